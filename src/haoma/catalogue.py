@@ -1,0 +1,118 @@
+"""The words of every refusal: title, cause, remedy and page, in Chinese and English.
+
+Our own codes are in ``catalogue.toml``, a platform's codes in ``platforms/<platform>/refusals.toml``. Both files hold
+words and, for platform codes, which of our errors a code means; how an error behaves is in its class.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+LANGUAGES: Final = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What to tell a person.
+
+    Attributes:
+        title: What happened, one line.
+        cause: Why it usually happens.
+        remedy: What to do, with the console path to click.
+        page: Path of the documentation page.
+        see: Address of the platform's own page; empty when there is none.
+    """
+
+    title: str
+    cause: str
+    remedy: str
+    page: str
+    see: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a platform's ``refusals.toml``.
+
+    Attributes:
+        native: The platform's code, with ``/sub_code`` and ``@place`` where the meaning depends on them.
+        code: Our code.
+        spent: ``no``, ``yes`` or ``unknown``: whether a one-time code is used up.
+        drop_token: True if the access token must be dropped.
+    """
+
+    native: str
+    code: str
+    spent: str
+    drop_token: bool
+    text: dict[str, dict[str, str]]
+    see: str
+
+    def words(self, lang: str) -> Words:
+        """Return the words of the entry."""
+        text = self.text[lang]
+        return Words(text["title"], text["cause"], text["remedy"], page(self.code), self.see)
+
+
+@cache
+def codes() -> dict[str, dict[str, Any]]:
+    """Return the catalogue of our own codes."""
+    return tomllib.loads((resources.files("haoma") / "catalogue.toml").read_text("utf-8"))
+
+
+@cache
+def refusals(platform: str) -> dict[str, Entry]:
+    """Return a platform's table of refusals, by native code; empty when the platform has none."""
+    path = resources.files("haoma") / "platforms" / platform / "refusals.toml"
+    if not platform.isidentifier() or not path.is_file():
+        return {}
+    return {
+        native: Entry(
+            native=native,
+            code=entry["is"],
+            spent=entry.get("spent", "no"),
+            drop_token=entry.get("drop_token", False),
+            text={lang: entry[lang] for lang in LANGUAGES},
+            see=entry.get("see", ""),
+        )
+        for native, entry in tomllib.loads(path.read_text("utf-8")).items()
+    }
+
+
+def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> Entry | None:
+    """Return the most precise entry for a platform's code: with sub code, else at this place of the flow, else alone."""
+    table = refusals(platform)
+    for name in (f"{native}/{sub}", f"{native}@{place}", native):
+        if name in table:
+            return table[name]
+    return None
+
+
+def words(code: str, lang: str = "en", *, platform: str = "", native: str = "", sub: str = "") -> Words:
+    """Return the words of a code; those of the platform's own code, or for this platform, when there are any.
+
+    A platform code whose entry stands for another of our codes (the same native code means different things at
+    different places) is passed over.
+    """
+    lang = lang if lang in LANGUAGES else "en"
+    if platform and native:
+        table = refusals(platform)
+        candidates = [table.get(f"{native}/{sub}"), table.get(native), *table.values()]
+        for entry in candidates:
+            if entry is not None and entry.code == code and entry.native.split("/")[0].split("@")[0] == native:
+                return entry.words(lang)
+    entry_of_code = codes().get(code)
+    if entry_of_code is None:
+        return Words(code, "", "", page(code))
+    text = dict(entry_of_code[lang])
+    text |= entry_of_code.get(platform, {}).get(lang, {})
+    return Words(text["title"], text["cause"], text["remedy"], page(code), entry_of_code.get("see", ""))
+
+
+def page(code: str) -> str:
+    """Return the path of a code's page below ``docs/``."""
+    return f"errors/{code}.md"

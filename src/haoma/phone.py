@@ -1,0 +1,72 @@
+"""A phone number."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import msgspec
+
+MAINLAND: Final = "86"
+_SHORTEST: Final = 4  # no numbering plan has shorter subscriber numbers
+_LONGEST: Final = 15  # ITU-T E.164: country code and national number together
+_MASKED: Final = "****"
+
+
+class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True):
+    """A phone number: country code and national number, ASCII digits, no signs.
+
+    ``repr`` and ``str`` show the masked form; the full number is read from `e164` or the two fields, on purpose.
+    """
+
+    country_code: str
+    national_number: str
+
+    @property
+    def e164(self) -> str:
+        """The number in E.164 form, ``+8613800138000``."""
+        return f"+{self.country_code}{self.national_number}"
+
+    @property
+    def masked(self) -> str:
+        """The number as it may be shown: ``138****8000``, abroad ``+852 51****67``."""
+        number = self.national_number
+        if self.country_code == MAINLAND and len(number) == 11:  # noqa: PLR2004 - mainland mobile numbers
+            return f"{number[:3]}{_MASKED}{number[7:]}"
+        keep = 2 if len(number) > 6 else 0  # noqa: PLR2004 - short numbers would be given away
+        hidden = f"{number[:keep]}{_MASKED}{number[-2:]}"
+        return hidden if self.country_code == MAINLAND else f"+{self.country_code} {hidden}"
+
+    def __repr__(self) -> str:
+        return f"PhoneNumber({self.masked!r})"
+
+    def __str__(self) -> str:
+        return self.masked
+
+
+def is_digits(text: str) -> bool:
+    """Tell whether ``text`` is one or more ASCII digits (``str.isdigit`` also takes full-width and superscript ones)."""
+    return text.isascii() and text.isdigit()
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    # Imported late: the metadata costs 50 ms, and most numbers are mainland ones.
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415
+
+    return frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
+
+
+def from_parts(country_code: str, national_number: str) -> PhoneNumber | None:
+    """Return the number, or None if the parts cannot be a phone number.
+
+    Only what is certain is checked: digits, lengths of E.164, and an assigned country code. Platforms have sent
+    mainland numbers of unusual length, so the numbering plan of the country is not applied.
+    """
+    if not (is_digits(country_code) and is_digits(national_number)):
+        return None
+    if not (_SHORTEST <= len(national_number) and len(country_code) + len(national_number) <= _LONGEST):
+        return None
+    if country_code != MAINLAND and country_code not in _country_codes():
+        return None
+    return PhoneNumber(country_code, national_number)

@@ -1,0 +1,62 @@
+"""A string that does not print itself."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, NoReturn
+
+MASK: Final = "***"
+
+
+class Secret:
+    """A secret string: keys, tokens, session_keys, codes.
+
+    Everything that Python does to show a value (``repr``, ``str``, ``format``, ``%s``) gives ``***``, and it cannot
+    be pickled. The only way to the value is `reveal`, so that every use can be found by its name.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value. Never pass the result to a log, an error or a URL that is logged."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode("utf-8", "surrogatepass"), other._value.encode("utf-8", "surrogatepass"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a Secret cannot be pickled"
+        raise TypeError(msg)
+
+
+def scrub(text: str, *secrets: Secret | str | None, limit: int = 300) -> str:
+    """Return ``text`` with every given secret replaced by ``***``, one line, at most ``limit`` characters.
+
+    Platforms sometimes echo what they were sent in their error messages; their words are kept for the operator, our
+    secrets in them are not.
+    """
+    for secret in secrets:
+        value = secret.reveal() if isinstance(secret, Secret) else secret
+        if value and len(value) >= 4:  # noqa: PLR2004 - shorter strings would mask ordinary words
+            text = text.replace(value, MASK)
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,199 @@
+"""Questions to the outside world.
+
+Nothing below ``haoma.io`` opens a socket, reads a clock or draws a random number. A flow is a generator that yields a
+`Step` when it needs something and is sent the answer; two short drivers (``haoma.io.blocking`` and ``haoma.io.aio``)
+answer the same steps for the sync and the async world. A step that cannot be answered is answered by raising one of
+our own errors at the ``yield``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from haoma.errors import HaomaError
+    from haoma.secret import Secret
+    from haoma.verified import VerifiedPhone
+
+T = TypeVar("T")
+
+
+class Step(Generic[T]):
+    """A question whose answer is a ``T``."""
+
+    __slots__ = ()
+
+
+Flow: TypeAlias = Generator[Step[Any], Any, T]
+
+
+def ask(step: Step[T]) -> Flow[T]:
+    """Yield ``step`` and return its answer, typed: ``reply = yield from ask(Send(request))``."""
+    answer: T = yield step
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to a platform.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        url: Absolute, without query. Its origin must be one of the app's ``upstreams``.
+        query: Query parameters; may hold secrets, so it is kept apart and never shown.
+        headers: Extra headers.
+        body: The exact bytes to send.
+    """
+
+    method: str
+    url: str
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP reply of a platform. ``headers`` has lower-case names."""
+
+    status: int
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Step[Reply]):
+    """Send one request.
+
+    Raises at the yield:
+        ConnectFailed: Nothing was sent.
+        TimedOut, ConnectionLost: The request may have been received and acted upon.
+        ReplyTooLarge: More bytes than the cap arrived.
+        HostNotAllowed: The origin is not one that the app's configuration names.
+    """
+
+    request: Request
+    upstreams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Step["object | None"]):
+    """What was kept under ``key`` and has not expired, or None."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Step[None]):
+    """Remember ``value`` under ``key`` for ``seconds``."""
+
+    key: str
+    value: object = field(repr=False)
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Step[None]):
+    """Forget ``key``, but only if it still holds ``value`` (compare-then-drop)."""
+
+    key: str
+    value: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Step[T]):
+    """Run ``flow()`` unless a run under the same ``key`` is under way; then wait for that one and share its result.
+
+    An error is shared as well, so that a hundred waiters cannot become a hundred calls.
+    """
+
+    key: str
+    flow: Callable[[], Flow[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spend(Step[bool]):
+    """Take one of ``limit`` tries that ``key`` has within ``seconds``; False when none is left. Atomic."""
+
+    key: str
+    limit: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refund(Step[None]):
+    """Give one try back to ``key``."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mint(Step[str]):
+    """A fresh random string with 256 bits, URL-safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Step[None]):
+    """Wait for ``seconds``."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Step[Any]):
+    """Call a function that the user configured (sync, or async under the async driver)."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The claim is ours. ``after_unknown``: an earlier try of the same value ended without a known outcome."""
+
+    ref: object
+    after_unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The claim was settled before, by the same caller with the same request: here is what came of it."""
+
+    outcome: VerifiedPhone | HaomaError
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Step["Fresh | Settled"]):
+    """Claim a value that can be used once.
+
+    Attributes:
+        app: Name of the configured app.
+        kind: What the value is: ``code``, ``login-code``, ``encrypted-data``.
+        value: The value; a ledger stores only a keyed hash of it.
+        fingerprint: Digest of everything that the caller sent and of who the caller is. The same fingerprint gets the
+            same answer again (and waits for it while it is being made); another one is refused.
+        seconds: How long the claim is remembered.
+
+    Raises at the yield:
+        AlreadyUsed: Another caller, or another request, has claimed the value.
+    """
+
+    app: str
+    kind: str
+    value: Secret
+    fingerprint: bytes = field(repr=False)
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Step[None]):
+    """Say what came of a claim.
+
+    A `VerifiedPhone` or an error whose ``spent`` is YES closes it; an error with ``spent`` UNKNOWN leaves it open for
+    another try by the same caller; an error with ``spent`` NO gives the value free again.
+    """
+
+    ref: object
+    outcome: VerifiedPhone | HaomaError

@@ -1,0 +1,100 @@
+"""The result: a phone number that earned its checks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from haoma.phone import PhoneNumber
+
+
+class CheckName(StrEnum):
+    """What an authorization can prove."""
+
+    SIGNATURE = "signature"  # the platform wrote it, or said it to us over its own TLS connection
+    APP_BINDING = "app-binding"  # it was made for this app
+    FRESHNESS = "freshness"  # it was made just now
+    LOGIN_BINDING = "login-binding"  # it belongs to the user who is logged in
+    ONE_TIME_USE = "one-time-use"  # it cannot be used twice
+
+
+class Check(msgspec.Struct, frozen=True, gc=False):
+    """One check of a result.
+
+    Attributes:
+        name: What was checked.
+        proven: Whether it holds. What a platform cannot prove is listed with False, never left out.
+        how: A short English phrase that says by what, or why not.
+    """
+
+    name: CheckName
+    proven: bool
+    how: str
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Who is logged in, in the platform's own ids. At least one of ``openid`` and ``user_id`` is there.
+
+    Alipay's ``open_id`` and ``union_id`` are spelt ``openid`` and ``unionid`` here, as everywhere else.
+    """
+
+    openid: str = ""
+    unionid: str = ""
+    user_id: str = ""
+
+
+class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
+    """A phone number with the checks that earned it. Only ``haoma.authorize`` builds one.
+
+    Attributes:
+        number: The number; ``repr`` masks it.
+        platform: ``alipay``, ``wechat``, …
+        app: Name of the configured app.
+        subject: Who is logged in, or None if the authorization came without a login.
+        checks: All five checks, in the order of `CheckName`.
+    """
+
+    number: PhoneNumber
+    platform: str
+    app: str
+    subject: Subject | None
+    checks: tuple[Check, ...]
+
+    @property
+    def phone_number(self) -> str:
+        """The number in E.164 form."""
+        return self.number.e164
+
+    @property
+    def masked(self) -> str:
+        """The number as it may be shown."""
+        return self.number.masked
+
+    def proves(self, name: CheckName | str) -> bool:
+        """Tell whether the check of this name holds."""
+        return any(check.proven for check in self.checks if check.name == name)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number."""
+        return {"phone_number": self.number.e164, **self._parts(), **self._rest()}
+
+    def to_masked_dict(self) -> dict[str, object]:
+        """Return the same without anything that gives the number away."""
+        return self._rest()
+
+    def _parts(self) -> dict[str, object]:
+        return {"country_code": self.number.country_code, "national_number": self.number.national_number}
+
+    def _rest(self) -> dict[str, object]:
+        return {
+            "masked": self.number.masked,
+            "platform": self.platform,
+            "app": self.app,
+            "subject": msgspec.to_builtins(self.subject) if self.subject else None,
+            "checks": [msgspec.to_builtins(check) for check in self.checks],
+        }
+
+
+ALL_CHECKS: Final = tuple(CheckName)
