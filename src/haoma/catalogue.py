@@ -84,7 +84,7 @@ def refusals(platform: str) -> dict[str, Entry]:
 
 
 def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> Entry | None:
-    """Return the most precise entry for a platform's code: with sub code, else at this place of the flow, else alone."""
+    """Return the most precise entry for a platform's code: with sub code, at this place, or alone."""
     table = refusals(platform)
     for name in (f"{native}/{sub}", f"{native}@{place}", native):
         if name in table:

@@ -91,7 +91,7 @@ class HaomaError(Exception):
     next: ClassVar[Next] = Next.STOP
     retry: ClassVar[bool] = False
 
-    def __init__(  # noqa: PLR0913 - all keyword-only, all optional
+    def __init__(
         self,
         *,
         platform: str = "",
@@ -277,7 +277,8 @@ class CannotOpen(TrustError):
     """Anything that can go wrong between ciphertext and a checked payload.
 
     One class, text, status and amount of work on purpose: a caller who can tell a bad padding from bad JSON can
-    forge any number under a session_key (security model, padding oracle). ``diagnosis`` tells the operator which it was.
+    forge any number under a session_key (padding oracle). ``diagnosis`` tells the operator which
+    it was.
     """
 
     code = "trust.cannot-open"
@@ -627,7 +628,9 @@ class Fault:
         words = self.explain("en")
         place = f"{self.file}:{self.line}: " if self.file else ""
         facts = " ".join(f"{name}={value}" for name, value in self.because.items())
-        return f"{place}{self.where}: {words.title}" + (f" ({facts})" if facts else "") + f". {words.remedy} [{self.code}]"
+        return (
+            f"{place}{self.where}: {words.title}" + (f" ({facts})" if facts else "") + f". {words.remedy} [{self.code}]"
+        )
 
     __repr__ = __str__
 
@@ -728,5 +731,3 @@ def _code_classes() -> dict[str, type[HaomaError]]:
 
 BY_CODE: Final[Mapping[str, type[HaomaError]]] = MappingProxyType(_code_classes())
 """Every code and its class."""
-
-

@@ -31,9 +31,9 @@ class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True
     def masked(self) -> str:
         """The number as it may be shown: ``138****8000``, abroad ``+852 51****67``."""
         number = self.national_number
-        if self.country_code == MAINLAND and len(number) == 11:  # noqa: PLR2004 - mainland mobile numbers
+        if self.country_code == MAINLAND and len(number) == 11:
             return f"{number[:3]}{_MASKED}{number[7:]}"
-        keep = 2 if len(number) > 6 else 0  # noqa: PLR2004 - short numbers would be given away
+        keep = 2 if len(number) > 6 else 0
         hidden = f"{number[:keep]}{_MASKED}{number[-2:]}"
         return hidden if self.country_code == MAINLAND else f"+{self.country_code} {hidden}"
 
@@ -45,14 +45,14 @@ class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True
 
 
 def is_digits(text: str) -> bool:
-    """Tell whether ``text`` is one or more ASCII digits (``str.isdigit`` also takes full-width and superscript ones)."""
+    """Tell whether ``text`` is one or more ASCII digits (``str.isdigit`` also takes full-width ones)."""
     return text.isascii() and text.isdigit()
 
 
 @cache
 def _country_codes() -> frozenset[str]:
     # Imported late: the metadata costs 50 ms, and most numbers are mainland ones.
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     return frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 
@@ -65,7 +65,7 @@ def from_parts(country_code: str, national_number: str) -> PhoneNumber | None:
     """
     if not (is_digits(country_code) and is_digits(national_number)):
         return None
-    if not (_SHORTEST <= len(national_number) and len(country_code) + len(national_number) <= _LONGEST):
+    if not (len(national_number) >= _SHORTEST and len(country_code) + len(national_number) <= _LONGEST):
         return None
     if country_code != MAINLAND and country_code not in _country_codes():
         return None

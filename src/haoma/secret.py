@@ -35,7 +35,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode("utf-8", "surrogatepass"), other._value.encode("utf-8", "surrogatepass"))
+        return hmac.compare_digest(
+            self._value.encode("utf-8", "surrogatepass"), other._value.encode("utf-8", "surrogatepass")
+        )
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
@@ -56,7 +58,7 @@ def scrub(text: str, *secrets: Secret | str | None, limit: int = 300) -> str:
     """
     for secret in secrets:
         value = secret.reveal() if isinstance(secret, Secret) else secret
-        if value and len(value) >= 4:  # noqa: PLR2004 - shorter strings would mask ordinary words
+        if value and len(value) >= 4:
             text = text.replace(value, MASK)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

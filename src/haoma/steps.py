@@ -30,7 +30,10 @@ Flow: TypeAlias = Generator[Step[Any], Any, T]
 
 
 def ask(step: Step[T]) -> Flow[T]:
-    """Yield ``step`` and return its answer, typed: ``reply = yield from ask(Send(request))``."""
+    """Yield a step and return its answer, typed.
+
+    ``reply = yield from ask(Send(request, upstreams))``
+    """
     answer: T = yield step
     return answer
 

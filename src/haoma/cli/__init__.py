@@ -1,0 +1,1 @@
+"""haoma command line."""

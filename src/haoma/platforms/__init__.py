@@ -1,0 +1,15 @@
+"""The registry of platforms. Adding one is a folder and a line here."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.platforms.alipay import ALIPAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.contract import Platform
+
+PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType({each.name: each for each in (ALIPAY,)})

@@ -1,0 +1,1 @@
+"""haoma simulator."""

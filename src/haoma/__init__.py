@@ -1,0 +1,1 @@
+"""Verified phone numbers from mini programs."""

@@ -1,0 +1,190 @@
+"""The use case: what the front end sent in, a verified phone number out.
+
+1. Take apart what was sent (``authorization.read``) and let the platform find its message (its ``read.py``).
+2. Claim the one-time value: the phone code, the ciphertext, or else the login code. The same request by the same
+   caller gets the same answer again; anybody else is refused.
+3. Run the platform's flow: verify, then open or exchange (its ``flow.py`` has the numbered list).
+4. Apply the app's policy.
+5. Settle the claim with what came of it.
+
+This module is the only one that builds a `VerifiedPhone`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from haoma import authorization
+from haoma.contract import Login
+from haoma.errors import HaomaError, MissingField, SessionUnknown, Spent, UnknownShape
+from haoma.platforms import PLATFORMS
+from haoma.steps import Claim, Fresh, Keep, Mint, Recall, Settle, ask
+from haoma.verified import VerifiedPhone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.authorization import Authorization
+    from haoma.contract import App, Finding, GetLogin, Platform
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+
+def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
+    """Open an authorization without any I/O: verify, decrypt, done. Works for Alipay.
+
+    A ``login_code`` that was sent along is not exchanged, so the result says that it is not bound to a login.
+
+    Args:
+        app: A configured app, from `haoma.configure` or `haoma.load`.
+        sent: Exactly what the front end sent.
+
+    Raises:
+        EnvelopeError: ``envelope.*``: what was sent is malformed.
+        TrustError: ``trust.*``: it must not be believed.
+        PlatformRefusal: ``platform.*``: it holds the platform's refusal.
+    """
+    platform = PLATFORMS[app.platform]
+    if platform.find_offline is None:
+        raise UnknownShape(platform=app.platform, app=app.name, because={"reason": "this platform has no offline way"})
+    try:
+        finding = platform.find_offline(app, platform.read(app, authorization.read(sent)))
+        return _verified(app, finding)
+    except HaomaError as error:
+        raise _placed(error, app) from None
+
+
+def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, caller: str = "") -> Flow[VerifiedPhone]:
+    """Turn what the front end sent into a verified phone number.
+
+    Args:
+        app: A configured app.
+        sent: Exactly what the front end sent.
+        now: Unix seconds.
+        caller: Who asks: the id of an API key. The same request by another caller is another request.
+
+    Raises:
+        HaomaError: one of ours, and nothing else, whatever was sent.
+    """
+    platform = PLATFORMS[app.platform]
+    try:
+        found = authorization.read(sent)
+        message = platform.read(app, found)
+        one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
+        if one_time is None:
+            finding = yield from platform.find(app, message, _login_asker(app, found, now), now, False)
+            return _verified(app, finding)
+        return (yield from _once(app, platform, found, message, one_time, now, caller))
+    except HaomaError as error:
+        raise _placed(error, app) from None
+
+
+def _once(
+    app: App,
+    platform: Platform[Any, Any],
+    found: Authorization,
+    message: object,
+    one_time: tuple[str, Secret],
+    now: float,
+    caller: str,
+) -> Flow[VerifiedPhone]:
+    fingerprint = found.fingerprint(caller)
+    kind, value = one_time
+    claim = yield from ask(Claim(app.name, kind, value, fingerprint, app.policy.code_seconds))
+    if not isinstance(claim, Fresh):
+        if isinstance(claim.outcome, HaomaError):
+            raise claim.outcome.again()
+        return claim.outcome
+    get_login = _login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code")
+    try:
+        finding = yield from platform.find(app, message, get_login, now, claim.after_unknown)
+        phone = _verified(app, finding)
+    except HaomaError as error:
+        yield from ask(Settle(claim.ref, _placed(error, app)))
+        raise
+    yield from ask(Settle(claim.ref, phone))
+    return phone
+
+
+def _verified(app: App, finding: Finding) -> VerifiedPhone:
+    phone = VerifiedPhone(finding.number, app.platform, app.name, finding.subject, finding.checks)
+    return app.policy.apply(phone) if app.policy.require else phone
+
+
+def _placed(error: HaomaError, app: App) -> HaomaError:
+    error.platform = error.platform or app.platform
+    error.app = error.app or app.name
+    return error
+
+
+def _login_asker(
+    app: App, found: Authorization, now: float, fingerprint: bytes = b"", *, keeps_code: bool = False
+) -> GetLogin:
+    """Return the function by which a platform's flow learns who is logged in.
+
+    A login code is good for one exchange. If the request is sent again after an unknown outcome, its login code is
+    spent already, so the login is remembered under the fingerprint of the whole request, and for that request alone.
+    With ``keeps_code`` the claim is on another value (a phone code, which costs money), and a failed login leaves
+    that value free.
+    """
+    key = f"login:{app.name}:{fingerprint.hex()}"
+
+    def get_login() -> Flow[Login | None]:
+        try:
+            if found.session is not None:
+                return (yield from resume(app, found.session))
+            if found.login_code is None:
+                return None
+            known = yield from ask(Recall(key))
+            if isinstance(known, Login):
+                return known
+            login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
+        except HaomaError as error:
+            if keeps_code:
+                error.spent = Spent.NO
+            raise
+        if fingerprint:
+            yield from ask(Keep(key, login, app.policy.code_seconds))
+        return login
+
+    return get_login
+
+
+def resume(app: App, session: Secret) -> Flow[Login]:
+    """Return the login behind a session handle.
+
+    Raises:
+        SessionUnknown: ``trust.session-unknown``.
+    """
+    login = yield from ask(Recall(_session_key(app, session.reveal())))
+    if not isinstance(login, Login) or login.app != app.name:
+        raise SessionUnknown(platform=app.platform, app=app.name)
+    return login
+
+
+def _session_key(app: App, handle: str) -> str:
+    return f"session:{app.name}:{handle}"
+
+
+def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:
+    """Exchange a login code and return an opaque session handle with the login.
+
+    Args:
+        app: A configured app.
+        sent: ``{"login_code": "…"}``.
+        now: Unix seconds.
+
+    Raises:
+        MissingField: ``envelope.missing-field``: no login code was sent.
+        HaomaError: the platform's refusals, and the network's.
+    """
+    try:
+        found = authorization.read(sent)
+        if found.login_code is None:
+            raise MissingField(because={"field": "login_code"})
+        login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
+        handle = yield from ask(Mint())
+        yield from ask(Keep(_session_key(app, handle), login, app.policy.session_seconds))
+    except HaomaError as error:
+        raise _placed(error, app) from None
+    return handle, login

@@ -1,0 +1,261 @@
+"""What a platform folder must provide, and the table that its settings come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from haoma.errors import Fault
+from haoma.policy import Policy
+from haoma.secret import Secret
+from haoma.verified import CheckName
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.phone import PhoneNumber
+    from haoma.steps import Flow
+    from haoma.verified import Check, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """One configured app; each platform derives its own.
+
+    Attributes:
+        name: The name in ``haoma.toml``.
+        platform: Name of the platform.
+        app_id: The platform's id of the app.
+        upstreams: Origins that requests for this app may go to, such as ``https://api.weixin.qq.com``.
+        policy: What the app demands.
+        exclusive: Digests of secrets that no other app may share, because they alone tell the apps apart.
+        reply: ``problem`` for RFC 9457 answers, ``code-msg-data`` for the habit of many front ends.
+    """
+
+    name: str
+    platform: str
+    app_id: str
+    upstreams: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    exclusive: frozenset[bytes] = field(default=frozenset(), repr=False)
+    reply: str = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logged in, by the platform's own word over its own connection.
+
+    Attributes:
+        subject: The user's ids.
+        app: Name of the app.
+        at: When, in Unix seconds.
+    """
+
+    subject: Subject
+    app: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a platform's flow found; ``authorize`` turns it into a `VerifiedPhone`."""
+
+    number: PhoneNumber
+    subject: Subject | None
+    checks: tuple[Check, ...]
+
+
+AppT = TypeVar("AppT", bound=App)
+MessageT = TypeVar("MessageT")
+
+GetLogin = Callable[[], "Flow[Login | None]"]
+"""Asked by a platform's flow when it wants to know who is logged in; None when the front end sent no login."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform(Generic[AppT, MessageT]):
+    """A platform: the functions of its folder.
+
+    Attributes:
+        name: Lower-case latin, one word, frozen for ever.
+        title: The platform's name in Chinese and English.
+        key_settings: Settings that hold keys or certificates and may name a file.
+        proves: For each way in, what it can prove: rows of the table in the README.
+        configure: Build the app from its settings; reports faults to the table, returns None if there are any.
+        read: Find the message in what the front end sent.
+        one_time: The value of the message that can be used once, with its kind, or None.
+        find: Verify, then open or exchange.
+        log_in: Exchange a login code.
+        find_offline: The same as ``find`` without any step; None if the platform has no offline way.
+    """
+
+    name: str
+    title: str
+    key_settings: frozenset[str]
+    configure: Callable[[Table], AppT | None]
+    read: Callable[[AppT, Authorization], MessageT]
+    one_time: Callable[[AppT, MessageT], tuple[str, Secret] | None]
+    find: Callable[[AppT, MessageT, GetLogin, float, bool], Flow[Finding]]
+    log_in: Callable[[AppT, Secret, float], Flow[Login]]
+    find_offline: Callable[[AppT, MessageT], Finding] | None = None
+
+
+_HTTPS: Final = "https"
+
+
+class Table:
+    """The settings of one app, read by name; every fault is collected, none is raised.
+
+    Attributes:
+        name: Name of the app.
+        now: Unix seconds, to judge certificates by.
+        allow_insecure_upstreams: Whether http addresses are permitted.
+        faults: What was found wrong, warnings included.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        now: float,
+        allow_insecure_upstreams: bool = False,
+        line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
+    ) -> None:
+        self.name = name
+        self.now = now
+        self.allow_insecure_upstreams = allow_insecure_upstreams
+        self.faults: list[Fault] = []
+        self._values = values
+        self._line_of = line_of
+        self._read: set[str] = {"platform"}
+
+    def __contains__(self, setting: str) -> bool:
+        return setting in self._values
+
+    @property
+    def broken(self) -> bool:
+        """True if a fault was found that is more than a warning."""
+        return any(not fault.warning for fault in self.faults)
+
+    def fault(self, code: str, setting: str, **because: object) -> None:
+        """Report a fault of a setting."""
+        self._report(code, setting, because, warning=False)
+
+    def warn(self, code: str, setting: str, **because: object) -> None:
+        """Report something that works, but should be looked at."""
+        self._report(code, setting, because, warning=True)
+
+    def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
+        where = f"apps.{self.name}.{setting}" if setting else f"apps.{self.name}"
+        file, line = self._line_of(where)
+        self.faults.append(Fault(code, where, because=because, warning=warning, file=file, line=line))
+
+    def text(self, setting: str, *, required: bool = False, default: str = "") -> str:
+        """Return a text setting, without white space around it."""
+        values = self.texts(setting, required=required, single=True)
+        return values[0] if values else default
+
+    def secret(self, setting: str, *, required: bool = False) -> Secret | None:
+        """Return a secret text setting."""
+        value = self.text(setting, required=required)
+        return Secret(value) if value else None
+
+    def texts(self, setting: str, *, required: bool = False, single: bool = False) -> list[str]:
+        """Return a setting that is a text or a list of texts (for rotation), as a list."""
+        self._read.add(setting)
+        value = self._values.get(setting)
+        if value is None:
+            if required:
+                self.fault("config.missing-setting", setting)
+            return []
+        listed = value if isinstance(value, list) and not single else [value]
+        if not all(isinstance(each, str) for each in listed):
+            needed = "text" if single else "text or list of texts"
+            self.fault("config.wrong-type", setting, found=type(value).__name__, needed=needed)
+            return []
+        stripped = [each.strip() for each in listed]
+        if not stripped or not all(stripped):
+            self.fault("config.empty-value", setting)
+            return []
+        return stripped
+
+    def flag(self, setting: str, *, default: bool = False) -> bool:
+        """Return a true or false setting."""
+        self._read.add(setting)
+        value = self._values.get(setting, default)
+        if not isinstance(value, bool):
+            self.fault("config.wrong-type", setting, found=type(value).__name__, needed="true or false")
+            return default
+        return value
+
+    def choice(self, setting: str, choices: tuple[str, ...], *, default: str) -> str:
+        """Return a setting that is one of a few words."""
+        value = self.text(setting, default=default)
+        if value not in choices:
+            self.fault("config.wrong-type", setting, found=value[:40], needed=" | ".join(choices))
+            return default
+        return value
+
+    def url(self, setting: str, *, default: str) -> str:
+        """Return an address without trailing slash, query or user; https unless insecure upstreams are allowed."""
+        value = self.text(setting, default=default)
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError:
+            self.fault("config.bad-url", setting)
+            return default
+        if (
+            parts.scheme not in (_HTTPS, "http")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            self.fault("config.bad-url", setting)
+            return default
+        if port == 0:
+            self.fault("config.bad-url", setting)
+        if parts.scheme != _HTTPS and not self.allow_insecure_upstreams:
+            self.fault("config.insecure-upstream", setting, host=parts.hostname)
+        return value.rstrip("/")
+
+    def number(self, setting: str, *, default: float, least: float, most: float) -> float:
+        """Return a number setting within its limits."""
+        self._read.add(setting)
+        value = self._values.get(setting, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            self.fault("config.wrong-type", setting, found=type(value).__name__, needed=f"number {least:g} to {most:g}")
+            return default
+        return float(value)
+
+    def policy(self) -> Policy:
+        """Return what the settings that all platforms share demand: ``require``, ``max_age``, ``session_seconds``."""
+        names = self.texts("require")
+        known = {check.value for check in CheckName}
+        for name in names:
+            if name not in known:
+                self.fault("config.wrong-type", "require", found=name[:40], needed=" | ".join(sorted(known)))
+        return Policy(
+            require=frozenset(CheckName(name) for name in names if name in known),
+            max_age=self.number("max_age", default=300, least=10, most=3600),
+            session_seconds=self.number("session_seconds", default=7200, least=60, most=2_592_000),
+        )
+
+    def reply(self) -> str:
+        """Return how the service answers for this app."""
+        return self.choice("reply", ("problem", "code-msg-data"), default="problem")
+
+    def finish(self) -> None:
+        """Report the settings that nobody asked for."""
+        for setting in self._values:
+            if setting not in self._read:
+                self.fault("config.unknown-setting", setting, known=", ".join(sorted(self._read)))
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of an address, as `Send` compares them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -1,0 +1,219 @@
+"""Keys and certificates in every shape that people paste.
+
+Consoles and key tools hand out bare base64, PEM, one-line PEM, PKCS#1, PKCS#8, SubjectPublicKeyInfo and certificates;
+editors add line breaks, spaces and byte order marks. All of that is read. What is not read, or is the wrong thing in
+the right format, is named by a `KeyProblem` whose code has words in the catalogue.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AES_128: Final = 16
+_MIN_RSA2_BITS: Final = 2048
+_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_RSA_OID_PREFIX: Final = "1.2.840.113549.1.1"
+_LARGEST: Final = 64 * 1024
+
+
+class KeyProblem(ValueError):
+    """What is wrong with a pasted key.
+
+    Attributes:
+        code: A ``config.…`` code of the catalogue.
+        because: Safe facts; never a part of the key.
+    """
+
+    def __init__(self, code: str, **because: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.because = because
+
+
+def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
+    """Yield label and DER of every PEM block; a text without PEM lines is one block without label."""
+    text = text.lstrip("\ufeff").strip()
+    found = _PEM.findall(text) if "-----BEGIN" in text else [("", text)]
+    for label, body in found:
+        lines = [line for line in re.split(r"[\r\n]+", body) if ":" not in line]  # PEM headers such as Proc-Type
+        compact = re.sub(r"\s+", "", "".join(lines))
+        if label == "" and re.fullmatch(r"[0-9a-fA-F:]+", compact):
+            raise KeyProblem("config.key-unreadable", reason="hexadecimal, not base64")
+        try:
+            yield label, binascii.a2b_base64(compact + "=" * (-len(compact) % 4), strict_mode=True)
+        except ValueError:
+            yield label, b""
+
+
+def _der(text: str) -> tuple[str, bytes]:
+    if len(text) > _LARGEST:
+        raise KeyProblem("config.key-unreadable", reason="too long", characters=len(text))
+    label, der = next(_blocks(text), ("", b""))
+    if "ENCRYPTED" in label:
+        raise KeyProblem("config.key-unreadable", reason="protected by a password")
+    if not der:
+        raise KeyProblem("config.key-unreadable", reason="not base64 or PEM")
+    return label, der
+
+
+def _private(der: bytes) -> RSAPrivateKey | None:
+    try:
+        key = load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(key, RSAPrivateKey):
+        raise KeyProblem("config.key-not-rsa")
+    return key
+
+
+def _public(der: bytes) -> RSAPublicKey | None:
+    try:
+        key = load_der_public_key(der)  # SubjectPublicKeyInfo, and PKCS#1 as well
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(key, RSAPublicKey):
+        raise KeyProblem("config.key-not-rsa")
+    return key
+
+
+def _certificate(der: bytes) -> x509.Certificate | None:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _strong(key: RSAPublicKey) -> RSAPublicKey:
+    if key.key_size < _MIN_RSA2_BITS:
+        raise KeyProblem("config.key-too-short", bits=key.key_size, needed=_MIN_RSA2_BITS)
+    return key
+
+
+def parse_public_key(text: str) -> RSAPublicKey:
+    """Return an RSA public key of at least 2048 bits, from SPKI, PKCS#1 or a certificate.
+
+    Raises:
+        KeyProblem: ``config.key-unreadable``, ``config.private-key-pasted``, ``config.key-not-rsa``,
+            ``config.key-too-short``.
+    """
+    _label, der = _der(text)
+    key = _public(der)
+    if key is None and (certificate := _certificate(der)):
+        key = certificate_key(certificate)
+    if key is None:
+        code = "config.private-key-pasted" if _private(der) else "config.key-unreadable"
+        raise KeyProblem(code)
+    return _strong(key)
+
+
+def parse_private_key(text: str) -> RSAPrivateKey:
+    """Return an RSA private key of at least 2048 bits, from PKCS#1 or PKCS#8.
+
+    Raises:
+        KeyProblem: ``config.key-unreadable``, ``config.public-key-pasted``, ``config.key-not-rsa``,
+            ``config.key-too-short``.
+    """
+    _label, der = _der(text)
+    key = _private(der)
+    if key is None:
+        code = "config.public-key-pasted" if _public(der) or _certificate(der) else "config.key-unreadable"
+        raise KeyProblem(code)
+    _strong(key.public_key())
+    return key
+
+
+def parse_certificates(text: str) -> list[x509.Certificate]:
+    """Return the certificates of a bundle, in order; blocks that cannot be read are passed over.
+
+    Alipay's root bundle has an SM2 root and a block that ``cryptography`` refuses to parse, beside the two RSA roots.
+
+    Raises:
+        KeyProblem: ``config.certificate-unreadable``: there is no readable certificate at all.
+    """
+    if len(text) > _LARGEST:
+        raise KeyProblem("config.certificate-unreadable", characters=len(text))
+    found = [certificate for _label, der in _blocks(text) if (certificate := _certificate(der))]
+    if not found:
+        raise KeyProblem("config.certificate-unreadable")
+    return found
+
+
+def certificate_key(certificate: x509.Certificate) -> RSAPublicKey:
+    """Return the RSA key of a certificate.
+
+    Raises:
+        KeyProblem: ``config.key-not-rsa``.
+    """
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyProblem("config.key-not-rsa") from None
+    if not isinstance(key, RSAPublicKey):
+        raise KeyProblem("config.key-not-rsa")
+    return key
+
+
+def leaf(certificates: list[x509.Certificate]) -> x509.Certificate:
+    """Return the certificate that issued none of the others (Alipay's files hold leaf and intermediate)."""
+    issuers = {certificate.issuer for certificate in certificates if certificate.issuer != certificate.subject}
+    return next((each for each in certificates if each.subject not in issuers), certificates[0])
+
+
+def serial_name(certificate: x509.Certificate) -> str:
+    """Return Alipay's "SN" of a certificate: MD5 of issuer name and serial number, 32 hex digits.
+
+    The issuer in RFC 4514 order and the serial in decimal (alipay-easysdk, AntCertificationUtil).
+    """
+    named = certificate.issuer.rfc4514_string() + str(certificate.serial_number)
+    return hashlib.md5(named.encode("utf-8"), usedforsecurity=False).hexdigest()
+
+
+def root_serial_name(certificates: list[x509.Certificate]) -> str:
+    """Return the "root SN": the SNs of the certificates with an RSA signature, joined by ``_``."""
+    rsa = [each for each in certificates if each.signature_algorithm_oid.dotted_string.startswith(_RSA_OID_PREFIX)]
+    return "_".join(serial_name(each) for each in rsa)
+
+
+def parse_aes_key(text: str) -> bytes:
+    """Return the 16 bytes of Alipay's AES key (24 base64 characters in the console).
+
+    Raises:
+        KeyProblem: ``config.aes-key-is-rsa-key``, ``config.aes-key-not-base64``, ``config.aes-key-length``.
+    """
+    compact = re.sub(r"\s+", "", text.lstrip("\ufeff"))
+    if "-----BEGIN" in text or len(compact) > 200:
+        raise KeyProblem("config.aes-key-is-rsa-key", characters=len(compact))
+    try:
+        raw = binascii.a2b_base64(compact, strict_mode=True)
+    except ValueError:
+        raise KeyProblem("config.aes-key-not-base64", characters=len(compact)) from None
+    if len(raw) != AES_128:
+        raise KeyProblem("config.aes-key-length", bytes=len(raw), needed=AES_128)
+    return raw
+
+
+def same_key(one: RSAPublicKey, other: RSAPublicKey) -> bool:
+    """Tell whether two public keys are the same key, whatever format they came in."""
+    return one.public_numbers() == other.public_numbers()
+
+
+def fingerprint(key: RSAPublicKey) -> str:
+    """Return 16 hex digits that name a public key in logs and in the doctor's words."""
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""AES-CBC with full PKCS#7 check, opened into a JSON object: the one place where ciphertext becomes text.
+
+CBC has no MAC. Whoever can tell a wrong padding from wrong JSON learns the plain text byte by byte and can write any
+text of his own (Vaudenay, 2002). So there is one refusal, `CannotOpen`, whatever went wrong, and the same work is done
+on the way to it: wrong padding goes on to the JSON parser as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import CannotOpen, EnvelopeError
+
+_BLOCK: Final = 16
+_PADDING: Final = PKCS7(128)
+
+
+def aes_cbc(key: bytes, iv: bytes) -> Cipher[modes.CBC]:
+    """Return the AES-CBC cipher of a key (16, 24 or 32 bytes) and an IV (16 bytes). It may be kept and used again."""
+    return Cipher(algorithms.AES(key), modes.CBC(iv))
+
+
+def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
+    """Return the plain text.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: not whole blocks, or the padding is not PKCS#7.
+    """
+    if not ciphertext or len(ciphertext) % _BLOCK:
+        raise CannotOpen(diagnosis="length")
+    decryptor = cipher.decryptor()
+    padded = decryptor.update(ciphertext) + decryptor.finalize()
+    unpadder = _PADDING.unpadder()
+    try:
+        return unpadder.update(padded) + unpadder.finalize()
+    except ValueError:
+        _parse(padded)
+        raise CannotOpen(diagnosis="padding") from None
+
+
+def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
+    """Return the JSON object inside ``ciphertext``.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``, whatever is wrong between ciphertext and JSON.
+    """
+    found = _parse(decrypt(cipher, ciphertext))
+    if found is None:
+        raise CannotOpen(diagnosis="text")
+    return found
+
+
+def _parse(plain: bytes) -> dict[str, Any] | None:
+    try:
+        return parse_json_object(plain)
+    except EnvelopeError:
+        return None

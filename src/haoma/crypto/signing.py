@@ -1,0 +1,42 @@
+"""RSA signatures, RSASSA-PKCS1-v1_5 (RFC 8017, 8.2), with the hash fixed by the caller and never by the message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+_PADDING: Final = PKCS1v15()
+_SHA256: Final = SHA256()
+_SHA1: Final = SHA1()  # noqa: S303 - Alipay's legacy RSA, only behind allow_sha1_signatures
+
+
+def is_rsa2(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
+    """Tell whether ``signature`` is ``key``'s RSA2 (SHA-256) signature of ``message``.
+
+    The one boolean in the house: rotation needs to ask key after key. ``verify.py`` turns it into a refusal.
+    """
+    try:
+        key.verify(signature, message, _PADDING, _SHA256)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def is_rsa_sha1(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
+    """Tell the same for Alipay's legacy ``RSA`` type. SHA-1 is broken; callers must have opted in."""
+    try:
+        key.verify(signature, message, _PADDING, _SHA1)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def sign_rsa2(key: RSAPrivateKey, message: bytes) -> bytes:
+    """Return the RSA2 (SHA-256) signature of ``message``."""
+    return key.sign(message, _PADDING, _SHA256)

@@ -1,0 +1,73 @@
+"""The flow of Alipay.
+
+* A clear-text body is a refusal, whatever it says.
+* Steps 1 to 4: ``verify.py``. Steps 5 to 7: ``open.py``. Both need nothing from outside.
+8. If the front end sent a login, exchange it (``login.py``) and bind the number to its subject. This comes last, so
+   that a bad envelope does not use up a login code.
+
+What this proves, and what not: Alipay's payload has no time, no nonce, no user and no app id, and the same phone gives
+the same bytes for ever. A captured envelope can be sent again by anybody. Only a login in the same request says who
+sends it now; that the envelope belongs to that login remains the client's word.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding
+from haoma.platforms.alipay.open import open_message, refuse_clear
+from haoma.platforms.alipay.read import ClearMessage, Message
+from haoma.platforms.alipay.verify import verify
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.alipay.app import AlipayApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+_ALWAYS: Final = (
+    Check(CheckName.SIGNATURE, True, "Alipay's RSA2 signature over the ciphertext"),
+    Check(CheckName.APP_BINDING, True, "opened with this app's own content key"),
+    Check(CheckName.FRESHNESS, False, "the payload carries no time"),
+)
+_NOT_ONE_TIME: Final = Check(CheckName.ONE_TIME_USE, False, "the same envelope can be sent again")
+_UNBOUND: Final = (*_ALWAYS, Check(CheckName.LOGIN_BINDING, False, "no login was sent along"), _NOT_ONE_TIME)
+_BOUND: Final = (
+    *_ALWAYS,
+    Check(CheckName.LOGIN_BINDING, True, "sent together with a login that Alipay confirmed"),
+    _NOT_ONE_TIME,
+)
+
+
+def find(app: AlipayApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Verify, open, and bind to the login if one was sent.
+
+    Raises:
+        HaomaError: see ``verify.py``, ``open.py`` and ``login.py``.
+    """
+    del now, after_unknown  # the envelope has no time, and opening it can be repeated
+    number = _open(app, message)
+    # (8)
+    login = yield from get_login()
+    if login is None:
+        return Finding(number, None, _UNBOUND)
+    return Finding(number, login.subject, _BOUND)
+
+
+def find_offline(app: AlipayApp, message: Message) -> Finding:
+    """Verify and open, without any login."""
+    return Finding(_open(app, message), None, _UNBOUND)
+
+
+def _open(app: AlipayApp, message: Message) -> PhoneNumber:
+    if isinstance(message, ClearMessage):
+        raise refuse_clear(message)
+    return open_message(app, verify(app, message))
+
+
+def one_time(app: AlipayApp, message: Message) -> tuple[str, Secret] | None:
+    """Return None: an envelope is the same for every grant, so a "seen before" list would refuse honest users."""
+    del app, message
+    return None

@@ -1,0 +1,94 @@
+"""Find the message in what the front end sent.
+
+``res.response`` of ``my.getPhoneNumber`` is a string that holds ``{"response": "<ciphertext>", "sign": "…"}``. What
+arrives is that string, the parsed object, the string or the object wrapped again as ``response`` or ``encryptedData``
+(stock uni-app), or, when the console is not set up, an error body in clear text in one of three layouts.
+
+Page: https://opendocs.alipay.com/common/02mse3 (read 2026-11). The layouts seen in practice are listed with their
+sources in the README of this folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.platforms.alipay.app import AlipayApp
+
+_WRAPPERS: Final = 4  # bodies seen in practice wrap the envelope at most three times
+_ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
+_DECLINED: Final = ("取消", "拒绝", "cancel", "deny", "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """Ciphertext with the signature that it claims."""
+
+    claimed_ciphertext: str = field(repr=False)
+    claimed_sign: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearMessage:
+    """A body in clear text. Anybody can write one, so it can only ever be a refusal."""
+
+    unverified_body: dict[str, Any] = field(repr=False)
+
+
+Message: TypeAlias = SealedMessage | ClearMessage
+
+
+def read(app: AlipayApp, authorization: Authorization) -> Message:
+    """Return the message.
+
+    Raises:
+        UnknownShape: ``envelope.unknown-shape``: none of the layouts; ``because`` tells what it looks like.
+        MissingField: ``envelope.missing-field``: an object without ``response``.
+        BadField: ``envelope.bad-field``: ``response`` or ``sign`` of another type.
+        UserDeclined: ``envelope.user-declined``: the event of ``onError``.
+        ButtonFailed: ``envelope.button-failed``: another failure of ``my.getPhoneNumber`` on the device.
+    """
+    del app
+    node: dict[str, Any] = authorization.claimed
+    for _ in range(_WRAPPERS):
+        name = next((each for each in _ENVELOPE_NAMES if each in node), None)
+        if name is None:
+            return _without_envelope(node)
+        inner = node[name]
+        if isinstance(inner, str):
+            if not inner.lstrip().startswith("{"):
+                return _sealed(node, inner)
+            inner = parse_json_object(inner.strip(" \t\r\n"))
+        if not isinstance(inner, dict):
+            raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})
+        node = inner
+    raise UnknownShape(because={"reason": "wrapped too many times"})
+
+
+def _sealed(node: dict[str, Any], ciphertext: str) -> SealedMessage:
+    sign = node.get("sign")
+    if sign is not None and not isinstance(sign, str):
+        raise BadField(because={"field": "sign", "type": type(sign).__name__, "needed": "string"})
+    if not ciphertext.strip():
+        raise MissingField(because={"field": "response", "reason": "empty"})
+    return SealedMessage(ciphertext, sign or None)
+
+
+def _without_envelope(node: dict[str, Any]) -> ClearMessage:
+    code = node.get("code")
+    if isinstance(code, str) and (code.isdigit() or "msg" in node):
+        return ClearMessage(node)
+    if any(name in node for name in ("errorMessage", "error", "errMsg")):
+        words = str(node.get("errorMessage") or node.get("errMsg") or "").lower()
+        if any(word in words for word in _DECLINED):
+            raise UserDeclined
+        raise ButtonFailed(because={"error": str(node.get("error", ""))[:20]})
+    looks_like = "wechat" if {"code", "iv", "cloudID"} & node.keys() else ""
+    if looks_like:
+        raise UnknownShape(because={"looks_like": looks_like, "needed": "response"})
+    raise MissingField(because={"field": "response", "found": ", ".join(sorted(map(str, node))[:8])[:120]})

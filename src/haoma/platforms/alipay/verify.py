@@ -1,0 +1,57 @@
+"""Verify first. Nothing is decrypted before the signature has been found right.
+
+The list; the code blocks and the errors carry the same numbers:
+
+1. Our configuration, never the message, says which keys and which hash count: RSA2, that is RSASSA-PKCS1-v1_5 with
+   SHA-256. ``sign_type``, ``charset`` and ``encrypt_type`` in the envelope come from the client and are ignored.
+2. There is a signature. Its absence is an error of its own: a client can delete the field.
+3. Ciphertext and signature are canonical base64, after the usual damage of transport has been repaired.
+4. The signature fits ``"`` + ciphertext + ``"`` (the JSON string token, quotes included) under one of the keys.
+
+Pages: https://opendocs.alipay.com/common/02mriz, https://opendocs.alipay.com/common/02mse3 (read 2026-11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from haoma.crypto.signing import is_rsa2, is_rsa_sha1
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.errors import SignatureMismatch, SignatureMissing
+
+if TYPE_CHECKING:
+    from haoma.platforms.alipay.app import AlipayApp
+    from haoma.platforms.alipay.read import SealedMessage
+
+_RSA2: Final = "RSA2"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """Ciphertext that Alipay signed. Only `verify` builds one."""
+
+    ciphertext: bytes = field(repr=False)
+
+
+def verify(app: AlipayApp, message: SealedMessage) -> SignedMessage:
+    """Return the message as signed, or refuse it.
+
+    Raises:
+        SignatureMissing: ``trust.signature-missing`` (step 2).
+        BadBase64: ``envelope.bad-base64`` (step 3).
+        SignatureMismatch: ``trust.signature-mismatch`` (step 4).
+    """
+    # (2)
+    if message.claimed_sign is None:
+        raise SignatureMissing(step=2)
+    # (3)
+    ciphertext = repair_base64(message.claimed_ciphertext)
+    raw = decode_base64(ciphertext, "response")
+    signature = decode_base64(repair_base64(message.claimed_sign), "sign")
+    # (4)
+    signed = b'"' + ciphertext.encode("ascii") + b'"'
+    for key in app.public_keys:
+        if is_rsa2(key, signature, signed) or (app.allow_sha1_signatures and is_rsa_sha1(key, signature, signed)):
+            return SignedMessage(raw)
+    raise SignatureMismatch(step=4, because={"signature_bytes": len(signature), "keys_tried": len(app.public_keys)})

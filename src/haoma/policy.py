@@ -1,0 +1,44 @@
+"""What an app demands of an authorization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import NotProven, Spent
+
+if TYPE_CHECKING:
+    from haoma.verified import CheckName, VerifiedPhone
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an app demands of an authorization.
+
+    Attributes:
+        require: Checks that must be proven; a result without one of them is refused.
+        max_age: Oldest watermark in seconds, and the largest clock difference the other way.
+        code_seconds: How long a one-time code is remembered. Longer than any platform lets it live (five minutes).
+        session_seconds: How long a session handle of the login route lives.
+    """
+
+    require: frozenset[CheckName] = frozenset()
+    max_age: float = 300.0
+    code_seconds: float = 600.0
+    session_seconds: float = 7200.0
+
+    def apply(self, phone: VerifiedPhone) -> VerifiedPhone:
+        """Return ``phone``, or refuse it.
+
+        Raises:
+            NotProven: ``trust.not-proven``.
+        """
+        missing = [check.name.value for check in phone.checks if check.name in self.require and not check.proven]
+        if missing:
+            raise NotProven(
+                platform=phone.platform, app=phone.app, because={"not_proven": ", ".join(missing)}, spent=Spent.YES
+            )
+        return phone
+
+
+STANDARD: Final = Policy()

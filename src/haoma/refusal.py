@@ -1,0 +1,55 @@
+"""From a platform's own code to one of our errors, by the platform's ``refusals.toml``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, cast
+
+from haoma import catalogue
+from haoma.errors import BY_CODE, PlatformRefusal, Refused, Spent
+from haoma.secret import Secret, scrub
+
+_PHONE_LIKE: Final = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+
+
+def refusal(
+    platform: str,
+    native: str,
+    *,
+    sub: str = "",
+    place: str = "",
+    message: str = "",
+    request_id: str = "",
+    step: int = 0,
+    secrets: tuple[Secret | str | None, ...] = (),
+    because: dict[str, object] | None = None,
+) -> PlatformRefusal:
+    """Return the error that a platform's code stands for; `Refused` for a code that is in no table.
+
+    Args:
+        platform: Name of the platform.
+        native: The platform's code.
+        sub: The platform's sub code.
+        place: Which call answered, where one code means two things: ``token``, ``phone``, ``login``, ``check``.
+        message: The platform's words. Our secrets and anything like a phone number are masked in them.
+        request_id: The platform's id of the request.
+        step: Number of the step that refused.
+        secrets: What was sent and must not come back in the words.
+        because: Further safe facts.
+    """
+    native, sub = scrub(native, limit=40), scrub(sub, limit=80)
+    entry = catalogue.find_refusal(platform, native, sub, place)
+    cls = cast("type[PlatformRefusal]", BY_CODE[entry.code]) if entry else Refused
+    # An unlisted answer to a one-time code says nothing about the code: it may be tried again, and must not be
+    # reported as a bad code when the second answer says "used".
+    spent = Spent(entry.spent) if entry else Spent.UNKNOWN
+    return cls(
+        platform=platform,
+        step=step,
+        platform_code=native,
+        platform_sub_code=sub,
+        platform_message=_PHONE_LIKE.sub("***", scrub(message, *secrets)),
+        request_id=scrub(request_id, limit=80),
+        because=because,
+        spent=spent,
+    )
