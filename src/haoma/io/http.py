@@ -1,0 +1,373 @@
+"""Answers `Send`: one request to a configured host, over verified TLS, within limits of time and size.
+
+Built on httpcore2, one floor below the usual clients, because of what is *not* there: no redirects, no cookies, no
+proxy or ``.netrc`` from the environment, no decompression, no log line with the URL. WeChat takes ``secret`` and
+``access_token`` in the query, so that each of these would give a secret away.
+
+Whether a request may have been received decides whether a one-time code may be used again, so the two cases never mix:
+
+* `ConnectFailed`: not one byte of the request was sent (name lookup, connect, TLS handshake, no free connection).
+* `TimedOut`, `ConnectionLost`, `ReplyTooLarge`, `NonsenseReply`: the platform may have received it and acted upon it.
+
+Nothing is ever sent twice. httpcore2 chooses another connection only when it finds the chosen one taken
+(``ConnectionNotAvailable``, raised before anything is written), and its ``retries`` are for connecting alone and 0
+here. A kept-alive connection that the server closed meanwhile is found by probing the socket and is replaced before
+use; when the server closes it in the instant between probe and request, that is a `ConnectionLost` like any other.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from asyncio import timeout as time_limit
+from collections.abc import Iterable
+from contextlib import aclosing
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpcore2
+
+from haoma.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    HaomaError,
+    HostNotAllowed,
+    InternalFault,
+    NonsenseReply,
+    ReplyTooLarge,
+    TimedOut,
+)
+from haoma.io.clock import monotonic
+from haoma.secret import scrub
+from haoma.steps import Reply
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from haoma.steps import Send
+
+# These write headers at DEBUG and whole URLs at INFO. Loggers inherit level and handlers but not `disabled`, so that
+# the parents are cut off by level and propagation, and the children that exist are turned off one by one.
+for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore", "httpx", "httpx2", "h11"):
+    _logger = logging.getLogger(_name)
+    _logger.addHandler(logging.NullHandler())
+    _logger.setLevel(logging.CRITICAL + 1)
+    _logger.propagate = False
+    _logger.disabled = True
+
+_PORTS: Final = {"https": 443, "http": 80}
+_CONNECTIONS: Final = 100
+_IDLE: Final = 20
+_IDLE_SECONDS: Final = 15.0  # well below the 60 to 75 s after which usual servers close an idle connection themselves
+
+# Everything that the network can do to us. UnicodeError: the resolver's word for a name that cannot be one.
+_FAILURES: Final = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    OSError,
+    UnicodeError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a request may take, in seconds, and how large a reply may be, in bytes.
+
+    Attributes:
+        connect: For a free connection, for TCP and for the TLS handshake, each.
+        read: Between two pieces of the reply.
+        total: For everything together. A server that sends one byte a second never reaches ``read``.
+        body: A platform's longest reply is a few KiB.
+    """
+
+    connect: float = 3.0
+    read: float = 5.0
+    total: float = 8.0
+    body: int = 64 * 1024
+
+
+class _Exchange:
+    """One request and its reply, as far as sync and async are the same."""
+
+    def __init__(self, send: Send, limits: Limits, *, insecure: bool) -> None:
+        request = send.request
+        # The origin that is checked and the origin that is connected to are the same object: no second parser that
+        # could read the URL differently.
+        origin = _origin(request.url)
+        if origin is None:
+            raise HostNotAllowed
+        scheme, self.host, port = origin
+        parts = urlsplit(request.url)
+        if scheme == "http" and not insecure:
+            raise HostNotAllowed(because={"scheme": "http"})
+        if parts.query or parts.fragment or origin not in map(_origin, send.upstreams):
+            raise HostNotAllowed(because={"host": self.host})
+        query = urlencode(request.query, quote_via=quote, errors="replace")
+        target = (parts.path or "/") + (f"?{query}" if query else "")
+        self.method = request.method
+        self.url = httpcore2.URL(scheme=scheme, host=self.host, port=port, target=target)
+        self.headers = [
+            ("host", parts.netloc),
+            ("user-agent", "haoma"),
+            ("accept-encoding", "identity"),  # a compressed reply can be far larger than the bytes that are counted
+            *request.headers,
+        ]
+        self.content = request.body or (None if request.method == "GET" else b"")
+        self.timeout = {"pool": limits.connect, "connect": limits.connect, "write": limits.read, "read": limits.read}
+        self._limits = limits
+        self._stage = ""
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+
+    def trace(self, name: str, _info: object) -> None:
+        self._stage = name
+
+    async def atrace(self, name: str, _info: object) -> None:
+        self._stage = name
+
+    @property
+    def _unsent(self) -> bool:
+        # Stages are "connection.connect_tcp.started" and the like, then "http11.send_request_headers.started". One
+        # that is not known counts as sent: the safe side.
+        return not self._stage or self._stage.startswith("connection.")
+
+    def failed(self, error: Exception) -> HaomaError:
+        """Return our error for one of `_FAILURES`."""
+        because = {"host": self.host}
+        if isinstance(error, httpcore2.LocalProtocolError):  # h11 found our own request malformed
+            return InternalFault(because=because)
+        if self._unsent:
+            return ConnectFailed(because=because, diagnosis=scrub(str(error)) or type(error).__name__)
+        # h11 quotes what it read, and that may echo what we sent: no words from here on.
+        if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
+            return TimedOut(because=because)
+        return ConnectionLost(because=because)
+
+    def begin(self, response: httpcore2.Response) -> None:
+        """Take status and headers."""
+        self._status = response.status
+        headers = self._headers
+        for name, value in response.headers:
+            key, text = name.decode("ascii").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if headers.get("content-encoding", "").lower() not in ("", "identity"):
+            raise NonsenseReply(because={"host": self.host})
+        if int(headers.get("content-length", "0")) > self._limits.body:  # h11 lets only 1 to 20 digits through
+            raise ReplyTooLarge(because={"host": self.host})
+
+    def take(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._body += piece
+        if len(self._body) > self._limits.body:
+            raise ReplyTooLarge(because={"host": self.host})
+
+    @property
+    def reply(self) -> Reply:
+        """The whole reply."""
+        return Reply(self._status, self._headers, bytes(self._body))
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port, or None if ``url`` is none that may be called at all."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or not url.isascii():
+        return None
+    return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class Http:
+    """Sends requests for the sync driver. One object serves any number of threads.
+
+    Args:
+        limits: Time and size.
+        ca_file: PEM file of the only authorities to trust; those of the system when None.
+        allow_insecure_upstreams: Permit plain http, to a fake platform in a test. Never in production.
+    """
+
+    def __init__(
+        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
+    ) -> None:
+        self._limits = limits
+        self._insecure = allow_insecure_upstreams
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=_trust(ca_file),
+            max_connections=_CONNECTIONS,
+            max_keepalive_connections=_IDLE,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=_PunctualBackend(),
+        )
+
+    def send(self, step: Send) -> Reply:
+        """Answer ``step``."""
+        exchange = _Exchange(step, self._limits, insecure=self._insecure)
+        deadline = _deadline.set(monotonic() + self._limits.total)
+        try:
+            with self._pool.stream(
+                exchange.method,
+                exchange.url,
+                headers=exchange.headers,
+                content=exchange.content,
+                extensions={"timeout": exchange.timeout, "trace": exchange.trace},
+            ) as response:
+                exchange.begin(response)
+                for piece in response.iter_stream():
+                    exchange.take(piece)
+        except _FAILURES as error:
+            failure = exchange.failed(error)
+        else:
+            return exchange.reply
+        finally:
+            _deadline.reset(deadline)
+        raise failure  # out here, so that the cause with its quotes does not travel along as __context__
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncHttp:
+    """Sends requests for the async driver. It belongs to the event loop in which it is first used.
+
+    Args:
+        limits: Time and size.
+        ca_file: PEM file of the only authorities to trust; those of the system when None.
+        allow_insecure_upstreams: Permit plain http, to a fake platform in a test. Never in production.
+    """
+
+    def __init__(
+        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
+    ) -> None:
+        self._limits = limits
+        self._insecure = allow_insecure_upstreams
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=_trust(ca_file),
+            max_connections=_CONNECTIONS,
+            max_keepalive_connections=_IDLE,
+            keepalive_expiry=_IDLE_SECONDS,
+        )
+
+    async def send(self, step: Send) -> Reply:
+        """Answer ``step``."""
+        exchange = _Exchange(step, self._limits, insecure=self._insecure)
+        try:
+            async with (
+                time_limit(self._limits.total),
+                self._pool.stream(
+                    exchange.method,
+                    exchange.url,
+                    headers=exchange.headers,
+                    content=exchange.content,
+                    extensions={"timeout": exchange.timeout, "trace": exchange.atrace},
+                ) as response,
+                aclosing(response.aiter_stream()) as pieces,
+            ):
+                exchange.begin(response)
+                async for piece in pieces:
+                    exchange.take(piece)
+        except _FAILURES as error:
+            failure = exchange.failed(error)
+        else:
+            return exchange.reply
+        raise failure  # out here, so that the cause with its quotes does not travel along as __context__
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+# --- the total time limit of the sync world -----------------------------------------------------------------------
+#
+# A socket timeout starts anew with every byte that arrives. So each one is cut down to what is left until the deadline
+# of the request, which a thread carries in a context variable (asyncio has `timeout` for this). Out of reach is the
+# system's name lookup, which has its own limits ("timeout" and "attempts" in resolv.conf).
+
+_deadline: ContextVar[float] = ContextVar("haoma_http_deadline")
+
+
+def _left(limit: float | None, error: type[httpcore2.TimeoutException]) -> float:
+    left = _deadline.get() - monotonic()
+    if left <= 0:
+        raise error
+    return left if limit is None else min(limit, left)
+
+
+class _PunctualStream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        # The ssl module applies a socket timeout to a handshake as a whole, not to each of its reads.
+        limit = _left(timeout, httpcore2.ConnectTimeout)
+        return _PunctualStream(self._stream.start_tls(ssl_context, server_hostname, limit))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _PunctualBackend(httpcore2.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        # `socket.create_connection` gives every address of a host the whole timeout: four dead ones would take four
+        # times as long. Here each gets its share of what is left.
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        deadline = monotonic() + _left(timeout, httpcore2.ConnectTimeout)
+        failure: Exception = httpcore2.ConnectTimeout()
+        for tried, (*_, address) in enumerate(addresses):
+            share = (deadline - monotonic()) / (len(addresses) - tried)
+            if share <= 0:
+                break
+            try:
+                stream = super().connect_tcp(str(address[0]), port, share, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _PunctualStream(stream)
+        raise failure
