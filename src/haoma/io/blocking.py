@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import time
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from haoma.errors import HaomaError, HookFailed, OutcomeUnknown, Spent
-from haoma.io.http import Http
 from haoma.io.memory import Abandoned, Memory, Waiting
 from haoma.steps import Call, Flow, Fresh, Pause, Send, Share, Step
+
+if TYPE_CHECKING:
+    from haoma.io.http import Http
 
 T = TypeVar("T")
 
@@ -46,9 +48,9 @@ def run(flow: Flow[T], world: World) -> T:
         result: T = end.value
         return result
     finally:
-        flow.close()
         for ref in claims:
             world.memory.settle(ref, OutcomeUnknown(spent=Spent.UNKNOWN))
+        flow.close()
 
 
 def _answer(step: Step[Any], world: World) -> object:
@@ -58,7 +60,8 @@ def _answer(step: Step[Any], world: World) -> object:
         case Call():
             return _call(step)
         case Pause(seconds):
-            return time.sleep(seconds)
+            time.sleep(seconds)
+            return None
         case Share():
             return _share(step, world)
     answer = world.memory.answer(step)

@@ -103,7 +103,7 @@ class _Row:
     outcome: Outcome | None = None
 
 
-class Abandoned(Exception):  # noqa: N818
+class Abandoned(Exception):
     """The flow that a waiter shared was cancelled; the first to ask again takes over. Seen by the drivers only."""
 
 
@@ -118,7 +118,7 @@ class Memory:
 
     Args:
         cap: Most entries per table. What has expired goes first, then the oldest.
-        patience: Seconds to wait for another flow. Longer than a flow can take: this is the net below a hook that hangs.
+        patience: Seconds to wait for another flow; longer than any flow takes, unless a hook hangs.
         now: A clock that is never set back.
     """
 
@@ -147,10 +147,8 @@ class Memory:
             case Keep(key, value, seconds):
                 with self._lock:
                     self._kept.put(key, value, self._now() + seconds)
-            case Drop(key, value):
-                with self._lock:
-                    if self._kept.get(key) == value:
-                        self._kept.pop(key)
+            case Drop():
+                self._drop(step)
             case Spend():
                 return self._spend(step)
             case Refund(key):
@@ -164,6 +162,11 @@ class Memory:
             case _:
                 raise TypeError(f"no answer to {type(step).__name__}")
         return None
+
+    def _drop(self, step: Drop) -> None:
+        with self._lock:
+            if self._kept.get(step.key) == step.value:
+                self._kept.pop(step.key)
 
     def _spend(self, step: Spend) -> bool:
         with self._lock:
@@ -201,21 +204,23 @@ class Memory:
         """Say what came of a claim. Only the first word counts."""
         if not isinstance(ref, _Row):
             raise TypeError("not the ref of a claim")
+        spent = Spent.YES
         if isinstance(outcome, HaomaError):
+            spent = outcome.spent
             outcome = outcome.again()  # without the traceback, whose frames hold plain text
         with self._lock:
             if ref.waiters is None:
                 return
             waiters, ref.waiters = ref.waiters, None
-            if not isinstance(outcome, HaomaError) or outcome.spent is Spent.YES:
+            if spent is Spent.YES:
                 ref.outcome = outcome
-            if ref.outcome is None and outcome.spent is Spent.NO and not ref.after_unknown:
+            if spent is Spent.NO and not ref.after_unknown:
                 self._rows.pop(ref.key)
             else:
                 # "Not spent" after an unknown outcome speaks of the second try alone: the row stays unknown.
                 self._rows.put(ref.key, ref, ref.until)
-        for waiter in waiters:
-            _resolve(waiter, _settled(outcome))
+        for waiter in filter(_waits, waiters):
+            waiter.set_result(_settled(outcome))
 
     def _digest(self, *parts: bytes) -> bytes:
         message = b"".join(len(part).to_bytes(8) + part for part in parts)
@@ -235,21 +240,24 @@ class Memory:
     def lead(self, key: str) -> Iterator[Shared]:
         """Share what the block puts into ``result``, or how it ends otherwise, with all who joined meanwhile."""
         shared = Shared()
-        failure: Exception | None = Abandoned()
+        failure: Callable[[], Exception] | None = Abandoned  # cancelled, interrupted or closed
         try:
             yield shared
             failure = None
         except HaomaError as error:
-            failure = error
+            failure = error.again
             raise
         except Exception:
-            failure = InternalFault()
+            failure = InternalFault
             raise
-        finally:  # cancelled, interrupted or closed: abandoned
+        finally:
             with self._lock:
                 waiters = self._shares.pop(key)
-            for waiter in waiters:
-                _resolve(waiter, failure.again() if isinstance(failure, HaomaError) else failure or shared.result)
+            for waiter in filter(_waits, waiters):
+                if failure is None:
+                    waiter.set_result(shared.result)
+                else:
+                    waiter.set_exception(failure())
 
     def _wait(self, waiters: list[Future[Any]], late: HaomaError) -> Waiting:
         future: Future[Any] = Future()
@@ -261,10 +269,6 @@ def _settled(outcome: Outcome) -> Settled:
     return Settled(outcome.again() if isinstance(outcome, HaomaError) else outcome)
 
 
-def _resolve(waiter: Future[Any], answer: object) -> None:
-    if not waiter.set_running_or_notify_cancel():
-        return  # nobody waits any more
-    if isinstance(answer, Exception):
-        waiter.set_exception(answer)
-    else:
-        waiter.set_result(answer)
+def _waits(waiter: Future[Any]) -> bool:
+    """Tell whether somebody still waits; from then on the future can no longer be cancelled, only resolved."""
+    return waiter.set_running_or_notify_cancel()
