@@ -1,0 +1,425 @@
+r"""Alipay's side: the phone that shows the button, and the gateway.
+
+It writes what ``read`` reads, signs what ``verify`` verifies, seals what ``open`` opens and answers what ``login``
+asks. It shares no code with them, certificate serial names included, so that a mistake would have to be made twice.
+Kept quirks: HTTP 200 and ``text/html`` for every reply, ``error_response`` instead of the method's node, a success
+without ``code``, ``\/`` inside signed text, numbers that are sometimes text. Sources are in this folder's README.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from haoma.crypto.forging import forge_cbc, forge_signature
+from haoma.mirroring import Answer, Call, Fate, RandomBytes, Scene, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATH: Final = "/gateway.do"
+_METHOD: Final = "alipay.system.oauth.token"
+_NODE: Final = "alipay_system_oauth_token_response"
+_BEIJING: Final = timezone(timedelta(hours=8))
+_CLOCK_SKEW: Final = 900.0  # seconds; Alipay does not publish its window, but eight hours are outside of it
+_CODE_LIVES: Final = 86400.0
+_CODES_KEPT: Final = 10_000
+_ZERO_IV: Final = bytes(16)
+_STARTS, _ENDS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC)
+
+ALIPAY, CERT, OTHER = "alipay", "alipay-cert", "alipay-other"
+_APP_IDS: Final = {ALIPAY: "2021000000000001", CERT: "2021000000000002", OTHER: "2021000000000003"}
+_HELP: Final = "解决办法详见：https://docs.open.alipay.com/common/isverror"
+
+_OVERSEAS: Final = "852-51234567"
+_REFUSED: Final = {
+    "40001-missing-encrypt-key": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
+    "40001-missing-default-signature-type": (
+        "40001", "Missing Required Arguments", "isv.missing-default-signature-type", "应用未设置默认签名类型",
+    ),
+    "40002": ("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常"),
+    "40003": ("40003", "Insufficient Conditions", "isv.invalid-auth-relations", "无效的授权关系"),
+    "40006": (
+        "40006", "Insufficient Permissions", "isv.insufficient-isv-permissions",
+        "ISV权限不足，建议在开发者中心检查对应功能是否已经添加，" + _HELP,
+    ),
+    "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error", "系统繁忙"),
+    "unknown-code": ("49999", "Something New", "isv.not-in-any-list", "一个没见过的错误"),
+}  # fmt: skip
+_CLEAR: Final = frozenset({"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002"})
+
+SCENES: Final = (
+    Scene("ok", "用户同意授权，同时提交登录码", "The user agrees; envelope and login code are sent", "ok", ALIPAY),
+    Scene("without-login", "用户同意授权，但没有提交登录码", "The user agrees; no login code is sent", "ok", ALIPAY),
+    Scene("overseas", "香港手机号（852-…）", "A phone number of Hong Kong (852-…)", "ok", ALIPAY),
+    Scene("plus-became-space", "传输中 + 变成了空格", "On its way every + became a space", "ok", ALIPAY),
+    Scene("cert-ok", "证书模式的小程序", "A mini program in certificate mode", "ok", CERT),
+    Scene("no-phone-bound", "支付宝账号没有绑定手机号", "The Alipay account has no phone number",
+          "platform.no-phone-bound", ALIPAY),
+    Scene("denied", "用户拒绝授权", "The user declines", "envelope.user-declined", ALIPAY),
+    Scene("no-sign", "控制台没有设置加签方式，报文没有 sign", "Signing is not set in the console: no sign",
+          "trust.signature-missing", ALIPAY),
+    Scene("40001-missing-encrypt-key", "没有设置接口内容加密方式", "Content encryption is not set in the console",
+          "platform.encryption-not-configured", ALIPAY),
+    Scene("40001-missing-default-signature-type", "没有设置默认签名类型", "No default signature type is set",
+          "platform.signing-not-configured", ALIPAY),
+    Scene("40002", "支付宝侧的 AES 密钥已损坏", "The AES key is broken on Alipay's side",
+          "platform.encryption-not-configured", ALIPAY),
+    Scene("40003", "用户没有授权，或已解除授权", "The user has not granted, or has revoked the grant",
+          "platform.user-not-authorized", ALIPAY),
+    Scene("40006", "没有绑定获取会员手机号产品", "The product for phone numbers is not bound",
+          "platform.permission-missing", ALIPAY),
+    Scene("20000", "支付宝系统繁忙", "Alipay is busy", "platform.busy", ALIPAY),
+    Scene("unknown-code", "支付宝返回没见过的错误码", "Alipay answers with a code that nobody knows",
+          "platform.refused", ALIPAY),
+    Scene("tampered", "密文在途中被改了一个字符", "One character of the ciphertext was changed",
+          "trust.signature-mismatch", ALIPAY),
+    Scene("signed-by-another-key", "由另一把密钥签名", "Signed by another key", "trust.signature-mismatch", ALIPAY),
+    Scene("wrong-aes-key", "用已更换的旧 AES 密钥加密", "Sealed with an AES key that is no longer ours",
+          "trust.cannot-open", ALIPAY),
+    Scene("other-apps-envelope", "提交了另一个小程序的报文", "The envelope of another mini program is sent",
+          "trust.cannot-open", ALIPAY),
+    Scene("clear-text-success", "未加密、未签名的“成功”报文", "A “success” in clear text, without signature",
+          "trust.clear-text-success", ALIPAY),
+    Scene("used-login-code", "登录码已经用过", "The login code was used before",
+          "platform.login-code-rejected", ALIPAY),
+    Scene("expired-login-code", "登录码已过期", "The login code has expired", "platform.login-code-rejected", ALIPAY),
+    Scene("other-apps-login-code", "提交了另一个小程序的登录码", "The login code of another mini program is sent",
+          "platform.app-mismatch", ALIPAY),
+    Scene("login-busy", "换取登录时网关繁忙", "The gateway is busy when the login is exchanged",
+          "platform.busy", ALIPAY),
+    Scene("login-unsigned", "网关的成功应答没有签名", "The gateway's success comes without a signature",
+          "trust.reply-unsigned", ALIPAY),
+    Scene("login-forged", "网关的应答由另一把密钥签名", "The gateway's answer is signed by another key",
+          "trust.reply-signature-mismatch", ALIPAY),
+    Scene("login-reset", "登录码被消费后连接被重置", "The connection is reset after the login code was used",
+          "outside.outcome-unknown", ALIPAY),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Issued:
+    """A login code that the phone was given."""
+
+    app: str
+    scene: str
+    user: str = field(repr=False)
+    expires: float
+    used: bool = False
+
+
+class AlipayMirror:
+    """Alipay's side of three mini programs: in public-key mode, in certificate mode, and another company's.
+
+    RSA keys come from the generator of ``cryptography`` and are made when first needed.
+
+    Args:
+        random_bytes: Source of AES keys, numbers and codes.
+    """
+
+    name = "alipay"
+    scenes = SCENES
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._aes = {app: random_bytes(16) for app in _APP_IDS}
+        self._stale_aes = random_bytes(16)
+        self._issued: dict[str, _Issued] = {}
+
+    # --- keys
+
+    @cached_property
+    def alipay_key(self) -> rsa.RSAPrivateKey:
+        """The key that Alipay signs with."""
+        return _new_key()
+
+    @cached_property
+    def app_key(self) -> rsa.RSAPrivateKey:
+        """The key that the mini programs sign their requests with."""
+        return _new_key()
+
+    @cached_property
+    def another_key(self) -> rsa.RSAPrivateKey:
+        """A key that nobody trusts."""
+        return _new_key()
+
+    @cached_property
+    def _certificates(self) -> _Certificates:
+        return _Certificates(self.alipay_key, self.app_key)
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the ``[apps.NAME]`` tables that fit this mirror, when it is served at ``base_url``."""
+        spki = self.alipay_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        pkcs8 = self.app_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        by_key = {"alipay_public_key": _base64(spki)}
+        by_cert = {
+            "alipay_cert": self._certificates.alipay_file,
+            "app_cert": self._certificates.app_file,
+            "alipay_root_cert": self._certificates.root_file,
+        }
+        return {
+            app: {
+                "platform": "alipay",
+                "app_id": app_id,
+                **(by_cert if app == CERT else by_key),
+                "aes_key": _base64(self._aes[app]),
+                "app_private_key": _base64(pkcs8),
+                "gateway_url": base_url + _PATH,
+            }
+            for app, app_id in _APP_IDS.items()
+        }
+
+    # --- the phone
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Play a scene on the device: log in, tap the button, allow or deny.
+
+        Raises:
+            KeyError: There is no such scene.
+        """
+        played = {each.name: each for each in SCENES}[scene]
+        app, expect = played.app, played.expect
+        login_code = "" if scene == "without-login" else self._issue(played, now)
+        if not allow or scene == "denied":
+            event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": "用户取消授权"}}
+            return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
+        mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, f"1381111{self._below(10_000):04d}")
+        event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
+        sent = event["response"].replace("+", " ") if scene == "plus-became-space" else event["response"]
+        number = ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile) if expect == "ok" else ""
+        return Tap(scene, app, event, login_code, _body(login_code, {"response": sent}), expect, number)
+
+    def envelope(self, scene: str, mobile: str = "13811112222", *, app: str = ALIPAY) -> str:
+        """Return ``res.response`` of ``my.getPhoneNumber``: a string that holds JSON."""
+        if scene in _CLEAR:
+            body = _escaped(_refused(*_REFUSED[scene]))
+            return body if scene == "40001-missing-default-signature-type" else f'{{"response":{body}}}'
+        refused = _REFUSED.get(scene)
+        plain = _escaped(_refused(*refused) if refused else {"code": "10000", "msg": "Success", "mobile": mobile})
+        if scene == "clear-text-success":
+            return f'{{"response":{plain}}}'
+        aes_key = {"wrong-aes-key": self._stale_aes, "other-apps-envelope": self._aes[OTHER]}.get(scene, self._aes[app])
+        sealed = forge_cbc(aes_key, _ZERO_IV, plain.encode("utf-8"))
+        if scene == "no-sign":
+            return json.dumps({"response": sealed})
+        signer = self.another_key if scene == "signed-by-another-key" else self.alipay_key
+        sign = forge_signature(signer, f'"{sealed}"')
+        if scene == "tampered":
+            sealed = ("B" if sealed[30] == "A" else "A").join((sealed[:30], sealed[31:]))
+        return json.dumps({"response": sealed, "sign": sign}, separators=(",", ":"))
+
+    def _issue(self, scene: Scene, now: float) -> str:
+        code = self._random(16).hex()
+        app = OTHER if scene.name == "other-apps-login-code" else scene.app
+        expires = now - 1 if scene.name == "expired-login-code" else now + _CODE_LIVES
+        used = scene.name == "used-login-code"
+        self._issued[code] = _Issued(app, scene.name, self._random(8).hex(), expires, used)
+        if len(self._issued) > _CODES_KEPT:
+            del self._issued[next(iter(self._issued))]
+        return code
+
+    def _below(self, limit: int) -> int:
+        return int.from_bytes(self._random(8)) % limit
+
+    # --- the gateway
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Answer a request to the platform, or None if the platform has no such address."""
+        if call.path != _PATH:
+            return None
+        try:
+            form = dict(parse_qsl(call.body.decode("utf-8"), keep_blank_values=True))
+        except UnicodeDecodeError:
+            form = {}
+        parameters = {**call.query, **form}
+        app = next((name for name, app_id in _APP_IDS.items() if app_id == parameters.get("app_id")), "")
+        refused = self._refuse_request(app, parameters, now)
+        if refused:
+            return self._reply(app, "error_response", refused)
+        return self._exchange(app, parameters["code"], now)
+
+    def _refuse_request(self, app: str, parameters: dict[str, str], now: float) -> dict[str, str] | None:
+        """Return the refusal of a request that is not in order, in the order in which the gateway looks."""
+        needed = {"method": "method", "app_id": "app-id", "timestamp": "timestamp", "version": "version",
+                  "sign_type": "signature-type", "sign": "signature"}  # fmt: skip
+        if app == CERT:
+            needed |= {"app_cert_sn": "app-cert-sn", "alipay_root_cert_sn": "alipay-root-cert-sn"}
+        missing = next((sub for name, sub in needed.items() if not parameters.get(name)), "")
+        if missing:
+            return _gateway_error("40001", "Missing Required Arguments", f"isv.missing-{missing}", "缺少必要参数")
+        in_order: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+            ("isv.invalid-method", "不存在的方法名", lambda: parameters["method"] == _METHOD),
+            ("isv.invalid-app-id", "无效的AppID参数", lambda: bool(app)),
+            ("isv.invalid-signature-type", "无效的签名类型", lambda: parameters["sign_type"] == "RSA2"),
+            ("isv.invalid-timestamp", "非法的时间戳参数", lambda: _on_time(parameters["timestamp"], now)),
+            (
+                "isv.invalid-app-cert-sn",
+                "应用公钥证书SN无效",
+                lambda: app != CERT or self._knows_certificates(parameters),
+            ),
+            ("isv.invalid-signature", "无效签名，" + _HELP, lambda: self._is_signed(parameters)),
+            ("isv.invalid-parameter", "参数无效", lambda: parameters.get("grant_type") == "authorization_code"),
+            ("isv.code-invalid", "授权码code无效", lambda: bool(parameters.get("code"))),
+        )
+        for sub_code, sub_msg, holds in in_order:
+            if not holds():
+                return _gateway_error("40002", "Invalid Arguments", sub_code, sub_msg)
+        return None
+
+    def _knows_certificates(self, parameters: dict[str, str]) -> bool:
+        sent = parameters["app_cert_sn"], parameters["alipay_root_cert_sn"]
+        return sent == (self._certificates.app_sn, self._certificates.root_sn)
+
+    def _is_signed(self, parameters: dict[str, str]) -> bool:
+        named = sorted((name, value) for name, value in parameters.items() if value and name != "sign")
+        signed = "&".join("=".join(pair) for pair in named).encode("utf-8")
+        try:
+            sign = base64.b64decode(parameters["sign"], validate=True)  # noqa: TID251 - not with the code under test
+            self.app_key.public_key().verify(sign, signed, PKCS1v15(), SHA256())
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
+    def _exchange(self, app: str, code: str, now: float) -> Answer:
+        issued = self._issued.get(code)
+        if issued is None or issued.used or issued.expires < now:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid", "授权码code无效")
+            return self._reply(app, "error_response", refused)
+        if issued.app != app:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
+            return self._reply(app, "error_response", refused)
+        if issued.scene == "login-busy":
+            busy = _gateway_error("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙")
+            return self._reply(app, "error_response", busy)
+        issued.used = True
+        if issued.scene == "login-reset":
+            return Answer(fate=Fate.RESET)
+        granted: dict[str, object] = {
+            "access_token": "authusrB" + self._random(16).hex(),
+            "auth_start": datetime.fromtimestamp(now, _BEIJING).strftime("%Y-%m-%d %H:%M:%S"),
+            "expires_in": "1296000" if app == CERT else 1296000,
+            "re_expires_in": 2592000,
+            "refresh_token": "authusrB" + self._random(16).hex(),
+        }
+        # New apps get open_id and union_id alone, apps in transition both, old apps user_id alone.
+        if app != OTHER:
+            granted |= {"open_id": f"0{issued.user}-{_APP_IDS[app][-1]}", "union_id": f"u{issued.user}"}
+        if app != ALIPAY:
+            granted["user_id"] = f"2088{int(issued.user, 16) % 10**12:012d}"
+        return self._reply(app, _NODE, granted, scene=issued.scene)
+
+    def _reply(self, app: str, name: str, node: dict[str, object] | dict[str, str], *, scene: str = "") -> Answer:
+        text = _escaped(node)
+        key = self.another_key if scene == "login-forged" else self.alipay_key
+        parts = [f'"{name}":{text}']
+        if app == CERT:
+            parts.append(f'"alipay_cert_sn":"{self._certificates.alipay_sn}"')
+        if scene != "login-unsigned":
+            parts.append(f'"sign":"{forge_signature(key, text)}"')
+        return Answer(headers={"content-type": "text/html;charset=utf-8"}, body=f"{{{','.join(parts)}}}".encode())
+
+
+MIRROR: Final = AlipayMirror
+
+
+class _Certificates:
+    """Root, intermediate and two leaves, in the layout of the files that Alipay's console offers."""
+
+    def __init__(self, alipay_key: rsa.RSAPrivateKey, app_key: rsa.RSAPrivateKey) -> None:
+        authority = _new_key()
+        elder = ec.generate_private_key(ec.SECP256R1())
+        root_name, class_2, class_1 = "Simulated Root CA", "Simulated Class 2 CA", "Simulated Class 1 CA"
+        root = _certify(root_name, 11, authority.public_key(), root_name, authority)
+        # Alipay's bundle starts with an SM2 root, which does not count for the root's serial name.
+        elder_root = _certify("Simulated EC Root CA", 12, elder.public_key(), "Simulated EC Root CA", elder)
+        middle = _certify(class_2, 21, authority.public_key(), root_name, authority)
+        alipay = _certify("Simulated Alipay", 1001, alipay_key.public_key(), class_2, authority)
+        app = _certify("Simulated Mini Program", 1002, app_key.public_key(), class_1, authority)
+        self.alipay_file = _pem(alipay) + _pem(middle)
+        self.app_file = _pem(app)
+        self.root_file = _pem(elder_root) + _pem(root)
+        self.alipay_sn = _serial_name(class_2, 1001)
+        self.app_sn = _serial_name(class_1, 1002)
+        self.root_sn = _serial_name(root_name, 11)
+
+
+def _certify(
+    subject: str,
+    serial: int,
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    issuer: str,
+    issuer_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_distinguished(subject))
+        .issuer_name(_distinguished(issuer))
+        .serial_number(serial)
+        .public_key(key)
+        .not_valid_before(_STARTS)
+        .not_valid_after(_ENDS)
+        .add_extension(x509.BasicConstraints(ca=serial < 1000, path_length=None), critical=True)
+        .sign(issuer_key, SHA256())
+    )
+
+
+def _distinguished(common_name: str) -> x509.Name:
+    oid = x509.NameOID
+    parts = ((oid.COUNTRY_NAME, "CN"), (oid.ORGANIZATION_NAME, "haoma"), (oid.ORGANIZATIONAL_UNIT_NAME, "Simulator"),
+             (oid.COMMON_NAME, common_name))  # fmt: skip
+    return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts])
+
+
+def _serial_name(issuer: str, serial: int) -> str:
+    named = f"CN={issuer},OU=Simulator,O=haoma,C=CN{serial}"
+    return hashlib.md5(named.encode("ascii"), usedforsecurity=False).hexdigest()
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _escaped(node: object) -> str:
+    r"""Return JSON as Alipay's servers write it: Chinese as it is, ``/`` as ``\/``."""
+    return json.dumps(node, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
+
+
+def _body(login_code: str, authorization: dict[str, Any]) -> dict[str, Any]:
+    return {**({"login_code": login_code} if login_code else {}), "authorization": authorization}
+
+
+def _refused(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
+    return {"code": code, "msg": msg, "subCode": sub_code, "subMsg": sub_msg}
+
+
+def _gateway_error(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
+    return {"msg": msg, "code": code, "sub_msg": sub_msg, "sub_code": sub_code}
+
+
+def _on_time(timestamp: str, now: float) -> bool:
+    try:
+        sent = datetime.strptime(timestamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING)
+    except ValueError:
+        return False
+    return abs(sent.timestamp() - now) <= _CLOCK_SKEW
