@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 from haoma.errors import Fault
 from haoma.policy import Policy
@@ -17,6 +20,19 @@ if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.steps import Flow
     from haoma.verified import Check, Subject
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """A record whose ``repr`` shows the name of its class and nothing that it holds.
+
+    For what comes from outside or must not go there. (A `msgspec.Struct`, because a frozen dataclass takes five times
+    as long to build, and some are built for every request.)
+    """
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +118,11 @@ class Platform(Generic[AppT, MessageT]):
 
 
 _HTTPS: Final = "https"
+_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class Table:
-    """The settings of one app, read by name; every fault is collected, none is raised.
+    """The settings of one app (or of another place, by ``where``), read by name; faults are collected, never raised.
 
     Attributes:
         name: Name of the app.
@@ -121,6 +138,7 @@ class Table:
         *,
         now: float,
         allow_insecure_upstreams: bool = False,
+        where: str | None = None,
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
     ) -> None:
         self.name = name
@@ -129,7 +147,8 @@ class Table:
         self.faults: list[Fault] = []
         self._values = values
         self._line_of = line_of
-        self._read: set[str] = {"platform"}
+        self._where = f"apps.{name}" if where is None else where
+        self._read: set[str] = {"platform"} if where is None else set()
 
     def __contains__(self, setting: str) -> bool:
         return setting in self._values
@@ -148,7 +167,7 @@ class Table:
         self._report(code, setting, because, warning=True)
 
     def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
-        where = f"apps.{self.name}.{setting}" if setting else f"apps.{self.name}"
+        where = ".".join(filter(None, (self._where, setting)))
         file, line = self._line_of(where)
         self.faults.append(Fault(code, where, because=because, warning=warning, file=file, line=line))
 
@@ -185,6 +204,8 @@ class Table:
         """Return a true or false setting."""
         self._read.add(setting)
         value = self._values.get(setting, default)
+        if isinstance(value, str):  # from the environment or a file, where everything is text
+            value = {"true": True, "false": False}.get(value.strip(), value)
         if not isinstance(value, bool):
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed="true or false")
             return default
@@ -226,6 +247,8 @@ class Table:
         """Return a number setting within its limits."""
         self._read.add(setting)
         value = self._values.get(setting, default)
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # from the environment or a file
+            value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed=f"number {least:g} to {most:g}")
             return default
