@@ -10,9 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
+
+import msgspec
 
 from haoma.crypto.strict import decode_utf8, parse_json, parse_json_object
 from haoma.errors import BadField, NotJson, TooLarge, UnknownShape
@@ -34,8 +35,7 @@ _SPELLINGS: Final = {
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(msgspec.Struct, frozen=True, gc=False):
     """What the front end sent, taken apart.
 
     Attributes:
@@ -45,10 +45,13 @@ class Authorization:
         consent: What the user agreed to, as the front end tells it.
     """
 
-    claimed: dict[str, Any] = field(repr=False)
+    claimed: dict[str, Any]
     login_code: Secret | None = None
     session: Secret | None = None
     consent: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Authorization with {', '.join(map(repr, self.claimed))}>"
 
     def fingerprint(self, caller: str) -> bytes:
         """Return a digest of everything that was sent, and of who sent it."""
@@ -104,21 +107,25 @@ _WIRE: Final = frozenset({"authorization", "login_code", "session", "consent", *
 
 
 def _object(sent: object) -> dict[str, Any]:
-    if isinstance(sent, Mapping):
-        try:
-            sent = json.dumps(dict(sent))
-        except (TypeError, ValueError, RecursionError):
-            raise NotJson(because={"reason": "an object that JSON cannot hold"}) from None
-    if isinstance(sent, bytearray | memoryview):
-        sent = bytes(sent)
     if not isinstance(sent, str | bytes):
-        raise UnknownShape(because={"type": type(sent).__name__})
+        sent = _document(sent)
     if len(sent) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
+    if sent[:1] in ("{", b"{"):
+        return parse_json_object(sent)
     text = decode_utf8(sent) if isinstance(sent, bytes) else sent
-    if text.startswith("{"):
-        return parse_json_object(text)
     return _unwrapped(text.strip(" \t\r\n"))
+
+
+def _document(sent: object) -> str | bytes:
+    if isinstance(sent, bytearray | memoryview):
+        return bytes(sent)
+    if not isinstance(sent, Mapping):
+        raise UnknownShape(because={"type": type(sent).__name__})
+    try:
+        return json.dumps(dict(sent))
+    except (TypeError, ValueError, RecursionError):
+        raise NotJson(because={"reason": "an object that JSON cannot hold"}) from None
 
 
 def _unwrapped(text: str) -> dict[str, Any]:

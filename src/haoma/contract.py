@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from haoma.errors import Fault
+from haoma.phone import PhoneNumber
 from haoma.policy import Policy
 from haoma.secret import Secret
-from haoma.verified import CheckName
+from haoma.verified import Check, CheckName, Subject
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
-    from haoma.phone import PhoneNumber
     from haoma.steps import Flow
-    from haoma.verified import Check, Subject
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -73,8 +72,7 @@ class Login:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Quiet, frozen=True, gc=False):
     """What a platform's flow found; ``authorize`` turns it into a `VerifiedPhone`."""
 
     number: PhoneNumber
@@ -210,6 +208,15 @@ class Table:
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed="true or false")
             return default
         return value
+
+    def function(self, setting: str) -> Callable[..., Any] | None:
+        """Return a setting that is a function; it can only come from Python."""
+        self._read.add(setting)
+        value = self._values.get(setting)
+        if value is None or callable(value):
+            return value
+        self.fault("config.wrong-type", setting, found=type(value).__name__, needed="function")
+        return None
 
     def choice(self, setting: str, choices: tuple[str, ...], *, default: str) -> str:
         """Return a setting that is one of a few words."""

@@ -7,6 +7,7 @@ on the way to it: wrong padding goes on to the JSON parser as well.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -38,7 +39,8 @@ def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
     try:
         return unpadder.update(padded) + unpadder.finalize()
     except ValueError:
-        _parse(padded)
+        with suppress(EnvelopeError):
+            parse_json_object(padded)
         raise CannotOpen(diagnosis="padding") from None
 
 
@@ -48,14 +50,7 @@ def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong between ciphertext and JSON.
     """
-    found = _parse(decrypt(cipher, ciphertext))
-    if found is None:
-        raise CannotOpen(diagnosis="text")
-    return found
-
-
-def _parse(plain: bytes) -> dict[str, Any] | None:
     try:
-        return parse_json_object(plain)
+        return parse_json_object(decrypt(cipher, ciphertext))
     except EnvelopeError:
-        return None
+        raise CannotOpen(diagnosis="text") from None

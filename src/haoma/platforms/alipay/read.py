@@ -10,9 +10,9 @@ sources in the README of this folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma.contract import Quiet
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
 
@@ -25,19 +25,17 @@ _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
 _DECLINED: Final = ("取消", "拒绝", "cancel", "deny", "reject")
 
 
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
+class SealedMessage(Quiet, frozen=True, gc=False):
     """Ciphertext with the signature that it claims."""
 
-    claimed_ciphertext: str = field(repr=False)
-    claimed_sign: str | None = field(repr=False)
+    claimed_ciphertext: str
+    claimed_sign: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClearMessage:
+class ClearMessage(Quiet, frozen=True):
     """A body in clear text. Anybody can write one, so it can only ever be a refusal."""
 
-    unverified_body: dict[str, Any] = field(repr=False)
+    unverified_body: dict[str, Any]
 
 
 Message: TypeAlias = SealedMessage | ClearMessage
@@ -56,14 +54,17 @@ def read(app: AlipayApp, authorization: Authorization) -> Message:
     del app
     node: dict[str, Any] = authorization.claimed
     for _ in range(_WRAPPERS):
-        name = next((each for each in _ENVELOPE_NAMES if each in node), None)
-        if name is None:
+        for name in _ENVELOPE_NAMES:
+            if name in node:
+                break
+        else:
             return _without_envelope(node)
         inner = node[name]
         if isinstance(inner, str):
-            if not inner.lstrip().startswith("{"):
+            inner = inner.strip(" \t\r\n")
+            if not inner.startswith("{"):
                 return _sealed(node, inner)
-            inner = parse_json_object(inner.strip(" \t\r\n"))
+            inner = parse_json_object(inner)
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})
         node = inner
@@ -74,7 +75,7 @@ def _sealed(node: dict[str, Any], ciphertext: str) -> SealedMessage:
     sign = node.get("sign")
     if sign is not None and not isinstance(sign, str):
         raise BadField(because={"field": "sign", "type": type(sign).__name__, "needed": "string"})
-    if not ciphertext.strip():
+    if not ciphertext:
         raise MissingField(because={"field": "response", "reason": "empty"})
     return SealedMessage(ciphertext, sign or None)
 

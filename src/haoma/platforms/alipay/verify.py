@@ -13,11 +13,11 @@ Pages: https://opendocs.alipay.com/common/02mriz, https://opendocs.alipay.com/co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from haoma.contract import Quiet
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
-from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.crypto.strict import read_base64
 from haoma.errors import SignatureMismatch, SignatureMissing
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 _RSA2: Final = "RSA2"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedMessage:
+class SignedMessage(Quiet, frozen=True, gc=False):
     """Ciphertext that Alipay signed. Only `verify` builds one."""
 
-    ciphertext: bytes = field(repr=False)
+    ciphertext: bytes
 
 
 def verify(app: AlipayApp, message: SealedMessage) -> SignedMessage:
@@ -46,9 +45,8 @@ def verify(app: AlipayApp, message: SealedMessage) -> SignedMessage:
     if message.claimed_sign is None:
         raise SignatureMissing(step=2)
     # (3)
-    ciphertext = repair_base64(message.claimed_ciphertext)
-    raw = decode_base64(ciphertext, "response")
-    signature = decode_base64(repair_base64(message.claimed_sign), "sign")
+    ciphertext, raw = read_base64(message.claimed_ciphertext, "response")
+    _, signature = read_base64(message.claimed_sign, "sign")
     # (4)
     signed = b'"' + ciphertext.encode("ascii") + b'"'
     for key in app.public_keys:
