@@ -1,0 +1,256 @@
+"""Write ``docs/errors/``: a page for every code, one for every platform's codes, and the index.
+
+``python tools/pages.py`` writes, ``python tools/pages.py --check`` exits with 1 if a page is stale, missing or left
+over. The words come from ``catalogue.toml`` and ``refusals.toml``, how an error behaves comes from its class.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from haoma import catalogue
+from haoma.errors import BY_CODE
+from haoma.platforms import PLATFORMS
+
+ERRORS: Final = Path(__file__).resolve().parent.parent / "docs" / "errors"
+_NOTE: Final = "<!-- Written by tools/pages.py from the words in src/haoma; edit those. -->"
+_HEADINGS: Final = {
+    "zh": ("中文", "含义", "常见原因", "解决办法", "平台错误码", "错误码"),
+    "en": ("English", "What it means", "Why it happens", "How to fix it", "Platform codes", "Code"),
+}
+_FAMILIES: Final = {
+    "envelope": "提交的内容有误 · What arrived is malformed",
+    "trust": "格式正确但不可信 · Well formed, but must not be believed",
+    "platform": "平台拒绝 · The platform said no",
+    "outside": "网络与上游 · Network, timeout, nonsense reply",
+    "config": "配置 · Our settings",
+    "caller": "调用方 · Whoever called the service",
+    "link": "号码属于别人 · The number belongs to somebody else",
+    "internal": "内部错误 · A mistake of haoma itself",
+}
+_PLACES: Final = {
+    "token": "获取 access_token · fetching the access_token",
+    "phone": "换取手机号 · fetching the number",
+    "login": "登录 · login",
+    "check": "核对加密数据 · checking encrypted data",
+    "button": "手机上的按钮 · the button on the device",
+}
+_ABOUT_CODES: Final = (
+    "同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。"
+    "没有列出的错误码原样透传，归为 [`platform.refused`](platform.refused.md)。",
+    "Where a code means different things at different places, `@` names the place; a sub code stands after `/`. "
+    "A code that is not listed is passed through as [`platform.refused`](platform.refused.md).",
+)
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its file name."""
+    found = {f"{code}.md": _code_page(code) for code in catalogue.codes()}
+    found |= {f"{name}.md": _platform_page(name) for name in _platforms()}
+    found["README.md"] = _index()
+    return found
+
+
+def _platforms() -> list[str]:
+    return [name for name in sorted(PLATFORMS) if catalogue.refusals(name)]
+
+
+def _name(platform: str, lang: str) -> str:
+    zh, _, en = PLATFORMS[platform].title.partition(" ")
+    return zh if lang == "zh" else en
+
+
+def _code_page(code: str) -> str:
+    zh, en = (catalogue.words(code, lang) for lang in catalogue.LANGUAGES)
+    parts = [_NOTE, f"# `{code}`", f"**{zh.title}** · {en.title}", _behaviour(code)]
+    for lang in catalogue.LANGUAGES:
+        parts += _language_part(code, lang)
+    if zh.see:
+        parts.append(f"平台文档 · The platform's page: <{zh.see}>")
+    parts.append("[全部错误码 · All codes](README.md)")
+    return "\n\n".join(parts) + "\n"
+
+
+def _behaviour(code: str) -> str:
+    cls = BY_CODE.get(code)
+    if cls is None:
+        return (
+            "读取配置时报告，与其他错误一起列出。 · Reported when the configuration is read, together with all others."
+        )
+    return _table(
+        ["HTTP 状态 · status", "`next`", "`retry`", "匿名调用方看到 · anonymous callers see", "Python"],
+        [
+            [
+                str(cls.status),
+                f"`{cls.next}`",
+                "是 · yes" if cls.retry else "否 · no",
+                f"`{cls.public}`",
+                f"`haoma.errors.{cls.__name__}`",
+            ]
+        ],
+    )
+
+
+def _language_part(code: str, lang: str) -> list[str]:
+    language, meaning, why, how, platform_codes, native_code = _HEADINGS[lang]
+    words = catalogue.words(code, lang)
+    stop = "。" if lang == "zh" else "."
+    parts = [
+        f"## {language}",
+        f"### {meaning}",
+        f"{words.title}{stop}",
+        f"### {why}",
+        words.cause,
+        f"### {how}",
+        words.remedy,
+    ]
+    for platform in _platforms():
+        special = catalogue.codes()[code].get(platform, {}).get(lang, {})
+        if special:
+            parts.append(f"### {_name(platform, lang)}")
+            parts += [f"{heading}{_colon(lang)}{special[key]}" for heading, key in _special(lang) if key in special]
+    rows = [
+        [f"[{_name(platform, lang)} `{native}`]({platform}.md#{_slug(native)})", words.title, words.cause, words.remedy]
+        for platform in _platforms()
+        for native, entry in catalogue.refusals(platform).items()
+        if entry.code == code
+        for words in [entry.words(lang)]
+    ]
+    if rows:
+        parts += [f"### {platform_codes}", _table([native_code, meaning, why, how], rows)]
+    return parts
+
+
+def _special(lang: str) -> list[tuple[str, str]]:
+    _, meaning, why, how, _, _ = _HEADINGS[lang]
+    return [(meaning, "title"), (why, "cause"), (how, "remedy")]
+
+
+def _colon(lang: str) -> str:
+    return "：" if lang == "zh" else ": "
+
+
+def _platform_page(platform: str) -> str:
+    table = catalogue.refusals(platform)
+    parts = [
+        _NOTE,
+        f"# {_name(platform, 'zh')}错误码 · {_name(platform, 'en')}'s codes",
+        *_ABOUT_CODES,
+        _table(
+            ["错误码 · Code", "含义", "Meaning", "haoma"],
+            [
+                [
+                    f"[`{native}`](#{_slug(native)})",
+                    entry.words("zh").title,
+                    entry.words("en").title,
+                    f"[`{entry.code}`]({entry.code}.md)",
+                ]
+                for native, entry in table.items()
+            ],
+        ),
+    ]
+    for native, entry in table.items():
+        parts += [f"## {native}", _facts(native, entry)]
+        for lang in catalogue.LANGUAGES:
+            words = entry.words(lang)
+            parts += [f"**{words.title}**", words.cause, words.remedy]
+    parts.append("[全部错误码 · All codes](README.md)")
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(native: str, entry: catalogue.Entry) -> str:
+    cls = BY_CODE[entry.code]
+    spent = {"no": "否 · no", "yes": "是 · yes", "unknown": "未知 · unknown"}[entry.spent]
+    facts = [f"- haoma: [`{entry.code}`]({entry.code}.md)"]
+    if "@" in native:
+        facts.append(f"- 环节 · Place: {_PLACES[native.partition('@')[2]]}")
+    facts += [
+        f"- `next`: `{cls.next}`；`retry`: {'是 · yes' if cls.retry else '否 · no'}",
+        f"- 一次性 code 已消费 · one-time code used up: {spent}",
+    ]
+    if entry.drop_token:
+        facts.append("- 丢弃 access_token · the access_token is dropped")
+    if entry.see:
+        facts.append(f"- 平台文档 · The platform's page: <{entry.see}>")
+    return "\n".join(facts)
+
+
+def _index() -> str:
+    parts = [
+        _NOTE,
+        "# 错误码 · Error codes",
+        "每个错误都有稳定的代码、原因和解决办法。`haoma explain 代码` 在终端里显示同样的内容。",
+        "Every error has a stable code, a cause and a remedy. `haoma explain CODE` shows the same in a terminal.",
+        "平台自己的错误码 · The platforms' own codes: "
+        + " · ".join(f"[{_name(name, 'zh')} {_name(name, 'en')}]({name}.md)" for name in _platforms()),
+        _table(
+            ["`next`", "小程序该做什么", "What the mini program should do"],
+            [
+                [
+                    "`ask-again`",
+                    "重新登录，再显示按钮，请用户再点一次",
+                    "Log in again, show the button, let the user tap again",
+                ],
+                ["`retry-later`", "稍后发送同一个请求", "Send the same request later"],
+                [
+                    "`stop`",
+                    "用户做什么都没有用，由开发者处理",
+                    "Nothing the user does will help; a developer has to act",
+                ],
+            ],
+        ),
+    ]
+    for family, title in _FAMILIES.items():
+        codes = [code for code in catalogue.codes() if code.partition(".")[0] == family]
+        if codes:
+            rows = [_index_row(code) for code in codes]
+            parts += [f"## {title}", _table(["代码 · Code", "含义", "Meaning", "HTTP", "`next`"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _index_row(code: str) -> list[str]:
+    cls = BY_CODE.get(code)
+    titles = [catalogue.words(code, lang).title for lang in catalogue.LANGUAGES]
+    return [f"[`{code}`]({code}.md)", *titles, str(cls.status) if cls else "", f"`{cls.next}`" if cls else ""]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def _slug(heading: str) -> str:
+    """Return the anchor that Markdown renderers give a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or compare them with what is there."""
+    wanted = pages()
+    there = {path.name: path.read_text("utf-8") for path in ERRORS.glob("*.md")}
+    wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    if arguments == ["--check"]:
+        for name in wrong:
+            state = "left over" if name not in wanted else "stale" if name in there else "missing"
+            print(f"docs/errors/{name}: {state}")
+        if wrong:
+            print("Run: python tools/pages.py")
+        return 1 if wrong else 0
+    if arguments:
+        print(__doc__)
+        return 2
+    ERRORS.mkdir(parents=True, exist_ok=True)
+    for name in wrong:
+        if name in wanted:
+            (ERRORS / name).write_text(wanted[name], "utf-8")
+        else:
+            (ERRORS / name).unlink()
+    print(f"{len(wrong)} of {len(wanted)} pages written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
