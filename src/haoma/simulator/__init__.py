@@ -1,1 +1,6 @@
-"""haoma simulator."""
+"""The platforms' side over real HTTP, with named scenes: for tests, for trying out, and for the demo."""
+
+from haoma.simulator.running import LISTEN, Simulator, serve
+from haoma.simulator.stage import UnknownScene
+
+__all__ = ["LISTEN", "Simulator", "UnknownScene", "serve"]

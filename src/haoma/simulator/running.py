@@ -1,0 +1,190 @@
+"""Runs the simulator: in a thread for tests (`Simulator`), or in the foreground for `haoma simulate` (`serve`)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Self
+
+from haoma.simulator.device import Device
+from haoma.simulator.server import Server
+from haoma.simulator.stage import SERVICE, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from haoma.mirroring import Tap
+
+LISTEN: Final = "127.0.0.1:8090"
+
+_READY: Final = """\
+模拟器已启动 / The simulator is running: {url}
+
+  配套的配置 / the configuration that fits
+    curl -s {url}/haoma.toml > haoma.toml && haoma serve --config haoma.toml
+  所有场景 / all scenes
+    curl -s {url}/device/scenes
+  用户点击授权，把得到的 body 提交给 haoma / the user taps; post the `body` that comes to haoma
+    curl -s {url}/device/alipay/tap -d '{{"scene": "ok"}}'
+
+Ctrl-C 停止 / stops it."""
+_OPEN: Final = """\
+警告：模拟器在 {host} 上监听，网络上的任何人都能访问。它的密钥会随配置公开，只能用于测试。
+Warning: listening on {host}, anybody on the network can reach the simulator. It gives away its keys; tests only.
+"""
+
+
+class Simulator:
+    """The platforms' side, on a free port of this machine, for the length of a ``with`` block.
+
+    ```python
+    with Simulator() as simulator:
+        simulator.write_config(tmp_path / "haoma.toml")
+        tap = simulator.tap("wechat", "ok")
+        ...  # post tap.body to /v1/apps/{tap.app}/phone-number, or give it to a Client
+        assert simulator.calls["wechat"]["/wxa/business/getuserphonenumber"] == 1
+    ```
+
+    Attributes:
+        url: Where it listens; empty while it does not run.
+        stage: The mirrors, for all that is not here.
+    """
+
+    def __init__(self, listen: str = "127.0.0.1:0") -> None:
+        self._host, self._port = _address(listen)
+        self.stage = Stage()
+        self.url = ""
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    @property
+    def calls(self) -> dict[str, dict[str, int]]:
+        """How often each address of each platform was called."""
+        return self.stage.calls()
+
+    @property
+    def server_key(self) -> str:
+        """The server key in the configuration."""
+        return self.stage.server_key
+
+    @property
+    def publishable_key(self) -> str:
+        """The publishable key in the configuration."""
+        return self.stage.publishable_key
+
+    def tap(self, platform: str, scene: str, *, allow: bool = True) -> Tap:
+        """Play a scene on the device, and return what the mini program has in hand after it.
+
+        Raises:
+            UnknownScene: There is no such platform or scene.
+        """
+        return self.stage.tap(platform, scene, allow=allow)
+
+    def settings_toml(self, listen: str = SERVICE) -> str:
+        """Return the text of the ``haoma.toml`` that fits, for a service at ``listen``."""
+        return self.stage.settings_toml(self.url, listen)
+
+    def write_config(self, path: str | Path, listen: str = SERVICE) -> Path:
+        """Write the ``haoma.toml`` that fits, and return its path."""
+        path = Path(path)
+        path.write_text(self.settings_toml(listen), encoding="utf-8")
+        return path
+
+    def start(self) -> Self:
+        """Start; returns when it listens.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        ready: Future[str] = Future()
+        self._thread = Thread(target=self._run, args=(ready,), name="haoma-simulator", daemon=True)
+        self._thread.start()
+        self.url = ready.result()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and stop."""
+        if self._thread is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+        self._thread = self._loop = None
+        self.url = ""
+
+    def _run(self, ready: Future[str]) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._stop = asyncio.Event()
+            await _until(self._stop, self.stage, self._host, self._port, ready.set_result)
+
+        try:
+            asyncio.run(main())
+        except OSError as error:
+            ready.set_exception(error)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def serve(listen: str = LISTEN) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM.
+
+    Args:
+        listen: ``host:port``. Hosts other than the loopback are warned about.
+
+    Raises:
+        ValueError: ``listen`` is no such thing.
+        OSError: The address cannot be listened on.
+    """
+    host, port = _address(listen)
+    if not _is_loopback(host):
+        sys.stderr.write(_OPEN.format(host=host))
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await _until(stop, Stage(), host, port, _announce)
+
+    asyncio.run(main())
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(_READY.format(url=url) + "\n")
+    sys.stdout.flush()
+
+
+async def _until(stop: asyncio.Event, stage: Stage, host: str, port: int, ready: Callable[[str], None]) -> None:
+    device = Device(stage)
+    server = Server(device.respond)
+    device.url = await server.start(host, port)
+    try:
+        ready(device.url)
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"needed HOST:PORT, such as {LISTEN}")
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

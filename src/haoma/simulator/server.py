@@ -1,0 +1,152 @@
+"""A small HTTP/1.1 server that can misbehave: late replies, no replies, and real connection resets.
+
+Usual servers sit behind ASGI, which has no word for any of these. h11 keeps the protocol right, asyncio the sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import h11
+
+from haoma.mirroring import Answer, Call, Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MAX_HEAD: Final = 32 * 1024
+_MAX_BODY: Final = 256 * 1024
+_PIECE: Final = 64 * 1024
+_IDLE: Final = 75.0  # seconds in which a kept-alive connection, or a slow client, has to say something
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds. A close then sends RST, not FIN.
+
+Respond: TypeAlias = "Callable[[Call], Answer]"
+
+
+class Server:
+    """Answers every request with ``respond(call)``.
+
+    Args:
+        respond: Called in the event loop, so it has to be quick.
+    """
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+        self._server: asyncio.Server | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen, and return the address of the server; port 0 takes any free port."""
+        self._server = await asyncio.start_server(self._accept, host, port)
+        bound_host, bound_port = self._server.sockets[0].getsockname()[:2]
+        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+
+    async def stop(self) -> None:
+        """Close the listening socket and every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._conversations:
+            task.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
+        # Whatever ends a conversation, its client knows best; a server that plays broken ones does not complain.
+        with contextlib.suppress(OSError, TimeoutError, EOFError, h11.ProtocolError, asyncio.CancelledError):
+            await _Conversation(reader, writer, self._respond).hold()
+        writer.close()
+
+
+class _Conversation:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Respond) -> None:
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
+        self._reader = reader
+        self._writer = writer
+        self._respond = respond
+
+    async def hold(self) -> None:
+        """Answer one request after another."""
+        while True:
+            try:
+                call = await self._read()
+            except h11.RemoteProtocolError as error:
+                await self._refuse(error.error_status_hint, "malformed request")
+                return
+            if call is None:
+                return
+            answer = self._respond(call)
+            if answer.delay:
+                await asyncio.sleep(answer.delay)
+            if answer.fate is Fate.RESET:
+                self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                self._writer.transport.abort()
+                return
+            if answer.fate is Fate.HANG:
+                while await self._reader.read(_PIECE):
+                    pass
+                return
+            await self._reply(answer, with_body=call.method != "HEAD")
+            if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+                return
+            self._http.start_next_cycle()
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event  # type: ignore[return-value]
+            if self._http.they_are_waiting_for_100_continue:  # curl does, with bodies above a kilobyte
+                await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            async with asyncio.timeout(_IDLE):
+                self._http.receive_data(await self._reader.read(_PIECE))
+
+    async def _read(self) -> Call | None:
+        """Return the next request; None when there is none, or when it was refused."""
+        event = await self._next_event()
+        if not isinstance(event, h11.Request):
+            return None
+        body = bytearray()
+        while isinstance(piece := await self._next_event(), h11.Data):
+            body += piece.data
+            if len(body) > _MAX_BODY:
+                await self._refuse(413, f"more than {_MAX_BODY} bytes")
+                return None
+        if not isinstance(piece, h11.EndOfMessage):
+            return None
+        target = urlsplit(event.target.decode("latin-1"))
+        return Call(
+            method=event.method.decode("ascii"),
+            path=unquote(target.path),
+            query=dict(parse_qsl(target.query, keep_blank_values=True)),
+            headers={name.decode("ascii"): value.decode("latin-1") for name, value in event.headers},
+            body=bytes(body),
+        )
+
+    async def _refuse(self, status: int, why: str) -> None:
+        if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            headers = {"content-type": "application/json", "connection": "close"}
+            await self._reply(Answer(status, headers, json.dumps({"error": why}).encode("ascii")))
+
+    async def _reply(self, answer: Answer, *, with_body: bool = True) -> None:
+        headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
+        await self._send(h11.Response(status_code=answer.status, headers=headers))
+        if with_body:
+            await self._send(h11.Data(data=answer.body))
+        await self._send(h11.EndOfMessage())
+
+    async def _send(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
+        await self._writer.drain()

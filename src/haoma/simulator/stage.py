@@ -1,0 +1,114 @@
+"""All mirrors side by side: what was tapped, who called, and the configuration that fits. No sockets here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections import Counter
+from importlib import import_module
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.io import clock
+from haoma.platforms import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from haoma.mirroring import Answer, Call, Mirror, Scene, Tap
+
+SERVICE: Final = "127.0.0.1:8080"
+"""Where the service listens, by the configuration that the simulator serves."""
+
+
+class UnknownScene(LookupError):
+    """There is no such platform or scene. The words say which there are."""
+
+
+class Stage:
+    """Every platform's mirror. Safe to use from several threads.
+
+    Attributes:
+        mirrors: By name of the platform.
+        server_key, publishable_key: API keys in the served configuration, made afresh.
+    """
+
+    def __init__(
+        self, *, random_bytes: Callable[[int], bytes] = os.urandom, now: Callable[[], float] = clock.now
+    ) -> None:
+        self._now = now
+        self._lock = Lock()
+        self._calls: dict[str, Counter[str]] = {name: Counter() for name in PLATFORMS}
+        self.mirrors: dict[str, Mirror] = {
+            name: import_module(f"haoma.platforms.{name}.mirror").MIRROR(random_bytes) for name in PLATFORMS
+        }
+        self.server_key, self.publishable_key = (
+            prefix + base64.urlsafe_b64encode(random_bytes(33)).decode("ascii")
+            for prefix in ("simulator_server_", "simulator_publishable_")
+        )
+
+    def scenes(self) -> Iterator[tuple[str, Scene]]:
+        """Yield name of the platform and scene, of all platforms."""
+        for name, mirror in self.mirrors.items():
+            for scene in mirror.scenes:
+                yield name, scene
+
+    def tap(self, platform: str, scene: str, *, allow: bool = True) -> Tap:
+        """Play a scene on the device.
+
+        Raises:
+            UnknownScene: There is no such platform or scene.
+        """
+        mirror = self.mirrors.get(platform)
+        if mirror is None:
+            raise UnknownScene(f"no platform {platform!r}; there are: {', '.join(self.mirrors)}")
+        names = [each.name for each in mirror.scenes]
+        if scene not in names:
+            raise UnknownScene(f"no scene {scene!r} of {platform}; there are: {', '.join(names)}")
+        with self._lock:
+            return mirror.tap(scene, allow=allow, now=self._now())
+
+    def answer(self, call: Call) -> Answer | None:
+        """Answer a call to a platform, or None if no platform has such an address."""
+        with self._lock:
+            for name, mirror in self.mirrors.items():
+                answer = mirror.answer(call, self._now())
+                if answer is not None:
+                    self._calls[name][call.path] += 1
+                    return answer
+        return None
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Return how often each address of each platform was called."""
+        with self._lock:
+            return {name: dict(counter) for name, counter in self._calls.items()}
+
+    def settings(self, base_url: str, listen: str = SERVICE) -> dict[str, Any]:
+        """Return the whole configuration that fits, for a service at ``listen`` and platforms at ``base_url``."""
+        with self._lock:
+            apps = {
+                name: table for mirror in self.mirrors.values() for name, table in mirror.settings(base_url).items()
+            }
+        service = {
+            "listen": listen,
+            "server_keys": [self.server_key],
+            "publishable_keys": [self.publishable_key],
+        }
+        return {"allow_insecure_upstreams": True, "service": service, "apps": apps}
+
+    def settings_toml(self, base_url: str, listen: str = SERVICE) -> str:
+        """Return the same as the text of a ``haoma.toml``."""
+        title = "# haoma.toml of the simulator: fake platforms, fake keys. 模拟器的配置：平台和密钥都是假的。\n\n"
+        return title + "\n".join(_lines(self.settings(base_url, listen)))
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    inner = {name: value for name, value in table.items() if isinstance(value, dict)}
+    # A JSON text is a TOML basic string, but for characters beyond the BMP, which are written as they are.
+    plain = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in table.items() if name not in inner]
+    if plain:
+        yield from ((f"[{'.'.join(path)}]",) if path else ())
+        yield from (*plain, "")
+    for name, value in inner.items():
+        yield from _lines(value, (*path, name))
