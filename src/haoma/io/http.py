@@ -120,6 +120,7 @@ class _Exchange:
         self.timeout = {"pool": limits.connect, "connect": limits.connect, "write": limits.read, "read": limits.read}
         self._limits = limits
         self._stage = ""
+        self._socket: httpcore2.AsyncNetworkStream | None = None
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body = bytearray()
@@ -127,8 +128,15 @@ class _Exchange:
     def trace(self, name: str, _info: object) -> None:
         self._stage = name
 
-    async def atrace(self, name: str, _info: object) -> None:
+    async def atrace(self, name: str, info: dict[str, Any]) -> None:
         self._stage = name
+        if name == "connection.connect_tcp.complete":
+            self._socket = info["return_value"]
+
+    async def hang_up(self) -> None:
+        """Close what httpcore2 leaves open when a task is cancelled (or out of time) during the TLS handshake."""
+        if self._unsent and self._socket:
+            await self._socket.aclose()
 
     @property
     def _unsent(self) -> bool:
@@ -291,6 +299,8 @@ class AsyncHttp:
             failure = exchange.failed(error)
         else:
             return exchange.reply
+        finally:
+            await exchange.hang_up()
         raise failure  # out here, so that the cause with its quotes does not travel along as __context__
 
     async def aclose(self) -> None:

@@ -1,0 +1,317 @@
+"""The two drivers: the same flows in threads and in tasks, and what happens when one of them is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from haoma.errors import (
+    CodeRejected,
+    ConnectFailed,
+    HaomaError,
+    HookFailed,
+    InternalFault,
+    OutcomeUnknown,
+    Spent,
+    TimedOut,
+)
+from haoma.io import aio, blocking
+from haoma.io.http import AsyncHttp, Http
+from haoma.io.memory import Memory, Waiting
+from haoma.phone import PhoneNumber
+from haoma.secret import Secret
+from haoma.steps import Call, Claim, Flow, Fresh, Keep, Mint, Pause, Recall, Settle, Settled, Share, ask
+from haoma.verified import VerifiedPhone
+
+PHONE = VerifiedPhone(PhoneNumber("86", "13800138000"), "wechat", "shop", None, ())
+CLAIM = Claim("shop", "code", Secret("code-1"), b"mine", 300)
+MANY = 40
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[Http]:
+    with Http() as transport:
+        yield transport
+
+
+@pytest.fixture(scope="module")
+def async_http() -> AsyncHttp:
+    return AsyncHttp()  # never used to connect
+
+
+@pytest.fixture(params=["sync", "async"])
+def drive(request, http, async_http) -> Callable[..., list[Any]]:
+    """Run several flows at the same time; what they raise is in the list of results."""
+
+    def threads(memory: Memory, *flows: Flow[Any]) -> list[Any]:
+        world = blocking.World(http, memory)
+        with ThreadPoolExecutor(len(flows)) as pool:
+            tasks = [pool.submit(blocking.run, flow, world) for flow in flows]
+            return [task.exception() or task.result() for task in tasks]
+
+    def tasks(memory: Memory, *flows: Flow[Any]) -> list[Any]:
+        async def main() -> list[Any]:
+            world = aio.World(async_http, memory)
+            return list(await asyncio.gather(*(aio.run(flow, world) for flow in flows), return_exceptions=True))
+
+        return asyncio.run(main())
+
+    return threads if request.param == "sync" else tasks
+
+
+def once(runs: list[int], outcome: object = PHONE, pause: float = 0.1) -> Flow[Any]:
+    """A flow like those of the platforms: claim, call, settle."""
+    claimed = yield from ask(CLAIM)
+    if isinstance(claimed, Settled):
+        if isinstance(claimed.outcome, HaomaError):
+            raise claimed.outcome
+        return claimed.outcome
+    runs.append(1)
+    yield from ask(Pause(pause))
+    if isinstance(outcome, HaomaError):
+        yield from ask(Settle(claimed.ref, outcome))
+        raise outcome
+    if isinstance(outcome, BaseException):
+        raise outcome
+    yield from ask(Settle(claimed.ref, outcome))  # type: ignore[arg-type]
+    return outcome
+
+
+def work(runs: list[int], outcome: object = "token", pause: float = 0.1) -> Flow[Any]:
+    runs.append(1)
+    yield from ask(Pause(pause))
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def shared(runs: list[int], outcome: object = "token", pause: float = 0.1) -> Flow[Any]:
+    return (yield from ask(Share("key", lambda: work(runs, outcome, pause))))
+
+
+# --- plain steps ---
+
+
+def test_steps_are_answered_and_errors_thrown_in(drive):
+    """Answers arrive at the yield, and an error can be caught there."""
+
+    def failing() -> None:
+        raise ConnectFailed
+
+    def flow() -> Flow[Any]:
+        yield from ask(Keep("k", 1, 60))
+        minted = yield from ask(Mint())
+        yield from ask(Pause(0))
+        try:
+            yield from ask(Call(failing, ()))
+        except ConnectFailed:
+            return (yield from ask(Recall("k"))), len(minted), (yield from ask(Call(max, (1, 2))))
+
+    assert drive(Memory(), flow()) == [(1, 43, 2)]
+
+
+@pytest.mark.parametrize("error", [ValueError("canary"), TimeoutError("canary"), StopIteration("canary")])
+def test_a_hook_that_raises_has_failed(drive, error):
+    """An exception of the application's function becomes HookFailed, with its type and without its words."""
+
+    def hook(_: object) -> None:
+        raise error
+
+    (failure,) = drive(Memory(), ask(Call(hook, (Secret("canary"),))))
+    assert type(failure) is HookFailed
+    assert dict(failure.because) == {"error": type(error).__name__}
+    assert failure.__context__ is None
+
+
+def test_async_hooks(http, async_http):
+    """The async driver awaits what a hook returns; the sync driver says that it cannot."""
+
+    async def hook(value: int) -> int:
+        await asyncio.sleep(0)
+        return value + 1
+
+    async def broken() -> None:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    world = aio.World(async_http, Memory())
+    assert asyncio.run(aio.run(ask(Call(hook, (1,))), world)) == 2
+    with pytest.raises(HookFailed):
+        asyncio.run(aio.run(ask(Call(broken, ())), world))
+    with pytest.raises(HookFailed):
+        blocking.run(ask(Call(hook, (1,))), blocking.World(http, Memory()))
+
+
+def test_a_flow_that_breaks_is_cleaned_up(drive):
+    """A mistake inside a flow goes through as it is, and its claim is left unknown."""
+    memory = Memory()
+    (failure,) = drive(memory, once([], ZeroDivisionError()))
+    assert isinstance(failure, ZeroDivisionError)
+    again = memory.answer(CLAIM)
+    assert isinstance(again, Fresh)
+    assert again.after_unknown
+
+
+# --- forty at once ---
+
+
+@pytest.mark.parametrize(
+    "outcome", [PHONE, CodeRejected(spent=Spent.YES), OutcomeUnknown(spent=Spent.UNKNOWN), ConnectFailed()], ids=repr
+)
+def test_forty_identical_requests_are_one(drive, outcome):
+    """Forty flows with one value and one fingerprint: one run, and one outcome for all."""
+    runs: list[int] = []
+    results = drive(Memory(), *(once(runs, outcome) for _ in range(MANY)))
+    assert len(runs) == 1
+    assert {type(result) for result in results} == {type(outcome)}
+    if outcome is not PHONE:
+        assert len({id(result) for result in results}) == MANY  # nobody shares a traceback
+
+
+@pytest.mark.parametrize("outcome", ["token", CodeRejected(), ZeroDivisionError()], ids=repr)
+def test_forty_shared_runs_are_one(drive, outcome):
+    """Forty flows that share: one run; its result, its refusal or the fact that it broke is everybody's."""
+    runs: list[int] = []
+    memory = Memory()
+    results = drive(memory, *(shared(runs, outcome) for _ in range(MANY)))
+    assert len(runs) == 1
+    if outcome == "token":
+        assert results == ["token"] * MANY
+    elif isinstance(outcome, HaomaError):
+        assert {type(result) for result in results} == {CodeRejected}
+        assert len({id(result) for result in results}) == MANY
+    else:
+        assert sorted(type(result).__name__ for result in results) == ["InternalFault"] * (MANY - 1) + [
+            "ZeroDivisionError"
+        ]
+        assert any(isinstance(result, InternalFault) for result in results)
+    assert memory.join("key") is None  # nothing is left under way
+
+
+def test_shares_nest(drive):
+    """A shared flow may share another one."""
+    runs: list[int] = []
+
+    def outer() -> Flow[Any]:
+        return (yield from ask(Share("outer", lambda: shared(runs))))
+
+    assert drive(Memory(), outer(), outer()) == ["token", "token"]
+    assert len(runs) == 1
+
+
+def test_waiting_ends(drive):
+    """Who waits for a flow that hangs is told so after a while, and the hanging one is not disturbed."""
+    runs: list[int] = []
+    claimed = drive(Memory(patience=0.05), once(runs, pause=0.3), once(runs))
+    assert {type(result) for result in claimed} == {VerifiedPhone, OutcomeUnknown}
+    assert [result.spent for result in claimed if isinstance(result, HaomaError)] == [Spent.UNKNOWN]
+    together = drive(Memory(patience=0.05), shared(runs, pause=0.3), shared(runs))
+    assert sorted(map(str, map(type, together))) == sorted(map(str, (str, TimedOut)))
+    assert len(runs) == 2
+
+
+def test_threads_and_tasks_share(http, async_http):
+    """A thread waits for a task of an event loop and gets its result."""
+    memory = Memory()
+    runs: list[int] = []
+
+    async def main() -> list[Any]:
+        leader = asyncio.create_task(aio.run(shared(runs), aio.World(async_http, memory)))
+        await asyncio.sleep(0)
+        return [await asyncio.to_thread(blocking.run, shared(runs), blocking.World(http, memory)), await leader]
+
+    assert asyncio.run(main()) == ["token", "token"]
+    assert len(runs) == 1
+
+
+# --- stopped in the middle ---
+
+
+async def _gather(world: aio.World, flow: Callable[[], Flow[Any]], stop: int) -> list[Any]:
+    """Start five flows, cancel number ``stop`` when all are under way, and return how they end."""
+    tasks = [asyncio.create_task(aio.run(flow(), world)) for _ in range(5)]
+    await asyncio.sleep(0.02)
+    tasks[stop].cancel()
+    async with asyncio.timeout(2):
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+
+def test_a_cancelled_claim_is_unknown(async_http):
+    """The first of five is cancelled: the others are told that nobody knows, and the next try knows it as well."""
+    memory = Memory()
+    runs: list[int] = []
+    first, *others = asyncio.run(_gather(aio.World(async_http, memory), lambda: once(runs), 0))
+    assert isinstance(first, asyncio.CancelledError)
+    assert [(type(one), one.spent) for one in others] == [(OutcomeUnknown, Spent.UNKNOWN)] * 4
+    again = memory.answer(CLAIM)
+    assert isinstance(again, Fresh)
+    assert again.after_unknown
+
+
+def test_a_cancelled_waiter_harms_nobody(async_http):
+    """A waiter is cancelled: the run goes on, and all others get its result."""
+    for flow, expected in ((once, PHONE), (shared, "token")):
+        runs: list[int] = []
+        results = asyncio.run(_gather(aio.World(async_http, Memory()), lambda flow=flow, runs=runs: flow(runs), 2))  # type: ignore[misc]
+        assert isinstance(results.pop(2), asyncio.CancelledError)
+        assert results == [expected] * 4
+        assert len(runs) == 1
+
+
+def test_a_cancelled_leader_is_succeeded(async_http):
+    """The leader of a shared run is cancelled: exactly one of the others runs it anew, for all."""
+    runs: list[int] = []
+    first, *others = asyncio.run(_gather(aio.World(async_http, Memory()), lambda: shared(runs), 0))
+    assert isinstance(first, asyncio.CancelledError)
+    assert others == ["token"] * 4
+    assert len(runs) == 2
+
+
+def test_an_interrupted_thread_leaves_nobody_waiting(http):
+    """Ctrl-C in the leader: its claim is unknown, and a waiting thread takes the shared run over."""
+    memory = Memory()
+    world = blocking.World(http, memory)
+    waiting = threading.Event()
+    runs: list[int] = []
+
+    def interrupt() -> None:
+        waiting.wait(2)
+        raise KeyboardInterrupt
+
+    def leader() -> Flow[Any]:
+        claimed = yield from ask(CLAIM)
+        assert isinstance(claimed, Fresh)
+        return (yield from ask(Call(interrupt, ())))
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(blocking.run, ask(Share("key", leader)), world)
+        while not memory._shares:
+            pass
+        second = pool.submit(blocking.run, shared(runs), world)
+        while not memory._shares["key"]:
+            pass
+        waiting.set()
+        assert isinstance(first.exception(2), KeyboardInterrupt)
+        assert second.result(2) == "token"
+    assert len(runs) == 1
+    assert isinstance(memory.answer(CLAIM), Fresh)
+
+
+def test_a_coroutine_that_is_dropped_lets_go(async_http):
+    """A driver that is closed instead of cancelled settles its claims as well."""
+    memory = Memory()
+
+    async def main() -> None:
+        driver = aio.run(once([], pause=5), aio.World(async_http, memory))
+        driver.send(None)
+        waiting = memory.answer(CLAIM)
+        assert isinstance(waiting, Waiting)
+        driver.close()
+        assert isinstance(waiting.future.result(0).outcome, OutcomeUnknown)
+
+    asyncio.run(main())
