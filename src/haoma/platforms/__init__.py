@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.platforms.alipay import ALIPAY
+from haoma.platforms.wechat import WECHAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.contract import Platform
 
-PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType({each.name: each for each in (ALIPAY,)})
+PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType({each.name: each for each in (ALIPAY, WECHAT)})

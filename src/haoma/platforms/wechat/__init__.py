@@ -1,0 +1,22 @@
+"""WeChat: ``getPhoneNumber``, new way and old way. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
+from haoma.platforms.wechat.flow import find, one_time
+from haoma.platforms.wechat.login import log_in
+from haoma.platforms.wechat.read import Message, read
+
+WECHAT: Final = Platform[WeChatApp, Message](
+    name="wechat",
+    title="微信 WeChat",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+)

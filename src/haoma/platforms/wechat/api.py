@@ -1,0 +1,127 @@
+"""One question to WeChat's API and its answer.
+
+WeChat answers errors with HTTP status 200 and JSON with ``Content-Type: text/plain``; the body alone decides. The
+``access_token`` and the secret go into the query, because WeChat takes them nowhere else: ``Request.query`` is kept
+apart from the address and never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma import catalogue
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import EnvelopeError, NonsenseReply
+from haoma.refusal import refusal
+from haoma.steps import Request, Send, ask
+
+if TYPE_CHECKING:
+    from haoma.errors import PlatformRefusal, Spent
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow, Reply
+
+OK: Final = "0"
+BUSY: Final = "-1"
+_JSON: Final = (("content-type", "application/json"),)
+_ERRCODE: Final = re.compile(r"-?\d{1,10}", re.ASCII)
+_RID: Final = re.compile(r"\br(?:eq_)?id: ?([0-9A-Za-z_-]{6,80})")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What WeChat answered.
+
+    Attributes:
+        errcode: Its code; empty when there was none, as in some successes.
+        errmsg: Its words.
+        found: The whole object.
+        status: HTTP status, for the error that says that the answer makes no sense.
+    """
+
+    errcode: str
+    errmsg: str = field(repr=False)
+    found: dict[str, Any] = field(repr=False)
+    status: int = 200
+
+    @property
+    def refused(self) -> bool:
+        """True if the answer is a refusal."""
+        return self.errcode not in ("", OK)
+
+    def says_token_is_dead(self) -> bool:
+        """Tell whether the table says that the access_token has to be dropped."""
+        entry = catalogue.find_refusal("wechat", self.errcode) if self.refused else None
+        return entry is not None and entry.drop_token
+
+    @property
+    def request_id(self) -> str:
+        """WeChat's id of the request; it can be asked about for seven days and holds no personal data."""
+        found = _RID.search(self.errmsg)
+        return found[1] if found else ""
+
+    def refusal(self, place: str, step: int, *secrets: Secret | None, **because: object) -> PlatformRefusal:
+        """Return the error that the code stands for."""
+        return refusal(
+            "wechat",
+            self.errcode,
+            place=place,
+            message=self.errmsg,
+            request_id=self.request_id,
+            step=step,
+            secrets=secrets,
+            because=because,
+        )
+
+    def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
+        """Return the error for an answer that makes no sense."""
+        return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
+
+
+def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[Answer]:
+    """Ask with GET.
+
+    Raises:
+        OutsideError: ``outside.*``.
+    """
+    return (yield from send(app, Request("GET", app.api_base_url + path, query=query)))
+
+
+def post(app: WeChatApp, path: str, content: dict[str, str], query: tuple[tuple[str, str], ...] = ()) -> Flow[Answer]:
+    """Ask with POST and JSON.
+
+    Raises:
+        OutsideError: ``outside.*``.
+    """
+    body = msgspec.json.encode(content)
+    return (yield from send(app, Request("POST", app.api_base_url + path, query=query, headers=_JSON, body=body)))
+
+
+def send(app: WeChatApp, request: Request) -> Flow[Answer]:
+    """Send a request and read the answer.
+
+    Raises:
+        OutsideError: ``outside.*``.
+    """
+    return _answer((yield from ask(Send(request, app.upstreams))))
+
+
+def _answer(reply: Reply) -> Answer:
+    try:
+        found = parse_json_object(reply.body)
+    except EnvelopeError:
+        raise _unreadable(reply, "not JSON") from None
+    errcode, errmsg = found.get("errcode", ""), found.get("errmsg", "")
+    if isinstance(errcode, int) and not isinstance(errcode, bool):
+        errcode = str(errcode)
+    if not isinstance(errcode, str) or (errcode and not _ERRCODE.fullmatch(errcode)):
+        raise _unreadable(reply, "errcode")
+    return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status)
+
+
+def _unreadable(reply: Reply, reason: str) -> NonsenseReply:
+    return NonsenseReply(because={"reason": reason, "status": reply.status, "bytes": len(reply.body)})

@@ -1,0 +1,93 @@
+"""The flow of WeChat.
+
+New way, ``code``:
+
+1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
+   costs money: a bad login must not use it up, and WeChat binds the code to the ``openid`` only if it is told.
+2. Get an access_token (``token.py``).
+3. to 7. Exchange the code (``fetch.py``).
+
+Old way, ``encryptedData`` and ``iv``, only if the app has turned it on:
+
+1. There is a login: its session_key is what the data was encrypted with.
+2. The session_keys of that user are recalled.
+3. Open (``open.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding
+from haoma.crypto.strict import repair_base64
+from haoma.errors import MissingField, SessionUnknown
+from haoma.platforms.wechat.fetch import exchange
+from haoma.platforms.wechat.login import session_keys
+from haoma.platforms.wechat.open import open_sealed
+from haoma.platforms.wechat.read import CodeMessage, Message, SealedMessage
+from haoma.secret import Secret
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.steps import Flow
+
+_NEW: Final = (
+    Check(CheckName.SIGNATURE, True, "WeChat answered our own TLS request"),
+    Check(CheckName.APP_BINDING, True, "the watermark names this app"),
+    Check(CheckName.FRESHNESS, True, "a code lives five minutes"),
+)
+_CODE_ONCE: Final = Check(CheckName.ONE_TIME_USE, True, "WeChat takes a code once")
+_UNBOUND: Final = (*_NEW, Check(CheckName.LOGIN_BINDING, False, "no login was sent along"), _CODE_ONCE)
+_BOUND: Final = (
+    *_NEW,
+    Check(CheckName.LOGIN_BINDING, True, "WeChat was told the openid of the login and matched the code to it"),
+    _CODE_ONCE,
+)
+_OLD: Final = (
+    Check(CheckName.APP_BINDING, True, "the watermark names this app"),
+    Check(CheckName.FRESHNESS, True, "the watermark is young enough"),
+    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    Check(CheckName.ONE_TIME_USE, True, "remembered by this service"),
+)
+_NO_MAC: Final = (Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"), *_OLD)
+_CHECKED: Final = (Check(CheckName.SIGNATURE, True, "WeChat confirmed the ciphertext (checkencryptedmsg)"), *_OLD)
+
+
+def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Exchange the code, or open the sealed message.
+
+    Raises:
+        HaomaError: see ``login.py``, ``token.py``, ``fetch.py`` and ``open.py``.
+    """
+    if isinstance(message, SealedMessage):
+        return (yield from _find_sealed(app, message, get_login, now))
+    # (1)
+    login = yield from get_login()
+    subject = login.subject if login else None
+    # (2) to (7)
+    number = yield from exchange(app, message.code, subject.openid if subject else "", after_unknown=after_unknown)
+    return Finding(number, subject, _BOUND if subject else _UNBOUND)
+
+
+def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, now: float) -> Flow[Finding]:
+    # (1)
+    login = yield from get_login()
+    if login is None:
+        raise MissingField(step=1, because={"field": "login_code", "or": "session"})
+    # (2)
+    keys = yield from session_keys(app, login.subject.openid)
+    if not keys:
+        raise SessionUnknown(step=2, because={"expired": "session_key"})
+    # (3)
+    number = yield from open_sealed(app, message, keys, now)
+    return Finding(number, login.subject, _CHECKED if app.check_encrypted_message else _NO_MAC)
+
+
+def one_time(app: WeChatApp, message: Message) -> tuple[str, Secret] | None:
+    """Return the code, or the ciphertext in the one form in which it is opened."""
+    del app
+    if isinstance(message, CodeMessage):
+        return "code", message.code
+    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))

@@ -1,0 +1,387 @@
+"""The other side: WeChat's API and the phone in the user's hand, for the simulator and the tests.
+
+It shares no code with what it is there to test, and keeps WeChat's habits: HTTP status 200 and ``text/plain`` for
+everything, a ``rid`` at the end of ``errmsg``, ``countryCode`` as a string now and a number then, ``vaild``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.crypto.forging import forge_cbc
+from haoma.mirroring import Answer, Fate, Scene, Tap
+
+if TYPE_CHECKING:
+    from haoma.mirroring import Call, RandomBytes
+
+_LIFE: Final = 300.0  # of phone codes and login codes
+_TOKEN_LIFE: Final = 7200
+_OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is given out
+_GRANTS: Final = ("client_credential", "authorization_code")
+_UNKNOWN_APP: Final = "wx0000000000000000"
+
+_OK: Final = "ok"
+_OUTCOME: Final = "outside.outcome-unknown"
+_SHUT: Final = "trust.cannot-open"
+
+SCENES: Final = (
+    Scene("ok", "用户允许，code 换到手机号", "The user allows; the code gives the number", _OK, "wechat"),
+    Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "wechat"),
+    Scene("denied", "用户点了拒绝", "The user denies", "envelope.user-declined", "wechat"),
+    Scene("expired-code", "用户在授权弹窗停留超过五分钟，code 已过期",
+          "The user lingered for more than five minutes, and the code expired", "platform.code-rejected", "wechat"),
+    Scene("used-code", "code 已被别处用掉", "The code was used elsewhere before", "platform.code-rejected", "wechat"),
+    Scene("login-code-sent-as-phone-code", "前端把 wx.login 的 code 当成手机号 code 提交",
+          "The front end sends the code of wx.login as the phone code", "platform.code-rejected", "wechat"),
+    Scene("other-apps-code", "code 来自另一个小程序", "The code was issued to another mini program",
+          "platform.app-mismatch", "wechat"),
+    Scene("other-users-code", "code 属于另一个用户，与登录的 openid 不符",
+          "The code belongs to another user than the one who is logged in", "platform.refused", "wechat"),
+    Scene("stale-token", "access_token 刚被别处刷新，换新后重试成功",
+          "The access_token was just refreshed elsewhere; a new one makes it work", _OK, "wechat-stale"),
+    Scene("token-war", "另一个进程不停地刷新 access_token", "Another process keeps refreshing the access_token",
+          "platform.token-rejected", "wechat-war"),
+    Scene("busy", "微信一直返回系统繁忙（-1）", "WeChat is busy (-1), and stays so", _OUTCOME, "wechat"),
+    Scene("rate-limit", "本分钟调用次数超限（45011）", "Too many calls in this minute (45011)",
+          "platform.rate-limited", "wechat"),
+    Scene("ip-not-allowed", "服务器的出口 IP 不在白名单（40164）",
+          "The server's address is not on the allow list (40164)", "platform.ip-not-allowed", "wechat-ip"),
+    Scene("frozen-secret", "AppSecret 已被冻结（40243）", "The AppSecret is frozen (40243)",
+          "platform.secret-frozen", "wechat-frozen"),
+    Scene("slow", "微信收到 code 后不再回应", "WeChat takes the code and does not answer", _OUTCOME, "wechat"),
+    Scene("reset-after-consumed", "code 已被消费，返回前连接被重置；重试得到 40029，结果仍然未知",
+          "The code is consumed, then the connection is reset; a retry gets 40029, and still nobody knows",
+          _OUTCOME, "wechat"),
+    Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
+          "outside.nonsense-reply", "wechat"),
+    Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
+    Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
+          "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
+    Scene("old-stale-session-key", "旧方式：数据由早已失效的 session_key 加密",
+          "Old way: sealed with a session_key that is long gone", _SHUT, "wechat-old"),
+    Scene("old-foreign-watermark", "旧方式：水印里是另一个小程序的 AppID",
+          "Old way: the watermark names another mini program", _SHUT, "wechat-old"),
+    Scene("old-old-watermark", "旧方式：水印时间是一小时以前", "Old way: the watermark is an hour old",
+          _SHUT, "wechat-old"),
+    Scene("old-bit-flips", "旧方式：密文被改动一位", "Old way: a bit of the ciphertext is flipped",
+          _SHUT, "wechat-old"),
+    Scene("old-checked", "旧方式：先由微信核对密文（checkencryptedmsg），再解密",
+          "Old way: WeChat confirms the ciphertext (checkencryptedmsg) before it is opened", _OK, "wechat-checked"),
+    Scene("old-forged", "旧方式：攻击者用泄露的 session_key 伪造号码，微信核对不通过",
+          "Old way: forged with a leaked session_key; WeChat does not know the ciphertext", _SHUT, "wechat-checked"),
+)  # fmt: skip
+
+_SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "wechat": {},
+    "wechat-stale": {},
+    "wechat-war": {"token": "plain"},
+    "wechat-ip": {},
+    "wechat-frozen": {},
+    "wechat-old": {"old_way": True},
+    "wechat-checked": {"old_way": True, "check_encrypted_message": True},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _MiniProgram:
+    name: str
+    app_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Code:
+    """A code of ``wx.login`` or of the button. ``fault``: name of the scene, if something goes wrong with it."""
+
+    kind: str
+    app_id: str
+    openid: str
+    until: float
+    session_key: str = ""
+    country_code: str = "86"
+    national_number: str = ""
+    fault: str = ""
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    app_id: str
+    until: float
+
+
+class WeChatMirror:
+    """WeChat's side. Makes its own app ids, secrets, tokens, users and codes."""
+
+    name = "wechat"
+    scenes = SCENES
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._programs = {
+            name: _MiniProgram(name, f"wx{random_bytes(8).hex()}", random_bytes(16).hex()) for name in _SETTINGS
+        }
+        self._codes: dict[str, _Code] = {}
+        self._tokens: dict[str, _Token] = {}
+        self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
+        self._sealed: dict[str, tuple[str, float]] = {}  # hash of what WeChat sealed: app id, time
+        self._answers = 0
+        self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
+            ("POST", "/cgi-bin/stable_token"): self._stable_token,
+            ("GET", "/cgi-bin/token"): self._plain_token,
+            ("POST", "/wxa/business/getuserphonenumber"): self._phone_number,
+            ("GET", "/sns/jscode2session"): self._session,
+            ("POST", "/wxa/business/checkencryptedmsg"): self._check,
+        }
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the ``[apps.NAME]`` tables that fit."""
+        return {
+            name: {
+                "platform": "wechat",
+                "app_id": program.app_id,
+                "app_secret": program.secret,
+                "api_base_url": base_url,
+                **_SETTINGS[name],
+            }
+            for name, program in self._programs.items()
+        }
+
+    # --- the device ---
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Play a scene on the device: ``wx.login``, then the button.
+
+        Raises:
+            KeyError: There is no such scene.
+        """
+        played = {each.name: each for each in SCENES}[scene]
+        program = self._programs[played.app]
+        self._forget(now)
+        user = _Code("login", program.app_id, f"o{self._text(20)[:27]}", now + _LIFE)
+        user.session_key = base64.b64encode(self._random(16)).decode("ascii")
+        login_code = self._issue(user)
+        if not allow or scene == "denied":
+            event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail user deny"}
+            body = {"login_code": login_code, "authorization": event}
+            return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
+        phone = _Code("phone", program.app_id, user.openid, now + _LIFE, fault=scene)
+        phone.national_number = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        if scene == "overseas":
+            phone.country_code, phone.national_number = "852", "51234567"
+        sealed = self._seal(scene, user, phone, now)
+        if scene.startswith("old-"):
+            event, authorization = {"errMsg": "getPhoneNumber:ok", **sealed}, sealed
+        else:
+            code = self._phone_code(scene, user, phone)
+            event, authorization = {"errMsg": "getPhoneNumber:ok", "code": code, **sealed}, {"code": code}
+        body = {"login_code": login_code, "authorization": authorization}
+        number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
+        return Tap(scene, played.app, event, login_code, body, played.expect, number)
+
+    def _phone_code(self, scene: str, user: _Code, phone: _Code) -> str:
+        match scene:
+            case "expired-code":
+                phone.until -= _LIFE + 1
+            case "used-code":
+                phone.used = True
+            case "login-code-sent-as-phone-code":
+                return self._issue(_Code("login", user.app_id, user.openid, user.until, user.session_key))
+            case "other-apps-code":
+                phone.app_id = _UNKNOWN_APP
+            case "other-users-code":
+                phone.openid = f"o{self._text(20)[:27]}"
+        return self._issue(phone)
+
+    def _issue(self, code: _Code) -> str:
+        text = self._random(32).hex() if code.kind == "phone" else self._text(24)
+        self._codes[text] = code
+        return text
+
+    def _seal(self, scene: str, user: _Code, phone: _Code, now: float) -> dict[str, str]:
+        watermark = {
+            "timestamp": int(now) - (3600 if scene == "old-old-watermark" else 0),
+            "appid": _UNKNOWN_APP if scene == "old-foreign-watermark" else user.app_id,
+        }
+        plain = msgspec.json.encode({**_number(phone), "countryCode": phone.country_code, "watermark": watermark})
+        key = self._random(16) if scene == "old-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
+        iv = self._random(16)
+        text = forge_cbc(key, iv, plain)
+        if scene == "old-bit-flips":
+            flipped = bytearray(base64.b64decode(text))  # noqa: TID251
+            flipped[len(flipped) // 2] ^= 1
+            text = base64.b64encode(flipped).decode("ascii")
+        if scene != "old-forged":
+            self._sealed[hashlib.sha256(text.encode("ascii")).hexdigest()] = (user.app_id, now)
+        return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
+
+    def _forget(self, now: float) -> None:
+        self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
+        self._sealed = {text: sealed for text, sealed in self._sealed.items() if now < sealed[1] + _LIFE}
+        self._tokens = {text: token for text, token in self._tokens.items() if now < token.until}
+
+    def _text(self, size: int) -> str:
+        return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
+
+    # --- the API ---
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Answer a request, or None if WeChat has no such address."""
+        if call.path not in {path for _method, path in self._ways}:
+            return None
+        way = self._ways.get((call.method, call.path))
+        return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
+
+    def _stable_token(self, call: Call, now: float) -> Answer:
+        asked = _object(call.body)
+        if asked is None:
+            return self._no(47001, "data format error")
+        program = self._who(asked)
+        if isinstance(program, Answer):
+            return program
+        token = self._current.get(("stable", program.app_id), "")
+        kept = self._tokens.get(token)
+        if kept is None or now > kept.until - _OVERLAP or asked.get("force_refresh") is True:
+            token = self._new_token("stable", program, now)
+        return _say({"access_token": token, "expires_in": int(self._tokens[token].until - now)})
+
+    def _plain_token(self, call: Call, now: float) -> Answer:
+        program = self._who(call.query)
+        if isinstance(program, Answer):
+            return program
+        self._tokens.pop(self._current.get(("plain", program.app_id), ""), None)
+        token = self._new_token("plain", program, now)
+        if program.name == "wechat-war":  # the other process refreshes before we get to use it
+            del self._tokens[token]
+        return _say({"access_token": token, "expires_in": _TOKEN_LIFE})
+
+    def _new_token(self, family: str, program: _MiniProgram, now: float) -> str:
+        token = f"57_{self._text(96)}"
+        self._current[family, program.app_id] = token
+        self._tokens[token] = _Token(program.app_id, now + _TOKEN_LIFE)
+        return token
+
+    def _who(self, asked: dict[str, Any]) -> _MiniProgram | Answer:
+        """Return whose id and secret these are, or the refusal."""
+        program = next((each for each in self._programs.values() if each.app_id == asked.get("appid")), None)
+        if program is None:
+            return self._no(40013, "invalid appid")
+        refusals = (
+            (asked.get("grant_type") not in _GRANTS, 40002, "invalid grant_type"),
+            (not asked.get("secret"), 41004, "appsecret missing"),
+            (asked.get("secret") != program.secret, 40125, "invalid appsecret"),
+            (program.name == "wechat-ip", 40164, "invalid ip 192.0.2.1 ipv6 ::ffff:192.0.2.1, not in whitelist,"),
+            (program.name == "wechat-frozen", 40243, "AppSecret has been frozen"),
+        )
+        return next((self._no(errcode, words) for holds, errcode, words in refusals if holds), program)
+
+    def _authorized(self, call: Call, now: float) -> str | Answer:
+        """Return the app id of the token in the query, or the refusal."""
+        text = call.query.get("access_token", "")
+        if not text:
+            return self._no(41001, "access_token missing")
+        token = self._tokens.get(text)
+        return token.app_id if token and now < token.until else self._dead_token()
+
+    def _dead_token(self) -> Answer:
+        words = "invalid credential, access_token is invalid or not latest, could get access_token by"
+        return self._no(40001, f"{words} getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r")
+
+    def _phone_number(self, call: Call, now: float) -> Answer:
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        asked = _object(call.body)
+        if asked is None or not isinstance(asked.get("code"), str):
+            return self._no(47001, "data format error") if call.body else self._no(44002, "empty post data")
+        code = self._codes.get(asked["code"])
+        if code is None or code.kind != "phone" or code.used or now > code.until:
+            return self._no(40029, f"invalid code hint: [{self._text(9)}]")
+        return self._unfit(code, app_id, asked.get("openid")) or self._trouble(code, app_id) or self._give(code, now)
+
+    def _unfit(self, code: _Code, app_id: str, openid: object) -> Answer | None:
+        if code.app_id != app_id:
+            return self._no(40013, f"invalid appid hint: [{self._text(9)}]")
+        if openid not in (None, code.openid):
+            return self._no(40003, "invalid openid")  # a guess: WeChat does not document its answer
+        return None
+
+    def _trouble(self, code: _Code, app_id: str) -> Answer | None:
+        match code.fault:
+            case "stale-token":
+                code.fault = ""
+                self._tokens.pop(self._current.get(("stable", app_id), ""), None)
+                return self._dead_token()
+            case "busy":
+                return self._no(-1, "system error")
+            case "rate-limit":
+                return self._no(45011, "api minute-quota reach limit, must slower, retry next minute")
+            case "slow" | "reset-after-consumed":
+                code.used = True
+                return Answer(fate=Fate.HANG if code.fault == "slow" else Fate.RESET)
+            case "garbage-reply":
+                page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+                return Answer(502, {"content-type": "text/html"}, page)
+        return None
+
+    def _give(self, code: _Code, now: float) -> Answer:
+        code.used = True
+        self._answers += 1
+        country_code: str | int = code.country_code if self._answers % 2 else int(code.country_code)
+        watermark = {"timestamp": int(now), "appid": code.app_id}
+        phone = {**_number(code), "countryCode": country_code, "watermark": watermark}
+        return _say({"errcode": 0, "errmsg": "ok", "phone_info": phone})
+
+    def _session(self, call: Call, now: float) -> Answer:
+        program = self._who(call.query)
+        if isinstance(program, Answer):
+            return program
+        code = self._codes.get(call.query.get("js_code", ""))
+        if code is None or code.kind != "login" or code.app_id != program.app_id or now > code.until:
+            return self._no(40029, "invalid code,")
+        if code.used:
+            return self._no(40163, "code been used,")
+        code.used = True
+        return _say({"session_key": code.session_key, "openid": code.openid})
+
+    def _check(self, call: Call, now: float) -> Answer:
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        asked = _object(call.body)
+        digest = asked.get("encrypted_msg_hash") if asked else None
+        if not isinstance(digest, str):
+            return self._no(47001, "data format error")
+        owner, created = self._sealed.get(digest, ("", 0.0))
+        if owner != app_id:
+            return self._no(1, "encrypted message not found")
+        return _say({"errcode": 0, "errmsg": "ok", "vaild": True, "create_time": int(created)})
+
+    def _no(self, errcode: int, words: str) -> Answer:
+        rid = "-".join(self._random(4).hex() for _ in range(3))
+        return _say({"errcode": errcode, "errmsg": f"{words} rid: {rid}"})
+
+
+def _number(code: _Code) -> dict[str, str]:
+    abroad = "" if code.country_code == "86" else f"+{code.country_code}"
+    return {"phoneNumber": abroad + code.national_number, "purePhoneNumber": code.national_number}
+
+
+def _say(content: dict[str, Any]) -> Answer:
+    return Answer(headers={"content-type": "text/plain"}, body=msgspec.json.encode(content))
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
+
+
+MIRROR: Final = WeChatMirror

@@ -1,0 +1,138 @@
+"""The old way: open ``encryptedData`` under the user's session_key.
+
+AES-128-CBC with an IV that the client chooses, and no MAC. Whoever can tell why an opening failed can write any phone
+number under his own session_key in some twenty thousand tries (padding oracle); whoever cannot can still turn bits of
+the first block through the IV. What is done about it:
+
+* From the first base64 character to the last check there is **one** refusal, `CannotOpen`, with one text and step.
+  What it was is in ``diagnosis``, for the operator's log alone.
+* On failure every session_key that is kept has been tried.
+* A session_key allows three failures in three days. A success gives its try back, a failure never does.
+* Each field has to be there, the three forms of the number have to agree, the watermark has to name this app and to be
+  young, and the ledger takes each ciphertext once.
+* By option WeChat is asked first whether it made the ciphertext (``checkencryptedmsg``).
+
+The list, continued from ``flow.py``; all of it is step 3:
+
+* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
+* By option: WeChat made it, for this app, within three days.
+* A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
+* Fields, watermark and number, as in the new way (``payload.py``).
+* ``watermark.timestamp`` is at most ``max_age`` seconds from now.
+
+Pages: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html,
+https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/deprecatedGetPhoneNumber.html,
+https://developers.weixin.qq.com/miniprogram/dev/server/API/user-info/basic-info/api_checkencrypteddata (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from haoma.crypto.opening import aes_cbc, open_json
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.errors import BadBase64, CannotOpen, HaomaError, NonsenseReply, NumberMismatch, Spent, WrongApp
+from haoma.platforms.wechat.payload import read_payload
+from haoma.platforms.wechat.token import Access
+from haoma.steps import Refund, Spend, ask
+
+if TYPE_CHECKING:
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.platforms.wechat.read import SealedMessage
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+STEP: Final = 3
+_TRIES: Final = 3
+_TRIES_SECONDS: Final = 3 * 86_400.0
+_BLOCK: Final = 16
+_CHECK: Final = "/wxa/business/checkencryptedmsg"
+_NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or longer ago than three days
+# What failed, the later the further: of two session_keys the one that got further says more.
+_RUNGS: Final = ("tries", "length", "padding", "text", "fields", "watermark-app", "number", "watermark-age")
+
+
+def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...], now: float) -> Flow[PhoneNumber]:
+    """Return the number in a sealed message.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
+        OutsideError, PlatformRefusal: WeChat could not be asked (``check_encrypted_message``).
+    """
+    text = repair_base64(message.claimed_ciphertext)
+    try:
+        iv, ciphertext = decode_base64(repair_base64(message.claimed_iv), "iv"), decode_base64(text, "encryptedData")
+    except BadBase64:
+        raise _cannot_open("base64") from None
+    if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:
+        raise _cannot_open("length")
+    if app.check_encrypted_message:
+        yield from _ask_wechat(app, text, ciphertext)
+    spent, rungs = [], ["tries"]
+    for key in keys:
+        tries = _tries_of(app, key)
+        if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
+            continue
+        spent.append(tries)
+        try:
+            number = _open(app, decode_base64(key.reveal(), "session_key"), iv, ciphertext, now)
+        except CannotOpen as error:
+            rungs.append(error.diagnosis)
+            continue
+        for each in spent:
+            yield from ask(Refund(each))
+        return number
+    raise _cannot_open(max(rungs, key=_RUNGS.index))
+
+
+def _open(app: WeChatApp, key: bytes, iv: bytes, ciphertext: bytes, now: float) -> PhoneNumber:
+    found = open_json(aes_cbc(key, iv), ciphertext)
+    try:
+        payload = read_payload(app, found, step=STEP, spent=Spent.NO)
+    except NonsenseReply:
+        raise _cannot_open("fields") from None
+    except WrongApp:
+        raise _cannot_open("watermark-app") from None
+    except NumberMismatch:
+        raise _cannot_open("number") from None
+    if payload.timestamp is None:
+        raise _cannot_open("fields")
+    if abs(now - payload.timestamp) > app.policy.max_age:
+        raise _cannot_open("watermark-age")
+    return payload.number
+
+
+def _tries_of(app: WeChatApp, key: Secret) -> str:
+    return "tries:" + hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
+
+
+def _cannot_open(diagnosis: str) -> CannotOpen:
+    return CannotOpen(step=STEP, diagnosis=diagnosis)
+
+
+def _ask_wechat(app: WeChatApp, text: str, ciphertext: bytes) -> Flow[None]:
+    """Ask whether WeChat made this ciphertext. The hash does not cover the IV, so the other checks follow all the same.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: it did not.
+        OutsideError, PlatformRefusal: it could not be asked. Asking uses nothing up.
+    """
+    # The page does not say what is hashed; see the README.
+    hashed = text.encode("ascii") if app.encrypted_hash == "base64-text" else ciphertext
+    access = Access(app)
+    try:
+        answer = yield from access.post(_CHECK, {"encrypted_msg_hash": hashlib.sha256(hashed).hexdigest()})
+        if answer.errcode == _NOT_WECHATS:
+            raise _cannot_open("platform-check: 1")
+        if answer.refused:
+            raise answer.refusal("check", STEP, access.token)
+        genuine = answer.found.get("vaild", answer.found.get("valid"))  # WeChat really spells it "vaild"
+        if not isinstance(genuine, bool):
+            raise answer.nonsense("vaild", STEP, Spent.NO)
+        if not genuine:
+            raise _cannot_open("platform-check")
+    except HaomaError as error:
+        error.spent = Spent.NO
+        raise

@@ -1,0 +1,97 @@
+"""Find the message in what the front end sent.
+
+``e.detail`` of the button's event has ``code`` (base library 2.21.2 and later) and, beside it, ``encryptedData`` and
+``iv``; after a failure ``errMsg`` and sometimes ``errno``. With both, the code wins: WeChat itself answers for it.
+
+Page: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html (read 2026-11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from haoma import catalogue
+from haoma.authorization import MAX_CODE
+from haoma.errors import BadField, ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
+from haoma.refusal import refusal
+from haoma.secret import Secret
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.errors import HaomaError
+    from haoma.platforms.wechat.app import WeChatApp
+
+_DECLINED: Final = ("deny", "cancel")
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMessage:
+    """The new way: a code that only WeChat can turn into a number."""
+
+    code: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """The old way: ciphertext and IV, both as the client claims them."""
+
+    claimed_ciphertext: str = field(repr=False)
+    claimed_iv: str = field(repr=False)
+
+
+Message: TypeAlias = CodeMessage | SealedMessage
+
+
+def read(app: WeChatApp, authorization: Authorization) -> Message:
+    """Return the message.
+
+    Raises:
+        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
+        PlatformRefusal: ``platform.*``: the event of a button that is not permitted, by its ``errno``.
+        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UnknownShape: ``envelope.unknown-shape``: another platform's envelope, or a ``cloudID``.
+        OldWayOff: ``envelope.old-way-off``: only ``encryptedData``, and the app has not turned the old way on.
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    claimed = authorization.claimed
+    if not _ALIPAY.isdisjoint(claimed):
+        raise UnknownShape(because={"looks_like": "alipay", "needed": "code"})
+    code = authorization.text("code", MAX_CODE, platform="wechat")
+    if code is not None:
+        return CodeMessage(Secret(code))
+    if failed := _failure(claimed):
+        raise failed
+    if "encryptedData" in claimed:
+        if not app.old_way:
+            raise OldWayOff
+        return SealedMessage(_text(claimed, "encryptedData"), _text(claimed, "iv"))
+    if "cloudID" in claimed:
+        raise UnknownShape(because={"found": "cloudID", "needed": "code"})
+    raise MissingField(because={"field": "code", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
+
+
+def _text(claimed: dict[str, Any], name: str) -> str:
+    value = claimed.get(name)
+    if value is None or value == "":
+        raise MissingField(because={"field": name})
+    if not isinstance(value, str):
+        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    return value
+
+
+def _failure(claimed: dict[str, Any]) -> HaomaError | None:
+    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    words = claimed.get("errMsg")
+    words = words if isinstance(words, str) else ""
+    lowered = words.lower()
+    if any(word in lowered for word in _DECLINED):
+        return UserDeclined()
+    errno = claimed.get("errno")
+    errno = str(errno) if isinstance(errno, int | str) and not isinstance(errno, bool) else ""
+    if errno not in ("", "0") and catalogue.find_refusal("wechat", f"{errno}@button"):
+        return refusal("wechat", errno, place="button", message=words, because={"unverified": True})
+    if errno not in ("", "0") or "fail" in lowered:
+        return ButtonFailed(because={"errno": errno[:20]})
+    return None

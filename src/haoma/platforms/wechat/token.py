@@ -1,0 +1,161 @@
+"""The access_token.
+
+``/cgi-bin/stable_token`` by default: it answers the same token to everybody while it is valid, so that many processes
+can ask. Each call of the plain ``/cgi-bin/token`` kills the token of the call before; two processes that do so kill
+each other's tokens for ever. Rules that follow:
+
+* One fetch at a time per app (`Share`), and the result is kept until shortly before it expires.
+* A token that WeChat calls dead is dropped only if it is still the one that is kept (`Drop` compares): somebody else
+  may have replaced it meanwhile.
+* Then one fetch and one more try with the same code. If the fetch gives the very same token, or if the second try fails
+  as well, that is the end. ``force_refresh`` is never sent: it would kill the token of everybody else.
+
+Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
+https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
+from haoma.platforms.wechat import api
+from haoma.secret import Secret
+from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
+
+if TYPE_CHECKING:
+    from haoma.platforms.wechat.api import Answer
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.steps import Flow
+
+STEP: Final = 2
+_STABLE: Final = "/cgi-bin/stable_token"
+_PLAIN: Final = "/cgi-bin/token"
+_TOKEN: Final = re.compile(r"[!-~]{8,2048}")  # WeChat: "reserve at least 512 characters"
+_MARGIN: Final = 300.0  # old and new token are both valid for five minutes
+_SPREAD: Final = 60  # many apps of one process are not renewed in the same second
+_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
+_LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
+
+
+@dataclass(slots=True)
+class Access:
+    """The token of one request: fetched when it is needed, renewed at most once."""
+
+    app: WeChatApp
+    token: Secret | None = field(default=None, repr=False)
+    renewed: bool = False
+
+    def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
+        """Ask with a token; if WeChat calls it dead, ask once more with a new one.
+
+        Raises:
+            OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
+                token that could not be fetched.
+            PlatformRefusal: ``platform.*``: no token was given.
+        """
+        if self.token is None:
+            self.token = yield from access_token(self.app)
+        answer = yield from self._post(path, content, self.token)
+        if self.renewed or not answer.says_token_is_dead():
+            return answer
+        self.renewed = True
+        rejected, self.token = self.token, (yield from renewed_token(self.app, self.token))
+        if self.token == rejected:
+            return answer
+        return (yield from self._post(path, content, self.token))
+
+    def _post(self, path: str, content: dict[str, str], token: Secret) -> Flow[Answer]:
+        try:
+            return (yield from api.post(self.app, path, content, (("access_token", token.reveal()),)))
+        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
+            error.spent = Spent.UNKNOWN
+            raise
+
+
+def access_token(app: WeChatApp) -> Flow[Secret]:
+    """Return the token, from what is kept or from where the app's settings say.
+
+    Raises:
+        OutsideError: ``outside.*``.
+        PlatformRefusal: ``platform.*``.
+    """
+    if app.token_source is not None:
+        return (yield from _from_source(app, None))
+    kept = yield from ask(Recall(_key(app)))
+    if isinstance(kept, Secret):
+        return kept
+    return (yield from ask(Share(_key(app), lambda: _fetch(app))))
+
+
+def renewed_token(app: WeChatApp, rejected: Secret) -> Flow[Secret]:
+    """Return the token that takes the place of one that WeChat has rejected; it may be the same one.
+
+    Raises:
+        OutsideError: ``outside.*``.
+        PlatformRefusal: ``platform.*``.
+    """
+    if app.token_source is not None:
+        return (yield from ask(Share(_key(app), lambda: _from_source(app, rejected))))
+    yield from ask(Drop(_key(app), rejected))
+    return (yield from access_token(app))
+
+
+def _key(app: WeChatApp) -> str:
+    return f"access-token:{app.issuer}:{app.token_url or app.api_base_url}:{app.app_id}"
+
+
+def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
+    """Ask the application's own function. It is asked every time: only it knows how long its token lives."""
+    assert app.token_source is not None  # noqa: S101 - for the type checker; both callers have looked
+    token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise HookFailed(step=STEP, because={"returned": type(token).__name__, "needed": "a token as text"})
+    return Secret(token)
+
+
+def _fetch(app: WeChatApp) -> Flow[Secret]:
+    kept = yield from ask(Recall(_key(app)))  # a fetch may have ended between the first look and this one
+    if isinstance(kept, Secret):
+        return kept
+    answer = yield from _ask_for_token(app)
+    if answer.refused:
+        error = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
+        error.spent = Spent.NO  # whatever it means, no code has been sent
+        raise error
+    token, seconds = answer.found.get("access_token"), _seconds(answer)
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise answer.nonsense("access_token", STEP, Spent.NO)
+    yield from ask(Keep(_key(app), Secret(token), _kept_for(app, seconds)))
+    return Secret(token)
+
+
+def _ask_for_token(app: WeChatApp) -> Flow[Answer]:
+    if app.issuer == "central":
+        bearer = f"Bearer {app.token_url_key.reveal() if app.token_url_key else ''}"
+        return (yield from api.send(app, Request("GET", app.token_url, headers=(("authorization", bearer),))))
+    wanted = {
+        "grant_type": "client_credential",
+        "appid": app.app_id,
+        "secret": app.app_secret.reveal() if app.app_secret else "",
+    }
+    if app.issuer == "plain":
+        return (yield from api.get(app, _PLAIN, tuple(wanted.items())))
+    return (yield from api.post(app, _STABLE, wanted))
+
+
+def _seconds(answer: Answer) -> int:
+    found = answer.found.get("expires_in")
+    if isinstance(found, str) and len(found) <= 6 and found.isascii() and found.isdigit():
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= _LONGEST:
+        raise answer.nonsense("expires_in", STEP, Spent.NO)
+    return found
+
+
+def _kept_for(app: WeChatApp, seconds: int) -> float:
+    spread = hashlib.sha256(app.app_id.encode()).digest()[0] % _SPREAD
+    return max(seconds - _MARGIN - spread, min(_LEAST, seconds / 2), 1.0)
