@@ -38,12 +38,12 @@ _PLACES: Final = {
     "check": "核对加密数据 · checking encrypted data",
     "button": "手机上的按钮 · the button on the device",
 }
-_ABOUT_CODES: Final = (
-    "同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。"
-    "没有列出的错误码原样透传，归为 [`platform.refused`](platform.refused.md)。",
-    "Where a code means different things at different places, `@` names the place; a sub code stands after `/`. "
-    "A code that is not listed is passed through as [`platform.refused`](platform.refused.md).",
-)
+_ABOUT_CODES: Final = """\
+同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。没有列出的错误码原样透传，归为
+[`platform.refused`](platform.refused.md)。
+
+Where a code means different things at different places, `@` names the place; a sub code stands after `/`. A code that
+is not listed is passed through as [`platform.refused`](platform.refused.md)."""
 
 
 def pages() -> dict[str, str]:
@@ -138,7 +138,7 @@ def _platform_page(platform: str) -> str:
     parts = [
         _NOTE,
         f"# {_name(platform, 'zh')}错误码 · {_name(platform, 'en')}'s codes",
-        *_ABOUT_CODES,
+        _ABOUT_CODES,
         _table(
             ["错误码 · Code", "含义", "Meaning", "haoma"],
             [

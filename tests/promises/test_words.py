@@ -1,0 +1,190 @@
+"""Every "no" has a code, a class, words in both languages, and a page; nothing of it is left over."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haoma import catalogue
+from haoma.errors import BY_CODE, ConfigError, HaomaError, InternalFault, PlatformRefusal, Spent
+from haoma.platforms import PLATFORMS
+
+ROOT = Path(__file__).parents[2]
+ERRORS = ROOT / "docs" / "errors"
+PLACES = {"token", "phone", "login", "check", "button"}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# console names stay in Chinese, with the Chinese punctuation that is part of them
+CONSOLE = re.compile(r"[\u4e00-\u9fff《》（）]")
+
+REFUSALS = [
+    pytest.param(entry, id=f"{platform}-{native}")
+    for platform in PLATFORMS
+    for native, entry in catalogue.refusals(platform).items()
+]
+
+
+def classes() -> list[type[HaomaError]]:
+    found: list[type[HaomaError]] = []
+    waiting: list[type[HaomaError]] = [HaomaError]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if cls.__module__.partition(".")[0] == "haoma":
+            found.append(cls)
+    return found
+
+
+def config_literals() -> set[str]:
+    """Every string of the form config.x in the code of the package."""
+    return {
+        node.value
+        for path in (ROOT / "src" / "haoma").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"config\.[a-z0-9-]+", node.value)
+    }
+
+
+def texts(lang: str) -> Iterator[tuple[str, str]]:
+    """Every text of a language, with the name of its place."""
+    for code, entry in catalogue.codes().items():
+        tables = {code: entry[lang]}
+        tables |= {f"{code}.{name}": part.get(lang, {}) for name, part in entry.items() if name in PLATFORMS}
+        for place, table in tables.items():
+            for name, text in table.items():
+                yield f"{place}.{name}", text
+    for platform in PLATFORMS:
+        for native, refusal in catalogue.refusals(platform).items():
+            for name, text in refusal.text[lang].items():
+                yield f"{platform}:{native}.{name}", text
+
+
+def test_every_class_has_words_and_every_words_a_class() -> None:
+    """The codes of the classes and the codes of the catalogue are the same, apart from faults of the configuration."""
+    raised = {code for code in catalogue.codes() if not code.startswith("config.")}
+    assert raised == {code for code in BY_CODE if not code.startswith("config.")}
+    assert {code for code in BY_CODE if code.startswith("config.")} <= catalogue.codes().keys()
+
+
+def test_every_config_code_in_the_source_has_words() -> None:
+    """A fault that the settings can report is never without words."""
+    assert config_literals() - catalogue.codes().keys() == set()
+
+
+def test_every_config_words_is_reported_somewhere() -> None:
+    """No words of the configuration describe a fault that nothing reports."""
+    assert {code for code in catalogue.codes() if code.startswith("config.")} - config_literals() == set()
+
+
+def test_the_table_of_codes_has_every_class() -> None:
+    """No class is left out of BY_CODE, and no two classes share a code."""
+    coded = [cls for cls in classes() if cls.__dict__.get("code")]
+    assert {cls.code: cls for cls in coded} == dict(BY_CODE)
+    assert len(coded) == len(BY_CODE)
+
+
+@pytest.mark.parametrize("cls", BY_CODE.values(), ids=lambda cls: cls.__name__)
+def test_a_code_is_the_name_of_its_class(cls: type[HaomaError]) -> None:
+    """The code is the family and the kebab-case name of the class."""
+    base = cls.__mro__[cls.__mro__.index(HaomaError) - 1]
+    family = re.sub(r"(Error|Refusal|Fault)$", "", base.__name__).lower()
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+    if cls is InternalFault or base is ConfigError:  # the family stands in the name of the class already
+        name = name.removeprefix(f"{family}-")
+    assert cls.code == f"{family}.{name}"
+
+
+@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+def test_entries_are_whole(lang: str) -> None:
+    """Every entry has exactly title, cause and remedy; what a platform replaces is one of the three."""
+    names = {"title", "cause", "remedy"}
+    for code, entry in catalogue.codes().items():
+        assert set(entry[lang]) == names, code
+        extra = entry.keys() - {"zh", "en", "see"}
+        assert extra <= PLATFORMS.keys(), code
+        for platform in extra:
+            assert entry[platform].keys() == {"zh", "en"}, code
+            assert entry[platform]["zh"].keys() == entry[platform]["en"].keys() <= names, code
+    for platform in PLATFORMS:
+        for native, refusal in catalogue.refusals(platform).items():
+            assert set(refusal.text[lang]) == names, native
+
+
+@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+def test_punctuation(lang: str) -> None:
+    """A title has no full stop; cause and remedy are sentences that end in one."""
+    stops = {"zh": ("。", "？", "！"), "en": (".", "?", "!")}[lang]
+    for place, text in texts(lang):
+        assert text == text.strip(), place
+        assert "\n" not in text, place
+        assert "  " not in text, place
+        assert text.endswith(stops) != place.endswith(".title"), place
+
+
+def test_chinese_is_chinese() -> None:
+    """Every Chinese text has Chinese characters, and its punctuation is not left in English."""
+    for place, text in texts("zh"):
+        assert CHINESE.search(text), place
+        assert not re.search(r"[\u4e00-\u9fff][,;:?!]", text), place
+
+
+def test_english_is_ascii_but_for_the_console() -> None:
+    """English text is ASCII; only what stands on a Chinese screen is quoted as it stands there."""
+    for place, text in texts("en"):
+        assert CONSOLE.sub("", text).isascii(), place
+        assert len(CHINESE.findall(text)) < len(text) / 2, place
+
+
+@pytest.mark.parametrize("entry", REFUSALS)
+def test_a_refusal_stands_for_a_platform_refusal(entry: catalogue.Entry) -> None:
+    """What a platform's code stands for is a class of PlatformRefusal, and its other fields are what the flow expects."""
+    assert issubclass(BY_CODE[entry.code], PlatformRefusal)
+    assert entry.spent in set(Spent)
+    assert entry.see.startswith("https://")
+    assert entry.drop_token == (entry.code == "platform.token-rejected")
+    _, at, place = entry.native.partition("@")
+    assert not at or place in PLACES
+
+
+@pytest.mark.parametrize("entry", REFUSALS)
+def test_a_refusal_is_found_and_explained(entry: catalogue.Entry) -> None:
+    """The error that a flow raises for a platform's code has words of that code, or of a twin at another place."""
+    platform = next(name for name in PLATFORMS if catalogue.refusals(name).get(entry.native) is entry)
+    native, _, place = entry.native.partition("@")
+    native, _, sub = native.partition("/")
+    assert catalogue.find_refusal(platform, native, sub, place) is entry
+    error = BY_CODE[entry.code](platform=platform, platform_code=native, platform_sub_code=sub)
+    twins = [each for each in catalogue.refusals(platform).values() if each.code == entry.code]
+    for lang in catalogue.LANGUAGES:
+        assert error.explain(lang) in [each.words(lang) for each in twins if re.split("[/@]", each.native)[0] == native]
+
+
+def test_the_pages_are_fresh() -> None:
+    """Every page on disk is what the generator would write, and none is missing or left over."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "pages.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_code_has_the_page_that_it_names() -> None:
+    """The page that an error names exists, and so does every page that a page links to."""
+    for code in catalogue.codes():
+        assert (ROOT / "docs" / catalogue.page(code)).is_file(), code
+    for path in ERRORS.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#]+\.md)", path.read_text("utf-8")):
+            assert (ERRORS / target).is_file(), f"{path.name} links to {target}"
+
+
+def test_every_anchor_of_a_platform_code_exists() -> None:
+    """A link to a platform's code leads to its heading."""
+    for path in ERRORS.glob("*.md"):
+        for target, anchor in re.findall(r"\]\(([a-z]*(?:\.md)?)#([^)]+)\)", path.read_text("utf-8")):
+            page = (ERRORS / (target or path.name)).read_text("utf-8")
+            headings = [re.sub(r"[^\w -]", "", line).replace(" ", "-") for line in re.findall(r"(?m)^## (.+)$", page)]
+            assert anchor in [heading.lower() for heading in headings], f"{path.name} links to {target}#{anchor}"
