@@ -84,12 +84,12 @@ def _without_envelope(node: dict[str, Any]) -> ClearMessage:
     code = node.get("code")
     if isinstance(code, str) and (code.isdigit() or "msg" in node):
         return ClearMessage(node)
+    looks_like = "wechat" if {"code", "iv", "cloudID"} & node.keys() else ""
+    if looks_like:
+        raise UnknownShape(because={"looks_like": looks_like, "needed": "response"})
     if any(name in node for name in ("errorMessage", "error", "errMsg")):
         words = str(node.get("errorMessage") or node.get("errMsg") or "").lower()
         if any(word in words for word in _DECLINED):
             raise UserDeclined
         raise ButtonFailed(because={"error": str(node.get("error", ""))[:20]})
-    looks_like = "wechat" if {"code", "iv", "cloudID"} & node.keys() else ""
-    if looks_like:
-        raise UnknownShape(because={"looks_like": looks_like, "needed": "response"})
     raise MissingField(because={"field": "response", "found": ", ".join(sorted(map(str, node))[:8])[:120]})

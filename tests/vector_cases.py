@@ -1,0 +1,60 @@
+"""Reads the vector folders; their format is in ``vectors/README.md``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+VECTORS = Path(__file__).parent / "vectors"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder.
+
+    Attributes:
+        name: ``alipay/sign-missing_fail``.
+        sent: What the front end sent, byte for byte.
+        app: The settings of the app ``shop``.
+        phone_number: What has to come out; empty if the case has to fail.
+        code: The code of the refusal; empty if the case has to succeed.
+        platform_code, platform_sub_code: The platform's own codes, where the case names them.
+    """
+
+    name: str
+    path: Path
+    sent: bytes = field(repr=False)
+    app: dict[str, Any] = field(repr=False)
+    phone_number: str
+    code: str
+    platform_code: str
+    platform_sub_code: str
+
+    @property
+    def misconfigured(self) -> bool:
+        """True if already the configuration has to be refused."""
+        return self.code.startswith("config.")
+
+
+def cases(platform: str) -> list[Case]:
+    """Return all cases of a platform, by name."""
+    return [_read(path) for path in sorted((VECTORS / platform).iterdir()) if path.is_dir()]
+
+
+def _read(path: Path) -> Case:
+    expect = tomllib.loads((path / "expect.toml").read_text("utf-8"))
+    case = Case(
+        name=f"{path.parent.name}/{path.name}",
+        path=path,
+        sent=(path / "authorization.txt").read_bytes(),
+        app=tomllib.loads((path / "app.toml").read_text("utf-8"))["apps"]["shop"],
+        phone_number=expect.pop("phone_number", ""),
+        code=expect.pop("code", ""),
+        platform_code=expect.pop("platform_code", ""),
+        platform_sub_code=expect.pop("platform_sub_code", ""),
+    )
+    if expect or bool(case.phone_number) == bool(case.code) or path.name.endswith("_fail") != bool(case.code):
+        raise ValueError(f"{case.name}: one of phone_number and code, and _fail in the name with a code; {expect}")
+    return case
