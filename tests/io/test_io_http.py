@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import gzip
 import logging
+import logging.config
 import socket
 import ssl
 import time
@@ -350,6 +351,20 @@ def test_noisy_loggers_are_off_at_every_level(name, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger(name).critical("GET /?secret=%s", CANARY)
     logging.getLogger(name).debug("GET /?secret=%s", CANARY)
+    assert CANARY not in caplog.text
+
+
+def test_noisy_loggers_stay_off_when_the_application_sets_up_logging(caplog):
+    """``dictConfig`` turns disabled loggers on again; they still say nothing."""
+    levels = logging.getLogger().level
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "incremental": False})
+    caplog.set_level(logging.DEBUG)
+    try:
+        assert not logging.getLogger("httpcore2.http11").disabled
+        _exercise("sync")
+        logging.getLogger("httpx").info(CANARY)
+    finally:
+        logging.getLogger().setLevel(levels)
     assert CANARY not in caplog.text
 
 

@@ -200,6 +200,17 @@ def test_a_waiter_that_is_cancelled_takes_nobody_with_it(memory):
     assert stays.future.result(0) == Settled(PHONE)
 
 
+def test_a_remembered_refusal_holds_no_traceback(memory):
+    """The frames of a traceback hold plain text: they are not kept for as long as the refusal is."""
+    fresh = take(memory, claim())
+    error = CodeRejected(spent=Spent.YES)
+    with pytest.raises(CodeRejected):
+        raise error
+    memory.answer(Settle(fresh.ref, error))
+    assert error.__traceback__ is not None
+    assert fresh.ref.outcome.__traceback__ is None  # type: ignore[attr-defined]
+
+
 def test_only_the_first_settlement_counts(memory):
     """Settling again changes nothing, even when the value is being tried again meanwhile."""
     first = take(memory, claim())
