@@ -1,0 +1,65 @@
+"""Every WeChat case of the vector folders, on WeChat's side and through the use case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from vector_cases import Case, cases
+from wechat_side import CHECK, LOGIN, PHONE, STABLE, TOKEN, Bench
+
+from haoma.contract import Table
+from haoma.errors import HaomaError
+from haoma.platforms.wechat import WECHAT
+
+CASES = cases("wechat")
+_PATHS = {"stable_token": STABLE, "jscode2session": LOGIN, "getuserphonenumber": PHONE, "checkencryptedmsg": CHECK}
+
+
+def _bench(case: Case) -> Bench:
+    replies: dict[str, Any] = {STABLE: TOKEN}
+    if (case.path / "replies").is_dir():
+        replies |= {_PATHS[path.stem]: path.read_bytes() for path in (case.path / "replies").iterdir()}
+    bench = Bench(replies)
+    bench.clock.now = float((case.path / "now.txt").read_text("ascii"))
+    return bench
+
+
+def _outcome(case: Case) -> HaomaError | str:
+    app = WECHAT.configure(Table("shop", case.app, now=0))
+    assert app is not None
+    try:
+        return _bench(case).find(app, case.sent).phone_number
+    except HaomaError as error:
+        return error
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_vector_comes_out_as_it_says(case: Case) -> None:
+    """Each folder gives its number, or its refusal with WeChat's own code."""
+    outcome = _outcome(case)
+    if isinstance(outcome, HaomaError):
+        assert (outcome.code, outcome.platform_code) == (case.code, case.platform_code)
+    else:
+        assert outcome == case.phone_number
+
+
+def test_most_vectors_must_fail() -> None:
+    """The folders are there, and refusals are the rule."""
+    failing = [case for case in CASES if case.code]
+    assert len(CASES) > 100
+    assert len(failing) > 3 * (len(CASES) - len(failing))
+
+
+def test_what_cannot_be_opened_looks_the_same() -> None:
+    """Whatever was wrong with a sealed message, the refusal shows nothing of it, but to the operator's log."""
+    shut = [outcome for case in CASES if case.code == "trust.cannot-open" if (outcome := _outcome(case))]
+    assert len(shut) > 30
+    errors = [outcome for outcome in shut if isinstance(outcome, HaomaError)]
+    assert len(errors) == len(shut)
+    faces = {(str(each), repr(each), each.status, each.step, each.next, each.request_id, each.spent) for each in errors}
+    assert len(faces) == 1
+    assert {each.diagnosis for each in errors} == {
+        "base64", "length", "padding", "text", "fields", "number", "watermark-app", "watermark-age",
+        "platform-check", "platform-check: 1",
+    }  # fmt: skip
