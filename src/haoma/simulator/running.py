@@ -106,7 +106,11 @@ class Simulator:
         ready: Future[str] = Future()
         self._thread = Thread(target=self._run, args=(ready,), name="haoma-simulator", daemon=True)
         self._thread.start()
-        self.url = ready.result()
+        try:
+            self.url = ready.result()
+        except OSError:
+            self._thread = self._loop = None
+            raise
         return self
 
     def stop(self) -> None:

@@ -52,20 +52,25 @@ class Server:
         if self._server is None:
             return
         self._server.close()
+        await asyncio.sleep(0.01)  # what was accepted a moment ago is still on its way to `_accept`
         for task in self._conversations:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
         await self._server.wait_closed()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._conversations.add(task)
-            task.add_done_callback(self._conversations.discard)
-        # Whatever ends a conversation, its client knows best; a server that plays broken ones does not complain.
-        with contextlib.suppress(OSError, TimeoutError, EOFError, h11.ProtocolError, asyncio.CancelledError):
-            await _Conversation(reader, writer, self._respond).hold()
-        writer.close()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def hold() -> None:
+            # Whatever ends a conversation, its client knows best; a server that plays broken ones does not complain.
+            with contextlib.suppress(OSError, TimeoutError, h11.ProtocolError):
+                await _Conversation(reader, writer, self._respond).hold()
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._conversations.discard(task)
+            writer.close()
+
+        task = asyncio.create_task(hold())
+        self._conversations.add(task)
+        task.add_done_callback(end)
 
 
 class _Conversation:

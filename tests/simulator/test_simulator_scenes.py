@@ -1,0 +1,149 @@
+"""Every scene of every mirror, over real HTTP, ends as it says."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from haoma.authorize import authorize
+from haoma.contract import App, Table
+from haoma.errors import AlreadyUsed, HaomaError, OutcomeUnknown
+from haoma.io import blocking, clock
+from haoma.io.http import Http, Limits
+from haoma.io.memory import Memory
+from haoma.mirroring import Scene, Tap
+from haoma.platforms import PLATFORMS
+from haoma.simulator import Simulator
+from haoma.simulator.stage import Stage
+from haoma.verified import CheckName, VerifiedPhone
+
+SCENES = list(Stage().scenes())
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def apps(simulator: Simulator) -> dict[str, App]:
+    configured = {}
+    for name, values in tomllib.loads(simulator.settings_toml())["apps"].items():
+        table = Table(name, values, now=clock.now(), allow_insecure_upstreams=True)
+        app = PLATFORMS[values["platform"]].configure(table)
+        assert table.faults == []
+        assert app is not None
+        configured[name] = app
+    return configured
+
+
+@pytest.fixture
+def world() -> Iterator[blocking.World]:
+    with Http(Limits(read=0.3, total=2.0), allow_insecure_upstreams=True) as http:
+        yield blocking.World(http, Memory())
+
+
+def play(apps: dict[str, App], world: blocking.World, tap: Tap, caller: str = "") -> VerifiedPhone:
+    assert tap.body is not None
+    return blocking.run(authorize(apps[tap.app], tap.body, now=clock.now(), caller=caller), world)
+
+
+@pytest.mark.parametrize(("platform", "scene"), SCENES, ids=[f"{name}-{scene.name}" for name, scene in SCENES])
+def test_scene_ends_as_it_says(
+    simulator: Simulator, apps: dict[str, App], world: blocking.World, platform: str, scene: Scene
+) -> None:
+    """The outcome of a scene is its ``expect``, and a success gives the number that the device knows."""
+    tap = simulator.tap(platform, scene.name)
+    assert (tap.scene, tap.app, tap.expect) == (scene.name, scene.app, scene.expect)
+    assert bool(tap.phone_number) == (scene.expect == "ok")
+    if tap.phone_number:
+        assert play(apps, world, tap).phone_number == tap.phone_number
+        return
+    with pytest.raises(HaomaError) as caught:
+        play(apps, world, tap)
+    assert caught.value.code == scene.expect
+    assert caught.value.explain("zh").remedy
+    assert caught.value.explain("en").remedy
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_any_scene_can_be_denied(
+    simulator: Simulator, apps: dict[str, App], world: blocking.World, platform: str
+) -> None:
+    """A tap on deny is a refusal by the user, whatever the scene."""
+    tap = simulator.tap(platform, "ok", allow=False)
+    assert tap.expect == "envelope.user-declined"
+    with pytest.raises(HaomaError) as caught:
+        play(apps, world, tap)
+    assert caught.value.code == "envelope.user-declined"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_login_that_is_sent_along_is_bound(
+    simulator: Simulator, apps: dict[str, App], world: blocking.World, platform: str
+) -> None:
+    """With a login code the result names the subject and proves the login binding."""
+    phone = play(apps, world, simulator.tap(platform, "ok"))
+    assert phone.proves(CheckName.LOGIN_BINDING)
+    assert phone.subject is not None
+    assert phone.subject.openid
+
+
+def test_without_login_nothing_is_bound(simulator: Simulator, apps: dict[str, App], world: blocking.World) -> None:
+    """An Alipay envelope alone opens, but the result says that it is not bound, and nobody is called."""
+    before = simulator.calls
+    phone = play(apps, world, simulator.tap("alipay", "without-login"))
+    assert phone.subject is None
+    assert not phone.proves(CheckName.LOGIN_BINDING)
+    assert simulator.calls == before
+
+
+@pytest.mark.parametrize(
+    ("platform", "path"), [("wechat", "/wxa/business/getuserphonenumber"), ("alipay", "/gateway.do")]
+)
+def test_forty_at_once_are_one_call(
+    simulator: Simulator, apps: dict[str, App], world: blocking.World, platform: str, path: str
+) -> None:
+    """The same authorization forty times at once costs one call, and all forty get the same number."""
+    tap = simulator.tap(platform, "ok")
+    before = simulator.calls[platform].get(path, 0)
+    with ThreadPoolExecutor(40) as pool:
+        phones = list(pool.map(lambda _: play(apps, world, tap), range(40)))
+    assert {phone.phone_number for phone in phones} == {tap.phone_number}
+    assert simulator.calls[platform][path] == before + 1
+    with pytest.raises(AlreadyUsed):
+        play(apps, world, tap, caller="somebody else")
+
+
+def test_many_users_do_not_mix(simulator: Simulator, apps: dict[str, App], world: blocking.World) -> None:
+    """Sixty different users at once each get their own number."""
+    taps = [simulator.tap(platform, "ok") for platform in PLATFORMS for _ in range(30)]
+    with ThreadPoolExecutor(16) as pool:
+        phones = list(pool.map(lambda tap: play(apps, world, tap), taps))
+    assert [phone.phone_number for phone in phones] == [tap.phone_number for tap in taps]
+
+
+def test_the_reset_is_real(simulator: Simulator, apps: dict[str, App], world: blocking.World) -> None:
+    """After the reset the login code is used up at the platform, so a second try stays unknown or is refused."""
+    tap = simulator.tap("alipay", "login-reset")
+    with pytest.raises(OutcomeUnknown):
+        play(apps, world, tap)
+    with pytest.raises(HaomaError) as caught:
+        play(apps, blocking.World(world.http, Memory()), tap)
+    assert caught.value.code == "platform.login-code-rejected"
+
+
+def test_a_mirror_is_not_swayed_by_another(simulator: Simulator) -> None:
+    """Scenes have names that are unique within a platform, a line in each language, and an app that is configured."""
+    configured = tomllib.loads(simulator.settings_toml())["apps"]
+    for platform, mirror in simulator.stage.mirrors.items():
+        names = [scene.name for scene in mirror.scenes]
+        assert len(set(names)) == len(names)
+        for scene in mirror.scenes:
+            assert scene.zh != scene.en
+            assert scene.zh
+            assert configured[scene.app]["platform"] == platform
