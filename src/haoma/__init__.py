@@ -1,1 +1,123 @@
-"""Verified phone numbers from mini programs."""
+"""Verified phone numbers from mini programs.
+
+::
+
+    app = haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")
+    phone = haoma.open_envelope(app, sent)          # offline; Alipay
+    phone.phone_number                              # "+8613811112222"
+
+    with haoma.Client.from_file("haoma.toml") as client:
+        phone = client.get_phone_number("shop", sent)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import (
+    AlreadyUsed,
+    CallerError,
+    CannotOpen,
+    CodeRejected,
+    ConfigError,
+    ConfigFaults,
+    EnvelopeError,
+    HaomaError,
+    LinkError,
+    LoginCodeRejected,
+    Next,
+    NoPhoneBound,
+    OutcomeUnknown,
+    OutsideError,
+    PlatformRefusal,
+    SignatureMismatch,
+    SignatureMissing,
+    TrustError,
+    UnknownApp,
+    UserDeclined,
+    UserNotAuthorized,
+)
+
+if TYPE_CHECKING:
+    from haoma.authorize import open_envelope
+    from haoma.client import AsyncClient, Client, Session
+    from haoma.contract import App
+    from haoma.phone import PhoneNumber
+    from haoma.secret import Secret
+    from haoma.settings import HaomaWarning, Settings, configure, load
+    from haoma.verified import Check, CheckName, Subject, VerifiedPhone
+
+__all__ = [
+    "AlreadyUsed",
+    "App",
+    "AsyncClient",
+    "CallerError",
+    "CannotOpen",
+    "Check",
+    "CheckName",
+    "Client",
+    "CodeRejected",
+    "ConfigError",
+    "ConfigFaults",
+    "EnvelopeError",
+    "HaomaError",
+    "HaomaWarning",
+    "LinkError",
+    "LoginCodeRejected",
+    "Next",
+    "NoPhoneBound",
+    "OutcomeUnknown",
+    "OutsideError",
+    "PhoneNumber",
+    "PlatformRefusal",
+    "Secret",
+    "Session",
+    "Settings",
+    "SignatureMismatch",
+    "SignatureMissing",
+    "Subject",
+    "TrustError",
+    "UnknownApp",
+    "UserDeclined",
+    "UserNotAuthorized",
+    "VerifiedPhone",
+    "__version__",
+    "configure",
+    "load",
+    "open_envelope",
+]
+
+__version__: Final = "0.1.0"
+
+# Imported when first used, so that `import haoma` stays quick: the clients bring the network, and the rest brings
+# the ciphers, which whoever only catches errors does not need.
+_LATE: Final = {
+    "App": "haoma.contract",
+    "AsyncClient": "haoma.client",
+    "Check": "haoma.verified",
+    "CheckName": "haoma.verified",
+    "Client": "haoma.client",
+    "HaomaWarning": "haoma.settings",
+    "PhoneNumber": "haoma.phone",
+    "Secret": "haoma.secret",
+    "Session": "haoma.client",
+    "Settings": "haoma.settings",
+    "Subject": "haoma.verified",
+    "VerifiedPhone": "haoma.verified",
+    "configure": "haoma.settings",
+    "load": "haoma.settings",
+    "open_envelope": "haoma.authorize",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'haoma' has no attribute {name!r}")
+    found: object = getattr(_import_module(_LATE[name]), name)
+    globals()[name] = found  # a second use finds it at once
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,317 @@
+"""Clients: one for threads, one for event loops, over the same flows.
+
+::
+
+    with haoma.Client.from_file("haoma.toml") as client:
+        phone = client.get_phone_number("shop", request.body)
+
+Make one client per process and share it: it holds the connections, the access tokens and the memory of used codes.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from haoma import authorization
+from haoma.authorize import authorize
+from haoma.authorize import log_in as log_in_flow
+from haoma.contract import App
+from haoma.errors import BadField, HaomaError, InternalFault
+from haoma.io import aio, blocking, clock
+from haoma.io.http import AsyncHttp, Http, Limits
+from haoma.io.memory import Memory
+from haoma.secret import Secret
+from haoma.settings import Settings, load, unknown_app
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from haoma.contract import Login
+    from haoma.steps import Flow, Reply, Send
+    from haoma.verified import Subject, VerifiedPhone
+
+Sent: TypeAlias = "str | bytes | Mapping[str, Any]"
+"""What the front end sent: text, bytes or the parsed object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login that was kept under an opaque handle.
+
+    Attributes:
+        handle: Give it to the front end, which sends it back as ``session`` with the authorization. It expires after
+            ``session_seconds``.
+        subject: Who logged in.
+        app: Name of the app.
+    """
+
+    handle: str = field(repr=False)
+    subject: Subject
+    app: str
+
+
+class _Base:
+    """What both clients share: the apps, and how a call becomes a flow."""
+
+    def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
+        if isinstance(apps, Settings):
+            self.apps = apps.apps
+            self._insecure = apps.allow_insecure_upstreams
+            ca_file = apps.ca_file
+        else:
+            listed = [apps] if isinstance(apps, App) else list(apps)
+            self.apps = MappingProxyType({app.name: app for app in listed})
+            # Permitted when the app was configured: otherwise it would have no such address.
+            self._insecure = any(url.startswith("http://") for app in listed for url in app.upstreams)
+            ca_file = None
+        self._memory = memory or Memory()
+        self._http_options: dict[str, Any] = {
+            "limits": limits or Limits(),
+            "ca_file": ca_file,
+            "allow_insecure_upstreams": self._insecure,
+        }
+
+    def _app(self, app: object) -> App:
+        if isinstance(app, App):
+            return app
+        name = app if isinstance(app, str) else ""
+        found = self.apps.get(name)
+        if found is None:
+            raise unknown_app(name, self.apps)
+        return found
+
+    def _get(self, app: str | App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
+        found = self._app(app)
+        try:
+            sent = _with_login_code(sent, login_code)
+        except HaomaError as error:
+            error.platform, error.app = found.platform, found.name
+            raise
+        return authorize(found, sent, now=clock.now(), caller=caller)
+
+    def _log_in(self, app: str | App, sent: Sent) -> Flow[tuple[str, Login]]:
+        return log_in_flow(self._app(app), sent, now=clock.now())
+
+
+def _with_login_code(sent: Sent, login_code: str | None) -> Sent:
+    """Return what was sent together with a login code that was given beside it."""
+    if login_code is None:
+        return sent
+    if not isinstance(login_code, str):
+        needed = {"field": "login_code", "type": type(login_code).__name__, "needed": "string"}
+        raise BadField(because=needed)
+    found = authorization.read(sent)
+    if found.login_code is not None and found.login_code != Secret(login_code):
+        raise BadField(because={"field": "login_code", "reason": "another one was sent in the body"})
+    return {
+        "authorization": found.claimed,
+        "login_code": login_code,
+        "session": found.session.reveal() if found.session else None,
+        "consent": found.consent,
+    }
+
+
+def _our_fault(error: Exception) -> InternalFault:
+    """Return the error for a mistake of ours: where it was, without the words, which may quote what was sent."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return InternalFault(diagnosis=f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
+
+
+class _LateHttp(Http):
+    """Opens its pool with the first request: whoever only opens Alipay's envelopes needs none."""
+
+    def __init__(self, **options: Any) -> None:
+        self._open = partial(super().__init__, **options)
+        self._opening = threading.Lock()
+        self._opened = False
+
+    def send(self, step: Send) -> Reply:
+        with self._opening:
+            if not self._opened:
+                self._open()
+                self._opened = True
+        return super().send(step)
+
+    def close(self) -> None:
+        if self._opened:
+            super().close()
+
+
+class _LateAsyncHttp(AsyncHttp):
+    """The same for an event loop."""
+
+    def __init__(self, **options: Any) -> None:
+        self._open = partial(super().__init__, **options)
+        self._opened = False
+
+    async def send(self, step: Send) -> Reply:
+        if not self._opened:
+            self._open()
+            self._opened = True
+        return await super().send(step)
+
+    async def aclose(self) -> None:
+        if self._opened:
+            await super().aclose()
+
+
+class Client(_Base):
+    """Turns authorizations into verified phone numbers, in the calling thread. Any number of threads may share it.
+
+    Args:
+        apps: Settings from `haoma.load`, or apps from `haoma.configure`.
+        limits: Time limits of requests to a platform, and the size limit of its replies.
+        memory: What is remembered between calls; clients may share one.
+    """
+
+    def __init__(
+        self,
+        apps: Settings | App | Iterable[App],
+        *,
+        limits: Limits | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        super().__init__(apps, limits=limits, memory=memory)
+        self._http = _LateHttp(**self._http_options)
+        self._world = blocking.World(http=self._http, memory=self._memory)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
+        """Return a client for the apps of a ``haoma.toml``.
+
+        Raises:
+            ConfigFaults: ``config.faults``: all faults of the file.
+        """
+        return cls(load(path))
+
+    def get_phone_number(
+        self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
+    ) -> VerifiedPhone:
+        """Turn what the front end sent into a verified phone number.
+
+        Args:
+            app: Name of a configured app, or the app.
+            authorization: Exactly what the front end sent: text, bytes or the parsed object.
+            login_code: The code of ``login()``, if it came beside the authorization.
+            caller: Who asks. The same authorization again gets the same answer, but only for the same caller.
+
+        Raises:
+            HaomaError: one of ours, and nothing else, whatever was sent.
+        """
+        try:
+            return blocking.run(self._get(app, authorization, login_code, caller), self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        raise failure
+
+    def log_in(self, app: str | App, authorization: Sent) -> Session:
+        """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
+
+        Raises:
+            HaomaError: one of ours, and nothing else.
+        """
+        try:
+            handle, login = blocking.run(self._log_in(app, authorization), self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        else:
+            return Session(handle, login.subject, login.app)
+        raise failure
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Base):
+    """Turns authorizations into verified phone numbers, in an event loop. It belongs to the loop that first uses it.
+
+    Args:
+        apps: Settings from `haoma.load`, or apps from `haoma.configure`.
+        limits: Time limits of requests to a platform, and the size limit of its replies.
+        memory: What is remembered between calls; clients may share one.
+    """
+
+    def __init__(
+        self,
+        apps: Settings | App | Iterable[App],
+        *,
+        limits: Limits | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        super().__init__(apps, limits=limits, memory=memory)
+        self._http = _LateAsyncHttp(**self._http_options)
+        self._world = aio.World(http=self._http, memory=self._memory)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
+        """Return a client for the apps of a ``haoma.toml``.
+
+        Raises:
+            ConfigFaults: ``config.faults``: all faults of the file.
+        """
+        return cls(load(path))
+
+    async def get_phone_number(
+        self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
+    ) -> VerifiedPhone:
+        """Turn what the front end sent into a verified phone number; see `Client.get_phone_number`.
+
+        Raises:
+            HaomaError: one of ours, and nothing else, whatever was sent.
+        """
+        try:
+            return await aio.run(self._get(app, authorization, login_code, caller), self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        raise failure
+
+    async def log_in(self, app: str | App, authorization: Sent) -> Session:
+        """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
+
+        Raises:
+            HaomaError: one of ours, and nothing else.
+        """
+        try:
+            handle, login = await aio.run(self._log_in(app, authorization), self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        else:
+            return Session(handle, login.subject, login.app)
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

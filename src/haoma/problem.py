@@ -1,0 +1,89 @@
+"""The problem object (RFC 9457) of an error: what the service answers, and ``haoma open --json`` prints.
+
+It has two faces. Whoever holds a server key, and the operator at the command line, sees the precise code and what to
+do about it. An anonymous caller, whose key may sit in a mini program, sees one of the short public codes, and all
+errors behind it look the same.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.errors import Next, Public
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.errors import HaomaError
+
+PHRASES: Final[Mapping[Public, Mapping[str, str]]] = MappingProxyType({
+    Public.MALFORMED: {"zh": "提交的内容有误", "en": "What was sent cannot be read"},
+    Public.NOT_VERIFIED: {"zh": "手机号授权未通过验证", "en": "The authorization could not be verified"},
+    Public.DECLINED: {"zh": "用户没有授权手机号", "en": "The user has not granted the phone number"},
+    Public.EXPIRED: {"zh": "授权已失效，请重新授权", "en": "The authorization has expired, please ask again"},
+    Public.ALREADY_USED: {"zh": "这次授权已经用过", "en": "The authorization has already been used"},
+    Public.NO_PHONE: {"zh": "用户的账号没有绑定手机号", "en": "The user's account has no phone number"},
+    Public.TRY_LATER: {"zh": "系统繁忙，请稍后再试", "en": "Busy, please try again later"},
+    Public.NOT_AVAILABLE: {"zh": "暂时无法获取手机号", "en": "The phone number is not available"},
+    Public.NOT_ALLOWED: {"zh": "不允许这样调用", "en": "This call is not allowed"},
+})  # fmt: skip
+"""What an anonymous caller reads. These words may be shown to the user of the mini program as they are."""
+
+
+def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False) -> dict[str, Any]:
+    """Return the problem object of an error.
+
+    Args:
+        error: What was raised.
+        lang: ``zh`` or ``en``.
+        request_id: The service's own id of the request.
+        anonymous: True if whoever reads it may not see the precise code.
+    """
+    if anonymous:
+        return _filled(_public(error, lang), request_id=request_id)
+    words = error.explain(lang)
+    return _filled(
+        {
+            "type": f"/errors/{error.code}",
+            "title": words.title,
+            "status": error.status,
+            "detail": words.cause,
+            "code": error.code,
+            "next": str(error.next),
+            "retry": error.retry,
+        },
+        remedy=words.remedy,
+        see=words.see,
+        request_id=request_id,
+        platform=error.platform,
+        app=error.app,
+        step=error.step,
+        platform_code=error.platform_code,
+        platform_sub_code=error.platform_sub_code,
+        platform_message=error.platform_message,
+        platform_request_id=error.request_id,
+        because={name: _plain(value) for name, value in error.because.items()},
+    )
+
+
+def _public(error: HaomaError, lang: str) -> dict[str, Any]:
+    # What cannot be believed has one face, its ``next`` included: otherwise the difference between "cannot be opened"
+    # and "opened, but another app's" would answer an attacker's guesses about the plain text.
+    following = Next.ASK_AGAIN if error.public is Public.NOT_VERIFIED else error.next
+    return {
+        "type": "about:blank",
+        "title": PHRASES[error.public]["zh" if lang == "zh" else "en"],
+        "status": error.status,
+        "code": str(error.public),
+        "next": str(following),
+        "retry": error.retry,
+    }
+
+
+def _filled(members: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    return members | {name: value for name, value in optional.items() if value}
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | bool) else str(value)
