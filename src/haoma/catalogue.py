@@ -43,12 +43,14 @@ class Entry:
         code: Our code.
         spent: ``no``, ``yes`` or ``unknown``: whether a one-time code is used up.
         drop_token: True if the access token must be dropped.
+        ask_again: True if the same request can never succeed, although our code usually may be tried again.
     """
 
     native: str
     code: str
     spent: str
     drop_token: bool
+    ask_again: bool
     text: dict[str, dict[str, str]]
     see: str
 
@@ -76,6 +78,7 @@ def refusals(platform: str) -> dict[str, Entry]:
             code=entry["is"],
             spent=entry.get("spent", "no"),
             drop_token=entry.get("drop_token", False),
+            ask_again=entry.get("ask_again", False),
             text={lang: entry[lang] for lang in LANGUAGES},
             see=entry.get("see", ""),
         )
@@ -92,19 +95,14 @@ def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> 
     return None
 
 
-def words(code: str, lang: str = "en", *, platform: str = "", native: str = "", sub: str = "") -> Words:
-    """Return the words of a code; those of the platform's own code, or for this platform, when there are any.
-
-    A platform code whose entry stands for another of our codes (the same native code means different things at
-    different places) is passed over.
-    """
+def words(
+    code: str, lang: str = "en", *, platform: str = "", native: str = "", sub: str = "", place: str = ""
+) -> Words:
+    """Return the words of a code; those of the platform's own code, or for this platform, when there are any."""
     lang = lang if lang in LANGUAGES else "en"
-    if platform and native:
-        table = refusals(platform)
-        candidates = [table.get(f"{native}/{sub}"), table.get(native), *table.values()]
-        for entry in candidates:
-            if entry is not None and entry.code == code and entry.native.split("/")[0].split("@")[0] == native:
-                return entry.words(lang)
+    entry = find_refusal(platform, native, sub, place) if platform and native else None
+    if entry is not None and entry.code == code:
+        return entry.words(lang)
     entry_of_code = codes().get(code)
     if entry_of_code is None:
         return Words(code, "", "", page(code))

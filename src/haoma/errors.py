@@ -83,13 +83,14 @@ class HaomaError(Exception):
         diagnosis: What exactly failed, for the operator's log alone; callers of the service never see it.
         platform_code, platform_sub_code, platform_message, request_id: The platform's own words, unchanged but for
             our secrets.
+        place: Which call of the platform answered, where one code of it means two things.
     """
 
     code: ClassVar[str] = ""
     status: ClassVar[int] = 500
     public: ClassVar[Public] = Public.NOT_AVAILABLE
-    next: ClassVar[Next] = Next.STOP
-    retry: ClassVar[bool] = False
+    next: Next = Next.STOP
+    retry: bool = False
 
     def __init__(
         self,
@@ -101,6 +102,7 @@ class HaomaError(Exception):
         diagnosis: str = "",
         platform_code: str = "",
         platform_sub_code: str = "",
+        place: str = "",
         platform_message: str = "",
         request_id: str = "",
         spent: Spent = Spent.NO,
@@ -113,6 +115,7 @@ class HaomaError(Exception):
         self.diagnosis = diagnosis
         self.platform_code = platform_code
         self.platform_sub_code = platform_sub_code
+        self.place = place
         self.platform_message = platform_message
         self.request_id = request_id
         self.spent = spent
@@ -135,6 +138,7 @@ class HaomaError(Exception):
             platform=self.platform,
             native=self.platform_code,
             sub=self.platform_sub_code,
+            place=self.place,
         )
 
     @property

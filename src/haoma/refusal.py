@@ -6,7 +6,7 @@ import re
 from typing import Final, cast
 
 from haoma import catalogue
-from haoma.errors import BY_CODE, PlatformRefusal, Refused, Spent
+from haoma.errors import BY_CODE, Next, PlatformRefusal, Refused, Spent
 from haoma.secret import Secret, scrub
 
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
@@ -43,13 +43,17 @@ def refusal(
     # An unlisted answer to a one-time code says nothing about the code: it may be tried again, and must not be
     # reported as a bad code when the second answer says "used".
     spent = Spent(entry.spent) if entry else Spent.UNKNOWN
-    return cls(
+    refused = cls(
         platform=platform,
         step=step,
         platform_code=native,
         platform_sub_code=sub,
+        place=place,
         platform_message=_PHONE_LIKE.sub("***", scrub(message, *secrets)),
         request_id=scrub(request_id, limit=80),
         because=because,
         spent=spent,
     )
+    if entry and entry.ask_again:
+        refused.next, refused.retry = Next.ASK_AGAIN, False
+    return refused

@@ -1,0 +1,39 @@
+# The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench pages clean
+VENV := .venv
+READY := $(VENV)/.ready
+
+help:
+	@echo "make demo [ARGS=--once]  simulator and service, a dozen scenes  模拟平台与服务，逐个演示"
+	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
+	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
+	@echo "make fix                 format and repair what can be          自动格式化"
+	@echo "make pages               write docs/errors from the catalogue   由词条生成错误码文档"
+
+$(READY): pyproject.toml constraints.txt tools/venv.sh
+	@sh tools/venv.sh $(VENV)
+	@touch $@
+
+demo: $(READY)
+	@$(VENV)/bin/haoma demo $(ARGS)
+
+check: $(READY)
+	@$(VENV)/bin/ruff check --output-format concise .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+
+test: check
+	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+bench: $(READY)
+	@$(VENV)/bin/python -m bench $(ARGS)
+
+fix: $(READY)
+	@$(VENV)/bin/ruff check --fix --quiet .; $(VENV)/bin/ruff format --quiet .
+
+pages: $(READY)
+	@$(VENV)/bin/python tools/pages.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

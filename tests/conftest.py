@@ -1,0 +1,65 @@
+"""Shared ground of the tests: where optional parts are, and how it is said when one is absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "tests" / "vectors"
+
+# Examples are drawn anew in every run and the failing ones are printed; a slow machine is not a failure.
+settings.register_profile("haoma", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("haoma")
+
+_PARTS = {
+    "corpora": "set HAOMA_CORPORA to a folder with wycheproof/ (github.com/C2SP/wycheproof, testvectors_v1), "
+    "json-test-suite/ (github.com/nst/JSONTestSuite, test_parsing) and blns.json "
+    "(github.com/minimaxir/big-list-of-naughty-strings)",
+    "node": "install Node.js and run: npm ci --prefix bench/node",
+}
+
+
+def _require(part: str, *, present: bool) -> None:
+    if present:
+        return
+    if part in os.environ.get("HAOMA_REQUIRE", "").split(","):
+        pytest.fail(f"{part} is required here (HAOMA_REQUIRE) but absent: {_PARTS[part]}", pytrace=False)
+    pytest.skip(f"{part} is absent: {_PARTS[part]}")
+
+
+def corpus(name: str) -> Path:
+    """Return a file or folder of the corpora of others; skip, or fail where they are required, if unset."""
+    folder = os.environ.get("HAOMA_CORPORA")
+    _require("corpora", present=folder is not None)
+    path = Path(folder or "") / name
+    if not path.exists():  # set, but incomplete: a mistake, never a skip
+        pytest.fail(f"HAOMA_CORPORA is set, but has no {name}", pytrace=False)
+    return path
+
+
+def corpus_json(name: str) -> Any:
+    """Return a JSON file of the corpora."""
+    return json.loads(corpus(name).read_text("utf-8"))
+
+
+def node_modules() -> Path:
+    """Return the folder with the npm packages that haoma is checked with."""
+    path = ROOT / "bench" / "node" / "node_modules"
+    _require("node", present=shutil.which("node") is not None and path.is_dir())
+    return path
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say plainly which optional parts were absent."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for part, how in _PARTS.items():
+        count = sum(f"{part} is absent" in reason for reason in skipped)
+        if count:
+            terminalreporter.write_line(f"NOT RUN: {count} test(s) need {part}: {how}", yellow=True)

@@ -1,0 +1,101 @@
+"""Laws of the strict readers over random input."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from haoma.crypto.strict import decode_base64, parse_json, parse_json_object, read_base64
+from haoma.errors import BadBase64, HaomaError, NotJson, TooLarge
+
+_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+_values = st.recursive(
+    _scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+)
+
+
+@given(_values)
+def test_json_round_trip(value: Any) -> None:
+    """What json writes, compact or not, escaped or not, is read back, unless it nests too deep."""
+    for options in ({}, {"ensure_ascii": False}, {"indent": 1}, {"separators": (",", ":")}):
+        text = json.dumps(value, **options)  # type: ignore[arg-type]
+        with suppress(TooLarge):
+            assert parse_json(text) == value
+            assert parse_json(text.encode()) == value
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=4), st.booleans(), st.booleans())
+def test_short_and_long_way_agree(value: dict[str, str], compact: bool, escaped: bool) -> None:
+    """An object of strings is read the same whether or not it takes the fast way."""
+    text = json.dumps(value, separators=(",", ":") if compact else None, ensure_ascii=escaped)
+    assert parse_json_object(text) == parse_json(text) == value
+    assert parse_json_object(text.encode()) == value
+
+
+@given(st.text(min_size=1), st.text(), st.text(), st.text())
+@example("a", "a", "b", "")
+def test_equal_keys_are_refused(key: str, one: str, two: str, other: str) -> None:
+    """Two equal keys are refused wherever they stand and however they are written."""
+    pairs = [(key, one), (key, two)] + ([(other, "x")] if other != key else [])
+    for ordered, escaped in ((pairs, False), (pairs[::-1], True)):
+        written = [f"{json.dumps(name, ensure_ascii=escaped)}:{json.dumps(text)}" for name, text in ordered]
+        text = "{" + ",".join(written) + "}"
+        with pytest.raises(NotJson):
+            parse_json_object(text)
+        with pytest.raises(NotJson):
+            parse_json_object(text.encode())
+
+
+@given(st.binary(min_size=1, max_size=80))
+def test_base64_round_trip(raw: bytes) -> None:
+    """Canonical base64 is read."""
+    assert decode_base64(base64.b64encode(raw).decode(), "x") == raw
+
+
+@given(st.text(alphabet="ABCDwxyz0189+/=- _\n*", max_size=16) | st.text(max_size=12))
+@example("YWJ=")
+@example("YWI=")
+@example("YQ==YQ==")
+@example("Y=Q=")
+@example("YQ=")
+def test_base64_has_one_spelling(text: str) -> None:
+    """Whatever is accepted is exactly what the bytes are written as."""
+    try:
+        raw = decode_base64(text, "x")
+    except BadBase64:
+        try:
+            lenient = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return
+        assert not lenient or base64.b64encode(lenient).decode() != text, "a canonical text was refused"
+        return
+    assert base64.b64encode(raw).decode() == text
+
+
+@given(st.binary(min_size=1, max_size=60), st.data())
+def test_transport_damage_is_repaired(raw: bytes, data: st.DataObject) -> None:
+    """A plus that became a space, line breaks and lost padding are undone."""
+    text = base64.b64encode(raw).decode()
+    damaged = text.replace("+", " ") if data.draw(st.booleans()) else text
+    if data.draw(st.booleans()):
+        damaged = damaged.rstrip("=")
+    if not damaged.startswith(" ") and not damaged.endswith(" ") and data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(damaged)))
+        damaged = damaged[:at] + "\r\n" + damaged[at:]
+    assert read_base64(damaged, "x") == (text, raw)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_only_our_errors(junk: bytes | str) -> None:
+    """Whatever goes in, only our errors come out."""
+    try:
+        parse_json(junk)
+    except HaomaError:
+        return
