@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STEP: Final = 2
 _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
-_TOKEN: Final = re.compile(r"[!-~]{8,2048}")  # WeChat: "reserve at least 512 characters"
+_TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
 _MARGIN: Final = 300.0  # old and new token are both valid for five minutes
 _SPREAD: Final = 60  # many apps of one process are not renewed in the same second
 _LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
