@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
+from haoma.settings import parse_listen
 from haoma.simulator.device import Device
 from haoma.simulator.server import Server
 from haoma.simulator.stage import SERVICE, Stage
@@ -181,10 +182,10 @@ async def _until(stop: asyncio.Event, stage: Stage, host: str, port: int, ready:
 
 
 def _address(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+    address = parse_listen(listen)
+    if address is None:
         raise ValueError(f"needed HOST:PORT, such as {LISTEN}")
-    return host.strip("[]"), int(port)
+    return address
 
 
 def _is_loopback(host: str) -> bool:

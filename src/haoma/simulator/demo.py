@@ -1,0 +1,297 @@
+"""The demo: the simulator and the real service, a walk through the scenes, and both left running.
+
+Every line that it shows was sent and received over HTTP. Codes and ciphertexts are shown shortened, numbers masked.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import EnvelopeError
+from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
+from haoma.simulator.running import Simulator
+
+if TYPE_CHECKING:
+    from haoma.mirroring import Tap
+
+SCENES: Final = (
+    ("alipay", "ok"),
+    ("alipay", "without-login"),
+    ("alipay", "overseas"),
+    ("alipay", "cert-ok"),
+    ("alipay", "no-phone-bound"),
+    ("alipay", "denied"),
+    ("alipay", "no-sign"),
+    ("alipay", "40001-missing-encrypt-key"),
+    ("alipay", "40006"),
+    ("alipay", "tampered"),
+    ("alipay", "signed-by-another-key"),
+    ("alipay", "wrong-aes-key"),
+    ("alipay", "used-login-code"),
+    ("wechat", "ok"),
+    ("wechat", "overseas"),
+    ("wechat", "stale-token"),
+    ("wechat", "expired-code"),
+    ("wechat", "login-code-sent-as-phone-code"),
+    ("wechat", "ip-not-allowed"),
+    ("wechat", "frozen-secret"),
+    ("wechat", "reset-after-consumed"),
+    ("wechat", "old-ok"),
+    ("wechat", "old-stale-session-key"),
+)
+_AT_ONCE: Final = 40
+_PHONE_PATH: Final = "/wxa/business/getuserphonenumber"
+_SECRET: Final = frozenset({"login_code", "code", "response", "sign", "encryptedData", "iv", "mobile", "session"})
+
+_TEXTS: Final = {
+    "zh": {
+        "starting": "正在启动模拟器和服务…",
+        "died": "服务没有启动。日志的最后几行：",
+        "running": "模拟平台 {simulator}    haoma 服务 {service}",
+        "sent": "提交",
+        "came": "结果",
+        "proven": "证明",
+        "click": "处理",
+        "once": "同一个授权同时提交 {count} 次",
+        "once-result": "{count} 个相同的答复（{masked}），平台只被调用 {calls} 次",
+        "masked": "小程序里的公开密钥（publishable key）",
+        "masked-result": "只得到脱敏号码 {masked}，没有完整号码",
+        "columns": ("平台", "场景", "应当得到", "实际得到", "毫秒", ""),
+        "good": "全部 {count} 个场景都符合预期。",
+        "bad": "{bad} 个场景不符合预期：{names}",
+        "left": "两者继续运行，Ctrl-C 停止。",
+        "addresses": "模拟平台 {simulator}\n服务     {service}（文档 {service}/docs，日志 {log}）\n服务密钥 {key}",
+        "try": "动手试试（所有场景：curl -s {simulator}/device/scenes）：",
+        "ended": "服务已退出，日志见 {log}",
+    },
+    "en": {
+        "starting": "Starting the simulator and the service…",
+        "died": "The service did not start. The end of its log:",
+        "running": "simulated platforms {simulator}    haoma {service}",
+        "sent": "sent",
+        "came": "came",
+        "proven": "checks",
+        "click": "to do",
+        "once": "The same authorization {count} times at once",
+        "once-result": "{count} equal answers ({masked}), and {calls} call to the platform",
+        "masked": "A publishable key, as it may sit in a mini program",
+        "masked-result": "gets the masked number {masked} and no full one",
+        "columns": ("platform", "scene", "expected", "came out", "ms", ""),
+        "good": "All {count} scenes ended as they should.",
+        "bad": "{bad} scene(s) did not end as they should: {names}",
+        "left": "Both keep running; Ctrl-C stops them.",
+        "addresses": "simulated platforms {simulator}\nservice             {service} "
+        "(documentation {service}/docs, log {log})\nserver key          {key}",
+        "try": "Try it (all scenes: curl -s {simulator}/device/scenes):",
+        "ended": "The service has ended; its log is {log}",
+    },
+}  # fmt: skip
+_CURL: Final = """\
+curl -s {simulator}/device/{platform}/tap -d '{{"scene": "ok"}}' \\
+  | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["body"]))' \\
+  | curl -s {service}/v1/apps/{app}/phone-number -H 'Authorization: Bearer {key}' \\
+      -H 'Content-Type: application/json' -H 'Accept-Language: {lang}' -d @-"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    platform: str
+    scene: str
+    expected: str
+    found: str
+    seconds: float
+    good: bool
+
+
+def run(*, once: bool = False, lang: str = "en") -> int:
+    """Run the demo.
+
+    Args:
+        once: Stop after the walk instead of leaving both running.
+        lang: ``zh`` or ``en``.
+
+    Returns:
+        0 if every scene ended as it should, else 1.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    lang = lang if lang in _TEXTS else "en"
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _Demo(console, lang).run(once=once)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class _Demo:
+    def __init__(self, console: Console, lang: str) -> None:
+        self._console = console
+        self._lang = lang
+        self._texts: dict[str, Any] = _TEXTS[lang]
+        self._results: list[_Result] = []
+
+    def _say(self, name: str, **values: object) -> str:
+        return escape(str(self._texts[name]).format(**values))
+
+    def run(self, *, once: bool) -> int:
+        simulator_port, port = (0, free_port()) if once else (free_port(8090), free_port(8080))
+        with tempfile.TemporaryDirectory(prefix="haoma-demo-") as folder:
+            simulator = Simulator(f"127.0.0.1:{simulator_port}").start()
+            try:
+                config = simulator.write_config(Path(folder) / "haoma.toml", f"127.0.0.1:{port}")
+                return self._beside(simulator, Service(config, port), once=once)
+            finally:
+                simulator.stop()
+
+    def _beside(self, simulator: Simulator, service: Service, *, once: bool) -> int:
+        if not self._console.is_terminal:
+            self._console.print(self._say("starting"))
+        status = self._console.status(self._say("starting"))
+        status.start()
+        try:
+            with service:
+                status.stop()
+                self._walk(simulator, service)
+                code = self._verdict()
+                if not once:
+                    self._leave_running(simulator, service)
+                return code
+        except ServiceDied as error:
+            status.stop()
+            self._console.print(f"[red]{self._say('died')}[/]\n{escape(str(error))}")
+            return 1
+        finally:
+            status.stop()
+
+    # --- the walk
+
+    def _walk(self, simulator: Simulator, service: Service) -> None:
+        self._console.print(f"[bold]{self._say('running', simulator=simulator.url, service=service.url)}[/]")
+        lines = {(name, scene.name): getattr(scene, self._lang) for name, scene in simulator.stage.scenes()}
+        for platform, scene in SCENES:
+            tap = simulator.tap(platform, scene)
+            outcome = service.post(tap.app, tap.body or {}, key=simulator.server_key, lang=self._lang)
+            found = _found(outcome)
+            good = found == (tap.phone_number or tap.expect)
+            shown = outcome.body.get("masked", "") if outcome.status == 200 else found
+            self._add(platform, scene, tap.expect, "ok" if good and tap.phone_number else shown, outcome, good=good)
+            self._show(lines[platform, scene], tap, outcome)
+        self._forty_at_once(simulator, service)
+        self._publishable(simulator, service)
+
+    def _add(self, platform: str, scene: str, expected: str, found: str, outcome: Outcome, *, good: bool) -> None:
+        self._results.append(_Result(platform, scene, expected, found, outcome.seconds, good))
+        mark = "[green]✓[/]" if good else "[red]✗[/]"
+        self._console.print(f"\n{mark} [bold]{platform}[/] [bold cyan]{scene}[/]")
+
+    def _line(self, name: str, text: str) -> None:
+        self._console.print(f"  [dim]{self._say(name)}[/]  {text}")
+
+    def _show(self, line: str, tap: Tap, outcome: Outcome) -> None:
+        body = outcome.body
+        self._console.print(f"  {escape(line)}")
+        self._line("sent", f"[dim]{escape(f'{tap.app} ← {_shortened(tap.body)}')}[/]")
+        if outcome.status == 200:
+            self._line("came", f"[green]200 {escape(str(body.get('masked')))}[/]")
+            checks = (f"{'✓' if check['proven'] else '·'} {check['name']}" for check in body.get("checks", []))
+            self._line("proven", escape("  ".join(checks)))
+            return
+        code, title = str(body.get("code", "")), str(body.get("title", ""))
+        self._line("came", f"[yellow]{outcome.status} {escape(code)}[/]  {escape(title)}")
+        self._line("click", escape(str(body.get("remedy", ""))))
+
+    def _forty_at_once(self, simulator: Simulator, service: Service) -> None:
+        tap = simulator.tap("wechat", "ok")
+        before = simulator.calls["wechat"].get(_PHONE_PATH, 0)
+
+        def send(_number: int) -> Outcome:
+            return service.post(tap.app, tap.body or {}, key=simulator.server_key, lang=self._lang)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            outcomes = list(pool.map(send, range(_AT_ONCE)))
+        calls = simulator.calls["wechat"].get(_PHONE_PATH, 0) - before
+        same = sum(_found(outcome) == tap.phone_number for outcome in outcomes)
+        slowest = max(outcomes, key=lambda outcome: outcome.seconds)
+        found = f"{same} ok, {calls} call"
+        good = same == _AT_ONCE and calls == 1
+        self._add("wechat", f"ok × {_AT_ONCE}", f"{_AT_ONCE} ok, 1 call", found, slowest, good=good)
+        self._console.print(f"  {self._say('once', count=_AT_ONCE)}")
+        masked = slowest.body.get("masked")
+        self._line("came", self._say("once-result", count=same, masked=masked, calls=calls))
+
+    def _publishable(self, simulator: Simulator, service: Service) -> None:
+        tap = simulator.tap("alipay", "ok")
+        outcome = service.post(tap.app, tap.body or {}, key=simulator.publishable_key, lang=self._lang)
+        masked = str(outcome.body.get("masked", ""))
+        secret = tap.phone_number[-11:]
+        good = outcome.status == 200 and "****" in masked and secret not in str(outcome.body)
+        found = "masked" if good else str(outcome.body.get("code", outcome.status))
+        self._add("alipay", "ok (publishable key)", "masked", found, outcome, good=good)
+        self._console.print(f"  {self._say('masked')}")
+        self._line("came", self._say("masked-result", masked=masked) if good else escape(found))
+
+    # --- the end
+
+    def _verdict(self) -> int:
+        table = Table(*self._texts["columns"], box=None, header_style="dim", pad_edge=False)
+        for each in self._results:
+            mark = "[green]✓[/]" if each.good else "[red]✗[/]"
+            row = (each.platform, each.scene, each.expected, each.found, f"{each.seconds * 1000:.0f}")
+            table.add_row(*map(escape, row), mark)
+        self._console.print()
+        self._console.print(table)
+        bad = [f"{each.platform}/{each.scene}" for each in self._results if not each.good]
+        if bad:
+            self._console.print(f"\n[bold red]{self._say('bad', bad=len(bad), names=', '.join(bad))}[/]")
+            return 1
+        self._console.print(f"\n[bold green]{self._say('good', count=len(self._results))}[/]")
+        return 0
+
+    def _leave_running(self, simulator: Simulator, service: Service) -> None:
+        where = {"simulator": simulator.url, "service": service.url, "key": simulator.server_key, "log": service.log}
+        self._console.print(
+            f"\n{self._say('left')}\n\n{self._say('addresses', **where)}\n\n{self._say('try', **where)}"
+        )
+        for platform in ("alipay", "wechat"):
+            curl = _CURL.format(platform=platform, app=platform, lang=self._lang, **where)
+            self._console.print(f"\n{escape(curl)}")
+        try:
+            service.wait()
+            self._console.print(f"[red]{self._say('ended', log=service.log)}[/]")
+        except KeyboardInterrupt:
+            return
+
+
+def _found(outcome: Outcome) -> str:
+    """Return the number, or the code of the refusal."""
+    return str(outcome.body.get("phone_number" if outcome.status == 200 else "code", ""))
+
+
+def _shortened(value: object, name: str = "") -> str:
+    """Return what was sent as it may be shown: codes and ciphertexts by their beginning and their length."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shortened(each, key)}" for key, each in value.items()) + "}"
+    text = str(value)
+    if text.startswith("{"):
+        try:
+            return _shortened(parse_json_object(text))
+        except EnvelopeError:
+            pass
+    if name in _SECRET and len(text) > 5:
+        return f"{text[:4]}…({len(text)})"
+    return text
