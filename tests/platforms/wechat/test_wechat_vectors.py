@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from vector_cases import Case, cases
 from wechat_side import CHECK, LOGIN, PHONE, STABLE, TOKEN, Bench
 
 from haoma.contract import Table
 from haoma.errors import HaomaError
 from haoma.platforms.wechat import WECHAT
+from vector_cases import Case, cases
 
 CASES = cases("wechat")
 _PATHS = {"stable_token": STABLE, "jscode2session": LOGIN, "getuserphonenumber": PHONE, "checkencryptedmsg": CHECK}

@@ -30,7 +30,7 @@ _OK: Final = "ok"
 _OUTCOME: Final = "outside.outcome-unknown"
 _SHUT: Final = "trust.cannot-open"
 
-SCENES: Final = (
+SCENES: Final[tuple[Scene, ...]] = (
     Scene("ok", "用户允许，code 换到手机号", "The user allows; the code gives the number", _OK, "wechat"),
     Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "wechat"),
     Scene("denied", "用户点了拒绝", "The user denies", "envelope.user-declined", "wechat"),

@@ -1,0 +1,66 @@
+"""WeChat's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from wechat_side import APP_ID, SECRET, configured
+
+from haoma.contract import Table
+from haoma.platforms import PLATFORMS
+from haoma.platforms.wechat import WECHAT
+
+
+def _faults(**settings: Any) -> list[tuple[str, str]]:
+    table = Table("shop", {"platform": "wechat", **settings}, now=0)
+    app = WECHAT.configure(table)
+    assert (app is None) == table.broken
+    return [(fault.code, fault.where.removeprefix("apps.shop.")) for fault in table.faults]
+
+
+def test_the_smallest_app() -> None:
+    """App id and secret are enough; the old way is off and the token is stable."""
+    app = configured()
+    assert (app.issuer, app.old_way, app.check_encrypted_message) == ("stable", False, False)
+    assert app.upstreams == ("https://api.weixin.qq.com",)
+    assert SECRET not in repr(app)
+    assert PLATFORMS["wechat"] is WECHAT
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"app_secret": SECRET}, ("config.missing-setting", "app_id")),
+        ({"app_id": APP_ID}, ("config.missing-setting", "app_secret")),
+        ({"app_id": "2021000000000000", "app_secret": SECRET}, ("config.app-id-shape", "app_id")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "token": "forced"}, ("config.wrong-type", "token")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "old_way": "yes"}, ("config.wrong-type", "old_way")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "encrypted_hash": "md5"}, ("config.wrong-type", "encrypted_hash")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "token_source": "func"}, ("config.wrong-type", "token_source")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "aes_key": "x"}, ("config.unknown-setting", "aes_key")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "token_url": "https://t.example.com"}, ("config.unknown-setting", "token_url")),
+        (
+            {"app_id": APP_ID, "app_secret": SECRET, "api_base_url": "http://wx.example.com"},
+            ("config.insecure-upstream", "api_base_url"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named_with_its_setting(settings: dict[str, Any], fault: tuple[str, str]) -> None:
+    """Each fault names the setting that it is in."""
+    assert _faults(**settings) == [fault]
+
+
+def test_a_central_server_needs_address_and_key() -> None:
+    """Without an address there is nowhere to ask; without a key anybody could."""
+    assert _faults(app_id=APP_ID, token="central") == [("config.missing-setting", "token_url")]
+    where = {"token_url": "https://tokens.example.com/wx"}
+    assert _faults(app_id=APP_ID, token="central", **where) == [("config.missing-setting", "token_url_key")]
+    assert not _faults(app_id=APP_ID, token="central", **where, token_url_key="central-key")
+
+
+def test_without_a_secret_nobody_logs_in() -> None:
+    """With tokens from elsewhere the secret is only needed for logins, and for the old way."""
+    source = {"app_id": APP_ID, "token_source": lambda _app, _rejected: "token-of-mine"}
+    assert not _faults(**source)
+    assert _faults(**source, old_way=True) == [("config.missing-setting", "app_secret")]
