@@ -113,7 +113,7 @@ class _Result:
     good: bool
 
 
-def run(*, once: bool = False, lang: str = "en") -> int:
+def run(once: bool = False, lang: str = "en") -> int:  # noqa: FBT001, FBT002 - the command line's own switch
     """Run the demo.
 
     Args:
@@ -149,7 +149,7 @@ class _Demo:
         return escape(str(self._texts[name]).format(**values))
 
     def run(self, *, once: bool) -> int:
-        simulator_port, port = (0, free_port()) if once else (free_port(8090), free_port(8080))
+        simulator_port, port = (0, free_port()) if once else (free_port(8900), free_port(8080))
         with tempfile.TemporaryDirectory(prefix="haoma-demo-") as folder:
             simulator = Simulator(f"127.0.0.1:{simulator_port}").start()
             try:

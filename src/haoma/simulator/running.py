@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from haoma.mirroring import Tap
 
-LISTEN: Final = "127.0.0.1:8090"
+LISTEN: Final = "127.0.0.1:8900"
 
 _READY: Final = """\
 模拟器已启动 / The simulator is running: {url}

@@ -147,11 +147,9 @@ class _Conversation:
 
     async def _reply(self, answer: Answer, *, with_body: bool = True) -> None:
         headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
-        await self._send(h11.Response(status_code=answer.status, headers=headers))
-        if with_body:
-            await self._send(h11.Data(data=answer.body))
-        await self._send(h11.EndOfMessage())
+        body = [h11.Data(data=answer.body)] if with_body else []
+        await self._send(h11.Response(status_code=answer.status, headers=headers), *body, h11.EndOfMessage())
 
-    async def _send(self, event: h11.Event) -> None:
-        self._writer.write(self._http.send(event) or b"")
+    async def _send(self, *events: h11.Event) -> None:
+        self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
         await self._writer.drain()

@@ -1,0 +1,6 @@
+"""``python -m haoma`` is the command ``haoma``."""
+
+from haoma.cli import main
+
+if __name__ == "__main__":
+    main()
