@@ -1,1 +1,56 @@
-"""haoma command line."""
+"""The command line. ``main`` is the console script ``haoma``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from haoma.cli.explaining import explain
+from haoma.cli.keys import key
+from haoma.cli.opening import open_file
+from haoma.cli.running import demo, serve, simulate
+
+# Without pretty exceptions: they print the values of local variables, and those hold keys and numbers.
+app = typer.Typer(
+    name="haoma",
+    help="Verified phone numbers from mini programs. 小程序手机号授权：验签、解密、换取。",
+    epilog="Every command has its own --help, with an example and its exit codes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("open")(open_file)
+app.command("explain")(explain)
+app.command("key")(key)
+app.command("serve")(serve)
+app.command("simulate")(simulate)
+app.command("demo")(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"haoma {version('haoma')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _haoma(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line. Typer turns Ctrl-C into exit code 130 and a broken pipe into a quiet end."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show Chinese gets question marks, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app()

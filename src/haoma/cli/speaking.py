@@ -1,0 +1,107 @@
+"""What the commands say: refusals and faults, in the language of the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from haoma.errors import Fault, HaomaError
+
+REFUSED: Final = 1
+MISUSED: Final = 2
+
+_SAY: Final = {
+    "en": {"cause": "cause", "remedy": "remedy", "faults": "{count} fault(s) in the configuration"},
+    "zh": {"cause": "原因", "remedy": "办法", "faults": "配置有 {count} 处错误"},
+}
+
+
+class Lang(StrEnum):
+    """A language of the words."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+LangOption = Annotated[
+    Lang | None, typer.Option("--lang", help="Language; by default that of LC_ALL, LC_MESSAGES or LANG.")
+]
+ConfigOption = Annotated[str, typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="The haoma.toml.")]
+
+
+def language(chosen: Lang | None = None) -> str:
+    """Return ``zh`` or ``en``: what was chosen, or else the language of the terminal."""
+    if chosen is not None:
+        return str(chosen)
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def say(*parts: tuple[str, str] | str, error: bool = False) -> None:
+    """Print one line of styled parts; without colour, and never wrapped, where nobody looks."""
+    console = Console(stderr=error, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console.print(Text.assemble(*parts))
+
+
+def write(text: str) -> None:
+    """Print one line exactly as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def write_json(value: dict[str, Any]) -> None:
+    """Print an object as one line of JSON, or over several lines on a terminal."""
+    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    write(json.dumps(value, ensure_ascii=not unicode, indent=2 if sys.stdout.isatty() else None))
+
+
+def refuse(error: HaomaError, lang: str) -> None:
+    """Say on stderr what was refused, why, and what to do."""
+    words = error.explain(lang)
+    facts = error.facts()
+    line("error", f"{words.title} [{error.code}]" + (f" ({facts})" if facts else ""), "red")
+    if error.diagnosis:
+        line("details", error.diagnosis)
+    line("cause", words.cause)
+    line("hint", words.remedy, "green")
+    line("see", words.see or f"haoma explain {error.code}")
+
+
+def line(name: str, text: str, style: str = "") -> None:
+    """Print ``haoma: name: text`` on stderr."""
+    say("haoma: ", (name, f"bold {style}".strip()), ": ", text, error=True)
+
+
+def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
+    """List every fault on stderr with its place, cause and remedy; warnings as well."""
+    faults, names = list(faults), _SAY[lang]
+    fatal = [fault for fault in faults if not fault.warning]
+    if fatal:
+        line("error", f"{path}: " + names["faults"].format(count=len(fatal)), "red")
+    for fault in faults:
+        words = fault.explain(lang)
+        place = f"{fault.file}:{fault.line}: " if fault.file and fault.line else ""
+        facts = " ".join(f"{name}={value}" for name, value in fault.because.items())
+        kind = ("warning: ", "bold yellow") if fault.warning else ""
+        where = f"{fault.where}: " if fault.where != fault.file else f"{fault.file}: "
+        title = f"{words.title}" + (f" ({facts})" if facts else "")
+        say((place, "bold"), kind, where, title, f" [{fault.code}]", error=True)
+        say(f"    {names['cause']}: {words.cause}", error=True)
+        say(f"    {names['remedy']}: {words.remedy}", error=True)
+
+
+def misused(text: str, *hints: str) -> typer.Exit:
+    """Say that the command was used wrongly; the caller raises what is returned."""
+    line("error", text, "red")
+    for hint in hints:
+        line("hint", hint, "green")
+    return typer.Exit(MISUSED)
