@@ -30,9 +30,8 @@ class Stage:
 
     def __init__(self, seed: int = 1) -> None:
         source = random.Random(seed)
-        self.mirrors: dict[str, Mirror] = {
-            each.name: each for each in (AlipayMirror(source.randbytes), WeChatMirror(source.randbytes))
-        }
+        mirrors: tuple[Mirror, ...] = (AlipayMirror(source.randbytes), WeChatMirror(source.randbytes))
+        self.mirrors = {each.name: each for each in mirrors}
         self.now = NOW
         self.calls: list[Call] = []
         self.apps: dict[str, App] = {}
@@ -43,7 +42,7 @@ class Stage:
 
     def configure(self, name: str, values: dict[str, Any]) -> App:
         table = Table(name, values, now=self.now)
-        app = PLATFORMS[values["platform"]].configure(table)
+        app: App | None = PLATFORMS[values["platform"]].configure(table)
         assert app is not None, [str(fault) for fault in table.faults]
         return app
 

@@ -25,7 +25,7 @@ _values = st.recursive(
 def test_json_round_trip(value: Any) -> None:
     """What json writes, compact or not, escaped or not, is read back, unless it nests too deep."""
     for options in ({}, {"ensure_ascii": False}, {"indent": 1}, {"separators": (",", ":")}):
-        text = json.dumps(value, **options)  # type: ignore[arg-type]
+        text = json.dumps(value, **options)
         with suppress(TooLarge):
             assert parse_json(text) == value
             assert parse_json(text.encode()) == value
