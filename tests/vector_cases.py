@@ -21,6 +21,8 @@ class Case:
         phone_number: What has to come out; empty if the case has to fail.
         code: The code of the refusal; empty if the case has to succeed.
         platform_code, platform_sub_code: The platform's own codes, where the case names them.
+        now: The time of the case in Unix seconds; 0 where time does not matter.
+        replies: What the platform answers, by the last part of the address.
     """
 
     name: str
@@ -31,6 +33,13 @@ class Case:
     code: str
     platform_code: str
     platform_sub_code: str
+    now: float
+    replies: dict[str, bytes] = field(repr=False)
+
+    @property
+    def platform(self) -> str:
+        """The name of the platform."""
+        return self.path.parent.name
 
     @property
     def misconfigured(self) -> bool:
@@ -54,6 +63,8 @@ def _read(path: Path) -> Case:
         code=expect.pop("code", ""),
         platform_code=expect.pop("platform_code", ""),
         platform_sub_code=expect.pop("platform_sub_code", ""),
+        now=float((path / "now.txt").read_text("ascii")) if (path / "now.txt").exists() else 0.0,
+        replies={reply.stem: reply.read_bytes() for reply in path.glob("replies/*.txt")},
     )
     if expect or bool(case.phone_number) == bool(case.code) or path.name.endswith("_fail") != bool(case.code):
         raise ValueError(f"{case.name}: one of phone_number and code, and _fail in the name with a code; {expect}")

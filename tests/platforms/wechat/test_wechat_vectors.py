@@ -17,11 +17,9 @@ _PATHS = {"stable_token": STABLE, "jscode2session": LOGIN, "getuserphonenumber":
 
 
 def _bench(case: Case) -> Bench:
-    replies: dict[str, Any] = {STABLE: TOKEN}
-    if (case.path / "replies").is_dir():
-        replies |= {_PATHS[path.stem]: path.read_bytes() for path in (case.path / "replies").iterdir()}
+    replies: dict[str, Any] = {STABLE: TOKEN} | {_PATHS[name]: body for name, body in case.replies.items()}
     bench = Bench(replies)
-    bench.clock.now = float((case.path / "now.txt").read_text("ascii"))
+    bench.clock.now = case.now
     return bench
 
 
