@@ -131,7 +131,7 @@ class AlipayMirror:
     """
 
     name = "alipay"
-    scenes = SCENES
+    scenes: tuple[Scene, ...] = SCENES
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
