@@ -66,7 +66,7 @@ _TEXTS: Final = {
         "once-result": "{count} 个相同的答复（{masked}），平台只被调用 {calls} 次",
         "masked": "小程序里的公开密钥（publishable key）",
         "masked-result": "只得到脱敏号码 {masked}，没有完整号码",
-        "columns": ("平台", "场景", "应当得到", "实际得到", "毫秒", ""),
+        "columns": ("", "平台", "场景", "结果", "毫秒"),
         "good": "全部 {count} 个场景都符合预期。",
         "bad": "{bad} 个场景不符合预期：{names}",
         "left": "两者继续运行，Ctrl-C 停止。",
@@ -86,7 +86,7 @@ _TEXTS: Final = {
         "once-result": "{count} equal answers ({masked}), and {calls} call to the platform",
         "masked": "A publishable key, as it may sit in a mini program",
         "masked-result": "gets the masked number {masked} and no full one",
-        "columns": ("platform", "scene", "expected", "came out", "ms", ""),
+        "columns": ("", "platform", "scene", "result", "ms"),
         "good": "All {count} scenes ended as they should.",
         "bad": "{bad} scene(s) did not end as they should: {names}",
         "left": "Both keep running; Ctrl-C stops them.",
@@ -248,11 +248,11 @@ class _Demo:
     # --- the end
 
     def _verdict(self) -> int:
-        table = Table(*self._texts["columns"], box=None, header_style="dim", pad_edge=False)
+        table = Table(*self._texts["columns"], box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
         for each in self._results:
             mark = "[green]✓[/]" if each.good else "[red]✗[/]"
-            row = (each.platform, each.scene, each.expected, each.found, f"{each.seconds * 1000:.0f}")
-            table.add_row(*map(escape, row), mark)
+            found = each.found if each.good else f"{each.found} ≠ {each.expected}"
+            table.add_row(mark, *map(escape, (each.platform, each.scene, found, f"{each.seconds * 1000:.0f}")))
         self._console.print()
         self._console.print(table)
         bad = [f"{each.platform}/{each.scene}" for each in self._results if not each.good]
