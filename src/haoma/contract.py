@@ -116,7 +116,7 @@ class Platform(Generic[AppT, MessageT]):
 
 
 _HTTPS: Final = "https"
-_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class Table:

@@ -55,11 +55,11 @@ WEAK_KEY: Final = 24
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 _BEARER: Final = re.compile(r"[!-~]{1,512}")
-_LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _LIKE_SECRET: Final = re.compile(r"=$|[A-Za-z0-9+]{20}|-----")
-_TABLES: Final = ("apps", "service")
-_TOP: Final = ("allow_insecure_upstreams", "ca_file", *_TABLES)
+_OWN: Final = ("allow_insecure_upstreams", "ca_file")
+_TOP: Final = (*_OWN, "apps", "service")
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _DEFAULT_LISTEN: Final = "127.0.0.1:8080"
@@ -268,7 +268,7 @@ class _Reader:
 
     def settings(self, values: Mapping[str, Any], path: str, *, serving: bool, workers: int | None) -> Settings:
         """Return the settings of a whole document."""
-        top_values = {key: value for key, value in values.items() if key not in _TABLES}
+        top_values = {key: value for key, value in values.items() if key in _OWN}
         if isinstance(ca := top_values.get("ca_file"), Mapping) and ca.keys() == {"file"}:
             top_values["ca_file"] = ca["file"]  # this setting is the name of a file, either way
         top = self._table("", top_values, "")

@@ -121,6 +121,6 @@ def syntax_fault(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
     """Return the line and the reason of a syntax error; what ``tomllib`` quotes from the file is left out."""
     message = str(error)
     at = _AT.search(message)
-    line = int(at[1]) if at and at[1] else text.count("\n") + 1
+    line = int(at[1]) if at and at[1] else text.rstrip().count("\n") + 1
     reason = re.sub(r"(['\"]).{2,}\1", "…", message[: at.start()] if at else message)
     return line, reason[:120]

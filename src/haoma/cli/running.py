@@ -118,6 +118,4 @@ def _install(error: ModuleNotFoundError, lang: str) -> typer.Exit:
 
 def _cannot_listen(listen: str, error: OSError, lang: str) -> typer.Exit:
     reason = error.strerror or type(error).__name__
-    return misused(
-        f"无法监听 {listen}：{reason}" if lang == "zh" else f"cannot listen on {listen}: {reason}", lang=lang
-    )
+    return misused(f"无法监听 {listen}：{reason}" if lang == "zh" else f"cannot listen on {listen}: {reason}")

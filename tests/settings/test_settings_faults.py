@@ -1,0 +1,382 @@
+"""Every fault of a haoma.toml, with the line on which it stands."""
+
+import base64
+import tomllib
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+import haoma
+from haoma.errors import ConfigFaults
+from haoma.settings import HaomaWarning, configure, from_mapping, load, parse_listen
+
+NOW = 1_780_000_000.0
+CASE = Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland"
+SHOP = tomllib.loads((CASE / "app.toml").read_text("utf-8"))["apps"]["shop"]
+PUBLIC_KEY, AES_KEY = SHOP["alipay_public_key"], SHOP["aes_key"]
+OTHER_AES_KEY = base64.b64encode(b"another aes key!").decode()
+WX_SECRET = "0123456789abcdef0123456789abcdef"  # gitleaks:allow
+STRONG = "hk_server_0123456789abcdefghijklmn"
+GOOD = f"""\
+[apps.shop]
+platform = "alipay"
+app_id = "2021000000000000"
+alipay_public_key = "{PUBLIC_KEY}"
+aes_key = "{AES_KEY}"
+"""
+MINI = f"""
+[apps.mini]
+platform = "wechat"
+app_id = "wx0123456789abcdef"
+app_secret = "{WX_SECRET}"
+"""
+
+
+@pytest.fixture
+def faults(tmp_path):
+    """Write a file, load it, and return its faults as (code, where, line)."""
+
+    def found(text, *, environ=None, **options):
+        path = tmp_path / "haoma.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        try:
+            settings = load(path, environ=environ or {}, now=NOW, **options)
+        except ConfigFaults as error:
+            listed = error.faults
+            assert any(not fault.warning for fault in listed)
+        else:
+            listed = settings.warnings
+            assert all(fault.warning for fault in listed)
+        assert all(fault.file == str(path) for fault in listed)
+        shown = "".join(f"{fault} {fault!r}" for fault in listed)
+        for secret in (AES_KEY, PUBLIC_KEY, WX_SECRET, STRONG, OTHER_AES_KEY):
+            assert secret not in shown
+        return [(fault.code.removeprefix("config."), fault.where, fault.line) for fault in listed]
+
+    return found
+
+
+def test_a_good_file_has_no_faults(faults):
+    """A whole file without faults loads without warnings."""
+    text = GOOD + MINI + f'[service]\nlisten = "[::1]:9000"\nserver_keys = "{STRONG}"\npublishable_keys = []\n'
+    assert faults(text, serving=True) == []
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        pytest.param("a = \nb = 1\n", ("not-toml", 1), id="syntax"),
+        pytest.param(GOOD + "\n[apps.shop]\n", ("not-toml", 7), id="table-twice"),
+        pytest.param("# fine\nx = 'open\n", ("not-toml", 2), id="string-left-open"),
+        pytest.param("x = 1\ny = [1,\n", ("not-toml", 2), id="end-of-file"),
+        pytest.param(b"x = '\xff'\n", ("not-toml", 1), id="not-utf8"),
+        pytest.param("x = " + "[" * 5000 + "]" * 5000, ("not-toml", 1), id="too-deep"),
+        pytest.param("# " + "x" * (1024 * 1024), ("not-toml", 1), id="too-large"),
+    ],
+)
+def test_not_toml(faults, text, expected):
+    """A file that is no TOML is refused, with the line if there is one."""
+    [(code, _, line)] = faults(text)
+    assert (code, line) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        pytest.param("", [("no-apps", "apps", 1)], id="empty-file"),
+        pytest.param("apps = 3\n", [("wrong-type", "apps", 1)], id="apps-no-table"),
+        pytest.param("[apps]\n\nshop = 3\n", [("wrong-type", "apps.shop", 3)], id="app-no-table"),
+        pytest.param("\n[app.shop]\n", [("no-apps", "apps", 1), ("unknown-setting", "app", 2)], id="unknown-table"),
+        pytest.param("colour = 1\n" + GOOD, [("unknown-setting", "colour", 1)], id="unknown-top-level"),
+        pytest.param(GOOD + "colour = 1\n", [("unknown-setting", "apps.shop.colour", 6)], id="unknown-in-app"),
+        pytest.param(GOOD + "[service]\nport = 1\n", [("unknown-setting", "service.port", 7)], id="unknown-in-service"),
+        pytest.param("[apps.x]\n", [("missing-setting", "apps.x.platform", 1)], id="no-platform"),
+        pytest.param("[apps.x]\nplatform = 7\n", [("unknown-platform", "apps.x.platform", 2)], id="platform-type"),
+        pytest.param(
+            '# one\n[apps.x]\nplatform = "fax"\n', [("unknown-platform", "apps.x.platform", 3)], id="platform"
+        ),
+        pytest.param(
+            '[apps.x]\nplatform = "wechat"\napp_id = "wx0123456789abcdef"\n',
+            [("missing-setting", "apps.x.app_secret", 1)],
+            id="missing",
+        ),
+        pytest.param(GOOD.replace("apps.shop", 'apps."my shop"'), [("bad-name", "apps.my shop", 1)], id="bad-name"),
+        pytest.param(GOOD.replace("apps.shop", "apps.店"), None, id="bad-bare-key"),
+        pytest.param(GOOD.replace("apps.shop", 'apps."../x"'), [("bad-name", "apps.../x", 1)], id="path-name"),
+        pytest.param(
+            GOOD.replace(f'"{AES_KEY}"', "24"), [("wrong-type", "apps.shop.aes_key", 5)], id="number-for-text"
+        ),
+        pytest.param(GOOD.replace(AES_KEY, " "), [("empty-value", "apps.shop.aes_key", 5)], id="blank"),
+        pytest.param(GOOD.replace(AES_KEY, AES_KEY[:-4]), [("aes-key-length", "apps.shop.aes_key", 5)], id="short-key"),
+        pytest.param(
+            GOOD + 'gateway_url = "http://127.0.0.1:1/gateway.do"\n',
+            [("insecure-upstream", "apps.shop.gateway_url", 6)],
+            id="http",
+        ),
+        pytest.param(
+            GOOD + 'gateway_url = "ftp://x"\n', [("bad-url", "apps.shop.gateway_url", 6)], id="not-http-at-all"
+        ),
+        pytest.param(
+            GOOD + "aes_keys = 1\n[service]\nlisten = 1\n",
+            [("unknown-setting", "apps.shop.aes_keys", 6), ("wrong-type", "service.listen", 8)],
+            id="two-places",
+        ),
+    ],
+)
+def test_apps(faults, text, expected):
+    """Faults of apps are found where they stand."""
+    if expected is None:
+        [(code, _, line)] = faults(text)
+        assert (code, line) == ("not-toml", 1)
+    else:
+        assert faults(text) == expected
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ('listen = "8080"', "bad-listen"),
+        ('listen = "127.0.0.1:65536"', "bad-listen"),
+        ("workers = 0", "wrong-type"),
+        ("workers = 1.5", "wrong-type"),
+        ("workers = true", "wrong-type"),
+        ('server_keys = ["sha256:12"]', "wrong-type"),
+        (f'server_keys = ["{STRONG} x"]', "wrong-type"),
+        ('server_keys = ["密钥密钥密钥密钥密钥密钥密钥密钥密钥"]', "wrong-type"),
+        ("server_keys = [1]", "wrong-type"),
+        ('server_keys = ["short"]', "weak-server-key"),
+        ('cors_origins = ["*"]', "bad-url"),
+        ('cors_origins = ["https://shop.example/path"]', "bad-url"),
+        ('signing_key = "-----BEGIN"', "key-unreadable"),
+        ('log_level = "loud"', "wrong-type"),
+        ("body_seconds = 1000", "wrong-type"),
+        ("request_seconds = -1", "wrong-type"),
+        ('drain_seconds = "soon"', "wrong-type"),
+    ],
+)
+def test_service(faults, line, expected):
+    """Faults of the service are found where they stand."""
+    setting = line.partition(" ")[0]
+    assert faults(f"{GOOD}[service]\n# a comment\n{line}\n") == [(expected, f"service.{setting}", 8)]
+
+
+def test_the_same_key_twice(faults):
+    """A key cannot be a server key and a publishable one, in whatever form it is given."""
+    digest = "sha256:1f6e8e9ea53e7c8ee2e6a4d9c0a1e2a4b7c2b7fb3ea0f5e9b1e5f6a7b8c9d0e1"
+    text = f'{GOOD}[service]\nserver_keys = ["{digest}"]\npublishable_keys = ["{digest.upper()}"]\n'
+    text = text.replace("SHA256:", "sha256:")
+    assert faults(text) == [("same-key-twice", "service.publishable_keys", 8)]
+
+
+def test_no_keys(faults):
+    """Serving without any key is a fault; opening an envelope needs none."""
+    assert faults(GOOD + "[service]\nserver_keys = []\n") == []
+    assert faults(GOOD + "[service]\nserver_keys = []\n", serving=True) == [("no-server-keys", "service", 6)]
+    assert faults(GOOD, serving=True) == [("no-server-keys", "service", 1)]
+
+
+def test_two_apps_with_one_aes_key(faults):
+    """Two apps that share a key would accept each other's envelopes: both are named."""
+    twin = GOOD.replace("apps.shop", "apps.twin").replace("2021000000000000", "2021000000000001")
+    assert faults(GOOD + twin) == [
+        ("shared-aes-key", "apps.shop.aes_key", 5),
+        ("shared-aes-key", "apps.twin.aes_key", 10),
+    ]
+
+
+def test_one_app_twice(faults):
+    """The same app id under two names is a warning."""
+    twin = GOOD.replace("apps.shop", "apps.twin").replace(AES_KEY, OTHER_AES_KEY)
+    assert faults(GOOD + twin) == [("duplicate-app-id", "apps.twin.app_id", 8)]
+
+
+def test_old_way_with_workers(faults):
+    """Sessions of the old way live in one process, wherever the number of processes is said."""
+    fault = ("old-way-workers", "apps.mini.old_way", 6)
+    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n") == [fault]
+    assert faults(MINI + "old_way = true\n", workers=2) == [fault]
+    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n", workers=1) == []
+
+
+def test_insecure_upstreams_warn(faults):
+    """Plain http needs the long-named setting, and that warns."""
+    text = "allow_insecure_upstreams = true\n" + GOOD + 'gateway_url = "http://127.0.0.1:1/gateway.do"\n'
+    assert faults(text) == [("insecure-upstreams-allowed", "allow_insecure_upstreams", 1)]
+
+
+def test_all_faults_at_once(faults):
+    """Every fault of a file is in one list, in the order of the lines, warnings among them."""
+    text = f"""\
+allow_insecure_upstreams = "yes"
+color = 1
+ca_file = "absent.pem"
+
+[apps.shop]
+platform = "alipay"
+app_id = "2021"
+alipay_public_key = {{ file = "absent.txt" }}
+aes_key = [
+    "{AES_KEY}",
+    {{ env = "SHOP_AES_KEY" }},
+]
+app_private_key = {{ file = "a", env = "b" }}
+gateway_url = "http://gateway.example"
+
+[apps."a b"]
+platform = "fax"
+
+[service]
+listen = "nowhere"
+server_keys = ["short"]
+"""
+    assert faults(text) == [
+        ("wrong-type", "allow_insecure_upstreams", 1),
+        ("unknown-setting", "color", 2),
+        ("file-unreadable", "ca_file", 3),
+        ("app-id-shape", "apps.shop.app_id", 7),
+        ("file-unreadable", "apps.shop.alipay_public_key", 8),
+        ("env-unset", "apps.shop.aes_key.1", 11),
+        ("wrong-type", "apps.shop.app_private_key", 13),
+        ("insecure-upstream", "apps.shop.gateway_url", 14),
+        ("bad-name", "apps.a b", 16),
+        ("unknown-platform", "apps.a b.platform", 17),
+        ("bad-listen", "service.listen", 20),
+        ("weak-server-key", "service.server_keys", 21),
+    ]
+
+
+def test_files(tmp_path, faults):
+    """A value may stand in a file beside the haoma.toml; what is wrong with the file is said."""
+    (tmp_path / "aes.txt").write_bytes(b"\xef\xbb\xbf  " + AES_KEY.encode() + b"\r\n")
+    (tmp_path / "plain").write_text(AES_KEY)
+    (tmp_path / "blank").write_text(" \n")
+    (tmp_path / "binary").write_bytes(b"\x30\x82\xff\xff")
+    (tmp_path / "large").write_bytes(b"x" * (64 * 1024 + 1))
+
+    def with_key(value):
+        return faults(GOOD.replace(f'"{AES_KEY}"', value))
+
+    where = ("apps.shop.aes_key", 5)
+    assert with_key('{ file = "aes.txt" }') == []
+    assert with_key('[{ file = "aes.txt" }]') == []
+    assert with_key('"plain"') == []
+    assert with_key('"aes.txt"') == []
+    assert with_key(f"{{ file = '{tmp_path / 'plain'}' }}") == []
+    assert with_key('{ file = "blank" }') == [("empty-value", *where)]
+    for bad in ("binary", "large", "absent", ".", "nul\\u0000"):
+        assert with_key(f'{{ file = "{bad}" }}') == [("file-unreadable", *where)], bad
+    assert with_key('"absent.pem"') == [("file-unreadable", *where)]
+
+
+def test_environment(faults):
+    """A value may stand in the environment, where everything is text; empty is not the same as unset."""
+    text = MINI.replace(f'"{WX_SECRET}"', '{ env = "S" }') + 'old_way = { env = "O" }\nmax_age = { env = "A" }\n'
+    text += '[service]\nworkers = { env = "W" }\n'
+    good = {"S": WX_SECRET, "O": "true", "A": "60", "W": "1"}
+    assert faults(text, environ=good) == []
+    assert faults(text, environ=good | {"W": "2"}) == [("old-way-workers", "apps.mini.old_way", 6)]
+    assert faults(text, environ=good | {"S": " "}) == [("empty-value", "apps.mini.app_secret", 5)]
+    assert faults(text, environ=good | {"O": "maybe"}) == [("wrong-type", "apps.mini.old_way", 6)]
+    assert [code for code, *_ in faults(text)] == ["env-unset"] * 4
+
+
+def test_a_secret_in_the_wrong_place_is_not_repeated(faults):
+    """Whoever writes the secret itself into { env } or { file } does not read it in the message."""
+    for place in ("env", "file"):
+        text = GOOD.replace(f'"{AES_KEY}"', f'{{ {place} = "{AES_KEY}" }}')
+        assert len(faults(text)) == 1
+        text = MINI.replace(f'"{WX_SECRET}"', f'{{ {place} = "{WX_SECRET}" }}')
+        assert len(faults(text)) == 1
+    assert len(faults(GOOD.replace('"alipay"', f'"{WX_SECRET}"'))) == 1
+
+
+def test_missing_file(tmp_path):
+    """A haoma.toml that is not there, or is a directory, is a fault that names it."""
+    for path in (tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(ConfigFaults) as caught:
+            load(path, environ={}, now=NOW)
+        assert [fault.code for fault in caught.value.faults] == ["config.file-missing"]
+        assert str(path) in str(caught.value)
+
+
+def test_what_was_read(tmp_path):
+    """The settings hold what the file says; keys as digests alone, and nothing of it is in a repr."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "sign.pem").write_bytes(pem)
+    text = f"""{GOOD}{MINI}
+[service]
+listen = "0.0.0.0:9000"
+server_keys = ["{STRONG}", "{STRONG}", "sha256:{"AB" * 32}"]
+publishable_keys = "pk"
+workers = 3
+cors_origins = ["https://shop.example"]
+signing_key = "sign.pem"
+log_level = "debug"
+"""
+    path = tmp_path / "haoma.toml"
+    path.write_text("\ufeff" + text.replace("\n", "\r\n"), encoding="utf-8")
+    settings = haoma.load(path, environ={}, now=NOW)
+    service = settings.service
+    assert (service.host, service.port, service.workers) == ("0.0.0.0", 9000, 3)
+    assert [key.id for key in service.server_keys][1] == "abababab"
+    assert len(service.server_keys) == 2
+    assert [key.kind for key in service.publishable_keys] == ["publishable"]
+    assert service.signing_key is not None
+    assert service.signing_key.public_key() == key.public_key()
+    assert service.cors_origins == ("https://shop.example",)
+    assert settings.path == str(path)
+    assert list(settings.apps) == ["shop", "mini"]
+    for secret in (STRONG, AES_KEY, WX_SECRET, "PRIVATE"):
+        assert secret not in repr(settings)
+    with pytest.raises(haoma.UnknownApp) as caught:
+        settings.app("shopp")
+    assert caught.value.because == {"nearest": "shop"}
+
+
+def test_authorities(tmp_path):
+    """ca_file names certificates, from the directory of the file; anything else is refused."""
+    import trustme
+
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "not.pem").write_text("hello")
+    apps = {"apps": {"shop": SHOP}}
+    for value in ("ca.pem", {"file": "ca.pem"}):
+        assert from_mapping(apps | {"ca_file": value}, base_dir=tmp_path).ca_file == str(tmp_path / "ca.pem")
+    with pytest.raises(ConfigFaults) as caught:
+        from_mapping(apps | {"ca_file": "not.pem"}, base_dir=tmp_path)
+    assert [fault.code for fault in caught.value.faults] == ["config.certificate-unreadable"]
+
+
+def test_configure():
+    """An app is configured from Python by the same rules; its faults come all at once, its warnings as warnings."""
+    shop = {name: value for name, value in SHOP.items() if name != "platform"}
+    assert configure("alipay", **shop).app_id == "2021000000000000"
+    with pytest.raises(ConfigFaults) as caught:
+        configure("alipay", aes_key="x", colour=1)
+    assert {fault.code for fault in caught.value.faults} >= {"config.missing-setting", "config.unknown-setting"}
+    with pytest.warns(HaomaWarning, match="insecure-upstreams-allowed"):
+        configure("alipay", allow_insecure_upstreams=True, gateway_url="http://127.0.0.1:1/x", **shop)
+    with pytest.raises(ConfigFaults, match="unknown-platform"):
+        configure("fax")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("localhost:65536", None),
+        ("localhost", None),
+        (":80", None),
+        ("::1:80", None),
+        ("a b:80", None),
+        ("x:８０", None),
+    ],
+)
+def test_listen(text, expected):
+    """An address to listen on is host and port."""
+    assert parse_listen(text) == expected
