@@ -116,8 +116,8 @@ def _answer(reply: Reply) -> Answer:
     except EnvelopeError:
         raise _unreadable(reply, "not JSON") from None
     errcode, errmsg = found.get("errcode", ""), found.get("errmsg", "")
-    if isinstance(errcode, int) and not isinstance(errcode, bool):
-        errcode = str(errcode)
+    if isinstance(errcode, int):
+        errcode = str(errcode)  # that of a bool is a word, and no code
     if not isinstance(errcode, str) or (errcode and not _ERRCODE.fullmatch(errcode)):
         raise _unreadable(reply, "errcode")
     return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status)

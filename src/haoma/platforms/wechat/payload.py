@@ -50,8 +50,8 @@ def read_payload(app: WeChatApp, found: object, *, step: int, spent: Spent) -> P
     if watermark["appid"] != app.app_id:
         raise WrongApp(step=step + 1, spent=spent)
     country_code = fields.get("countryCode")
-    if type(country_code) is int:  # a bool is an int too, and is none here
-        country_code = str(country_code)
+    if isinstance(country_code, int):
+        country_code = str(country_code)  # that of a bool is a word, and no number
     country_code = _text(country_code, "countryCode", step, spent)
     pure = _text(fields.get("purePhoneNumber"), "purePhoneNumber", step, spent)
     whole = _text(fields.get("phoneNumber"), "phoneNumber", step, spent)
