@@ -708,6 +708,16 @@ class TooSlow(CallerError):
     retry = True
 
 
+class Draining(CallerError):
+    """The service is about to stop: what is in flight is finished, new requests should go elsewhere."""
+
+    code = "caller.draining"
+    status = 503
+    public = Public.TRY_LATER
+    next = Next.RETRY_LATER
+    retry = True
+
+
 class InternalFault(HaomaError):
     """A mistake of haoma itself. Nothing about it is shown; the log has the request id."""
 
