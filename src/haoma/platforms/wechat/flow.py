@@ -22,10 +22,10 @@ from haoma.contract import Finding
 from haoma.crypto.strict import repair_base64
 from haoma.errors import MissingField, SessionUnknown
 from haoma.platforms.wechat.fetch import exchange
-from haoma.platforms.wechat.login import session_keys
 from haoma.platforms.wechat.open import open_sealed
 from haoma.platforms.wechat.read import CodeMessage, Message, SealedMessage
 from haoma.secret import Secret
+from haoma.session_keys import recall
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, no
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from session_keys(app, login.subject.openid)
+    keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)

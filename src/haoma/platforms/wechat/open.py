@@ -1,13 +1,10 @@
 """The old way: open ``encryptedData`` under the user's session_key.
 
 AES-128-CBC with an IV that the client chooses, and no MAC. Whoever can tell why an opening failed can write any phone
-number under his own session_key in some twenty thousand tries (padding oracle); whoever cannot can still turn bits of
-the first block through the IV. What is done about it:
+number under his own session_key (padding oracle); whoever cannot can still turn bits of the first block through the
+IV. What is done about it:
 
-* From the first base64 character to the last check there is **one** refusal, `CannotOpen`, with one text and step.
-  What it was is in ``diagnosis``, for the operator's log alone.
-* On failure every session_key that is kept has been tried.
-* A session_key allows three failures in three days. A success gives its try back, a failure never does.
+* One refusal, a few tries per key, and the last two keys: ``haoma.session_keys``, which all platforms share.
 * Each field has to be there, the three forms of the number have to agree, the watermark has to name this app and to be
   young, and the ledger takes each ciphertext once.
 * By option WeChat is asked first whether it made the ciphertext (``checkencryptedmsg``).
@@ -31,11 +28,11 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from haoma.crypto.opening import aes_cbc, open_json
-from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.errors import BadBase64, CannotOpen, HaomaError, NonsenseReply, NumberMismatch, Spent, WrongApp
+from haoma.crypto.strict import repair_base64
+from haoma.errors import CannotOpen, HaomaError, NonsenseReply, NumberMismatch, Spent, WrongApp
 from haoma.platforms.wechat.payload import read_payload
 from haoma.platforms.wechat.token import Access
-from haoma.steps import Refund, Spend, ask
+from haoma.session_keys import open_under, read_sealed
 
 if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
@@ -45,13 +42,8 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 STEP: Final = 3
-_TRIES: Final = 3
-_TRIES_SECONDS: Final = 3 * 86_400.0
-_BLOCK: Final = 16
 _CHECK: Final = "/wxa/business/checkencryptedmsg"
 _NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or longer ago than three days
-# What failed, the later the further: of two session_keys the one that got further says more.
-_RUNGS: Final = ("tries", "length", "padding", "text", "fields", "watermark-app", "number", "watermark-age")
 
 
 def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...], now: float) -> Flow[PhoneNumber]:
@@ -61,30 +53,10 @@ def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...]
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
         OutsideError, PlatformRefusal: WeChat could not be asked (``check_encrypted_message``).
     """
-    text = repair_base64(message.claimed_ciphertext)
-    try:
-        iv, ciphertext = decode_base64(repair_base64(message.claimed_iv), "iv"), decode_base64(text, "encryptedData")
-    except BadBase64:
-        raise _cannot_open("base64") from None
-    if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:
-        raise _cannot_open("length")
+    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
     if app.check_encrypted_message:
-        yield from _ask_wechat(app, text, ciphertext)
-    spent, rungs = [], ["tries"]
-    for key in keys:
-        tries = _tries_of(app, key)
-        if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
-            continue
-        spent.append(tries)
-        try:
-            number = _open(app, decode_base64(key.reveal(), "session_key"), iv, ciphertext, now)
-        except CannotOpen as error:
-            rungs.append(error.diagnosis)
-            continue
-        for each in spent:
-            yield from ask(Refund(each))
-        return number
-    raise _cannot_open(max(rungs, key=_RUNGS.index))
+        yield from _ask_wechat(app, repair_base64(message.claimed_ciphertext), ciphertext)
+    return (yield from open_under(app, keys, lambda key: _open(app, key, iv, ciphertext, now), STEP))
 
 
 def _open(app: WeChatApp, key: bytes, iv: bytes, ciphertext: bytes, now: float) -> PhoneNumber:
@@ -102,10 +74,6 @@ def _open(app: WeChatApp, key: bytes, iv: bytes, ciphertext: bytes, now: float) 
     if abs(now - payload.timestamp) > app.policy.max_age:
         raise _cannot_open("watermark-age")
     return payload.number
-
-
-def _tries_of(app: WeChatApp, key: Secret) -> str:
-    return "tries:" + hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
 
 
 def _cannot_open(diagnosis: str) -> CannotOpen:

@@ -1,0 +1,113 @@
+"""Custody of session_keys, for every platform whose login gives one.
+
+Whoever has a user's session_key can write any phone number for that user, because AES-CBC under it has no MAC. So a key
+is kept on the server only; it is in no `Login`, no result, no error and no log. And whoever can tell why an opening
+failed can write any number *without* the key, in some twenty thousand tries (padding oracle). What is done about it:
+
+* There is **one** refusal, `CannotOpen`, with one text and step, from the first base64 character to the last check.
+  What it was is in ``diagnosis``, for the operator's log alone.
+* On failure every key that is kept has been tried.
+* A key allows three failures in three days. A success gives its try back, a failure never does.
+
+The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
+encrypted and the moment when it arrives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.errors import BadBase64, CannotOpen, EnvelopeError
+from haoma.secret import Secret
+from haoma.steps import Keep, Recall, Refund, Spend, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from haoma.contract import App
+    from haoma.phone import PhoneNumber
+    from haoma.steps import Flow
+
+_KEYS_KEPT: Final = 2
+_TRIES: Final = 3
+_TRIES_SECONDS: Final = 3 * 86_400.0
+_BLOCK: Final = 16
+# What failed, the later the further: of two keys the one that got further says more.
+_RUNGS: Final = (
+    "tries", "length", "padding", "frame", "app-key", "text", "fields", "watermark-app", "number", "watermark-age",
+)  # fmt: skip
+
+
+def read_session_key(found: object, size: int) -> Secret | None:
+    """Return the session_key of a login reply, or None if it is not base64 of ``size`` bytes."""
+    try:
+        usable = isinstance(found, str) and len(decode_base64(found, "session_key")) == size
+    except EnvelopeError:
+        usable = False
+    return Secret(str(found)) if usable else None
+
+
+def remember(app: App, user: str, newest: Secret) -> Flow[None]:
+    """Keep a session_key of a user, with the one before it."""
+    older = [key for key in (yield from recall(app, user)) if key != newest]
+    kept = (newest, *older)[:_KEYS_KEPT]
+    yield from ask(Keep(_place(app, user), kept, app.policy.session_seconds))
+
+
+def recall(app: App, user: str) -> Flow[tuple[Secret, ...]]:
+    """Return the last session_keys of a user, newest first; empty when they have expired."""
+    kept = yield from ask(Recall(_place(app, user)))
+    return kept if isinstance(kept, tuple) else ()
+
+
+def _place(app: App, user: str) -> str:
+    return f"session-keys:{app.name}:{app.app_id}:{user}"
+
+
+def read_sealed(claimed_iv: str, claimed_ciphertext: str, step: int) -> tuple[bytes, bytes]:
+    """Return IV and ciphertext, after the usual damage of transport has been repaired.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    try:
+        iv = decode_base64(repair_base64(claimed_iv), "iv")
+        ciphertext = decode_base64(repair_base64(claimed_ciphertext), "encryptedData")
+    except BadBase64:
+        raise CannotOpen(step=step, diagnosis="base64") from None
+    if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:
+        raise CannotOpen(step=step, diagnosis="length")
+    return iv, ciphertext
+
+
+def open_under(
+    app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], PhoneNumber], step: int
+) -> Flow[PhoneNumber]:
+    """Return what ``attempt`` finds under one of the keys.
+
+    Args:
+        app: The app; a key's tries are counted per app.
+        keys: The user's session_keys, newest first.
+        attempt: Opens and checks under the bytes of one key; raises `CannotOpen` whatever fails.
+        step: Number of the step, for the error.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    spent, rungs = [], ["tries"]
+    for key in keys:
+        tries = "tries:" + hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
+        if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
+            continue
+        spent.append(tries)
+        try:
+            number = attempt(decode_base64(key.reveal(), "session_key"))
+        except CannotOpen as error:
+            rungs.append(error.diagnosis)
+            continue
+        for each in spent:
+            yield from ask(Refund(each))
+        return number
+    raise CannotOpen(step=step, diagnosis=max(rungs, key=_RUNGS.index))
