@@ -18,6 +18,7 @@ from haoma import authorization
 from haoma.contract import Login
 from haoma.errors import HaomaError, MissingField, SessionUnknown, Spent, UnknownShape
 from haoma.platforms import PLATFORMS
+from haoma.secret import Secret
 from haoma.steps import Claim, Fresh, Keep, Mint, Recall, Settle, ask
 from haoma.verified import VerifiedPhone
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from haoma.authorization import Authorization
     from haoma.contract import App, Finding, GetLogin, Platform
-    from haoma.secret import Secret
     from haoma.steps import Flow
 
 
@@ -50,6 +50,32 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
     try:
         finding = platform.find_offline(app, platform.read(app, authorization.read(sent)))
         return _verified(app, finding)
+    except HaomaError as error:
+        raise _placed(error, app) from None
+
+
+def open_sealed(app: App, sent: str | bytes | Mapping[str, Any], session_key: str, *, now: float) -> VerifiedPhone:
+    """Open ``encryptedData`` and ``iv`` under a session_key that is at hand, without any I/O.
+
+    For the desk: to find out why an opening fails, or to check a capture. A service must not let a session_key leave
+    its server, so it has no such route.
+
+    Args:
+        app: A configured app of a platform with session_keys.
+        sent: Exactly what the front end sent.
+        session_key: The key as the platform's login gave it, base64.
+        now: Unix seconds, to judge the watermark by.
+
+    Raises:
+        EnvelopeError: ``envelope.*``: what was sent is malformed.
+        CannotOpen: ``trust.cannot-open``: it does not open under this key, or must not be believed.
+    """
+    platform = PLATFORMS[app.platform]
+    try:
+        if platform.find_under_key is None:
+            raise UnknownShape(because={"reason": "this platform has no session_keys"})
+        message = platform.read(app, authorization.read(sent))
+        return _verified(app, platform.find_under_key(app, message, Secret(session_key), now))
     except HaomaError as error:
         raise _placed(error, app) from None
 

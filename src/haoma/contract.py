@@ -102,6 +102,8 @@ class Platform(Generic[AppT, MessageT]):
         find: Verify, then open or exchange.
         log_in: Exchange a login code.
         find_offline: The same as ``find`` without any step; None if the platform has no offline way.
+        find_under_key: Open a message under a session_key that is at hand, without any step; None if the platform has
+            no session_keys.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Platform(Generic[AppT, MessageT]):
     find: Callable[[AppT, MessageT, GetLogin, float, bool], Flow[Finding]]
     log_in: Callable[[AppT, Secret, float], Flow[Login]]
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
+    find_under_key: Callable[[AppT, MessageT, Secret, float], Finding] | None = None
 
 
 _HTTPS: Final = "https"

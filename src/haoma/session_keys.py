@@ -82,6 +82,17 @@ def read_sealed(claimed_iv: str, claimed_ciphertext: str, step: int) -> tuple[by
     return iv, ciphertext
 
 
+def key_bytes(session_key: Secret, size: int, step: int) -> bytes:
+    """Return the bytes of a session_key that somebody pasted.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    if read_session_key(session_key.reveal(), size) is None:
+        raise CannotOpen(step=step, diagnosis="session-key")
+    return decode_base64(session_key.reveal(), "session_key")
+
+
 def open_under(
     app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], PhoneNumber], step: int
 ) -> Flow[PhoneNumber]:

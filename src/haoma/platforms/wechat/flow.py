@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.contract import Finding
 from haoma.crypto.strict import repair_base64
-from haoma.errors import MissingField, SessionUnknown
+from haoma.errors import BadField, MissingField, SessionUnknown
 from haoma.platforms.wechat.fetch import exchange
-from haoma.platforms.wechat.open import open_sealed
+from haoma.platforms.wechat.open import open_sealed, open_under_key
 from haoma.platforms.wechat.read import CodeMessage, Message, SealedMessage
 from haoma.secret import Secret
 from haoma.session_keys import recall
@@ -52,6 +52,11 @@ _OLD: Final = (
     Check(CheckName.ONE_TIME_USE, True, "remembered by this service"),
 )
 _NO_MAC: Final = (Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"), *_OLD)
+_AT_HAND: Final = (
+    *_NO_MAC[:3],
+    Check(CheckName.LOGIN_BINDING, False, "the session_key was given by hand"),
+    Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
+)
 _CHECKED: Final = (Check(CheckName.SIGNATURE, True, "WeChat confirmed the ciphertext (checkencryptedmsg)"), *_OLD)
 
 
@@ -83,6 +88,18 @@ def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, no
     # (3)
     number = yield from open_sealed(app, message, keys, now)
     return Finding(number, login.subject, _CHECKED if app.check_encrypted_message else _NO_MAC)
+
+
+def find_under_key(app: WeChatApp, message: Message, session_key: Secret, now: float) -> Finding:
+    """Open a sealed message under a session_key that is at hand.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+        BadField: ``envelope.bad-field``: it is a code, which no session_key opens.
+    """
+    if not isinstance(message, SealedMessage):
+        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
+    return Finding(open_under_key(app, message, session_key, now), None, _AT_HAND)
 
 
 def one_time(app: WeChatApp, message: Message) -> tuple[str, Secret] | None:
