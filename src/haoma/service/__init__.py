@@ -1,1 +1,24 @@
-"""haoma service."""
+"""The HTTP service: verified phone numbers for teams in any language.
+
+`serve` runs it; `create_app` gives the ASGI application to those who bring their own server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haoma.service.server import serve
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from haoma.settings import Settings
+
+__all__ = ["create_app", "serve"]
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Return the service as an ASGI application, for a server of your choice."""
+    from haoma.service import app  # imported late: the framework takes longer to import than the rest of haoma
+
+    return app.create_app(settings)

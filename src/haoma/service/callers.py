@@ -1,0 +1,62 @@
+"""Who calls: the keys of the configuration, known by their digests alone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from haoma.errors import KeyMissing, KeyRejected
+
+if TYPE_CHECKING:
+    from haoma.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One configured key.
+
+    Attributes:
+        id: Short name of the key, for logs and for one-time use.
+        digest: SHA-256 of the key.
+        trusted: True for a server key, which may have full numbers; False for a publishable one.
+    """
+
+    id: str
+    digest: bytes = field(repr=False)
+    trusted: bool
+
+
+class Callers:
+    """Finds the caller of a request by its ``Authorization`` header."""
+
+    def __init__(self, service: ServiceSettings) -> None:
+        self._callers = tuple(
+            Caller(key.id, key.digest, trusted)
+            for keys, trusted in ((service.server_keys, True), (service.publishable_keys, False))
+            for key in keys
+        )
+
+    def recognise(self, header: bytes | None) -> Caller:
+        """Return the caller.
+
+        The header is compared with every key, found or not: how long it takes says nothing about which one fitted.
+        Keys are compared by digest, so that it says nothing about how much of one was right either.
+
+        Raises:
+            KeyMissing: ``caller.key-missing``.
+            KeyRejected: ``caller.key-rejected``.
+        """
+        scheme, _, key = (header or b"").strip().partition(b" ")
+        key = key.strip()
+        if scheme.lower() != b"bearer" or not key:
+            raise KeyMissing
+        digest = hashlib.sha256(key).digest()
+        found: Caller | None = None
+        for caller in self._callers:
+            if hmac.compare_digest(caller.digest, digest):
+                found = caller
+        if found is None:
+            raise KeyRejected
+        return found

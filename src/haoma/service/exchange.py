@@ -1,0 +1,231 @@
+"""One request and its answer: what is known about it, how it is refused, and the one line that is logged.
+
+`Gate` is a raw ASGI wrapper around the whole application, so that nothing is answered outside of it: what the router
+refuses, what takes too long and what fails by a mistake of ours included.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from asyncio import timeout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+from litestar.enums import ScopeType
+
+from haoma import catalogue
+from haoma.errors import HaomaError, InternalFault, KeyMissing, KeyRejected, TooSlow
+from haoma.io.clock import monotonic
+from haoma.problem import problem
+from haoma.service.language import negotiate
+from haoma.service.log import stack
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
+    from structlog.typing import FilteringBoundLogger
+
+    from haoma.contract import App
+    from haoma.service.callers import Caller
+    from haoma.service.metrics import Metrics
+
+KEY: Final = "haoma.exchange"
+PROBLEM: Final = "application/problem+json"
+JSON: Final = "application/json"
+HABIT: Final = "code-msg-data"
+_LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of ours looks like a phone number
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NATIVE: Final = re.compile(r"-?\d{1,8}")
+_PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_RETRY_AFTER: Final = {429: b"60", 503: b"5"}
+_SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max")
+"""Facts of an error whose values are written in our code or configuration; others may quote what was sent."""
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """What is known about the request that is being answered."""
+
+    request_id: str
+    lang: str
+    accept: bytes
+    authorization: bytes | None
+    started: float
+    app: App | None = None
+    caller: Caller | None = None
+    status: int = 0
+    error: HaomaError | None = None
+    fault: BaseException | None = None
+    answered: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def known_app(self) -> App:
+        """The app, once the request has been admitted."""
+        if self.app is None:
+            raise InternalFault(diagnosis="no app")
+        return self.app
+
+    @property
+    def known_caller(self) -> Caller:
+        """The caller, once the request has been admitted."""
+        if self.caller is None:
+            raise InternalFault(diagnosis="no caller")
+        return self.caller
+
+    @classmethod
+    def of(cls, scope: HTTPScope) -> Exchange:
+        """Return the exchange of a request that came through the gate."""
+        return cast("dict[str, Exchange]", scope)[KEY]
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16).translate(_LETTERS)
+
+
+def _begin(scope: HTTPScope) -> Exchange:
+    request_id = language = accept = b""
+    authorization: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            request_id = value
+        elif name == b"accept-language":
+            language = value
+        elif name == b"accept":
+            accept = value
+        elif name == b"authorization":
+            authorization = value
+    known = request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else _new_id()
+    return Exchange(known, negotiate(language), accept, authorization, monotonic())
+
+
+def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
+    """Note that the request is refused; return the status and the body of the answer."""
+    exchange.error = error
+    exchange.status = error.status
+    anonymous = exchange.caller is not None and not exchange.caller.trusted
+    body = problem(error, exchange.lang, request_id=exchange.request_id, anonymous=anonymous)
+    headers = [(b"content-language", exchange.lang.encode("ascii")), (b"cache-control", b"no-store")]
+    if error.retry and error.status in _RETRY_AFTER:
+        headers.append((b"retry-after", _RETRY_AFTER[error.status]))
+    if allow:
+        headers.append((b"allow", allow.encode("latin-1")))
+    if exchange.app is not None and exchange.app.reply == HABIT:
+        exchange.headers = (*headers, (b"content-type", JSON.encode()))
+        return 200, msgspec.json.encode({"code": error.status, "msg": body["title"], "data": body})
+    if isinstance(error, (KeyMissing, KeyRejected)):
+        headers.append((b"www-authenticate", b'Bearer realm="haoma"'))
+    exchange.headers = (*headers, (b"content-type", PROBLEM.encode()))
+    return error.status, msgspec.json.encode(body)
+
+
+class Gate:
+    """What every request goes through.
+
+    Args:
+        inner: The application.
+        logger: Where the line of each request goes.
+        metrics: Counts each request.
+        seconds: How long a request may take.
+    """
+
+    def __init__(self, inner: ASGIApp, logger: FilteringBoundLogger, metrics: Metrics, seconds: float) -> None:
+        self._inner = inner
+        self._logger = logger
+        self._metrics = metrics
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens inside."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._inner(scope, receive, send)
+            return
+        exchange = _begin(scope)
+        cast("dict[str, Exchange]", scope)[KEY] = exchange
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _complete(exchange, message)
+            await send(message)
+
+        limit = timeout(self._seconds)
+        error: HaomaError | None = None
+        try:
+            async with limit:
+                await self._inner(scope, receive, answer)
+        except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
+            if limit.expired() and isinstance(fault, TimeoutError):
+                error = TooSlow(diagnosis="the answer was not ready in time")
+            else:
+                exchange.fault = fault
+                error = InternalFault()
+        if error is not None and not exchange.answered:
+            status, body = refuse(exchange, error)
+            await answer({"type": "http.response.start", "status": status, "headers": []})
+            await answer({"type": "http.response.body", "body": body, "more_body": False})
+        self._note(scope, exchange)
+
+    def _note(self, scope: HTTPScope, exchange: Exchange) -> None:
+        seconds = monotonic() - exchange.started
+        # The template of a matched route, from our code; a raw path may hold anything.
+        route = scope.get("path_template") or ""
+        app, error = exchange.app, exchange.error
+        name, platform = (app.name, app.platform) if app else ("", "")
+        code = error.code if error else ""
+        self._metrics.count(name, platform, code, route, exchange.status, seconds)
+        if route in _SILENT and exchange.status < 400:
+            return
+        line: dict[str, Any] = {
+            "request_id": exchange.request_id,
+            "method": scope["method"] if scope["method"] in _METHODS else "",
+            "route": route,
+            "app": name,
+            "platform": platform,
+            "status": exchange.status,
+            "code": code,
+            "caller": exchange.caller.id if exchange.caller else "",
+            "ms": round(seconds * 1000, 2),
+        }
+        if error is not None:
+            line |= _particulars(error)
+        if exchange.fault is not None:
+            line["exception"], line["traceback"] = stack(exchange.fault)
+        if exchange.fault is not None:
+            self._logger.error("request", **line)
+        elif exchange.status >= 500:
+            self._logger.warning("request", **line)
+        else:
+            self._logger.info("request", **line)
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _complete(exchange: Exchange, message: HTTPResponseStartEvent) -> None:
+    exchange.answered = True
+    exchange.status = exchange.status or message["status"]
+    ours = [
+        *exchange.headers,
+        (b"x-request-id", exchange.request_id.encode("ascii")),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    replaced = {name for name, _ in ours}
+    message["headers"] = [*(pair for pair in message["headers"] if pair[0] not in replaced), *ours]
+
+
+def _particulars(error: HaomaError) -> dict[str, object]:
+    """Return what the operator needs to know, without anything that the caller could have chosen."""
+    facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
+    found: dict[str, object] = {}
+    if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
+        found["diagnosis"] = diagnosis
+    if error.step:
+        found["step"] = error.step
+    if _NATIVE.fullmatch(error.platform_code):
+        both = f"{error.platform_code}/{error.platform_sub_code}"
+        found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
+    if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
+        found["platform_request_id"] = error.request_id
+    return found

@@ -1,0 +1,155 @@
+"""Log lines: JSON to stderr, written so that there is nothing to hide, and then looked through once more.
+
+What is logged is chosen by name in `haoma.service.exchange`: no body, no header, no path. `redact` is the second net,
+for what a later change or a foreign library lets through.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import msgspec
+import structlog
+
+from haoma.secret import MASK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+OURS: Final = frozenset({
+    "event", "level", "timestamp", "request_id", "method", "route", "app", "platform", "status", "code", "diagnosis",
+    "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
+})  # fmt: skip
+"""Fields that we write. Their names say ``code``, and their values are checked like any text."""
+
+_TELLING: Final = re.compile(
+    r"code|token|secret|phone|mobile|number|session|authori[sz]ation|password|key|cookie|sign|encrypted|sealed"
+    r"|open_?id|union_?id|user_?id|body|query|header|^iv$",
+    re.IGNORECASE,
+)
+_MAINLAND_NUMBER: Final = r"(?<!\d)1[3-9]\d{9}(?!\d)"
+_SUSPECT: Final = re.compile(_MAINLAND_NUMBER + r"|[A-Za-z0-9+/_-]{40,}={0,2}")
+_NUMBER: Final = re.compile(_MAINLAND_NUMBER)
+_SHORTEST: Final = 11
+
+
+@lru_cache(maxsize=512)
+def _telling(name: str) -> bool:
+    return name not in OURS and _TELLING.search(name) is not None
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask values whose name tells a secret, and text that looks like a number or a key."""
+    for name, value in event.items():
+        if type(value) is str and len(value) < _SHORTEST:
+            if _telling(name):
+                event[name] = MASK
+        elif not isinstance(value, (int, float, type(None))) or _telling(name):
+            event[name] = _clean(name, value)
+    return event
+
+
+def _clean(name: str, value: object) -> object:  # noqa: PLR0911
+    if _telling(name):
+        return MASK
+    match value:
+        case str():
+            # An id of a request may be long: it came with a shape that was checked, and is sent back as it is.
+            return (_NUMBER if name == "request_id" else _SUSPECT).sub(MASK, value)
+        case dict():
+            return {str(key): _clean(str(key), each) for key, each in value.items()}
+        case list() | tuple():
+            return [_clean(name, each) for each in value]
+        case bool() | None:
+            return value
+        case int() | float():
+            return MASK if _NUMBER.fullmatch(str(value)) else value
+    return MASK  # its repr could hold anything
+
+
+def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    try:
+        return msgspec.json.encode(event)
+    except (UnicodeEncodeError, TypeError):
+        return msgspec.json.encode({name: ascii(value) for name, value in event.items()})
+
+
+class _Lines:
+    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = _write
+
+
+def make_logger(stream: BinaryIO | None = None, *, level: str = "info") -> FilteringBoundLogger:
+    """Return a logger that writes JSON lines from ``level`` on to ``stream``, stderr by default."""
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        _Lines(stream or sys.stderr.buffer),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+    ).bind()
+    return logger
+
+
+def stack(error: BaseException) -> tuple[str, list[str]]:
+    """Return the types of ``error`` and of its causes, and where it was raised.
+
+    Neither local variables nor source lines nor the words of the exception: a foreign exception quotes what it was
+    given.
+    """
+    return " < ".join(type(each).__name__ for each in _chain(error)), [
+        f"{frame.name} ({frame.filename.rpartition('site-packages/')[2].rpartition('/src/')[2]}:{frame.lineno})"
+        for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    ]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    for _ in range(5):
+        if found is None:
+            return
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+class Foreign(logging.Handler):
+    """Writes the records of other libraries (the server, the event loop) as lines of our log.
+
+    Their messages are left as templates: arguments, exception words and extras are what may hold a request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = make_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info and record.exc_info[1]:
+            fields["exception"], fields["traceback"] = stack(record.exc_info[1])
+        message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        if not record.name.startswith("_granian"):
+            message = message.partition("\n")[0][:120]
+        self._logger.warning(message, **fields)

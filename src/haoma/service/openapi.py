@@ -1,0 +1,251 @@
+"""The OpenAPI document of the service, in Chinese or English.
+
+Written out instead of generated from signatures: the routes take raw bytes, in many shapes, and it is the examples of
+these that readers need. What can drift is taken from the code: schemas of results, codes and words of refusals.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from haoma.authorization import MAX_BYTES
+from haoma.errors import BY_CODE, Next, Public
+from haoma.problem import problem
+from haoma.verified import Check, Subject
+
+_REF: Final = "#/components/schemas/"
+_TEXT: Final = {"type": "string"}
+_NOT_FROM_ROUTES: Final = frozenset({"caller.draining", "caller.unknown-route", "caller.wrong-method"})
+
+_WORDS: Final[dict[str, dict[str, str]]] = {
+    "about": {
+        "zh": "小程序手机号授权：提交前端拿到的内容，得到经过验证的手机号。请求头 `Authorization: Bearer …` "
+        "携带服务密钥（得到完整号码）或公开密钥（得到脱敏号码和会话令牌）。所有非 2xx 的回答都是 "
+        "application/problem+json（RFC 9457），语言由 Accept-Language 决定。",
+        "en": "Phone-number authorizations of mini programs: send what the front end got, receive a verified phone "
+        "number. The header `Authorization: Bearer …` carries a server key (full number) or a publishable key (masked "
+        "number and a session token). Every answer that is not 2xx is application/problem+json (RFC 9457), in the "
+        "language of Accept-Language.",
+    },
+    "phone-number": {"zh": "提交授权，得到手机号", "en": "Send an authorization, receive a phone number"},
+    "login": {"zh": "提交登录 code，得到会话句柄", "en": "Send a login code, receive a session handle"},
+    "reveal": {
+        "zh": "后端用会话令牌取得完整号码（需要服务密钥）",
+        "en": "A back end gets the full number of a session token (server key)",
+    },
+    "jwks": {"zh": "验证会话令牌的公钥", "en": "Public keys to check session tokens with"},
+    "healthz": {"zh": "进程是否存活", "en": "Whether the process is alive"},
+    "readyz": {"zh": "是否可以接收新请求", "en": "Whether new requests may come"},
+    "metrics": {"zh": "Prometheus 指标", "en": "Metrics for Prometheus"},
+    "openapi": {"zh": "本文档", "en": "This document"},
+    "docs": {"zh": "本文档的网页", "en": "This document as a page"},
+    "errors": {"zh": "错误码说明", "en": "What an error code means"},
+    "app": {"zh": "配置中 `[apps.NAME]` 的名称", "en": "A name from `[apps.NAME]` in the configuration"},
+    "body": {
+        "zh": "前端拿到的内容，原样提交；不看 Content-Type。",
+        "en": "What the front end got, as it is; the content type does not matter.",
+    },
+    "ok": {"zh": "成功", "en": "Success"},
+    "server": {"zh": "服务密钥", "en": "server key"},
+    "publishable": {"zh": "公开密钥", "en": "publishable key"},
+}
+
+_ENVELOPE: Final = {"response": "<base64>", "sign": "<base64>"}
+_PHONE_SHAPES: Final[dict[str, Any]] = {
+    "alipay-kit": {
+        "login_code": "<my.getAuthCode>",
+        "authorization": {"response": '{"response":"<base64>","sign":"<base64>"}'},
+    },
+    "alipay-bare": _ENVELOPE,
+    "alipay-sample": {"response": _ENVELOPE},
+    "alipay-uni-app": {"encryptedData": "<base64>", "sign": "<base64>"},
+    "wechat-code": {"login_code": "<wx.login>", "authorization": {"code": "<e.detail.code>"}},
+    "wechat-code-with-session": {"session": "<session>", "authorization": {"code": "<e.detail.code>"}},
+    "wechat-old-way": {"session": "<session>", "authorization": {"encryptedData": "<base64>", "iv": "<base64>"}},
+    "wechat-event": {"detail": {"code": "<e.detail.code>", "errMsg": "getPhoneNumber:ok"}},
+    "with-consent": {
+        "authorization": {"code": "<e.detail.code>"},
+        "consent": {"policy": "2026-01", "scene": "checkout"},
+    },
+}
+
+_MASKED: Final = {
+    "masked": "138****8000",
+    "platform": "wechat",
+    "app": "shop",
+    "subject": {"openid": "<openid>"},
+    "checks": [{"name": "signature", "proven": True, "how": "…"}],
+}
+_WHOLE: Final = {"phone_number": "+8613800138000", "country_code": "86", "national_number": "13800138000", **_MASKED}
+
+
+@cache
+def document(lang: str) -> dict[str, Any]:
+    """Return the document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "haoma", "version": version("haoma"), "description": _say("about", lang)},
+        "security": [{"key": []}],
+        "paths": {
+            "/v1/apps/{app}/phone-number": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "phone-number",
+                    lang,
+                    shapes=_PHONE_SHAPES,
+                    answers={"server": _WHOLE, "publishable": {**_MASKED, "token": "<JWT>"}},
+                    schema={"oneOf": [_ref("PhoneNumber"), _ref("MaskedPhoneNumber")]},
+                    refused=lambda code: code not in ("caller.server-key-needed", "caller.token-unusable"),
+                ),
+            },
+            "/v1/apps/{app}/login": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "login",
+                    lang,
+                    shapes={"login": {"login_code": "<wx.login | my.getAuthCode>"}},
+                    answers={
+                        "server": {"session": "<session>", "expires_in": 7200, "subject": {"openid": "<openid>"}},
+                        "publishable": {"session": "<session>", "expires_in": 7200},
+                    },
+                    schema=_ref("Session"),
+                    refused=lambda code: (
+                        not code.startswith("trust.")
+                        and code not in ("caller.server-key-needed", "caller.token-unusable")
+                    ),
+                ),
+            },
+            "/v1/apps/{app}/phone-number/reveal": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "reveal",
+                    lang,
+                    shapes={"token": {"token": "<JWT>"}},
+                    answers={"server": _WHOLE},
+                    schema=_ref("PhoneNumber"),
+                    refused=lambda code: code.partition(".")[0] in ("envelope", "caller", "internal"),
+                ),
+            },
+            "/.well-known/jwks.json": _plain("jwks", lang, "application/json"),
+            "/healthz": _plain("healthz", lang, "application/json"),
+            "/readyz": _plain("readyz", lang, "application/json", _problems(lang, ["caller.draining"])),
+            "/metrics": _plain("metrics", lang, "text/plain"),
+            "/openapi.json": _plain("openapi", lang, "application/json"),
+            "/docs": _plain("docs", lang, "text/html"),
+            "/errors/{code}": {
+                "parameters": [{"name": "code", "in": "path", "required": True, "schema": _TEXT}],
+                **_plain("errors", lang, "text/html", _problems(lang, ["caller.unknown-route"])),
+            },
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _say(name: str, lang: str) -> str:
+    return _WORDS[name][lang]
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": _REF + name}
+
+
+def _app_parameter(lang: str) -> list[dict[str, Any]]:
+    return [{"name": "app", "in": "path", "required": True, "schema": _TEXT, "description": _say("app", lang)}]
+
+
+def _operation(
+    name: str, lang: str, *, shapes: dict[str, Any], answers: dict[str, Any], schema: dict[str, Any], refused: Any
+) -> dict[str, Any]:
+    content = {"examples": {shape: {"value": value} for shape, value in shapes.items()}}
+    codes = [
+        code for code in BY_CODE if not code.startswith("config.") and code not in _NOT_FROM_ROUTES and refused(code)
+    ]
+    return {
+        "operationId": name,
+        "summary": _say(name, lang),
+        "requestBody": {
+            "required": True,
+            "description": _say("body", lang) + f" ≤ {MAX_BYTES // 1024} KiB",
+            "content": {"application/json": content, "text/plain": {}, "application/x-www-form-urlencoded": {}},
+        },
+        "responses": {
+            "200": {
+                "description": _say("ok", lang),
+                "content": {
+                    "application/json": {
+                        "schema": schema,
+                        "examples": {
+                            who: {"summary": _say(who, lang), "value": value} for who, value in answers.items()
+                        },
+                    }
+                },
+            },
+            **_problems(lang, codes),
+        },
+    }
+
+
+def _plain(name: str, lang: str, kind: str, problems: dict[str, Any] | None = None) -> dict[str, Any]:
+    responses = {"200": {"description": _say("ok", lang), "content": {kind: {}}}, **(problems or {})}
+    return {"get": {"operationId": name, "summary": _say(name, lang), "security": [], "responses": responses}}
+
+
+def _problems(lang: str, codes: list[str]) -> dict[str, Any]:
+    """Return the refusals by HTTP status, each with an example of every code."""
+    by_status: dict[str, dict[str, Any]] = {}
+    for code in sorted(codes):
+        error = BY_CODE[code]()
+        example = {"summary": error.explain(lang).title, "value": problem(error, lang, request_id="<request id>")}
+        by_status.setdefault(str(error.status), {})[code] = example
+    return {
+        status: {
+            "description": " · ".join(examples),
+            "content": {"application/problem+json": {"schema": _ref("Problem"), "examples": examples}},
+        }
+        for status, examples in sorted(by_status.items())
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    _, results = msgspec.json.schema_components((Check, Subject), ref_template=_REF + "{name}")
+    nobody = {"type": "null"}
+    masked = {
+        "masked": _TEXT,
+        "platform": _TEXT,
+        "app": _TEXT,
+        "subject": {"anyOf": [_ref("Subject"), nobody]},
+        "checks": {"type": "array", "items": _ref("Check")},
+    }
+    whole = {"phone_number": _TEXT, "country_code": _TEXT, "national_number": _TEXT, **masked}
+    refusal = {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "code": {"type": "string", "description": "/errors/{code} | " + " | ".join(Public)},
+        "next": {"enum": list(Next)},
+        "retry": {"type": "boolean"},
+        "remedy": _TEXT,
+        "request_id": _TEXT,
+        "platform_code": _TEXT,
+        "platform_message": _TEXT,
+    }
+    session = {"session": _TEXT, "expires_in": {"type": "integer"}, "subject": _ref("Subject")}
+    return {
+        **results,
+        "PhoneNumber": _object(whole, required=list(whole)),
+        "MaskedPhoneNumber": _object({**masked, "token": _TEXT}, required=[*masked, "token"]),
+        "Session": _object(session, required=["session", "expires_in"]),
+        "Problem": _object(refusal, required=["type", "title", "status", "code", "next", "retry"]),
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
