@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -104,4 +105,6 @@ def _near(code: str) -> list[str]:
     for platform in PLATFORMS:
         known += [f"{platform}:{native.partition('@')[0]}" for native in catalogue.refusals(platform)]
     by_end = [each for each in known if each.partition(".")[2] == code]  # signature-mismatch, without its family
-    return by_end or difflib.get_close_matches(code, dict.fromkeys(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(code, dict.fromkeys(known), n=20, cutoff=0.5)
+    # Of numbers that are equally near, those that begin in the same way are of the same kind.
+    return by_end or sorted(near, key=lambda each: len(commonprefix([each, code])), reverse=True)[:3]  # noqa: RUF071

@@ -46,9 +46,11 @@ def serve(
         raise typer.Exit(MISUSED) from None
     try:
         from haoma.service.server import serve as run
+
+        ended = run(config, listen or None, workers or None)
     except ModuleNotFoundError as error:
         raise _install(error, lang) from None
-    raise typer.Exit(run(config, listen or None, workers or None))
+    raise typer.Exit(ended)
 
 
 def simulate(
@@ -103,9 +105,11 @@ def demo(
     words = language(lang)
     try:
         from haoma.simulator.demo import run
+
+        ended = run(once=once, lang=words)
     except ModuleNotFoundError as error:
         raise _install(error, words) from None
-    raise typer.Exit(run(once=once, lang=words))
+    raise typer.Exit(ended)
 
 
 def _install(error: ModuleNotFoundError, lang: str) -> typer.Exit:

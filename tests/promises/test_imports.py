@@ -1,0 +1,105 @@
+"""Imports flow one way, and what only one module may do is done nowhere else."""
+
+import ast
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "haoma"
+TREES = {
+    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def calls(name):
+    """The modules that call a name, or an attribute of that name."""
+    return {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) == name
+    }
+
+
+def imports(*names):
+    """The modules that import one of the names, or something of it."""
+    found = set()
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            listed = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            listed += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(each == name or each.startswith(f"{name}.") for each in listed for name in names):
+                found.add(module)
+    return found
+
+
+def test_import_contracts():
+    """The contracts in pyproject.toml hold."""
+    lint = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken" in done.stdout
+
+
+def test_every_layer_is_in_the_contract():
+    """No module of the package stands outside of the layers, where nothing would watch it."""
+    import tomllib
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = {name.strip() for layer in contracts[0]["layers"] for name in layer.split("|")}
+    tops = {f"haoma.{module.partition('/')[0].removesuffix('.py')}" for module in TREES}
+    assert tops - {"haoma.__init__", "haoma.__main__"} == layers
+
+
+@pytest.mark.parametrize(
+    "name, allowed",
+    [
+        ("VerifiedPhone", {"authorize.py"}),
+        ("SignedMessage", {"platforms/alipay/verify.py"}),
+        ("Finding", {"platforms/alipay/flow.py", "platforms/wechat/flow.py"}),
+    ],
+)
+def test_trust_is_built_in_one_place(name, allowed):
+    """What must be believed is constructed only where it is verified."""
+    assert calls(name) == allowed
+
+
+REVEALING = {
+    "authorization.py": "the fingerprint of a request",
+    "authorize.py": "the key of a session in memory",
+    "client.py": "a session that travels on beside a login code",
+    "io/memory.py": "the keyed digest of what was claimed",
+    "session_keys.py": "opening with it, and counting the tries that it has",
+    "secret.py": "scrubbing it out of the platform's words",
+    "platforms/alipay/login.py": "sent to Alipay",
+    "platforms/wechat/fetch.py": "sent to WeChat",
+    "platforms/wechat/login.py": "sent to WeChat",
+    "platforms/wechat/token.py": "sent to WeChat",
+}
+
+
+def test_secrets_are_revealed_in_few_places():
+    """The value of a secret is taken out only where it is sent, hashed or scrubbed; a new place has to be listed."""
+    assert calls("reveal") == set(REVEALING)
+
+
+def test_only_the_clock_reads_a_clock():
+    """Time comes in as an argument, from one module."""
+    assert {module for module in imports("time") if not module.startswith(("service/", "simulator/"))} <= {
+        "io/clock.py",
+        "io/blocking.py",  # sleeps
+    }
+
+
+def test_the_service_never_imports_the_simulator():
+    """What forges is not reachable from what runs in production."""
+    assert not {module for module in imports("haoma.simulator") if module.startswith("service/")}
+    assert not {
+        module
+        for module in imports("haoma.crypto.forging")
+        if not module.startswith("simulator/") and not module.endswith("mirror.py") and module != "mirroring.py"
+    }

@@ -1,0 +1,76 @@
+"""The public names, and how little `import haoma` brings."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import haoma
+from haoma import errors
+
+HEAVY = ["granian", "litestar", "jinja2", "sqlalchemy", "alembic", "typer", "rich", "httpcore2", "phonenumbers",
+         "prometheus_client", "structlog", "jwt", "cryptography", "asyncio", "haoma.service", "haoma.simulator",
+         "haoma.cli", "haoma.client", "haoma.io.http"]  # fmt: skip
+OFFLINE = [name for name in HEAVY if name != "cryptography"]
+
+
+def loaded(code):
+    """Run code in a fresh interpreter; return the modules that are loaded afterwards."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(done.stdout.split())
+
+
+def test_all_is_sorted_and_whole():
+    """__all__ is sorted, and dir() shows exactly it; every name is there."""
+    assert haoma.__all__ == sorted(haoma.__all__)
+    assert dir(haoma) == haoma.__all__
+    assert all(getattr(haoma, name) is not None for name in haoma.__all__)
+
+
+def test_nothing_else_is_public():
+    """Apart from __all__, the namespace holds submodules and what the module itself is written with, and nothing else."""
+    for name in haoma.__all__:
+        getattr(haoma, name)
+    rest = {
+        name
+        for name, value in vars(haoma).items()
+        if not name.startswith("_") and name not in haoma.__all__ and not inspect.ismodule(value)
+    }
+    assert rest == {"annotations", "TYPE_CHECKING", "Final"}
+
+
+def test_late_names_are_where_they_are_said_to_be():
+    """What is imported when first used is the object of its own module, and the same every time."""
+    for name, module in haoma._LATE.items():
+        assert name in haoma.__all__
+        assert getattr(haoma, name) is getattr(sys.modules[module], name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = haoma.nonsense
+
+
+def test_the_families_of_errors_are_public():
+    """Every family can be caught by its name at the top."""
+    families = {cls.__name__ for cls in errors.HaomaError.__subclasses__() if not cls.code}
+    assert families <= set(haoma.__all__)
+
+
+def test_import_brings_little():
+    """`import haoma` loads no server, database, template, command-line, network or cipher code."""
+    assert loaded("import haoma").isdisjoint(HEAVY)
+
+
+def test_opening_offline_brings_no_network():
+    """Neither does opening an envelope of a mainland number, apart from the ciphers."""
+    code = """
+import sys, tomllib, haoma
+from pathlib import Path
+case = Path("tests/vectors/alipay/success-mainland")
+app = tomllib.loads((case / "app.toml").read_text("utf-8"))["apps"]["shop"]
+app = haoma.configure(app.pop("platform"), **app)
+assert haoma.open_envelope(app, (case / "authorization.txt").read_bytes()).phone_number.startswith("+86")
+"""
+    assert loaded(code).isdisjoint(OFFLINE)
