@@ -1,0 +1,238 @@
+"""Every vector case through every surface: library, both clients, command line and HTTP service give the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import Answer, Asked, Reply, Service, environ_at, platform
+from typer.testing import CliRunner
+
+from haoma import AsyncClient, Client, ConfigFaults, HaomaError, load, open_envelope
+from haoma.cli import app as command_line
+from haoma.platforms import PLATFORMS
+from vector_cases import Case, cases
+
+CASES = [*cases("alipay"), *cases("wechat")]
+TOKEN = b'{"access_token":"57_a-token-of-the-vectors","expires_in":7200}'
+USUAL_NOW = 1637744300.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a surface gave for a case."""
+
+    phone_number: str = ""
+    code: str = ""
+    platform_code: str = ""
+    platform_sub_code: str = ""
+
+    @classmethod
+    def of(cls, error: HaomaError) -> Outcome:
+        return cls("", error.code, error.platform_code, error.platform_sub_code)
+
+    @classmethod
+    def of_json(cls, found: dict[str, Any]) -> Outcome:
+        names = ("phone_number", "code", "platform_code", "platform_sub_code")
+        return cls(*(found.get(name, "") for name in names))
+
+    def fits(self, case: Case) -> bool:
+        """Tell whether it is what the case expects; a case may leave the platform's own codes open."""
+        return (
+            (self.phone_number, self.code) == (case.phone_number, case.code)
+            and case.platform_code in ("", self.platform_code)
+            and case.platform_sub_code in ("", self.platform_sub_code)
+        )
+
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+def replay(asked: Asked) -> Reply:
+    """Answer as the case whose name begins the path says; an address that it has no reply for is a mistake."""
+    _, platform_name, case_name, *_, address = asked.path.split("/")
+    replies = {"stable_token": TOKEN} | BY_NAME[f"{platform_name}/{case_name}"].replies
+    return (200, {"content-type": "text/plain"}, replies[address]) if address in replies else (404, {}, b"unexpected")
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Iterator[str]:
+    with platform(replay) as url:
+        yield url
+
+
+def app_table(case: Case, recorded: str) -> str:
+    """Return the ``[apps.shop]`` of a case, with its own recorded platform."""
+    table = (case.path / "app.toml").read_text("utf-8").rstrip()
+    return table + (f'\napi_base_url = "{recorded}/{case.name}"\n' if case.platform == "wechat" else "\n")
+
+
+@pytest.fixture
+def config(case: Case, recorded: str, tmp_path: Path) -> Path:
+    path = tmp_path / "haoma.toml"
+    path.write_text("allow_insecure_upstreams = true\n" + app_table(case, recorded), "utf-8")
+    return path
+
+
+@pytest.fixture
+def at_its_time(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    if case.now:
+        monkeypatch.setattr("time.time", lambda: case.now)
+
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@every_case
+@pytest.mark.usefixtures("at_its_time")
+def test_in_process(case: Case, config: Path) -> None:
+    """The offline call, the client, the async client and ``haoma open --json`` give the number or code of the case."""
+    if case.misconfigured:
+        with pytest.raises(ConfigFaults) as faults:
+            load(config)
+        assert [fault.code for fault in faults.value.faults if not fault.warning] == [case.code]
+    else:
+        outcomes = in_python(case, config)
+        assert all(outcome.fits(case) for outcome in outcomes.values()), outcomes
+    told = CliRunner().invoke(command_line, command(case, config))
+    assert_told(case, told.exit_code, told.stdout, told.stderr)
+
+
+def in_python(case: Case, config: Path) -> dict[str, Outcome]:
+    settings = load(config)
+    outcomes = {}
+    if PLATFORMS[case.platform].find_offline:
+        outcomes["offline"] = tried(lambda: open_envelope(settings.apps["shop"], case.sent).phone_number)
+    with Client(settings) as client:
+        outcomes["client"] = tried(lambda: client.get_phone_number("shop", case.sent).phone_number)
+
+    async def ask() -> str:
+        async with AsyncClient(settings) as client:
+            return (await client.get_phone_number("shop", case.sent)).phone_number
+
+    outcomes["async client"] = tried(lambda: asyncio.run(ask()))
+    return outcomes
+
+
+def tried(ask: Any) -> Outcome:
+    try:
+        return Outcome(ask())
+    except HaomaError as error:
+        return Outcome.of(error)
+
+
+def command(case: Case, config: Path) -> list[str]:
+    return ["open", "--json", "--config", str(config), "--app", "shop", str(case.path / "authorization.txt")]
+
+
+def assert_told(case: Case, exit_code: int, stdout: str, stderr: str) -> None:
+    """The exit code and the object of ``haoma open --json`` are those of the case."""
+    if case.misconfigured:
+        assert (exit_code, stdout) == (2, "")
+        assert f"[{case.code}]" in stderr
+        return
+    assert exit_code == (1 if case.code else 0), stderr
+    assert Outcome.of_json(json.loads(stdout)).fits(case), stdout
+
+
+@pytest.mark.parametrize(
+    "case",
+    [BY_NAME[name] for name in ("alipay/success-overseas", "wechat/sealed-mainland")],
+    ids=lambda case: case.name,
+)
+def test_command(case: Case, config: Path, tmp_path: Path) -> None:
+    """The installed command does what the command line does inside the tests' process."""
+    told = subprocess.run(
+        [sys.executable, "-m", "haoma", *command(case, config)],
+        env=environ_at(tmp_path, case.now or None),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert_told(case, told.returncode, told.stdout, told.stderr)
+
+
+# --- HTTP ---
+
+
+@dataclass
+class Shared:
+    """Cases that one service can serve: it has one time, and no two of its apps may have the same AES key."""
+
+    now: float
+    cases: list[Case]
+
+    def takes(self, case: Case) -> bool:
+        return case.now in (0.0, self.now) and all(
+            case.platform != "alipay" or case.app == other.app or keys(case).isdisjoint(keys(other))
+            for other in self.cases
+            if other.platform == "alipay"
+        )
+
+    def app_of(self, case: Case) -> str:
+        """Return the name of the app of a case; cases with the same settings and without a platform share one."""
+        if case.platform == "alipay":
+            case = next(other for other in self.cases if other.app == case.app)
+        return case.name.replace("/", "-").removesuffix("_fail")
+
+    def tables(self, recorded: str) -> str:
+        named = {self.app_of(case): case for case in reversed(self.cases)}
+        return "\n".join(
+            app_table(case, recorded).replace("[apps.shop]", f"[apps.{name}]") for name, case in named.items()
+        )
+
+
+def keys(case: Case) -> set[str]:
+    found = case.app["aes_key"]
+    return set(found if isinstance(found, list) else [found])
+
+
+def divide() -> list[Shared]:
+    """Divide the cases over few services."""
+    services = [
+        Shared(now, []) for now in sorted({case.now for case in CASES if case.now}, key=lambda n: n != USUAL_NOW)
+    ]
+    # What opens comes first: three failures burn a session_key, and these cases have the same one.
+    for case in sorted(CASES, key=lambda case: bool(case.code)):
+        if not case.misconfigured:
+            service = next((service for service in services if service.takes(case)), None)
+            if service is None:
+                services.append(service := Shared(USUAL_NOW, []))
+            service.cases.append(case)
+    return services
+
+
+@pytest.mark.parametrize(
+    "shared", divide(), ids=lambda shared: f"{len(shared.cases)} cases from {shared.cases[0].name}"
+)
+def test_http(shared: Shared, recorded: str, tmp_path: Path) -> None:
+    """The HTTP service gives the number or code of the case."""
+    with Service(tmp_path, shared.tables(recorded), now=shared.now, log_level="error") as service:
+        answers = {case.name: service.post(shared.app_of(case), case.sent) for case in shared.cases}
+    assert all(case.name in answers for case in shared.cases)
+    wrong = {case.name: answers[case.name] for case in shared.cases if not served(answers[case.name]).fits(case)}
+    assert not wrong
+    for answer in answers.values():
+        assert answer.status == answer.json.get("status", 200)
+        assert answer.status < 500 or answer.json["code"].startswith(("platform.", "outside."))
+
+
+def served(answer: Answer) -> Outcome:
+    return Outcome.of_json(answer.json)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.misconfigured][:1], ids=lambda case: case.name)
+def test_http_misconfigured(case: Case, config: Path) -> None:
+    """A service whose configuration is at fault does not start, and names the fault."""
+    told = subprocess.run(
+        [sys.executable, "-m", "haoma", "serve", "--config", str(config)], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 2
+    assert f"[{case.code}]" in told.stderr
