@@ -185,12 +185,14 @@ class Client(_Base):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
-        """Return a client for the apps of a ``haoma.toml``.
+        """Return a client for the apps of a ``haoma.toml``; its warnings are given as `HaomaWarning`.
 
         Raises:
             ConfigFaults: ``config.faults``: all faults of the file.
         """
-        return cls(load(path))
+        settings = load(path)
+        settings.give_warnings(stacklevel=3)
+        return cls(settings)
 
     def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
@@ -265,12 +267,14 @@ class AsyncClient(_Base):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
-        """Return a client for the apps of a ``haoma.toml``.
+        """Return a client for the apps of a ``haoma.toml``; its warnings are given as `HaomaWarning`.
 
         Raises:
             ConfigFaults: ``config.faults``: all faults of the file.
         """
-        return cls(load(path))
+        settings = load(path)
+        settings.give_warnings(stacklevel=3)
+        return cls(settings)
 
     async def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""

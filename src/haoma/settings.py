@@ -157,6 +157,11 @@ class Settings:
             raise unknown_app(name, self.apps)
         return found
 
+    def give_warnings(self, *, stacklevel: int = 2) -> None:
+        """Give every warning to ``warnings.warn`` as `HaomaWarning`."""
+        for warning in self.warnings:
+            python_warnings.warn(str(warning), HaomaWarning, stacklevel=stacklevel)
+
 
 def unknown_app(name: str, apps: Mapping[str, App]) -> UnknownApp:
     """Return the error for a name that no app has, with the nearest that one has."""
@@ -197,13 +202,13 @@ def load(
         ) from None
     try:
         values = tomllib.loads(text)
+        lines = Lines(text)
     except tomllib.TOMLDecodeError as error:
         line, reason = syntax_fault(error, text)
         raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=line)]) from None
     except RecursionError:
         fault = Fault("config.not-toml", name, because={"reason": "nested too deep"}, file=name, line=1)
         raise ConfigFaults([fault]) from None
-    lines = Lines(text)
     reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)))
     return reader.settings(values, name, serving=serving, workers=workers)
 
@@ -237,8 +242,7 @@ def configure(platform: str, *, name: str = "app", allow_insecure_upstreams: boo
     """
     values = {"allow_insecure_upstreams": allow_insecure_upstreams, "apps": {name: {**settings, "platform": platform}}}
     found = from_mapping(values)
-    for warning in found.warnings:
-        python_warnings.warn(str(warning), HaomaWarning, stacklevel=2)
+    found.give_warnings(stacklevel=3)
     return found.apps[name]
 
 

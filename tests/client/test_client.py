@@ -197,6 +197,11 @@ def test_from_file(tmp_path):
     with Client.from_file(path) as client:
         assert client.get_phone_number("shop", SHOP.sent).phone_number == SHOP.phone_number
     assert list(AsyncClient.from_file(path).apps) == ["shop"]
+    path.write_text("allow_insecure_upstreams = true\n" + path.read_text("utf-8"), "utf-8")
+    for cls in (Client, AsyncClient):
+        with pytest.warns(haoma.HaomaWarning, match="insecure-upstreams-allowed") as given:
+            cls.from_file(path)
+        assert given[0].filename == __file__
     path.write_text("[apps]")
     with pytest.raises(haoma.ConfigFaults):
         Client.from_file(path)
