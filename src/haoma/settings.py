@@ -20,6 +20,7 @@ Files are sought from the directory of ``haoma.toml``. A setting that holds a ke
 
 from __future__ import annotations
 
+import base64
 import difflib
 import hashlib
 import os
@@ -57,6 +58,7 @@ _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 _BEARER: Final = re.compile(r"[!-~]{1,512}")
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
+_DER_SEQUENCE: Final = b"\x30"  # what every key and certificate in DER begins with
 _LIKE_SECRET: Final = re.compile(r"=$|[A-Za-z0-9+]{20}|-----")
 _OWN: Final = ("allow_insecure_upstreams", "ca_file")
 _TOP: Final = (*_OWN, "apps", "service")
@@ -536,7 +538,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _read_text(path: Path, limit: int) -> str:
-    """Read a text file of at most ``limit`` bytes.
+    """Read a text file of at most ``limit`` bytes; a key or certificate in DER comes as base64.
 
     Raises:
         OSError: It cannot be read.
@@ -549,4 +551,6 @@ def _read_text(path: Path, limit: int) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("not UTF-8 text") from None
+        if content[:1] != _DER_SEQUENCE:
+            raise ValueError("not UTF-8 text") from None
+        return base64.b64encode(content).decode("ascii")

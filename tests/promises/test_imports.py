@@ -76,6 +76,7 @@ REVEALING = {
     "io/memory.py": "the keyed digest of what was claimed",
     "session_keys.py": "opening with it, and counting the tries that it has",
     "secret.py": "scrubbing it out of the platform's words",
+    "platforms/wechat/app.py": "the shape of the AppSecret",
     "platforms/alipay/login.py": "sent to Alipay",
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",

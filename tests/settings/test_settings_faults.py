@@ -252,7 +252,7 @@ def test_files(tmp_path, faults):
     (tmp_path / "aes.txt").write_bytes(b"\xef\xbb\xbf  " + AES_KEY.encode() + b"\r\n")
     (tmp_path / "plain").write_text(AES_KEY)
     (tmp_path / "blank").write_text(" \n")
-    (tmp_path / "binary").write_bytes(b"\x30\x82\xff\xff")
+    (tmp_path / "binary").write_bytes(b"\x82\xff\xff")
     (tmp_path / "large").write_bytes(b"x" * (64 * 1024 + 1))
 
     def with_key(value):
@@ -267,6 +267,8 @@ def test_files(tmp_path, faults):
     assert with_key('{ file = "blank" }') == [("empty-value", *where)]
     for bad in ("binary", "large", "absent", ".", "nul\\u0000"):
         assert with_key(f'{{ file = "{bad}" }}') == [("file-unreadable", *where)], bad
+    (tmp_path / "der").write_bytes(b"\x30\x82\xff\xff")  # DER is read as base64, and is then not an AES key
+    assert with_key('{ file = "der" }') == [("aes-key-length", *where)]
     assert with_key('"absent.pem"') == [("file-unreadable", *where)]
 
 
@@ -380,3 +382,24 @@ def test_configure():
 def test_listen(text, expected):
     """An address to listen on is host and port."""
     assert parse_listen(text) == expected
+
+
+def test_keys_and_certificates_in_der(tmp_path):
+    """A public key and a certificate in DER are read from their files like those in PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    from haoma.crypto.keys import leaf, parse_certificates
+    from haoma.platforms.alipay.mirror import AlipayMirror
+    from haoma.settings import from_mapping
+
+    mirror = AlipayMirror(bytes)
+    values = mirror.settings("https://platform.test")["alipay-cert"]
+    certificate = leaf(parse_certificates(values["alipay_cert"]))
+    (tmp_path / "leaf.crt").write_bytes(certificate.public_bytes(Encoding.DER))
+    key = mirror.alipay_key.public_key()
+    (tmp_path / "key.der").write_bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    by_cert = {**values, "alipay_cert": "leaf.crt"}
+    by_key = {**mirror.settings("https://platform.test")["alipay"], "alipay_public_key": {"file": "key.der"}}
+    for name, app in (("cert", by_cert), ("key", by_key)):
+        settings = from_mapping({"apps": {name: app}}, base_dir=tmp_path)
+        assert settings.apps[name].public_keys[0].public_numbers() == key.public_numbers()

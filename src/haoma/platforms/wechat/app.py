@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 API: Final = "https://api.weixin.qq.com"
 KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key"})
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
+_APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ def configure(table: Table) -> WeChatApp | None:
         issuer = "source"
     old_way = table.flag("old_way")
     app_secret = table.secret("app_secret", required=old_way or issuer in ("stable", "plain"))
+    if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
+        table.warn("config.app-secret-shape", "app_secret", characters=len(app_secret.reveal()), needed=32)
     api_base_url = table.url("api_base_url", default=API)
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
     check_encrypted_message = table.flag("check_encrypted_message")
