@@ -1,0 +1,424 @@
+"""The documentation is true: what it shows runs, what it names exists, and its two languages say the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from haoma import catalogue, settings
+from haoma.cli import app as command_line
+from haoma.client import Client
+from haoma.errors import ConfigFaults, Public
+from haoma.platforms import PLATFORMS
+from haoma.policy import Policy
+from haoma.service.app import build
+from haoma.settings import ServiceSettings
+from haoma.simulator import Simulator
+from haoma.verified import CheckName
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+HAOMA = Path(sys.executable).with_name("haoma")
+_ELSEWHERE = re.compile(r"node_modules|build|dist|haoma-simulator|\..*")
+
+
+def pages(folder: Path) -> Iterator[Path]:
+    """Every page of the repository, without what was installed or built."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not _ELSEWHERE.fullmatch(path.name):
+            yield from pages(path)
+        elif path.suffix == ".md":
+            yield path
+
+
+PAGES = list(pages(ROOT))
+TWINS = [(page.with_name(page.name.replace(".zh-CN", "")), page) for page in PAGES if page.name.endswith(".zh-CN.md")]
+CONFIGURATION = [ROOT / "docs" / "configuration.md", ROOT / "docs" / "configuration.zh-CN.md"]
+HTTP = [ROOT / "docs" / "http.md", ROOT / "docs" / "http.zh-CN.md"]
+SECURITY = [ROOT / "docs" / "security-model.md", ROOT / "docs" / "security-model.zh-CN.md"]
+FENCE = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    kind: str
+    text: str
+
+
+@cache
+def text(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def blocks(page: Path, *kinds: str) -> list[Block]:
+    return [Block(*found) for found in FENCE.findall(text(page)) if not kinds or found[0] in kinds]
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", text(page))
+
+
+def rows(page: Path) -> list[list[str]]:
+    """The rows of every table of a page, as lists of cells."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in prose(page).splitlines() if line[:1] == "|"
+    ]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+# --- what is shown runs ---
+
+
+def run(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    program, *arguments = shlex.split(line)
+    assert program == "haoma"
+    done = subprocess.run(
+        [HAOMA, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **environ},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.filterwarnings("ignore::haoma.HaomaWarning")  # the simulator's upstreams are plain http
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every Python block of the README runs, in order, and prints what its comments say."""
+    monkeypatch.chdir(ROOT)
+    scope: dict[str, Any] = {}
+    found = blocks(README, "python")
+    assert len(found) == 3
+    for block in found:
+        exec(compile(block.text, "README.md", "exec"), scope)  # noqa: S102 - it is what a reader does
+        said = re.findall(r"(?m)^print\(.*\)  # (.+)$", block.text)
+        assert capsys.readouterr().out.splitlines() == said
+    scope["test_login"](tmp_path)
+
+
+def test_the_commands_of_the_readme_run() -> None:
+    """Every haoma command of the README that ends by itself runs, and prints what the README shows."""
+    lines = [line for block in blocks(README, "sh") for line in block.text.splitlines()]
+    ran = []
+    for line in lines:
+        if not re.match(r"haoma (open|explain|key)\b", line):
+            continue
+        done = run(line)
+        refused = "without-sign" in line
+        assert done.returncode == (1 if refused else 0), (line, done.stderr)
+        assert not refused or "trust.signature-missing" in done.stderr
+        if line.startswith("haoma open") and not refused:
+            assert [Block("text", done.stdout)] == blocks(README, "text")
+        ran.append(line)
+    assert len(ran) >= 5
+
+
+@contextmanager
+def served(line: str) -> Iterator[int]:
+    """Run a `haoma serve` of the README on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    arguments = [*shlex.split(line)[1:], "--listen", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(
+        [HAOMA, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent")
+def test_the_service_of_the_readme_answers() -> None:
+    """The service of the README, asked with its curl command, answers what the README shows."""
+    serve, curl = (
+        next(block.text for block in blocks(README, "sh") if block.text.startswith(start))
+        for start in ("haoma serve", "curl")
+    )
+    shown = next(block.text for block in blocks(README, "json") if "checks" in block.text)
+    with served(serve) as port:
+        address = "http://127.0.0.1:8080"
+        assert address in curl
+        command = shlex.split(curl.replace("\\\n", " ").replace(address, f"http://127.0.0.1:{port}"))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
+    assert json.loads(done.stdout) == json.loads(shown)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as running:
+        yield running
+
+
+@pytest.mark.filterwarnings("ignore::haoma.HaomaWarning")
+@pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md", *SECURITY], ids=name_of)
+def test_the_table_of_proofs_is_what_comes_out(page: Path, simulator: Simulator, tmp_path: Path) -> None:
+    """Each row of the table says of each way exactly what the checks of a result of that way say."""
+    ways = [
+        ("alipay", "without-login", True), ("alipay", "ok", True), ("wechat", "ok", False), ("wechat", "ok", True),
+        ("wechat", "old-ok", True), ("wechat", "old-checked", True),
+    ]  # fmt: skip
+    listed = [row[2:] for row in rows(page) if len(row) == 2 + len(CheckName)][2:]
+    assert len(listed) == len(ways)
+    with Client.from_file(simulator.write_config(tmp_path / "haoma.toml")) as client:
+        for (platform, scene, with_login), row in zip(ways, listed, strict=True):
+            tap = simulator.tap(platform, scene)
+            body = {name: value for name, value in (tap.body or {}).items() if with_login or name != "login_code"}
+            phone = client.get_phone_number(tap.app, body)
+            assert [cell.startswith(("yes", "是")) for cell in row] == [check.proven for check in phone.checks]
+
+
+TOMLS = [
+    (page, number) for page in PAGES if "docs/errors" not in str(page) for number in range(len(blocks(page, "toml")))
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "number"), TOMLS, ids=lambda found: name_of(found) if isinstance(found, Path) else None
+)
+def test_the_configurations_load(page: Path, number: int, simulator: Simulator, tmp_path: Path) -> None:
+    """Every haoma.toml of the documentation loads without a fault or a warning once its files and variables are there."""
+    mirrored = {
+        name: simulator.stage.mirrors["alipay"].settings(simulator.url)[name] for name in ("alipay", "alipay-cert")
+    }
+    shown = blocks(page, "toml")[number].text
+    keys = mirrored["alipay-cert" if "alipay_cert" in shown else "alipay"]
+    for setting, file in re.findall(r'(?m)^(\w+) = (?:\{ file = )?"(secrets/[^"]+)"', shown):
+        (tmp_path / "secrets").mkdir(exist_ok=True)
+        (tmp_path / file).write_text(keys[setting])
+    environ = dict.fromkeys(re.findall(r'env = "(\w+)"', shown), "0123456789abcdef0123456789abcdef")
+    environ |= {"SHOP_AES_KEY": keys["aes_key"], "SHOP_AES_KEY_OLD": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    environ["TOKEN_SERVER_URL"] = "https://127.0.0.1/token"
+    path = tmp_path / "haoma.toml"
+    path.write_text(shown)
+    assert settings.load(path, environ=environ).warnings == ()
+
+
+# --- what is named exists, and what exists is named ---
+
+
+def known_settings(table: dict[str, Any]) -> set[str]:
+    """The settings that the code reads from a table: it lists them when it meets one that it does not know."""
+    with pytest.raises(ConfigFaults) as caught:
+        settings.from_mapping({"apps": {}, **table})
+    unknown = [fault for fault in caught.value.faults if fault.code == "config.unknown-setting"]
+    return set(str(unknown[0].because["known"]).split(", "))
+
+
+def settings_of_the_code() -> set[str]:
+    found = known_settings({"nothing": 1}) - {"apps", "service"}
+    found |= known_settings({"service": {"nothing": 1}})
+    for platform in PLATFORMS:
+        more = {"token": "central", "token_url": "https://127.0.0.1"} if platform == "wechat" else {}
+        found |= known_settings({"apps": {"shop": {"platform": platform, **more, "nothing": 1}}})
+    return found | {"platform"}
+
+
+@pytest.mark.parametrize("page", CONFIGURATION, ids=name_of)
+def test_every_setting_is_documented(page: Path) -> None:
+    """The tables of the page list the settings that the code reads, all of them and no others."""
+    listed = [match[1] for row in rows(page) if len(row) == 4 and (match := re.fullmatch(r"`(\w+)`", row[0]))]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == settings_of_the_code()
+
+
+@pytest.mark.parametrize("page", CONFIGURATION, ids=name_of)
+def test_the_defaults_are_the_codes(page: Path) -> None:
+    """The default of each setting that has one in the code is the one that the page gives."""
+    listed = {row[0].strip("`"): row[2].strip("`") for row in rows(page) if len(row) == 4}
+    shop = {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}
+    keys = {"alipay_public_key": _public_key(), "aes_key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    apps = {"wechat": shop, "alipay": {"platform": "alipay", "app_id": "2021000000000000", **keys}}
+    whole = settings.from_mapping({"apps": apps})
+    found: dict[str, object] = {"listen": f"{whole.service.host}:{whole.service.port}"}
+    for thing in (whole, whole.service, Policy(), whole.apps["wechat"], whole.apps["alipay"]):
+        found |= {field.name: getattr(thing, field.name) for field in fields(thing)}
+    found |= {"token": found["issuer"], "require": [], "server_keys": [], "publishable_keys": [], "cors_origins": []}
+    compared = 0
+    for setting, default in listed.items():
+        if default and setting in found:
+            value = found[setting]
+            said = (
+                str(value).lower()
+                if isinstance(value, bool)
+                else f"{value:g}"
+                if isinstance(value, float)
+                else str(value)
+            )
+            assert default == said, setting
+            compared += 1
+    assert compared >= 20
+    assert {field.name for field in fields(ServiceSettings)} - {"host", "port", "keys"} <= listed.keys()
+
+
+def _public_key() -> Any:
+    return tomllib.loads(text(ROOT / "docs" / "example" / "haoma.toml"))["apps"]["shop"]["alipay_public_key"]
+
+
+def commands() -> dict[str, set[str]]:
+    """Every command with its options."""
+    group: Any = typer.main.get_command(command_line)
+    return {name: {opt for param in found.params for opt in param.opts} for name, found in group.commands.items()}
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md"], ids=name_of)
+def test_every_command_is_in_the_readme(page: Path) -> None:
+    """The table of commands lists the commands that there are."""
+    listed = [match[1] for row in rows(page) if (match := re.fullmatch(r"`haoma (\w+)`", row[0]))]
+    assert sorted(listed) == sorted(commands())
+
+
+def test_every_option_and_target_that_is_named_exists() -> None:
+    """No page names a command, an option or a make target that there is not."""
+    known = commands()
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for page in PAGES:
+        shown = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+        shown += re.findall(r"`([^`\n]+)`", prose(page))
+        for command, rest in (found.groups() for line in shown if (found := re.match(r"haoma ([a-z]+)\b(.*)", line))):
+            assert command in known, page
+            assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) <= known[command] | {"--help"}, page
+        for target in (found[1] for line in shown if (found := re.match(r"make ([a-z]+)", line))):
+            assert re.search(rf"(?m)^{target}:", makefile), (page, target)
+
+
+@pytest.mark.parametrize("page", HTTP, ids=name_of)
+def test_every_route_is_documented(page: Path) -> None:
+    """The table of routes lists the routes of the application, all of them and no others."""
+    table = {"server_keys": ["documentation-test-server-key"]}
+    apps = {"shop": {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}}
+    application = build(settings.from_mapping({"apps": apps, "service": table}, serving=True))
+    routes = {route.path_format for route in application.routes}
+    listed = [cell for row in rows(page) if len(row) == 3 for cell in re.findall(r"`(?:GET|POST) ([^`]+)`", row[0])]
+    assert sorted(listed) == sorted(routes)
+
+
+@pytest.mark.parametrize("page", HTTP, ids=name_of)
+def test_every_public_code_is_documented(page: Path) -> None:
+    """The short codes of anonymous callers are all listed."""
+    assert {str(code) for code in Public} <= set(re.findall(r"`([a-z-]+)`", prose(page)))
+
+
+def test_every_code_that_is_named_exists() -> None:
+    """No page names a code of ours that is not in the catalogue, or a platform's code that has no words."""
+    families = "|".join(sorted({code.partition(".")[0] for code in catalogue.codes()}))
+    named = 0
+    for page in PAGES:
+        for code in set(re.findall(rf"`((?:{families})\.[a-z0-9-]+)`", text(page))) - {"envelope.json"}:
+            assert code in catalogue.codes(), name_of(page)
+            named += 1
+        for platform, native in re.findall(rf"`?\b({'|'.join(PLATFORMS)}):(-?\d+)\b", text(page)):
+            assert any(re.match(rf"{native}(?!\d)", key) for key in catalogue.refusals(platform)), (page, native)
+    assert named > 100
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_has_its_pages(platform: str) -> None:
+    """A platform has a page in both languages, notes with sources, and a row in the overview."""
+    folder = ROOT / "docs" / "platforms"
+    for page in (folder / f"{platform}.md", folder / f"{platform}.zh-CN.md"):
+        assert f'platform = "{platform}"' in text(page)
+    assert (ROOT / "src" / "haoma" / "platforms" / platform / "README.md").is_file()
+    assert f"({platform}.md)" in text(folder / "README.md")
+    assert f"({platform}.zh-CN.md)" in text(folder / "README.md")
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """Each test that the security model appeals to is there, and both languages appeal to the same."""
+    named = [re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text(page)) for page in SECURITY]
+    assert named[0] == named[1]
+    assert len(named[0]) > 15
+    for file, test in named[0]:
+        assert re.search(rf"(?m)^(async )?def {test}\(", (ROOT / file).read_text("utf-8")), f"{file}::{test}"
+
+
+def test_every_decision_is_listed() -> None:
+    """Each decision has a page that is linked from the list, under its own title, and none is left over."""
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\[(\d{4})\]\(([^)]+)\) \| (.+?) \|", text(folder / "README.md"))
+    assert [file for _, file, _ in listed] == sorted(page.name for page in folder.glob("[0-9]*.md"))
+    for number, file, title in listed:
+        assert text(folder / file).startswith(f"# {number} {title}\n")
+
+
+# --- the two languages, and the pages as pages ---
+
+
+@pytest.mark.parametrize(("english", "chinese"), TWINS, ids=name_of)
+def test_twins_agree(english: Path, chinese: Path) -> None:
+    """Both languages have the same code, headings, tables and names in code type."""
+    assert blocks(english) == blocks(chinese)
+    assert re.findall(r"(?m)^#+(?= )", prose(english)) == re.findall(r"(?m)^#+(?= )", prose(chinese))
+    assert [len(row) for row in rows(english)] == [len(row) for row in rows(chinese)]
+    for here, there in zip(rows(english), rows(chinese), strict=True):
+        assert set(re.findall(r"`[^`]+`", here[0])) == set(re.findall(r"`[^`]+`", there[0]))
+    assert re.search(r"[\u4e00-\u9fff]", prose(chinese))
+
+
+def test_there_are_twins() -> None:
+    """Everything that a user needs is there in both languages."""
+    names = {name_of(english) for english, _ in TWINS}
+    pages = {
+        "configuration",
+        "http",
+        "security-model",
+        "adding-a-platform",
+        *(f"platforms/{name}" for name in PLATFORMS),
+    }
+    assert names == {"README.md"} | {f"docs/{page}.md" for page in pages}
+
+
+@cache
+def slugs(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", prose(page))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link leads to a file, and its anchor to a heading."""
+    dead = []
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose(page))):
+            target, _, anchor = link.partition("#")
+            found = (page.parent / target).resolve() if target else page
+            if not re.match(r"[a-z]+:", link) and not (found.exists() and (not anchor or anchor in slugs(found))):
+                dead.append(f"{name_of(page)}: {link}")
+    assert dead == []
+
+
+def test_nothing_of_the_machine() -> None:
+    """No page has the address of a package registry, a path of somebody's machine, or a package that is not published."""
+    for page in PAGES:
+        assert not re.search(r"pypi\.org|pythonhosted|npmjs|npmmirror|index-url|pip install '?haoma", text(page)), page
+        assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|Users)/", text(page)), page
