@@ -155,6 +155,16 @@ class Service:
         return self.request("POST", f"/v1/apps/{app}/{route}", content, headers)
 
 
+def tables(apps: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the ``[apps.…]`` tables of a ``haoma.toml``."""
+    lines = [
+        line
+        for app, table in apps.items()
+        for line in (f"[apps.{app}]", *(f"{name} = {json.dumps(value)}" for name, value in table.items()))
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def environ_at(folder: Path, now: float | None) -> dict[str, str]:
     """Return an environment in which Python processes believe that it is ``now``."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from live import Answer, Asked, Reply, Service, environ_at, platform
 from typer.testing import CliRunner
 
@@ -74,10 +75,19 @@ def app_table(case: Case, recorded: str) -> str:
     return table + (f'\napi_base_url = "{recorded}/{case.name}"\n' if case.platform == "wechat" else "\n")
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One authority to trust, though nothing here speaks TLS: to load the system's takes longer than a case."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
+
+
 @pytest.fixture
-def config(case: Case, recorded: str, tmp_path: Path) -> Path:
+def config(case: Case, recorded: str, authority: Path, tmp_path: Path) -> Path:
     path = tmp_path / "haoma.toml"
-    path.write_text("allow_insecure_upstreams = true\n" + app_table(case, recorded), "utf-8")
+    top = f"allow_insecure_upstreams = true\nca_file = {json.dumps(str(authority))}\n"
+    path.write_text(top + app_table(case, recorded), "utf-8")
     return path
 
 
