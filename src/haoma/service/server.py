@@ -104,18 +104,33 @@ def _check_workers(settings: Settings, workers: int) -> None:
         raise ConfigFaults([fault])
 
 
-def _load(path: str, workers: int) -> Litestar:
-    """Build the application; runs in each worker."""
-    from haoma.service.app import build, drain
+class _Target:
+    """Builds the application in each worker.
 
-    app = build(load(path, serving=True, workers=workers))
+    A forked worker has the settings already, and reading private keys takes a while. One that is spawned reads the
+    file again: secrets do not travel between processes.
+    """
 
-    async def listen_for_drain() -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, drain, app)
+    def __init__(self, path: str, workers: int, settings: Settings | None = None) -> None:
+        self._path = path
+        self._workers = workers
+        self._settings = settings
 
-    if hasattr(signal, "SIGUSR1"):
-        app.on_startup.append(listen_for_drain)
-    return app
+    def __reduce__(self) -> tuple[type[_Target], tuple[str, int]]:
+        return _Target, (self._path, self._workers)
+
+    def __call__(self) -> Litestar:
+        """Return the application."""
+        from haoma.service.app import build, drain
+
+        app = build(self._settings or load(self._path, serving=True, workers=self._workers))
+
+        async def listen_for_drain() -> None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, drain, app)
+
+        if hasattr(signal, "SIGUSR1"):
+            app.on_startup.append(listen_for_drain)
+        return app
 
 
 def _run(path: str, settings: Settings, address: tuple[str, int], workers: int) -> int:
@@ -155,7 +170,7 @@ def _run(path: str, settings: Settings, address: tuple[str, int], workers: int) 
         workers_kill_timeout=max(1, math.ceil(service.drain_seconds)),
     )
     try:
-        server.serve(target_loader=partial(_load, path, workers), wrap_loader=False)
+        server.serve(target_loader=_Target(path, workers, settings), wrap_loader=False)
     except SystemExit as end:
         return FAILED if end.code else OK
     return OK
