@@ -28,6 +28,7 @@ from haoma.client import Client
 from haoma.errors import ConfigFaults, Public
 from haoma.platforms import PLATFORMS
 from haoma.policy import Policy
+from haoma.service import openapi
 from haoma.service.app import build
 from haoma.settings import ServiceSettings
 from haoma.simulator import Simulator
@@ -312,15 +313,17 @@ def test_every_option_and_target_that_is_named_exists() -> None:
             assert re.search(rf"(?m)^{target}:", makefile), (page, target)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about its own styles
 @pytest.mark.parametrize("page", HTTP, ids=name_of)
 def test_every_route_is_documented(page: Path) -> None:
-    """The table of routes lists the routes of the application, all of them and no others."""
+    """The application, its OpenAPI document and the table of the page have the same routes."""
     table = {"server_keys": ["documentation-test-server-key"]}
     apps = {"shop": {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}}
     application = build(settings.from_mapping({"apps": apps, "service": table}, serving=True))
     routes = {route.path_format for route in application.routes}
     listed = [cell for row in rows(page) if len(row) == 3 for cell in re.findall(r"`(?:GET|POST) ([^`]+)`", row[0])]
     assert sorted(listed) == sorted(routes)
+    assert sorted(listed) == sorted(openapi.document("en")["paths"])
 
 
 @pytest.mark.parametrize("page", HTTP, ids=name_of)
