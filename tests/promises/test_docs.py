@@ -23,11 +23,13 @@ import pytest
 import typer
 
 from haoma import catalogue, settings
+from haoma.authorize import open_envelope
 from haoma.cli import app as command_line
 from haoma.client import Client
-from haoma.errors import ConfigFaults, Public
+from haoma.errors import ConfigFaults, Public, UserNotAuthorized
 from haoma.platforms import PLATFORMS
 from haoma.policy import Policy
+from haoma.problem import problem
 from haoma.service import openapi
 from haoma.service.app import build
 from haoma.settings import ServiceSettings
@@ -330,6 +332,20 @@ def test_every_route_is_documented(page: Path) -> None:
 def test_every_public_code_is_documented(page: Path) -> None:
     """The short codes of anonymous callers are all listed."""
     assert {str(code) for code in Public} <= set(re.findall(r"`([a-z-]+)`", prose(page)))
+
+
+@pytest.mark.parametrize("page", HTTP, ids=name_of)
+def test_every_member_is_documented(page: Path) -> None:
+    """Whatever a number or a problem is made of stands on the page."""
+    shop = settings.load(ROOT / "docs" / "example" / "haoma.toml").app("shop")
+    members = set(open_envelope(shop, (ROOT / "docs" / "example" / "envelope.json").read_bytes()).to_dict())
+    refusal = UserNotAuthorized(
+        platform="alipay", app="shop", step=6, because={"field": "mobile"}, platform_code="40003", request_id="1",
+        platform_sub_code="isv.invalid-auth-relations", platform_message="…",
+    )  # fmt: skip
+    members |= problem(refusal, request_id="2").keys()
+    assert len(members) >= 24
+    assert {name for name in members if not re.search(rf"[`\"]{name}[`\"]", text(page))} == set()
 
 
 def test_every_code_that_is_named_exists() -> None:
