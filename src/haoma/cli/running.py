@@ -23,7 +23,7 @@ def serve(
     """Run the HTTP service for the apps of a haoma.toml.
 
     POST /v1/apps/NAME/phone-number takes what the mini program sent and answers the number; /docs describes the
-    rest. SIGTERM and Ctrl-C let the requests in flight finish. Needs: pip install 'haoma[server]'.
+    rest. SIGTERM and Ctrl-C let the requests in flight finish. Needs: pip install '.[server]' (in a checkout).
 
     \b
     Example:
@@ -90,7 +90,7 @@ def demo(
     """Start simulator and service, and walk through a dozen scenes of both platforms over HTTP.
 
     For each scene it shows what was sent, what came out and what to do about it; then both keep running, with their
-    addresses printed. Needs: pip install 'haoma[server]'.
+    addresses printed. Needs: pip install '.[server]' (in a checkout).
 
     \b
     Example:
@@ -117,7 +117,7 @@ def _install(error: ModuleNotFoundError, lang: str) -> typer.Exit:
     if (error.name or "").partition(".")[0] == "haoma":
         raise error
     missing = f"没有安装 {error.name}" if lang == "zh" else f"{error.name} is not installed"
-    return misused(missing, "pip install 'haoma[server]'")
+    return misused(missing, "in a checkout of haoma: pip install '.[server]'")
 
 
 def _cannot_listen(listen: str, error: OSError, lang: str) -> typer.Exit:
