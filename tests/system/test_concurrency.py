@@ -21,6 +21,8 @@ from haoma import AsyncClient, Client, HaomaError, load
 from haoma.mirroring import Tap
 from haoma.simulator import Simulator
 
+pytest_plugins = ["running"]
+
 PHONE = "/wxa/business/getuserphonenumber"
 STABLE = "/cgi-bin/stable_token"
 PLAIN = "/cgi-bin/token"

@@ -22,6 +22,8 @@ from live import PUBLISHABLE_KEY, SERVER_KEY, Service
 
 from haoma.simulator import Simulator
 
+pytest_plugins = ["running"]
+
 APP = "wechat-old"
 BLOCK = 16
 
