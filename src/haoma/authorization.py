@@ -98,16 +98,15 @@ def read(sent: str | bytes | Mapping[str, Any]) -> Authorization:
         BadField: ``envelope.bad-field``: a code or handle that cannot be one.
     """
     found = _object(sent)
-    if not (_WIRE.isdisjoint(found) and "detail" not in found):
-        return _wire(found)
-    return Authorization(found)
+    return Authorization(found) if _WIRE.isdisjoint(found) else _wire(found)
 
 
-_WIRE: Final = frozenset({"authorization", "login_code", "session", "consent", *_SPELLINGS})
+_WIRE: Final = frozenset({"authorization", "login_code", "session", "consent", "detail", *_SPELLINGS})
+_TEXT: Final = (str, bytes)
 
 
 def _object(sent: object) -> dict[str, Any]:
-    if not isinstance(sent, str | bytes):
+    if not isinstance(sent, _TEXT):
         sent = _document(sent)
     if len(sent) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})

@@ -63,9 +63,8 @@ def from_parts(country_code: str, national_number: str) -> PhoneNumber | None:
     Only what is certain is checked: digits, lengths of E.164, and an assigned country code. Platforms have sent
     mainland numbers of unusual length, so the numbering plan of the country is not applied.
     """
-    if not (is_digits(country_code) and is_digits(national_number)):
-        return None
-    if not (len(national_number) >= _SHORTEST and len(country_code) + len(national_number) <= _LONGEST):
+    digits = country_code + national_number
+    if not (is_digits(digits) and len(national_number) >= _SHORTEST and len(digits) <= _LONGEST):
         return None
     if country_code != MAINLAND and country_code not in _country_codes():
         return None

@@ -68,8 +68,8 @@ def _open(app: AlipayApp, ciphertext: bytes) -> dict[str, Any]:
 
 
 def _number(mobile: str) -> PhoneNumber | None:
-    country_code, dash, national_number = mobile.partition("-")
-    return from_parts(country_code, national_number) if dash else from_parts(MAINLAND, mobile)
+    country_code, national_number = mobile.split("-", 1) if "-" in mobile else (MAINLAND, mobile)
+    return from_parts(country_code, national_number)
 
 
 def refuse_clear(message: ClearMessage) -> HaomaError:

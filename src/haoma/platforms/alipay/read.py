@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.platforms.alipay.app import AlipayApp
 
-_WRAPPERS: Final = 4  # bodies seen in practice wrap the envelope at most three times
+_WRAPPERS: Final = range(4)  # bodies seen in practice wrap the envelope at most three times
 _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
 _DECLINED: Final = ("取消", "拒绝", "cancel", "deny", "reject")
 
@@ -53,7 +53,7 @@ def read(app: AlipayApp, authorization: Authorization) -> Message:
     """
     del app
     node: dict[str, Any] = authorization.claimed
-    for _ in range(_WRAPPERS):
+    for _ in _WRAPPERS:
         for name in _ENVELOPE_NAMES:
             if name in node:
                 break
@@ -62,7 +62,7 @@ def read(app: AlipayApp, authorization: Authorization) -> Message:
         inner = node[name]
         if isinstance(inner, str):
             inner = inner.strip(" \t\r\n")
-            if not inner.startswith("{"):
+            if inner[:1] != "{":
                 return _sealed(node, inner)
             inner = parse_json_object(inner)
         if not isinstance(inner, dict):
