@@ -318,7 +318,7 @@ def test_serve_without_the_server_extra(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "litestar", None)
     done = run("serve")
     assert done.exit_code == 2
-    assert "pip install 'haoma[server]'" in done.stderr
+    assert "pip install '.[server]'" in done.stderr
 
 
 def test_simulate_faults(run):
