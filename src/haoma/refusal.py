@@ -9,7 +9,7 @@ from haoma import catalogue
 from haoma.errors import BY_CODE, Next, PlatformRefusal, Refused, Spent
 from haoma.secret import Secret, scrub
 
-_PHONE_LIKE: Final = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+_PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 
 
 def refusal(
@@ -37,7 +37,11 @@ def refusal(
         secrets: What was sent and must not come back in the words.
         because: Further safe facts.
     """
-    native, sub = scrub(native, limit=40), scrub(sub, limit=80)
+    # An echo may sit in any of its words, codes and ids included.
+    native, sub, request_id = (
+        _PHONE_LIKE.sub("***", scrub(word, *secrets, limit=limit))
+        for word, limit in ((native, 40), (sub, 80), (request_id, 80))
+    )
     entry = catalogue.find_refusal(platform, native, sub, place)
     cls = cast("type[PlatformRefusal]", BY_CODE[entry.code]) if entry else Refused
     # An unlisted answer to a one-time code says nothing about the code: it may be tried again, and must not be
@@ -50,7 +54,7 @@ def refusal(
         platform_sub_code=sub,
         place=place,
         platform_message=_PHONE_LIKE.sub("***", scrub(message, *secrets)),
-        request_id=scrub(request_id, limit=80),
+        request_id=request_id,
         because=because,
         spent=spent,
     )
