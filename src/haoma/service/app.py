@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import Litestar, Request, Response, post, route
+from litestar import Litestar, Request, Response, asgi, route
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.types import Receive, Scope, Send  # noqa: TC002 - the router reads the annotations of its routes
 
 from haoma.authorize import authorize, log_in
 from haoma.crypto.strict import decode_utf8, parse_json_object
@@ -30,20 +31,24 @@ from haoma.io.memory import Memory
 from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
-from haoma.service.exchange import HABIT, JSON, Exchange, Gate, refuse
+from haoma.service.exchange import HABIT, JSON, Exchange, Gate, refuse, reply
 from haoma.service.log import make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
 from haoma.service.server import start_warnings
 from haoma.service.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from litestar.handlers import HTTPRouteHandler
+    from litestar.types import HTTPScope
 
+    from haoma.contract import App
+    from haoma.service.callers import Caller
     from haoma.settings import Settings
 
 Incoming: TypeAlias = Request[Any, Any, Any]
+Ask: TypeAlias = "Callable[[App, Caller, bytes], Awaitable[dict[str, object]]]"
 _DRAINING: Final = "draining"
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
 _PAGE: Final = {
@@ -52,6 +57,9 @@ _PAGE: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
 }
+_BELOW: Final = "/v1/apps"
+_ALLOW: Final = "OPTIONS, POST"
+_ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -64,62 +72,67 @@ class Service:
         self.tokens = tokens
         self.world = world
         self.metrics = Metrics()
+        self._routes: dict[str, Ask] = {
+            "phone-number": self.phone_number,
+            "login": self.login,
+            "phone-number/reveal": self.reveal,
+        }
 
-    async def phone_number(self, request: Incoming, app: str) -> Response[bytes]:
+    async def phone_number(self, app: App, caller: Caller, body: bytes) -> dict[str, object]:
         """Turn an authorization into a phone number."""
-        exchange = Exchange.of(request.scope)
-        try:
-            body = await self._admit(request, exchange, app)
-            caller = exchange.known_caller
-            found = exchange.known_app
-            phone = await run(authorize(found, body, now=now(), caller=caller.id), self.world)
-            whole = phone.to_dict()
-            if caller.trusted:
-                return _answer(exchange, whole)
-            masked = phone.to_masked_dict()
-            return _answer(exchange, {**masked, "token": self._tokens.issue(found.name, whole, masked, now())})
-        except HaomaError as error:
-            return _refused(exchange, error)
+        phone = await run(authorize(app, body, now=now(), caller=caller.id), self.world)
+        whole = phone.to_dict()
+        if caller.trusted:
+            return whole
+        masked = phone.to_masked_dict()
+        return {**masked, "token": self._tokens.issue(app.name, whole, masked, now())}
 
-    async def login(self, request: Incoming, app: str) -> Response[bytes]:
+    async def login(self, app: App, caller: Caller, body: bytes) -> dict[str, object]:
         """Exchange a login code for a session handle."""
-        exchange = Exchange.of(request.scope)
-        try:
-            body = await self._admit(request, exchange, app)
-            found = exchange.known_app
-            handle, login = await run(log_in(found, body, now=now()), self.world)
-            answer = {"session": handle, "expires_in": int(found.policy.session_seconds)}
-            if exchange.known_caller.trusted:
-                answer["subject"] = msgspec.to_builtins(login.subject)
-            return _answer(exchange, answer)
-        except HaomaError as error:
-            return _refused(exchange, error)
+        handle, login = await run(log_in(app, body, now=now()), self.world)
+        answer: dict[str, object] = {"session": handle, "expires_in": int(app.policy.session_seconds)}
+        if caller.trusted:
+            answer["subject"] = msgspec.to_builtins(login.subject)
+        return answer
 
-    async def reveal(self, request: Incoming, app: str) -> Response[bytes]:
+    async def reveal(self, app: App, caller: Caller, body: bytes) -> dict[str, object]:
         """Give a server what a session token keeps."""
-        exchange = Exchange.of(request.scope)
-        try:
-            body = await self._admit(request, exchange, app, server_only=True)
-            token = parse_json_object(decode_utf8(body)).get("token")
-            if token is None:
-                raise MissingField(because={"field": "token"})
-            if not isinstance(token, str):
-                raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
-            return _answer(exchange, self._tokens.reveal(app, token))
-        except HaomaError as error:
-            return _refused(exchange, error)
+        if not caller.trusted:
+            raise ServerKeyNeeded
+        token = parse_json_object(decode_utf8(body)).get("token")
+        if token is None:
+            raise MissingField(because={"field": "token"})
+        if not isinstance(token, str):
+            raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
+        return self._tokens.reveal(app.name, token)
 
-    async def _admit(self, request: Incoming, exchange: Exchange, app: str, *, server_only: bool = False) -> bytes:
-        """Find out for which app and from whom the request is; return its body."""
+    async def answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answer a request to ``/v1/apps/…``."""
+        exchange = Exchange.of(scope)
+        name, _, what = scope["path"].strip("/").partition("/")
+        ask = self._routes.get(what)
+        if ask is None:
+            exchange.route = ""
+            await reply(send, *refuse(exchange, UnknownRoute()))
+            return
+        exchange.route = f"{_BELOW}/{{app}}/{what}"
+        if scope["method"] != "POST":
+            await _other_method(exchange, scope["method"], send)
+            return
         # The app first, because it decides in which form even a refusal is written; who may not call does not learn
         # from the answer whether there is one.
-        exchange.app = self.settings.apps.get(app)
-        caller = self.callers.recognise(exchange.authorization)
-        exchange.caller = caller
-        exchange.app = self.settings.app(app)
-        if server_only and not caller.trusted:
-            raise ServerKeyNeeded
-        return await read_body(request.scope, request.receive, self.settings.service.body_seconds)
+        exchange.app = self.settings.apps.get(name)
+        try:
+            exchange.caller = caller = self.callers.recognise(exchange.authorization)
+            app = self.settings.app(name)
+            body = await read_body(scope, receive, self.settings.service.body_seconds)
+            found = await ask(app, caller, body)
+        except HaomaError as error:
+            status, body = refuse(exchange, error)
+        else:
+            status, body = 200, _encode({"code": 0, "msg": "ok", "data": found} if app.reply == HABIT else found)
+            exchange.headers = _ANSWER
+        await reply(send, status, body)
 
     @property
     def _tokens(self) -> Tokens:
@@ -198,19 +211,13 @@ def _closing(http: AsyncHttp) -> Any:
     return lifespan
 
 
-def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
+def _routes(service: Service) -> list[Any]:
     # Litestar takes the signature of a route from the function, so that each is a function here and not a method.
-    @post("/v1/apps/{app:str}/phone-number", status_code=200)
-    async def phone_number(request: Incoming, app: str) -> Response[bytes]:
-        return await service.phone_number(request, app)
-
-    @post("/v1/apps/{app:str}/login", status_code=200)
-    async def login(request: Incoming, app: str) -> Response[bytes]:
-        return await service.login(request, app)
-
-    @post("/v1/apps/{app:str}/phone-number/reveal", status_code=200)
-    async def reveal(request: Incoming, app: str) -> Response[bytes]:
-        return await service.reveal(request, app)
+    # What lies below the apps is raw ASGI: it reads bytes and writes bytes, and what the framework does between takes
+    # longer than to verify a signature.
+    @asgi(_BELOW, is_mount=True)
+    async def apps(scope: Scope, receive: Receive, send: Send) -> None:
+        await service.answer(cast("HTTPScope", scope), receive, send)
 
     @_page("/.well-known/jwks.json")
     async def jwks() -> Response[bytes]:
@@ -248,18 +255,19 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
         page = pages.error(code, exchange.lang, html=html)
         return _shown(exchange, page, html=html) if page else _refused(exchange, UnknownRoute())
 
-    return [phone_number, login, reveal, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
+    return [apps, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
 
 
 def _page(path: str) -> HTTPRouteHandler:
     return route(path, http_method=["GET", "HEAD"], status_code=200)
 
 
-def _answer(exchange: Exchange, found: dict[str, object]) -> Response[bytes]:
-    exchange.headers = ((b"cache-control", b"no-store"),)
-    if exchange.known_app.reply == HABIT:
-        found = {"code": 0, "msg": "ok", "data": found}
-    return Response(_encode(found), media_type=JSON)
+async def _other_method(exchange: Exchange, method: str, send: Send) -> None:
+    if method == "OPTIONS":
+        exchange.headers = ((b"allow", _ALLOW.encode()),)
+        await reply(send, 204, b"")
+        return
+    await reply(send, *refuse(exchange, WrongMethod(), _ALLOW))
 
 
 def _shown(exchange: Exchange, page: str, *, html: bool) -> Response[bytes]:

@@ -38,6 +38,7 @@ _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NATIVE: Final = re.compile(r"-?\d{1,8}")
 _PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 _SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max")
@@ -53,6 +54,7 @@ class Exchange:
     accept: bytes
     authorization: bytes | None
     started: float
+    route: str | None = None
     app: App | None = None
     caller: Caller | None = None
     status: int = 0
@@ -60,20 +62,6 @@ class Exchange:
     fault: BaseException | None = None
     answered: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    @property
-    def known_app(self) -> App:
-        """The app, once the request has been admitted."""
-        if self.app is None:
-            raise InternalFault(diagnosis="no app")
-        return self.app
-
-    @property
-    def known_caller(self) -> Caller:
-        """The caller, once the request has been admitted."""
-        if self.caller is None:
-            raise InternalFault(diagnosis="no caller")
-        return self.caller
 
     @classmethod
     def of(cls, scope: HTTPScope) -> Exchange:
@@ -121,6 +109,12 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
     return error.status, msgspec.json.encode(body)
 
 
+async def reply(send: Send, status: int, body: bytes) -> None:
+    """Send an answer; its headers are those of the exchange."""
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
 class Gate:
     """What every request goes through.
 
@@ -163,14 +157,13 @@ class Gate:
                 error = InternalFault()
         if error is not None and not exchange.answered:
             status, body = refuse(exchange, error)
-            await answer({"type": "http.response.start", "status": status, "headers": []})
-            await answer({"type": "http.response.body", "body": body, "more_body": False})
+            await reply(answer, status, body)
         self._note(scope, exchange)
 
     def _note(self, scope: HTTPScope, exchange: Exchange) -> None:
         seconds = monotonic() - exchange.started
         # The template of a matched route, from our code; a raw path may hold anything.
-        route = scope.get("path_template") or ""
+        route = (scope.get("path_template") or "") if exchange.route is None else exchange.route
         app, error = exchange.app, exchange.error
         name, platform = (app.name, app.platform) if app else ("", "")
         code = error.code if error else ""
@@ -206,13 +199,11 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 def _complete(exchange: Exchange, message: HTTPResponseStartEvent) -> None:
     exchange.answered = True
     exchange.status = exchange.status or message["status"]
-    ours = [
-        *exchange.headers,
-        (b"x-request-id", exchange.request_id.encode("ascii")),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    replaced = {name for name, _ in ours}
-    message["headers"] = [*(pair for pair in message["headers"] if pair[0] not in replaced), *ours]
+    ours = [*exchange.headers, (b"x-request-id", exchange.request_id.encode("ascii")), _NOSNIFF]
+    if message["headers"]:
+        replaced = {name for name, _ in ours}
+        ours = [*(pair for pair in message["headers"] if pair[0] not in replaced), *ours]
+    message["headers"] = ours
 
 
 def _particulars(error: HaomaError) -> dict[str, object]:

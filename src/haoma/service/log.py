@@ -29,6 +29,8 @@ OURS: Final = frozenset({
 })  # fmt: skip
 """Fields that we write. Their names say ``code``, and their values are checked like any text."""
 
+_WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
+"""Of these, what is written in our code or in the configuration, or counted."""
 _TELLING: Final = re.compile(
     r"code|token|secret|phone|mobile|number|session|authori[sz]ation|password|key|cookie|sign|encrypted|sealed"
     r"|open_?id|union_?id|user_?id|body|query|header|^iv$",
@@ -48,6 +50,8 @@ def _telling(name: str) -> bool:
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask values whose name tells a secret, and text that looks like a number or a key."""
     for name, value in event.items():
+        if name in _WRITTEN:
+            continue
         if type(value) is str and len(value) < _SHORTEST:
             if _telling(name):
                 event[name] = MASK
