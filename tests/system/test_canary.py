@@ -93,11 +93,12 @@ def echoing(values: dict[str, str]) -> Any:
                 return 502, {"content-type": "text/html", "x-echo": quote(everything)}, f"<p>{everything}".encode()
             case "redirect":
                 return 302, {"location": f"/{quote(everything)}"}, json.dumps({"errcode": everything}).encode()
-        found: dict[str, Any] = {
+        found: dict[str, dict[str, Any]] = {
             "token-": {"access_token": values["access_token"], "expires_in": 7200},
             "login-": {"openid": OPENID, "session_key": values["session_key"]},
-        }.get(place) or {"errcode": 0, "phone_info": phone_info(values["number"])}
-        return 200, {"content-type": "application/json"}, json.dumps(found).encode()
+            "": {"errcode": 0, "phone_info": phone_info(values["number"])},
+        }
+        return 200, {"content-type": "application/json"}, json.dumps(found[place]).encode()
 
     return answer
 
@@ -146,7 +147,7 @@ def world() -> Iterator[World]:
     with ExitStack() as stack:
         url = stack.enter_context(platform(echoing(values)))
         gateway_url = stack.enter_context(platform(gateway))
-        secret = {"platform": "wechat", "app_id": APP_ID, "app_secret": values["app_secret"]}
+        secret: dict[str, Any] = {"platform": "wechat", "app_id": APP_ID, "app_secret": values["app_secret"]}
         apps = {mode: {**secret, "api_base_url": f"{url}/{mode}"} for mode in MODES}
         apps["sealed"] = {**secret, "api_base_url": f"{url}/fine", "old_way": True}
         apps["checked"] = {**apps["sealed"], "check_encrypted_message": True, "api_base_url": f"{url}/refuses"}
@@ -234,7 +235,7 @@ def test_service(world: World, tmp_path: Path) -> None:
     values = world.canaries.values
     written: list[tuple[str, bytes | str]] = []
     numbers = 0
-    keys = {"server_keys": [values["server_key"]], "publishable_keys": [values["publishable_key"]]}
+    keys: dict[str, Any] = {"server_keys": [values["server_key"]], "publishable_keys": [values["publishable_key"]]}
     with Service(tmp_path, tables(world.apps), log_level="debug", **keys) as service:
         for key in (values["server_key"], values["publishable_key"], values["app_secret"]):
             for number, (app, body) in enumerate(world.bodies):

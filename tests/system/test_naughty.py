@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -51,6 +51,7 @@ SHAPES: dict[str, tuple[str, Shape]] = {
     "sealed-session": ("wechat-old", lambda text: {"session": text, "encryptedData": B64, "iv": B64}),
     "wechat-body": ("wechat", lambda text: text.encode("utf-8", "surrogatepass")),
 }
+NO_HEADERS: Mapping[str, bytes] = {}
 HEADERS = ("authorization", "x-request-id", "accept-language", "content-type", "accept")
 
 
@@ -63,11 +64,13 @@ class Wanted:
     body: bytes = b""
 
 
-def post(path: str, body: object, key: str = SERVER_KEY, **headers: bytes) -> tuple[bytes, bytes]:
+def post(
+    path: str, body: object, key: str = SERVER_KEY, headers: Mapping[str, bytes] = NO_HEADERS
+) -> tuple[bytes, bytes]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    named = {"authorization": f"Bearer {key}".encode()} | headers
+    named = {"authorization": f"Bearer {key}".encode(), **headers}
     lines = [f"POST {path} HTTP/1.1".encode(), b"host: haoma"]
-    lines += [name.replace("_", "-").encode() + b": " + value for name, value in named.items()]
+    lines += [name.encode() + b": " + value for name, value in named.items()]
     return b"\r\n".join(lines), content
 
 
@@ -87,7 +90,7 @@ def other_routes(strings: list[str]) -> Iterator[Wanted]:
             value = text.encode("utf-8", "surrogatepass").translate(None, b"\r\n\0")
             value = b"Bearer " + value if name == "authorization" else value
             body = {"response": B64, "sign": B64}
-            yield Wanted(name, *post("/v1/apps/alipay/phone-number", body, **{name.replace("-", "_"): value}))
+            yield Wanted(name, *post("/v1/apps/alipay/phone-number", body, headers={name: value}))
         segment = quote(text.encode("utf-8", "surrogatepass"), safe="")
         for path in (
             f"/v1/apps/{segment}/phone-number",
