@@ -12,8 +12,8 @@ from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.types import Receive, Scope, Send  # noqa: TC002 - the router reads the annotations of its routes
 
+from haoma import authorization
 from haoma.authorize import authorize, log_in
-from haoma.crypto.strict import decode_utf8, parse_json_object
 from haoma.errors import (
     BadField,
     Draining,
@@ -99,7 +99,7 @@ class Service:
         """Give a server what a session token keeps."""
         if not caller.trusted:
             raise ServerKeyNeeded
-        token = parse_json_object(decode_utf8(body)).get("token")
+        token = authorization.read(body).claimed.get("token")
         if token is None:
             raise MissingField(because={"field": "token"})
         if not isinstance(token, str):
@@ -215,7 +215,7 @@ def _routes(service: Service) -> list[Any]:
     # Litestar takes the signature of a route from the function, so that each is a function here and not a method.
     # What lies below the apps is raw ASGI: it reads bytes and writes bytes, and what the framework does between takes
     # longer than to verify a signature.
-    @asgi(_BELOW, is_mount=True)
+    @asgi(_BELOW, is_mount=True, copy_scope=False)
     async def apps(scope: Scope, receive: Receive, send: Send) -> None:
         await service.answer(cast("HTTPScope", scope), receive, send)
 
@@ -249,8 +249,8 @@ def _routes(service: Service) -> list[Any]:
         return _shown(exchange, pages.docs(exchange.lang), html=True)
 
     @_page("/errors/{code:str}")
-    async def error_page(request: Incoming, code: str) -> Response[bytes]:
-        exchange = Exchange.of(request.scope)
+    async def error_page(request: Incoming) -> Response[bytes]:
+        exchange, code = Exchange.of(request.scope), request.path_params["code"]
         html = b"text/html" in exchange.accept
         page = pages.error(code, exchange.lang, html=html)
         return _shown(exchange, page, html=html) if page else _refused(exchange, UnknownRoute())

@@ -55,7 +55,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         if type(value) is str and len(value) < _SHORTEST:
             if _telling(name):
                 event[name] = MASK
-        elif not isinstance(value, (int, float, type(None))) or _telling(name):
+        elif value is not None or _telling(name):
             event[name] = _clean(name, value)
     return event
 

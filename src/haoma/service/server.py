@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -146,14 +146,19 @@ def _run(path: str, settings: Settings, address: tuple[str, int], workers: int) 
         """Granian with an announcement: when told to stop, ``/readyz`` says so before the port is closed."""
 
         def signal_handler_interrupt(self, signum: int = 0, *args: Any, **kwargs: Any) -> None:
+            if os.getpid() != self.pid:
+                os._exit(OK)  # a worker that was forked a moment ago and has no handlers of its own yet
             stop = partial(super().signal_handler_interrupt, *args, **kwargs)
             if signum != signal.SIGTERM or not hasattr(signal, "SIGUSR1"):
                 stop()
                 return
             for worker in self.wrks:
-                os.kill(worker.inner.pid, signal.SIGUSR1)
+                with suppress(ProcessLookupError):
+                    os.kill(worker.inner.pid, signal.SIGUSR1)
             threading.Timer(min(_ANNOUNCE, service.drain_seconds / 2), stop).start()
 
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # inherited: it would end a worker that does not listen yet
     server = Server(
         "haoma",
         address=address[0],

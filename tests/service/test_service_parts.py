@@ -1,0 +1,237 @@
+"""The parts of the service: language, log, tokens, CORS, faults, documents."""
+
+import asyncio
+import io
+import json
+import logging
+import re
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from haoma.errors import BY_CODE, TokenUnusable
+from haoma.service import create_app
+from haoma.service.app import build
+from haoma.service.language import negotiate
+from haoma.service.log import Foreign, make_logger, stack
+from haoma.service.openapi import document
+from haoma.service.tokens import SECONDS, Tokens
+from haoma.settings import Settings, from_mapping
+
+KEY = "server-key-0123456789abcdefghij"
+NUMBER = "13800138000"
+
+
+def settings(**service: Any) -> Settings:
+    app = {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0123456789abcdef" * 2}
+    return from_mapping({"apps": {"shop": app}, "service": {"server_keys": [KEY], **service}})
+
+
+def call(
+    app: Any, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Call an ASGI application as a server would."""
+    sent: list[dict[str, Any]] = []
+    pairs = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": pairs,
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {},
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:])
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"),
+    [
+        ("", "en"), ("zh", "zh"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("en-US,en;q=0.9,zh;q=0.8", "en"), ("fr", "en"),
+        ("zh;q=0.2, en;q=0.1", "zh"), ("zh;q=0", "en"), ("*", "en"), ("zh-Hant-TW", "zh"), ("ZH-cn", "zh"),
+        ("zh,en", "zh"), ("en,zh", "en"), ("fr, zh;q=0.1", "zh"), ("zh;q=2", "en"), ("zh;q=x", "en"),
+        ("zh;q=0.5, *;q=0.8", "en"), ("zh" + " " * 500, "en"), (";;,,", "en"), ("zh;q=nan", "en"),
+    ],
+)  # fmt: skip
+def test_language(header: str, lang: str) -> None:
+    """Chinese for those who prefer it, English for everybody else."""
+    assert negotiate(header.encode()) == lang
+
+
+def test_the_log_masks_what_it_should_never_have_been_given() -> None:
+    """Values under telling names, numbers of the mainland and long base64 are masked wherever they stand."""
+    stream = io.BytesIO()
+    make_logger(stream).info(
+        "event " + NUMBER,
+        code="trust.cannot-open",
+        session_key="abc",
+        phone=NUMBER,
+        nested={"app_secret": "s", "fine": "x", "deep": [{"openid": "o"}]},
+        text=f"number {NUMBER}, key {'A' * 44}=",
+        count=int(NUMBER),
+        strange=object(),
+        request_id="a" * 64,
+    )
+    line = json.loads(stream.getvalue())
+    assert line["code"] == "trust.cannot-open"
+    assert line["session_key"] == line["phone"] == line["count"] == line["strange"] == "***"
+    assert line["nested"] == {"app_secret": "***", "fine": "x", "deep": [{"openid": "***"}]}
+    assert line["text"] == "number ***, key ***"
+    assert line["request_id"] == "a" * 64
+    assert NUMBER not in stream.getvalue().decode()
+
+
+def test_a_lone_surrogate_does_not_stop_the_log() -> None:
+    """Text that is not UTF-8 is written all the same."""
+    stream = io.BytesIO()
+    make_logger(stream).info("event", text="\ud800")
+    assert json.loads(stream.getvalue())["text"] == "'\\ud800'"
+
+
+def test_a_log_that_cannot_be_written_fails_nobody() -> None:
+    """A closed stream is no reason to fail."""
+    stream = io.BytesIO()
+    logger = make_logger(stream)
+    stream.close()
+    logger.info("event")
+
+
+def test_records_of_other_libraries_lose_their_arguments(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The template of a foreign record is kept; its arguments and its exception's words are not."""
+    handler = Foreign()
+    try:
+        raise ValueError(NUMBER)  # noqa: TRY301
+    except ValueError as error:
+        exc_info = (ValueError, error, error.__traceback__)
+    handler.emit(logging.LogRecord("x", logging.ERROR, "f", 1, "sent %s", ("canary",), exc_info))
+    line = json.loads(capfdbinary.readouterr().err)
+    assert (line["event"], line["exception"]) == ("sent %s", "ValueError")
+    assert line["traceback"]
+
+
+def test_a_stack_has_no_words_and_no_variables() -> None:
+    """Where it happened and what kind of exception, nothing else."""
+    canary = "canary-in-a-variable"
+    try:
+        try:
+            raise KeyError(canary)  # noqa: TRY301
+        except KeyError as cause:
+            raise ValueError(canary) from cause
+    except ValueError as error:
+        kinds, frames = stack(error)
+    assert kinds == "ValueError < KeyError"
+    assert canary not in "".join(frames)
+
+
+def test_a_token_expires() -> None:
+    """After ten minutes a token reveals nothing."""
+    tokens = Tokens(Ed25519PrivateKey.generate())
+    whole = {"phone_number": "+86" + NUMBER}
+    import time
+
+    now = time.time()
+    assert tokens.reveal("shop", tokens.issue("shop", whole, {}, now)) == whole
+    with pytest.raises(TokenUnusable):
+        tokens.reveal("shop", tokens.issue("shop", whole, {}, now - SECONDS - 1))
+
+
+def test_a_sealed_part_cannot_be_moved() -> None:
+    """What one token keeps is worth nothing inside another, even one that is signed."""
+    import jwt
+
+    key = Ed25519PrivateKey.generate()
+    tokens = Tokens(key)
+    import time
+
+    first, second = (tokens.issue("shop", {"phone_number": each}, {}, time.time()) for each in ("+861", "+862"))
+    claims = [jwt.decode(each, options={"verify_signature": False}) for each in (first, second)]
+    mixed = jwt.encode({**claims[0], "sealed": claims[1]["sealed"]}, key, algorithm="EdDSA")
+    with pytest.raises(TokenUnusable):
+        tokens.reveal("shop", mixed)
+
+
+def test_cors_when_it_is_on() -> None:
+    """Exactly the configured origins are let in, for simple requests and for preflights."""
+    app = build(settings(cors_origins=["https://shop.example"]))
+    ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    _, headers, _ = call(app, "OPTIONS", "/v1/apps/shop/login", headers={"origin": "https://shop.example", **ask})
+    assert headers["access-control-allow-origin"] == "https://shop.example"
+    _, headers, _ = call(app, "POST", "/v1/apps/shop/login", headers={"origin": "https://shop.example"})
+    assert headers["access-control-allow-origin"] == "https://shop.example"
+    assert "access-control-allow-credentials" not in headers
+    for method in ("OPTIONS", "POST"):
+        _, headers, _ = call(app, method, "/v1/apps/shop/login", headers={"origin": "https://evil.example", **ask})
+        assert "access-control-allow-origin" not in headers
+
+
+def test_a_mistake_of_ours_leaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """An exception that nobody expected is a 500 without a word about it; the log says where, without its words."""
+    import haoma.service.app as module
+
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("canary " + NUMBER)
+
+    monkeypatch.setattr(module, "authorize", broken)
+    app = build(settings())
+    status, headers, body = call(
+        app, "POST", "/v1/apps/shop/phone-number", b"{}", {"authorization": f"Bearer {KEY}", "accept-language": "zh"}
+    )
+    problem = json.loads(body)
+    assert (status, problem["code"], headers["content-type"]) == (500, "internal.fault", "application/problem+json")
+    written = capfdbinary.readouterr().err.decode()
+    line = json.loads(written.splitlines()[-1])
+    assert line["request_id"] == problem["request_id"] == headers["x-request-id"]
+    assert line["exception"] == "RuntimeError"
+    assert any("broken" in frame for frame in line["traceback"])
+    for leak in ("canary", NUMBER, "RuntimeError"):
+        assert leak not in body.decode()
+    assert "canary" not in written
+
+
+def test_create_app_logs_the_warnings(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Who brings a server of their own sees the warnings in the log."""
+    app = create_app(settings(publishable_keys=["publishable-key-0123"]))
+    assert "config.signing-key-ephemeral" in capfdbinary.readouterr().err.decode()
+    assert call(app, "GET", "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_openapi_is_the_service(lang: str) -> None:
+    """Every path of the document answers by its method, every reference leads somewhere, every refusal has a code."""
+    app = build(settings())
+    found = json.loads(call(app, "GET", "/openapi.json", headers={"accept-language": lang})[2])
+    assert found == json.loads(json.dumps(document(lang)))
+    for path, item in found["paths"].items():
+        (method,) = item.keys() - {"parameters"}
+        status, _, body = call(app, method.upper(), path.replace("{app}", "shop").replace("{code}", "trust.wrong-app"))
+        assert status == 200 or json.loads(body)["code"] == "caller.key-missing"
+    text = json.dumps(found)
+    for name in re.findall(r'"#/components/schemas/(\w+)"', text):
+        assert name in found["components"]["schemas"]
+    shown = {
+        code
+        for item in found["paths"].values()
+        for method in item.keys() - {"parameters"}
+        for response in item[method]["responses"].values()
+        for code in response["content"].get("application/problem+json", {}).get("examples", {})
+    }
+    assert shown | {"caller.wrong-method"} == {code for code in BY_CODE if not code.startswith("config.")}
+
+
+def test_every_code_has_a_page() -> None:
+    """The page of each code exists in both languages and in both forms."""
+    app = build(settings())
+    for code in BY_CODE:
+        for headers in ({"accept": "text/html", "accept-language": "zh"}, {}):
+            status, _, body = call(app, "GET", f"/errors/{code}", headers=headers)
+            assert status == 200
+            assert code in body.decode()

@@ -1,0 +1,187 @@
+"""The service as a process: how it starts, refuses to start, and stops."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from serving import START, Serving, free_port
+
+KEY = "server-key-0123456789abcdefghij"
+APP_ID = "wx0123456789abcdef"
+ED25519_KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----"""
+
+
+class SlowWeChat(BaseHTTPRequestHandler):
+    """A platform that takes its time over a phone code."""
+
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        if "getuserphonenumber" in self.path:
+            self.asked.set()
+            self.go_on.wait(10)
+            number = {"phoneNumber": "13800138000", "purePhoneNumber": "13800138000", "countryCode": "86"}
+            watermark = {"timestamp": int(time.time()), "appid": APP_ID}
+            answer = {"errcode": 0, "errmsg": "ok", "phone_info": {**number, "watermark": watermark}}
+        else:
+            answer = {"access_token": "token-of-the-slow-platform", "expires_in": 7200}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def platform() -> Iterator[str]:
+    SlowWeChat.asked.clear()
+    SlowWeChat.go_on.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowWeChat) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        SlowWeChat.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+def toml(platform: str = "http://127.0.0.1:9", service: str = "") -> str:
+    return f"""allow_insecure_upstreams = true
+
+[service]
+server_keys = ["{KEY}"]
+{service}
+[apps.shop]
+platform = "wechat"
+app_id = "{APP_ID}"
+app_secret = "{"0123456789abcdef" * 2}"
+api_base_url = "{platform}"
+"""
+
+
+def run(config: Path, workers: int = 1) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", START, str(config), str(workers)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_a_request_in_flight_finishes(platform: str, tmp_path: Path) -> None:
+    """After SIGTERM the instance is not ready, the request under way gets its 200, and the process ends with 0."""
+    with Serving(tmp_path, toml(platform, "drain_seconds = 8")) as serving, ThreadPoolExecutor(1) as pool:
+        in_flight = pool.submit(serving.post, "/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
+        assert SlowWeChat.asked.wait(10)
+        assert serving.ask("GET", "/readyz").status == 200
+        serving.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 0.9
+        while (ready := serving.ask("GET", "/readyz")).status == 200 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ready.status == 503
+        assert ready.json["code"] == "caller.draining"
+        assert ready.headers["retry-after"]
+        assert serving.ask("GET", "/healthz").status == 200
+        # The port closes while the request is still under way.
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                serving.ask("GET", "/healthz", timeout=0.5)
+            except OSError:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the port stays open")
+        assert serving.process.poll() is None
+        SlowWeChat.go_on.set()
+        answer = in_flight.result(10)
+        assert answer.status == 200
+        assert answer.json["phone_number"] == "+8613800138000"
+        assert serving.process.wait(10) == 0
+
+
+def test_a_request_has_a_time_limit(platform: str, tmp_path: Path) -> None:
+    """A platform that does not answer is not waited for for ever; the same request may be sent again."""
+    with Serving(tmp_path, toml(platform, "request_seconds = 1")) as serving:
+        start = time.monotonic()
+        got = serving.post("/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
+        assert (got.status, got.json["code"], got.json["next"]) == (408, "caller.too-slow", "retry-later")
+        assert time.monotonic() - start < 3
+        assert serving.logged(got)["diagnosis"]
+        SlowWeChat.go_on.set()
+        again = serving.post("/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
+        assert again.json["phone_number"] == "+8613800138000"
+
+
+def test_several_workers(tmp_path: Path) -> None:
+    """Workers share one port, one signing key and one set of metrics."""
+    service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""'
+    with Serving(tmp_path, toml(service=service), workers=2) as serving:
+        keys = {serving.ask("GET", "/.well-known/jwks.json").body for _ in range(20)}
+        assert len(keys) == 1
+        counted = 'haoma_requests_total{app="",code="",platform="",route="/.well-known/jwks.json",status="2xx"} 20.0'
+        assert counted in serving.ask("GET", "/metrics").body.decode()
+
+
+def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
+    """A configuration with faults ends with 2, and every fault is on stderr."""
+    config = tmp_path / "haoma.toml"
+    config.write_text('[service]\nlisten = "nowhere"\nworkers = "many"\n[apps.shop]\nplatform = "fax"\n')
+    ended = run(config)
+    assert ended.returncode == 2
+    for code in ("config.bad-listen", "config.wrong-type", "config.unknown-platform", "config.no-server-keys"):
+        assert code in ended.stderr or code == "config.no-server-keys"
+    assert "Traceback" not in ended.stderr
+
+
+def test_several_workers_need_a_signing_key(tmp_path: Path) -> None:
+    """Tokens of one worker would be worth nothing to the other."""
+    config = tmp_path / "haoma.toml"
+    config.write_text(toml(service='publishable_keys = ["publishable-key-0123"]'))
+    ended = run(config, workers=2)
+    assert (ended.returncode, "config.signing-key-needed" in ended.stderr) == (2, True)
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    """Two services on one port would share its requests; the second does not start."""
+    config = tmp_path / "haoma.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config.write_text(toml(service=f'listen = "127.0.0.1:{taken.getsockname()[1]}"'))
+        ended = run(config)
+    assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
+
+
+def test_warnings_are_printed_at_every_start(tmp_path: Path) -> None:
+    """What works but should be looked at is said before the first request."""
+    with Serving(tmp_path, toml(service='publishable_keys = ["publishable-key-0123"]')) as serving:
+        written = serving.written()
+    for code in ("config.insecure-upstreams-allowed", "config.signing-key-ephemeral"):
+        assert written.count(code) == 1
+
+
+def test_another_service_on_the_same_port_does_not_start(tmp_path: Path) -> None:
+    """The server could share its port with a second instance; haoma does not let it."""
+    with Serving(tmp_path, toml()) as serving:
+        ended = run(serving.config)
+    assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
+
+
+def test_nothing_of_the_server_is_printed(tmp_path: Path) -> None:
+    """Whatever the process writes after its warnings is a line of JSON."""
+    with Serving(tmp_path, toml(service=f'listen = "127.0.0.1:{free_port()}"')) as serving:
+        serving.raw(b"NONSENSE\r\n\r\n", timeout=2)
+        serving.raw(b"GET / HTTP/9.9\r\n\r\n", timeout=2)
+        lines = serving.written().splitlines()
+    assert all(line.startswith(("{", "warning: ")) for line in lines)
