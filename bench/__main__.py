@@ -1,0 +1,62 @@
+"""``python -m bench``: every contender in one run, as ratios."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from bench.goals import Section
+
+
+def main() -> int:
+    """Measure, print, and with ``--strict`` fail when a goal is not met."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", choices=("lib", "http"), help="one of the two parts  只测其中一部分")
+    parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 10)  轮数")
+    parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
+    arguments = parser.parse_args()
+    if arguments.rounds is not None and arguments.rounds < 1:
+        parser.error("--rounds: at least 1")
+    sections: list[Section] = []
+    if arguments.only != "http":
+        from bench.envelopes import measure as measure_envelopes
+
+        sections += [measure_envelopes(arguments.rounds or 200)]
+    if arguments.only != "lib":
+        from bench.service import measure as measure_service
+
+        sections += [measure_service(arguments.rounds or 10)]
+    if arguments.json:
+        print(json.dumps([section.to_dict() for section in sections], ensure_ascii=False, indent=1))
+    else:
+        _show(sections)
+    met = all(goal.met for section in sections for goal in section.goals)
+    return 1 if arguments.strict and not met else 0
+
+
+def _show(sections: list[Section]) -> None:
+    console = Console(highlight=False)
+    for section in sections:
+        table = Table("", *section.columns, title=section.title, title_justify="left", title_style="bold")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in section.rows:
+            table.add_row(row.name, *row.figures)
+        console.print(table)
+        for goal in section.goals:
+            verdict = "[green]met 达标[/]" if goal.met else "[red]NOT met 未达标[/]"
+            measured = f"{goal.value:.2f} {goal.unit}"
+            console.print(f"  {goal.name}: {measured} (goal 目标 {goal.sense} {goal.limit:g} {goal.unit}) {verdict}")
+        for note in section.notes:
+            console.print(f"  {note}", style="yellow")
+        console.print()
+
+
+sys.exit(main())

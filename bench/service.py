@@ -1,0 +1,205 @@
+"""One worker of the service against an empty route of the same server and framework, in turns."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.empty import BODY
+from bench.goals import Goal, Row, Section, least_disturbed
+from bench.load import CONNECTIONS
+from haoma.platforms.alipay.mirror import ALIPAY, AlipayMirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MOBILE: Final = "13811112222"
+_ROOT: Final = Path(__file__).parent.parent
+_ROUND_SECONDS: Final = 1.0
+_STARTS: Final = 3
+_PATIENCE: Final = 30.0
+_KEY: Final = "bench-server-key-0123456789abcdef"
+_SERVICE, _EMPTY = "haoma serve, Alipay route", "empty route (Litestar, granian)"
+
+
+def measure(rounds: int) -> Section:
+    """Measure starts, then requests per second in turns, then memory."""
+    section = Section(
+        f"HTTP, one worker, {CONNECTIONS} connections  一个进程、{CONNECTIONS} 个连接",
+        ("requests/s", "×", "CPU µs/request"),
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
+        config, request = _configuration(folder)
+        ports = {_SERVICE: _free_port(), _EMPTY: _free_port()}
+        commands = {
+            _SERVICE: ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{ports[_SERVICE]}"),
+            _EMPTY: ("-m", "bench.empty", str(ports[_EMPTY])),
+        }
+        starts = [_cold_start(commands[_SERVICE], ports[_SERVICE], request) for _ in range(_STARTS)]
+        answers = {_EMPTY: BODY}
+        processes = {}
+        for name, command in commands.items():
+            processes[name] = stack.enter_context(_running(command))
+            answers[name] = _first_answer(ports[name], request)
+        found = json.loads(answers[_SERVICE])
+        if found["phone_number"] != f"+86{MOBILE}" or answers[_EMPTY] != BODY:  # a fast wrong answer is none
+            raise AssertionError(answers)
+        load = stack.enter_context(_load())
+
+        workers = {name: _worker(process.pid) for name, process in processes.items()}
+
+        def run(name: str) -> tuple[float, float, float]:
+            wire = _wire(request, ports[name])
+            asked = {"port": ports[name], "request": wire, "answer": answers[name].decode(), "seconds": _ROUND_SECONDS}
+            worked = _cpu_seconds(workers[name])
+            done = load(asked)
+            worked = _cpu_seconds(workers[name]) - worked
+            return done["seconds"] / done["requests"], worked / done["requests"], done["busy"]
+
+        for name in commands:
+            run(name)  # caches fill
+        found_in: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+        for _ in range(rounds):
+            for name in commands:
+                found_in[name].append(run(name))
+        parent, worker = _resident(processes[_SERVICE].pid), _resident(workers[_SERVICE])
+    busiest = max(busy for found in found_in.values() for _, _, busy in found)
+    rates = {name: 1 / least_disturbed([seconds for seconds, _, _ in found]) for name, found in found_in.items()}
+    cpu = {name: least_disturbed([worked for _, worked, _ in found]) * 1e6 for name, found in found_in.items()}
+    section.rows = [
+        Row(name, (f"{rate:.0f}", f"{rate / rates[_EMPTY]:.2f}", f"{cpu[name]:.0f}")) for name, rate in rates.items()
+    ]
+    section.goals = [
+        Goal("service / empty route  与空路由之比", rates[_SERVICE] / rates[_EMPTY], ">=", 0.5),
+        Goal("memory of the worker  进程内存", worker, "<", 120, "MB"),
+        Goal("cold start to first answer  冷启动到首个应答", median(starts), "<", 1.5, "s"),
+    ]
+    section.notes.append(f"memory of the parent  主进程内存: {parent:.0f} MB")
+    section.notes.append(
+        f"load generator at work {busiest:.0%} of the time at most"
+        + ("" if busiest <= 0.5 else ": it may hold the faster one back, so the true ratio is lower  压测端可能是瓶颈")
+    )
+    return section
+
+
+def _configuration(folder: Path) -> tuple[Path, dict[str, Any]]:
+    mirror = AlipayMirror(os.urandom)
+    settings = mirror.settings("https://openapi.alipay.com")[ALIPAY]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    config = folder / "haoma.toml"
+    config.write_text("\n".join(["[service]", f'server_keys = ["{_KEY}"]', "[apps.shop]", *lines, ""]), "utf-8")
+    return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}
+
+
+def _wire(request: dict[str, Any], port: int) -> str:
+    body = json.dumps(request, separators=(",", ":"))  # as JSON.stringify writes it
+    head = (
+        "POST /v1/apps/shop/phone-number HTTP/1.1",
+        f"host: 127.0.0.1:{port}",
+        f"authorization: Bearer {_KEY}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+    )
+    return "\r\n".join(head) + "\r\n\r\n" + body
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
+    # Its log goes to a file, as a log usually does in the end.
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([sys.executable, *command], cwd=_ROOT, stdout=log, stderr=log)
+        try:
+            yield process
+        except BaseException:
+            log.seek(0)
+            sys.stderr.buffer.write(log.read()[-4000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE)
+
+
+def _first_answer(port: int, request: dict[str, Any]) -> bytes:
+    """Return the body of the first answer, however long it takes to come."""
+    deadline = time.monotonic() + _PATIENCE
+    head, _, body = _wire(request, port).partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        try:
+            connection.request("POST", "/v1/apps/shop/phone-number", body, headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            if response.status != 200:
+                raise AssertionError(answer)
+            return answer
+        finally:
+            connection.close()
+
+
+def _cold_start(command: tuple[str, ...], port: int, request: dict[str, Any]) -> float:
+    started = time.perf_counter()
+    with _running(command):
+        _first_answer(port, request)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _load() -> Iterator[Callable[[dict[str, Any]], dict[str, float]]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.load"], cwd=_ROOT, stdin=pipe, stdout=pipe, text=True
+    ) as process:
+        lines, answers = process.stdin, process.stdout
+        if lines is None or answers is None:
+            raise OSError("no pipes")
+
+        def ask(asked: dict[str, Any]) -> dict[str, float]:
+            lines.write(json.dumps(asked) + "\n")
+            lines.flush()
+            answer: dict[str, float] = json.loads(answers.readline())
+            return answer
+
+        yield ask
+
+
+def _worker(parent: int) -> int:
+    """Return the worker of a server (Linux): its largest child."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+    return max(map(int, children), key=_resident)
+
+
+def _resident(pid: int) -> float:
+    """Return resident megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(kilobytes) / 1024
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return what a process has worked so far, all of its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
