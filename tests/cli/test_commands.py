@@ -184,6 +184,7 @@ def test_open_with_a_login_code(run, tmp_path):
     with Simulator() as simulator:
         path = simulator.write_config(tmp_path / "sim.toml")
         tap = simulator.tap("alipay", "ok")
+        assert tap.body is not None
         sent = tap.body["authorization"]["response"].encode()
         arguments = ["open", "--json", "--config", path, "--app", tap.app, "--login-code", tap.login_code, "-"]
         done = run(*arguments, sent=sent)

@@ -128,7 +128,7 @@ def test_log_in(client_class, simulator, settings):
             client.log_in(tap.app, {"login_code": tap.login_code})
 
 
-class Hostile(dict):
+class Hostile(dict[str, object]):
     """A mapping that fails when it is read."""
 
     def __init__(self):

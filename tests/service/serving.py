@@ -66,9 +66,9 @@ class Serving:
         self.process.wait(15)
         self._stderr.close()
 
-    def ask(self, method: str, path: str, body: bytes | str | None = None, timeout: float = 15, **headers: str) -> Got:
+    def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Got:
         """Send one request; ``Accept_Language="zh"`` is a header."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)

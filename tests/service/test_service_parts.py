@@ -133,7 +133,7 @@ def test_a_stack_has_no_words_and_no_variables() -> None:
 def test_a_token_expires() -> None:
     """After ten minutes a token reveals nothing."""
     tokens = Tokens(Ed25519PrivateKey.generate())
-    whole = {"phone_number": "+86" + NUMBER}
+    whole: dict[str, object] = {"phone_number": "+86" + NUMBER}
     import time
 
     now = time.time()

@@ -389,6 +389,7 @@ def test_keys_and_certificates_in_der(tmp_path):
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     from haoma.crypto.keys import leaf, parse_certificates
+    from haoma.platforms.alipay.app import AlipayApp
     from haoma.platforms.alipay.mirror import AlipayMirror
     from haoma.settings import from_mapping
 
@@ -400,6 +401,8 @@ def test_keys_and_certificates_in_der(tmp_path):
     (tmp_path / "key.der").write_bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     by_cert = {**values, "alipay_cert": "leaf.crt"}
     by_key = {**mirror.settings("https://platform.test")["alipay"], "alipay_public_key": {"file": "key.der"}}
-    for name, app in (("cert", by_cert), ("key", by_key)):
-        settings = from_mapping({"apps": {name: app}}, base_dir=tmp_path)
-        assert settings.apps[name].public_keys[0].public_numbers() == key.public_numbers()
+    for name, table in (("cert", by_cert), ("key", by_key)):
+        settings = from_mapping({"apps": {name: table}}, base_dir=tmp_path)
+        app = settings.apps[name]
+        assert isinstance(app, AlipayApp)
+        assert app.public_keys[0].public_numbers() == key.public_numbers()
