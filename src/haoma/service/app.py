@@ -31,7 +31,7 @@ from haoma.io.memory import Memory
 from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
-from haoma.service.exchange import HABIT, JSON, Exchange, Gate, refuse, reply
+from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse, reply
 from haoma.service.log import make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
 from haoma.service.server import start_warnings
@@ -57,7 +57,6 @@ _PAGE: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
 }
-_BELOW: Final = "/v1/apps"
 _ALLOW: Final = "OPTIONS, POST"
 _ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
 _encode: Final = msgspec.json.Encoder().encode
@@ -109,13 +108,13 @@ class Service:
     async def answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer a request to ``/v1/apps/…``."""
         exchange = Exchange.of(scope)
-        name, _, what = scope["path"].strip("/").partition("/")
+        name, _, what = scope["path"].removeprefix(BELOW).strip("/").partition("/")
         ask = self._routes.get(what)
         if ask is None:
             exchange.route = ""
             await reply(send, *refuse(exchange, UnknownRoute()))
             return
-        exchange.route = f"{_BELOW}/{{app}}/{what}"
+        exchange.route = f"{BELOW}{{app}}/{what}"
         if scope["method"] != "POST":
             await _other_method(exchange, scope["method"], send)
             return
@@ -125,7 +124,7 @@ class Service:
         try:
             exchange.caller = caller = self.callers.recognise(exchange.authorization)
             app = self.settings.app(name)
-            body = await read_body(scope, receive, self.settings.service.body_seconds)
+            body = await read_body(scope, receive, exchange, self.settings.service.body_seconds)
             found = await ask(app, caller, body)
         except HaomaError as error:
             status, body = refuse(exchange, error)
@@ -191,7 +190,8 @@ def build(settings: Settings) -> Litestar:
         debug=False,
     )
     logger = make_logger(level=service_settings.log_level)
-    app.asgi_handler = Gate(app.asgi_handler, logger, service.metrics, service_settings.request_seconds)
+    shortcut = None if origins else service.answer
+    app.asgi_handler = Gate(app.asgi_handler, logger, service.metrics, service_settings.request_seconds, shortcut)
     return app
 
 
@@ -215,7 +215,7 @@ def _routes(service: Service) -> list[Any]:
     # Litestar takes the signature of a route from the function, so that each is a function here and not a method.
     # What lies below the apps is raw ASGI: it reads bytes and writes bytes, and what the framework does between takes
     # longer than to verify a signature.
-    @asgi(_BELOW, is_mount=True, copy_scope=False)
+    @asgi(BELOW, is_mount=True, copy_scope=False)
     async def apps(scope: Scope, receive: Receive, send: Send) -> None:
         await service.answer(cast("HTTPScope", scope), receive, send)
 

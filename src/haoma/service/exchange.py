@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from asyncio import timeout
+from asyncio import CancelledError
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 from litestar.enums import ScopeType
@@ -19,10 +19,14 @@ from haoma import catalogue
 from haoma.errors import HaomaError, InternalFault, KeyMissing, KeyRejected, TooSlow
 from haoma.io.clock import monotonic
 from haoma.problem import problem
+from haoma.service.deadlines import Deadlines
 from haoma.service.language import negotiate
 from haoma.service.log import stack
 
 if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Awaitable, Callable
+
     from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
@@ -30,10 +34,13 @@ if TYPE_CHECKING:
     from haoma.service.callers import Caller
     from haoma.service.metrics import Metrics
 
+Shortcut: TypeAlias = "Callable[[HTTPScope, Receive, Send], Awaitable[None]]"
+BELOW: Final = "/v1/apps/"
 KEY: Final = "haoma.exchange"
 PROBLEM: Final = "application/problem+json"
 JSON: Final = "application/json"
 HABIT: Final = "code-msg-data"
+_HUNG_UP: Final = 499  # what proxies log for a caller that did not wait
 _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of ours looks like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NATIVE: Final = re.compile(r"-?\d{1,8}")
@@ -58,6 +65,10 @@ class Exchange:
     app: App | None = None
     caller: Caller | None = None
     status: int = 0
+    due: float = 0.0
+    task: Task[Any] | None = None
+    reading: bool = False
+    late: bool = False
     error: HaomaError | None = None
     fault: BaseException | None = None
     answered: bool = False
@@ -123,10 +134,21 @@ class Gate:
         logger: Where the line of each request goes.
         metrics: Counts each request.
         seconds: How long a request may take.
+        shortcut: Answers what lies below ``/v1/apps/``, past the router and everything else that the application has
+            around its routes; None when something of that is needed (CORS).
     """
 
-    def __init__(self, inner: ASGIApp, logger: FilteringBoundLogger, metrics: Metrics, seconds: float) -> None:
+    def __init__(
+        self,
+        inner: ASGIApp,
+        logger: FilteringBoundLogger,
+        metrics: Metrics,
+        seconds: float,
+        shortcut: Shortcut | None = None,
+    ) -> None:
         self._inner = inner
+        self._shortcut = shortcut
+        self._deadlines = Deadlines()
         self._logger = logger
         self._metrics = metrics
         self._seconds = seconds
@@ -144,20 +166,28 @@ class Gate:
                 _complete(exchange, message)
             await send(message)
 
-        limit = timeout(self._seconds)
+        exchange.due = exchange.started + self._seconds
+        self._deadlines.watch(exchange)
         error: HaomaError | None = None
         try:
-            async with limit:
-                await self._inner(scope, receive, answer)
-        except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
-            if limit.expired() and isinstance(fault, TimeoutError):
-                error = TooSlow(diagnosis="the answer was not ready in time")
+            if self._shortcut is not None and scope["path"].startswith(BELOW):
+                await self._shortcut(scope, receive, answer)
             else:
-                exchange.fault = fault
-                error = InternalFault()
+                await self._inner(scope, receive, answer)
+        except CancelledError:
+            if not exchange.late or exchange.task is None:
+                exchange.status = _HUNG_UP
+                self._note(scope, exchange)
+                raise
+            exchange.task.uncancel()
+            error = TooSlow(diagnosis=f"the {'body' if exchange.reading else 'answer'} did not come in time")
+        except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
+            exchange.fault = fault
+            error = InternalFault()
+        finally:
+            self._deadlines.forget(exchange)
         if error is not None and not exchange.answered:
-            status, body = refuse(exchange, error)
-            await reply(answer, status, body)
+            await reply(answer, *refuse(exchange, error))
         self._note(scope, exchange)
 
     def _note(self, scope: HTTPScope, exchange: Exchange) -> None:

@@ -6,16 +6,19 @@ for what a later change or a foreign library lets through.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
 import traceback
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
 import structlog
 
+from haoma.io.clock import now
 from haoma.secret import MASK
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ OURS: Final = frozenset({
 })  # fmt: skip
 """Fields that we write. Their names say ``code``, and their values are checked like any text."""
 
+_encode: Final = msgspec.json.Encoder().encode
 _WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
 """Of these, what is written in our code or in the configuration, or counted."""
 _TELLING: Final = re.compile(
@@ -78,43 +82,67 @@ def _clean(name: str, value: object) -> object:  # noqa: PLR0911
     return MASK  # its repr could hold anything
 
 
-def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+def _render(event: EventDict) -> bytes:
     try:
-        return msgspec.json.encode(event)
+        return _encode(event) + b"\n"
     except (UnicodeEncodeError, TypeError):
-        return msgspec.json.encode({name: ascii(value) for name, value in event.items()})
+        return _encode({name: ascii(value) for name, value in event.items()}) + b"\n"
 
 
 class _Lines:
-    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
+    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request.
+
+    In an event loop the lines of one turn are written together: each write lets go of the interpreter, and under load
+    that costs more than the line itself.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._waiting: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def _write(self, line: bytes) -> None:
+    def info(self, line: bytes) -> None:
+        self._waiting.append(line)
         try:
-            self._stream.write(line + b"\n")
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write()
+            return
+        if self._loop is not loop:  # a loop that was closed writes nothing any more
+            self._loop = loop
+            loop.call_soon(self._write)
+
+    def error(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._write()
+
+    debug = info
+    warning = critical = error
+
+    def _write(self) -> None:
+        lines, self._waiting, self._loop = self._waiting, [], None
+        try:
+            self._stream.write(b"".join(lines))
             self._stream.flush()
         except (OSError, ValueError):
             pass
-
-    debug = info = warning = error = critical = _write
 
 
 def make_logger(stream: BinaryIO | None = None, *, level: str = "info") -> FilteringBoundLogger:
     """Return a logger that writes JSON lines from ``level`` on to ``stream``, stderr by default."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
         _Lines(stream or sys.stderr.buffer),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            redact,
-            _render,
-        ],
+        processors=[_finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     ).bind()
     return logger
+
+
+def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    event["level"] = method
+    event["timestamp"] = datetime.fromtimestamp(now(), UTC).isoformat(timespec="milliseconds")
+    return _render(redact(logger, method, event))
 
 
 def stack(error: BaseException) -> tuple[str, list[str]]:
