@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import Litestar, Request, Response, asgi, route
+from litestar import Litestar, Request, Response, post, route
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
-from litestar.types import Receive, Scope, Send  # noqa: TC002 - the router reads the annotations of its routes
 
 from haoma import authorization
 from haoma.authorize import authorize, log_in
@@ -31,7 +30,7 @@ from haoma.io.memory import Memory
 from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
-from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse, reply
+from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
 from haoma.service.log import make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
 from haoma.service.server import start_warnings
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from litestar.handlers import HTTPRouteHandler
-    from litestar.types import HTTPScope
+    from litestar.types import HTTPScope, Receive
 
     from haoma.contract import App
     from haoma.service.callers import Caller
@@ -71,7 +70,7 @@ class Service:
         self.tokens = tokens
         self.world = world
         self.metrics = Metrics()
-        self._routes: dict[str, Ask] = {
+        self.routes: dict[str, Ask] = {
             "phone-number": self.phone_number,
             "login": self.login,
             "phone-number/reveal": self.reveal,
@@ -105,19 +104,19 @@ class Service:
             raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
         return self._tokens.reveal(app.name, token)
 
-    async def answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer a request to ``/v1/apps/…``."""
+    async def answer(self, scope: HTTPScope, receive: Receive) -> tuple[int, bytes]:
+        """Answer a request below ``/v1/apps/``: return status and body, and leave the headers with the exchange."""
         exchange = Exchange.of(scope)
         name, _, what = scope["path"].removeprefix(BELOW).strip("/").partition("/")
-        ask = self._routes.get(what)
+        ask = self.routes.get(what)
         if ask is None:
-            exchange.route = ""
-            await reply(send, *refuse(exchange, UnknownRoute()))
-            return
+            return refuse(exchange, UnknownRoute())
         exchange.route = f"{BELOW}{{app}}/{what}"
+        if scope["method"] == "OPTIONS":
+            exchange.headers = ((b"allow", _ALLOW.encode()),)
+            return 204, b""
         if scope["method"] != "POST":
-            await _other_method(exchange, scope["method"], send)
-            return
+            return refuse(exchange, WrongMethod(), _ALLOW)
         # The app first, because it decides in which form even a refusal is written; who may not call does not learn
         # from the answer whether there is one.
         exchange.app = self.settings.apps.get(name)
@@ -127,11 +126,9 @@ class Service:
             body = await read_body(scope, receive, exchange, self.settings.service.body_seconds)
             found = await ask(app, caller, body)
         except HaomaError as error:
-            status, body = refuse(exchange, error)
-        else:
-            status, body = 200, _encode({"code": 0, "msg": "ok", "data": found} if app.reply == HABIT else found)
-            exchange.headers = _ANSWER
-        await reply(send, status, body)
+            return refuse(exchange, error)
+        exchange.headers = _ANSWER
+        return 200, _encode({"code": 0, "msg": "ok", "data": found} if app.reply == HABIT else found)
 
     @property
     def _tokens(self) -> Tokens:
@@ -213,11 +210,10 @@ def _closing(http: AsyncHttp) -> Any:
 
 def _routes(service: Service) -> list[Any]:
     # Litestar takes the signature of a route from the function, so that each is a function here and not a method.
-    # What lies below the apps is raw ASGI: it reads bytes and writes bytes, and what the framework does between takes
-    # longer than to verify a signature.
-    @asgi(BELOW, is_mount=True, copy_scope=False)
-    async def apps(scope: Scope, receive: Receive, send: Send) -> None:
-        await service.answer(cast("HTTPScope", scope), receive, send)
+    @post([f"{BELOW}{{app:str}}/{what}" for what in service.routes], status_code=200)
+    async def apps(request: Incoming) -> Response[bytes]:
+        status, body = await service.answer(request.scope, request.receive)
+        return Response(body, status_code=status)
 
     @_page("/.well-known/jwks.json")
     async def jwks() -> Response[bytes]:
@@ -260,14 +256,6 @@ def _routes(service: Service) -> list[Any]:
 
 def _page(path: str) -> HTTPRouteHandler:
     return route(path, http_method=["GET", "HEAD"], status_code=200)
-
-
-async def _other_method(exchange: Exchange, method: str, send: Send) -> None:
-    if method == "OPTIONS":
-        exchange.headers = ((b"allow", _ALLOW.encode()),)
-        await reply(send, 204, b"")
-        return
-    await reply(send, *refuse(exchange, WrongMethod(), _ALLOW))
 
 
 def _shown(exchange: Exchange, page: str, *, html: bool) -> Response[bytes]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from haoma.service.callers import Caller
     from haoma.service.metrics import Metrics
 
-Shortcut: TypeAlias = "Callable[[HTTPScope, Receive, Send], Awaitable[None]]"
+Shortcut: TypeAlias = "Callable[[HTTPScope, Receive], Awaitable[tuple[int, bytes]]]"
 BELOW: Final = "/v1/apps/"
 KEY: Final = "haoma.exchange"
 PROBLEM: Final = "application/problem+json"
@@ -135,7 +135,7 @@ class Gate:
         metrics: Counts each request.
         seconds: How long a request may take.
         shortcut: Answers what lies below ``/v1/apps/``, past the router and everything else that the application has
-            around its routes; None when something of that is needed (CORS).
+            around its routes, which takes as long as to verify a signature; None when it is needed (CORS).
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Gate:
         error: HaomaError | None = None
         try:
             if self._shortcut is not None and scope["path"].startswith(BELOW):
-                await self._shortcut(scope, receive, answer)
+                await reply(answer, *await self._shortcut(scope, receive))
             else:
                 await self._inner(scope, receive, answer)
         except CancelledError:
