@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from contextlib import suppress
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from haoma.authorize import open_envelope
+from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch
 from haoma.mirroring import Tap
 from haoma.verified import CheckName, VerifiedPhone
-from stage import Stage
+from stage import BASE, Stage
 
 BODIES = 100_000
 
@@ -46,6 +48,19 @@ def test_alipay_any_flipped_bit_is_refused(stage: Stage, field: str) -> None:
         with pytest.raises((SignatureMismatch, BadBase64, HaomaError)) as caught:
             open_envelope(app, json.dumps(envelope | {field: damaged}))
         assert not isinstance(caught.value, CannotOpen)
+
+
+def test_a_plus_may_stand_at_the_front(stage: Stage) -> None:
+    """A plus that became a space is repaired where it is the first character too, and looks like space to be cut off."""
+    plain = b'{"code":"10000","msg":"Success","mobile":"13811112222"}'
+    keys = (random.Random(seed).randbytes(16) for seed in range(10_000))
+    key = next(key for key in keys if forge_cbc(key, bytes(16), plain).startswith("+"))
+    values = stage.mirrors["alipay"].settings(BASE)["alipay"] | {"aes_key": base64.b64encode(key).decode()}
+    sealed = forge_cbc(key, bytes(16), plain)
+    sign = forge_signature(stage.mirrors["alipay"].alipay_key, f'"{sealed}"')  # type: ignore[attr-defined]
+    app = stage.configure("shop", values)
+    for text in (sealed, sealed.replace("+", " "), sealed.replace("+", " ") + "\r\n"):
+        assert open_envelope(app, {"response": text, "sign": sign}).phone_number == "+8613811112222"
 
 
 def test_wechat_old_way_flipped_bits_never_name_another_number(stage: Stage) -> None:
