@@ -61,10 +61,10 @@ def read(app: AlipayApp, authorization: Authorization) -> Message:
             return _without_envelope(node)
         inner = node[name]
         if isinstance(inner, str):
-            inner = inner.strip(" \t\r\n")
-            if inner[:1] != "{":
-                return _sealed(node, inner)
-            inner = parse_json_object(inner)
+            text = inner.strip(" \t\r\n")
+            if text[:1] != "{":
+                return _sealed(node, inner)  # as it came: a space at its front may have been a plus
+            inner = parse_json_object(text)
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})
         node = inner
@@ -75,7 +75,7 @@ def _sealed(node: dict[str, Any], ciphertext: str) -> SealedMessage:
     sign = node.get("sign")
     if sign is not None and not isinstance(sign, str):
         raise BadField(because={"field": "sign", "type": type(sign).__name__, "needed": "string"})
-    if not ciphertext:
+    if not ciphertext.strip():
         raise MissingField(because={"field": "response", "reason": "empty"})
     return SealedMessage(ciphertext, sign or None)
 
