@@ -14,7 +14,7 @@ from haoma.errors import Fault
 from haoma.phone import PhoneNumber
 from haoma.policy import Policy
 from haoma.secret import Secret
-from haoma.verified import Check, CheckName, Subject
+from haoma.verified import Assurance, Check, CheckName, Subject
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -78,6 +78,24 @@ class Finding(Quiet, frozen=True, gc=False):
     number: PhoneNumber
     subject: Subject | None
     checks: tuple[Check, ...]
+    assurance: Assurance = Assurance.PLATFORM
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in of a platform, and what it can prove: a row of the table in the README.
+
+    Attributes:
+        zh, en: The way's name: what the front end sends.
+        checks: All five checks, as a result of this way lists them.
+        certain_zh, certain_en: How certain we are, and why. One line.
+    """
+
+    zh: str
+    en: str
+    checks: tuple[Check, ...]
+    certain_zh: str
+    certain_en: str
 
 
 AppT = TypeVar("AppT", bound=App)
@@ -116,6 +134,7 @@ class Platform(Generic[AppT, MessageT]):
     log_in: Callable[[AppT, Secret, float], Flow[Login]]
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, MessageT, Secret, float], Finding] | None = None
+    proves: tuple[Way, ...] = ()
 
 
 _HTTPS: Final = "https"
