@@ -468,7 +468,9 @@ class _Reader:
                 if other is not app and other.exclusive & app.exclusive:
                     self._fault("config.shared-aes-key", f"apps.{name}.aes_key", other=other.name)
             if workers > 1 and getattr(app, "old_way", False):
-                self._fault("config.old-way-workers", f"apps.{name}.old_way", workers=workers)
+                # Where the old way is the only one, it is no setting.
+                setting = "old_way" if "old_way" in vars(app) else "platform"
+                self._fault("config.old-way-workers", f"apps.{name}.{setting}", workers=workers)
 
 
 class _Unread:

@@ -61,7 +61,16 @@ def test_every_layer_is_in_the_contract():
     [
         ("VerifiedPhone", {"authorize.py"}),
         ("SignedMessage", {"platforms/alipay/verify.py"}),
-        ("Finding", {"platforms/alipay/flow.py", "platforms/douyin/flow.py", "platforms/wechat/flow.py"}),
+        (
+            "Finding",
+            {
+                "platforms/alipay/flow.py",
+                "platforms/baidu/flow.py",
+                "platforms/douyin/flow.py",
+                "platforms/kuaishou/flow.py",
+                "platforms/wechat/flow.py",
+            },
+        ),
     ],
 )
 def test_trust_is_built_in_one_place(name, allowed):
@@ -78,9 +87,12 @@ REVEALING = {
     "secret.py": "scrubbing it out of the platform's words",
     "platforms/wechat/app.py": "the shape of the AppSecret",
     "platforms/alipay/login.py": "sent to Alipay",
+    "platforms/baidu/login.py": "sent to Baidu",
+    "platforms/baidu/token.py": "sent to Baidu",
     "platforms/douyin/fetch.py": "sent to Douyin",
     "platforms/douyin/login.py": "sent to Douyin",
     "platforms/douyin/token.py": "sent to Douyin",
+    "platforms/kuaishou/login.py": "sent to Kuaishou",
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",
     "platforms/wechat/token.py": "sent to WeChat",
