@@ -70,7 +70,9 @@ class _Base:
             listed = [apps] if isinstance(apps, App) else list(apps)
             self.apps = MappingProxyType({app.name: app for app in listed})
             # Permitted when the app was configured: otherwise it would have no such address.
-            self._insecure = any(url.startswith("http://") for app in listed for url in app.upstreams)
+            self._insecure = any(
+                url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
+            )
             ca_file = None
         self._memory = memory or Memory()
         self._http_options: dict[str, Any] = {

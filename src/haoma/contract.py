@@ -46,6 +46,7 @@ class App:
         policy: What the app demands.
         exclusive: Digests of secrets that no other app may share, because they alone tell the apps apart.
         reply: ``problem`` for RFC 9457 answers, ``code-msg-data`` for the habit of many front ends.
+        sidecar: The one upstream that is plain http by design; see `Send`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class App:
     policy: Policy = field(default_factory=Policy)
     exclusive: frozenset[bytes] = field(default=frozenset(), repr=False)
     reply: str = "problem"
+    sidecar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,9 @@ class Table:
         now: Unix seconds, to judge certificates by.
         allow_insecure_upstreams: Whether http addresses are permitted.
         faults: What was found wrong, warnings included.
+
+    Args:
+        follow: Makes a function that reads the file of a name, again whenever it has changed; the core reads no files.
     """
 
     def __init__(
@@ -160,6 +165,7 @@ class Table:
         allow_insecure_upstreams: bool = False,
         where: str | None = None,
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
+        follow: Callable[[str], Callable[..., str]] | None = None,
     ) -> None:
         self.name = name
         self.now = now
@@ -167,6 +173,7 @@ class Table:
         self.faults: list[Fault] = []
         self._values = values
         self._line_of = line_of
+        self._follow = follow
         self._where = f"apps.{name}" if where is None else where
         self._read: set[str] = {"platform"} if where is None else set()
 
@@ -239,6 +246,14 @@ class Table:
             return value
         self.fault("config.wrong-type", setting, found=type(value).__name__, needed="function")
         return None
+
+    def followed(self, setting: str, *, default: str) -> Callable[..., Any] | None:
+        """Return a function that reads the file that a setting names, again whenever the file has changed."""
+        path = self.text(setting, default=default)
+        if self._follow is None:
+            self.fault("config.file-unreadable", setting, reason="no files here")
+            return None
+        return self._follow(path)
 
     def choice(self, setting: str, choices: tuple[str, ...], *, default: str) -> str:
         """Return a setting that is one of a few words."""

@@ -239,8 +239,10 @@ def settings_of_the_code() -> set[str]:
     found = known_settings({"nothing": 1}) - {"apps", "service"}
     found |= known_settings({"service": {"nothing": 1}})
     for platform in PLATFORMS:
-        more = {"token": "central", "token_url": "https://127.0.0.1"} if platform == "wechat" else {}
-        found |= known_settings({"apps": {"shop": {"platform": platform, **more, "nothing": 1}}})
+        for token in ("central", "cloud", "cloud-file") if platform == "wechat" else ("",):
+            more = {"token": token} if token else {}
+            more |= {"token_url": "https://127.0.0.1"} if token == "central" else {}
+            found |= known_settings({"apps": {"shop": {"platform": platform, **more, "nothing": 1}}})
     return found | {"platform"}
 
 

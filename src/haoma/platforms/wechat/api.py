@@ -29,6 +29,7 @@ OK: Final = "0"
 BUSY: Final = "-1"
 _JSON: Final = (("content-type", "application/json"),)
 _ERRCODE: Final = re.compile(r"-?\d{1,10}", re.ASCII)
+_SEQID: Final = re.compile(r"[0-9A-Za-z_-]{1,80}")
 _RID: Final = re.compile(r"\br(?:eq_)?id: ?([0-9A-Za-z_-]{6,80})")
 
 
@@ -41,12 +42,14 @@ class Answer:
         errmsg: Its words.
         found: The whole object.
         status: HTTP status, for the error that says that the answer makes no sense.
+        seqid: The request's id by the sidecar of WeChat Cloud Run.
     """
 
     errcode: str
     errmsg: str = field(repr=False)
     found: dict[str, Any] = field(repr=False)
     status: int = 200
+    seqid: str = ""
 
     @property
     def refused(self) -> bool:
@@ -62,7 +65,7 @@ class Answer:
     def request_id(self) -> str:
         """WeChat's id of the request; it can be asked about for seven days and holds no personal data."""
         found = _RID.search(self.errmsg)
-        return found[1] if found else ""
+        return found[1] if found else self.seqid
 
     def refusal(self, place: str, step: int, *secrets: Secret | None, **because: object) -> PlatformRefusal:
         """Return the error that the code stands for."""
@@ -91,14 +94,16 @@ def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[A
     return (yield from send(app, Request("GET", app.api_base_url + path, query=query)))
 
 
-def post(app: WeChatApp, path: str, content: dict[str, str], query: tuple[tuple[str, str], ...] = ()) -> Flow[Answer]:
+def post(
+    app: WeChatApp, path: str, content: dict[str, str], query: tuple[tuple[str, str], ...] = (), base_url: str = ""
+) -> Flow[Answer]:
     """Ask with POST and JSON.
 
     Raises:
         OutsideError: ``outside.*``.
     """
-    body = msgspec.json.encode(content)
-    return (yield from send(app, Request("POST", app.api_base_url + path, query=query, headers=_JSON, body=body)))
+    url = (base_url or app.api_base_url) + path
+    return (yield from send(app, Request("POST", url, query, _JSON, msgspec.json.encode(content))))
 
 
 def send(app: WeChatApp, request: Request) -> Flow[Answer]:
@@ -107,7 +112,7 @@ def send(app: WeChatApp, request: Request) -> Flow[Answer]:
     Raises:
         OutsideError: ``outside.*``.
     """
-    return _answer((yield from ask(Send(request, app.upstreams))))
+    return _answer((yield from ask(Send(request, app.upstreams, app.sidecar))))
 
 
 def _answer(reply: Reply) -> Answer:
@@ -120,7 +125,12 @@ def _answer(reply: Reply) -> Answer:
         errcode = str(errcode)  # that of a bool is a word, and no code
     if not isinstance(errcode, str) or (errcode and not _ERRCODE.fullmatch(errcode)):
         raise _unreadable(reply, "errcode")
-    return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status)
+    return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status, _seqid(reply))
+
+
+def _seqid(reply: Reply) -> str:
+    found = reply.headers.get("x-openapi-seqid", "")
+    return found if _SEQID.fullmatch(found) else ""
 
 
 def _unreadable(reply: Reply, reason: str) -> NonsenseReply:

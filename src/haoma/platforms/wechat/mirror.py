@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,6 +24,7 @@ _LIFE: Final = 300.0  # of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
 _OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is given out
 _GRANTS: Final = ("client_credential", "authorization_code")
+_SIDECAR: Final = "/sidecar"  # under this path the mirror plays the process in the container that adds the token
 _UNKNOWN_APP: Final = "wx0000000000000000"
 
 _OK: Final = "ok"
@@ -60,6 +61,11 @@ SCENES: Final[tuple[Scene, ...]] = (
           _OUTCOME, "wechat"),
     Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
           "outside.nonsense-reply", "wechat"),
+    Scene("cloud-ok", "云托管：请求经由边车，不带 access_token",
+          "Cloud Run: the request goes by the sidecar, without a token", _OK, "wechat-cloud"),
+    Scene("cloud-path-not-listed", "云托管：接口路径没有加入白名单，边车返回 502",
+          "Cloud Run: the path is not on the list of the console, and the sidecar answers 502",
+          "platform.permission-missing", "wechat-cloud"),
     Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
     Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
           "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
@@ -83,6 +89,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-war": {"token": "plain"},
     "wechat-ip": {},
     "wechat-frozen": {},
+    "wechat-cloud": {"token": "cloud"},
     "wechat-old": {"old_way": True},
     "wechat-checked": {"old_way": True, "check_encrypted_message": True},
 }
@@ -112,6 +119,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    family: str
     app_id: str
     until: float
 
@@ -149,6 +157,7 @@ class WeChatMirror:
                 "app_secret": program.secret,
                 "api_base_url": base_url,
                 **_SETTINGS[name],
+                **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
         }
@@ -233,10 +242,26 @@ class WeChatMirror:
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or None if WeChat has no such address."""
+        if call.path.startswith(_SIDECAR):
+            return self._beside(call, now)
         if call.path not in {path for _method, path in self._ways}:
             return None
         way = self._ways.get((call.method, call.path))
         return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
+
+    def _beside(self, call: Call, now: float) -> Answer:
+        """Answer as the sidecar does: add a token, ask WeChat, add a header."""
+        asked = _object(call.body) or {}
+        code = self._codes.get(str(asked.get("code")))
+        path = call.path.removeprefix(_SIDECAR)
+        if path != "/wxa/business/getuserphonenumber" or (code and code.fault == "cloud-path-not-listed"):
+            return Answer(502, {"content-type": "text/plain"}, b"Bad Gateway")
+        program = self._programs["wechat-cloud"]
+        if call.query.get("from_appid", program.app_id) != program.app_id:
+            return self._no(48001, "api unauthorized")
+        token = self._new_token("cloud", program, now)
+        said = self._phone_number(replace(call, path=path, query={"cloudbase_access_token": token}), now)
+        return replace(said, headers={**said.headers, "x-openapi-seqid": self._random(8).hex()})
 
     def _stable_token(self, call: Call, now: float) -> Answer:
         asked = _object(call.body)
@@ -261,10 +286,14 @@ class WeChatMirror:
             del self._tokens[token]
         return _say({"access_token": token, "expires_in": _TOKEN_LIFE})
 
+    def cloud_token(self, name: str, now: float) -> str:
+        """Return what is mounted as the token file of Cloud Run."""
+        return self._new_token("cloud", self._programs[name], now)
+
     def _new_token(self, family: str, program: _MiniProgram, now: float) -> str:
         token = f"57_{self._text(96)}"
         self._current[family, program.app_id] = token
-        self._tokens[token] = _Token(program.app_id, now + _TOKEN_LIFE)
+        self._tokens[token] = _Token(family, program.app_id, now + _TOKEN_LIFE)
         return token
 
     def _who(self, asked: dict[str, Any]) -> _MiniProgram | Answer:
@@ -283,11 +312,13 @@ class WeChatMirror:
 
     def _authorized(self, call: Call, now: float) -> str | Answer:
         """Return the app id of the token in the query, or the refusal."""
-        text = call.query.get("access_token", "")
+        text = call.query.get("access_token") or call.query.get("cloudbase_access_token")
         if not text:
             return self._no(41001, "access_token missing")
         token = self._tokens.get(text)
-        return token.app_id if token and now < token.until else self._dead_token()
+        if token is None or now >= token.until or (token.family == "cloud") != ("cloudbase_access_token" in call.query):
+            return self._dead_token()
+        return token.app_id
 
     def _dead_token(self) -> Answer:
         words = "invalid credential, access_token is invalid or not latest, could get access_token by"

@@ -10,8 +10,13 @@ each other's tokens for ever. Rules that follow:
 * Then one fetch and one more try with the same code. If the fetch gives the very same token, or if the second try fails
   as well, that is the end. ``force_refresh`` is never sent: it would kill the token of everybody else.
 
+In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
+see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
+
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
-https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html (read 2026-11).
+https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html,
+https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html,
+https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html (read 2026-11).
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
 from haoma.platforms.wechat import api
+from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
 
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 STEP: Final = 2
+_BAD_GATEWAY: Final = 502
+_PARAMETERS: Final = {"cloud-file": "cloudbase_access_token"}
 _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
 _TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
@@ -50,13 +58,15 @@ class Access:
     renewed: bool = False
 
     def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
-        """Ask with a token; if WeChat calls it dead, ask once more with a new one.
+        """Ask with POST and a token; if WeChat calls it dead, ask once more with a new one.
 
         Raises:
             OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
                 token that could not be fetched.
             PlatformRefusal: ``platform.*``: no token was given.
         """
+        if self.app.issuer == "cloud":
+            return (yield from self._post_beside(path, content))
         if self.token is None:
             self.token = yield from access_token(self.app)
         answer = yield from self._post(path, content, self.token)
@@ -69,11 +79,31 @@ class Access:
         return (yield from self._post(path, content, self.token))
 
     def _post(self, path: str, content: dict[str, str], token: Secret) -> Flow[Answer]:
+        app = self.app
+        query = ((_PARAMETERS.get(app.issuer, "access_token"), token.reveal()), *_from_appid(app))
         try:
-            return (yield from api.post(self.app, path, content, (("access_token", token.reveal()),)))
+            return (yield from api.post(app, path, content, query))
         except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
             error.spent = Spent.UNKNOWN
             raise
+
+    def _post_beside(self, path: str, content: dict[str, str]) -> Flow[Answer]:
+        """Ask by way of the sidecar. A token that WeChat calls dead is the sidecar's; we cannot get it another one."""
+        app = self.app
+        try:
+            return (yield from api.post(app, path, content, _from_appid(app), app.cloud_base_url))
+        except NonsenseReply as error:
+            error.spent = Spent.UNKNOWN
+            if error.because.get("status") != _BAD_GATEWAY:
+                raise
+            raise refusal("wechat", str(_BAD_GATEWAY), place="cloud", step=STEP, because={"path": path}) from None
+        except (TimedOut, ConnectionLost, ReplyTooLarge) as error:
+            error.spent = Spent.UNKNOWN
+            raise
+
+
+def _from_appid(app: WeChatApp) -> tuple[tuple[str, str], ...]:
+    return (("from_appid", app.from_appid),) if app.from_appid else ()
 
 
 def access_token(app: WeChatApp) -> Flow[Secret]:
