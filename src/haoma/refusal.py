@@ -37,7 +37,7 @@ def refusal(
         secrets: What was sent and must not come back in the words.
         because: Further safe facts.
     """
-    native, sub = scrub(native, limit=40), scrub(sub, limit=80)
+    native, sub = scrub(native, limit=80), scrub(sub, limit=80)
     entry = catalogue.find_refusal(platform, native, sub, place)
     cls = cast("type[PlatformRefusal]", BY_CODE[entry.code]) if entry else Refused
     # An unlisted answer to a one-time code says nothing about the code: it may be tried again, and must not be

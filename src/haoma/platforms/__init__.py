@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.platforms.alipay import ALIPAY
 from haoma.platforms.baidu import BAIDU
 from haoma.platforms.douyin import DOUYIN
+from haoma.platforms.huawei import HUAWEI
 from haoma.platforms.kuaishou import KUAISHOU
 from haoma.platforms.wechat import WECHAT
 
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
     from haoma.contract import Platform
 
 PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType(
-    {each.name: each for each in (ALIPAY, BAIDU, DOUYIN, KUAISHOU, WECHAT)}
+    {each.name: each for each in (ALIPAY, BAIDU, DOUYIN, HUAWEI, KUAISHOU, WECHAT)}
 )
