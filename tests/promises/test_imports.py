@@ -99,6 +99,7 @@ REVEALING = {
     "platforms/kuaishou/login.py": "sent to Kuaishou",
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",
+    "platforms/wechat/session.py": "signing with it",
     "platforms/wechat/token.py": "sent to WeChat",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
     from haoma.steps import Flow, Reply
+
+Query: TypeAlias = tuple[tuple[str, str], ...]
 
 OK: Final = "0"
 BUSY: Final = "-1"
@@ -85,7 +87,7 @@ class Answer:
         return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
 
 
-def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[Answer]:
+def get(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
     """Ask with GET.
 
     Raises:
@@ -94,9 +96,7 @@ def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[A
     return (yield from send(app, Request("GET", app.api_base_url + path, query=query)))
 
 
-def post(
-    app: WeChatApp, path: str, content: dict[str, str], query: tuple[tuple[str, str], ...] = (), base_url: str = ""
-) -> Flow[Answer]:
+def post(app: WeChatApp, path: str, content: dict[str, str], query: Query = (), base_url: str = "") -> Flow[Answer]:
     """Ask with POST and JSON.
 
     Raises:

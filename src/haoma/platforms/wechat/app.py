@@ -3,7 +3,7 @@
 Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
-``check_encrypted_message``, ``encrypted_hash``.
+``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class WeChatApp(App):
         from_appid: The mini program for which an environment of another one asks (cloud only).
         old_way: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
+        quota_warning: ``usage.py`` calls the quota low when no more than this is left.
         encrypted_hash: What that call hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
 
@@ -62,6 +63,7 @@ class WeChatApp(App):
     old_way: bool = False
     check_encrypted_message: bool = False
     encrypted_hash: str = "base64-text"
+    quota_warning: int = 1000
 
     @property
     def in_cloud(self) -> bool:
@@ -92,6 +94,7 @@ def configure(table: Table) -> WeChatApp | None:
     if check_encrypted_message and issuer in _CLOUD:
         table.fault("config.not-in-the-cloud", "check_encrypted_message", token=issuer)
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
+    quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
     policy, reply = table.policy(), table.reply()
     # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
@@ -117,6 +120,7 @@ def configure(table: Table) -> WeChatApp | None:
         old_way=old_way,
         check_encrypted_message=check_encrypted_message,
         encrypted_hash=encrypted_hash,
+        quota_warning=quota_warning,
     )
 
 

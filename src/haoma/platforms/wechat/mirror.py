@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +62,8 @@ SCENES: Final[tuple[Scene, ...]] = (
           _OUTCOME, "wechat"),
     Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
           "outside.nonsense-reply", "wechat"),
+    Scene("realtime", "实时验证组件（getRealtimePhoneNumber）的 code", "The code of the realtime component",
+          _OK, "wechat"),
     Scene("cloud-ok", "云托管：请求经由边车，不带 access_token",
           "Cloud Run: the request goes by the sidecar, without a token", _OK, "wechat-cloud"),
     Scene("cloud-path-not-listed", "云托管：接口路径没有加入白名单，边车返回 502",
@@ -138,6 +141,7 @@ class WeChatMirror:
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
+        self._session_keys: dict[tuple[str, str], str] = {}  # (app id, openid): the current one
         self._sealed: dict[str, tuple[str, float]] = {}  # hash of what WeChat sealed: app id, time
         self._answers = 0
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
@@ -146,6 +150,9 @@ class WeChatMirror:
             ("POST", "/wxa/business/getuserphonenumber"): self._phone_number,
             ("GET", "/sns/jscode2session"): self._session,
             ("POST", "/wxa/business/checkencryptedmsg"): self._check,
+            ("GET", "/wxa/checksession"): self._check_session,
+            ("GET", "/wxa/resetusersessionkey"): self._reset_session_key,
+            ("GET", "/wxa/charge/usage/get"): self._usage,
         }
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
@@ -189,7 +196,8 @@ class WeChatMirror:
             event, authorization = {"errMsg": "getPhoneNumber:ok", **sealed}, sealed
         else:
             code = self._phone_code(scene, user, phone)
-            event, authorization = {"errMsg": "getPhoneNumber:ok", "code": code, **sealed}, {"code": code}
+            words = f"{'getRealtimePhoneNumber' if scene == 'realtime' else 'getPhoneNumber'}:ok"
+            event, authorization = {"errMsg": words, "code": code, **sealed}, {"code": code}
         body = {"login_code": login_code, "authorization": authorization}
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
         return Tap(scene, played.app, event, login_code, body, played.expect, number)
@@ -379,6 +387,7 @@ class WeChatMirror:
         if code.used:
             return self._no(40163, "code been used,")
         code.used = True
+        self._session_keys[program.app_id, code.openid] = code.session_key
         return _say({"session_key": code.session_key, "openid": code.openid})
 
     def _check(self, call: Call, now: float) -> Answer:
@@ -393,6 +402,36 @@ class WeChatMirror:
         if owner != app_id:
             return self._no(1, "encrypted message not found")
         return _say({"errcode": 0, "errmsg": "ok", "vaild": True, "create_time": int(created)})
+
+    def _signed(self, call: Call, now: float) -> tuple[str, str] | Answer:
+        """Return app id and openid of a request that is signed with the user's current session_key."""
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        key = self._session_keys.get((app_id, call.query.get("openid", "")), "")
+        signature = hmac.new(key.encode("ascii"), b"", "sha256").hexdigest()
+        if not key or (call.query.get("sig_method"), call.query.get("signature")) != ("hmac_sha256", signature):
+            return self._no(87009, "invalid signature")
+        return app_id, call.query["openid"]
+
+    def _check_session(self, call: Call, now: float) -> Answer:
+        signed = self._signed(call, now)
+        return signed if isinstance(signed, Answer) else _say({"errcode": 0, "errmsg": "ok"})
+
+    def _reset_session_key(self, call: Call, now: float) -> Answer:
+        signed = self._signed(call, now)
+        if isinstance(signed, Answer):
+            return signed
+        self._session_keys[signed] = base64.b64encode(self._random(16)).decode("ascii")
+        return _say({"errcode": 0, "errmsg": "ok", "openid": signed[1], "session_key": self._session_keys[signed]})
+
+    def _usage(self, call: Call, now: float) -> Answer:
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        package = {"pkgId": "ZY1", "used": str(self._answers), "all": "1000", "status": 1, "spuId": call.query["spuId"]}
+        counts = {"all": "1000", "effectiveAll": "1000", "effectiveUse": str(self._answers), "total": 1}
+        return _say({"errcode": 0, **counts, "detailList": [package]})
 
     def _no(self, errcode: int, words: str) -> Answer:
         rid = "-".join(self._random(4).hex() for _ in range(3))

@@ -26,14 +26,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
+from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
 
 if TYPE_CHECKING:
-    from haoma.platforms.wechat.api import Answer
+    from collections.abc import Callable
+
+    from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.steps import Flow
 
@@ -65,24 +67,40 @@ class Access:
                 token that could not be fetched.
             PlatformRefusal: ``platform.*``: no token was given.
         """
-        if self.app.issuer == "cloud":
+        app = self.app
+        if app.issuer == "cloud":
             return (yield from self._post_beside(path, content))
+        return (yield from self._ask(lambda token: api.post(app, path, content, token)))
+
+    def get(self, path: str, query: Query) -> Flow[Answer]:
+        """Ask with GET and a token, in the same way. For interfaces that cannot be cloud calls.
+
+        Raises:
+            WrongTokenKind: ``platform.wrong-token-kind``: the app makes cloud calls.
+            OutsideError, PlatformRefusal: As `post`.
+        """
+        app = self.app
+        if app.in_cloud:
+            raise WrongTokenKind(platform="wechat", app=app.name, because={"token": app.issuer, "needed": "stable"})
+        return (yield from self._ask(lambda token: api.get(app, path, (*token, *query))))
+
+    def _ask(self, question: Callable[[Query], Flow[Answer]]) -> Flow[Answer]:
         if self.token is None:
             self.token = yield from access_token(self.app)
-        answer = yield from self._post(path, content, self.token)
+        answer = yield from self._sent(question, self.token)
         if self.renewed or not answer.says_token_is_dead():
             return answer
         self.renewed = True
         rejected, self.token = self.token, (yield from renewed_token(self.app, self.token))
         if self.token == rejected:
             return answer
-        return (yield from self._post(path, content, self.token))
+        return (yield from self._sent(question, self.token))
 
-    def _post(self, path: str, content: dict[str, str], token: Secret) -> Flow[Answer]:
+    def _sent(self, question: Callable[[Query], Flow[Answer]], token: Secret) -> Flow[Answer]:
         app = self.app
-        query = ((_PARAMETERS.get(app.issuer, "access_token"), token.reveal()), *_from_appid(app))
         try:
-            return (yield from api.post(app, path, content, query))
+            parameter = _PARAMETERS.get(app.issuer, "access_token")
+            return (yield from question(((parameter, token.reveal()), *_from_appid(app))))
         except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
             error.spent = Spent.UNKNOWN
             raise
@@ -92,17 +110,14 @@ class Access:
         app = self.app
         try:
             return (yield from api.post(app, path, content, _from_appid(app), app.cloud_base_url))
-        except NonsenseReply as error:
+        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
             error.spent = Spent.UNKNOWN
-            if error.because.get("status") != _BAD_GATEWAY:
+            if not isinstance(error, NonsenseReply) or error.because.get("status") != _BAD_GATEWAY:
                 raise
             raise refusal("wechat", str(_BAD_GATEWAY), place="cloud", step=STEP, because={"path": path}) from None
-        except (TimedOut, ConnectionLost, ReplyTooLarge) as error:
-            error.spent = Spent.UNKNOWN
-            raise
 
 
-def _from_appid(app: WeChatApp) -> tuple[tuple[str, str], ...]:
+def _from_appid(app: WeChatApp) -> Query:
     return (("from_appid", app.from_appid),) if app.from_appid else ()
 
 
