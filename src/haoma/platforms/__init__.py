@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.platforms.alipay import ALIPAY
 from haoma.platforms.baidu import BAIDU
+from haoma.platforms.dingtalk import DINGTALK
 from haoma.platforms.douyin import DOUYIN
 from haoma.platforms.huawei import HUAWEI
 from haoma.platforms.kuaishou import KUAISHOU
@@ -18,5 +19,5 @@ if TYPE_CHECKING:
     from haoma.contract import Platform
 
 PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType(
-    {each.name: each for each in (ALIPAY, BAIDU, DOUYIN, HUAWEI, KUAISHOU, WECHAT)}
+    {each.name: each for each in (ALIPAY, BAIDU, DINGTALK, DOUYIN, HUAWEI, KUAISHOU, WECHAT)}
 )
