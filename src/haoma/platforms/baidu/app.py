@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from haoma.contract import App, Table, origin
-
-if TYPE_CHECKING:
-    from haoma.secret import Secret
+from haoma.secret import Secret
 
 API: Final = "https://spapi.baidu.com"
 OPENAPI: Final = "https://openapi.baidu.com"
@@ -50,7 +48,7 @@ def configure(table: Table) -> BaiduApp | None:
         table.warn("config.app-id-shape", "app_key", needed="32 letters and digits: the AppKey, not the numeric AppID")
     table.text("app_id")
     app_secret = table.secret("app_secret", required=True)
-    if app_secret and app_key and app_secret == app_key:
+    if app_key and app_secret == Secret(app_key):
         table.warn("config.app-secret-shape", "app_secret", found="the AppKey")
     api_base_url = table.url("api_base_url", default=API)
     login = table.choice("login", ("v1", "v2"), default="v1")
