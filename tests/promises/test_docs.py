@@ -241,7 +241,7 @@ def settings_of_the_code() -> set[str]:
     for platform in PLATFORMS:
         for token in ("central", "cloud", "cloud-file") if platform == "wechat" else ("",):
             more = {"token": token} if token else {}
-            more |= {"token_url": "https://127.0.0.1"} if token == "central" else {}
+            more |= {"token_url": "https://127.0.0.1", "api_sym_sn": "1"} if token == "central" else {}
             found |= known_settings({"apps": {"shop": {"platform": platform, **more, "nothing": 1}}})
     return found | {"platform"}
 

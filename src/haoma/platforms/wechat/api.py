@@ -8,7 +8,7 @@ apart from the address and never shown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -16,8 +16,10 @@ import msgspec
 from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
+from haoma.platforms.wechat.app import API
+from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post
 from haoma.refusal import refusal
-from haoma.steps import Request, Send, ask
+from haoma.steps import Mint, Request, Send, ask
 
 if TYPE_CHECKING:
     from haoma.errors import PlatformRefusal, Spent
@@ -104,6 +106,23 @@ def post(app: WeChatApp, path: str, content: dict[str, str], query: Query = (), 
     """
     url = (base_url or app.api_base_url) + path
     return (yield from send(app, Request("POST", url, query, _JSON, msgspec.json.encode(content))))
+
+
+def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query, now: float) -> Flow[Answer]:
+    """Ask with POST in API security mode.
+
+    Raises:
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
+        OutsideError: ``outside.*``.
+    """
+    assert app.security is not None  # noqa: S101 - for the type checker; the caller has looked
+    url = API + path  # what is signed is WeChat's address, also behind a proxy
+    random = yield from ask(Mint())
+    request = sealed_post(app.security, url, app.app_id, content, now=now, random=random, to=app.api_base_url + path)
+    reply = yield from ask(Send(replace(request, query=query), app.upstreams))
+    if is_unsigned_refusal(reply):
+        return _answer(reply)
+    return _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
 
 
 def send(app: WeChatApp, request: Request) -> Flow[Answer]:

@@ -3,7 +3,8 @@
 Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
-``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``.
+``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``, ``api_private_key``
+and ``api_certificate`` for the API security mode (``secured.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.contract import App, Table, origin
+from haoma.platforms.wechat import secured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ _TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S10
 _ISSUERS: Final = ("stable", "plain", "central", "cloud", "cloud-file")
 _SECRET_ISSUERS: Final = ("stable", "plain")
 _CLOUD: Final = ("cloud", "cloud-file")
-KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key"})
+KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key", "api_sym_key", "api_private_key", "api_certificate"})
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
 _APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -48,6 +50,7 @@ class WeChatApp(App):
         from_appid: The mini program for which an environment of another one asks (cloud only).
         old_way: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
+        security: The keys of the API security mode; None if it is off.
         quota_warning: ``usage.py`` calls the quota low when no more than this is left.
         encrypted_hash: What that call hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
@@ -64,6 +67,7 @@ class WeChatApp(App):
     check_encrypted_message: bool = False
     encrypted_hash: str = "base64-text"
     quota_warning: int = 1000
+    security: secured.Security | None = field(default=None, repr=False)
 
     @property
     def in_cloud(self) -> bool:
@@ -95,6 +99,10 @@ def configure(table: Table) -> WeChatApp | None:
         table.fault("config.not-in-the-cloud", "check_encrypted_message", token=issuer)
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
     quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
+    security = secured.configure(table)
+    if issuer in _CLOUD:
+        for setting in filter(table.__contains__, secured.SETTINGS):
+            table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(), table.reply()
     # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
@@ -121,6 +129,7 @@ def configure(table: Table) -> WeChatApp | None:
         check_encrypted_message=check_encrypted_message,
         encrypted_hash=encrypted_hash,
         quota_warning=quota_warning,
+        security=security,
     )
 
 

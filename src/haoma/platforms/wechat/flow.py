@@ -104,7 +104,8 @@ def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, afte
     login = yield from get_login()
     subject = login.subject if login else None
     # (2) to (7)
-    number = yield from exchange(app, message.code, subject.openid if subject else "", after_unknown=after_unknown)
+    openid = subject.openid if subject else ""
+    number = yield from exchange(app, message.code, openid, now=now, after_unknown=after_unknown)
     return Finding(number, subject, _BOUND if subject else _UNBOUND)
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from haoma.crypto.forging import forge_cbc
 from haoma.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.wechat.security_mirror import Console
 
 if TYPE_CHECKING:
     from haoma.mirroring import Call, RandomBytes
@@ -69,6 +70,16 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("cloud-path-not-listed", "云托管：接口路径没有加入白名单，边车返回 502",
           "Cloud Run: the path is not on the list of the console, and the sidecar answers 502",
           "platform.permission-missing", "wechat-cloud"),
+    Scene("secured", "API 安全模式：请求加密签名，应答验签后解密",
+          "API security mode: the request is sealed and signed, the reply verified and opened", _OK, "wechat-secured"),
+    Scene("secured-forged-reply", "API 安全模式：应答的签名不是微信的",
+          "API security mode: another key signed the reply", "trust.reply-signature-mismatch", "wechat-secured"),
+    Scene("secured-plain-reply", "API 安全模式：成功的应答没有加密和签名",
+          "API security mode: a success comes plain, without a signature",
+          "trust.reply-signature-mismatch", "wechat-secured"),
+    Scene("secured-key-changed", "API 安全模式：控制台里的公钥换过了（40234）",
+          "API security mode: the public key in the console is another one (40234)",
+          "platform.security-mode-mismatch", "wechat-secured"),
     Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
     Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
           "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
@@ -93,6 +104,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-ip": {},
     "wechat-frozen": {},
     "wechat-cloud": {"token": "cloud"},
+    "wechat-secured": {},
     "wechat-old": {"old_way": True},
     "wechat-checked": {"old_way": True, "check_encrypted_message": True},
 }
@@ -138,6 +150,7 @@ class WeChatMirror:
         self._programs = {
             name: _MiniProgram(name, f"wx{random_bytes(8).hex()}", random_bytes(16).hex()) for name in _SETTINGS
         }
+        self._console = Console(random_bytes)
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
@@ -164,6 +177,7 @@ class WeChatMirror:
                 "app_secret": program.secret,
                 "api_base_url": base_url,
                 **_SETTINGS[name],
+                **(self._console.settings() if name == "wechat-secured" else {}),
                 **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
@@ -336,6 +350,24 @@ class WeChatMirror:
         app_id = self._authorized(call, now)
         if isinstance(app_id, Answer):
             return app_id
+        if app_id == self._programs["wechat-secured"].app_id:
+            return self._secured_phone_number(call, app_id, now)
+        return self._exchange(call, app_id, now)
+
+    def _secured_phone_number(self, call: Call, app_id: str, now: float) -> Answer:
+        asked = self._console.read(call, app_id)
+        code = self._codes.get(str(asked.get("code"))) if isinstance(asked, dict) else None
+        if code and code.fault == "secured-key-changed":
+            asked = 40234
+        if isinstance(asked, int):
+            return self._no(asked, "api security")
+        said = self._exchange(replace(call, body=msgspec.json.encode(asked)), app_id, now)
+        if said.fate is not Fate.REPLY or said.status != 200 or (code and code.fault == "secured-plain-reply"):
+            return said
+        forged = code is not None and code.fault == "secured-forged-reply"
+        return self._console.say(call.path, app_id, said, now, forged=forged)
+
+    def _exchange(self, call: Call, app_id: str, now: float) -> Answer:
         asked = _object(call.body)
         if asked is None or not isinstance(asked.get("code"), str):
             return self._no(47001, "data format error") if call.body else self._no(44002, "empty post data")

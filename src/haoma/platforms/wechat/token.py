@@ -59,10 +59,16 @@ class Access:
     token: Secret | None = field(default=None, repr=False)
     renewed: bool = False
 
-    def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
+    def post(self, path: str, content: dict[str, str], sealed_at: float | None = None) -> Flow[Answer]:
         """Ask with POST and a token; if WeChat calls it dead, ask once more with a new one.
 
+        Args:
+            path: The interface.
+            content: What WeChat shall read.
+            sealed_at: Unix seconds if the interface takes part in the API security mode, for apps that have it on.
+
         Raises:
+            ReplySignatureMismatch: ``trust.reply-signature-mismatch`` (API security mode).
             OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
                 token that could not be fetched.
             PlatformRefusal: ``platform.*``: no token was given.
@@ -70,6 +76,8 @@ class Access:
         app = self.app
         if app.issuer == "cloud":
             return (yield from self._post_beside(path, content))
+        if app.security is not None and sealed_at is not None:
+            return (yield from self._ask(lambda token: api.post_sealed(app, path, content, token, sealed_at)))
         return (yield from self._ask(lambda token: api.post(app, path, content, token)))
 
     def get(self, path: str, query: Query) -> Flow[Answer]:
