@@ -12,12 +12,14 @@ from haoma.doctor.transport import examine_base64
 from haoma.errors import CannotOpen, HaomaError, MissingField
 from haoma.platforms import PLATFORMS
 from haoma.platforms.wechat.app import WeChatApp
+from haoma.verified import CheckName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from haoma.authorization import Authorization
     from haoma.contract import App
+    from haoma.verified import VerifiedPhone
 
 # Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
 _PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
@@ -100,12 +102,17 @@ def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterat
 
 def _opened(captured: Captured, session_key: str, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
     refused: list[tuple[App, HaomaError]] = []
+    opened: list[tuple[App, VerifiedPhone]] = []
     for app in apps:
         try:
-            phone = open_sealed(app, claimed, session_key, now=captured.now)
+            opened.append((app, open_sealed(app, claimed, session_key, now=captured.now)))
         except HaomaError as error:
             refused.append((app, error))
-            continue
+    # A platform without a watermark opens what is another platform's.
+    bound = [each for each in opened if each[1].proves(CheckName.APP_BINDING)]
+    foreign = any(error.diagnosis in _BEHIND and "watermark" in error.diagnosis for _app, error in refused)
+    if bound or (opened and not foreign):
+        app, phone = (bound or opened)[0]
         yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
         if captured.app and captured.app != app.name:
             yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)

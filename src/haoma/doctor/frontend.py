@@ -418,7 +418,8 @@ def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
     """Taro hands ``openType`` through as it is, so it has to be chosen for Alipay."""
-    for position, tag, attributes in source.buttons if project.is_taro else ():
+    native = source.suffix in _BIND or source.suffix == ".axml"
+    for position, tag, attributes in source.buttons if project.is_taro and not native else ():
         kind = attributes.get("openType") or attributes.get("open-type") or ""
         if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
@@ -435,9 +436,7 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 def button_of_a_kit(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A button of a UI kit that does not hand the events on."""
-    if project.is_taro:
-        return
-    for position, tag, _attributes in source.buttons:
+    for position, tag, _attributes in source.buttons if not project.is_taro else ():
         if re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
 

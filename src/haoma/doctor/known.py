@@ -14,7 +14,7 @@ from haoma.settings import FILE_BYTES, TOML_BYTES
 from haoma.toml_lines import Lines
 
 _SECRET: Final = re.compile(r"secret|private_key|aes_key|url_key|signing_key|server_keys")
-_CERTIFICATE: Final = re.compile(r"_cert$")
+_CERTIFICATE: Final = re.compile(r"(?<!root)_cert$")
 
 
 @dataclass(frozen=True, slots=True)
