@@ -10,7 +10,7 @@ help:
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
 	@echo "make fix                 format and repair what can be          自动格式化"
-	@echo "make pages               write docs/errors from the catalogue   由词条生成错误码文档"
+	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
 
 $(READY): pyproject.toml constraints.txt tools/venv.sh
 	@sh tools/venv.sh $(VENV)
@@ -36,6 +36,7 @@ fix: $(READY)
 
 pages: $(READY)
 	@$(VENV)/bin/python tools/pages.py
+	@$(VENV)/bin/python tools/proofs.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -30,6 +30,7 @@ _FAMILIES: Final = {
     "caller": "调用方 · Whoever called the service",
     "link": "号码属于别人 · The number belongs to somebody else",
     "internal": "内部错误 · A mistake of haoma itself",
+    "doctor": "haoma doctor 与 haoma inspect 的诊断 · What haoma doctor and haoma inspect find",
 }
 _PLACES: Final = {
     "token": "获取 access_token · fetching the access_token",
@@ -37,6 +38,7 @@ _PLACES: Final = {
     "login": "登录 · login",
     "check": "核对加密数据 · checking encrypted data",
     "button": "手机上的按钮 · the button on the device",
+    "cloud": "云托管的边车 · the sidecar of Cloud Run",
 }
 _ABOUT_CODES: Final = """\
 同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。没有列出的错误码原样透传，归为
@@ -76,6 +78,8 @@ def _code_page(code: str) -> str:
 
 def _behaviour(code: str) -> str:
     cls = BY_CODE.get(code)
+    if code.startswith("doctor."):
+        return "由 `haoma doctor` 或 `haoma inspect` 报告。 · Reported by `haoma doctor` or `haoma inspect`."
     if cls is None:
         return (
             "读取配置时报告，与其他错误一起列出。 · Reported when the configuration is read, together with all others."

@@ -133,7 +133,7 @@ def _once(
 
 
 def _verified(app: App, finding: Finding) -> VerifiedPhone:
-    phone = VerifiedPhone(finding.number, app.platform, app.name, finding.subject, finding.checks)
+    phone = VerifiedPhone(finding.number, app.platform, app.name, finding.subject, finding.checks, finding.assurance)
     return app.policy.apply(phone) if app.policy.require else phone
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from haoma import authorization
 from haoma.authorize import authorize
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from haoma.contract import Login
     from haoma.steps import Flow, Reply, Send
     from haoma.verified import Subject, VerifiedPhone
+
+T = TypeVar("T")
 
 Sent: TypeAlias = "str | bytes | Mapping[str, Any]"
 """What the front end sent: text, bytes or the parsed object."""
@@ -70,7 +72,9 @@ class _Base:
             listed = [apps] if isinstance(apps, App) else list(apps)
             self.apps = MappingProxyType({app.name: app for app in listed})
             # Permitted when the app was configured: otherwise it would have no such address.
-            self._insecure = any(url.startswith("http://") for app in listed for url in app.upstreams)
+            self._insecure = any(
+                url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
+            )
             ca_file = None
         self._memory = memory or Memory()
         self._http_options: dict[str, Any] = {
@@ -194,6 +198,20 @@ class Client(_Base):
         settings.give_warnings(stacklevel=3)
         return cls(settings)
 
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow of a platform, such as ``usage(app)`` of ``haoma.platforms.wechat.usage``.
+
+        Raises:
+            HaomaError: one of ours, and nothing else.
+        """
+        try:
+            return blocking.run(flow, self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        raise failure
+
     def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
     ) -> VerifiedPhone:
@@ -275,6 +293,20 @@ class AsyncClient(_Base):
         settings = load(path)
         settings.give_warnings(stacklevel=3)
         return cls(settings)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow of a platform; see `Client.run`.
+
+        Raises:
+            HaomaError: one of ours, and nothing else.
+        """
+        try:
+            return await aio.run(flow, self._world)
+        except HaomaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see _our_fault
+            failure = _our_fault(error)
+        raise failure
 
     async def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""

@@ -14,7 +14,7 @@ from haoma.errors import Fault
 from haoma.phone import PhoneNumber
 from haoma.policy import Policy
 from haoma.secret import Secret
-from haoma.verified import Check, CheckName, Subject
+from haoma.verified import Assurance, Check, CheckName, Subject
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -46,6 +46,7 @@ class App:
         policy: What the app demands.
         exclusive: Digests of secrets that no other app may share, because they alone tell the apps apart.
         reply: ``problem`` for RFC 9457 answers, ``code-msg-data`` for the habit of many front ends.
+        sidecar: The one upstream that is plain http by design; see `Send`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class App:
     policy: Policy = field(default_factory=Policy)
     exclusive: frozenset[bytes] = field(default=frozenset(), repr=False)
     reply: str = "problem"
+    sidecar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,24 @@ class Finding(Quiet, frozen=True, gc=False):
     number: PhoneNumber
     subject: Subject | None
     checks: tuple[Check, ...]
+    assurance: Assurance = Assurance.PLATFORM
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in of a platform, and what it can prove: a row of the table in the README.
+
+    Attributes:
+        zh, en: The way's name: what the front end sends.
+        checks: All five checks, as a result of this way lists them.
+        certain_zh, certain_en: How certain we are, and why. One line.
+    """
+
+    zh: str
+    en: str
+    checks: tuple[Check, ...]
+    certain_zh: str
+    certain_en: str
 
 
 AppT = TypeVar("AppT", bound=App)
@@ -116,6 +136,7 @@ class Platform(Generic[AppT, MessageT]):
     log_in: Callable[[AppT, Secret, float], Flow[Login]]
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, MessageT, Secret, float], Finding] | None = None
+    proves: tuple[Way, ...] = ()
 
 
 _HTTPS: Final = "https"
@@ -130,6 +151,9 @@ class Table:
         now: Unix seconds, to judge certificates by.
         allow_insecure_upstreams: Whether http addresses are permitted.
         faults: What was found wrong, warnings included.
+
+    Args:
+        follow: Makes a function that reads the file of a name, again whenever it has changed; the core reads no files.
     """
 
     def __init__(
@@ -141,6 +165,7 @@ class Table:
         allow_insecure_upstreams: bool = False,
         where: str | None = None,
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
+        follow: Callable[[str], Callable[..., str]] | None = None,
     ) -> None:
         self.name = name
         self.now = now
@@ -148,6 +173,7 @@ class Table:
         self.faults: list[Fault] = []
         self._values = values
         self._line_of = line_of
+        self._follow = follow
         self._where = f"apps.{name}" if where is None else where
         self._read: set[str] = {"platform"} if where is None else set()
 
@@ -220,6 +246,14 @@ class Table:
             return value
         self.fault("config.wrong-type", setting, found=type(value).__name__, needed="function")
         return None
+
+    def followed(self, setting: str, *, default: str) -> Callable[..., Any] | None:
+        """Return a function that reads the file that a setting names, again whenever the file has changed."""
+        path = self.text(setting, default=default)
+        if self._follow is None:
+            self.fault("config.file-unreadable", setting, reason="no files here")
+            return None
+        return self._follow(path)
 
     def choice(self, setting: str, choices: tuple[str, ...], *, default: str) -> str:
         """Return a setting that is one of a few words."""

@@ -40,7 +40,7 @@ def refusal(
     # An echo may sit in any of its words, codes and ids included.
     native, sub, request_id = (
         _PHONE_LIKE.sub("***", scrub(word, *secrets, limit=limit))
-        for word, limit in ((native, 40), (sub, 80), (request_id, 80))
+        for word, limit in ((native, 80), (sub, 80), (request_id, 80))
     )
     entry = catalogue.find_refusal(platform, native, sub, place)
     cls = cast("type[PlatformRefusal]", BY_CODE[entry.code]) if entry else Refused

@@ -49,9 +49,9 @@ def read_session_key(found: object, size: int) -> Secret | None:
     return Secret(str(found)) if usable else None
 
 
-def remember(app: App, user: str, newest: Secret) -> Flow[None]:
-    """Keep a session_key of a user, with the one before it."""
-    older = [key for key in (yield from recall(app, user)) if key != newest]
+def remember(app: App, user: str, newest: Secret, *, alone: bool = False) -> Flow[None]:
+    """Keep a session_key of a user, with the one before it unless it is to be ``alone``."""
+    older = [] if alone else [key for key in (yield from recall(app, user)) if key != newest]
     kept = (newest, *older)[:_KEYS_KEPT]
     yield from ask(Keep(_place(app, user), kept, app.policy.session_seconds))
 

@@ -41,6 +41,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from haoma.contract import Table
 from haoma.errors import ConfigFaults, Fault, UnknownApp
 from haoma.io import clock
+from haoma.io.files import FollowedFile
 from haoma.platforms import PLATFORMS
 from haoma.toml_lines import Lines, syntax_fault
 
@@ -363,6 +364,9 @@ class _Reader:
             return None
         return self._filled(text, where, path=_shown(path))
 
+    def _follow(self, path: str) -> FollowedFile:
+        return FollowedFile(self._base / path, FILE_BYTES)
+
     def _filled(self, text: str, where: str, **source: str) -> str | None:
         text = text.strip("\ufeff \t\r\n")
         if not text:
@@ -401,7 +405,7 @@ class _Reader:
             found = _shown(platform) if isinstance(platform, str) else type(platform).__name__
             self._fault("config.unknown-platform", f"{where}.platform", found=found, known=" | ".join(PLATFORMS))
             return None
-        table = self._table(str(name), values, None, allow_insecure_upstreams=insecure)
+        table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
         app: App | None = PLATFORMS[platform].configure(table)
         self._faults += table.faults
         return app
@@ -468,7 +472,9 @@ class _Reader:
                 if other is not app and other.exclusive & app.exclusive:
                     self._fault("config.shared-aes-key", f"apps.{name}.aes_key", other=other.name)
             if workers > 1 and getattr(app, "old_way", False):
-                self._fault("config.old-way-workers", f"apps.{name}.old_way", workers=workers)
+                # Where the old way is the only one, it is no setting.
+                setting = "old_way" if "old_way" in vars(app) else "platform"
+                self._fault("config.old-way-workers", f"apps.{name}.{setting}", workers=workers)
 
 
 class _Unread:

@@ -70,6 +70,12 @@ class Reply:
 class Send(Step[Reply]):
     """Send one request.
 
+    Attributes:
+        request: The request.
+        upstreams: The origins that it may go to.
+        sidecar: The one origin that may be plain http although insecure upstreams are not allowed, because a process
+            beside ours takes the request and the name of the host never gets as far as the network.
+
     Raises at the yield:
         ConnectFailed: Nothing was sent.
         TimedOut, ConnectionLost: The request may have been received and acted upon.
@@ -79,6 +85,7 @@ class Send(Step[Reply]):
 
     request: Request
     upstreams: tuple[str, ...]
+    sidecar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,14 @@ class Check(msgspec.Struct, frozen=True, gc=False):
     how: str
 
 
+class Assurance(StrEnum):
+    """How surely the number still reaches its user: what the platform says of it, beyond giving it away."""
+
+    PLATFORM = "platform"  # the platform vouches for the number, but does not say when it last reached the user
+    RECENTLY_REACHABLE = "platform-recently-reachable"  # the platform says that it reached the user lately
+    STALE = "platform-stale"  # the platform says that it cannot vouch for that: verify by a text message
+
+
 class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Who is logged in, in the platform's own ids. At least one of ``openid`` and ``user_id`` is there.
 
@@ -54,6 +62,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
         app: Name of the configured app.
         subject: Who is logged in, or None if the authorization came without a login.
         checks: All five checks, in the order of `CheckName`.
+        assurance: How surely the number still reaches its user. Only Huawei says so; others are ``platform``.
     """
 
     number: PhoneNumber
@@ -61,6 +70,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
     app: str
     subject: Subject | None
     checks: tuple[Check, ...]
+    assurance: Assurance = Assurance.PLATFORM
 
     @property
     def phone_number(self) -> str:
@@ -77,7 +87,10 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
         return any(check.proven for check in self.checks if check.name == name)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number."""
+        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number.
+
+        ``assurance`` is left out where it is ``platform``.
+        """
         return {"phone_number": self.number.e164, **self._parts(), **self._rest()}
 
     def to_masked_dict(self) -> dict[str, object]:
@@ -88,12 +101,14 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
         return {"country_code": self.number.country_code, "national_number": self.number.national_number}
 
     def _rest(self) -> dict[str, object]:
+        said = {} if self.assurance is Assurance.PLATFORM else {"assurance": self.assurance.value}
         return {
             "masked": self.number.masked,
             "platform": self.platform,
             "app": self.app,
             "subject": msgspec.to_builtins(self.subject) if self.subject else None,
             "checks": [msgspec.to_builtins(check) for check in self.checks],
+            **said,
         }
 
 

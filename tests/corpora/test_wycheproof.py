@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from conftest import corpus_json
+from haoma.crypto.decrypting import decrypt_rsa
 from haoma.crypto.keys import parse_public_key
 from haoma.crypto.opening import aes_cbc, decrypt
 from haoma.crypto.signing import is_rsa2
@@ -44,3 +46,24 @@ def test_aes_cbc_padding() -> None:
             tested += 1
     assert tested == 216
     assert len(refusals) == 1
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 4096])
+def test_rsa_decryption(bits: int) -> None:
+    """Every RSAES-PKCS1-v1_5 case: what is valid opens, nothing else gives its message, and all refusals are one."""
+    refusals = set()
+    tested = 0
+    for group in corpus_json(f"wycheproof/rsa_pkcs1_{bits}_test.json")["testGroups"]:
+        # Every group has a key of its own; to validate them all would take half a minute.
+        key = load_pem_private_key(group["privateKeyPem"].encode(), None, unsafe_skip_rsa_key_validation=True)
+        assert isinstance(key, RSAPrivateKey)
+        for case in group["tests"]:
+            try:
+                plain: bytes | None = decrypt_rsa(key, bytes.fromhex(case["ct"]))
+            except CannotOpen as error:
+                plain = None
+                refusals.add((error.code, str(error), error.status, error.next))
+            assert (plain == bytes.fromhex(case["msg"])) is (case["result"] == "valid"), (case["tcId"], case["comment"])
+            tested += 1
+    assert tested >= 30
+    assert len(refusals) <= 1

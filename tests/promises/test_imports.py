@@ -61,7 +61,18 @@ def test_every_layer_is_in_the_contract():
     [
         ("VerifiedPhone", {"authorize.py"}),
         ("SignedMessage", {"platforms/alipay/verify.py"}),
-        ("Finding", {"platforms/alipay/flow.py", "platforms/wechat/flow.py"}),
+        (
+            "Finding",
+            {
+                "platforms/alipay/flow.py",
+                "platforms/baidu/flow.py",
+                "platforms/douyin/flow.py",
+                "platforms/kuaishou/flow.py",
+                "platforms/dingtalk/flow.py",
+                "platforms/huawei/flow.py",
+                "platforms/wechat/flow.py",
+            },
+        ),
     ],
 )
 def test_trust_is_built_in_one_place(name, allowed):
@@ -78,8 +89,17 @@ REVEALING = {
     "secret.py": "scrubbing it out of the platform's words",
     "platforms/wechat/app.py": "the shape of the AppSecret",
     "platforms/alipay/login.py": "sent to Alipay",
+    "platforms/dingtalk/fetch.py": "sent to DingTalk",
+    "platforms/huawei/fetch.py": "sent to Huawei",
+    "platforms/baidu/login.py": "sent to Baidu",
+    "platforms/baidu/token.py": "sent to Baidu",
+    "platforms/douyin/fetch.py": "sent to Douyin",
+    "platforms/douyin/login.py": "sent to Douyin",
+    "platforms/douyin/token.py": "sent to Douyin",
+    "platforms/kuaishou/login.py": "sent to Kuaishou",
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",
+    "platforms/wechat/session.py": "signing with it",
     "platforms/wechat/token.py": "sent to WeChat",
 }
 

@@ -15,7 +15,7 @@ from haoma.platforms import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
 ERRORS = ROOT / "docs" / "errors"
-PLACES = {"token", "phone", "login", "check", "button"}
+PLACES = {"token", "phone", "login", "check", "button", "cloud"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # console names stay in Chinese, with the Chinese punctuation that is part of them
 CONSOLE = re.compile(r"[\u4e00-\u9fff《》（）]")

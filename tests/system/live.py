@@ -170,7 +170,7 @@ def environ_at(folder: Path, now: float | None) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}
     if now is not None:
         (folder / "sitecustomize.py").write_text(f"import time\ntime.time = lambda: {now!r}\n", "ascii")
-        environ["PYTHONPATH"] = str(folder)
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), environ.get("PYTHONPATH"))))
     return environ
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.explaining import explain
 from haoma.cli.keys import key
 from haoma.cli.opening import open_file
@@ -25,6 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("open")(open_file)
+app.command("inspect")(inspect)
+app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("key")(key)
 app.command("serve")(serve)

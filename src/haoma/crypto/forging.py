@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 
 def forge_cbc(key: bytes, iv: bytes, plain: bytes, block: int = 16) -> str:
@@ -29,3 +31,15 @@ def forge_signature(key: RSAPrivateKey, message: str, *, sha1: bool = False) -> 
     """Return base64 of the RSASSA-PKCS1-v1_5 signature of ``message``, SHA-256 unless ``sha1``."""
     digest = SHA1() if sha1 else SHA256()
     return base64.b64encode(key.sign(message.encode("utf-8"), PKCS1v15(), digest)).decode("ascii")
+
+
+def forge_rsa(key: RSAPublicKey, plain: bytes, random_bytes: Callable[[int], bytes], *, kind: bytes = b"\x02") -> str:
+    """Return base64 of one RSAES-PKCS1-v1_5 block; with another block type than 2 one that must not open."""
+    size = (key.key_size + 7) // 8
+    missing = size - 3 - len(plain)
+    if missing < 8:
+        raise ValueError("too long for one block")
+    filler = bytes(1 + byte % 255 for byte in random_bytes(missing))
+    numbers = key.public_numbers()
+    sealed = pow(int.from_bytes(b"\0" + kind + filler + b"\0" + plain), numbers.e, numbers.n)
+    return base64.b64encode(sealed.to_bytes(size)).decode("ascii")

@@ -3,11 +3,14 @@
 CBC has no MAC. Whoever can tell a wrong padding from wrong JSON learns the plain text byte by byte and can write any
 text of his own (Vaudenay, 2002). So there is one refusal, `CannotOpen`, whatever went wrong, and the same work is done
 on the way to it: wrong padding goes on to the JSON parser as well.
+
+Some platforms put the JSON into a frame, with the app's id behind it, and pad to 32 bytes: `open_framed_json`.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from hmac import compare_digest
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -18,6 +21,8 @@ from haoma.errors import CannotOpen, EnvelopeError
 
 _BLOCK: Final = 16
 _PADDING: Final = PKCS7(128)
+_FRAME_PADDING: Final = PKCS7(256)
+_FRAME_HEAD: Final = 20  # 16 random bytes, 4 bytes of length
 
 
 def aes_cbc(key: bytes, iv: bytes) -> Cipher[modes.CBC]:
@@ -54,3 +59,37 @@ def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
         return parse_json_object(decrypt(cipher, ciphertext))
     except EnvelopeError:
         raise CannotOpen(diagnosis="text") from None
+
+
+def open_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes) -> dict[str, Any]:
+    """Return the JSON object inside a frame: 16 random bytes, its length as 4 bytes (big-endian), itself, the app's id.
+
+    The padding is PKCS#7 in blocks of 32 bytes, 1 to 32 of them, which no reader for blocks of 16 takes. The length is
+    believed only if it lies within what was decrypted. Everything is looked at, whatever was found wrong before.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``, whatever is wrong between ciphertext and JSON.
+    """
+    if not ciphertext or len(ciphertext) % _BLOCK:
+        raise CannotOpen(diagnosis="length")
+    decryptor = cipher.decryptor()
+    frame = decryptor.update(ciphertext) + decryptor.finalize()
+    wrong: list[str] = []
+    unpadder = _FRAME_PADDING.unpadder()
+    try:
+        frame = unpadder.update(frame) + unpadder.finalize()
+    except ValueError:
+        wrong.append("padding")
+    end = _FRAME_HEAD + int.from_bytes(frame[_FRAME_HEAD - 4 : _FRAME_HEAD])
+    if end > len(frame):
+        wrong.append("frame")
+    if not compare_digest(frame[end:], app_id):
+        wrong.append("app-key")
+    found: dict[str, Any] = {}
+    try:
+        found = parse_json_object(frame[_FRAME_HEAD:end])
+    except EnvelopeError:
+        wrong.append("text")
+    if wrong:
+        raise CannotOpen(diagnosis=wrong[0])
+    return found

@@ -102,7 +102,7 @@ class _Exchange:
             raise HostNotAllowed
         scheme, self.host, port = origin
         parts = urlsplit(request.url)
-        if scheme == "http" and not insecure:
+        if scheme == "http" and not insecure and origin != _origin(send.sidecar):
             raise HostNotAllowed(because={"scheme": "http"})
         if parts.query or parts.fragment or origin not in map(_origin, send.upstreams):
             raise HostNotAllowed(because={"host": self.host})

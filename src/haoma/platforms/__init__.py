@@ -6,6 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.platforms.alipay import ALIPAY
+from haoma.platforms.baidu import BAIDU
+from haoma.platforms.dingtalk import DINGTALK
+from haoma.platforms.douyin import DOUYIN
+from haoma.platforms.huawei import HUAWEI
+from haoma.platforms.kuaishou import KUAISHOU
 from haoma.platforms.wechat import WECHAT
 
 if TYPE_CHECKING:
@@ -13,4 +18,6 @@ if TYPE_CHECKING:
 
     from haoma.contract import Platform
 
-PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType({each.name: each for each in (ALIPAY, WECHAT)})
+PLATFORMS: Final[Mapping[str, Platform[Any, Any]]] = MappingProxyType(
+    {each.name: each for each in (ALIPAY, BAIDU, DINGTALK, DOUYIN, HUAWEI, KUAISHOU, WECHAT)}
+)

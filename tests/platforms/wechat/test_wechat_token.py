@@ -154,7 +154,7 @@ def test_a_stampede_of_dead_tokens_fetches_one_token() -> None:
 def test_a_failing_fetch_is_shared() -> None:
     """Sixteen requests at once and no token to be had: one try, sixteen refusals."""
     bench = Bench({STABLE: refusal(40125), PHONE: OK})
-    bench.wire.delay = 0.05
+    bench.wire.delay = 0.25
     assert Threads(16).run(bench) == ["platform.credentials-rejected"] * 16
     assert bench.calls == {STABLE: 1}
 

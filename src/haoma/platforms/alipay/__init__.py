@@ -17,4 +17,5 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     find=flow.find,
     log_in=login.log_in,
     find_offline=flow.find_offline,
+    proves=flow.PROVES,
 )

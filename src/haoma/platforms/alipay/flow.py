@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding
+from haoma.contract import Finding, Way
 from haoma.platforms.alipay.open import open_message, refuse_clear
 from haoma.platforms.alipay.read import ClearMessage, Message
 from haoma.platforms.alipay.verify import verify
@@ -38,6 +38,25 @@ _BOUND: Final = (
     *_ALWAYS,
     Check(CheckName.LOGIN_BINDING, True, "sent together with a login that Alipay confirmed"),
     _NOT_ONE_TIME,
+)
+
+PROVES: Final = (
+    Way(
+        "报文（my.getPhoneNumber 的 res.response）",
+        "envelope (`res.response` of `my.getPhoneNumber`)",
+        _UNBOUND,
+        "确定：验签规则与他人公开的签名、密钥一致；报文没有时间和用户，所以证明不了更多",
+        "certain: the rule is checked against signatures and keys that others published; with no time and no user in "
+        "the envelope it cannot prove more",
+    ),
+    Way(
+        "报文 + 登录 code",
+        "envelope + login code",
+        _BOUND,
+        "当前是谁在提交是确定的（支付宝网关应答有签名）；报文就是他本人的，仍是客户端的说法",
+        "who sends it now is certain, by the gateway's signed reply; that the envelope is that user's own remains the "
+        "client's word",
+    ),
 )
 
 

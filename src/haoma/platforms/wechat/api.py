@@ -8,16 +8,18 @@ apart from the address and never shown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
+from haoma.platforms.wechat.app import API
+from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post
 from haoma.refusal import refusal
-from haoma.steps import Request, Send, ask
+from haoma.steps import Mint, Request, Send, ask
 
 if TYPE_CHECKING:
     from haoma.errors import PlatformRefusal, Spent
@@ -25,10 +27,13 @@ if TYPE_CHECKING:
     from haoma.secret import Secret
     from haoma.steps import Flow, Reply
 
+Query: TypeAlias = tuple[tuple[str, str], ...]
+
 OK: Final = "0"
 BUSY: Final = "-1"
 _JSON: Final = (("content-type", "application/json"),)
 _ERRCODE: Final = re.compile(r"-?\d{1,10}", re.ASCII)
+_SEQID: Final = re.compile(r"[0-9A-Za-z_-]{1,80}")
 _RID: Final = re.compile(r"\br(?:eq_)?id: ?([0-9A-Za-z_-]{6,80})")
 
 
@@ -41,12 +46,14 @@ class Answer:
         errmsg: Its words.
         found: The whole object.
         status: HTTP status, for the error that says that the answer makes no sense.
+        seqid: The request's id by the sidecar of WeChat Cloud Run.
     """
 
     errcode: str
     errmsg: str = field(repr=False)
     found: dict[str, Any] = field(repr=False)
     status: int = 200
+    seqid: str = ""
 
     @property
     def refused(self) -> bool:
@@ -62,7 +69,7 @@ class Answer:
     def request_id(self) -> str:
         """WeChat's id of the request; it can be asked about for seven days and holds no personal data."""
         found = _RID.search(self.errmsg)
-        return found[1] if found else ""
+        return found[1] if found else self.seqid
 
     def refusal(self, place: str, step: int, *secrets: Secret | None, **because: object) -> PlatformRefusal:
         """Return the error that the code stands for."""
@@ -82,7 +89,7 @@ class Answer:
         return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
 
 
-def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[Answer]:
+def get(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
     """Ask with GET.
 
     Raises:
@@ -91,14 +98,31 @@ def get(app: WeChatApp, path: str, query: tuple[tuple[str, str], ...]) -> Flow[A
     return (yield from send(app, Request("GET", app.api_base_url + path, query=query)))
 
 
-def post(app: WeChatApp, path: str, content: dict[str, str], query: tuple[tuple[str, str], ...] = ()) -> Flow[Answer]:
+def post(app: WeChatApp, path: str, content: dict[str, str], query: Query = (), base_url: str = "") -> Flow[Answer]:
     """Ask with POST and JSON.
 
     Raises:
         OutsideError: ``outside.*``.
     """
-    body = msgspec.json.encode(content)
-    return (yield from send(app, Request("POST", app.api_base_url + path, query=query, headers=_JSON, body=body)))
+    url = (base_url or app.api_base_url) + path
+    return (yield from send(app, Request("POST", url, query, _JSON, msgspec.json.encode(content))))
+
+
+def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query, now: float) -> Flow[Answer]:
+    """Ask with POST in API security mode.
+
+    Raises:
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
+        OutsideError: ``outside.*``.
+    """
+    assert app.security is not None  # noqa: S101 - for the type checker; the caller has looked
+    url = API + path  # what is signed is WeChat's address, also behind a proxy
+    random = yield from ask(Mint())
+    request = sealed_post(app.security, url, app.app_id, content, now=now, random=random, to=app.api_base_url + path)
+    reply = yield from ask(Send(replace(request, query=query), app.upstreams))
+    if is_unsigned_refusal(reply):
+        return _answer(reply)
+    return _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
 
 
 def send(app: WeChatApp, request: Request) -> Flow[Answer]:
@@ -107,7 +131,7 @@ def send(app: WeChatApp, request: Request) -> Flow[Answer]:
     Raises:
         OutsideError: ``outside.*``.
     """
-    return _answer((yield from ask(Send(request, app.upstreams))))
+    return _answer((yield from ask(Send(request, app.upstreams, app.sidecar))))
 
 
 def _answer(reply: Reply) -> Answer:
@@ -120,7 +144,12 @@ def _answer(reply: Reply) -> Answer:
         errcode = str(errcode)  # that of a bool is a word, and no code
     if not isinstance(errcode, str) or (errcode and not _ERRCODE.fullmatch(errcode)):
         raise _unreadable(reply, "errcode")
-    return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status)
+    return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status, _seqid(reply))
+
+
+def _seqid(reply: Reply) -> str:
+    found = reply.headers.get("x-openapi-seqid", "")
+    return found if _SEQID.fullmatch(found) else ""
 
 
 def _unreadable(reply: Reply, reason: str) -> NonsenseReply:

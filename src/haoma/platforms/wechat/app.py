@@ -1,8 +1,10 @@
 """A WeChat mini program as it is configured.
 
-Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain`` or ``central``), for a central
-token server ``token_url`` and ``token_url_key``, from Python a function as ``token_source``; ``old_way``,
-``check_encrypted_message``, ``encrypted_hash``.
+Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
+``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
+``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
+``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``, ``api_private_key``
+and ``api_certificate`` for the API security mode (``secured.py``).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.contract import App, Table, origin
+from haoma.platforms.wechat import secured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
     from haoma.secret import Secret
 
 API: Final = "https://api.weixin.qq.com"
-KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key"})
+SIDECAR: Final = "http://api.weixin.qq.com"
+"""In WeChat Cloud Run with the open-interface service, requests to this address are taken by a process in the same
+container, which adds the token and goes on with https. It is plain http by design, so it needs no
+``allow_insecure_upstreams``."""
+_TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S105 - where it is, not what it is
+_ISSUERS: Final = ("stable", "plain", "central", "cloud", "cloud-file")
+_SECRET_ISSUERS: Final = ("stable", "plain")
+_CLOUD: Final = ("cloud", "cloud-file")
+KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key", "api_sym_key", "api_private_key", "api_certificate"})
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
 _APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -31,11 +42,16 @@ class WeChatApp(App):
     Attributes:
         app_secret: The AppSecret; None if tokens come from elsewhere and nobody logs in.
         api_base_url: WeChat, or a proxy in front of it.
-        issuer: Who gives us the access_token: ``stable``, ``plain``, ``central`` or ``source``.
+        issuer: Who gives us the access_token: ``stable``, ``plain``, ``central``, ``source``, or ``cloud-file``; with
+            ``cloud`` we never see one.
         token_url, token_url_key: The central token server and the bearer key that it wants.
         token_source: Called with the app's name and the token that WeChat has just rejected, or None; returns a token.
+        cloud_base_url: Where the sidecar listens; empty unless the issuer is ``cloud``.
+        from_appid: The mini program for which an environment of another one asks (cloud only).
         old_way: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
+        security: The keys of the API security mode; None if it is off.
+        quota_warning: ``usage.py`` calls the quota low when no more than this is left.
         encrypted_hash: What that call hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
 
@@ -45,9 +61,18 @@ class WeChatApp(App):
     token_url: str = ""
     token_url_key: Secret | None = field(default=None, repr=False)
     token_source: Callable[..., Any] | None = None
+    cloud_base_url: str = ""
+    from_appid: str = ""
     old_way: bool = False
     check_encrypted_message: bool = False
     encrypted_hash: str = "base64-text"
+    quota_warning: int = 1000
+    security: secured.Security | None = field(default=None, repr=False)
+
+    @property
+    def in_cloud(self) -> bool:
+        """True if calls are made as WeChat Cloud Run; not every interface can be called so."""
+        return self.issuer in _CLOUD
 
 
 def configure(table: Table) -> WeChatApp | None:
@@ -56,17 +81,28 @@ def configure(table: Table) -> WeChatApp | None:
     if app_id and not _APP_ID.fullmatch(app_id):
         table.warn("config.app-id-shape", "app_id", needed="wx and 16 of 0-9 a-f")
     token_source = table.function("token_source")
-    issuer = table.choice("token", ("stable", "plain", "central"), default="stable")
+    issuer = table.choice("token", _ISSUERS, default="stable")
     if token_source is not None:
         issuer = "source"
     old_way = table.flag("old_way")
-    app_secret = table.secret("app_secret", required=old_way or issuer in ("stable", "plain"))
+    app_secret = table.secret("app_secret", required=old_way or issuer in _SECRET_ISSUERS)
     if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
         table.warn("config.app-secret-shape", "app_secret", characters=len(app_secret.reveal()), needed=32)
     api_base_url = table.url("api_base_url", default=API)
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
+    cloud_base_url = _sidecar(table) if issuer == "cloud" else ""
+    if issuer == "cloud-file":
+        token_source = table.followed("cloud_token_file", default=_TOKEN_FILE)
+    from_appid = table.text("from_appid") if issuer in _CLOUD else ""
     check_encrypted_message = table.flag("check_encrypted_message")
+    if check_encrypted_message and issuer in _CLOUD:
+        table.fault("config.not-in-the-cloud", "check_encrypted_message", token=issuer)
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
+    quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
+    security = secured.configure(table)
+    if issuer in _CLOUD:
+        for setting in filter(table.__contains__, secured.SETTINGS):
+            table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(), table.reply()
     # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
@@ -77,7 +113,8 @@ def configure(table: Table) -> WeChatApp | None:
         name=table.name,
         platform="wechat",
         app_id=app_id,
-        upstreams=(origin(api_base_url), *([origin(token_url)] if token_url else [])),
+        upstreams=tuple(origin(url) for url in (api_base_url, token_url, cloud_base_url) if url),
+        sidecar=SIDECAR if cloud_base_url == SIDECAR else "",
         policy=policy,
         reply=reply,
         app_secret=app_secret,
@@ -86,10 +123,20 @@ def configure(table: Table) -> WeChatApp | None:
         token_url=token_url,
         token_url_key=token_url_key,
         token_source=token_source,
+        cloud_base_url=cloud_base_url,
+        from_appid=from_appid,
         old_way=old_way,
         check_encrypted_message=check_encrypted_message,
         encrypted_hash=encrypted_hash,
+        quota_warning=quota_warning,
+        security=security,
     )
+
+
+def _sidecar(table: Table) -> str:
+    if table.text("cloud_base_url", default=SIDECAR).rstrip("/") == SIDECAR:
+        return SIDECAR
+    return table.url("cloud_base_url", default=SIDECAR)
 
 
 def _central(table: Table) -> tuple[str, Secret | None]:

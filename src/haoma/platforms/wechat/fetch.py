@@ -4,7 +4,8 @@ The list, continued from ``flow.py``:
 
 3. Send the code, with the ``openid`` of the login if there is one: WeChat then refuses a code of another user. If the
    token is dead, once more with a new one. If WeChat is busy, at most twice more after a pause.
-4. The reply is strict JSON, whatever its status and content type, with an ``errcode`` of zero or none.
+4. In API security mode the reply is WeChat's (``secured.py``). It is strict JSON, whatever its status and content type,
+   with an ``errcode`` of zero or none.
 5. ``phone_info`` has its fields.
 6. Its watermark names this app.
 7. Its three forms of the number agree.
@@ -39,17 +40,18 @@ _PATH: Final = "/wxa/business/getuserphonenumber"
 _PAUSES: Final = (0.2, 0.4)
 
 
-def exchange(app: WeChatApp, code: Secret, openid: str, *, after_unknown: bool) -> Flow[PhoneNumber]:
+def exchange(app: WeChatApp, code: Secret, openid: str, *, now: float, after_unknown: bool) -> Flow[PhoneNumber]:
     """Exchange a phone code for the number.
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown`` (steps 3 and 4).
         OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 5).
         PlatformRefusal: ``platform.*`` (steps 2 and 4).
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch`` (step 4, in API security mode).
         WrongApp: ``trust.wrong-app`` (step 6).
         NumberMismatch: ``trust.number-mismatch`` (step 7).
     """
-    code_exchange = _Exchange(Access(app), code, openid, unknown=after_unknown)
+    code_exchange = _Exchange(Access(app), code, openid, now, unknown=after_unknown)
     try:
         return (yield from code_exchange.run())
     except HaomaError as error:
@@ -66,6 +68,7 @@ class _Exchange:
     access: Access
     code: Secret
     openid: str = field(repr=False)
+    now: float
     unknown: bool
 
     def run(self) -> Flow[PhoneNumber]:
@@ -85,7 +88,7 @@ class _Exchange:
         pauses = iter(_PAUSES)
         while True:
             try:
-                answer = yield from self.access.post(_PATH, content)
+                answer = yield from self.access.post(_PATH, content, self.now)
             except (TimedOut, ConnectionLost) as error:
                 if error.spent is Spent.NO:  # it was the token that could not be fetched
                     raise

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding
+from haoma.contract import Finding, Way
 from haoma.crypto.strict import repair_base64
 from haoma.errors import BadField, MissingField, SessionUnknown
 from haoma.platforms.wechat.fetch import exchange
@@ -59,6 +59,38 @@ _AT_HAND: Final = (
 )
 _CHECKED: Final = (Check(CheckName.SIGNATURE, True, "WeChat confirmed the ciphertext (checkencryptedmsg)"), *_OLD)
 
+PROVES: Final = (
+    Way(
+        "手机号 code",
+        "phone code",
+        _UNBOUND,
+        "接口和字段来自官方文档；用过的 code 返回哪个错误码未说明，两种都按“已用”处理",
+        "interface and fields are documented; which errcode a used code gets is not, and both are read as used",
+    ),
+    Way(
+        "手机号 code + 登录",
+        "phone code + login",
+        _BOUND,
+        "文档说会核对 openid；不符时的错误码未说明，任何错误码都拒绝",
+        "that the openid is compared is documented; the errcode when it differs is not, and any errcode refuses",
+    ),
+    Way(
+        "旧方式 encryptedData（默认关闭）",
+        "old way, `encryptedData` (off by default)",
+        _NO_MAC,
+        "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码",
+        "the algorithm is documented; without a MAC whoever has the session_key can write any number",
+    ),
+    Way(
+        "旧方式 + check_encrypted_message",
+        "old way + `check_encrypted_message`",
+        _CHECKED,
+        "接口来自官方文档；哈希按哪种形式计算未说明，由 `encrypted_hash` 选择，选错只会全部拒绝",
+        "the interface is documented; what its hash is taken over is not, so `encrypted_hash` chooses, and a wrong "
+        "choice refuses everything",
+    ),
+)
+
 
 def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
     """Exchange the code, or open the sealed message.
@@ -72,7 +104,8 @@ def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, afte
     login = yield from get_login()
     subject = login.subject if login else None
     # (2) to (7)
-    number = yield from exchange(app, message.code, subject.openid if subject else "", after_unknown=after_unknown)
+    openid = subject.openid if subject else ""
+    number = yield from exchange(app, message.code, openid, now=now, after_unknown=after_unknown)
     return Finding(number, subject, _BOUND if subject else _UNBOUND)
 
 

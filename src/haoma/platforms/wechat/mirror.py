@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
 from haoma.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.wechat.security_mirror import Console
 
 if TYPE_CHECKING:
     from haoma.mirroring import Call, RandomBytes
@@ -24,6 +26,7 @@ _LIFE: Final = 300.0  # of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
 _OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is given out
 _GRANTS: Final = ("client_credential", "authorization_code")
+_SIDECAR: Final = "/sidecar"  # under this path the mirror plays the process in the container that adds the token
 _UNKNOWN_APP: Final = "wx0000000000000000"
 
 _OK: Final = "ok"
@@ -60,6 +63,23 @@ SCENES: Final[tuple[Scene, ...]] = (
           _OUTCOME, "wechat"),
     Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
           "outside.nonsense-reply", "wechat"),
+    Scene("realtime", "实时验证组件（getRealtimePhoneNumber）的 code", "The code of the realtime component",
+          _OK, "wechat"),
+    Scene("cloud-ok", "云托管：请求经由边车，不带 access_token",
+          "Cloud Run: the request goes by the sidecar, without a token", _OK, "wechat-cloud"),
+    Scene("cloud-path-not-listed", "云托管：接口路径没有加入白名单，边车返回 502",
+          "Cloud Run: the path is not on the list of the console, and the sidecar answers 502",
+          "platform.permission-missing", "wechat-cloud"),
+    Scene("secured", "API 安全模式：请求加密签名，应答验签后解密",
+          "API security mode: the request is sealed and signed, the reply verified and opened", _OK, "wechat-secured"),
+    Scene("secured-forged-reply", "API 安全模式：应答的签名不是微信的",
+          "API security mode: another key signed the reply", "trust.reply-signature-mismatch", "wechat-secured"),
+    Scene("secured-plain-reply", "API 安全模式：成功的应答没有加密和签名",
+          "API security mode: a success comes plain, without a signature",
+          "trust.reply-signature-mismatch", "wechat-secured"),
+    Scene("secured-key-changed", "API 安全模式：控制台里的公钥换过了（40234）",
+          "API security mode: the public key in the console is another one (40234)",
+          "platform.security-mode-mismatch", "wechat-secured"),
     Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
     Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
           "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
@@ -83,6 +103,8 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-war": {"token": "plain"},
     "wechat-ip": {},
     "wechat-frozen": {},
+    "wechat-cloud": {"token": "cloud"},
+    "wechat-secured": {},
     "wechat-old": {"old_way": True},
     "wechat-checked": {"old_way": True, "check_encrypted_message": True},
 }
@@ -112,6 +134,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    family: str
     app_id: str
     until: float
 
@@ -127,9 +150,11 @@ class WeChatMirror:
         self._programs = {
             name: _MiniProgram(name, f"wx{random_bytes(8).hex()}", random_bytes(16).hex()) for name in _SETTINGS
         }
+        self._console = Console(random_bytes)
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
+        self._session_keys: dict[tuple[str, str], str] = {}  # (app id, openid): the current one
         self._sealed: dict[str, tuple[str, float]] = {}  # hash of what WeChat sealed: app id, time
         self._answers = 0
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
@@ -138,6 +163,9 @@ class WeChatMirror:
             ("POST", "/wxa/business/getuserphonenumber"): self._phone_number,
             ("GET", "/sns/jscode2session"): self._session,
             ("POST", "/wxa/business/checkencryptedmsg"): self._check,
+            ("GET", "/wxa/checksession"): self._check_session,
+            ("GET", "/wxa/resetusersessionkey"): self._reset_session_key,
+            ("GET", "/wxa/charge/usage/get"): self._usage,
         }
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
@@ -149,6 +177,8 @@ class WeChatMirror:
                 "app_secret": program.secret,
                 "api_base_url": base_url,
                 **_SETTINGS[name],
+                **(self._console.settings() if name == "wechat-secured" else {}),
+                **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
         }
@@ -180,7 +210,8 @@ class WeChatMirror:
             event, authorization = {"errMsg": "getPhoneNumber:ok", **sealed}, sealed
         else:
             code = self._phone_code(scene, user, phone)
-            event, authorization = {"errMsg": "getPhoneNumber:ok", "code": code, **sealed}, {"code": code}
+            words = f"{'getRealtimePhoneNumber' if scene == 'realtime' else 'getPhoneNumber'}:ok"
+            event, authorization = {"errMsg": words, "code": code, **sealed}, {"code": code}
         body = {"login_code": login_code, "authorization": authorization}
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
         return Tap(scene, played.app, event, login_code, body, played.expect, number)
@@ -233,10 +264,26 @@ class WeChatMirror:
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or None if WeChat has no such address."""
+        if call.path.startswith(_SIDECAR):
+            return self._beside(call, now)
         if call.path not in {path for _method, path in self._ways}:
             return None
         way = self._ways.get((call.method, call.path))
         return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
+
+    def _beside(self, call: Call, now: float) -> Answer:
+        """Answer as the sidecar does: add a token, ask WeChat, add a header."""
+        asked = _object(call.body) or {}
+        code = self._codes.get(str(asked.get("code")))
+        path = call.path.removeprefix(_SIDECAR)
+        if path != "/wxa/business/getuserphonenumber" or (code and code.fault == "cloud-path-not-listed"):
+            return Answer(502, {"content-type": "text/plain"}, b"Bad Gateway")
+        program = self._programs["wechat-cloud"]
+        if call.query.get("from_appid", program.app_id) != program.app_id:
+            return self._no(48001, "api unauthorized")
+        token = self._new_token("cloud", program, now)
+        said = self._phone_number(replace(call, path=path, query={"cloudbase_access_token": token}), now)
+        return replace(said, headers={**said.headers, "x-openapi-seqid": self._random(8).hex()})
 
     def _stable_token(self, call: Call, now: float) -> Answer:
         asked = _object(call.body)
@@ -261,10 +308,14 @@ class WeChatMirror:
             del self._tokens[token]
         return _say({"access_token": token, "expires_in": _TOKEN_LIFE})
 
+    def cloud_token(self, name: str, now: float) -> str:
+        """Return what is mounted as the token file of Cloud Run."""
+        return self._new_token("cloud", self._programs[name], now)
+
     def _new_token(self, family: str, program: _MiniProgram, now: float) -> str:
         token = f"57_{self._text(96)}"
         self._current[family, program.app_id] = token
-        self._tokens[token] = _Token(program.app_id, now + _TOKEN_LIFE)
+        self._tokens[token] = _Token(family, program.app_id, now + _TOKEN_LIFE)
         return token
 
     def _who(self, asked: dict[str, Any]) -> _MiniProgram | Answer:
@@ -283,11 +334,13 @@ class WeChatMirror:
 
     def _authorized(self, call: Call, now: float) -> str | Answer:
         """Return the app id of the token in the query, or the refusal."""
-        text = call.query.get("access_token", "")
+        text = call.query.get("access_token") or call.query.get("cloudbase_access_token")
         if not text:
             return self._no(41001, "access_token missing")
         token = self._tokens.get(text)
-        return token.app_id if token and now < token.until else self._dead_token()
+        if token is None or now >= token.until or (token.family == "cloud") != ("cloudbase_access_token" in call.query):
+            return self._dead_token()
+        return token.app_id
 
     def _dead_token(self) -> Answer:
         words = "invalid credential, access_token is invalid or not latest, could get access_token by"
@@ -297,6 +350,24 @@ class WeChatMirror:
         app_id = self._authorized(call, now)
         if isinstance(app_id, Answer):
             return app_id
+        if app_id == self._programs["wechat-secured"].app_id:
+            return self._secured_phone_number(call, app_id, now)
+        return self._exchange(call, app_id, now)
+
+    def _secured_phone_number(self, call: Call, app_id: str, now: float) -> Answer:
+        asked = self._console.read(call, app_id)
+        code = self._codes.get(str(asked.get("code"))) if isinstance(asked, dict) else None
+        if code and code.fault == "secured-key-changed":
+            asked = 40234
+        if isinstance(asked, int):
+            return self._no(asked, "api security")
+        said = self._exchange(replace(call, body=msgspec.json.encode(asked)), app_id, now)
+        if said.fate is not Fate.REPLY or said.status != 200 or (code and code.fault == "secured-plain-reply"):
+            return said
+        forged = code is not None and code.fault == "secured-forged-reply"
+        return self._console.say(call.path, app_id, said, now, forged=forged)
+
+    def _exchange(self, call: Call, app_id: str, now: float) -> Answer:
         asked = _object(call.body)
         if asked is None or not isinstance(asked.get("code"), str):
             return self._no(47001, "data format error") if call.body else self._no(44002, "empty post data")
@@ -348,6 +419,7 @@ class WeChatMirror:
         if code.used:
             return self._no(40163, "code been used,")
         code.used = True
+        self._session_keys[program.app_id, code.openid] = code.session_key
         return _say({"session_key": code.session_key, "openid": code.openid})
 
     def _check(self, call: Call, now: float) -> Answer:
@@ -362,6 +434,36 @@ class WeChatMirror:
         if owner != app_id:
             return self._no(1, "encrypted message not found")
         return _say({"errcode": 0, "errmsg": "ok", "vaild": True, "create_time": int(created)})
+
+    def _signed(self, call: Call, now: float) -> tuple[str, str] | Answer:
+        """Return app id and openid of a request that is signed with the user's current session_key."""
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        key = self._session_keys.get((app_id, call.query.get("openid", "")), "")
+        signature = hmac.new(key.encode("ascii"), b"", "sha256").hexdigest()
+        if not key or (call.query.get("sig_method"), call.query.get("signature")) != ("hmac_sha256", signature):
+            return self._no(87009, "invalid signature")
+        return app_id, call.query["openid"]
+
+    def _check_session(self, call: Call, now: float) -> Answer:
+        signed = self._signed(call, now)
+        return signed if isinstance(signed, Answer) else _say({"errcode": 0, "errmsg": "ok"})
+
+    def _reset_session_key(self, call: Call, now: float) -> Answer:
+        signed = self._signed(call, now)
+        if isinstance(signed, Answer):
+            return signed
+        self._session_keys[signed] = base64.b64encode(self._random(16)).decode("ascii")
+        return _say({"errcode": 0, "errmsg": "ok", "openid": signed[1], "session_key": self._session_keys[signed]})
+
+    def _usage(self, call: Call, now: float) -> Answer:
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        package = {"pkgId": "ZY1", "used": str(self._answers), "all": "1000", "status": 1, "spuId": call.query["spuId"]}
+        counts = {"all": "1000", "effectiveAll": "1000", "effectiveUse": str(self._answers), "total": 1}
+        return _say({"errcode": 0, **counts, "detailList": [package]})
 
     def _no(self, errcode: int, words: str) -> Answer:
         rid = "-".join(self._random(4).hex() for _ in range(3))

@@ -10,8 +10,13 @@ each other's tokens for ever. Rules that follow:
 * Then one fetch and one more try with the same code. If the fetch gives the very same token, or if the second try fails
   as well, that is the end. ``force_refresh`` is never sent: it would kill the token of everybody else.
 
+In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
+see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
+
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
-https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html (read 2026-11).
+https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html,
+https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html,
+https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html (read 2026-11).
 """
 
 from __future__ import annotations
@@ -21,17 +26,22 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
+from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
+from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
 
 if TYPE_CHECKING:
-    from haoma.platforms.wechat.api import Answer
+    from collections.abc import Callable
+
+    from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.steps import Flow
 
 STEP: Final = 2
+_BAD_GATEWAY: Final = 502
+_PARAMETERS: Final = {"cloud-file": "cloudbase_access_token"}
 _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
 _TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
@@ -49,31 +59,74 @@ class Access:
     token: Secret | None = field(default=None, repr=False)
     renewed: bool = False
 
-    def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
-        """Ask with a token; if WeChat calls it dead, ask once more with a new one.
+    def post(self, path: str, content: dict[str, str], sealed_at: float | None = None) -> Flow[Answer]:
+        """Ask with POST and a token; if WeChat calls it dead, ask once more with a new one.
+
+        Args:
+            path: The interface.
+            content: What WeChat shall read.
+            sealed_at: Unix seconds if the interface takes part in the API security mode, for apps that have it on.
 
         Raises:
+            ReplySignatureMismatch: ``trust.reply-signature-mismatch`` (API security mode).
             OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
                 token that could not be fetched.
             PlatformRefusal: ``platform.*``: no token was given.
         """
+        app = self.app
+        if app.issuer == "cloud":
+            return (yield from self._post_beside(path, content))
+        if app.security is not None and sealed_at is not None:
+            return (yield from self._ask(lambda token: api.post_sealed(app, path, content, token, sealed_at)))
+        return (yield from self._ask(lambda token: api.post(app, path, content, token)))
+
+    def get(self, path: str, query: Query) -> Flow[Answer]:
+        """Ask with GET and a token, in the same way. For interfaces that cannot be cloud calls.
+
+        Raises:
+            WrongTokenKind: ``platform.wrong-token-kind``: the app makes cloud calls.
+            OutsideError, PlatformRefusal: As `post`.
+        """
+        app = self.app
+        if app.in_cloud:
+            raise WrongTokenKind(platform="wechat", app=app.name, because={"token": app.issuer, "needed": "stable"})
+        return (yield from self._ask(lambda token: api.get(app, path, (*token, *query))))
+
+    def _ask(self, question: Callable[[Query], Flow[Answer]]) -> Flow[Answer]:
         if self.token is None:
             self.token = yield from access_token(self.app)
-        answer = yield from self._post(path, content, self.token)
+        answer = yield from self._sent(question, self.token)
         if self.renewed or not answer.says_token_is_dead():
             return answer
         self.renewed = True
         rejected, self.token = self.token, (yield from renewed_token(self.app, self.token))
         if self.token == rejected:
             return answer
-        return (yield from self._post(path, content, self.token))
+        return (yield from self._sent(question, self.token))
 
-    def _post(self, path: str, content: dict[str, str], token: Secret) -> Flow[Answer]:
+    def _sent(self, question: Callable[[Query], Flow[Answer]], token: Secret) -> Flow[Answer]:
+        app = self.app
         try:
-            return (yield from api.post(self.app, path, content, (("access_token", token.reveal()),)))
+            parameter = _PARAMETERS.get(app.issuer, "access_token")
+            return (yield from question(((parameter, token.reveal()), *_from_appid(app))))
         except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
             error.spent = Spent.UNKNOWN
             raise
+
+    def _post_beside(self, path: str, content: dict[str, str]) -> Flow[Answer]:
+        """Ask by way of the sidecar. A token that WeChat calls dead is the sidecar's; we cannot get it another one."""
+        app = self.app
+        try:
+            return (yield from api.post(app, path, content, _from_appid(app), app.cloud_base_url))
+        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
+            error.spent = Spent.UNKNOWN
+            if not isinstance(error, NonsenseReply) or error.because.get("status") != _BAD_GATEWAY:
+                raise
+            raise refusal("wechat", str(_BAD_GATEWAY), place="cloud", step=STEP, because={"path": path}) from None
+
+
+def _from_appid(app: WeChatApp) -> Query:
+    return (("from_appid", app.from_appid),) if app.from_appid else ()
 
 
 def access_token(app: WeChatApp) -> Flow[Secret]:

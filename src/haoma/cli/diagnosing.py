@@ -1,0 +1,187 @@
+"""``haoma doctor`` and ``haoma inspect``: what is wrong, and the one thing to change."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from haoma.cli.speaking import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
+from haoma.errors import ConfigFaults
+from haoma.secret import Secret
+from haoma.settings import Settings, load
+
+if TYPE_CHECKING:
+    from haoma.doctor.captured import Looked
+    from haoma.doctor.diagnosis import Diagnosis
+
+FOUND: Final = 1
+_STYLES: Final = {"fault": "bold red", "warning": "bold yellow", "note": "bold blue", "good": "bold green"}
+_SAY: Final = {
+    "en": {
+        "fault": "fault", "warning": "warning", "note": "note", "good": "good", "cause": "cause", "remedy": "remedy",
+        "guess": "a guess", "see": "see", "is": "This is {kind}.",
+        "counts": "{fault} fault(s), {warning} warning(s), {good} in order",
+    },
+    "zh": {
+        "fault": "错误", "warning": "注意", "note": "说明", "good": "正常", "cause": "原因", "remedy": "办法",
+        "guess": "推测", "see": "参见", "is": "这是{kind}。",
+        "counts": "{fault} 处错误，{warning} 处需要注意，{good} 项正常",
+    },
+}  # fmt: skip
+
+
+def doctor(
+    config: ConfigOption = "haoma.toml",
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the platforms as well: a token, and a login with a code that is none.")
+    ] = False,
+    front_end: Annotated[
+        str, typer.Option("--front-end", metavar="DIR", help="Read the mini program in this folder as well.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object with all diagnoses.")] = False,
+    lang: LangOption = None,
+) -> None:
+    """Find what is wrong with a haoma.toml, with what the platforms make of it, and with a mini program.
+
+    Without options nothing leaves this machine: kinds and shapes of keys, pairs that belong together, certificates,
+    secrets that apps share, settings that are unwise. With --online each platform is asked in a way that is free and
+    uses nothing up; its "no" comes with its own words, such as the address that we call from. With --front-end a
+    folder is searched for leaked secrets, for a login inside the button's callback, for GET, and for events that
+    never fire. No secret and no full number is printed.
+
+    \b
+    Examples:
+        $ haoma doctor
+        $ haoma doctor --config haoma.toml --online --front-end ../mini-program
+
+    \b
+    Exit codes:
+        0    nothing to do
+        1    at least one fault or warning
+        2    the command is at fault: there is no such file or folder
+    """  # noqa: D301 - \b tells the help text to keep these lines
+    from haoma.doctor import offline
+    from haoma.doctor.diagnosis import is_fine, note
+
+    words = language(lang)
+    for path, needed in ((config, Path.is_file), *([(front_end, Path.is_dir)] if front_end else [])):
+        if not needed(Path(path)):
+            raise misused(f"找不到 {path}" if words == "zh" else f"there is no {path}")
+    settings, known, found = offline.examine(config)
+    if online and settings is None:
+        found.append(note("doctor.not-asked", "", reason="the haoma.toml has faults"))
+    elif online and settings is not None:
+        from haoma.doctor.online import ask_platforms
+
+        found += ask_platforms(settings)
+    if front_end:
+        from haoma.doctor.frontend import scan
+
+        found += scan(Path(front_end), known, settings.service.keys if settings else ())
+    _tell(found, words, as_json=as_json)
+    if not is_fine(found):
+        raise typer.Exit(FOUND)
+
+
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What was captured; - reads standard input.")],
+    config: Annotated[
+        str,
+        typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="A haoma.toml, whose apps are tried."),
+    ] = "",
+    app: Annotated[
+        str, typer.Option("--app", metavar="NAME", help="The app that it was sent to, if that is known.")
+    ] = "",
+    session_key: Annotated[
+        str, typer.Option("--session-key", metavar="KEY", help="The user's session_key: opens the old way at the desk.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object with all diagnoses.")] = False,
+    lang: LangOption = None,
+) -> None:
+    """Tell what something is, what is wrong with it, and the one thing to change.
+
+    FILE is anything that was captured: a request body or address, an envelope, the event of a button, an answer of a
+    platform or of haoma, a key, a list of results, an error message or a piece of a log. Nothing is sent anywhere, so
+    no code is used up. With --config the configured apps are tried one by one. What is not proven is called a guess.
+    Numbers are masked, and secrets are not repeated.
+
+    \b
+    Examples:
+        $ haoma inspect envelope.json --config haoma.toml --app shop
+        $ haoma inspect - < error.log
+
+    \b
+    Exit codes:
+        0    nothing wrong
+        1    something found
+        2    the command, the file or haoma.toml is at fault
+    """  # noqa: D301 - \b tells the help text to keep these lines
+    from haoma.doctor.captured import KINDS, MAX_BYTES
+    from haoma.doctor.diagnosis import is_fine
+    from haoma.doctor.inspecting import inspect as look
+    from haoma.io import clock
+
+    words = language(lang)
+    settings = _settings(config, words) if config else None
+    if app and (settings is None or app not in settings.apps):
+        raise misused(f"没有名为 {app} 的应用" if words == "zh" else f"--app: there is no app named {app}")
+    content = _read(file, MAX_BYTES, words)
+    key = Secret(session_key) if session_key else None
+    looked = look(content, settings, app=app, session_key=key, now=clock.now())
+    kind = KINDS[looked.kind][0 if words == "zh" else 1]
+    _tell(looked.found, words, as_json=as_json, looked=looked, kind=kind)
+    if not is_fine(looked.found):
+        raise typer.Exit(FOUND)
+
+
+def _settings(config: str, lang: str) -> Settings:
+    try:
+        return load(config)
+    except ConfigFaults as error:
+        list_faults(error.faults, lang, config)
+        raise typer.Exit(MISUSED) from None
+
+
+def _read(file: str, limit: int, lang: str) -> bytes:
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(limit + 1)
+        with Path(file).open("rb") as opened:
+            return opened.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+    raise misused(f"无法读取 {file}（{reason}）" if lang == "zh" else f"cannot read {file} ({reason})")
+
+
+def _tell(found: list[Diagnosis], lang: str, *, as_json: bool, looked: Looked | None = None, kind: str = "") -> None:
+    counts = {name: sum(each.severity == name for each in found) for name in _STYLES}
+    if as_json:
+        head: dict[str, Any] = {"is": looked.kind} if looked else {}
+        write_json({**head, "found": [each.to_dict(lang) for each in found], "counts": counts})
+        return
+    names = _SAY[lang]
+    if kind:
+        say((names["is"].format(kind=kind), "bold"))
+    for each in found:
+        _tell_one(each, lang)
+    say((names["counts"].format(**counts), "dim"))
+
+
+def _tell_one(each: Diagnosis, lang: str) -> None:
+    words, names = each.words(lang), _SAY[lang]
+    place = f"{each.file}:{each.line}: " if each.file and each.line else f"{each.file}: " if each.file else ""
+    where = f"{each.where}: " if each.where else ""
+    facts = " ".join(f"{name}={value}" for name, value in each.because.items())
+    guess = f" ({names['guess']})" if each.guess else ""
+    severity = each.severity.value
+    say((f"{names[severity]}{guess}", _STYLES[severity]), ": ", (place, "bold"), where, words.title,
+        f" ({facts})" if facts else "", (f" [{each.code}]", "dim"))  # fmt: skip
+    if severity == "good":
+        return
+    say(f"    {names['cause']}: {words.cause}")
+    say((f"    {names['remedy']}: {words.remedy}", "green"))
+    if words.see:
+        say(f"    {names['see']}: {words.see}")

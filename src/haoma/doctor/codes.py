@@ -1,0 +1,125 @@
+"""Codes, and the sealed data of the old way: WeChat, Douyin and the others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.authorize import open_sealed
+from haoma.doctor.captured import Captured, Looked
+from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error
+from haoma.doctor.transport import examine_base64
+from haoma.errors import CannotOpen, HaomaError, MissingField
+from haoma.platforms import PLATFORMS
+from haoma.platforms.wechat.app import WeChatApp
+from haoma.verified import CheckName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.authorization import Authorization
+    from haoma.contract import App
+    from haoma.verified import VerifiedPhone
+
+# Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
+_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
+_LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
+_NOBODY: Final = WeChatApp(name="", platform="wechat", app_id="", old_way=True)
+
+_BEHIND: Final = {
+    "padding": "doctor.session-key-stale",
+    "text": "doctor.session-key-stale",
+    "frame": "doctor.session-key-stale",
+    "watermark-app": "doctor.watermark-app",
+    "app-key": "doctor.watermark-app",
+    "watermark-age": "doctor.watermark-old",
+    "session-key": "doctor.garbage-decrypted",
+}
+"""What stands behind the rung at which an opening failed; for others it is the data itself."""
+
+
+def look(captured: Captured, sent: Authorization) -> Looked:
+    """Look at what a mini program with codes or session_keys sent."""
+    claimed = sent.claimed
+    app = captured.named or _NOBODY
+    if "encryptedData" in claimed and "code" not in claimed:
+        return Looked("sealed", list(_sealed(captured, sent)))
+    if isinstance(claimed.get("code"), str) and claimed["code"]:
+        return Looked("phone-code", list(_code(captured, sent, claimed["code"])))
+    try:
+        PLATFORMS[app.platform].read(app, sent)
+    except HaomaError as error:
+        error.platform = app.platform
+        kind = "event" if {"errMsg", "errno"} & claimed.keys() else "login-code" if sent.login_code else "unknown"
+        return Looked(kind, [of_error(error)])
+    return Looked("unknown", [])
+
+
+def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagnosis]:
+    app = captured.named
+    if sent.login_code is not None and sent.login_code.reveal() == code:
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", same_as="login_code")
+    elif (app is None or app.platform == "wechat") and _is_login_code(code):
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, characters=len(code))
+    else:
+        yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
+    if app is not None and app.platform == "alipay":
+        yield fault("doctor.other-platform", f"apps.{app.name}", looks_like="wechat")
+
+
+def _is_login_code(code: str) -> bool:
+    return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
+
+
+def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
+    claimed = sent.claimed
+    damaged = [
+        each
+        for name in ("encryptedData", "iv")
+        for each in examine_base64(name, claimed[name] if isinstance(claimed.get(name), str) else "")
+    ]
+    apps = [app for app in captured.apps() if PLATFORMS[app.platform].find_under_key is not None]
+    named = captured.named
+    if named is not None and named.platform == "alipay":
+        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like="wechat")
+    elif captured.session_key is None or not apps:
+        yield from _unopened(named, sent, apps)
+    else:
+        yield from _opened(captured, captured.session_key.reveal(), claimed, apps)
+    yield from damaged
+
+
+def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:
+    try:
+        PLATFORMS[(named or _NOBODY).platform].read(named or _NOBODY, sent)
+    except HaomaError as error:
+        error.platform = (named or _NOBODY).platform
+        yield of_error(error)
+    yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
+    if sent.login_code is None and sent.session is None:
+        yield of_error(MissingField(because={"field": "login_code", "or": "session"}))
+
+
+def _opened(captured: Captured, session_key: str, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
+    refused: list[tuple[App, HaomaError]] = []
+    opened: list[tuple[App, VerifiedPhone]] = []
+    for app in apps:
+        try:
+            opened.append((app, open_sealed(app, claimed, session_key, now=captured.now)))
+        except HaomaError as error:
+            refused.append((app, error))
+    # A platform without a watermark opens what is another platform's.
+    bound = [each for each in opened if each[1].proves(CheckName.APP_BINDING)]
+    foreign = any(error.diagnosis in _BEHIND and "watermark" in error.diagnosis for _app, error in refused)
+    if bound or (opened and not foreign):
+        app, phone = (bound or opened)[0]
+        yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
+        if captured.app and captured.app != app.name:
+            yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
+        return
+    # The named app is the first; another app of it says more only if it got further, to a watermark.
+    app, first = next((each for each in refused if each[1].diagnosis == "watermark-age"), refused[0])
+    code = _BEHIND.get(first.diagnosis) if isinstance(first, CannotOpen) else None
+    if code:
+        yield fault(code, f"apps.{app.name}", failed_at=first.diagnosis)
+    yield of_error(first)

@@ -1,0 +1,155 @@
+"""Alipay's envelope: which of the configured apps it belongs to, and which rule it breaks.
+
+A service verifies, and then decrypts, and stops at the first thing that is wrong. At the desk more can be asked: if the
+content key opens what no key has signed, then it is the public key that is wrong. That answer is used for nothing else:
+what an unsigned envelope holds is neither believed nor shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.authorize import open_envelope
+from haoma.crypto.opening import open_json
+from haoma.crypto.signing import is_rsa2, is_rsa_sha1
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.doctor.captured import Captured, Looked
+from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error, warning
+from haoma.doctor.transport import examine_base64
+from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, SignatureMissing
+from haoma.platforms import PLATFORMS
+from haoma.platforms.alipay.app import AlipayApp
+from haoma.platforms.alipay.open import refuse_clear
+from haoma.platforms.alipay.read import ClearMessage, SealedMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.authorization import Authorization
+
+_LONG: Final = 150  # characters; a success has 88, refusals 152 and more
+
+
+def look(captured: Captured, sent: Authorization) -> Looked:
+    """Look at what an Alipay mini program sent."""
+    found = list(_stock_shape(sent.claimed))
+    try:
+        message = PLATFORMS["alipay"].read(None, sent)
+    except HaomaError as error:
+        error.platform = "alipay"
+        return Looked("alipay-event", [of_error(error), *found])
+    if isinstance(message, ClearMessage):
+        refused = refuse_clear(message)
+        refused.platform = "alipay"
+        return Looked("alipay-clear-text", [of_error(refused), *found])
+    return Looked("alipay-envelope", [*_sealed(captured, sent, message), *found])
+
+
+def _stock_shape(claimed: dict[str, Any]) -> Iterator[Diagnosis]:
+    if "encryptedData" in claimed and "iv" not in claimed and "response" not in claimed:
+        inner = claimed["encryptedData"]
+        yield warning(
+            "doctor.stock-uni-app", "encryptedData", holds="error body" if isinstance(inner, dict) else "ciphertext"
+        )
+
+
+def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> Iterator[Diagnosis]:
+    damaged = [
+        *examine_base64("response", message.claimed_ciphertext),
+        *examine_base64("sign", message.claimed_sign or ""),
+    ]
+    apps = [app for app in captured.apps("alipay") if isinstance(app, AlipayApp)]
+    if message.claimed_sign is None:
+        yield from _unsigned(captured, sent)
+    elif not apps:
+        yield note("doctor.no-configuration", "")
+    else:
+        yield from _tried(captured, sent, message, apps)
+    yield from damaged
+    if not apps and len(message.claimed_ciphertext) > _LONG:
+        yield warning("doctor.error-inside", "response", guess=True, characters=len(message.claimed_ciphertext))
+
+
+def _unsigned(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
+    # Alone, the object may be ``res.response`` as Alipay made it; beside other fields, it is what somebody took out.
+    alone = captured.object.keys() == {"response"}
+    bare = next((sent.claimed[name] for name in ("response", "encryptedData") if name in sent.claimed), "")
+    if not alone and isinstance(bare, str) and not bare.lstrip().startswith("{"):
+        yield fault("doctor.sign-lost", "response", guess=True)
+    yield of_error(SignatureMissing(platform="alipay"))
+
+
+def _tried(
+    captured: Captured, sent: Authorization, message: SealedMessage, apps: list[AlipayApp]
+) -> Iterator[Diagnosis]:
+    errors: dict[str, HaomaError] = {}
+    for app in apps:
+        try:
+            phone = open_envelope(app, sent.claimed)
+        except HaomaError as error:
+            errors[app.name] = error
+            if isinstance(error, SignatureMismatch | SignatureMissing | CannotOpen | BadBase64):
+                continue
+            yield of_error(error, f"apps.{app.name}")  # it opened; what it holds is a refusal
+        else:
+            yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
+        yield from _elsewhere(captured, app)
+        return
+    yield from _refused(captured, message, apps, errors)
+
+
+def _elsewhere(captured: Captured, app: AlipayApp) -> Iterator[Diagnosis]:
+    if captured.app and captured.app != app.name:
+        yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
+
+
+def _refused(
+    captured: Captured, message: SealedMessage, apps: list[AlipayApp], errors: dict[str, HaomaError]
+) -> Iterator[Diagnosis]:
+    first = next((name for name, error in errors.items() if isinstance(error, CannotOpen)), next(iter(errors)))
+    error = errors[first]
+    opener = next((app for app in apps if _opens(app, message)), None)
+    if isinstance(error, SignatureMismatch) and opener is not None:
+        yield _why_not_signed(opener, message)
+        yield of_error(error)
+        yield from _elsewhere(captured, opener)
+    elif isinstance(error, CannotOpen) and opener is not None and opener.name != first:
+        yield fault("doctor.other-apps-envelope", f"apps.{first}", belongs_to=opener.name)
+    elif isinstance(error, CannotOpen):
+        yield fault("doctor.wrong-aes-key", f"apps.{first}.aes_key", keys_tried=sum(len(app.ciphers) for app in apps))
+        yield of_error(error)
+    else:
+        yield of_error(error)
+
+
+def _parts(message: SealedMessage) -> tuple[bytes, bytes, bytes]:
+    text = repair_base64(message.claimed_ciphertext)
+    sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
+    return text.encode("ascii"), decode_base64(text, "response"), sign
+
+
+def _opens(app: AlipayApp, message: SealedMessage) -> bool:
+    try:
+        _text, ciphertext, _sign = _parts(message)
+    except (HaomaError, ValueError):
+        return False
+    for cipher in app.ciphers:
+        try:
+            if isinstance(open_json(cipher, ciphertext).get("code"), str):
+                return True
+        except CannotOpen:
+            continue
+    return False
+
+
+def _why_not_signed(app: AlipayApp, message: SealedMessage) -> Diagnosis:
+    """Say which rule the signature breaks: the hash, the quotes, or the key."""
+    text, _ciphertext, sign = _parts(message)
+    for key in app.public_keys:
+        if is_rsa_sha1(key, sign, b'"' + text + b'"'):
+            return fault("doctor.signature-sha1", f"apps.{app.name}", hash="SHA-1")
+        if is_rsa2(key, sign, text):
+            return fault("doctor.signed-without-quotes", f"apps.{app.name}")
+    setting = "alipay_public_key"
+    bits = app.public_keys[0].key_size
+    return fault("doctor.wrong-public-key", f"apps.{app.name}.{setting}", signature_bits=8 * len(sign), key_bits=bits)

@@ -1,0 +1,457 @@
+"""A folder of a mini program, read for the mistakes that the server cannot see.
+
+Text is searched, not parsed: the files are of eight languages and three frameworks. So a finding that follows from a
+habit more than from a rule says that it is a guess. Each rule is one function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from haoma.doctor.diagnosis import Diagnosis, fault, good, note, warning
+
+if TYPE_CHECKING:
+    from haoma.doctor.known import Known
+    from haoma.settings import ServiceKey
+
+FILE_BYTES: Final = 512 * 1024
+FILES: Final = 4000
+ALL_BYTES: Final = 32 * 1024 * 1024
+
+_SUFFIXES: Final = frozenset({
+    ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
+    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html",
+})  # fmt: skip
+_MARKUP: Final = frozenset({
+    ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
+    ".js",
+})  # fmt: skip
+_BIND: Final = frozenset({".wxml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml"})
+_VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
+_SKIPPED: Final = frozenset({
+    "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
+    "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
+})  # fmt: skip
+# What runs on somebody's server is not the front end, and what was built is a copy.
+
+_COMMENT: Final = re.compile(r"/\*.*?\*/|<!--.*?-->|(?<![:\w\"'])//[^\n]*", re.DOTALL)
+_API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
+_LOGIN: Final = re.compile(_API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
+_REQUEST: Final = re.compile(r"(?:\.|\b)(?:request|httpRequest|fetch|uploadFile|callFunction|post)\s*\(")
+_BUTTON: Final = re.compile(
+    r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
+    re.DOTALL,
+)
+_PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize")
+_ATTRIBUTE: Final = re.compile(r"(?P<name>[:@\w.-]+)\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the mini program.
+
+    Attributes:
+        path: Its path in the folder.
+        text: Its text.
+    """
+
+    path: str
+    text: str
+
+    @cached_property
+    def code(self) -> str:
+        """The text with its comments blanked out; positions and lines stay the same."""
+        return _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.text)
+
+    @property
+    def suffix(self) -> str:
+        """Such as ``.vue``."""
+        return os.path.splitext(self.path)[1]  # noqa: PTH122 - a name like ".env" has none for pathlib either
+
+    def at(self, position: int, found: Diagnosis) -> Diagnosis:
+        """Return a diagnosis with its place."""
+        return replace(found, file=self.path, line=self.text.count("\n", 0, position) + 1)
+
+    @cached_property
+    def buttons(self) -> list[tuple[int, str, dict[str, str]]]:
+        """Position, tag and attributes of every button that asks for a phone number."""
+        found = []
+        for each in _BUTTON.finditer(self.code) if self.suffix in _MARKUP else ():
+            attributes = {one["name"]: one["value"][1:-1].strip() for one in _ATTRIBUTE.finditer(each["attributes"])}
+            if any(_kind(name) == "opentype" for name in attributes) and (
+                any(_kind(name) == "opentype" and _PHONE_TYPE.search(text) for name, text in attributes.items())
+                or any("phonenumber" in name.lower() or "getauthorize" in name.lower() for name in attributes)
+            ):
+                found.append((each.start(), each["tag"], attributes))
+        return found
+
+
+@dataclass(frozen=True)
+class Project:
+    """The mini program as a whole."""
+
+    sources: Sequence[Source]
+    known: Sequence[Known] = ()
+    server_keys: Sequence[ServiceKey] = ()
+
+    def _says(self, pattern: str) -> bool:
+        return any(re.search(pattern, source.text) for source in self.sources)
+
+    @cached_property
+    def is_taro(self) -> bool:
+        """True for Taro."""
+        return self._says(r"@tarojs/")
+
+    @cached_property
+    def is_uni(self) -> bool:
+        """True for uni-app."""
+        return not self.is_taro and (
+            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
+            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
+        )
+
+    @cached_property
+    def for_alipay(self) -> bool:
+        """True if something shows that it is built for Alipay as well."""
+        return any(source.suffix == ".axml" for source in self.sources) or self._says(
+            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
+            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
+        )
+
+
+def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[ServiceKey] = ()) -> Iterator[Diagnosis]:
+    """Read a folder and yield what is found in it.
+
+    Args:
+        folder: The mini program.
+        known: Values of the configuration that must not be in it.
+        server_keys: Digests of keys that must not be in it.
+    """
+    sources, left_out = read(folder)
+    project = Project(
+        sources, [each for each in known if each.secret], [key for key in server_keys if key.kind == "server"]
+    )
+    clean = True
+    for source in sources:
+        for rule in RULES:
+            for found in rule(source, project):
+                clean = False
+                yield found
+    for whole in PROJECT_RULES:
+        for found in whole(project):
+            clean = False
+            yield found
+    if left_out:
+        yield note("doctor.not-all-read", "", left_out=left_out)
+    if clean and sources:
+        yield good("doctor.front-end-clean", "", files=len(sources))
+    elif not sources:
+        yield warning("doctor.not-all-read", "", files=0)
+
+
+def read(folder: Path) -> tuple[list[Source], int]:
+    """Return the files that are worth reading, and how many were left out because of their size or number."""
+    sources: list[Source] = []
+    size = left_out = 0
+    for directory, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(directory, name)
+            if not (path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
+                continue
+            length = path.stat().st_size
+            if length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
+                left_out += 1
+                continue
+            size += length
+            try:
+                sources.append(Source(path.relative_to(folder).as_posix(), path.read_text("utf-8-sig")))
+            except (OSError, ValueError):
+                left_out += 1
+    return sources, left_out
+
+
+# --- what must not be in it ------------------------------------------------------------------------------------------
+
+_SHAPES: Final = (
+    (re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----"), "private key"),
+    (re.compile(r"\bMII[CEJ][A-Za-z0-9+/]{780,}"), "private key"),
+    (re.compile(r"\bhk_server_[A-Za-z0-9_-]{20,}"), "server key of haoma"),
+    (re.compile(r"(?i)(?:app_?|component_?|wx_?)?secret[\"']?\s*[:=]\s*[\"'][0-9a-f]{32}[\"']"), "AppSecret"),
+    (re.compile(r"(?i)aes_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9+/]{22}==[\"']"), "AES key"),
+    (
+        re.compile(r"/sns/jscode2session|/cgi-bin/(?:stable_)?token\b|/oauth/(?:stable_)?client_token"),
+        "call that needs the AppSecret",
+    ),
+)
+_LITERAL: Final = re.compile(r"[\"'`]([!-&(-_a-~]{16,512})[\"'`]")
+
+
+def secrets(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A secret in a package that every user downloads; comments count as well."""
+    told: set[int] = set()
+    for each in project.known:
+        # A private key begins like every other one; its middle is its own, and on one line however it is wrapped.
+        needle = each.compact[80:120] if len(each.compact) > 200 else each.compact
+        position = source.text.find(needle) if len(needle) >= 12 else -1
+        if position >= 0:
+            told.add(_line(source, position))
+            yield source.at(position, fault("doctor.secret-in-front-end", each.where, what=each.setting))
+    for shape, what in _SHAPES:
+        for found in shape.finditer(source.text):
+            if _line(source, found.start()) not in told:
+                told.add(_line(source, found.start()))
+                yield source.at(found.start(), fault("doctor.secret-in-front-end", "", what=what))
+    digests = {key.digest for key in project.server_keys}
+    for found in _LITERAL.finditer(source.text) if digests else ():
+        if hashlib.sha256(found[1].encode("ascii")).digest() in digests and _line(source, found.start()) not in told:
+            yield source.at(
+                found.start(), fault("doctor.secret-in-front-end", "service.server_keys", what="server_keys")
+            )
+
+
+def _line(source: Source, position: int) -> int:
+    return source.text.count("\n", 0, position)
+
+
+def session_key(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """Whoever has the session_key can write any phone number."""
+    del project
+    found = re.search(r"\bsession_?[kK]ey\b", source.code)
+    if found and source.suffix != ".json":
+        yield source.at(found.start(), fault("doctor.session-key-in-front-end"))
+
+
+# --- when things are called ------------------------------------------------------------------------------------------
+
+_HANDLER: Final = re.compile(
+    r"(?:bind:?|catch:?|@|on|v-on:)[Gg]et(?:realtime|RealTime)?(?:[Pp]hone[Nn]umber|[Aa]uthorize)\s*=\s*"
+    r"[\"'{]+\s*(?:this\.|_ctx\.)?([A-Za-z_$][\w$]*)",
+    re.IGNORECASE,
+)
+_CALLED: Final = re.compile(r"(?:\bthis\.|\bawait\s+|\bthat\.|\bself\.|(?<![\w.$]))([A-Za-z_$][\w$]*)\s*\(")
+
+_KEYWORDS: Final = ("if", "for", "while", "switch", "catch", "function", "return")
+
+
+def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
+    for name in _handlers(source, project):
+        body = _body(source.code, name)
+        if body is None:
+            continue
+        start, text = body
+        sent = _REQUEST.search(text)
+        before = text[: sent.start()] if sent else text
+        direct = _LOGIN.search(before)
+        if direct:
+            yield source.at(start + direct.start(), fault("doctor.login-in-callback", "", handler=name))
+            continue
+        for called in _CALLED.finditer(before):
+            inner = _body(source.code, called[1]) if called[1] not in (name, *_KEYWORDS) else None
+            if inner and _LOGIN.search(inner[1]):
+                found = fault("doctor.login-in-callback", "", handler=name, calls=called[1])
+                yield source.at(start + called.start(), found)
+                break
+
+
+def _handlers(source: Source, project: Project) -> list[str]:
+    """Return the names of the functions that a file's own markup, or that of the page beside it, gives the button."""
+    stem = os.path.splitext(source.path)[0]  # noqa: PTH122
+    pages = [each for each in project.sources if os.path.splitext(each.path)[0] == stem]  # noqa: PTH122
+    names = [found for page in pages for found in _HANDLER.findall(page.code)]
+    return list(dict.fromkeys(names))
+
+
+def _body(code: str, name: str) -> tuple[int, str] | None:
+    """Return where the body of a function begins, and the body."""
+    start = re.search(
+        rf"(?<![\w.$])(?:function\s+)?{re.escape(name)}\s*(?:[:=]\s*(?:useCallback\(\s*)?(?:async\s*)?(?:function\s*\w*\s*)?)?"
+        rf"(?:\([^()]*\)|\b\w+\b)\s*(?::\s*[\w<>\[\] ]+)?\s*(?:=>\s*)?\{{",
+        code,
+    )
+    if start is None:
+        return None
+    return start.end(), _braced(code, start.end() - 1)
+
+
+def _braced(code: str, opening: int) -> str:
+    """Return what is between the brace at ``opening`` and the one that closes it."""
+    depth = 0
+    for position in range(opening, min(len(code), opening + 20_000)):
+        if code[position] == "{":
+            depth += 1
+        elif code[position] == "}":
+            depth -= 1
+            if depth == 0:
+                return code[opening + 1 : position]
+    return code[opening + 1 : opening + 20_000]
+
+
+# --- how it is sent --------------------------------------------------------------------------------------------------
+
+_ENVELOPE: Final = re.compile(
+    r"encryptedData|encrypted_data|\.response\b|\bdetail\.(?:code|iv|sign)|phone_?[cC]ode|authorization\s*:"
+)
+_CALL: Final = re.compile(r"(?:" + _API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
+_METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNORECASE)
+_IN_QUERY: Final = re.compile(
+    r"[?&](?:encryptedData|encrypted_data|response|iv|sign|authorization)=[\"'`]?\s*(?:\+|\$\{|\{\{)"
+)
+_GETTER: Final = re.compile(r"(?:axios|http|\$u|\$http|request|api)\s*\.\s*get\s*\(")
+
+
+def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
+    handlers = [body for name in _handlers(source, project) if (body := _body(source.code, name))]
+    for call in _CALL.finditer(source.code):
+        options = _braced(source.code, call.end() - 1)
+        inside = any(start <= call.start() < start + len(text) for start, text in handlers)
+        if not (_ENVELOPE.search(options) or (inside and "login" not in options.lower())):
+            continue
+        method = _METHOD.search(options)
+        if method is None:
+            yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET, by default"))
+        elif (method[2] or "").upper() == "GET":
+            yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET"))
+    for found in _IN_QUERY.finditer(source.code):
+        yield source.at(found.start(), fault("doctor.sent-with-get", "", method="in the address"))
+    for found in _GETTER.finditer(source.code):
+        if _ENVELOPE.search(source.code[found.end() : found.end() + 300].partition(";")[0]):
+            yield source.at(found.start(), fault("doctor.sent-with-get", "", method="GET"))
+
+
+def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """The code of ``login()`` is posted to where the phone code belongs."""
+    del project
+    for call in _LOGIN.finditer(source.code):
+        opening = source.code.find("{", call.end() - 1, call.end() + 40)
+        body = _braced(source.code, opening) if opening >= 0 else ""
+        named = re.search(r"\b(?:phoneCode|phone_code)\s*:\s*\w+\.(?:code|authCode)\b", body)
+        posted = re.search(r"authorization\s*:\s*\{\s*code\s*:\s*\w+\.code\b", body)
+        to_phone = re.search(r"url\s*:[^,\n]*phone", body, re.IGNORECASE) and re.search(
+            r"\bcode\s*:\s*\w+\.code\b", body
+        )
+        if named or posted or (to_phone and "detail" not in body and "login_code" not in body):
+            yield source.at(call.start(), fault("doctor.login-code-as-phone-code", "", guess=True))
+
+
+# --- the button ------------------------------------------------------------------------------------------------------
+
+
+def _kind(attribute: str) -> str:
+    return re.sub(r"[:@.-]|v-bind", "", attribute).lower()
+
+
+def _events(attributes: dict[str, str]) -> list[str]:
+    return [
+        name
+        for name in attributes
+        if re.search(r"getphonenumber|getauthorize|getrealtimephonenumber", name, re.IGNORECASE)
+    ]
+
+
+def event_of_alipay(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A native page of Alipay: ``getAuthorize``, ``scope``, and ``onGetAuthorize`` spelt exactly so."""
+    del project
+    for position, _tag, attributes in source.buttons if source.suffix == ".axml" else ():
+        kind = attributes.get("open-type", "")
+        if kind != "getAuthorize" and "{{" not in kind:
+            yield source.at(
+                position, fault("doctor.event-never-fires", "", found=f"open-type={kind}"[:60], needed="getAuthorize")
+            )
+        elif attributes.get("scope") != "phoneNumber" and "{{" not in attributes.get("scope", ""):
+            yield source.at(
+                position, fault("doctor.event-never-fires", "", found="no scope", needed='scope="phoneNumber"')
+            )
+        elif not {"onGetAuthorize", "catchGetAuthorize", "onGetPhoneNumber"} & attributes.keys():
+            found = ", ".join(_events(attributes)) or "no event"
+            yield source.at(position, fault("doctor.event-never-fires", "", found=found[:60], needed="onGetAuthorize"))
+
+
+def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A native page of WeChat, Douyin and others: ``bindgetphonenumber``, all lower case."""
+    del project
+    for position, _tag, attributes in source.buttons if source.suffix in _BIND else ():
+        kind = attributes.get("open-type", "")
+        if kind == "getAuthorize":
+            yield source.at(
+                position, fault("doctor.event-never-fires", "", found="open-type=getAuthorize", needed="getPhoneNumber")
+            )
+            continue
+        usable = re.compile(r"(?:bind|catch):?(?:getphonenumber|getrealtimephonenumber)")
+        if not any(usable.fullmatch(name) for name in attributes):
+            found = ", ".join(_events(attributes)) or "no event"
+            yield source.at(
+                position, fault("doctor.event-never-fires", "", found=found[:60], needed="bindgetphonenumber")
+            )
+
+
+def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """uni-app: what its compiler maps for Alipay, and what it leaves dead without a word."""
+    for position, _tag, attributes in source.buttons if source.suffix in _VUE and not project.is_taro else ():
+        static, dynamic = (
+            attributes.get("open-type", ""),
+            attributes.get(":open-type") or attributes.get("v-bind:open-type"),
+        )
+        events = {re.sub(r"^(?:@|v-on:)", "", name).partition(".")[0] for name in _events(attributes)}
+        if project.for_alipay and dynamic and "getAuthorize" not in events:
+            yield source.at(position, fault("doctor.dynamic-open-type", "", found=":open-type"))
+        if project.for_alipay and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
+            yield source.at(position, fault("doctor.open-type-unmapped", "", found=static))
+        if static == "getAuthorize" and "getAuthorize" not in events:
+            found = ", ".join(events) or "no event"
+            yield source.at(position, fault("doctor.event-never-fires", "", found=found[:60], needed="@getAuthorize"))
+        if static == "getPhoneNumber" and "getphonenumber" not in events:
+            found = ", ".join(events) or "no event"
+            yield source.at(
+                position, fault("doctor.event-never-fires", "", found=found[:60], needed="@getphonenumber", guess=True)
+            )
+
+
+def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """Taro hands ``openType`` through as it is, so it has to be chosen for Alipay."""
+    native = source.suffix in _BIND or source.suffix == ".axml"
+    for position, tag, attributes in source.buttons if project.is_taro and not native else ():
+        kind = attributes.get("openType") or attributes.get("open-type") or ""
+        if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
+            yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
+        if "TARO_ENV" not in source.code and project.for_alipay and _PHONE_TYPE.search(kind):
+            yield source.at(position, fault("doctor.taro-open-type", "", found=kind[:40]))
+        right = {"onGetPhoneNumber", "onGetRealTimePhoneNumber", "onGetAuthorize"}
+        wrong = [name for name in _events(attributes) if name.startswith("on") and name not in right]
+        if wrong:
+            yield source.at(
+                position,
+                fault("doctor.event-never-fires", "", found=wrong[0], needed="onGetPhoneNumber, onGetAuthorize"),
+            )
+
+
+def button_of_a_kit(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A button of a UI kit that does not hand the events on."""
+    for position, tag, _attributes in source.buttons if not project.is_taro else ():
+        if re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
+            yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
+
+
+def nothing_posted(project: Project) -> Iterator[Diagnosis]:
+    """There is a button, but nothing that posts."""
+    buttons = [(source, button) for source in project.sources for button in source.buttons]
+    posts = re.compile(r"[\"'`]POST[\"'`]|\.post\s*\(|callFunction|callContainer", re.IGNORECASE)
+    if buttons and not any(posts.search(source.code) for source in project.sources):
+        source, button = buttons[0]
+        yield source.at(button[0], warning("doctor.nothing-posted", "", guess=True))
+
+
+RULES: Final[tuple[Callable[[Source, Project], Iterator[Diagnosis]], ...]] = (
+    secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, event_of_alipay,
+    event_of_the_others, event_of_uni, open_type_of_taro, button_of_a_kit,
+)  # fmt: skip
+PROJECT_RULES: Final[tuple[Callable[[Project], Iterator[Diagnosis]], ...]] = (nothing_posted,)

@@ -1,0 +1,140 @@
+"""``inspect``: what a capture is, what is wrong with it, and the one thing to change.
+
+A recogniser takes the capture and says what it is, or None if that is for another one to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from haoma import authorization
+from haoma.doctor import answers, codes, envelopes, lines, pasted
+from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, of_error
+from haoma.errors import HaomaError, MissingField, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from haoma.secret import Secret
+    from haoma.settings import Settings
+
+_REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
+_EMPTY: Final = ("undefined", "null", "[object Object]", "")
+_PARTS: Final = frozenset({
+    "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
+    "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
+})  # fmt: skip
+_ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
+
+
+def inspect(
+    content: bytes, settings: Settings | None = None, *, app: str = "", session_key: Secret | None = None, now: float
+) -> Looked:
+    """Return what a capture is, and what there is to say about it.
+
+    Args:
+        content: Exactly what was captured.
+        settings: The configuration, whose apps are tried.
+        app: Name of the app that it was sent to, if that is known.
+        session_key: The user's session_key, if it is at hand.
+        now: Unix seconds, to judge a watermark by.
+    """
+    if len(content) > MAX_BYTES:
+        return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    captured = Captured(text, settings, app, session_key, now)
+    for recognise in RECOGNISERS:
+        looked = recognise(captured)
+        if looked is not None:
+            break
+    else:
+        looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(text))])
+    found = [*looked.found, *_leaked(captured)]
+    return Looked(looked.kind, sorted(found_once(found), key=lambda each: _ORDER.index(each.severity)))
+
+
+def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
+    """Yield each diagnosis once; two of one code and place are one."""
+    seen: set[tuple[str, str, str]] = set()
+    for each in found:
+        key = each.code, each.where, str(dict(each.because))
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def in_an_address(captured: Captured) -> Looked | None:
+    """A request line or an address with a query: what was sent with GET."""
+    found = _REQUEST_LINE.match(captured.text)
+    if found is None or "\n\n" in captured.text.strip() or found[1] in ("POST", "PUT"):
+        return None
+    query = urlsplit(found[2]).query
+    pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
+    if not _PARTS & pairs.keys():
+        return None
+    looked = _authorization(
+        captured, {name: value for name, value in pairs.items() if name in _PARTS | {"sign", "session"}}
+    )
+    method = fault("doctor.sent-with-get", "", fields=", ".join(sorted(_PARTS & pairs.keys())))
+    return Looked(looked.kind, [method, *looked.found])
+
+
+def posted(captured: Captured) -> Looked | None:
+    """What a front end posts: JSON, JSON in JSON, or a form."""
+    value = captured.value
+    if isinstance(value, dict) and not (_PARTS & value.keys()):
+        return None
+    text = captured.text.strip()
+    if not isinstance(value, dict | str) and not re.match(r"[{\"]|%7[bB]|%22|[A-Za-z_]+=", text):
+        return None
+    if value is None and text[:1] not in '{"%' and not any(f"{name}=" in text for name in _PARTS):
+        return None
+    return _authorization(captured, text)
+
+
+def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
+    try:
+        found = authorization.read(sent)
+    except HaomaError as error:
+        return Looked("unknown", [of_error(error)])
+    empty = [name for name, value in found.claimed.items() if isinstance(value, str) and value.strip() in _EMPTY]
+    looked = _by_shape(captured, found)
+    undefined = [
+        of_error(MissingField(because={"field": name, "found": "nothing"})) for name in empty if name in _PARTS
+    ]
+    return Looked(looked.kind, [*undefined, *looked.found])
+
+
+def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
+    claimed = found.claimed
+    code = claimed.get("code")
+    error_body = isinstance(code, str) and code.isdigit() and len(code) == 5
+    stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
+    if _ALIPAY & claimed.keys() or error_body or stock:
+        looked = envelopes.look(captured, found)
+        named = captured.named
+        if named is not None and named.platform != "alipay":
+            other = fault("doctor.other-platform", f"apps.{named.name}", looks_like="alipay")
+            return Looked(looked.kind, [other, *looked.found])
+        return looked
+    return codes.look(captured, found)
+
+
+def _leaked(captured: Captured) -> Iterator[Diagnosis]:
+    """A request that holds a session_key or a secret: it was where it must not be."""
+    if not (_PARTS & captured.object.keys()):
+        return
+    names = {name.lower() for name, _value in members(captured.object)}
+    if {"session_key", "sessionkey"} & names:
+        yield fault("doctor.session-key-in-front-end", "session_key")
+    if {"app_secret", "appsecret", "secret"} & names:
+        yield fault("doctor.secret-in-front-end", "app_secret", what="AppSecret")
+
+
+RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
+    pasted.look, in_an_address, answers.problem, answers.results, answers.gateway, answers.wechat, lines.look, posted,
+)  # fmt: skip

@@ -1,0 +1,24 @@
+"""Baidu: ``getPhoneNumber`` of smart mini programs. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
+from haoma.platforms.baidu.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.baidu.login import log_in
+from haoma.platforms.baidu.read import Message, read
+
+BAIDU: Final = Platform[BaiduApp, Message](
+    name="baidu",
+    title="百度 Baidu",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+    find_under_key=find_under_key,
+    proves=PROVES,
+)

@@ -1,0 +1,73 @@
+"""A Baidu smart mini program as it is configured.
+
+Settings: ``app_key``, ``app_secret``, ``api_base_url``; ``login`` (``v1`` or ``v2``) and, for v2, ``openapi_base_url``;
+``app_id``, the numeric AppID, which nothing needs.
+
+Baidu has three identifiers. The one that counts is the **AppKey**: the login asks for it and each frame ends in it. So
+it is the ``app_id`` of the `App`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final
+
+from haoma.contract import App, Table, origin
+from haoma.secret import Secret
+
+API: Final = "https://spapi.baidu.com"
+OPENAPI: Final = "https://openapi.baidu.com"
+KEY_SETTINGS: Final = frozenset({"app_secret"})
+_APP_KEY: Final = re.compile(r"[0-9A-Za-z]{32}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaiduApp(App):
+    """One configured Baidu smart mini program.
+
+    Attributes:
+        app_secret: The AppSecret.
+        api_base_url: Where login v1 goes: Baidu, or a proxy in front of it.
+        openapi_base_url: Where login v2 and its access_token go.
+        login: ``v1`` or ``v2``.
+        old_way: As WeChat's old way, Baidu's only one keeps session_keys and tries in the memory of one process.
+    """
+
+    app_secret: Secret = field(repr=False)
+    api_base_url: str = API
+    openapi_base_url: str = OPENAPI
+    login: str = "v1"
+    old_way: ClassVar[bool] = True
+
+
+def configure(table: Table) -> BaiduApp | None:
+    """Build the app from its settings; faults go to the table."""
+    app_key = table.text("app_key", required=True)
+    if app_key and not _APP_KEY.fullmatch(app_key):
+        table.warn("config.app-id-shape", "app_key", needed="32 letters and digits: the AppKey, not the numeric AppID")
+    table.text("app_id")
+    app_secret = table.secret("app_secret", required=True)
+    if app_key and app_secret == Secret(app_key):
+        table.warn("config.app-secret-shape", "app_secret", found="the AppKey")
+    api_base_url = table.url("api_base_url", default=API)
+    login = table.choice("login", ("v1", "v2"), default="v1")
+    openapi_base_url = table.url("openapi_base_url", default=OPENAPI)
+    policy, reply = table.policy(), table.reply()
+    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered.
+    policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+    table.finish()
+    if table.broken or app_secret is None:
+        return None
+    return BaiduApp(
+        name=table.name,
+        platform="baidu",
+        app_id=app_key,
+        upstreams=(origin(openapi_base_url if login == "v2" else api_base_url),),
+        policy=policy,
+        reply=reply,
+        app_secret=app_secret,
+        api_base_url=api_base_url,
+        openapi_base_url=openapi_base_url,
+        login=login,
+    )

@@ -1,0 +1,92 @@
+"""The flow of Baidu.
+
+1. There is a login (``login.py``): its session_key is what the data was encrypted with.
+2. The session_keys of that user are recalled.
+3. Open (``open.py``).
+
+The one-time value is the ciphertext. It has no time in it, so it is remembered for as long as a session_key is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding, Way
+from haoma.crypto.strict import repair_base64
+from haoma.errors import MissingField, SessionUnknown
+from haoma.platforms.baidu.open import open_sealed, open_under_key
+from haoma.secret import Secret
+from haoma.session_keys import recall
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin
+    from haoma.platforms.baidu.app import BaiduApp
+    from haoma.platforms.baidu.read import Message
+    from haoma.steps import Flow
+
+_SEALED: Final = (
+    Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"),
+    Check(CheckName.APP_BINDING, True, "the frame ends in the AppKey of this app"),
+    Check(CheckName.FRESHNESS, False, "no time in the message"),
+)
+_OPENED: Final = (
+    *_SEALED,
+    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    Check(CheckName.ONE_TIME_USE, True, "remembered by this service for as long as a session_key is kept"),
+)
+_AT_HAND: Final = (
+    *_SEALED,
+    Check(CheckName.LOGIN_BINDING, False, "the session_key was given by hand"),
+    Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
+)
+
+PROVES: Final = (
+    Way(
+        "encryptedData + 登录",
+        "`encryptedData` + login",
+        _OPENED,
+        "算法与官方示例的已知答案一致；没有 MAC 和时间，谁拿到 session_key 就能伪造号码；"
+        "境外号码的格式未说明，一律拒绝",
+        "the algorithm gives the known answer of Baidu's demo; without MAC and time whoever has the session_key can "
+        "write any number; how numbers abroad are written is not documented, and they are refused",
+    ),
+)
+
+
+def find(app: BaiduApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Open the sealed message of the user who is logged in.
+
+    Raises:
+        MissingField: ``envelope.missing-field``: no login (step 1).
+        SessionUnknown: ``trust.session-unknown``: the session_key has expired (step 2).
+        CannotOpen: ``trust.cannot-open`` (step 3).
+    """
+    del now, after_unknown
+    # (1)
+    login = yield from get_login()
+    if login is None:
+        raise MissingField(step=1, because={"field": "login_code", "or": "session"})
+    # (2)
+    keys = yield from recall(app, login.subject.openid)
+    if not keys:
+        raise SessionUnknown(step=2, because={"expired": "session_key"})
+    # (3)
+    number = yield from open_sealed(app, message, keys)
+    return Finding(number, login.subject, _OPENED)
+
+
+def find_under_key(app: BaiduApp, message: Message, session_key: Secret, now: float) -> Finding:
+    """Open a sealed message under a session_key that is at hand.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    del now
+    return Finding(open_under_key(app, message, session_key), None, _AT_HAND)
+
+
+def one_time(app: BaiduApp, message: Message) -> tuple[str, Secret]:
+    """Return the ciphertext in the one form in which it is opened."""
+    del app
+    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))

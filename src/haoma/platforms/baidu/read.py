@@ -1,0 +1,77 @@
+"""Find the message in what the front end sent.
+
+``e.detail`` of the button's event has ``encryptedData`` and ``iv``, or after a failure ``errMsg``. There is no phone
+code. Baidu's own pages call the ciphertext ``data``, which is its name in ``swan.getUserInfo``; front ends copy that.
+
+Page: https://smartprogram.baidu.com/docs/develop/component/formlist_button/ (swan-team/swan-docs, 2020-04).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.errors import HaomaError
+    from haoma.platforms.baidu.app import BaiduApp
+
+_DECLINED: Final = ("deny", "cancel")
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """Ciphertext and IV, both as the client claims them."""
+
+    claimed_ciphertext: str = field(repr=False)
+    claimed_iv: str = field(repr=False)
+
+
+Message: TypeAlias = SealedMessage
+
+
+def read(app: BaiduApp, authorization: Authorization) -> Message:
+    """Return the message.
+
+    A ``session_key`` that was sent along is not looked at: whoever chooses the key can write any number.
+
+    Raises:
+        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
+        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    del app
+    claimed = authorization.claimed
+    if not _ALIPAY.isdisjoint(claimed):
+        raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
+    name = next((each for each in ("encryptedData", "data") if claimed.get(each) not in (None, "")), None)
+    if name is not None:
+        return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
+    if failed := _failure(claimed):
+        raise failed
+    found = ", ".join(sorted(map(str, claimed))[:8])[:120]
+    raise MissingField(because={"field": "encryptedData", "found": found})
+
+
+def _text(claimed: dict[str, Any], name: str) -> str:
+    value = claimed.get(name)
+    if value is None or value == "":
+        raise MissingField(because={"field": name})
+    if not isinstance(value, str):
+        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    return value
+
+
+def _failure(claimed: dict[str, Any]) -> HaomaError | None:
+    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    words = claimed.get("errMsg")
+    lowered = words.lower() if isinstance(words, str) else ""
+    if any(word in lowered for word in _DECLINED):
+        return UserDeclined()
+    if "fail" in lowered:
+        return ButtonFailed()
+    return None

@@ -1,0 +1,22 @@
+"""DingTalk: an ``authCode``, for apps of organisations. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.dingtalk.app import KEY_SETTINGS, DingTalkApp, configure
+from haoma.platforms.dingtalk.flow import PROVES, find, log_in, one_time
+from haoma.platforms.dingtalk.read import CodeMessage, read
+
+DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
+    name="dingtalk",
+    title="钉钉 DingTalk",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+    proves=PROVES,
+)

@@ -1,0 +1,52 @@
+"""A DingTalk app as it is configured.
+
+Settings: ``client_id``, ``client_secret``, ``api_base_url``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import App, origin
+
+if TYPE_CHECKING:
+    from haoma.contract import Table
+    from haoma.secret import Secret
+
+API: Final = "https://api.dingtalk.com"
+KEY_SETTINGS: Final = frozenset({"client_secret"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DingTalkApp(App):
+    """One configured DingTalk app; its ``app_id`` is the Client ID (formerly AppKey).
+
+    Attributes:
+        client_secret: The Client Secret (formerly AppSecret).
+        api_base_url: DingTalk, or a proxy in front of it.
+    """
+
+    client_secret: Secret = field(repr=False)
+    api_base_url: str = API
+
+
+def configure(table: Table) -> DingTalkApp | None:
+    """Build the app from its settings; faults go to the table."""
+    client_id = table.text("client_id", required=True)
+    client_secret = table.secret("client_secret", required=True)
+    api_base_url = table.url("api_base_url", default=API)
+    policy, reply = table.policy(), table.reply()
+    table.finish()
+    if table.broken or client_secret is None:
+        return None
+    return DingTalkApp(
+        name=table.name,
+        platform="dingtalk",
+        app_id=client_id,
+        upstreams=(origin(api_base_url),),
+        policy=policy,
+        reply=reply,
+        client_secret=client_secret,
+        api_base_url=api_base_url,
+    )

@@ -1,0 +1,169 @@
+"""The two questions: whose token is it (``userAccessToken``), and who is that (``contact/users/me``).
+
+The list, continued from ``flow.py``:
+
+2. Exchange the code for the user's accessToken, unless an earlier try of this very request got that far.
+3. The answer is strict JSON: status 200 with an ``accessToken``, or a refusal.
+4. Ask for the user with that token. The code is used up by now; if this call breaks, the token is kept, for this code
+   alone and no longer than the code is remembered, and the same request goes on from here.
+5. The answer is strict JSON: status 200 with the user, or a refusal. A user without ``mobile`` is a permission that the
+   app does not have: DingTalk leaves the field out.
+6. ``stateCode`` and ``mobile`` are a number.
+
+**What the code may have suffered.** A timeout or a reset of step 2 does not tell whether the code was used up. A
+refusal of the code that follows may be the work of the first try, and is reported as `OutcomeUnknown`
+(``after_unknown``).
+
+Pages: https://help.dingtalk.io/zh/open/development/obtain-user-token and
+https://help.dingtalk.io/open/development/dingtalk-retrieve-user-information (read 2026-11); what is not documented is
+in the README of this folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import (
+    CodeRejected,
+    ConnectionLost,
+    EnvelopeError,
+    HaomaError,
+    NonsenseReply,
+    OutcomeUnknown,
+    Spent,
+    TimedOut,
+)
+from haoma.phone import from_parts
+from haoma.refusal import refusal
+from haoma.secret import Secret
+from haoma.steps import Keep, Recall, Request, Send, ask
+from haoma.verified import Subject
+
+if TYPE_CHECKING:
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.dingtalk.app import DingTalkApp
+    from haoma.steps import Flow, Reply
+
+_WHOSE: Final = "/v1.0/oauth2/userAccessToken"
+_ME: Final = "/v1.0/contact/users/me"
+_JSON: Final = (("content-type", "application/json"),)
+_ID: Final = re.compile(r"[!-~]{1,128}")
+_VISIBLE: Final = re.compile(r"[!-~]{1,2048}")
+_NATIVE: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_NO_MOBILE: Final = "mobile-missing"
+
+
+def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tuple[PhoneNumber, Subject]]:
+    """Exchange a code for the number and the user.
+
+    Raises:
+        OutcomeUnknown: ``outside.outcome-unknown`` (steps 2 and 3).
+        PlatformRefusal: ``platform.*`` (steps 3 and 5).
+        OutsideError: ``outside.*``: no connection, or no sense in an answer (steps 2 to 6).
+    """
+    key = f"dingtalk:{app.name}:{hashlib.sha256(code.reveal().encode('ascii')).hexdigest()}"
+    # (2) (3)
+    token = yield from ask(Recall(key))
+    if not isinstance(token, Secret):
+        token = yield from _user_token(app, code, after_unknown=after_unknown)
+    try:
+        # (4)
+        reply = yield from ask(Send(_me(app, token), app.upstreams))
+        # (5)
+        found = _read(app, reply, "phone", 5, code, token)
+        return _number(found, reply), Subject(openid=_id(found, "openId"), unionid=_id(found, "unionId"))  # (6)
+    except HaomaError as error:
+        error.spent = Spent.YES
+        if error.retry:
+            error.spent = Spent.UNKNOWN  # the same request may go on from step 4
+            yield from ask(Keep(key, token, app.policy.code_seconds))
+        raise
+
+
+def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[Secret]:
+    content = {
+        "clientId": app.app_id,
+        "clientSecret": app.client_secret.reveal(),
+        "code": code.reveal(),
+        "grantType": "authorization_code",
+    }
+    request = Request("POST", app.api_base_url + _WHOSE, headers=_JSON, body=msgspec.json.encode(content))
+    try:
+        reply = yield from ask(Send(request, app.upstreams))
+        found = _read(app, reply, "token", 3, code)
+    except (TimedOut, ConnectionLost) as error:
+        raise OutcomeUnknown(step=2, because=error.because, spent=Spent.UNKNOWN) from None
+    except CodeRejected as error:
+        if not after_unknown:
+            raise
+        raise OutcomeUnknown(
+            step=3,
+            platform_code=error.platform_code,
+            platform_message=error.platform_message,
+            request_id=error.request_id,
+            spent=Spent.YES,  # by whichever try: it is of no further use
+        ) from None
+    except HaomaError as error:
+        if after_unknown and error.spent is Spent.NO:  # says nothing about the tries before it
+            error.spent = Spent.UNKNOWN
+        raise
+    token = found.get("accessToken")
+    if not isinstance(token, str) or not _VISIBLE.fullmatch(token):
+        raise _nonsense("accessToken", reply, 3)
+    return Secret(token)
+
+
+def _me(app: DingTalkApp, token: Secret) -> Request:
+    return Request("GET", app.api_base_url + _ME, headers=(("x-acs-dingtalk-access-token", token.reveal()),))
+
+
+def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secret) -> dict[str, Any]:
+    try:
+        found = parse_json_object(reply.body)
+    except EnvelopeError:
+        raise _nonsense("not JSON", reply, step) from None
+    if reply.status == 200 and "code" not in found:
+        return found
+    native, words, request_id = (found.get(name) for name in ("code", "message", "requestid"))
+    native = str(native) if type(native) is int else native
+    if not isinstance(native, str) or not _NATIVE.fullmatch(native):
+        raise _nonsense("code", reply, step)
+    raise refusal(
+        "dingtalk",
+        native,
+        place=place,
+        message=words if isinstance(words, str) else "",
+        request_id=request_id if isinstance(request_id, str) else "",
+        step=step,
+        secrets=(*secrets, app.client_secret),
+        because={"status": reply.status},
+    )
+
+
+def _number(found: dict[str, Any], reply: Reply) -> PhoneNumber:
+    mobile, state = found.get("mobile"), found.get("stateCode")
+    if mobile in (None, ""):
+        raise refusal("dingtalk", _NO_MOBILE, place="phone", step=5)
+    if not isinstance(mobile, str) or not isinstance(state, str):
+        raise _nonsense("mobile" if not isinstance(mobile, str) else "stateCode", reply, 6)
+    number = from_parts(state.removeprefix("+"), mobile)
+    if number is None:
+        raise _nonsense("mobile", reply, 6)
+    return number
+
+
+def _id(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise NonsenseReply(step=5, because={"field": name})
+    return value
+
+
+def _nonsense(reason: str, reply: Reply, step: int) -> NonsenseReply:
+    because = {"reason": reason, "status": reply.status, "bytes": len(reply.body)}
+    return NonsenseReply(step=step, because=because, spent=Spent.UNKNOWN)

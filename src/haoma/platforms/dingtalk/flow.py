@@ -1,0 +1,74 @@
+"""The flow of DingTalk.
+
+1. No login came along: the code carries its user, and DingTalk names him. A login of another kind, sent by the client
+   beside it, would only look as if it had been compared.
+2. to 6. Exchange the code, and ask who the user is (``fetch.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding, Way
+from haoma.errors import UnknownShape
+from haoma.platforms.dingtalk.fetch import exchange
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin, Login
+    from haoma.platforms.dingtalk.app import DingTalkApp
+    from haoma.platforms.dingtalk.read import CodeMessage
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+_CHECKS: Final = (
+    Check(CheckName.SIGNATURE, True, "DingTalk answered our own TLS requests"),
+    Check(CheckName.APP_BINDING, True, "DingTalk takes a code with its own Client ID and secret"),
+    Check(CheckName.FRESHNESS, False, "how long a code lives is not documented"),
+    Check(CheckName.LOGIN_BINDING, True, "the user of the code is the user of the number"),
+    Check(CheckName.ONE_TIME_USE, True, "DingTalk takes a code once"),
+)
+
+PROVES: Final = (
+    Way(
+        "authCode（OAuth 2.0 授权码）",
+        "authCode (OAuth 2.0)",
+        _CHECKS,
+        "接口和字段来自官方文档（国际站）；code 的有效期没有文档，“只能用一次”和错误码来自公开代码；没有试过真实应答",
+        "interface and fields are documented (international site); how long a code lives is not, and that it works "
+        "once, with the refusals, is from public code; no live reply was seen",
+    ),
+)
+
+
+def find(app: DingTalkApp, message: CodeMessage, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Exchange the code and ask who the user is.
+
+    Raises:
+        UnknownShape: ``envelope.unknown-shape``: a ``login_code`` was sent along (step 1).
+        SessionUnknown: ``trust.session-unknown``: a ``session`` was; there are none (step 1).
+        HaomaError: see ``fetch.py``.
+    """
+    del now  # DingTalk judges the age of the code
+    # (1)
+    yield from get_login()
+    # (2) to (6)
+    number, subject = yield from exchange(app, message.code, after_unknown=after_unknown)
+    return Finding(number, subject, _CHECKS)
+
+
+def log_in(app: DingTalkApp, login_code: Secret, now: float) -> Flow[Login]:
+    """Refuse: there is no login beside the code.
+
+    Raises:
+        UnknownShape: ``envelope.unknown-shape``, always.
+    """
+    del app, login_code, now
+    raise UnknownShape(step=1, because={"reason": "the code itself says who the user is", "leave_out": "login_code"})
+    yield  # it is a flow
+
+
+def one_time(app: DingTalkApp, message: CodeMessage) -> tuple[str, Secret] | None:
+    """Return the code."""
+    del app
+    return "code", message.code

@@ -1,0 +1,24 @@
+"""Douyin: ``getPhoneNumber``, new way and old way. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
+from haoma.platforms.douyin.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.douyin.login import log_in
+from haoma.platforms.douyin.read import Message, read
+
+DOUYIN: Final = Platform[DouyinApp, Message](
+    name="douyin",
+    title="抖音 Douyin",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+    find_under_key=find_under_key,
+    proves=PROVES,
+)

@@ -1,0 +1,154 @@
+"""One question to Douyin's API and its answer.
+
+Douyin answers errors with HTTP status 200; the body alone decides. The code of an error stands in one of three places,
+a number on one day and a text on another:
+
+* ``err_no``, with ``err_tips`` or ``err_msg`` and ``log_id``: mini-program interfaces and the login;
+* ``data.error_code``, with ``data.description``: the token, and interfaces of the open platform;
+* ``extra.error_code``, with ``extra.logid``: beside the one before.
+
+The ``client_token`` goes into a header and the secret into the body, so that no address has a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma import catalogue
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import EnvelopeError, NonsenseReply
+from haoma.refusal import refusal
+from haoma.steps import Request, Send, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.errors import PlatformRefusal, Spent
+    from haoma.platforms.douyin.app import DouyinApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow, Reply
+
+OK: Final = "0"
+_JSON: Final = ("content-type", "application/json")
+_CODE: Final = re.compile(r"-?\d{1,12}", re.ASCII)
+_LOG_ID: Final = re.compile(r"[0-9A-Za-z_-]{6,80}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Douyin answered.
+
+    Attributes:
+        code: Its code; empty when there was none.
+        words: Its words.
+        request_id: Douyin's id of the request (``log_id``), to be named when asking the platform.
+        found: The whole object.
+        status: HTTP status, for the error that says that the answer makes no sense.
+    """
+
+    code: str
+    words: str = field(repr=False)
+    request_id: str
+    found: dict[str, Any] = field(repr=False)
+    status: int = 200
+
+    @property
+    def refused(self) -> bool:
+        """True if the answer is a refusal."""
+        return self.code not in ("", OK)
+
+    def says_token_is_dead(self) -> bool:
+        """Tell whether the table says that the client_token has to be dropped."""
+        entry = catalogue.find_refusal("douyin", self.code) if self.refused else None
+        return entry is not None and entry.drop_token
+
+    def says_busy(self) -> bool:
+        """Tell whether the table says that Douyin is busy for the moment."""
+        entry = catalogue.find_refusal("douyin", self.code, place="phone") if self.refused else None
+        return entry is not None and entry.code == "platform.busy"
+
+    def refusal(self, place: str, step: int, *secrets: Secret | None) -> PlatformRefusal:
+        """Return the error that the code stands for."""
+        return refusal(
+            "douyin",
+            self.code,
+            place=place,
+            message=self.words,
+            request_id=self.request_id,
+            step=step,
+            secrets=secrets,
+        )
+
+    def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
+        """Return the error for an answer that makes no sense."""
+        because = {"reason": reason, "status": self.status}
+        return NonsenseReply(step=step, because=because, request_id=self.request_id, spent=spent)
+
+
+def post(
+    app: DouyinApp, address: str, content: dict[str, str], headers: tuple[tuple[str, str], ...] = ()
+) -> Flow[Answer]:
+    """Ask with POST and JSON.
+
+    Raises:
+        OutsideError: ``outside.*``.
+    """
+    body = msgspec.json.encode(content)
+    return (yield from send(app, Request("POST", address, headers=(_JSON, *headers), body=body)))
+
+
+def send(app: DouyinApp, request: Request) -> Flow[Answer]:
+    """Send a request and read the answer.
+
+    Raises:
+        OutsideError: ``outside.*``.
+    """
+    return _answer((yield from ask(Send(request, app.upstreams))))
+
+
+def _answer(reply: Reply) -> Answer:
+    try:
+        found = parse_json_object(reply.body)
+    except EnvelopeError:
+        raise _unreadable(reply, "not JSON") from None
+    places = list(_places(found))
+    codes = [_code(reply, value) for place, name in places if (value := place.get(name)) not in (None, "")]
+    holders = [place for place, _name in places]
+    request_id = _first_text(holders, ("log_id", "logid"))
+    return Answer(
+        code=next((code for code in codes if code != OK), OK if codes else ""),
+        words=_first_text(holders, ("err_tips", "err_msg", "description", "sub_description")),
+        request_id=request_id if _LOG_ID.fullmatch(request_id) else "",
+        found=found,
+        status=reply.status,
+    )
+
+
+def _code(reply: Reply, value: object) -> str:
+    if isinstance(value, int):
+        value = str(value)  # that of a bool is a word, and no code
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        raise _unreadable(reply, "err_no")
+    return value
+
+
+def _places(found: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the objects that may hold the code, with its name there; a refusal in any of them is one."""
+    yield found, "err_no"
+    for name in ("data", "extra"):
+        inner = found.get(name)
+        if isinstance(inner, dict):
+            yield inner, "error_code"
+
+
+def _first_text(holders: list[dict[str, Any]], names: tuple[str, ...]) -> str:
+    texts = (holder.get(name) for holder in holders for name in names)
+    return next((text for text in texts if isinstance(text, str) and text), "")
+
+
+def _unreadable(reply: Reply, reason: str) -> NonsenseReply:
+    return NonsenseReply(because={"reason": reason, "status": reply.status, "bytes": len(reply.body)})

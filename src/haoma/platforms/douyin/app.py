@@ -1,0 +1,113 @@
+"""A Douyin mini program as it is configured.
+
+Settings: ``app_id``, ``app_secret``; ``app_private_key`` (text or list); ``api_base_url``, ``login_base_url``;
+``token`` (``stable``, ``plain`` or ``central``), for a central token server ``token_url`` and ``token_url_key``, from
+Python a function as ``token_source``; ``old_way``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.contract import App, Table, origin
+from haoma.crypto.keys import KeyProblem, parse_private_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from haoma.secret import Secret
+
+API: Final = "https://open.douyin.com"
+LOGIN: Final = "https://developer.toutiao.com"
+KEY_SETTINGS: Final = frozenset({"app_secret", "app_private_key", "token_url_key"})
+_APP_ID: Final = re.compile(r"tt[0-9a-z]{6,30}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DouyinApp(App):
+    """One configured Douyin mini program.
+
+    Attributes:
+        app_secret: The AppSecret; None if tokens come from elsewhere and nobody logs in.
+        private_keys: Our keys, of which one has to open what Douyin replies; empty if only the old way is used.
+        api_base_url: Douyin's open platform, or a proxy in front of it.
+        login_base_url: Where logins go, which is another host.
+        issuer: Who gives us the client_token: ``stable``, ``plain``, ``central`` or ``source``.
+        token_url, token_url_key: The central token server and the bearer key that it wants.
+        token_source: Called with the app's name and the token that Douyin has just rejected, or None; returns a token.
+        old_way: Accept ``encryptedData`` and ``iv``.
+    """
+
+    app_secret: Secret | None = field(default=None, repr=False)
+    private_keys: tuple[RSAPrivateKey, ...] = field(default=(), repr=False)
+    api_base_url: str = API
+    login_base_url: str = LOGIN
+    issuer: str = "stable"
+    token_url: str = ""
+    token_url_key: Secret | None = field(default=None, repr=False)
+    token_source: Callable[..., Any] | None = None
+    old_way: bool = False
+
+
+def configure(table: Table) -> DouyinApp | None:
+    """Build the app from its settings; faults go to the table."""
+    app_id = table.text("app_id", required=True)
+    if app_id and not _APP_ID.fullmatch(app_id):
+        table.warn("config.app-id-shape", "app_id", needed="tt and digits and small letters")
+    token_source = table.function("token_source")
+    issuer = table.choice("token", ("stable", "plain", "central"), default="stable")
+    if token_source is not None:
+        issuer = "source"
+    old_way = table.flag("old_way")
+    private_keys = _private_keys(table, required=not old_way)
+    needs_secret = old_way or issuer in ("stable", "plain")
+    app_secret = table.secret("app_secret", required=needs_secret)
+    api_base_url = table.url("api_base_url", default=API)
+    login_base_url = table.url("login_base_url", default=api_base_url if "api_base_url" in table else LOGIN)
+    token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
+    policy, reply = table.policy(), table.reply()
+    if old_way:
+        # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key is kept.
+        policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+    table.finish()
+    if table.broken:
+        return None
+    upstreams = [api_base_url, login_base_url, *([token_url] if token_url else [])]
+    return DouyinApp(
+        name=table.name,
+        platform="douyin",
+        app_id=app_id,
+        upstreams=tuple(dict.fromkeys(map(origin, upstreams))),
+        policy=policy,
+        reply=reply,
+        app_secret=app_secret,
+        private_keys=private_keys,
+        api_base_url=api_base_url,
+        login_base_url=login_base_url,
+        issuer=issuer,
+        token_url=token_url,
+        token_url_key=token_url_key,
+        token_source=token_source,
+        old_way=old_way,
+    )
+
+
+def _private_keys(table: Table, *, required: bool) -> tuple[RSAPrivateKey, ...]:
+    found = []
+    for text in table.texts("app_private_key", required=required):
+        try:
+            found.append(parse_private_key(text))
+        except KeyProblem as problem:
+            table.fault(problem.code, "app_private_key", **problem.because)
+    return tuple(found)
+
+
+def _central(table: Table) -> tuple[str, Secret | None]:
+    if "token_url" not in table:
+        table.fault("config.missing-setting", "token_url")
+        return "", None
+    return table.url("token_url", default=""), table.secret("token_url_key", required=True)

@@ -1,0 +1,142 @@
+"""The new way: exchange the phone code at ``get_phonenumber_info``, and open the reply with our own private key.
+
+The list, continued from ``flow.py``:
+
+3. Send the code. If the token is dead, once more with a new one. If Douyin is busy, at most twice more after a pause.
+4. The reply is strict JSON, whatever its status and content type, with an ``err_no`` of zero and ``data`` as a text.
+5. ``data`` is base64 of one RSA block that one of the app's private keys opens into a JSON object, with its fields, a
+   watermark of this app and three forms of the number that agree. Whatever fails is one refusal, after every key has
+   been tried.
+
+**What the code may have suffered.** A code works once, and a timeout, a reset or a "busy" does not tell whether it was
+that once. From there on nothing about the code is certain: a refusal that follows may mean "used up by the first try",
+so it is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
+
+The page of this interface is in Douyin's menu, but what is written here comes from the implementations that the README
+of this folder lists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from haoma.crypto.decrypting import open_json_rsa
+from haoma.crypto.strict import decode_base64
+from haoma.errors import (
+    BadBase64,
+    CannotOpen,
+    CodeRejected,
+    ConnectionLost,
+    HaomaError,
+    OutcomeUnknown,
+    Spent,
+    TimedOut,
+)
+from haoma.platforms.douyin.payload import read_payload
+from haoma.platforms.douyin.token import Access
+from haoma.steps import Pause, ask
+
+if TYPE_CHECKING:
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.douyin.api import Answer
+    from haoma.platforms.douyin.app import DouyinApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+_PATH: Final = "/api/apps/v1/get_phonenumber_info/"  # with the slash at its end
+_PAUSES: Final = (0.2, 0.4)
+
+
+def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[PhoneNumber]:
+    """Exchange a phone code for the number.
+
+    Raises:
+        OutcomeUnknown: ``outside.outcome-unknown`` (steps 3 and 4).
+        OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 4).
+        PlatformRefusal: ``platform.*`` (steps 2 and 4).
+        CannotOpen: ``trust.cannot-open`` (step 5).
+    """
+    code_exchange = _Exchange(Access(app), code, unknown=after_unknown)
+    try:
+        return (yield from code_exchange.run())
+    except HaomaError as error:
+        # "Not used up by this try" says nothing about the tries before it.
+        if code_exchange.unknown and error.spent is Spent.NO:
+            error.spent = Spent.UNKNOWN
+        raise
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request's exchange. ``unknown``: a try, of this or an earlier request, ended without a known outcome."""
+
+    access: Access
+    code: Secret = field(repr=False)
+    unknown: bool
+
+    def run(self) -> Flow[PhoneNumber]:
+        # (3)
+        answer = yield from self._send()
+        # (4)
+        if answer.refused:
+            raise self._refusal(answer)
+        sealed = answer.found.get("data")
+        if not answer.code:
+            raise answer.nonsense("no err_no", 4, Spent.UNKNOWN)
+        if not isinstance(sealed, str):
+            raise answer.nonsense("data", 4, Spent.YES)
+        # (5)
+        return _open(self.access.app, sealed, answer.request_id)
+
+    def _send(self) -> Flow[Answer]:
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                answer = yield from self.access.post(_PATH, {"code": self.code.reveal()})
+            except (TimedOut, ConnectionLost) as error:
+                if error.spent is Spent.NO:  # it was the token that could not be fetched
+                    raise
+                raise OutcomeUnknown(step=3, because=error.because, spent=Spent.UNKNOWN) from None
+            busy = answer.says_busy()
+            self.unknown = self.unknown or busy
+            pause = next(pauses, None)
+            if not busy or pause is None:
+                return answer
+            yield from ask(Pause(pause))
+
+    def _refusal(self, answer: Answer) -> HaomaError:
+        refused = answer.refusal("phone", 4, self.code, self.access.token)
+        if answer.says_busy():
+            spent = Spent.UNKNOWN
+        elif self.unknown and isinstance(refused, CodeRejected):
+            spent = Spent.YES  # by whichever try: it is of no further use
+        else:
+            return refused
+        return OutcomeUnknown(
+            step=4,
+            platform_code=refused.platform_code,
+            platform_message=refused.platform_message,
+            request_id=refused.request_id,
+            spent=spent,
+        )
+
+
+def _open(app: DouyinApp, sealed: str, request_id: str) -> PhoneNumber:
+    diagnoses = []
+    try:
+        block = decode_base64(sealed, "data")
+    except BadBase64:
+        block = b""
+    for key in app.private_keys:
+        try:
+            return read_payload(app, open_json_rsa(key, block))
+        except CannotOpen as error:
+            diagnoses.append(error.diagnosis)
+    raise CannotOpen(
+        step=5,
+        diagnosis=", ".join(diagnoses),
+        because={"keys_tried": len(app.private_keys)},
+        request_id=request_id,
+        spent=Spent.YES,
+    )

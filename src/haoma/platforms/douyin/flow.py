@@ -1,0 +1,183 @@
+"""The flow of Douyin.
+
+New way, ``code``:
+
+1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
+   works once: a bad login must not use it up.
+2. Get a client_token (``token.py``).
+3. to 5. Exchange the code and open the reply (``fetch.py``).
+
+Douyin is not told who is logged in, and its reply does not say whose number it is: a login that came along names the
+subject, but nothing proves that the number is this user's.
+
+Old way, ``encryptedData`` and ``iv``, only if the app has turned it on:
+
+1. There is a login: its session_key is what the data was encrypted with.
+2. The session_keys of that user are recalled.
+3. Open (``open.py``).
+
+Both, as new base libraries send them: the code first. Then the old way, if Douyin has refused the code as one that is
+of no use (and it is certain that no earlier try used it up), the app has the old way on, and there is a login with a
+session_key. The ciphertext is then claimed as well, or it could be sent again beside another bad code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding, Way
+from haoma.crypto.strict import repair_base64
+from haoma.errors import AlreadyUsed, BadField, CodeRejected, HaomaError, MissingField, SessionUnknown, Spent
+from haoma.platforms.douyin.fetch import exchange
+from haoma.platforms.douyin.open import open_sealed, open_under_key
+from haoma.platforms.douyin.read import CodeMessage, Message, SealedMessage
+from haoma.secret import Secret
+from haoma.session_keys import recall
+from haoma.steps import Claim, Fresh, Settle, ask
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin, Login
+    from haoma.platforms.douyin.app import DouyinApp
+    from haoma.steps import Flow
+
+_APP: Final = Check(CheckName.APP_BINDING, True, "the watermark names this app")
+_NEW: Final = (
+    Check(CheckName.SIGNATURE, True, "Douyin answered our own TLS request"),
+    _APP,
+    Check(CheckName.FRESHNESS, True, "a code lives five minutes"),
+)
+_CODE_ONCE: Final = Check(CheckName.ONE_TIME_USE, True, "Douyin takes a code once")
+_UNBOUND: Final = (*_NEW, Check(CheckName.LOGIN_BINDING, False, "no login was sent along"), _CODE_ONCE)
+_BESIDE: Final = (
+    *_NEW,
+    Check(CheckName.LOGIN_BINDING, False, "tap and login came in one request, but Douyin does not match them"),
+    _CODE_ONCE,
+)
+_AGELESS: Final = Check(CheckName.FRESHNESS, False, "the unit of the watermark's timestamp is not documented")
+_NO_MAC: Final = (Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"), _APP, _AGELESS)
+_OLD: Final = (
+    *_NO_MAC,
+    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    Check(CheckName.ONE_TIME_USE, True, "remembered by this service, for as long as a session lives"),
+)
+_AT_HAND: Final = (
+    *_NO_MAC,
+    Check(CheckName.LOGIN_BINDING, False, "the session_key was given by hand"),
+    Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
+)
+
+PROVES: Final = (
+    Way(
+        "手机号 code",
+        "phone code",
+        _UNBOUND,
+        "接口和字段由多个互相独立的实现一致印证，官方页面未能读到；code 的有效期和只能用一次来自官方文档",
+        "interface and fields by several independent implementations that agree, the official page could not be read; "
+        "that a code lives five minutes and works once is documented",
+    ),
+    Way(
+        "手机号 code + 登录",
+        "phone code + login",
+        _BESIDE,
+        "同上；接口没有 openid 参数，应答也不说号码属于谁，所以只知道登录和点击在同一个请求里",
+        "the same; the interface takes no openid and its reply does not say whose number it is, so all that is known "
+        "is that tap and login came in one request",
+    ),
+    Way(
+        "旧方式 encryptedData（默认关闭）",
+        "old way, `encryptedData` (off by default)",
+        _OLD,
+        "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码；水印时间的单位未说明，不判断新旧",
+        "the algorithm is documented; without a MAC whoever has the session_key can write any number; the unit of the "
+        "watermark's time is not documented, so age is not judged",
+    ),
+)
+
+
+def find(app: DouyinApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Exchange the code, or open the sealed message.
+
+    Raises:
+        HaomaError: see ``login.py``, ``token.py``, ``fetch.py`` and ``open.py``.
+    """
+    del now
+    # (1)
+    login = yield from get_login()
+    if isinstance(message, SealedMessage):
+        return (yield from _find_sealed(app, message, login))
+    # (2) to (5)
+    try:
+        number = yield from exchange(app, message.code, after_unknown=after_unknown)
+    except CodeRejected as refused:
+        if message.sealed is None or login is None:
+            raise
+        return (yield from _fall_back(app, message, message.sealed, login, refused))
+    subject = login.subject if login else None
+    return Finding(number, subject, _BESIDE if subject else _UNBOUND)
+
+
+def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None) -> Flow[Finding]:
+    if login is None:
+        raise MissingField(step=1, because={"field": "login_code", "or": "session"})
+    # (2)
+    keys = yield from recall(app, login.subject.openid)
+    if not keys:
+        raise SessionUnknown(step=2, because={"expired": "session_key"})
+    # (3)
+    return Finding((yield from open_sealed(app, message, keys)), login.subject, _OLD)
+
+
+def _fall_back(
+    app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected
+) -> Flow[Finding]:
+    """Open what came beside a code that Douyin has refused.
+
+    Raises:
+        CodeRejected: ``platform.code-rejected``: there is no session_key any more.
+        AlreadyUsed: ``trust.already-used``: the ciphertext came in another request before.
+        CannotOpen: ``trust.cannot-open``.
+    """
+    keys = yield from recall(app, login.subject.openid)
+    if not keys:
+        raise refused
+    kind, value = _one_time_of(sealed)
+    try:
+        claim = yield from ask(Claim(app.name, kind, value, message.fingerprint, app.policy.code_seconds))
+        if not isinstance(claim, Fresh):
+            raise AlreadyUsed(because={"kind": kind})
+        try:
+            number = yield from open_sealed(app, sealed, keys)
+        except HaomaError as error:
+            yield from ask(Settle(claim.ref, error))
+            raise
+    except HaomaError as error:
+        error.spent = Spent.YES  # of the code: Douyin has refused it for good
+        raise
+    # The claim on the code holds the answer for this very request; this one is for every other.
+    yield from ask(Settle(claim.ref, AlreadyUsed(because={"kind": kind}, spent=Spent.YES)))
+    return Finding(number, login.subject, _OLD)
+
+
+def find_under_key(app: DouyinApp, message: Message, session_key: Secret, now: float) -> Finding:
+    """Open a sealed message under a session_key that is at hand.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+        BadField: ``envelope.bad-field``: it is a code alone, which no session_key opens.
+    """
+    del now
+    sealed = message if isinstance(message, SealedMessage) else message.sealed
+    if sealed is None:
+        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
+    return Finding(open_under_key(app, sealed, session_key), None, _AT_HAND)
+
+
+def one_time(app: DouyinApp, message: Message) -> tuple[str, Secret] | None:
+    """Return the code, or the ciphertext in the one form in which it is opened."""
+    del app
+    return ("code", message.code) if isinstance(message, CodeMessage) else _one_time_of(message)
+
+
+def _one_time_of(sealed: SealedMessage) -> tuple[str, Secret]:
+    return "encrypted-data", Secret(repair_base64(sealed.claimed_ciphertext))

@@ -1,0 +1,22 @@
+"""Huawei: the quickLogin button of HarmonyOS. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
+from haoma.platforms.huawei.flow import PROVES, find, log_in, one_time
+from haoma.platforms.huawei.read import CodeMessage, read
+
+HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
+    name="huawei",
+    title="华为 Huawei",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+    proves=PROVES,
+)

@@ -1,0 +1,52 @@
+"""A HarmonyOS app as it is configured.
+
+Settings: ``client_id``, ``client_secret``, ``api_base_url``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import App, origin
+
+if TYPE_CHECKING:
+    from haoma.contract import Table
+    from haoma.secret import Secret
+
+API: Final = "https://account-api.cloud.huawei.com"
+KEY_SETTINGS: Final = frozenset({"client_secret"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuaweiApp(App):
+    """One configured HarmonyOS app; its ``app_id`` is the Client ID.
+
+    Attributes:
+        client_secret: The Client Secret.
+        api_base_url: Huawei, or a proxy in front of it.
+    """
+
+    client_secret: Secret = field(repr=False)
+    api_base_url: str = API
+
+
+def configure(table: Table) -> HuaweiApp | None:
+    """Build the app from its settings; faults go to the table."""
+    client_id = table.text("client_id", required=True)
+    client_secret = table.secret("client_secret", required=True)
+    api_base_url = table.url("api_base_url", default=API)
+    policy, reply = table.policy(), table.reply()
+    table.finish()
+    if table.broken or client_secret is None:
+        return None
+    return HuaweiApp(
+        name=table.name,
+        platform="huawei",
+        app_id=client_id,
+        upstreams=(origin(api_base_url),),
+        policy=policy,
+        reply=reply,
+        client_secret=client_secret,
+        api_base_url=api_base_url,
+    )

@@ -1,0 +1,152 @@
+"""Exchange the code at ``quickLogin/getPhoneNumber``: one call, no token, nothing encrypted.
+
+The list, continued from ``flow.py``:
+
+2. Send the code with ``clientId`` and ``clientSecret``.
+3. The HTTP status is 200; that alone means nothing. Others are refusals by the table, ``http-503`` is flow control.
+4. The reply is strict JSON without a ``resultCode``: Huawei refuses with status 200 as well.
+5. The reply has its fields.
+6. Its three forms of the number agree, once ``0086`` is read as 86.
+
+**What the code may have suffered.** A code works once, and a timeout, a reset or an error of the server does not tell
+whether it was that once. From there on a "used" (60180005) or "unknown" (60010012) may be the work of the first try,
+and is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
+
+Page: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-get-user-info-quicklogin-by-code
+(read 2026-11); what is not documented is in the README of this folder.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma import catalogue
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import (
+    ConnectionLost,
+    EnvelopeError,
+    HaomaError,
+    NonsenseReply,
+    NumberMismatch,
+    OutcomeUnknown,
+    Spent,
+    TimedOut,
+)
+from haoma.phone import from_parts
+from haoma.refusal import refusal
+from haoma.steps import Request, Send, ask
+from haoma.verified import Assurance, Subject
+
+if TYPE_CHECKING:
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.huawei.app import HuaweiApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow, Reply
+
+_PATH: Final = "/oauth2/v6/quickLogin/getPhoneNumber"
+_JSON: Final = (("content-type", "application/json"),)
+_RESULT_CODE: Final = re.compile(r"[0-9]{1,12}")
+_MAYBE_OURS: Final = frozenset({"60180005", "60010012"})  # used; unknown, as a used code may be to a server that forgot
+_ID: Final = re.compile(r"[!-~]{1,256}")
+_ABROAD: Final = re.compile(r"(?:00|\+)?([1-9][0-9]{0,2})")  # documented: "0086"
+
+
+def exchange(app: HuaweiApp, code: Secret, *, after_unknown: bool) -> Flow[tuple[PhoneNumber, Subject, Assurance]]:
+    """Exchange a code for the number, its user, and how surely the number reaches him.
+
+    Raises:
+        OutcomeUnknown: ``outside.outcome-unknown`` (steps 2 and 4).
+        PlatformRefusal: ``platform.*`` (steps 3 and 4).
+        OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 5).
+        NumberMismatch: ``trust.number-mismatch`` (step 6).
+    """
+    try:
+        # (2)
+        reply = yield from _send(app, code)
+        # (3) (4)
+        found = _read(app, code, reply, after_unknown=after_unknown)
+    except HaomaError as error:
+        # "Not used up by this try" says nothing about the tries before it.
+        if after_unknown and error.spent is Spent.NO:
+            error.spent = Spent.UNKNOWN
+        raise
+    # (5) (6)
+    subject = Subject(openid=_text(found, "openId"), unionid=_text(found, "unionId"))
+    return _number(found), subject, _assurance(found.get("phoneNumberValid"))
+
+
+def _send(app: HuaweiApp, code: Secret) -> Flow[Reply]:
+    content = {"code": code.reveal(), "clientId": app.app_id, "clientSecret": app.client_secret.reveal()}
+    request = Request("POST", app.api_base_url + _PATH, headers=_JSON, body=msgspec.json.encode(content))
+    try:
+        return (yield from ask(Send(request, app.upstreams)))
+    except (TimedOut, ConnectionLost) as error:
+        raise OutcomeUnknown(step=2, because=error.because, spent=Spent.UNKNOWN) from None
+
+
+def _read(app: HuaweiApp, code: Secret, reply: Reply, *, after_unknown: bool) -> dict[str, Any]:
+    status = f"http-{reply.status}"
+    if reply.status != 200 and catalogue.find_refusal("huawei", status):
+        raise refusal("huawei", status, place="phone", step=3)
+    try:
+        found = parse_json_object(reply.body)
+    except EnvelopeError:
+        raise _nonsense("not JSON", reply) from None
+    result = found.get("resultCode", "")
+    native = str(result) if type(result) is int else result
+    if not isinstance(native, str) or (native and not _RESULT_CODE.fullmatch(native)):
+        raise _nonsense("resultCode", reply)
+    if native:
+        words = found.get("resultDesc")
+        raise _refused(app, code, native, words if isinstance(words, str) else "", after_unknown=after_unknown)
+    if reply.status != 200:
+        raise _nonsense("status", reply)
+    return found
+
+
+def _refused(app: HuaweiApp, code: Secret, native: str, words: str, *, after_unknown: bool) -> HaomaError:
+    secrets = (code, app.client_secret)
+    refused = refusal("huawei", native, place="phone", message=words, step=4, secrets=secrets)
+    if not (after_unknown and native in _MAYBE_OURS):
+        return refused
+    return OutcomeUnknown(
+        step=4,
+        platform_code=refused.platform_code,
+        platform_message=refused.platform_message,
+        spent=Spent.YES,  # by whichever try: it is of no further use
+    )
+
+
+def _nonsense(reason: str, reply: Reply) -> NonsenseReply:
+    because = {"reason": reason, "status": reply.status, "bytes": len(reply.body)}
+    return NonsenseReply(step=4, because=because, spent=Spent.UNKNOWN)
+
+
+def _number(found: dict[str, Any]) -> PhoneNumber:
+    whole, pure, abroad = (_text(found, name) for name in ("phoneNumber", "purePhoneNumber", "phoneCountryCode"))
+    parts = _ABROAD.fullmatch(abroad)
+    number = from_parts(parts[1], pure) if parts else None
+    if parts is None or number is None:
+        raise _missing("purePhoneNumber" if parts else "phoneCountryCode")
+    if whole not in (abroad + pure, f"00{parts[1]}{pure}", f"+{parts[1]}{pure}", pure):
+        raise NumberMismatch(step=6, because={"field": "phoneNumber"}, spent=Spent.YES)
+    return number
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise _missing(name)
+    return value
+
+
+def _missing(name: str) -> NonsenseReply:
+    return NonsenseReply(step=5, because={"field": name}, spent=Spent.YES)
+
+
+def _assurance(valid: object) -> Assurance:
+    """Read ``phoneNumberValid``: 1 when the number reached its user within 90 days. Anything else does not say so."""
+    return Assurance.RECENTLY_REACHABLE if type(valid) is int and valid == 1 else Assurance.STALE

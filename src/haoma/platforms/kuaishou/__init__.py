@@ -1,0 +1,24 @@
+"""Kuaishou: ``getPhoneNumber``. The folder's README has the sources and what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from haoma.contract import Platform
+from haoma.platforms.kuaishou.app import KEY_SETTINGS, KuaishouApp, configure
+from haoma.platforms.kuaishou.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.kuaishou.login import log_in
+from haoma.platforms.kuaishou.read import Message, read
+
+KUAISHOU: Final = Platform[KuaishouApp, Message](
+    name="kuaishou",
+    title="快手 Kuaishou",
+    key_settings=KEY_SETTINGS,
+    configure=configure,
+    read=read,
+    one_time=one_time,
+    find=find,
+    log_in=log_in,
+    find_under_key=find_under_key,
+    proves=PROVES,
+)

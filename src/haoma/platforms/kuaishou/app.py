@@ -1,0 +1,55 @@
+"""A Kuaishou mini program as it is configured.
+
+Settings: ``app_id``, ``app_secret``, ``api_base_url``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from haoma.contract import App, Table, origin
+
+if TYPE_CHECKING:
+    from haoma.secret import Secret
+
+API: Final = "https://open.kuaishou.com"
+KEY_SETTINGS: Final = frozenset({"app_secret"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class KuaishouApp(App):
+    """One configured Kuaishou mini program.
+
+    Attributes:
+        app_secret: The AppSecret.
+        api_base_url: Kuaishou, or a proxy in front of it.
+        old_way: As WeChat's old way, Kuaishou's only one keeps session_keys and tries in the memory of one process.
+    """
+
+    app_secret: Secret = field(repr=False)
+    api_base_url: str = API
+    old_way: ClassVar[bool] = True
+
+
+def configure(table: Table) -> KuaishouApp | None:
+    """Build the app from its settings; faults go to the table."""
+    app_id = table.text("app_id", required=True)
+    app_secret = table.secret("app_secret", required=True)
+    api_base_url = table.url("api_base_url", default=API)
+    policy, reply = table.policy(), table.reply()
+    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered.
+    policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+    table.finish()
+    if table.broken or app_secret is None:
+        return None
+    return KuaishouApp(
+        name=table.name,
+        platform="kuaishou",
+        app_id=app_id,
+        upstreams=(origin(api_base_url),),
+        policy=policy,
+        reply=reply,
+        app_secret=app_secret,
+        api_base_url=api_base_url,
+    )

@@ -1,0 +1,92 @@
+"""The flow of Kuaishou.
+
+1. There is a login (``login.py``): its session_key is what the data was encrypted with.
+2. The session_keys of that user are recalled.
+3. Open (``open.py``).
+
+The one-time value is the ciphertext. It has no time in it, so it is remembered for as long as a session_key is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.contract import Finding, Way
+from haoma.crypto.strict import repair_base64
+from haoma.errors import MissingField, SessionUnknown
+from haoma.platforms.kuaishou.open import open_sealed, open_under_key
+from haoma.secret import Secret
+from haoma.session_keys import recall
+from haoma.verified import Check, CheckName
+
+if TYPE_CHECKING:
+    from haoma.contract import GetLogin
+    from haoma.platforms.kuaishou.app import KuaishouApp
+    from haoma.platforms.kuaishou.read import Message
+    from haoma.steps import Flow
+
+_SEALED: Final = (
+    Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"),
+    Check(CheckName.APP_BINDING, False, "no watermark; only the session_key of the login ties it to this app"),
+    Check(CheckName.FRESHNESS, False, "no time in the message"),
+)
+_OPENED: Final = (
+    *_SEALED,
+    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    Check(CheckName.ONE_TIME_USE, True, "remembered by this service for as long as a session_key is kept"),
+)
+_AT_HAND: Final = (
+    *_SEALED,
+    Check(CheckName.LOGIN_BINDING, False, "the session_key was given by hand"),
+    Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
+)
+
+PROVES: Final = (
+    Way(
+        "encryptedData + 登录",
+        "`encryptedData` + login",
+        _OPENED,
+        "字段来自官方文档，算法与他人公开的密文一致；登录接口由多个独立实现印证；"
+        "没有水印、MAC 和时间，只有登录得到的 session_key 说明它属于谁",
+        "the fields are documented and the algorithm opens what others published; of the login several "
+        "implementations agree; without watermark, MAC and time only the session_key of the login says whose it is",
+    ),
+)
+
+
+def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+    """Open the sealed message of the user who is logged in.
+
+    Raises:
+        MissingField: ``envelope.missing-field``: no login (step 1).
+        SessionUnknown: ``trust.session-unknown``: the session_key has expired (step 2).
+        CannotOpen: ``trust.cannot-open`` (step 3).
+    """
+    del now, after_unknown
+    # (1)
+    login = yield from get_login()
+    if login is None:
+        raise MissingField(step=1, because={"field": "login_code", "or": "session"})
+    # (2)
+    keys = yield from recall(app, login.subject.openid)
+    if not keys:
+        raise SessionUnknown(step=2, because={"expired": "session_key"})
+    # (3)
+    number = yield from open_sealed(app, message, keys)
+    return Finding(number, login.subject, _OPENED)
+
+
+def find_under_key(app: KuaishouApp, message: Message, session_key: Secret, now: float) -> Finding:
+    """Open a sealed message under a session_key that is at hand.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    del app, now
+    return Finding(open_under_key(message, session_key), None, _AT_HAND)
+
+
+def one_time(app: KuaishouApp, message: Message) -> tuple[str, Secret]:
+    """Return the ciphertext in the one form in which it is opened."""
+    del app
+    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))

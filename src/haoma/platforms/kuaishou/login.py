@@ -1,0 +1,51 @@
+"""Login: exchange the code of ``ks.login`` at ``code2session``, and keep the session_key that comes with it.
+
+No public page of this call was readable; address, names and the 1 of success are those on which some ten
+implementations agree (the folder's README names two).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from haoma import session_keys
+from haoma.contract import Login
+from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
+from haoma.platforms.kuaishou import api
+from haoma.platforms.kuaishou.open import SESSION_KEY_BYTES
+from haoma.verified import Subject
+
+if TYPE_CHECKING:
+    from haoma.platforms.kuaishou.app import KuaishouApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+STEP: Final = 1
+_PATH: Final = "/oauth2/mp/code2session"
+_ID: Final = re.compile(r"[!-~]{1,128}")
+
+
+def log_in(app: KuaishouApp, login_code: Secret, now: float) -> Flow[Login]:
+    """Exchange a login code.
+
+    Raises:
+        PlatformRefusal: ``platform.*``: Kuaishou's refusals.
+        OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
+        NonsenseReply: ``outside.nonsense-reply``.
+    """
+    form = (("app_id", app.app_id), ("app_secret", app.app_secret.reveal()), ("js_code", login_code.reveal()))
+    try:
+        answer = yield from api.post(app, _PATH, form)
+    except (TimedOut, ConnectionLost) as error:
+        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    if answer.result != api.OK:
+        raise answer.refusal("login", STEP, login_code, app.app_secret)
+    openid = answer.found.get("open_id")
+    if not isinstance(openid, str) or not _ID.fullmatch(openid):
+        raise answer.nonsense("open_id", STEP, Spent.YES)
+    session_key = session_keys.read_session_key(answer.found.get("session_key"), SESSION_KEY_BYTES)
+    if session_key is None:
+        raise answer.nonsense("session_key", STEP, Spent.YES)
+    yield from session_keys.remember(app, openid, session_key)
+    return Login(Subject(openid=openid), app.name, now)

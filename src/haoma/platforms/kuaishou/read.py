@@ -1,0 +1,83 @@
+"""Find the message in what the front end sent.
+
+``e.detail`` of the button's event has ``encryptedData`` and ``iv``, or after a failure ``errMsg``. No phone code is
+known.
+
+Page: https://mp.kuaishou.com/docs/develop/functionAccessGuide/getUserPhoneNumber.html (dated 2024-09-26); the words of
+``errMsg`` are as developers report them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.refusal import refusal
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.errors import HaomaError
+    from haoma.platforms.kuaishou.app import KuaishouApp
+
+_DECLINED: Final = ("deny", "cancel")
+_NO_PERMISSION: Final = "no permission"
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """Ciphertext and IV, both as the client claims them."""
+
+    claimed_ciphertext: str = field(repr=False)
+    claimed_iv: str = field(repr=False)
+
+
+Message: TypeAlias = SealedMessage
+
+
+def read(app: KuaishouApp, authorization: Authorization) -> Message:
+    """Return the message.
+
+    A ``session_key`` that was sent along is not looked at: whoever chooses the key can write any number, and here no
+    watermark would contradict it.
+
+    Raises:
+        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
+        PermissionMissing: ``platform.permission-missing``: the event of a button that is not permitted.
+        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    del app
+    claimed = authorization.claimed
+    if not _ALIPAY.isdisjoint(claimed):
+        raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
+    if claimed.get("encryptedData") not in (None, ""):
+        return SealedMessage(_text(claimed, "encryptedData"), _text(claimed, "iv"))
+    if failed := _failure(claimed):
+        raise failed
+    found = ", ".join(sorted(map(str, claimed))[:8])[:120]
+    raise MissingField(because={"field": "encryptedData", "found": found})
+
+
+def _text(claimed: dict[str, Any], name: str) -> str:
+    value = claimed.get(name)
+    if value is None or value == "":
+        raise MissingField(because={"field": name})
+    if not isinstance(value, str):
+        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    return value
+
+
+def _failure(claimed: dict[str, Any]) -> HaomaError | None:
+    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    words = claimed.get("errMsg")
+    lowered = words.lower() if isinstance(words, str) else ""
+    if any(word in lowered for word in _DECLINED):
+        return UserDeclined()
+    if _NO_PERMISSION in lowered:
+        return refusal("kuaishou", _NO_PERMISSION, place="button", because={"unverified": True})
+    if "fail" in lowered:
+        return ButtonFailed()
+    return None

@@ -1,0 +1,79 @@
+"""Ask WeChat about a user's session_key, and have it replaced.
+
+Both calls prove that we have the key without sending it: ``signature`` is HMAC-SHA256 of the empty text. The key of the
+HMAC is the session_key as text; it is not decoded from base64 (WeChat's example under "用户登录态签名" fits only so).
+
+Neither saves an authorization that does not open. ``reset_session_key`` makes a key under which nothing has been
+encrypted yet; what a user sent before was encrypted under the old one. That is why no flow calls it by itself. What it
+is good for is a session_key that got into the wrong hands: WeChat forgets the old one, and so do we.
+
+Pages: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_checksessionkey,
+https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_resetusersessionkey (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from haoma import session_keys
+from haoma.errors import SessionUnknown, Spent
+from haoma.platforms.wechat.token import Access
+
+if TYPE_CHECKING:
+    from haoma.platforms.wechat.api import Answer
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.secret import Secret
+    from haoma.steps import Flow
+
+_CHECK: Final = "/wxa/checksession"
+_RESET: Final = "/wxa/resetusersessionkey"
+_NOT_CURRENT: Final = "87009"
+
+
+def check_session(app: WeChatApp, openid: str) -> Flow[bool]:
+    """Tell whether the newest session_key that is kept of a user is WeChat's current one.
+
+    "No" does not mean that what was encrypted under it cannot be opened with it.
+
+    Raises:
+        SessionUnknown: ``trust.session-unknown``: none is kept; without ``old_way`` none ever is.
+        PlatformRefusal, OutsideError: WeChat could not be asked.
+    """
+    answer, access, key = yield from _ask(app, _CHECK, openid)
+    if answer.errcode == _NOT_CURRENT:
+        return False
+    if answer.refused:
+        raise answer.refusal("session", 0, access.token, key)
+    return True
+
+
+def reset_session_key(app: WeChatApp, openid: str) -> Flow[None]:
+    """Have WeChat replace a user's session_key; the new one is kept, the older ones are forgotten.
+
+    Raises:
+        SessionUnknown: ``trust.session-unknown``: none is kept.
+        PlatformRefusal, OutsideError: WeChat refused, or gave no key.
+    """
+    answer, access, key = yield from _ask(app, _RESET, openid)
+    if answer.refused:
+        raise answer.refusal("session", 0, access.token, key)
+    newest = session_keys.read_session_key(answer.found.get("session_key"), 16)
+    if newest is None or answer.found.get("openid", openid) != openid:
+        raise answer.nonsense("session_key", 0, Spent.NO)
+    yield from session_keys.remember(app, openid, newest, alone=True)
+
+
+def sign(session_key: Secret, message: bytes = b"") -> str:
+    """Return WeChat's "signature of the user's session" of a message, as these calls want it over nothing."""
+    return hmac.digest(session_key.reveal().encode("ascii"), message, hashlib.sha256).hex()
+
+
+def _ask(app: WeChatApp, path: str, openid: str) -> Flow[tuple[Answer, Access, Secret]]:
+    keys = yield from session_keys.recall(app, openid)
+    if not keys:
+        raise SessionUnknown(because={"expired": "session_key"})
+    access = Access(app)
+    query = (("openid", openid), ("signature", sign(keys[0])), ("sig_method", "hmac_sha256"))
+    return (yield from access.get(path, query)), access, keys[0]

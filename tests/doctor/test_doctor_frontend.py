@@ -1,0 +1,186 @@
+"""A folder of a mini program: each mistake is found at its line, and what the documentation shows is clean."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+
+from haoma.doctor.frontend import RULES, scan
+from haoma.doctor.known import known_values
+from haoma.settings import load
+
+ROOT = Path(__file__).parents[2]
+GOOD_PAGE = """Page({
+  onLoad() { this.logIn(); },
+  logIn() { wx.login({ success: (res) => { this.loginCode = res.code; } }); },
+  onPhone(e) {
+    wx.request({ url: SERVER, method: 'POST', data: { login_code: this.loginCode, authorization: { code: e.detail.code } },
+      complete: () => this.logIn() });
+  },
+});
+"""
+GOOD_BUTTON = '<button open-type="getPhoneNumber" bindgetphonenumber="onPhone">x</button>\n'
+UNI = '{"mp-alipay": {}, "mp-weixin": {}}'
+POST = "uni.request({ url, method: 'POST', data })\n"
+TARO = "import { Button } from '@tarojs/components'\nTaro.request({ method: 'POST' })\nconst plugin = '@tarojs/plugin-platform-alipay'\n"
+KEY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" + base64.b64encode(bytes(range(256)) * 4).decode()
+
+CASES = [
+    # name, files, code, file, line, guess
+    ("private-key", {"a.js": f"// one\nconst key = '{KEY}'"}, "doctor.secret-in-front-end", "a.js", 2),
+    ("pem", {"a.ts": "x\n`-----BEGIN PRIVATE KEY-----`"}, "doctor.secret-in-front-end", "a.ts", 2),
+    ("app-secret", {"app.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}, "doctor.secret-in-front-end", "app.js", 1),
+    ("aes-key", {"app.js": "aesKey: 'AAAAAAAAAAAAAAAAAAAAAA=='"}, "doctor.secret-in-front-end", "app.js", 1),
+    ("platform-call", {"app.js": "\n'https://api.weixin.qq.com/sns/jscode2session?appid='"}, "doctor.secret-in-front-end", "app.js", 2),
+    ("session-key", {"a.js": "wx.setStorageSync('k',\n  res.data.session_key)"}, "doctor.session-key-in-front-end", "a.js", 2),
+    (
+        "login-in-callback",
+        {"p.wxml": GOOD_BUTTON, "p.js": "Page({\n  onPhone(e) {\n    wx.login({ success(r) { wx.request({ method: 'POST' }) } })\n  }\n})"},
+        "doctor.login-in-callback", "p.js", 3,
+    ),
+    (
+        "login-by-way-of-a-method",
+        {"p.wxml": GOOD_BUTTON, "p.js": "Page({\n  logIn() { wx.login({}) },\n  async onPhone(e) {\n    await this.logIn()\n    wx.request({ method: 'POST' })\n  }\n})"},
+        "doctor.login-in-callback", "p.js", 4,
+    ),
+    (
+        "login-in-callback-of-alipay",
+        {"p.axml": '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onAllow">', "p.js": "Page({ onAllow() {\n my.getAuthCode({}); my.request({ method: 'POST' }) } })"},
+        "doctor.login-in-callback", "p.js", 2,
+    ),
+    (
+        "login-in-callback-of-react",
+        {"p.tsx": TARO + "<Button openType={process.env.TARO_ENV} onGetPhoneNumber={onPhone} />\nconst onPhone = async (e) => {\n  const r = await Taro.login()\n  post(r)\n}"},
+        "doctor.login-in-callback", "p.tsx", 6,
+    ),
+    ("get-by-default", {"p.js": "wx.request({\n url, data: { code: e.detail.code } })"}, "doctor.sent-with-get", "p.js", 1),
+    ("get", {"p.js": "\nmy.request({ url, method: 'GET', data: { response: res.response } })"}, "doctor.sent-with-get", "p.js", 2),
+    ("get-in-the-address", {"p.js": "const url = base + '?encryptedData=' + e.detail.encryptedData"}, "doctor.sent-with-get", "p.js", 1),
+    ("get-of-axios", {"p.ts": "axios.get('/phone', { params: { iv: e.detail.iv } })"}, "doctor.sent-with-get", "p.ts", 1),
+    (
+        "login-code", {"p.js": "wx.login({ success(res) {\n wx.request({ method: 'POST', data: { phone_code: res.code } }) } })"},
+        "doctor.login-code-as-phone-code", "p.js", 1,
+    ),
+    ("axml-bind", {"p.axml": '<button open-type="getAuthorize" scope="phoneNumber" bindgetauthorize="a">'}, "doctor.event-never-fires", "p.axml", 1),
+    ("axml-lower-case", {"p.axml": '\n<button open-type="getAuthorize" scope="phoneNumber" onGetauthorize="a">'}, "doctor.event-never-fires", "p.axml", 2),
+    ("axml-phone", {"p.axml": '<button open-type="getPhoneNumber" onGetPhoneNumber="a">'}, "doctor.event-never-fires", "p.axml", 1),
+    ("axml-scope", {"p.axml": '<button open-type="getAuthorize" onGetAuthorize="a">'}, "doctor.event-never-fires", "p.axml", 1),
+    ("wxml-camel", {"p.wxml": '<button open-type="getPhoneNumber" bindgetPhoneNumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("wxml-alipay", {"p.wxml": '<button open-type="getAuthorize" onGetAuthorize="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("swan-none", {"p.swan": '<button open-type="getPhoneNumber">'}, "doctor.event-never-fires", "p.swan", 1),
+    (
+        "uni-lower-case", {"manifest.json": UNI, "p.vue": '<template>\n<button open-type="getAuthorize" scope="phoneNumber" @getauthorize="a">'},
+        "doctor.event-never-fires", "p.vue", 2,
+    ),
+    ("uni-dynamic", {"manifest.json": UNI, "p.vue": '<button :open-type="kind" @getphonenumber="a">'}, "doctor.dynamic-open-type", "p.vue", 1),
+    (
+        "uni-coupled", {"manifest.json": UNI, "p.vue": '<button open-type="getPhoneNumber|agreePrivacyAuthorization" @getphonenumber="a">'},
+        "doctor.open-type-unmapped", "p.vue", 1,
+    ),
+    ("uni-realtime", {"manifest.json": UNI, "p.vue": '<button open-type="getRealtimePhoneNumber" @getphonenumber="a">'}, "doctor.open-type-unmapped", "p.vue", 1),
+    ("taro", {"p.jsx": TARO + "<Button openType='getPhoneNumber' onGetPhoneNumber={this.a} />"}, "doctor.taro-open-type", "p.jsx", 4),
+    ("taro-event", {"p.jsx": TARO + "<Button openType={process.env.TARO_ENV} onGetphonenumber={(e) => { a(e) }} />"}, "doctor.event-never-fires", "p.jsx", 4),
+    ("taro-kit", {"p.jsx": TARO + "<AtButton openType={process.env.TARO_ENV ? 'getAuthorize' : ''} onGetAuthorize={a} />"}, "doctor.button-of-a-kit", "p.jsx", 4),
+    ("nothing-posted", {"p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone() {} })"}, "doctor.nothing-posted", "p.wxml", 1),
+]  # fmt: skip
+
+
+def write(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name, files, code, file, line", CASES, ids=[case[0] for case in CASES])
+def test_a_mistake_is_found_at_its_line(name, files, code, file, line, tmp_path):
+    """Each mistake gives its diagnosis, with file and line."""
+    found = [(each.code, each.file, each.line) for each in scan(write(tmp_path, files))]
+    assert (code, file, line) in found
+    assert "doctor.front-end-clean" not in {code for code, *_ in found}
+
+
+def test_every_rule_has_a_mistake(tmp_path):
+    """No rule is without a case above that only it finds."""
+    silent = set()
+    for rule in RULES:
+        heard = False
+        for number, (_name, files, code, *_place) in enumerate(CASES):
+            from haoma.doctor.frontend import Project, read
+
+            folder = tmp_path / str(number)
+            sources, _ = read(folder if folder.exists() else write(folder, files))
+            project = Project(sources)
+            heard = heard or any(each.code == code for source in sources for each in rule(source, project))
+        if not heard:
+            silent.add(rule.__name__)
+    assert silent == {"button_of_a_kit"}  # outside of Taro; see below
+
+
+def test_a_kit_outside_of_taro(tmp_path):
+    """A kit's button is named in a native page as well."""
+    write(tmp_path, {"p.wxml": '<at-button open-type="getPhoneNumber" bindgetphonenumber="a">', "p.js": "'POST'"})
+    assert "doctor.button-of-a-kit" in {each.code for each in scan(tmp_path)}
+
+
+def test_good_code_is_clean(tmp_path):
+    """The right order, POST and the right event give nothing but the good word."""
+    write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": GOOD_PAGE, "node_modules/bad.js": "const appSecret = '0123456789abcdef0123456789abcdef'"})
+    assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_documentations_own_samples_are_clean(readme, tmp_path):
+    """Every front-end sample of the README passes the doctor; with a break in it, it does not."""
+    blocks = re.findall(r"(?ms)^```(html|js|vue|jsx|tsx)\n(.*?)^```$", (ROOT / readme).read_text("utf-8"))
+    page = 0
+    for kind, text in blocks:
+        page += kind != "js"
+        suffix = {"html": ".axml" if "getAuthorize" in text else ".wxml"}.get(kind, f".{kind}")
+        write(tmp_path, {f"p{page}/index{suffix}": text})
+    assert page >= 4
+    for folder in sorted(tmp_path.iterdir()):
+        assert [each.code for each in scan(folder)] == ["doctor.front-end-clean"], folder.name
+    broken = next(tmp_path.rglob("*.wxml"))
+    broken.write_text(broken.read_text("utf-8").replace("bindgetphonenumber", "bindGetPhoneNumber"), "utf-8")
+    assert "doctor.event-never-fires" in {each.code for each in scan(broken.parent)}
+
+
+@pytest.mark.parametrize("wrapped", [0, 64, 76])
+def test_configured_secrets_are_found_however_they_are_wrapped(wrapped, config, tmp_path):
+    """A configured private key is found on one line and in PEM; an AppSecret, an AES key and a server key as well."""
+    known, settings = known_values(config), load(config)
+    by_setting = {each.setting: each for each in known if each.secret}
+    for setting, value in by_setting.items():
+        text = value.value if not wrapped else "\n".join(re.findall(f".{{1,{wrapped}}}", value.value))
+        folder = write(tmp_path / setting, {"a.js": f"const x = `{text}`\n'POST'"})
+        found = [each for each in scan(folder, known, settings.service.keys) if each.code == "doctor.secret-in-front-end"]
+        assert found, setting
+        assert value.value[:30] not in str([each.to_dict("en") for each in found])
+    assert {"app_secret", "app_private_key", "aes_key", "server_keys"} <= by_setting.keys()
+
+
+def test_a_server_key_is_found_by_its_digest(tmp_path):
+    """A key of which the configuration has only the SHA-256 is found; a publishable one may be there."""
+    from haoma.settings import ServiceKey
+    from hashlib import sha256
+
+    keys = [ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")]
+    write(tmp_path, {"a.js": "key = 'the-server-key-of-the-test'\n", "b.js": "key = 'the-publishable-key-of-the-test'"})
+    assert [(each.code, each.file) for each in scan(tmp_path, (), keys)] == [("doctor.secret-in-front-end", "a.js")]
+
+
+def test_what_is_too_large_is_left_out_and_said(tmp_path):
+    """A file above the limit and a file that is not UTF-8 are counted, not read; links are not followed."""
+    write(tmp_path, {"big.js": " " * (513 * 1024), "ok.js": ""})
+    (tmp_path / "gbk.js").write_bytes("// 号码".encode("gbk"))
+    (tmp_path / "link.js").symlink_to("/etc/hosts")
+    (found,) = [each for each in scan(tmp_path) if each.code == "doctor.not-all-read"]
+    assert found.because == {"left_out": 2}
+
+
+def test_a_folder_without_sources_is_said(tmp_path):
+    """An empty folder is not called clean."""
+    assert [each.code for each in scan(tmp_path)] == ["doctor.not-all-read"]

@@ -1,0 +1,72 @@
+"""Every Baidu case of the vector folders, on Baidu's side and through the use case."""
+
+from __future__ import annotations
+
+import pytest
+
+from haoma.contract import Table
+from haoma.errors import HaomaError
+from haoma.platforms.baidu import BAIDU
+from vector_cases import Case, cases
+from wire import Bench
+
+CASES = cases("baidu")
+_PATHS = {
+    "jscode2sessionkey": "/oauth/jscode2sessionkey",
+    "getsessionkey": "/rest/2.0/smartapp/getsessionkey",
+    "token": "/oauth/2.0/token",
+}
+
+
+def _outcome(case: Case) -> HaomaError | str:
+    app = BAIDU.configure(Table("shop", case.app, now=case.now))
+    assert app is not None
+    try:
+        return Bench({_PATHS[name]: body for name, body in case.replies.items()}).find(app, case.sent).phone_number
+    except HaomaError as error:
+        return error
+
+
+@pytest.mark.parametrize("case", [each for each in CASES if not each.misconfigured], ids=lambda case: case.name)
+def test_a_vector_comes_out_as_it_says(case: Case) -> None:
+    """Each folder gives its number, or its refusal with Baidu's own code."""
+    outcome = _outcome(case)
+    if isinstance(outcome, HaomaError):
+        assert (outcome.code, outcome.platform_code) == (case.code, case.platform_code), outcome
+    else:
+        assert outcome == case.phone_number
+
+
+@pytest.mark.parametrize("case", [each for each in CASES if each.misconfigured], ids=lambda case: case.name)
+def test_a_misconfigured_vector_is_refused_when_it_is_configured(case: Case) -> None:
+    """There is no app, and the fault is the one that the folder names."""
+    table = Table("shop", case.app, now=case.now)
+    assert BAIDU.configure(table) is None
+    assert [fault.code for fault in table.faults if not fault.warning] == [case.code]
+
+
+def test_most_vectors_must_fail() -> None:
+    """The folders are there, and refusals are the rule."""
+    failing = [case for case in CASES if case.code]
+    assert len(CASES) > 120
+    assert len(failing) > 3 * (len(CASES) - len(failing))
+
+
+def test_what_cannot_be_opened_looks_the_same() -> None:
+    """Whatever was wrong with a sealed message, the refusal shows nothing of it, but to the operator's log."""
+    shut = [outcome for case in CASES if case.code == "trust.cannot-open" if (outcome := _outcome(case))]
+    assert len(shut) > 30
+    errors = [outcome for outcome in shut if isinstance(outcome, HaomaError)]
+    assert len(errors) == len(shut)
+    faces = {(str(each), repr(each), each.status, each.step, each.next, each.request_id, each.spent) for each in errors}
+    assert len(faces) == 1
+    assert {each.diagnosis for each in errors} == {
+        "base64",
+        "length",
+        "padding",
+        "frame",
+        "app-key",
+        "text",
+        "fields",
+        "number",
+    }

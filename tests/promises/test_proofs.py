@@ -1,0 +1,95 @@
+"""What is proven: the tables say what the code says, and results say nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from haoma.authorize import authorize
+from haoma.contract import App, Table
+from haoma.errors import HaomaError
+from haoma.io import blocking
+from haoma.io.memory import Memory
+from haoma.phone import PhoneNumber
+from haoma.platforms import PLATFORMS
+from haoma.simulator.stage import Stage
+from haoma.steps import Reply, Send
+from haoma.verified import ALL_CHECKS, Assurance, VerifiedPhone
+from wire import answered
+
+ROOT = Path(__file__).parents[2]
+NOW = 1_800_000_000.0
+ROWS = [(name, way) for name, platform in PLATFORMS.items() for way in platform.proves]
+
+
+def test_the_tables_are_fresh() -> None:
+    """The tables in all four READMEs are what the generator would write."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "proofs.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_has_rows(platform: str) -> None:
+    """No platform is left out of the table, and its ways have different names."""
+    ways = [way for name, way in ROWS if name == platform]
+    assert ways
+    assert len({way.en for way in ways}) == len({way.zh for way in ways}) == len(ways)
+
+
+@pytest.mark.parametrize(("platform", "way"), ROWS, ids=[f"{name}-{way.en[:20]}" for name, way in ROWS])
+def test_a_row_is_whole(platform: str, way: object) -> None:
+    """A row lists all five checks in their order, and says in both languages how certain it is."""
+    row = next(each for each in PLATFORMS[platform].proves if each is way)
+    assert tuple(check.name for check in row.checks) == ALL_CHECKS
+    for text in (row.zh, row.en, row.certain_zh, row.certain_en):
+        assert text == text.strip()
+        assert "\n" not in text
+    assert row.certain_en.isascii()
+    assert not row.certain_zh.isascii()
+
+
+class _Wire:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def send(self, step: Send) -> Reply:
+        return answered(step.request, self.stage.answer)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_results_prove_what_the_table_says(platform: str) -> None:
+    """The checks of every scene that ends well are those of one row of the table."""
+    stage = Stage(now=lambda: NOW)
+    world = blocking.World(_Wire(stage), Memory(now=lambda: NOW))  # type: ignore[arg-type]
+    tables = stage.settings("https://platform.test")["apps"]
+    rows = {way.checks for way in PLATFORMS[platform].proves}
+    proven = 0
+    for scene in stage.mirrors[platform].scenes:
+        if scene.expect != "ok":
+            continue
+        app: App | None = PLATFORMS[platform].configure(Table(scene.app, tables[scene.app], now=NOW))
+        assert app is not None
+        tap = stage.tap(platform, scene.name)
+        assert tap.body is not None
+        try:
+            phone = blocking.run(authorize(app, tap.body, now=NOW), world)
+        except HaomaError as error:
+            pytest.fail(f"{scene.name}: {error}")
+        assert phone.checks in rows, scene.name
+        proven += 1
+    assert proven
+
+
+def test_assurance_is_told_where_it_says_something() -> None:
+    """The level of assurance is in the result, in full and masked, unless it is the usual one."""
+    number = PhoneNumber("86", "13800138000")
+    usual = VerifiedPhone(number, "wechat", "shop", None, ())
+    assert usual.assurance is Assurance.PLATFORM
+    assert "assurance" not in usual.to_dict() | usual.to_masked_dict()
+    for assurance in (Assurance.RECENTLY_REACHABLE, Assurance.STALE):
+        phone = msgspec.structs.replace(usual, assurance=assurance)
+        assert phone.to_dict()["assurance"] == phone.to_masked_dict()["assurance"] == assurance.value

@@ -1,0 +1,77 @@
+"""Write the table of what is proven, platform by platform and way by way, into the READMEs.
+
+``python tools/proofs.py`` writes it between its two markers, ``python tools/proofs.py --check`` exits with 1 if a table
+is stale. The rows are ``Platform.proves``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from haoma.platforms import PLATFORMS
+from haoma.verified import ALL_CHECKS
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FILES: Final = {
+    "README.md": "en",
+    "README.zh-CN.md": "zh",
+    "docs/platforms/README.md": "en",
+    "docs/platforms/README.zh-CN.md": "zh",
+}
+_BEGIN: Final = "<!-- proofs: written by tools/proofs.py from Platform.proves; edit those -->"
+_END: Final = "<!-- /proofs -->"
+_TABLE: Final = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END), re.DOTALL)
+_HEADS: Final = {
+    "en": ("platform", "way in", *(name.value for name in ALL_CHECKS), "how certain, and why"),
+    "zh": ("平台", "方式", "签名", "绑定应用", "新鲜", "绑定登录", "一次性", "有多确定，为什么"),
+}
+_ANSWERS: Final = {"en": ("no", "yes"), "zh": ("否", "是")}
+
+
+def table(lang: str) -> str:
+    """Return the table in ``lang``."""
+    head = _HEADS[lang]
+    lines = [head, ("---",) * len(head)]
+    for platform in PLATFORMS.values():
+        title = platform.title.partition(" ")[0 if lang == "zh" else 2]
+        for way in platform.proves:
+            proven = {check.name: check.proven for check in way.checks}
+            answers = tuple(_ANSWERS[lang][proven[name]] for name in ALL_CHECKS)
+            name, certain = (way.zh, way.certain_zh) if lang == "zh" else (way.en, way.certain_en)
+            lines.append((title, name, *answers, certain))
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def written(text: str, lang: str) -> str:
+    """Return the text of a file with a fresh table."""
+    fresh, count = _TABLE.subn(lambda _: f"{_BEGIN}\n\n{table(lang)}\n\n{_END}", text)
+    if count != 1:
+        msg = f"{count} places for the table, and there has to be one: {_BEGIN}"
+        raise ValueError(msg)
+    return fresh
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables, or compare them with what is there."""
+    if arguments not in ([], ["--check"]):
+        print(__doc__)
+        return 2
+    stale = []
+    for name, lang in FILES.items():
+        path = ROOT / name
+        there = path.read_text("utf-8")
+        fresh = written(there, lang)
+        if fresh != there:
+            stale.append(name)
+            if not arguments:
+                path.write_text(fresh, "utf-8")
+    for name in stale:
+        print(f"{name}: {'stale; run: python tools/proofs.py' if arguments else 'written'}")
+    return 1 if arguments and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
