@@ -153,6 +153,8 @@ def _login_asker(
     With ``keeps_code`` the claim is on another value (a phone code, which costs money), and a failed login leaves
     that value free.
     """
+    if found.session is None and found.login_code is None:
+        return _nobody
     key = f"login:{app.name}:{fingerprint.hex()}"
 
     def get_login() -> Flow[Login | None]:
@@ -174,6 +176,11 @@ def _login_asker(
         return login
 
     return get_login
+
+
+def _nobody() -> Flow[Login | None]:
+    return None
+    yield  # a flow that asks nothing
 
 
 def resume(app: App, session: Secret) -> Flow[Login]:

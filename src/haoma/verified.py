@@ -107,7 +107,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
             "platform": self.platform,
             "app": self.app,
             "subject": msgspec.to_builtins(self.subject) if self.subject else None,
-            "checks": [msgspec.to_builtins(check) for check in self.checks],
+            "checks": msgspec.to_builtins(list(self.checks)),
             **said,
         }
 

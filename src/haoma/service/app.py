@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -31,7 +32,7 @@ from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
 from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
-from haoma.service.log import make_logger
+from haoma.service.log import Lines, RequestLog, make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
 from haoma.service.server import start_warnings
 from haoma.service.tokens import Tokens
@@ -186,9 +187,13 @@ def build(settings: Settings) -> Litestar:
         logging_config=None,
         debug=False,
     )
-    logger = make_logger(level=service_settings.log_level)
+    lines = Lines(sys.stderr.buffer)
+    logger = make_logger(lines, level=service_settings.log_level)
+    answered = RequestLog(lines, service_settings.log_level)
     shortcut = None if origins else service.answer
-    app.asgi_handler = Gate(app.asgi_handler, logger, service.metrics, service_settings.request_seconds, shortcut)
+    app.asgi_handler = Gate(
+        app.asgi_handler, logger, answered, service.metrics, service_settings.request_seconds, shortcut
+    )
     return app
 
 

@@ -6,6 +6,8 @@ refuses, what takes too long and what fails by a mistake of ours included.
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import secrets
 from asyncio import CancelledError
@@ -21,7 +23,7 @@ from haoma.io.clock import monotonic
 from haoma.problem import problem
 from haoma.service.deadlines import Deadlines
 from haoma.service.language import negotiate
-from haoma.service.log import stack
+from haoma.service.log import RequestLog, stack
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -80,8 +82,13 @@ class Exchange:
         return cast("dict[str, Exchange]", scope)[KEY]
 
 
+_ids: Final = random.Random(secrets.randbits(256))  # noqa: S311 - an id, not a secret: no call of the system for each
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _ids.seed(secrets.randbits(256)))  # or all workers would count alike
+
+
 def _new_id() -> str:
-    return secrets.token_hex(16).translate(_LETTERS)
+    return f"{_ids.getrandbits(128):032x}".translate(_LETTERS)
 
 
 def _begin(scope: HTTPScope) -> Exchange:
@@ -131,7 +138,8 @@ class Gate:
 
     Args:
         inner: The application.
-        logger: Where the line of each request goes.
+        logger: Where the line of a refused request goes.
+        request_log: Where the line of an answered one goes.
         metrics: Counts each request.
         seconds: How long a request may take.
         shortcut: Answers what lies below ``/v1/apps/``, past the router and everything else that the application has
@@ -142,6 +150,7 @@ class Gate:
         self,
         inner: ASGIApp,
         logger: FilteringBoundLogger,
+        request_log: RequestLog,
         metrics: Metrics,
         seconds: float,
         shortcut: Shortcut | None = None,
@@ -150,6 +159,7 @@ class Gate:
         self._shortcut = shortcut
         self._deadlines = Deadlines()
         self._logger = logger
+        self._request_log = request_log
         self._metrics = metrics
         self._seconds = seconds
 
@@ -200,15 +210,22 @@ class Gate:
         self._metrics.count(name, platform, code, route, exchange.status, seconds)
         if route in _SILENT and exchange.status < 400:
             return
+        method = scope["method"] if scope["method"] in _METHODS else ""
+        caller = exchange.caller.id if exchange.caller else ""
+        if error is None and exchange.fault is None:
+            self._request_log.answered(
+                exchange.request_id, method, route, name, platform, exchange.status, caller, seconds
+            )
+            return
         line: dict[str, Any] = {
             "request_id": exchange.request_id,
-            "method": scope["method"] if scope["method"] in _METHODS else "",
+            "method": method,
             "route": route,
             "app": name,
             "platform": platform,
             "status": exchange.status,
             "code": code,
-            "caller": exchange.caller.id if exchange.caller else "",
+            "caller": caller,
             "ms": round(seconds * 1000, 2),
         }
         if error is not None:
