@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +12,7 @@ from litestar import Litestar, Request, Response, post, route
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
-from haoma.authorize import authorize, log_in
+from haoma.authorize import authorize, log_in, take_push
 from haoma.crypto.strict import decode_utf8, parse_json_object
 from haoma.errors import (
     BadField,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from haoma.settings import Settings
 
 Incoming: TypeAlias = Request[Any, Any, Any]
+_MOST_FIELDS: Final = 20
 _DRAINING: Final = "draining"
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
 _PAGE: Final = {
@@ -108,6 +110,23 @@ class Service:
             return _answer(exchange, self._tokens.reveal(app, token))
         except HaomaError as error:
             return _refused(exchange, error)
+
+    async def push(self, request: Incoming, app: str) -> Response[bytes]:
+        """Take what WeChat posts. There is no key of ours in it: its own signature proves that it is WeChat's."""
+        exchange = Exchange.of(request.scope)
+        try:
+            found = self.settings.apps.get(app)
+            if found is None:
+                raise UnknownRoute
+            exchange.app = found
+            body = await read_body(request.scope, request.receive, self.settings.service.body_seconds)
+            query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=_MOST_FIELDS))
+            said = await run(take_push(found, query, body, now=now()), self.world)
+            return Response(said.encode(), media_type="text/plain")
+        except HaomaError as error:
+            return _refused(exchange, error)
+        except ValueError:  # too many fields
+            return _refused(exchange, UnknownRoute())
 
     async def _admit(self, request: Incoming, exchange: Exchange, app: str, *, server_only: bool = False) -> bytes:
         """Find out for which app and from whom the request is; return its body."""
@@ -212,6 +231,10 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
     async def reveal(request: Incoming, app: str) -> Response[bytes]:
         return await service.reveal(request, app)
 
+    @post("/v1/callbacks/wechat/{app:str}", status_code=200)
+    async def push(request: Incoming, app: str) -> Response[bytes]:
+        return await service.push(request, app)
+
     @_page("/.well-known/jwks.json")
     async def jwks() -> Response[bytes]:
         return Response(service.jwks, media_type=JSON, headers=_FOR_A_WHILE)
@@ -248,7 +271,7 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
         page = pages.error(code, exchange.lang, html=html)
         return _shown(exchange, page, html=html) if page else _refused(exchange, UnknownRoute())
 
-    return [phone_number, login, reveal, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
+    return [phone_number, login, reveal, push, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
 
 
 def _page(path: str) -> HTTPRouteHandler:
