@@ -127,7 +127,14 @@ def test_a_kit_outside_of_taro(tmp_path):
 
 def test_good_code_is_clean(tmp_path):
     """The right order, POST and the right event give nothing but the good word."""
-    write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": GOOD_PAGE, "node_modules/bad.js": "const appSecret = '0123456789abcdef0123456789abcdef'"})
+    write(
+        tmp_path,
+        {
+            "p.wxml": GOOD_BUTTON,
+            "p.js": GOOD_PAGE,
+            "node_modules/bad.js": "const appSecret = '0123456789abcdef0123456789abcdef'",
+        },
+    )
     assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
@@ -156,7 +163,9 @@ def test_configured_secrets_are_found_however_they_are_wrapped(wrapped, config, 
     for setting, value in by_setting.items():
         text = value.value if not wrapped else "\n".join(re.findall(f".{{1,{wrapped}}}", value.value))
         folder = write(tmp_path / setting, {"a.js": f"const x = `{text}`\n'POST'"})
-        found = [each for each in scan(folder, known, settings.service.keys) if each.code == "doctor.secret-in-front-end"]
+        found = [
+            each for each in scan(folder, known, settings.service.keys) if each.code == "doctor.secret-in-front-end"
+        ]
         assert found, setting
         assert value.value[:30] not in str([each.to_dict("en") for each in found])
     assert {"app_secret", "app_private_key", "aes_key", "server_keys"} <= by_setting.keys()
@@ -164,10 +173,13 @@ def test_configured_secrets_are_found_however_they_are_wrapped(wrapped, config, 
 
 def test_a_server_key_is_found_by_its_digest(tmp_path):
     """A key of which the configuration has only the SHA-256 is found; a publishable one may be there."""
-    from haoma.settings import ServiceKey
     from hashlib import sha256
 
-    keys = [ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")]
+    from haoma.settings import ServiceKey
+
+    keys = [
+        ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")
+    ]
     write(tmp_path, {"a.js": "key = 'the-server-key-of-the-test'\n", "b.js": "key = 'the-publishable-key-of-the-test'"})
     assert [(each.code, each.file) for each in scan(tmp_path, (), keys)] == [("doctor.secret-in-front-end", "a.js")]
 
