@@ -394,6 +394,7 @@ def test_there_are_twins() -> None:
     names = {name_of(english) for english, _ in TWINS}
     pages = {
         "configuration",
+        "doctor",
         "http",
         "security-model",
         "adding-a-platform",
