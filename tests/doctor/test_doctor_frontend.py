@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from haoma.doctor.frontend import RULES, scan
+from haoma.doctor.frontend import FILE_BYTES, RULES, Project, Source, scan
 from haoma.doctor.known import known_values
+from haoma.io.clock import monotonic
 from haoma.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -196,3 +197,38 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path):
 def test_a_folder_without_sources_is_said(tmp_path):
     """An empty folder is not called clean."""
     assert [each.code for each in scan(tmp_path)] == ["doctor.not-all-read"]
+
+
+def test_comments_are_not_code(tmp_path):
+    """What stands in a comment is not called; what only looks like the beginning of one hides nothing."""
+    call = "wx.request({ url, data: { code: e.detail.code } })"
+    for text in (f"/* {call} */ 'POST'", f"<!-- {call} --> 'POST'", f"// {call}\n'POST'"):
+        write(tmp_path, {"p.js": text})
+        assert "doctor.sent-with-get" not in {each.code for each in scan(tmp_path)}, text
+    for text in (f"accept = 'image/*'\n{call}", f"u = 'https://127.0.0.1'\n{call}", f"s = '<!--'\n{call}"):
+        write(tmp_path, {"p.js": text})
+        assert "doctor.sent-with-get" in {each.code for each in scan(tmp_path)}, text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a'",
+        "<a {",
+        "wx.login({",
+        "wx.request({",
+        "<!--",
+        "/*",
+        "MIIE",
+        "f(",
+        "<button open-type='getAuthorize' onGetAuthorize='f'",
+    ],
+)
+def test_time_grows_with_the_size_and_no_faster(piece):
+    """A file of the largest size that is made to be slow is read in a few seconds."""
+    source = Source("p.vue", (piece * (FILE_BYTES // len(piece)))[:FILE_BYTES])
+    project = Project([source])
+    started = monotonic()
+    for rule in RULES:
+        list(rule(source, project))
+    assert monotonic() - started < 20
