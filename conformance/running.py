@@ -11,6 +11,7 @@ import sys
 import threading
 import tomllib
 import venv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -131,7 +132,10 @@ class Program:
 
     def ask(self, case: Case) -> object:
         """Return the answer to one case; None for a crash, for silence and for anything that is no JSON."""
-        process = self._process or self._start()
+        try:
+            process = self._process or self._start()
+        except OSError:
+            return None
         late = threading.Timer(SECONDS, process.kill)
         late.start()
         try:
@@ -170,10 +174,8 @@ class Program:
         """End the process, if there is one."""
         if self._process is not None:
             self._process.kill()
-            try:
+            with suppress(OSError):  # of what was still to be written to it
                 self._process.communicate()
-            except OSError:
-                pass  # what was still to be written to it
             self._process = None
 
 

@@ -19,7 +19,7 @@ function judge({ way, input, keys }) {
   const found = JSON.parse(sdk.aesDecrypt(response));
   if (found.code !== '10000') return { refused: String(found.code) };
   if (!found.mobile) return { refused: 'no mobile' };
-  const mobile = String(found.mobile);
+  const { mobile } = found;
   return { phone_number: mobile.includes('-') ? `+${mobile.replaceAll('-', '')}` : `+86${mobile}` };
 }
 
