@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench pages clean
+.PHONY: help demo test check fix bench conformance pages clean
 VENV := .venv
 READY := $(VENV)/.ready
 LOOSE := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls  # tests: types are checked, not demanded
@@ -9,6 +9,7 @@ help:
 	@echo "make demo [ARGS=--once]  simulator and service, a dozen scenes  模拟平台与服务，逐个演示"
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
+	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
 
@@ -23,13 +24,16 @@ check: $(READY)
 	@$(VENV)/bin/ruff check --output-format concise .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
-	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench
+	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench conformance
 
 test: check
 	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 bench: $(READY)
 	@$(VENV)/bin/python -m bench $(ARGS)
+
+conformance: $(READY)
+	@$(VENV)/bin/python -m conformance run --all --install $(ARGS)
 
 fix: $(READY)
 	@$(VENV)/bin/ruff check --fix --quiet .; $(VENV)/bin/ruff format --quiet .
@@ -39,4 +43,4 @@ pages: $(READY)
 	@$(VENV)/bin/python tools/proofs.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -31,15 +31,26 @@ KEYS = {
     "dingtalk": ("client_id",),
 }
 # Where the answer lies that the platform gave.
-LOGINS = {"wechat": "jscode2session", "baidu": "jscode2sessionkey", "douyin": "jscode2session", "kuaishou": "code2session"}
-REPLIES = {"wechat": "getuserphonenumber", "douyin": "get_phonenumber_info", "huawei": "getPhoneNumber", "dingtalk": "me"}
+LOGINS = {
+    "wechat": "jscode2session",
+    "baidu": "jscode2sessionkey",
+    "douyin": "jscode2session",
+    "kuaishou": "code2session",
+}
+REPLIES = {
+    "wechat": "getuserphonenumber",
+    "douyin": "get_phonenumber_info",
+    "huawei": "getPhoneNumber",
+    "dingtalk": "me",
+}
 DAY = 24 * 3600
+FORGED = "forged: with a throw-away key"
 
 
 def make() -> dict[str, dict[str, Any]]:
     """Return all cases by name."""
     chosen = tomllib.loads((HERE / "chosen.toml").read_text("utf-8"))
-    made = {}
+    made: dict[str, dict[str, Any]] = {}
     for platform, ways in chosen.items():
         for way, groups in ways.items():
             for group, patterns in groups.items():
@@ -69,7 +80,7 @@ def _derive(path: Path, platform: str, way: str, group: str) -> dict[str, Any]:
     app = tomllib.loads((path / "app.toml").read_text("utf-8"))["apps"]["shop"]
     expect = tomllib.loads((path / "expect.toml").read_text("utf-8"))
     readme = (path / "README.md").read_text("utf-8")
-    why, source = readme.split("\n", 1)[1].split("\nSource: ")
+    why, _, source = readme.partition("\n")[2].partition("\nSource: ")
     keys: dict[str, Any] = {name: app[name] for name in KEYS[platform]}
     sent: Any = (path / "authorization.txt").read_text("utf-8")
     if way == "session-key":
@@ -84,7 +95,9 @@ def _derive(path: Path, platform: str, way: str, group: str) -> dict[str, Any]:
         keys["app_private_keys"] = private if isinstance(private, list) else [private]
     now = int((path / "now.txt").read_text("ascii")) if (path / "now.txt").exists() else 1_790_000_000
     outcome = {"phone_number": expect["phone_number"]} if "phone_number" in expect else _refusal(expect["code"])
-    return _case(f"{platform}/{way}-{_plain(path.name, platform, way)}", way, group, sent, keys, now, outcome, why, source)
+    return _case(
+        f"{platform}/{way}-{_plain(path.name, platform, way)}", way, group, sent, keys, now, outcome, why, source
+    )
 
 
 def _plain(name: str, platform: str, way: str) -> str:
@@ -99,14 +112,22 @@ def _refusal(reason: str) -> dict[str, Any]:
 
 
 def _case(
-    name: str, way: str, group: str, sent: Any, keys: dict[str, Any], now: int, expect: dict[str, Any], why: str, source: str
+    name: str,
+    way: str,
+    group: str,
+    sent: Any,
+    keys: dict[str, Any],
+    now: int,
+    expect: dict[str, Any],
+    why: str,
+    source: str,
 ) -> dict[str, Any]:
     kind = re.match(r"official|peer|forged", source)
     if kind is None:
         raise ValueError(f"{name}: {source}")
     return {
         "name": name,
-        "platform": name.split("/")[0],
+        "platform": name.partition("/")[0],
         "way": way,
         "group": group,
         "why": " ".join(why.split()),
@@ -129,19 +150,25 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     keys = {**genuine["keys"], "alipay_public_key": base64.b64encode(public).decode("ascii")}
     pkcs1 = padding.PKCS1v15()
-    forged = "forged: with a throw-away key"
-    schemes = {
-        "sign-sha256": (hashes.SHA256(), keys, "", "The signature scheme of the cases beside it, as it should be."),
-        "sign-md5_fail": (hashes.MD5(), keys, "trust.signature-mismatch", "Signed over MD5. A verifier that takes the hash from the signature accepts it."),
-        "sign-sha512_fail": (hashes.SHA512(), keys, "trust.signature-mismatch", "Signed over SHA-512: the message does not choose the hash."),
-        "sign-attackers-key_fail": (hashes.SHA256(), genuine["keys"], "trust.signature-mismatch", "A good signature, with a key that is not Alipay's."),
-    }  # fmt: skip
-    for name, (hash_, used, code, why) in schemes.items():
+    mismatch, ours = "trust.signature-mismatch", genuine["keys"]
+    schemes = (
+        ("sign-sha256", hashes.SHA256(), keys, "", "The scheme of the cases beside it, as it should be."),
+        (
+            "sign-md5_fail",
+            hashes.MD5(),
+            keys,
+            mismatch,
+            "MD5: a verifier that asks the signature for the hash takes it.",
+        ),
+        ("sign-sha512_fail", hashes.SHA512(), keys, mismatch, "SHA-512: the message does not choose the hash."),
+        ("sign-attackers-key_fail", hashes.SHA256(), ours, mismatch, "Well signed, with a key that is not Alipay's."),
+    )
+    for name, hash_, used, code, why in schemes:
         sign = base64.b64encode(key.sign(content, pkcs1, hash_)).decode("ascii")
         sent = json.dumps({"response": response, "sign": sign}, separators=(",", ":"))
         expect = _refusal(code) if code else genuine["expect"]
         group = "unproven" if code else "genuine"
-        yield _case(f"alipay/envelope-{name}", "envelope", group, sent, used, genuine["now"], expect, why, forged)
+        yield _case(f"alipay/envelope-{name}", "envelope", group, sent, used, genuine["now"], expect, why, FORGED)
     sealed = made["wechat/session-key-mainland"]
     for name, days, why in (
         ("watermark-of-last-month_fail", 30, "The number was handed out thirty days ago: a capture, played back."),
@@ -149,7 +176,14 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     ):
         now = sealed["now"] + days * DAY
         refusal = _refusal("trust.cannot-open")
-        yield {**sealed, "name": f"wechat/session-key-{name}", "group": "stale", "now": now, "why": why, "expect": refusal}
+        yield {
+            **sealed,
+            "name": f"wechat/session-key-{name}",
+            "group": "stale",
+            "now": now,
+            "why": why,
+            "expect": refusal,
+        }
 
 
 def text(case: dict[str, Any]) -> str:

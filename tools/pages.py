@@ -39,6 +39,7 @@ _PLACES: Final = {
     "check": "核对加密数据 · checking encrypted data",
     "button": "手机上的按钮 · the button on the device",
     "cloud": "云托管的边车 · the sidecar of Cloud Run",
+    "component": "第三方平台的令牌 · the tokens of a third-party platform",
 }
 _ABOUT_CODES: Final = """\
 同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。没有列出的错误码原样透传，归为

@@ -1,26 +1,31 @@
-"""haoma, judged: one case on stdin, one answer on stdout."""
+"""haoma, judged: a case a line on stdin, an answer a line on stdout."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from haoma.authorize import authorize, open_envelope, open_sealed
 from haoma.contract import App, Table
 from haoma.errors import HaomaError
 from haoma.io.blocking import World, run
-from haoma.io.http import Http
 from haoma.io.memory import Memory
 from haoma.platforms import PLATFORMS
 from haoma.steps import Reply, Send
+
+if TYPE_CHECKING:
+    from haoma.io.http import Http
 
 # Nothing here is sent anywhere, and nothing of it decides.
 SECRET = "0123456789abcdef0123456789abcdef"
 SENT = {"huawei": {"code": "code-of-the-case"}, "dingtalk": {"authCode": "code-of-the-case"}}
 TOKENS = {
     "stable_token": {"access_token": "token", "expires_in": 7200},
-    "stable_client_token": {"data": {"access_token": "token", "expires_in": 7200, "error_code": 0}, "message": "success"},
+    "stable_client_token": {
+        "data": {"access_token": "token", "expires_in": 7200, "error_code": 0},
+        "message": "success",
+    },
     "userAccessToken": {"accessToken": "token", "expireIn": 7200},
 }
 
@@ -76,4 +81,5 @@ def _app(case: dict[str, Any]) -> App:
 
 
 if __name__ == "__main__":
-    print(json.dumps(judge(json.load(sys.stdin))))
+    for line in sys.stdin:
+        print(json.dumps(judge(json.loads(line))), flush=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from haoma import authorization
 from haoma.contract import Login
-from haoma.errors import HaomaError, MissingField, SessionUnknown, Spent, UnknownShape
+from haoma.errors import HaomaError, MissingField, SessionUnknown, Spent, UnknownRoute, UnknownShape
 from haoma.platforms import PLATFORMS
 from haoma.secret import Secret
 from haoma.steps import Claim, Fresh, Keep, Mint, Recall, Settle, ask
@@ -221,3 +221,25 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
     except HaomaError as error:
         raise _placed(error, app) from None
     return handle, login
+
+
+def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[str]:
+    """Take what a platform posted to us, such as WeChat's component ticket; return the text to answer.
+
+    Args:
+        app: A configured app.
+        query: The query of the request.
+        body: Its body.
+        now: Unix seconds.
+
+    Raises:
+        UnknownRoute: ``caller.unknown-route``: this platform posts nothing.
+        CannotOpen: ``trust.cannot-open``: it does not come from the platform, or is not for us.
+    """
+    platform = PLATFORMS[app.platform]
+    try:
+        if platform.take_push is None:
+            raise UnknownRoute
+        return (yield from platform.take_push(app, query, body, now))
+    except HaomaError as error:
+        raise _placed(error, app) from None

@@ -124,6 +124,8 @@ class Platform(Generic[AppT, MessageT]):
         find_offline: The same as ``find`` without any step; None if the platform has no offline way.
         find_under_key: Open a message under a session_key that is at hand, without any step; None if the platform has
             no session_keys.
+        take_push: Take what the platform posts to us, from the query and the body of the request; return the text to
+            answer. It proves by itself that it comes from the platform. None if the platform never does.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Platform(Generic[AppT, MessageT]):
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, MessageT, Secret, float], Finding] | None = None
     proves: tuple[Way, ...] = ()
+    take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
 
 
 _HTTPS: Final = "https"
@@ -237,6 +240,14 @@ class Table:
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed="true or false")
             return default
         return value
+
+    def flag_or(self, setting: str, words: tuple[str, ...]) -> bool | str:
+        """Return a setting that is true, false or one of a few words."""
+        value = self._values.get(setting)
+        if isinstance(value, str) and value.strip() in words:
+            self._read.add(setting)
+            return value.strip()
+        return self.flag(setting)
 
     def function(self, setting: str) -> Callable[..., Any] | None:
         """Return a setting that is a function; it can only come from Python."""

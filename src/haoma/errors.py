@@ -340,6 +340,14 @@ class ReplySignatureMismatch(TrustError):
     public = Public.NOT_AVAILABLE
 
 
+class CertificateNotTrusted(TrustError):
+    """The platform signs with another certificate than the configured one, and that one could not be trusted."""
+
+    code = "trust.certificate-not-trusted"
+    status = 502
+    public = Public.NOT_AVAILABLE
+
+
 # --- platform.*: the platform itself said no ---------------------------------------------------------------------
 
 

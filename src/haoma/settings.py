@@ -471,6 +471,8 @@ class _Reader:
             for other in apps.values():
                 if other is not app and other.exclusive & app.exclusive:
                     self._fault("config.shared-aes-key", f"apps.{name}.aes_key", other=other.name)
+            if workers > 1 and getattr(app, "component", None):
+                self._fault("config.ticket-workers", f"apps.{name}.component_app_id", workers=workers)
             if workers > 1 and getattr(app, "old_way", False):
                 # Where the old way is the only one, it is no setting.
                 setting = "old_way" if "old_way" in vars(app) else "platform"

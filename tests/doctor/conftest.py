@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from doctor_side import some_apps
 from typer.testing import CliRunner
 
 from haoma.cli import app
 from haoma.simulator import Simulator
-from doctor_side import some_apps
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,9 @@ def doctor(run):
 def inspect(run, config):
     def invoke(sent, *arguments, configured=True):
         sent = json.dumps(sent) if isinstance(sent, dict | list) else sent
-        return Report(run("inspect", "-", "--json", *(["--config", config] if configured else []), *arguments, sent=sent))
+        return Report(
+            run("inspect", "-", "--json", *(["--config", config] if configured else []), *arguments, sent=sent)
+        )
 
     return invoke
 
@@ -76,7 +78,9 @@ def inspect(run, config):
 def small(tmp_path):
     """A haoma.toml without private keys, which is quick to read."""
     path = tmp_path / "small.toml"
-    path.write_text('[apps.shop]\nplatform = "wechat"\napp_id = "wx0123456789abcdef"\napp_secret = { env = "SHOP_SECRET" }\n')
+    path.write_text(
+        '[apps.shop]\nplatform = "wechat"\napp_id = "wx0123456789abcdef"\napp_secret = { env = "SHOP_SECRET" }\n'
+    )
     return path
 
 

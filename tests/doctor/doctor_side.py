@@ -6,4 +6,8 @@ import re
 def some_apps(simulator, *names):
     """Return the simulator's haoma.toml with the apps whose names begin so; each private key costs time to read."""
     parts = re.split(r"(?m)^(?=\[)", simulator.settings_toml())
-    return "".join(part for part in parts if not part.startswith("[apps.") or part.startswith(tuple(f"[apps.{name}" for name in names)))
+    return "".join(
+        part
+        for part in parts
+        if not part.startswith("[apps.") or part.startswith(tuple(f"[apps.{name}" for name in names))
+    )

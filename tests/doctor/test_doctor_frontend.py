@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from haoma.doctor.frontend import RULES, scan
+from haoma.doctor.frontend import FILE_BYTES, RULES, Project, Source, scan
 from haoma.doctor.known import known_values
+from haoma.io.clock import monotonic
 from haoma.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +128,14 @@ def test_a_kit_outside_of_taro(tmp_path):
 
 def test_good_code_is_clean(tmp_path):
     """The right order, POST and the right event give nothing but the good word."""
-    write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": GOOD_PAGE, "node_modules/bad.js": "const appSecret = '0123456789abcdef0123456789abcdef'"})
+    write(
+        tmp_path,
+        {
+            "p.wxml": GOOD_BUTTON,
+            "p.js": GOOD_PAGE,
+            "node_modules/bad.js": "const appSecret = '0123456789abcdef0123456789abcdef'",
+        },
+    )
     assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
@@ -156,7 +164,9 @@ def test_configured_secrets_are_found_however_they_are_wrapped(wrapped, config, 
     for setting, value in by_setting.items():
         text = value.value if not wrapped else "\n".join(re.findall(f".{{1,{wrapped}}}", value.value))
         folder = write(tmp_path / setting, {"a.js": f"const x = `{text}`\n'POST'"})
-        found = [each for each in scan(folder, known, settings.service.keys) if each.code == "doctor.secret-in-front-end"]
+        found = [
+            each for each in scan(folder, known, settings.service.keys) if each.code == "doctor.secret-in-front-end"
+        ]
         assert found, setting
         assert value.value[:30] not in str([each.to_dict("en") for each in found])
     assert {"app_secret", "app_private_key", "aes_key", "server_keys"} <= by_setting.keys()
@@ -164,10 +174,13 @@ def test_configured_secrets_are_found_however_they_are_wrapped(wrapped, config, 
 
 def test_a_server_key_is_found_by_its_digest(tmp_path):
     """A key of which the configuration has only the SHA-256 is found; a publishable one may be there."""
-    from haoma.settings import ServiceKey
     from hashlib import sha256
 
-    keys = [ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")]
+    from haoma.settings import ServiceKey
+
+    keys = [
+        ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")
+    ]
     write(tmp_path, {"a.js": "key = 'the-server-key-of-the-test'\n", "b.js": "key = 'the-publishable-key-of-the-test'"})
     assert [(each.code, each.file) for each in scan(tmp_path, (), keys)] == [("doctor.secret-in-front-end", "a.js")]
 
@@ -184,3 +197,38 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path):
 def test_a_folder_without_sources_is_said(tmp_path):
     """An empty folder is not called clean."""
     assert [each.code for each in scan(tmp_path)] == ["doctor.not-all-read"]
+
+
+def test_comments_are_not_code(tmp_path):
+    """What stands in a comment is not called; what only looks like the beginning of one hides nothing."""
+    call = "wx.request({ url, data: { code: e.detail.code } })"
+    for text in (f"/* {call} */ 'POST'", f"<!-- {call} --> 'POST'", f"// {call}\n'POST'"):
+        write(tmp_path, {"p.js": text})
+        assert "doctor.sent-with-get" not in {each.code for each in scan(tmp_path)}, text
+    for text in (f"accept = 'image/*'\n{call}", f"u = 'https://127.0.0.1'\n{call}", f"s = '<!--'\n{call}"):
+        write(tmp_path, {"p.js": text})
+        assert "doctor.sent-with-get" in {each.code for each in scan(tmp_path)}, text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a'",
+        "<a {",
+        "wx.login({",
+        "wx.request({",
+        "<!--",
+        "/*",
+        "MIIE",
+        "f(",
+        "<button open-type='getAuthorize' onGetAuthorize='f'",
+    ],
+)
+def test_time_grows_with_the_size_and_no_faster(piece):
+    """A file of the largest size that is made to be slow is read in a few seconds."""
+    source = Source("p.vue", (piece * (FILE_BYTES // len(piece)))[:FILE_BYTES])
+    project = Project([source])
+    started = monotonic()
+    for rule in RULES:
+        list(rule(source, project))
+    assert monotonic() - started < 20

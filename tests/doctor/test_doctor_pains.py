@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from test_doctor_frontend import CASES, write
 
 from haoma import Client, catalogue
 from haoma.doctor.offline import packages
 from haoma.errors import HaomaError
 from haoma.problem import problem
-from test_doctor_frontend import CASES, write
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "doctor.md", ROOT / "docs" / "doctor.zh-CN.md"]
@@ -73,7 +73,11 @@ def session_key_of(simulator, tap):
 def test_1_first_time_fails_second_works(simulator, answer, inspect, doctor, small, tmp_path):
     """A stale session_key is named from the capture and from haoma's refusal, its source from the mini program."""
     tap = simulator.tap("wechat", "old-stale-session-key")
-    saw(1, inspect(tap.body, "--app", tap.app, "--session-key", session_key_of(simulator, tap)), "doctor.session-key-stale")
+    saw(
+        1,
+        inspect(tap.body, "--app", tap.app, "--session-key", session_key_of(simulator, tap)),
+        "doctor.session-key-stale",
+    )
     saw(1, inspect(answer(tap)), "doctor.session-key-stale", "trust.cannot-open")
     files = next(case[1] for case in CASES if case[0] == "login-in-callback")
     saw(1, doctor("--config", small, "--front-end", write(tmp_path / "program", files)), "doctor.login-in-callback")
@@ -107,7 +111,7 @@ def test_2_a_session_key_that_is_none_is_told_apart(simulator, inspect):
     "words",
     [
         "javax.crypto.BadPaddingException: pad block corrupted",
-        'com.google.gson.JsonSyntaxException: Expected BEGIN_OBJECT but was STRING',
+        "com.google.gson.JsonSyntaxException: Expected BEGIN_OBJECT but was STRING",
         r"invalid character '\x1a' looking for beginning of value",
         "The given payload is invalid.",
         "ValueError: Padding is incorrect.",
@@ -125,7 +129,9 @@ def test_3_alipay_in_python(inspect, tmp_path):
         folder = tmp_path / f"{name}.dist-info"
         folder.mkdir()
         distribution, _, version = name.partition("-")
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution.replace('_', '-')}\nVersion: {version}\n")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution.replace('_', '-')}\nVersion: {version}\n"
+        )
     assert [each.code for each in packages([str(tmp_path)])] == ["doctor.alipay-packages-clash"]
     folder.joinpath("METADATA").unlink()
     folder.rmdir()
@@ -175,7 +181,10 @@ def test_5_which_key_is_this(simulator, inspect, doctor, tmp_path):
     report = doctor("--config", config)
     saw(5, report, "config.app-public-key-used")
     assert report.one("config.app-public-key-used")["line"] == 4
-    kinds = {inspect(text).one("doctor.key-recognised")["because"]["kind"] for text in (table["app_private_key"], table["aes_key"], mirror._certificates.alipay_file)}
+    kinds = {
+        inspect(text).one("doctor.key-recognised")["because"]["kind"]
+        for text in (table["app_private_key"], table["aes_key"], mirror._certificates.alipay_file)
+    }
     assert kinds == {"private key", "AES key", "certificate"}
     SEEN[5].add("doctor.key-recognised")
 
@@ -249,7 +258,9 @@ def test_10_who_has_to_act(doctor, simulator, tmp_path):
     """The platform's "no" to address, frozen secret and wrong secret comes with its words and our address."""
     text = simulator.settings_toml()
     names = ("wechat-ip", "wechat-frozen", "wechat-old")
-    parts = [part for part in re.split(r"(?m)^(?=\[)", text) if part.startswith(tuple(f"[apps.{name}]" for name in names))]
+    parts = [
+        part for part in re.split(r"(?m)^(?=\[)", text) if part.startswith(tuple(f"[apps.{name}]" for name in names))
+    ]
     secret = simulator.stage.mirrors["wechat"].settings(simulator.url)["wechat-old"]["app_secret"]
     config = tmp_path / "haoma.toml"
     config.write_text("allow_insecure_upstreams = true\n" + "".join(parts).replace(secret, "0" * 32))
@@ -267,7 +278,11 @@ def test_11_one_number_with_two_users(simulator, config, inspect):
         results = [client.get_phone_number(tap.app, tap.body) for tap in taps]
     report = inspect("\n".join(json.dumps(phone.to_dict()) for phone in results))
     saw(11, report, "doctor.account-duplicate")
-    assert report.one("doctor.account-duplicate")["because"] == {"number": results[0].masked, "users": 3, "apps": "wechat, alipay"}
+    assert report.one("doctor.account-duplicate")["because"] == {
+        "number": results[0].masked,
+        "users": 3,
+        "apps": "wechat, alipay",
+    }
     assert results[0].phone_number not in report.text
     one = inspect(results[0].to_dict())
     assert (one.exit_code, one.codes) == (0, {"doctor.reply-good"})
@@ -313,7 +328,10 @@ CURED_IN_THE_PROGRAM = {1, 2, 3, 7}
 def test_what_a_console_cures_says_where(lang):
     """Where a click in a console is the cure, a page of the pain has its path, in both languages."""
     for number, codes in PAINS.items():
-        text = "".join((ROOT / "docs" / catalogue.page(code)).read_text("utf-8").split("## English")[lang == "en"] for code in codes)
+        text = "".join(
+            (ROOT / "docs" / catalogue.page(code)).read_text("utf-8").split("## English")[lang == "en"]
+            for code in codes
+        )
         assert (CONSOLE.search(text) is not None) or number in CURED_IN_THE_PROGRAM, number
 
 

@@ -215,12 +215,14 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
         name: simulator.stage.mirrors["alipay"].settings(simulator.url)[name] for name in ("alipay", "alipay-cert")
     }
     shown = blocks(page, "toml")[number].text
-    keys = mirrored["alipay-cert" if "alipay_cert" in shown else "alipay"]
+    wechat = simulator.stage.mirrors["wechat"].settings(simulator.url)
+    keys = wechat["wechat-secured"] | mirrored["alipay-cert" if "alipay_cert" in shown else "alipay"]
     for setting, file in re.findall(r'(?m)^(\w+) = (?:\{ file = )?"(secrets/[^"]+)"', shown):
         (tmp_path / "secrets").mkdir(exist_ok=True)
         (tmp_path / file).write_text(keys[setting])
     environ = dict.fromkeys(re.findall(r'env = "(\w+)"', shown), "0123456789abcdef0123456789abcdef")
     environ |= {"SHOP_AES_KEY": keys["aes_key"], "SHOP_AES_KEY_OLD": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    environ["COMPONENT_AES_KEY"] = wechat["wechat-component"]["component_aes_key"]
     environ["TOKEN_SERVER_URL"] = "https://127.0.0.1/token"
     path = tmp_path / "haoma.toml"
     path.write_text(shown)
@@ -242,8 +244,8 @@ def settings_of_the_code() -> set[str]:
     found = known_settings({"nothing": 1}) - {"apps", "service"}
     found |= known_settings({"service": {"nothing": 1}})
     for platform in PLATFORMS:
-        for token in ("central", "cloud", "cloud-file") if platform == "wechat" else ("",):
-            more = {"token": token} if token else {}
+        for token in ("central", "cloud", "cloud-file", "component") if platform == "wechat" else ("",):
+            more = {"component_app_id": "wx"} if token == "component" else {"token": token} if token else {}
             more |= {"token_url": "https://127.0.0.1", "api_sym_sn": "1"} if token == "central" else {}
             found |= known_settings({"apps": {"shop": {"platform": platform, **more, "nothing": 1}}})
     return found | {"platform"}
@@ -299,7 +301,7 @@ def commands() -> dict[str, set[str]]:
 @pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md"], ids=name_of)
 def test_every_command_is_in_the_readme(page: Path) -> None:
     """The table of commands lists the commands that there are."""
-    listed = [match[1] for row in rows(page) if (match := re.fullmatch(r"`haoma (\w+)`", row[0]))]
+    listed = [match[1] for row in rows(page) if (match := re.fullmatch(r"`haoma ([\w-]+)`", row[0]))]
     assert sorted(listed) == sorted(commands())
 
 
@@ -310,7 +312,7 @@ def test_every_option_and_target_that_is_named_exists() -> None:
     for page in PAGES:
         shown = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
         shown += re.findall(r"`([^`\n]+)`", prose(page))
-        for command, rest in (found.groups() for line in shown if (found := re.match(r"haoma ([a-z]+)\b(.*)", line))):
+        for command, rest in (found.groups() for line in shown if (found := re.match(r"haoma ([a-z][a-z-]*)(.*)", line))):
             assert command in known, page
             assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) <= known[command] | {"--help"}, page
         for target in (found[1] for line in shown if (found := re.match(r"make ([a-z]+)", line))):
@@ -411,6 +413,7 @@ def test_there_are_twins() -> None:
     names = {name_of(english) for english, _ in TWINS}
     pages = {
         "configuration",
+        "doctor",
         "http",
         "security-model",
         "adding-a-platform",

@@ -15,7 +15,7 @@ from haoma.platforms import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
 ERRORS = ROOT / "docs" / "errors"
-PLACES = {"token", "phone", "login", "check", "button", "cloud"}
+PLACES = {"token", "phone", "login", "check", "button", "cloud", "component"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # console names stay in Chinese, with the Chinese punctuation that is part of them
 CONSOLE = re.compile(r"[\u4e00-\u9fff《》（）]")
@@ -38,15 +38,15 @@ def classes() -> list[type[HaomaError]]:
     return found
 
 
-def config_literals() -> set[str]:
-    """Every string of the form config.x in the code of the package."""
+def literals(family: str) -> set[str]:
+    """Every string of the form family.x in the code of the package."""
     return {
         node.value
         for path in (ROOT / "src" / "haoma").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and re.fullmatch(r"config\.[a-z0-9-]+", node.value)
+        and re.fullmatch(rf"{family}\.[a-z0-9-]+", node.value)
     }
 
 
@@ -65,20 +65,22 @@ def texts(lang: str) -> Iterator[tuple[str, str]]:
 
 
 def test_every_class_has_words_and_every_words_a_class() -> None:
-    """The codes of the classes and the codes of the catalogue are the same, apart from faults of the configuration."""
-    raised = {code for code in catalogue.codes() if not code.startswith("config.")}
+    """The codes of the classes and of the catalogue are the same, apart from what is found and never raised."""
+    raised = {code for code in catalogue.codes() if not code.startswith(("config.", "doctor."))}
     assert raised == {code for code in BY_CODE if not code.startswith("config.")}
     assert {code for code in BY_CODE if code.startswith("config.")} <= catalogue.codes().keys()
 
 
-def test_every_config_code_in_the_source_has_words() -> None:
-    """A fault that the settings can report is never without words."""
-    assert config_literals() - catalogue.codes().keys() == set()
+@pytest.mark.parametrize("family", ["config", "doctor"])
+def test_every_code_in_the_source_has_words(family: str) -> None:
+    """A fault of the settings, or a diagnosis of the doctor, is never without words."""
+    assert literals(family) - catalogue.codes().keys() == set()
 
 
-def test_every_config_words_is_reported_somewhere() -> None:
-    """No words of the configuration describe a fault that nothing reports."""
-    assert {code for code in catalogue.codes() if code.startswith("config.")} - config_literals() == set()
+@pytest.mark.parametrize("family", ["config", "doctor"])
+def test_every_words_is_reported_somewhere(family: str) -> None:
+    """No words describe a fault or a diagnosis that nothing reports."""
+    assert {code for code in catalogue.codes() if code.startswith(f"{family}.")} - literals(family) == set()
 
 
 def test_the_table_of_codes_has_every_class() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from haoma.cli.asking import alipay_aes_key
 from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.explaining import explain
 from haoma.cli.keys import key
@@ -30,6 +31,7 @@ app.command("inspect")(inspect)
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("key")(key)
+app.command("alipay-aes-key")(alipay_aes_key)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

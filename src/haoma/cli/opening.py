@@ -58,8 +58,8 @@ def open_file(
         2    the command, the file or haoma.toml is at fault: every fault is on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
-    settings = _settings(config, words)
-    name = _app_name(settings, app, words)
+    settings = read_settings(config, words)
+    name = app_name(settings, app, words)
     sent = _read(file, words)
     from haoma.client import Client  # brings the network, which a usage error does not need
 
@@ -78,7 +78,8 @@ def open_file(
         write(phone.phone_number)
 
 
-def _settings(config: str, lang: str) -> Settings:
+def read_settings(config: str, lang: str) -> Settings:
+    """Return the settings of a file, or list every fault and leave."""
     try:
         settings = load(config)
     except ConfigFaults as error:
@@ -88,7 +89,8 @@ def _settings(config: str, lang: str) -> Settings:
     return settings
 
 
-def _app_name(settings: Settings, app: str, lang: str) -> str:
+def app_name(settings: Settings, app: str, lang: str) -> str:
+    """Return the name of the app that is meant, or leave."""
     names = ", ".join(settings.apps)
     if not app and len(settings.apps) == 1:
         return names

@@ -30,6 +30,7 @@ _MIN_RSA2_BITS: Final = 2048
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _RSA_OID_PREFIX: Final = "1.2.840.113549.1.1"
 _LARGEST: Final = 64 * 1024
+_SM2: Final = bytes.fromhex("06082a811ccf5501822d")  # the DER of the curve's object identifier, 1.2.156.10197.1.301
 
 
 class KeyProblem(ValueError):
@@ -73,6 +74,7 @@ def _der(text: str) -> tuple[str, bytes]:
 
 
 def _private(der: bytes) -> RSAPrivateKey | None:
+    _refuse_sm2(der)
     try:
         key = load_der_private_key(der, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -82,7 +84,14 @@ def _private(der: bytes) -> RSAPrivateKey | None:
     return key
 
 
+def _refuse_sm2(der: bytes) -> None:
+    # Most builds of OpenSSL do not read the curve; "unreadable" would send people looking for a typing error.
+    if _SM2 in der:
+        raise KeyProblem("config.key-not-rsa", algorithm="SM2")
+
+
 def _public(der: bytes) -> RSAPublicKey | None:
+    _refuse_sm2(der)
     try:
         key = load_der_public_key(der)  # SubjectPublicKeyInfo, and PKCS#1 as well
     except (ValueError, UnsupportedAlgorithm):
@@ -144,12 +153,16 @@ def parse_certificates(text: str) -> list[x509.Certificate]:
     Alipay's root bundle has an SM2 root and a block that ``cryptography`` refuses to parse, beside the two RSA roots.
 
     Raises:
-        KeyProblem: ``config.certificate-unreadable``: there is no readable certificate at all.
+        KeyProblem: ``config.certificate-unreadable``: there is no readable certificate at all;
+            ``config.key-not-rsa`` if that is because of SM2.
     """
     if len(text) > _LARGEST:
         raise KeyProblem("config.certificate-unreadable", characters=len(text))
-    found = [certificate for _label, der in _blocks(text) if (certificate := _certificate(der))]
+    blocks = [der for _label, der in _blocks(text)]
+    found = [certificate for der in blocks if (certificate := _certificate(der))]
     if not found:
+        for der in blocks:
+            _refuse_sm2(der)
         raise KeyProblem("config.certificate-unreadable")
     return found
 
@@ -160,6 +173,7 @@ def certificate_key(certificate: x509.Certificate) -> RSAPublicKey:
     Raises:
         KeyProblem: ``config.key-not-rsa``.
     """
+    _refuse_sm2(certificate.tbs_certificate_bytes)
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
@@ -167,6 +181,15 @@ def certificate_key(certificate: x509.Certificate) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise KeyProblem("config.key-not-rsa")
     return key
+
+
+def strong_key(certificate: x509.Certificate) -> RSAPublicKey:
+    """Return the RSA key of a certificate if it has at least 2048 bits.
+
+    Raises:
+        KeyProblem: ``config.key-not-rsa``, ``config.key-too-short``.
+    """
+    return _strong(certificate_key(certificate))
 
 
 def leaf(certificates: list[x509.Certificate]) -> x509.Certificate:
@@ -186,8 +209,12 @@ def serial_name(certificate: x509.Certificate) -> str:
 
 def root_serial_name(certificates: list[x509.Certificate]) -> str:
     """Return the "root SN": the SNs of the certificates with an RSA signature, joined by ``_``."""
-    rsa = [each for each in certificates if each.signature_algorithm_oid.dotted_string.startswith(_RSA_OID_PREFIX)]
-    return "_".join(serial_name(each) for each in rsa)
+    return "_".join(serial_name(each) for each in certificates if is_rsa_signed(each))
+
+
+def is_rsa_signed(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate has an RSA signature; Alipay's bundle has SM2 roots as well."""
+    return certificate.signature_algorithm_oid.dotted_string.startswith(_RSA_OID_PREFIX)
 
 
 def parse_aes_key(text: str) -> bytes:

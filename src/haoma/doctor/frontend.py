@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +42,10 @@ _SKIPPED: Final = frozenset({
 })  # fmt: skip
 # What runs on somebody's server is not the front end, and what was built is a copy.
 
-_COMMENT: Final = re.compile(r"/\*.*?\*/|<!--.*?-->|(?<![:\w\"'])//[^\n]*", re.DOTALL)
+_COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
+_ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
+_CALLS: Final = 200
+"""Calls of one kind that are looked at in a file. More are in no file that people write."""
 _API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
 _LOGIN: Final = re.compile(_API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _REQUEST: Final = re.compile(r"(?:\.|\b)(?:request|httpRequest|fetch|uploadFile|callFunction|post)\s*\(")
@@ -68,7 +72,19 @@ class Source:
     @cached_property
     def code(self) -> str:
         """The text with its comments blanked out; positions and lines stay the same."""
-        return _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.text)
+        parts, position, unclosed = [], 0, set[str]()
+        while found := _COMMENT.search(self.text, position):
+            closing = _ENDS[found[0]]
+            end = -1 if closing in unclosed else self.text.find(closing, found.end())
+            if end < 0:
+                unclosed.add(closing)  # not a comment; and a second search would be as vain, and as long
+                end = len(self.text) if closing == "\n" else found.end()
+                parts.append(self.text[position:end])
+                position = end
+                continue
+            parts += [self.text[position : found.start()], re.sub(r"[^\n]", " ", self.text[found.start() : end])]
+            position = end
+        return "".join([*parts, self.text[position:]])
 
     @property
     def suffix(self) -> str:
@@ -254,7 +270,7 @@ def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
         if direct:
             yield source.at(start + direct.start(), fault("doctor.login-in-callback", "", handler=name))
             continue
-        for called in _CALLED.finditer(before):
+        for called in islice(_CALLED.finditer(before), _CALLS):
             inner = _body(source.code, called[1]) if called[1] not in (name, *_KEYWORDS) else None
             if inner and _LOGIN.search(inner[1]):
                 found = fault("doctor.login-in-callback", "", handler=name, calls=called[1])
@@ -267,7 +283,7 @@ def _handlers(source: Source, project: Project) -> list[str]:
     stem = os.path.splitext(source.path)[0]  # noqa: PTH122
     pages = [each for each in project.sources if os.path.splitext(each.path)[0] == stem]  # noqa: PTH122
     names = [found for page in pages for found in _HANDLER.findall(page.code)]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(names))[:_CALLS]
 
 
 def _body(code: str, name: str) -> tuple[int, str] | None:
@@ -311,7 +327,7 @@ _GETTER: Final = re.compile(r"(?:axios|http|\$u|\$http|request|api)\s*\.\s*get\s
 def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
     """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
     handlers = [body for name in _handlers(source, project) if (body := _body(source.code, name))]
-    for call in _CALL.finditer(source.code):
+    for call in islice(_CALL.finditer(source.code), _CALLS):
         options = _braced(source.code, call.end() - 1)
         inside = any(start <= call.start() < start + len(text) for start, text in handlers)
         if not (_ENVELOPE.search(options) or (inside and "login" not in options.lower())):
@@ -323,7 +339,7 @@ def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
             yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET"))
     for found in _IN_QUERY.finditer(source.code):
         yield source.at(found.start(), fault("doctor.sent-with-get", "", method="in the address"))
-    for found in _GETTER.finditer(source.code):
+    for found in islice(_GETTER.finditer(source.code), _CALLS):
         if _ENVELOPE.search(source.code[found.end() : found.end() + 300].partition(";")[0]):
             yield source.at(found.start(), fault("doctor.sent-with-get", "", method="GET"))
 
@@ -331,7 +347,7 @@ def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
 def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagnosis]:
     """The code of ``login()`` is posted to where the phone code belongs."""
     del project
-    for call in _LOGIN.finditer(source.code):
+    for call in islice(_LOGIN.finditer(source.code), _CALLS):
         opening = source.code.find("{", call.end() - 1, call.end() + 40)
         body = _braced(source.code, opening) if opening >= 0 else ""
         named = re.search(r"\b(?:phoneCode|phone_code)\s*:\s*\w+\.(?:code|authCode)\b", body)

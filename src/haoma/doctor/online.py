@@ -13,14 +13,19 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from haoma.authorize import authorize
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.errors import (
+    CodeRejected,
     HaomaError,
     LoginCodeRejected,
     NotProven,
+    OutsideError,
     PlatformRefusal,
     RateLimited,
+    Refused,
     ReplySignatureMismatch,
+    UnknownShape,
 )
 from haoma.io import blocking, clock
 from haoma.io.blocking import World
@@ -80,7 +85,7 @@ def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
     """Leave out what both questions were answered with."""
     seen: set[tuple[object, ...]] = set()
     for each in found:
-        asked = "" if each.severity is Severity.FAULT else each.because.get("asked")
+        asked = "" if each.severity in (Severity.FAULT, Severity.WARNING) else each.because.get("asked")
         key = each.code, each.where, each.because.get("platform_code"), asked
         if key not in seen:
             seen.add(key)
@@ -123,9 +128,11 @@ def ask_with_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagno
     access = Access(_without_harm(app))
     try:
         answer = run(access.post(_CHECK, {"encrypted_msg_hash": _UNKNOWN_HASH}))
-    except HaomaError as error:
-        yield of_error(_placed(error, app))
+    except OutsideError as error:
+        yield of_error(_placed(error, app), severity=Severity.WARNING, asked="checkencryptedmsg")
         return
+    except HaomaError:
+        return  # there is no token, which has been told already
     if answer.says_token_is_dead():
         yield fault("doctor.token-war", f"apps.{app.name}", platform_code=answer.errcode)
         return
@@ -137,16 +144,23 @@ def ask_with_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagno
 
 
 def ask_for_login(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Ask for a login with a code that cannot be right."""
-    yield from _answered(app, "login", lambda: run(PLATFORMS[app.platform].log_in(app, Secret(NO_CODE), clock.now())))
+    """Ask for a login with a code that cannot be right; for a number, where the phone code itself is the login."""
+    try:
+        yield from _answered(
+            app, "login", lambda: run(PLATFORMS[app.platform].log_in(app, Secret(NO_CODE), clock.now()))
+        )
+    except UnknownShape:
+        yield from _answered(app, "number", lambda: run(authorize(app, {"code": NO_CODE}, now=clock.now())))
 
 
 def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagnosis]:
     where = f"apps.{app.name}"
     try:
         ask()
-    except LoginCodeRejected:
+    except (LoginCodeRejected, CodeRejected):
         pass
+    except UnknownShape:
+        raise
     except NotProven as error:
         missing: dict[str, Any] = dict(error.because)
         yield note("doctor.not-asked", where, asked=asked, **missing)
@@ -158,6 +172,8 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
     except HaomaError as error:
         temporary = isinstance(error, RateLimited) or (error.retry and isinstance(error, PlatformRefusal))
         severity = Severity.WARNING if temporary else Severity.FAULT
+        if isinstance(error, Refused):
+            severity = Severity.NOTE  # a code in no table; it may well mean the code
         yield of_error(_placed(error, app), where, severity=severity, asked=asked)
         return
     yield good("doctor.platform-answers", where, asked=asked)

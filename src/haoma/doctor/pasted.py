@@ -43,12 +43,13 @@ def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
             **_whose(private.public_key(), own),
         )
         return
-    if _PEM in text and "CERTIFICATE" in text:
-        found = keys.leaf(keys.parse_certificates(text))
-        more: dict[str, Any] = {"until": found.not_valid_after_utc.date().isoformat(), "sn": keys.serial_name(found)}
-        public, kind, setting = keys.certificate_key(found), "certificate", "alipay_cert | app_cert"
-    else:
-        public, kind, setting, more = _parsed(keys.parse_public_key, text), "public key", "alipay_public_key", {}
+    public, kind, setting = _parsed(keys.parse_public_key, text), "public key", "alipay_public_key"
+    more: dict[str, Any] = {}
+    if certificates := _parsed(keys.parse_certificates, text):
+        found = keys.leaf(certificates)
+        kind, setting = "certificate", "alipay_cert | app_cert"
+        more = {"until": found.not_valid_after_utc.date().isoformat(), "sn": keys.serial_name(found)}
+        public = _parsed(keys.certificate_key, found)
     if public is None:
         yield Diagnosis("config.key-unreadable", fault("").severity)
     elif ours := _whose(public, own):
@@ -61,9 +62,9 @@ def _private_keys(app: Any) -> list[Any]:
     return [key for key in (getattr(app, "private_key", None), *getattr(app, "private_keys", ())) if key is not None]
 
 
-def _parsed(parse: Any, text: str) -> Any:
+def _parsed(parse: Any, pasted: Any) -> Any:
     try:
-        return parse(text)
+        return parse(pasted)
     except (KeyProblem, HaomaError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,7 +14,7 @@ from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from haoma import authorization
-from haoma.authorize import authorize, log_in
+from haoma.authorize import authorize, log_in, take_push
 from haoma.errors import (
     BadField,
     Draining,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 Incoming: TypeAlias = Request[Any, Any, Any]
 Ask: TypeAlias = "Callable[[App, Caller, bytes], Awaitable[dict[str, object]]]"
+_MOST_FIELDS: Final = 20
 _DRAINING: Final = "draining"
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
 _PAGE: Final = {
@@ -104,6 +106,23 @@ class Service:
         if not isinstance(token, str):
             raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
         return self._tokens.reveal(app.name, token)
+
+    async def push(self, request: Incoming) -> Response[bytes]:
+        """Take what WeChat posts. There is no key of ours in it: its own signature proves that it is WeChat's."""
+        exchange, app = Exchange.of(request.scope), request.path_params["app"]
+        try:
+            found = self.settings.apps.get(app)
+            if found is None:
+                raise UnknownRoute
+            exchange.app = found
+            body = await read_body(request.scope, request.receive, exchange, self.settings.service.body_seconds)
+            query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=_MOST_FIELDS))
+            said = await run(take_push(found, query, body, now=now()), self.world)
+            return Response(said.encode(), media_type="text/plain")
+        except HaomaError as error:
+            return _refused(exchange, error)
+        except ValueError:  # too many fields
+            return _refused(exchange, UnknownRoute())
 
     async def answer(self, scope: HTTPScope, receive: Receive) -> tuple[int, bytes]:
         """Answer a request below ``/v1/apps/``: return status and body, and leave the headers with the exchange."""
@@ -220,6 +239,10 @@ def _routes(service: Service) -> list[Any]:
         status, body = await service.answer(request.scope, request.receive)
         return Response(body, status_code=status)
 
+    @post("/v1/callbacks/wechat/{app:str}", status_code=200)
+    async def push(request: Incoming) -> Response[bytes]:
+        return await service.push(request)
+
     @_page("/.well-known/jwks.json")
     async def jwks() -> Response[bytes]:
         return Response(service.jwks, media_type=JSON, headers=_FOR_A_WHILE)
@@ -256,7 +279,7 @@ def _routes(service: Service) -> list[Any]:
         page = pages.error(code, exchange.lang, html=html)
         return _shown(exchange, page, html=html) if page else _refused(exchange, UnknownRoute())
 
-    return [apps, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
+    return [apps, push, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
 
 
 def _page(path: str) -> HTTPRouteHandler:

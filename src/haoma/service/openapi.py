@@ -37,6 +37,10 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "zh": "后端用会话令牌取得完整号码（需要服务密钥）",
         "en": "A back end gets the full number of a session token (server key)",
     },
+    "push": {
+        "zh": "微信第三方平台推送 component_verify_ticket 的地址",
+        "en": "Where WeChat pushes the component_verify_ticket of a third-party platform",
+    },
     "jwks": {"zh": "验证会话令牌的公钥", "en": "Public keys to check session tokens with"},
     "healthz": {"zh": "进程是否存活", "en": "Whether the process is alive"},
     "readyz": {"zh": "是否可以接收新请求", "en": "Whether new requests may come"},
@@ -129,6 +133,10 @@ def document(lang: str) -> dict[str, Any]:
                     schema=_ref("PhoneNumber"),
                     refused=lambda code: code.partition(".")[0] in ("envelope", "caller", "internal"),
                 ),
+            },
+            "/v1/callbacks/wechat/{app}": {
+                "parameters": _app_parameter(lang),
+                "post": _plain("push", lang, "text/plain", _problems(lang, ["trust.cannot-open"]))["get"],
             },
             "/.well-known/jwks.json": _plain("jwks", lang, "application/json"),
             "/healthz": _plain("healthz", lang, "application/json"),

@@ -32,7 +32,8 @@ from haoma.errors import (
 )
 from haoma.mirroring import Call
 from haoma.platforms.alipay.app import AlipayApp, configure
-from haoma.platforms.alipay.login import log_in, request_parameters, string_to_sign
+from haoma.platforms.alipay.gateway import request_parameters, string_to_sign
+from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
 from haoma.secret import Secret
 from haoma.steps import Flow, Reply, Send
@@ -96,7 +97,8 @@ def signed(node: str, name: str = "alipay_system_oauth_token_response") -> str:
 def test_published_request() -> None:
     """Parameters and signed text are those of another implementation, for the same app, code and time."""
     app = configured(app_id="2021000000000000")
-    found = request_parameters(app, Secret("fe1ae5abacd54ba2a6c8f6902533TX64"), NOW)
+    business = {"grant_type": "authorization_code", "code": "fe1ae5abacd54ba2a6c8f6902533TX64"}
+    found = request_parameters(app, "alipay.system.oauth.token", business, NOW, for_merchant=True)
     assert found == GATEWAY["request"]["parameters"]
     assert string_to_sign(found) == GATEWAY["request"]["string_to_sign"]
     key = keys.parse_public_key(GATEWAY["alipay_public_key"])  # here it plays the app's key
@@ -121,10 +123,9 @@ def test_timestamp_is_beijing_time_everywhere(zone: str) -> None:
     code = (
         "import datetime\n"
         "from types import SimpleNamespace as App\n"
-        "from haoma.platforms.alipay.login import request_parameters\n"
-        "from haoma.secret import Secret\n"
-        f"app = App(app_id='1', app_cert_sn='')\n"
-        f"print(request_parameters(app, Secret('x'), {NOW})['timestamp'])\n"
+        "from haoma.platforms.alipay.gateway import request_parameters\n"
+        "app = App(app_id='1', isv_app_id='', app_cert_sn='')\n"
+        f"print(request_parameters(app, 'm', {{}}, {NOW})['timestamp'])\n"
         f"print(datetime.datetime.fromtimestamp({NOW}))\n"
     )
     ran = subprocess.run(

@@ -1,8 +1,12 @@
 """An Alipay mini program as it is configured: keys parsed once, classic mistakes named.
 
 Settings: ``app_id``; ``alipay_public_key`` or ``alipay_cert`` (text or list); ``aes_key`` (text or list); for the login
-``app_private_key`` and, in certificate mode, ``app_cert`` and ``alipay_root_cert``; ``gateway_url``;
+``app_private_key`` and, in certificate mode, ``app_cert`` and ``alipay_root_cert``; ``gateway_url`` or ``sandbox``;
 ``allow_sha1_signatures``.
+
+A merchant's mini program under a third-party application (template, plugin): ``app_id`` and ``aes_key`` are the
+merchant's, ``isv_app_id`` and all other keys and certificates the third-party application's; ``app_auth_token`` for the
+login, ``isv_aes_key`` to ask Alipay for the merchant's ``aes_key``.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from haoma.contract import App, Table, origin
 from haoma.crypto import keys
+from haoma.crypto.chain import ChainBroken, check_chain
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.opening import aes_cbc
 
@@ -24,9 +29,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.hazmat.primitives.ciphers import Cipher
 
+    from haoma.secret import Secret
+
 GATEWAY: Final = "https://openapi.alipay.com/gateway.do"
+SANDBOX: Final = "https://openapi-sandbox.dl.alipaydev.com/gateway.do"
+OLD_SANDBOX: Final = "https://openapi.alipaydev.com/gateway.do"
 KEY_SETTINGS: Final = frozenset({
     "alipay_public_key", "alipay_cert", "aes_key", "app_private_key", "app_cert", "alipay_root_cert",
+    "isv_aes_key",
 })  # fmt: skip
 _ZERO_IV: Final = bytes(16)  # the platform's choice; see the README about what follows from it
 _APP_ID: Final = re.compile(r"\d{16}")
@@ -45,6 +55,10 @@ class AlipayApp(App):
         app_cert_sn, root_cert_sn: Sent with the login in certificate mode; else empty.
         gateway_url: Where the login goes.
         allow_sha1_signatures: Accept Alipay's legacy ``RSA`` type too.
+        isv_app_id: Id of the third-party application that calls for this merchant; else empty.
+        app_auth_token: The merchant's grant to it.
+        isv_cipher: AES-128-CBC with zero IV under the third-party application's own content key.
+        leaves, intermediates, roots: Certificate mode: Alipay's certificates, those that came along, and the bundle.
     """
 
     public_keys: tuple[RSAPublicKey, ...] = field(repr=False)
@@ -54,23 +68,36 @@ class AlipayApp(App):
     root_cert_sn: str = ""
     gateway_url: str = GATEWAY
     allow_sha1_signatures: bool = False
+    isv_app_id: str = ""
+    app_auth_token: Secret | None = None
+    isv_cipher: Cipher[Any] | None = field(default=None, repr=False)
+    leaves: tuple[x509.Certificate, ...] = field(default=(), repr=False)
+    intermediates: tuple[x509.Certificate, ...] = field(default=(), repr=False)
+    roots: tuple[x509.Certificate, ...] = field(default=(), repr=False)
 
 
 def configure(table: Table) -> AlipayApp | None:
     """Build the app from its settings; faults go to the table."""
-    app_id = table.text("app_id", required=True)
-    if app_id and not _APP_ID.fullmatch(app_id):
-        table.warn("config.app-id-shape", "app_id", needed="16 digits")
+    app_id = _app_id(table, "app_id", required=True)
+    isv_app_id = _app_id(table, "isv_app_id")
     private_key = _one(table, "app_private_key", keys.parse_private_key)
     app_cert = _certificate(table, "app_cert")
-    public_keys = _public_keys(table, private_key, app_cert)
-    aes_keys = _all(table, "aes_key", keys.parse_aes_key, required=True)
-    root_cert_sn = _root_cert_sn(table)
+    aes_keys, isv_aes_key = _aes_keys(table)
+    app_auth_token = table.secret("app_auth_token")
+    for setting in ("app_auth_token", "isv_aes_key"):
+        if setting in table and not isv_app_id:
+            table.fault("config.missing-setting", "isv_app_id", because_of=setting)
+    roots = _one(table, "alipay_root_cert", keys.parse_certificates) or []
+    root_cert_sn = _root_cert_sn(table, roots)
+    certificates = _all(table, "alipay_cert", _chain)
+    public_keys = _public_keys(table, certificates, private_key, app_cert)
+    for chain in certificates:
+        _check_chain(table, chain, roots)
     if private_key and app_cert and not keys.same_key(private_key.public_key(), keys.certificate_key(app_cert)):
         table.fault("config.key-pair-mismatch", "app_cert")
     if private_key and "alipay_cert" in table and not (app_cert and root_cert_sn):
         table.warn("config.cert-mode-incomplete", "app_private_key")
-    gateway_url = table.url("gateway_url", default=GATEWAY)
+    gateway_url = _gateway_url(table)
     allow_sha1 = table.flag("allow_sha1_signatures")
     if allow_sha1:
         table.warn("config.sha1-allowed", "allow_sha1_signatures")
@@ -94,7 +121,41 @@ def configure(table: Table) -> AlipayApp | None:
         root_cert_sn=root_cert_sn if app_cert else "",
         gateway_url=gateway_url,
         allow_sha1_signatures=allow_sha1,
+        isv_app_id=isv_app_id,
+        app_auth_token=app_auth_token,
+        isv_cipher=aes_cbc(isv_aes_key, _ZERO_IV) if isv_aes_key else None,
+        leaves=tuple(chain[0] for chain in certificates),
+        intermediates=tuple(each for chain in certificates for each in chain[1:]),
+        roots=tuple(roots),
     )
+
+
+def _app_id(table: Table, setting: str, *, required: bool = False) -> str:
+    found = table.text(setting, required=required)
+    if found and not _APP_ID.fullmatch(found):
+        table.warn("config.app-id-shape", setting, needed="16 digits")
+    return found
+
+
+def _gateway_url(table: Table) -> str:
+    sandbox = table.flag_or("sandbox", ("old",))
+    if sandbox:
+        table.warn("config.sandbox", "sandbox")
+    standard = OLD_SANDBOX if sandbox == "old" else SANDBOX if sandbox else GATEWAY
+    return table.url("gateway_url", default=standard)
+
+
+def _aes_keys(table: Table) -> tuple[list[bytes], bytes | None]:
+    """Read the merchant's content keys, and that of the third-party application, which is easily taken for one."""
+    isv_aes_key = _one(table, "isv_aes_key", keys.parse_aes_key)
+    # With it, Alipay can be asked for the merchant's: the app has to load without, just for that.
+    asks = isv_aes_key is not None and "aes_key" not in table
+    aes_keys = _all(table, "aes_key", keys.parse_aes_key, required=not asks)
+    if asks:
+        table.warn("config.missing-setting", "aes_key", or_else="haoma alipay-aes-key")
+    if isv_aes_key in aes_keys:
+        table.fault("config.shared-aes-key", "isv_aes_key", other="aes_key")
+    return aes_keys, isv_aes_key
 
 
 def _all(table: Table, setting: str, parse: Callable[[str], T], *, required: bool = False) -> list[T]:
@@ -113,7 +174,10 @@ def _one(table: Table, setting: str, parse: Callable[[str], T]) -> T | None:
 
 
 def _public_keys(
-    table: Table, private_key: RSAPrivateKey | None, app_cert: x509.Certificate | None
+    table: Table,
+    certificates: list[list[x509.Certificate]],
+    private_key: RSAPrivateKey | None,
+    app_cert: x509.Certificate | None,
 ) -> list[RSAPublicKey]:
     """Read Alipay's keys; the number-one mistake is to paste the app's own public key here."""
     by_key, by_cert = "alipay_public_key" in table, "alipay_cert" in table
@@ -127,7 +191,7 @@ def _public_keys(
     for key in found:
         if any(keys.same_key(key, each) for each in own):
             table.fault("config.app-public-key-used", "alipay_public_key")
-    for certificate in _all(table, "alipay_cert", _leaf):
+    for certificate, *_ in certificates:
         key = keys.certificate_key(certificate)
         if any(keys.same_key(key, each) for each in own):
             table.fault("config.certificate-is-the-apps", "alipay_cert")
@@ -138,17 +202,31 @@ def _public_keys(
     return found
 
 
-def _leaf(text: str) -> x509.Certificate:
-    certificate = keys.leaf(keys.parse_certificates(text))
-    keys.certificate_key(certificate)  # a certificate without an RSA key is a problem of this setting
-    return certificate
+def _chain(text: str) -> list[x509.Certificate]:
+    """Return the certificates of a file, the leaf first."""
+    certificates = keys.parse_certificates(text)
+    leaf = keys.leaf(certificates)
+    keys.certificate_key(leaf)  # a certificate without an RSA key is a problem of this setting
+    return [leaf, *(each for each in certificates if each is not leaf)]
+
+
+def _check_chain(table: Table, chain: list[x509.Certificate], roots: list[x509.Certificate]) -> None:
+    if not roots or chain[0].issuer == chain[0].subject:
+        return
+    try:
+        check_chain(chain[0], chain[1:], roots, table.now)
+    except ChainBroken as broken:
+        # Not a fault if a certificate is merely not at hand, or has run out: see below about dates.
+        report = table.warn if broken.reason in ("no-issuer", "dates") else table.fault
+        report("config.certificate-chain-broken", "alipay_cert", reason=broken.reason)
 
 
 def _certificate(table: Table, setting: str) -> x509.Certificate | None:
-    certificate = _one(table, setting, _leaf)
-    if certificate:
-        _report_validity(table, setting, certificate)
-    return certificate
+    chain = _one(table, setting, _chain)
+    if not chain:
+        return None
+    _report_validity(table, setting, chain[0])
+    return chain[0]
 
 
 def _report_validity(table: Table, setting: str, certificate: x509.Certificate) -> None:
@@ -163,11 +241,8 @@ def _report_validity(table: Table, setting: str, certificate: x509.Certificate) 
         table.warn("config.certificate-expires-soon", setting, until=ends.date().isoformat())
 
 
-def _root_cert_sn(table: Table) -> str:
-    bundle = _one(table, "alipay_root_cert", keys.parse_certificates)
-    if not bundle:
-        return ""
-    name = keys.root_serial_name(bundle)
-    if not name:
+def _root_cert_sn(table: Table, roots: list[x509.Certificate]) -> str:
+    name = keys.root_serial_name(roots)
+    if roots and not name:
         table.fault("config.certificate-unreadable", "alipay_root_cert", reason="no RSA root in it")
     return name

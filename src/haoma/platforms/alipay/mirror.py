@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATH: Final = "/gateway.do"
-_METHOD: Final = "alipay.system.oauth.token"
-_NODE: Final = "alipay_system_oauth_token_response"
+_LOGIN: Final = "alipay.system.oauth.token"
+_DOWNLOAD: Final = "alipay.open.app.alipaycert.download"
+_KEY_GET, _KEY_SET = "alipay.open.auth.app.aes.get", "alipay.open.auth.app.aes.set"
+_METHODS: Final = frozenset({_LOGIN, _DOWNLOAD, _KEY_GET, _KEY_SET})
 _BEIJING: Final = timezone(timedelta(hours=8))
 _CLOCK_SKEW: Final = 900.0  # seconds; Alipay does not publish its window, but eight hours are outside of it
 _CODE_LIVES: Final = 86400.0
@@ -41,7 +44,13 @@ _ZERO_IV: Final = bytes(16)
 _STARTS, _ENDS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC)
 
 ALIPAY, CERT, OTHER = "alipay", "alipay-cert", "alipay-other"
-_APP_IDS: Final = {ALIPAY: "2021000000000001", CERT: "2021000000000002", OTHER: "2021000000000003"}
+ISV, MERCHANT, MERCHANT_2 = "alipay-isv", "alipay-merchant", "alipay-merchant-2"
+_APP_IDS: Final = {
+    ALIPAY: "2021000000000001", CERT: "2021000000000002", OTHER: "2021000000000003",
+    MERCHANT: "2021000000000004", MERCHANT_2: "2021000000000005",
+}  # fmt: skip
+_ISV_APP_ID: Final = "2021000000000099"
+_MERCHANTS: Final = (MERCHANT, MERCHANT_2)
 _HELP: Final = "解决办法详见：https://docs.open.alipay.com/common/isverror"
 
 _OVERSEAS: Final = "852-51234567"
@@ -57,9 +66,13 @@ _REFUSED: Final = {
         "ISV权限不足，建议在开发者中心检查对应功能是否已经添加，" + _HELP,
     ),
     "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error", "系统繁忙"),
+    "isv-id-missing": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
     "unknown-code": ("49999", "Something New", "isv.not-in-any-list", "一个没见过的错误"),
 }  # fmt: skip
-_CLEAR: Final = frozenset({"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002"})
+_CLEAR: Final = frozenset(
+    {"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002", "isv-id-missing"}
+)
+_ROTATED: Final = frozenset({"cert-rotated", "cert-rotated-untrusted", "cert-rotated-to-another-company"})
 
 SCENES: Final = (
     Scene("ok", "用户同意授权，同时提交登录码", "The user agrees; envelope and login code are sent", "ok", ALIPAY),
@@ -107,7 +120,26 @@ SCENES: Final = (
           "trust.reply-signature-mismatch", ALIPAY),
     Scene("login-reset", "登录码被消费后连接被重置", "The connection is reset after the login code was used",
           "outside.outcome-unknown", ALIPAY),
+    Scene("cert-rotated", "支付宝换了公钥证书，新证书由同一根证书签发",
+          "Alipay has changed its certificate; the root is the same", "ok", CERT),
+    Scene("cert-rotated-untrusted", "换上的证书不是根证书签发的", "The new certificate was not issued under the root",
+          "trust.certificate-not-trusted", CERT),
+    Scene("cert-rotated-to-another-company", "换上的是另一家公司的证书", "The new certificate is another company's",
+          "trust.certificate-not-trusted", CERT),
+    Scene("isv-ok", "服务商：商家小程序的报文", "Third-party application: the envelope of a merchant's mini program",
+          "ok", MERCHANT),
+    Scene("isv-login", "服务商：用 app_auth_token 代商家换取登录", "Third-party application: a login for the merchant",
+          "ok", MERCHANT),
+    Scene("isv-other-merchants-envelope", "服务商：提交了另一个商家的报文",
+          "Third-party application: another merchant's envelope", "trust.cannot-open", MERCHANT),
+    Scene("isv-other-merchants-login-code", "服务商：提交了另一个商家的登录码",
+          "Third-party application: another merchant's login code", "platform.app-mismatch", MERCHANT),
+    Scene("isv-grant-withdrawn", "服务商：商家解除了授权",
+          "Third-party application: the merchant has withdrawn the grant", "platform.token-rejected", MERCHANT),
+    Scene("isv-id-missing", "服务商：前端没有传 isvAppId", "Third-party application: the front end sent no isvAppId",
+          "platform.encryption-not-configured", MERCHANT),
 )  # fmt: skip
+_WITHOUT_LOGIN: Final = frozenset({"without-login", "isv-ok"})
 
 
 @dataclass(slots=True)
@@ -122,7 +154,9 @@ class _Issued:
 
 
 class AlipayMirror:
-    """Alipay's side of three mini programs: in public-key mode, in certificate mode, and another company's.
+    """Alipay's side of five mini programs: in public-key mode, in certificate mode, another company's, two merchants'.
+
+    The merchants' are built by a third-party application.
 
     RSA keys come from the generator of ``cryptography`` and are made when first needed.
 
@@ -137,6 +171,8 @@ class AlipayMirror:
         self._random = random_bytes
         self._aes = {app: random_bytes(16) for app in _APP_IDS}
         self._stale_aes = random_bytes(16)
+        self._isv_aes = random_bytes(16)
+        self._grants = {app: "202101BB" + random_bytes(16).hex() for app in _MERCHANTS}
         self._issued: dict[str, _Issued] = {}
 
     # --- keys
@@ -157,8 +193,17 @@ class AlipayMirror:
         return _new_key()
 
     @cached_property
+    def next_key(self) -> rsa.RSAPrivateKey:
+        """The key that Alipay signs with after it has changed its certificate."""
+        return _new_key()
+
+    @cached_property
     def _certificates(self) -> _Certificates:
         return _Certificates(self.alipay_key, self.app_key)
+
+    @cached_property
+    def _successors(self) -> dict[str, tuple[str, str]]:
+        return self._certificates.successors(self.next_key, self.another_key)
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the ``[apps.NAME]`` tables that fit this mirror, when it is served at ``base_url``."""
@@ -178,8 +223,16 @@ class AlipayMirror:
                 "aes_key": _base64(self._aes[app]),
                 "app_private_key": _base64(pkcs8),
                 "gateway_url": base_url + _PATH,
+                **(self._isv_settings(app) if app in _MERCHANTS else {}),
             }
             for app, app_id in _APP_IDS.items()
+        }
+
+    def _isv_settings(self, app: str) -> dict[str, str]:
+        return {
+            "isv_app_id": _ISV_APP_ID,
+            "app_auth_token": self._grants[app],
+            "isv_aes_key": _base64(self._isv_aes),
         }
 
     # --- the phone
@@ -192,7 +245,7 @@ class AlipayMirror:
         """
         played = {each.name: each for each in SCENES}[scene]
         app, expect = played.app, played.expect
-        login_code = "" if scene == "without-login" else self._issue(played, now)
+        login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now)
         if not allow or scene == "denied":
             event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": "用户取消授权"}}
             return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
@@ -211,7 +264,11 @@ class AlipayMirror:
         plain = _escaped(_refused(*refused) if refused else {"code": "10000", "msg": "Success", "mobile": mobile})
         if scene == "clear-text-success":
             return f'{{"response":{plain}}}'
-        aes_key = {"wrong-aes-key": self._stale_aes, "other-apps-envelope": self._aes[OTHER]}.get(scene, self._aes[app])
+        aes_key = {
+            "wrong-aes-key": self._stale_aes,
+            "other-apps-envelope": self._aes[OTHER],
+            "isv-other-merchants-envelope": self._aes[MERCHANT_2],
+        }.get(scene, self._aes[app])
         sealed = forge_cbc(aes_key, _ZERO_IV, plain.encode("utf-8"))
         if scene == "no-sign":
             return json.dumps({"response": sealed})
@@ -223,7 +280,8 @@ class AlipayMirror:
 
     def _issue(self, scene: Scene, now: float) -> str:
         code = self._random(16).hex()
-        app = OTHER if scene.name == "other-apps-login-code" else scene.app
+        others = {"other-apps-login-code": OTHER, "isv-other-merchants-login-code": MERCHANT_2}
+        app = others.get(scene.name, scene.app)
         expires = now - 1 if scene.name == "expired-login-code" else now + _CODE_LIVES
         used = scene.name == "used-login-code"
         self._issued[code] = _Issued(app, scene.name, self._random(8).hex(), expires, used)
@@ -245,11 +303,23 @@ class AlipayMirror:
         except UnicodeDecodeError:
             form = {}
         parameters = {**call.query, **form}
-        app = next((name for name, app_id in _APP_IDS.items() if app_id == parameters.get("app_id")), "")
+        app = self._caller(parameters)
         refused = self._refuse_request(app, parameters, now)
         if refused:
             return self._reply(app, "error_response", refused)
-        return self._exchange(app, parameters["code"], now)
+        method = parameters["method"]
+        if method == _DOWNLOAD:
+            return self._download(parameters["biz_content"])
+        if method in (_KEY_GET, _KEY_SET):
+            return self._tell_key(parameters)
+        return self._exchange(app, parameters, now)
+
+    def _caller(self, parameters: dict[str, str]) -> str:
+        """Return the mini program that is spoken for; without a grant, a third-party application speaks for itself."""
+        app_id = parameters.get("app_id")
+        if app_id == _ISV_APP_ID:
+            return next((app for app, grant in self._grants.items() if grant == parameters.get("app_auth_token")), ISV)
+        return next((name for name, each in _APP_IDS.items() if each == app_id and name not in _MERCHANTS), "")
 
     def _refuse_request(self, app: str, parameters: dict[str, str], now: float) -> dict[str, str] | None:
         """Return the refusal of a request that is not in order, in the order in which the gateway looks."""
@@ -261,7 +331,7 @@ class AlipayMirror:
         if missing:
             return _gateway_error("40001", "Missing Required Arguments", f"isv.missing-{missing}", "缺少必要参数")
         in_order: tuple[tuple[str, str, Callable[[], bool]], ...] = (
-            ("isv.invalid-method", "不存在的方法名", lambda: parameters["method"] == _METHOD),
+            ("isv.invalid-method", "不存在的方法名", lambda: parameters["method"] in _METHODS),
             ("isv.invalid-app-id", "无效的AppID参数", lambda: bool(app)),
             ("isv.invalid-signature-type", "无效的签名类型", lambda: parameters["sign_type"] == "RSA2"),
             ("isv.invalid-timestamp", "非法的时间戳参数", lambda: _on_time(parameters["timestamp"], now)),
@@ -271,9 +341,14 @@ class AlipayMirror:
                 lambda: app != CERT or self._knows_certificates(parameters),
             ),
             ("isv.invalid-signature", "无效签名，" + _HELP, lambda: self._is_signed(parameters)),
-            ("isv.invalid-parameter", "参数无效", lambda: parameters.get("grant_type") == "authorization_code"),
-            ("isv.code-invalid", "授权码code无效", lambda: bool(parameters.get("code"))),
         )
+        if parameters["method"] == _LOGIN:
+            in_order += (
+                ("isv.invalid-parameter", "参数无效", lambda: parameters.get("grant_type") == "authorization_code"),
+                ("isv.code-invalid", "授权码code无效", lambda: bool(parameters.get("code"))),
+            )
+        else:
+            in_order += (("isv.invalid-parameter", "参数无效", lambda: bool(parameters.get("biz_content"))),)
         for sub_code, sub_msg, holds in in_order:
             if not holds():
                 return _gateway_error("40002", "Invalid Arguments", sub_code, sub_msg)
@@ -293,10 +368,42 @@ class AlipayMirror:
             return False
         return True
 
-    def _exchange(self, app: str, code: str, now: float) -> Answer:
-        issued = self._issued.get(code)
+    def _download(self, biz_content: str) -> Answer:
+        """Hand out a certificate, without a signature, as the gateway does."""
+        by_sn = dict(self._successors.values())
+        content = next((file for sn, file in by_sn.items() if biz_content == f'{{"alipay_cert_sn":"{sn}"}}'), "")
+        node = {"code": "10000", "msg": "Success", "alipay_cert_content": _base64(content.encode("ascii"))}
+        name = _DOWNLOAD.replace(".", "_") + "_response"
+        return Answer(headers={"content-type": "text/html;charset=utf-8"}, body=_escaped({name: node}).encode())
+
+    def _tell_key(self, parameters: dict[str, str]) -> Answer:
+        """Tell a merchant's content key, or make a new one; question and answer are sealed for the application."""
+        cipher = Cipher(algorithms.AES(self._isv_aes), modes.CBC(_ZERO_IV)).decryptor()
+        try:
+            sealed = base64.b64decode(parameters["biz_content"], validate=True)  # noqa: TID251
+            padded = cipher.update(sealed) + cipher.finalize()
+        except ValueError:
+            padded = b"\0"
+        asked = padded[: -padded[-1]].decode("utf-8", "replace")
+        app = next((each for each in _MERCHANTS if asked == f'{{"merchant_app_id":"{_APP_IDS[each]}"}}'), "")
+        if not app:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常")
+            return self._reply(ISV, "error_response", refused)
+        if parameters["method"] == _KEY_SET:
+            self._aes[app] = self._random(16)
+        node = {"code": "10000", "msg": "Success", "aes_key": _base64(self._aes[app])}
+        name = parameters["method"].replace(".", "_") + "_response"
+        return self._reply(ISV, name, forge_cbc(self._isv_aes, _ZERO_IV, _escaped(node).encode("utf-8")))
+
+    def _exchange(self, app: str, parameters: dict[str, str], now: float) -> Answer:
+        issued = self._issued.get(parameters["code"])
         if issued is None or issued.used or issued.expires < now:
             refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid", "授权码code无效")
+            return self._reply(app, "error_response", refused)
+        if app == ISV or issued.scene == "isv-grant-withdrawn":
+            refused = _gateway_error(
+                "20001", "Insufficient Token Permissions", "aop.invalid-app-auth-token", "无效的应用授权令牌"
+            )
             return self._reply(app, "error_response", refused)
         if issued.app != app:
             refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
@@ -319,14 +426,16 @@ class AlipayMirror:
             granted |= {"open_id": f"0{issued.user}-{_APP_IDS[app][-1]}", "union_id": f"u{issued.user}"}
         if app != ALIPAY:
             granted["user_id"] = f"2088{int(issued.user, 16) % 10**12:012d}"
-        return self._reply(app, _NODE, granted, scene=issued.scene)
+        return self._reply(app, _LOGIN.replace(".", "_") + "_response", granted, scene=issued.scene)
 
-    def _reply(self, app: str, name: str, node: dict[str, object] | dict[str, str], *, scene: str = "") -> Answer:
-        text = _escaped(node)
-        key = self.another_key if scene == "login-forged" else self.alipay_key
+    def _reply(self, app: str, name: str, node: dict[str, object] | dict[str, str] | str, *, scene: str = "") -> Answer:
+        # A sealed node is signed as it is written for an envelope, in quotes and with its slashes as they are.
+        text = f'"{node}"' if isinstance(node, str) else _escaped(node)
+        key = self.another_key if scene == "login-forged" else self.next_key if scene in _ROTATED else self.alipay_key
         parts = [f'"{name}":{text}']
         if app == CERT:
-            parts.append(f'"alipay_cert_sn":"{self._certificates.alipay_sn}"')
+            sn = self._successors[scene][0] if scene in _ROTATED else self._certificates.alipay_sn
+            parts.append(f'"alipay_cert_sn":"{sn}"')
         if scene != "login-unsigned":
             parts.append(f'"sign":"{forge_signature(key, text)}"')
         return Answer(headers={"content-type": "text/html;charset=utf-8"}, body=f"{{{','.join(parts)}}}".encode())
@@ -354,6 +463,19 @@ class _Certificates:
         self.alipay_sn = _serial_name(class_2, 1001)
         self.app_sn = _serial_name(class_1, 1002)
         self.root_sn = _serial_name(root_name, 11)
+        self._authority, self._middle = authority, _pem(middle)
+
+    def successors(self, key: rsa.RSAPrivateKey, stranger: rsa.RSAPrivateKey) -> dict[str, tuple[str, str]]:
+        """Return serial name and file of the certificates that each scene of rotation puts in place of Alipay's."""
+        class_2, public = "Simulated Class 2 CA", key.public_key()
+        good = _certify("Simulated Alipay", 1003, public, class_2, self._authority)
+        forged = _certify("Simulated Alipay", 1004, public, class_2, stranger)
+        another = _certify("Simulated Other Company", 1005, public, class_2, self._authority)
+        return {
+            "cert-rotated": (_serial_name(class_2, 1003), _pem(good) + self._middle),
+            "cert-rotated-untrusted": (_serial_name(class_2, 1004), _pem(forged) + self._middle),
+            "cert-rotated-to-another-company": (_serial_name(class_2, 1005), _pem(another) + self._middle),
+        }
 
 
 def _certify(

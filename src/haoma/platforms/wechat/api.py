@@ -16,7 +16,7 @@ import msgspec
 from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
-from haoma.platforms.wechat.app import API
+from haoma.platforms.wechat.address import API
 from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post
 from haoma.refusal import refusal
 from haoma.steps import Mint, Request, Send, ask

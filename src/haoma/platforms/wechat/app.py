@@ -4,7 +4,9 @@ Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, `
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
 ``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``, ``api_private_key``
-and ``api_certificate`` for the API security mode (``secured.py``).
+and ``api_certificate`` for the API security mode (``secured.py``); ``component_app_id``, ``component_app_secret``,
+``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party platform
+(``component.py``).
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.contract import App, Table, origin
 from haoma.platforms.wechat import secured
+from haoma.platforms.wechat.address import API
+from haoma.platforms.wechat.component import Component
+from haoma.platforms.wechat.component import configure as read_component
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from haoma.secret import Secret
 
-API: Final = "https://api.weixin.qq.com"
 SIDECAR: Final = "http://api.weixin.qq.com"
 """In WeChat Cloud Run with the open-interface service, requests to this address are taken by a process in the same
 container, which adds the token and goes on with https. It is plain http by design, so it needs no
@@ -30,7 +34,17 @@ _TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S10
 _ISSUERS: Final = ("stable", "plain", "central", "cloud", "cloud-file")
 _SECRET_ISSUERS: Final = ("stable", "plain")
 _CLOUD: Final = ("cloud", "cloud-file")
-KEY_SETTINGS: Final = frozenset({"app_secret", "token_url_key", "api_sym_key", "api_private_key", "api_certificate"})
+KEY_SETTINGS: Final = frozenset(
+    {
+        "app_secret",
+        "component_app_secret",
+        "component_aes_key",
+        "token_url_key",
+        "api_sym_key",
+        "api_private_key",
+        "api_certificate",
+    }
+)
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
 _APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -51,6 +65,7 @@ class WeChatApp(App):
         old_way: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
         security: The keys of the API security mode; None if it is off.
+        component: The third-party platform that the app has granted its rights to; None if it is our own.
         quota_warning: ``usage.py`` calls the quota low when no more than this is left.
         encrypted_hash: What that call hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
@@ -68,6 +83,7 @@ class WeChatApp(App):
     encrypted_hash: str = "base64-text"
     quota_warning: int = 1000
     security: secured.Security | None = field(default=None, repr=False)
+    component: Component | None = field(default=None, repr=False)
 
     @property
     def in_cloud(self) -> bool:
@@ -80,12 +96,11 @@ def configure(table: Table) -> WeChatApp | None:
     app_id = table.text("app_id", required=True)
     if app_id and not _APP_ID.fullmatch(app_id):
         table.warn("config.app-id-shape", "app_id", needed="wx and 16 of 0-9 a-f")
+    issuer = _issuer(table)
     token_source = table.function("token_source")
-    issuer = table.choice("token", _ISSUERS, default="stable")
-    if token_source is not None:
-        issuer = "source"
+    component = read_component(table)
     old_way = table.flag("old_way")
-    app_secret = table.secret("app_secret", required=old_way or issuer in _SECRET_ISSUERS)
+    app_secret = table.secret("app_secret", required=issuer != "component" and (old_way or issuer in _SECRET_ISSUERS))
     if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
         table.warn("config.app-secret-shape", "app_secret", characters=len(app_secret.reveal()), needed=32)
     api_base_url = table.url("api_base_url", default=API)
@@ -95,13 +110,12 @@ def configure(table: Table) -> WeChatApp | None:
         token_source = table.followed("cloud_token_file", default=_TOKEN_FILE)
     from_appid = table.text("from_appid") if issuer in _CLOUD else ""
     check_encrypted_message = table.flag("check_encrypted_message")
-    if check_encrypted_message and issuer in _CLOUD:
-        table.fault("config.not-in-the-cloud", "check_encrypted_message", token=issuer)
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
     quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
     security = secured.configure(table)
     if issuer in _CLOUD:
-        for setting in filter(table.__contains__, secured.SETTINGS):
+        impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *secured.SETTINGS)
+        for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(), table.reply()
     # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
@@ -130,7 +144,19 @@ def configure(table: Table) -> WeChatApp | None:
         encrypted_hash=encrypted_hash,
         quota_warning=quota_warning,
         security=security,
+        component=component,
     )
+
+
+def _issuer(table: Table) -> str:
+    """Return who gives the token; a third-party platform and a function of the application go before the setting."""
+    issuer = table.choice("token", _ISSUERS, default="stable")
+    others = [setting for setting in ("token", "token_source") if setting in table]
+    if "component_app_id" in table:
+        for setting in others:
+            table.fault("config.component-has-its-own-token", setting)
+        return "component"
+    return "source" if "token_source" in table else issuer
 
 
 def _sidecar(table: Table) -> str:

@@ -14,15 +14,18 @@ from haoma import session_keys
 from haoma.contract import Login
 from haoma.errors import ConnectionLost, NotProven, OutcomeUnknown, Spent, TimedOut
 from haoma.platforms.wechat import api
+from haoma.platforms.wechat.component import with_component_token
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
+    from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
     from haoma.steps import Flow
 
 STEP: Final = 1
 _PATH: Final = "/sns/jscode2session"
+_COMPONENT_PATH: Final = "/sns/component/jscode2session"
 _ID: Final = re.compile(r"[!-~]{1,128}")
 
 
@@ -35,20 +38,12 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
         OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
         NonsenseReply: ``outside.nonsense-reply``.
     """
-    if app.app_secret is None:
+    if app.component is None and app.app_secret is None:
         raise NotProven(step=STEP, because={"not_proven": "login-binding", "needed": "app_secret"})
-    query = (
-        ("appid", app.app_id),
-        ("secret", app.app_secret.reveal()),
-        ("js_code", login_code.reveal()),
-        ("grant_type", "authorization_code"),
-    )
-    try:
-        answer = yield from api.get(app, _PATH, query)
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    answer = yield from _ask(app, login_code)
     if answer.refused:
-        raise answer.refusal("login", STEP, login_code, app.app_secret)
+        secrets = (login_code, app.app_secret, app.component.secret if app.component else None)
+        raise answer.refusal("login", STEP, *secrets)
     openid, unionid = answer.found.get("openid"), answer.found.get("unionid") or ""
     if not isinstance(openid, str) or not _ID.fullmatch(openid):
         raise answer.nonsense("openid", STEP, Spent.YES)
@@ -60,3 +55,24 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
             raise answer.nonsense("session_key", STEP, Spent.YES)
         yield from session_keys.remember(app, openid, session_key)
     return Login(Subject(openid=openid, unionid=unionid), app.name, now)
+
+
+def _ask(app: WeChatApp, login_code: Secret) -> Flow[Answer]:
+    code = (("js_code", login_code.reveal()), ("grant_type", "authorization_code"))
+    component = app.component
+    if component is None:
+        secret = app.app_secret.reveal() if app.app_secret else ""
+        return (yield from _exchange(app, _PATH, (("appid", app.app_id), ("secret", secret), *code)))
+
+    def question(token: Secret) -> Flow[Answer]:
+        ours = (("component_appid", component.app_id), ("component_access_token", token.reveal()))
+        return _exchange(app, _COMPONENT_PATH, (("appid", app.app_id), *code, *ours))
+
+    return (yield from with_component_token(app, question))
+
+
+def _exchange(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
+    try:
+        return (yield from api.get(app, path, query))
+    except (TimedOut, ConnectionLost) as error:
+        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None

@@ -18,6 +18,7 @@ import msgspec
 from haoma.crypto.forging import forge_cbc
 from haoma.mirroring import Answer, Fate, Scene, Tap
 from haoma.platforms.wechat.security_mirror import Console
+from haoma.platforms.wechat.third_party_mirror import ThirdParty
 
 if TYPE_CHECKING:
     from haoma.mirroring import Call, RandomBytes
@@ -80,6 +81,9 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("secured-key-changed", "API 安全模式：控制台里的公钥换过了（40234）",
           "API security mode: the public key in the console is another one (40234)",
           "platform.security-mode-mismatch", "wechat-secured"),
+    Scene("component-no-ticket", "第三方平台：还没有收到 component_verify_ticket",
+          "Third-party platform: no component_verify_ticket has come yet",
+          "platform.token-rejected", "wechat-component"),
     Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
     Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
           "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
@@ -105,6 +109,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-frozen": {},
     "wechat-cloud": {"token": "cloud"},
     "wechat-secured": {},
+    "wechat-component": {},
     "wechat-old": {"old_way": True},
     "wechat-checked": {"old_way": True, "check_encrypted_message": True},
 }
@@ -151,6 +156,7 @@ class WeChatMirror:
             name: _MiniProgram(name, f"wx{random_bytes(8).hex()}", random_bytes(16).hex()) for name in _SETTINGS
         }
         self._console = Console(random_bytes)
+        self.platform = ThirdParty(random_bytes, self._programs["wechat-component"].app_id)
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
@@ -162,6 +168,7 @@ class WeChatMirror:
             ("GET", "/cgi-bin/token"): self._plain_token,
             ("POST", "/wxa/business/getuserphonenumber"): self._phone_number,
             ("GET", "/sns/jscode2session"): self._session,
+            ("GET", "/sns/component/jscode2session"): self._component_session,
             ("POST", "/wxa/business/checkencryptedmsg"): self._check,
             ("GET", "/wxa/checksession"): self._check_session,
             ("GET", "/wxa/resetusersessionkey"): self._reset_session_key,
@@ -177,6 +184,7 @@ class WeChatMirror:
                 "app_secret": program.secret,
                 "api_base_url": base_url,
                 **_SETTINGS[name],
+                **(self.platform.settings() if name == "wechat-component" else {}),
                 **(self._console.settings() if name == "wechat-secured" else {}),
                 **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
@@ -266,10 +274,30 @@ class WeChatMirror:
         """Answer a request, or None if WeChat has no such address."""
         if call.path.startswith(_SIDECAR):
             return self._beside(call, now)
+        if call.path.startswith("/cgi-bin/component/"):
+            return self._grant(call, now)
         if call.path not in {path for _method, path in self._ways}:
             return None
         way = self._ways.get((call.method, call.path))
         return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
+
+    def _grant(self, call: Call, now: float) -> Answer:
+        """Answer for the third-party platform; only this side knows the tokens of the mini programs."""
+        said = self.platform.answer(call.path, _object(call.body) or {}, call.query, now)
+        if isinstance(said, int):
+            return self._no(said, "component")
+        if "authorizer_refresh_token" in said:
+            program = self._programs["wechat-component"]
+            said["authorizer_access_token"] = self._new_token("component", program, now)
+        return _say(said)
+
+    def _component_session(self, call: Call, now: float) -> Answer:
+        refused = self.platform.refusal(call.query, now)
+        if refused:
+            return self._no(refused, "component")
+        program = self._programs["wechat-component"]
+        own = {"secret": program.secret} if call.query.get("appid") == program.app_id else {}
+        return self._session(replace(call, query={**call.query, **own}), now)
 
     def _beside(self, call: Call, now: float) -> Answer:
         """Answer as the sidecar does: add a token, ask WeChat, add a header."""

@@ -13,6 +13,8 @@ each other's tokens for ever. Rules that follow:
 In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
 see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
 
+For a third-party platform it is the merchant's token, which hangs on two others (``component.py``).
+
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html,
 https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html,
@@ -21,13 +23,13 @@ https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
+from haoma.platforms.wechat.component import ask_for_token
+from haoma.platforms.wechat.custody import STEP, TOKEN, read_token
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
@@ -39,16 +41,10 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.steps import Flow
 
-STEP: Final = 2
 _BAD_GATEWAY: Final = 502
 _PARAMETERS: Final = {"cloud-file": "cloudbase_access_token"}
 _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
-_TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
-_MARGIN: Final = 300.0  # old and new token are both valid for five minutes
-_SPREAD: Final = 60  # many apps of one process are not renewed in the same second
-_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
-_LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
 
 
 @dataclass(slots=True)
@@ -165,7 +161,7 @@ def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
     """Ask the application's own function. It is asked every time: only it knows how long its token lives."""
     assert app.token_source is not None  # noqa: S101 - for the type checker; both callers have looked
     token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+    if not isinstance(token, str) or not TOKEN.fullmatch(token):
         raise HookFailed(step=STEP, because={"returned": type(token).__name__, "needed": "a token as text"})
     return Secret(token)
 
@@ -174,19 +170,21 @@ def _fetch(app: WeChatApp) -> Flow[Secret]:
     kept = yield from ask(Recall(_key(app)))  # a fetch may have ended between the first look and this one
     if isinstance(kept, Secret):
         return kept
-    answer = yield from _ask_for_token(app)
+    token, seconds = yield from (ask_for_token(app) if app.component else _ask_for_token(app))
+    yield from ask(Keep(_key(app), token, seconds))
+    return token
+
+
+def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
+    answer = yield from _answer(app)
     if answer.refused:
         error = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
         error.spent = Spent.NO  # whatever it means, no code has been sent
         raise error
-    token, seconds = answer.found.get("access_token"), _seconds(answer)
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise answer.nonsense("access_token", STEP, Spent.NO)
-    yield from ask(Keep(_key(app), Secret(token), _kept_for(app, seconds)))
-    return Secret(token)
+    return read_token(answer, "access_token", app.app_id)
 
 
-def _ask_for_token(app: WeChatApp) -> Flow[Answer]:
+def _answer(app: WeChatApp) -> Flow[Answer]:
     if app.issuer == "central":
         bearer = f"Bearer {app.token_url_key.reveal() if app.token_url_key else ''}"
         return (yield from api.send(app, Request("GET", app.token_url, headers=(("authorization", bearer),))))
@@ -198,17 +196,3 @@ def _ask_for_token(app: WeChatApp) -> Flow[Answer]:
     if app.issuer == "plain":
         return (yield from api.get(app, _PLAIN, tuple(wanted.items())))
     return (yield from api.post(app, _STABLE, wanted))
-
-
-def _seconds(answer: Answer) -> int:
-    found = answer.found.get("expires_in")
-    if isinstance(found, str) and len(found) <= 6 and found.isascii() and found.isdigit():
-        found = int(found)
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= _LONGEST:
-        raise answer.nonsense("expires_in", STEP, Spent.NO)
-    return found
-
-
-def _kept_for(app: WeChatApp, seconds: int) -> float:
-    spread = hashlib.sha256(app.app_id.encode()).digest()[0] % _SPREAD
-    return max(seconds - _MARGIN - spread, min(_LEAST, seconds / 2), 1.0)

@@ -1,0 +1,78 @@
+"""``python -m conformance``: list the cases, judge an implementation, write the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from conformance import make_cases, table
+from conformance.running import VERDICTS, Adapter, Outcome, adapters, cases, foreign, run
+
+
+def main() -> int:
+    """Return the exit status: 0 if whatever was judged got everything right, 1 if not, 2 for a wrong command."""
+    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the cases, one a line")
+    commands.add_parser("make", help="write cases/ anew from the vectors")
+    judge = commands.add_parser("run", help="put the cases to an implementation")
+    judge.add_argument("--adapter", action="append", choices=sorted(adapters()), default=[], help="by default haoma")
+    judge.add_argument("--all", action="store_true", help="every adapter that can be run here")
+    judge.add_argument("--command", dest="theirs", help="a program of your own, for instance 'node judge.mjs'")
+    judge.add_argument("--lines", action="store_true", help="it takes case after case, one a line")
+    judge.add_argument("--only", default="", help="cases whose name begins so, for instance alipay/")
+    judge.add_argument("--install", action="store_true", help="install what adapters need into .conformance/")
+    judge.add_argument("--json", action="store_true", help="results as JSON")
+    judge.add_argument("--write", type=Path, metavar="PATH", help="write the page and its Chinese twin")
+    arguments = parser.parse_args()
+    if arguments.command == "make":
+        print(f"{make_cases.write()} cases")
+        return 0
+    if arguments.command == "list":
+        for case in cases():
+            print(f"{case['name']}: {case['why']}")
+        return 0
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    chosen = [case for case in cases() if case["name"].startswith(arguments.only)]
+    if not chosen:
+        print(f"no case begins with {arguments.only}", file=sys.stderr)
+        return 2
+    outcomes = []
+    for adapter in _adapters(arguments):
+        if arguments.install:
+            adapter.install()
+        if missing := adapter.missing():
+            print(f"{adapter.name}: not run, needs {missing}", file=sys.stderr)
+            if not arguments.all:
+                return 2
+            continue
+        outcomes.append(run(adapter, chosen))
+        if not arguments.json:
+            _print(outcomes[-1])
+    if arguments.json:
+        print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
+    if arguments.write:
+        table.write(outcomes, arguments.write)
+    return int(any(outcome.count(name) for outcome in outcomes for name in VERDICTS[:3]))
+
+
+def _adapters(arguments: argparse.Namespace) -> list[Adapter]:
+    if arguments.theirs:
+        return [foreign(shlex.split(arguments.theirs), lines=arguments.lines)]
+    known = adapters()
+    return list(known.values()) if arguments.all else [known[name] for name in arguments.adapter or ["haoma"]]
+
+
+def _print(outcome: Outcome) -> None:
+    counts = ", ".join(f"{outcome.count(name)} {name}" for name in VERDICTS)
+    print(f"{outcome.adapter.name} {outcome.version}: {counts}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Writes what was measured as pages, in both languages."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from conformance.running import ROOT, VERDICTS, Case, Outcome
+
+GROUPS = {
+    "genuine": ("genuine: the number has to come out", "真实授权：必须得出号码"),
+    "unproven": (
+        "unproven: unsigned, in clear text, signed by somebody else, tampered with",
+        "未经证明：无签名、明文、他人签名、被篡改",
+    ),
+    "foreign": ("foreign: of another app, key, login or message", "张冠李戴：属于别的应用、密钥、登录或消息"),
+    "refused": ("refused: the platform or the user said no", "平台或用户已拒绝"),
+    "stale": ("stale: a watermark far from now", "过期：水印时间与当前相差甚远"),
+    "damaged": ("damaged: bits, padding, frame, text", "损坏：比特、填充、帧、文本"),
+    "ambiguous": (
+        "ambiguous: two readers, two numbers; no number at all",
+        "歧义：不同解析器得出不同号码，或根本不是号码",
+    ),
+}
+HEADINGS_ZH = {
+    "accepted wrongly": "误收", "refused wrongly": "误拒", "crashed": "崩溃", "unsupported": "不支持", "right": "正确",
+}  # fmt: skip
+
+
+def page(outcomes: list[Outcome], *, zh: bool = False) -> str:
+    """Return the page."""
+    chosen = [case for case, _ in outcomes[0].verdicts]
+    must_fail = sum("refuse" in case["expect"] for case in chosen)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    here = f"Python {platform.python_version()}{_node()}"
+    if zh:
+        head = f"共 {len(chosen)} 个用例，其中 {must_fail} 个必须被拒绝。测量于 {today}（UTC），{here}，{_machine()}。"
+        lines = [
+            "# 一致性测试结果",
+            "",
+            "[English](conformance.md)",
+            "",
+            head,
+            "",
+            "本页由 `python -m conformance run --all --install --write docs/conformance.md` 写成，数字全部来自实测：",
+            "程序退出、20 秒无回答或回答不合协议都算崩溃。",
+            "用例与协议见 [conformance/](../conformance/README.zh-CN.md)。",
+            "",
+        ]
+    else:
+        lines = [
+            "# Conformance, measured",
+            "",
+            "[中文](conformance.zh-CN.md)",
+            "",
+            f"{len(chosen)} cases, of which {must_fail} have to be refused. Measured on {today} (UTC) with {here},",
+            f"{_machine()}.",
+            "",
+            "Written by `python -m conformance run --all --install --write docs/conformance.md`; nothing is",
+            "typed in. A program that dies, is silent for 20 seconds or answers something else has crashed.",
+            "Cases and protocol: [conformance/](../conformance/README.md).",
+            "",
+        ]
+    parts = (_totals(outcomes, zh=zh), _by_group(outcomes, zh=zh), _cases(chosen, zh=zh), _notes(zh=zh))
+    for part in (*parts, _worst(outcomes, zh=zh)):
+        lines += [*part, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _totals(outcomes: list[Outcome], *, zh: bool) -> list[str]:
+    headings = [HEADINGS_ZH[name] if zh else name for name in VERDICTS]
+    lines = [
+        _row(["实现" if zh else "implementation", "版本" if zh else "version", *headings]),
+        _rule(2 + len(headings)),
+    ]
+    for each in outcomes:
+        counts = [str(each.count(name)) for name in VERDICTS]
+        lines.append(_row([each.adapter.name, each.version, *counts]))
+    return lines
+
+
+def _by_group(outcomes: list[Outcome], *, zh: bool) -> list[str]:
+    title = (
+        "误收，按错误种类（误收数 / 能回答的用例数）"
+        if zh
+        else "Accepted wrongly, by what is wrong (of those it could answer)"
+    )
+    lines = [f"## {title}", "", _row(["种类" if zh else "what is wrong", *(each.adapter.name for each in outcomes)])]
+    lines.append(_rule(1 + len(outcomes)))
+    for group, words in GROUPS.items():
+        cells = [_share(each.count("accepted wrongly", group), each.asked(group)) for each in outcomes]
+        lines.append(_row([words[zh], *cells]))
+    return lines
+
+
+def _share(count: int, asked: int) -> str:
+    return f"{count} / {asked}" if asked else "–"
+
+
+def _cases(chosen: list[Case], *, zh: bool) -> list[str]:
+    title = "用例" if zh else "The cases"
+    counts = Counter((case["platform"], case["way"]) for case in chosen)
+    failing = Counter((case["platform"], case["way"]) for case in chosen if "refuse" in case["expect"])
+    heads = ["平台", "方式", "用例", "必须拒绝"] if zh else ["platform", "way", "cases", "to be refused"]
+    rows = [_row([*pair, str(count), str(failing[pair])]) for pair, count in sorted(counts.items())]
+    return [f"## {title}", "", _row(heads), _rule(4), *rows]
+
+
+def _notes(*, zh: bool) -> list[str]:
+    if zh:
+        return [
+            "## 怎样读这张表",
+            "",
+            "- 被评判的是「库 + 文档中最短的写法」（`conformance/adapters/`）：库没有的检查，适配器也不替它补上。",
+            "- 崩溃即未被捕获、且不是库自己的异常或 `ValueError` 的错误：号码没有被放行，但服务会答 500。",
+            "- 轻重不同：`unproven` 与 `foreign` 的用例，大多只要控制前端就能造出；",
+            "  支付宝签过名的内容、平台的响应里的 `damaged`、`ambiguous`，要平台自己出错才会发生；",
+            "  session_key 的密文没有完整性保护，三者都可能来自攻击者。",
+            "- 平台没有规定水印的有效期；`stale` 的两个用例分别相差三十天和一天。",
+            "- 库的职责有大有小：「不支持」不是缺点，只说明该库不做这件事。",
+            "- python-alipay-sdk 没有解密函数，因此不在表中。",
+            "- 用例由 haoma 的作者编写：haoma 全对不足为奇，表的用处在于别的实现，以及其他作者提出的反例。",
+        ]
+    return [
+        "## How to read this",
+        "",
+        "- Judged is the library with the shortest glue that its documentation shows (`conformance/adapters/`): a",
+        "  check that the library does not have is not added for it.",
+        "- A crash is an error that is neither one of the library's own nor a `ValueError`: no number got through, but",
+        "  a service answers 500.",
+        "- They do not weigh the same. Most `unproven` and `foreign` cases take no more than a front end; `damaged`",
+        "  and `ambiguous` content in a signed envelope or in a platform's reply takes a platform that errs; a",
+        "  ciphertext under a session_key has no integrity, so there all three may come from an attacker.",
+        "- No platform says how long a watermark is good for; the two `stale` cases are thirty days and one day off.",
+        "- Libraries differ in what they are for: `unsupported` is no fault; it says that this is not its job.",
+        "- python-alipay-sdk has no function that decrypts, so it is not in the table.",
+        "- The cases were written by the authors of haoma, so it is no wonder that haoma gets them right. The table",
+        "  is of use for others, and for counter-examples.",
+    ]
+
+
+def _worst(outcomes: list[Outcome], *, zh: bool) -> list[str]:
+    lines = ["## 被误收的用例" if zh else "## Cases that were accepted wrongly", ""]
+    for each in outcomes:
+        names = [f"`{case['name']}`" for case, said in each.verdicts if said == "accepted wrongly"]
+        none = "无" if zh else "none"
+        lines += [
+            f"**{each.adapter.name}** ({each.adapter.what_zh if zh else each.adapter.what})",
+            "",
+            ", ".join(names) or none,
+            "",
+        ]
+    return lines
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rule(columns: int) -> str:
+    return "|" + "---|" * columns
+
+
+def _node() -> str:
+    try:
+        done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    except OSError:
+        return ""
+    return f", Node {done.stdout.strip().removeprefix('v')}"
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}"
+
+
+def write(outcomes: list[Outcome], target: Path) -> None:
+    """Write the page and its Chinese twin."""
+    target = ROOT / target
+    target.write_text(page(outcomes), "utf-8")
+    target.with_suffix(".zh-CN.md").write_text(page(outcomes, zh=True), "utf-8")

@@ -1,0 +1,129 @@
+"""What WeChat pushes to a third-party platform: signed, encrypted XML (WXBizMsgCrypt).
+
+Anybody can post to the address, so that every failure is one refusal, `CannotOpen`, and the order matters:
+
+1. ``timestamp`` is within five minutes of now.
+2. ``msg_signature`` is SHA-1 of the sorted token, timestamp, nonce and ciphertext, compared in constant time. The token
+   is the secret in it; ``signature``, which does not cover the ciphertext, is not looked at.
+3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
+   a length, the message and the id of the receiver, which has to be our component. The key before is tried as well.
+4. The XML is flat: elements of text or CDATA under one root, each name once. Anything else is refused, which leaves no
+   room for a DTD, an entity, a processing instruction or an attribute.
+
+Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html,
+https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html
+(read 2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import TYPE_CHECKING, Final
+
+from haoma.crypto.opening import aes_cbc
+from haoma.crypto.strict import decode_base64, decode_utf8
+from haoma.errors import CannotOpen, EnvelopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.secret import Secret
+
+_AWAY: Final = 300
+_BLOCK: Final = 32
+_HEAD: Final = 20  # 16 random bytes, 4 of length
+_TIME: Final = re.compile(r"[0-9]{1,12}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{40}")
+_ELEMENT: Final = re.compile(
+    r"\s*<([A-Za-z][A-Za-z0-9_]{0,63})>(?:<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>|([^<&]*))</\1>", re.DOTALL
+)
+_ROOT: Final = re.compile(r"\s*<xml>(.*)</xml>\s*", re.DOTALL)
+_CHARACTERS: Final = 32 * 1024
+
+
+def read_push(
+    query: Mapping[str, str], body: bytes, *, token: Secret, keys: tuple[bytes, ...], receiver: str, now: float
+) -> dict[str, str]:
+    """Return the fields of a push.
+
+    Args:
+        query: The query of the request.
+        body: Its body.
+        token: The token of the console.
+        keys: The keys of the console, newest first.
+        receiver: The app id of the component.
+        now: Unix seconds.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``, whatever is wrong.
+    """
+    timestamp, signature = query.get("timestamp", ""), query.get("msg_signature", "")
+    # (1)
+    if not _TIME.fullmatch(timestamp) or abs(now - int(timestamp)) > _AWAY:
+        raise CannotOpen(step=1, diagnosis="time")
+    # (2)
+    try:
+        encrypted = read_flat_xml(decode_utf8(body)).get("Encrypt", "")
+    except EnvelopeError:
+        raise CannotOpen(step=1, diagnosis="text") from None
+    expected = sign(token, timestamp, query.get("nonce", ""), encrypted)
+    if not _DIGEST.fullmatch(signature) or not hmac.compare_digest(signature, expected):
+        raise CannotOpen(step=1, diagnosis="signature")
+    # (3) (4)
+    for key in keys:
+        if (message := open_message(key, encrypted, receiver)) is not None:
+            return read_flat_xml(message)
+    raise CannotOpen(step=1, diagnosis="sealed")
+
+
+def sign(token: Secret, *parts: str) -> str:
+    """Return ``msg_signature``."""
+    joined = "".join(sorted((token.reveal(), *parts)))
+    return hashlib.sha1(joined.encode("utf-8", "surrogatepass")).hexdigest()  # noqa: S324 - WeChat's choice
+
+
+def open_message(key: bytes, encrypted: str, receiver: str) -> str | None:
+    """Return the message inside a ciphertext, or None if it is not one for this receiver under this key."""
+    try:
+        sealed = decode_base64(encrypted, "Encrypt")
+    except EnvelopeError:
+        return None
+    if not sealed or len(sealed) % _BLOCK:
+        return None
+    decryptor = aes_cbc(key, key[:16]).decryptor()
+    padded = decryptor.update(sealed) + decryptor.finalize()
+    missing = padded[-1]
+    if not 1 <= missing <= _BLOCK or padded[-missing:] != bytes([missing]) * missing:
+        return None
+    plain = padded[:-missing]
+    end = _HEAD + int.from_bytes(plain[16:_HEAD])
+    if len(plain) < _HEAD or not hmac.compare_digest(plain[end:], receiver.encode()):
+        return None
+    try:
+        return decode_utf8(plain[_HEAD:end])
+    except EnvelopeError:
+        return None
+
+
+def read_flat_xml(text: str) -> dict[str, str]:
+    """Return the elements under ``<xml>``.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: it is not flat XML of text and CDATA.
+    """
+    root = _ROOT.fullmatch(text) if len(text) <= _CHARACTERS else None
+    if root is None:
+        raise CannotOpen(step=1, diagnosis="xml")
+    found: dict[str, str] = {}
+    inside, place = root[1], 0
+    while element := _ELEMENT.match(inside, place):
+        name, characters = element[1], element[2] if element[2] is not None else element[3]
+        if name in found:
+            raise CannotOpen(step=1, diagnosis="xml")
+        found[name] = characters
+        place = element.end()
+    if inside[place:].strip():
+        raise CannotOpen(step=1, diagnosis="xml")
+    return found

@@ -1,0 +1,224 @@
+"""The conformance suite: its cases, its judgement, its runner, and haoma under it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance.running import VERDICTS, Outcome, adapters, cases, foreign, run, verdict
+
+from conformance import make_cases, table
+from conftest import ROOT, node_modules
+from haoma.platforms import PLATFORMS
+
+CASES = cases()
+NAMED = {case["name"]: case for case in CASES}
+ACCEPT, REFUSE = NAMED["alipay/envelope-success-mainland"], NAMED["alipay/envelope-sign-missing_fail"]
+Judge = Callable[..., dict[str, Any]]
+
+
+@cache
+def adapter(name: str) -> Judge:
+    """Load the script of an adapter into this process."""
+    path = ROOT / "conformance" / "adapters" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    judge: Judge = module.judge
+    return judge
+
+
+@cache
+def answers(name: str, **options: Any) -> dict[str, Any]:
+    """Put all cases to an adapter, in this process."""
+    found = {}
+    for case in CASES:
+        try:
+            found[case["name"]] = adapter(name)(case, **options)
+        except Exception:  # noqa: BLE001 - that is what a crash is
+            found[case["name"]] = None
+    return found
+
+
+def judged(name: str, **options: Any) -> dict[str, list[str]]:
+    """Sort all cases by verdict."""
+    found: dict[str, list[str]] = {word: [] for word in VERDICTS}
+    for case_name, answer in answers(name, **options).items():
+        found[verdict(NAMED[case_name], answer)].append(case_name)
+    return found
+
+
+def test_haoma_gets_every_case_right() -> None:
+    """Nothing accepted or refused wrongly, no crash, nothing unsupported."""
+    found = judged("with_haoma")
+    assert [name for word in VERDICTS[:4] for name in found[word]] == []
+    assert len(found["right"]) == len(CASES)
+
+
+def test_haoma_names_the_reason() -> None:
+    """The reason in a case is the code that haoma gives, so that it may be looked up."""
+    reasons = {case["name"]: case["expect"]["reason"] for case in CASES if "refuse" in case["expect"]}
+    told = answers("with_haoma")
+    assert {name: told[name]["refused"] for name in reasons} == reasons
+
+
+@pytest.mark.parametrize("check, at_least", [(False, 100), (True, 60)])
+def test_sample_code_is_caught(check: bool, at_least: int) -> None:
+    """The suite finds what tutorials do wrong, and has nothing against what they do right."""
+    found = judged("with_sample_code", check=check)
+    assert len(found["accepted wrongly"]) >= at_least
+    assert found["refused wrongly"] == []
+    assert found["unsupported"] == []
+    assert "alipay/envelope-clear-text-success-string_fail" in found["accepted wrongly"]
+    foreign_watermark = "wechat/reply-foreign-watermark_fail"
+    assert (foreign_watermark in found["accepted wrongly"]) is not check
+
+
+def test_there_are_enough_cases_and_most_must_be_refused() -> None:
+    """Every platform is there, with a number that has to come out and more that must not."""
+    by_platform = Counter(case["platform"] for case in CASES)
+    refusals = Counter(case["platform"] for case in CASES if "refuse" in case["expect"])
+    assert len(CASES) >= 120
+    assert set(by_platform) == set(PLATFORMS)
+    for platform, count in by_platform.items():
+        assert count / 2 < refusals[platform] < count
+
+
+def test_the_folders_are_what_the_script_makes() -> None:
+    """Nobody edits a case by hand, and no vector changes behind the suite's back."""
+    made = {name: make_cases.text(case) for name, case in make_cases.make().items()}
+    root = ROOT / "conformance" / "cases"
+    there = {path.parent.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.glob("*/*/case.json")}
+    assert there.keys() == made.keys()
+    assert there == made
+
+
+def test_each_case_says_what_it_is() -> None:
+    """Name, why, source, group and outcome are there and agree; whoever answers is given no haoma settings."""
+    for case in CASES:
+        _says_what_it_is(case)
+
+
+def _says_what_it_is(case: dict[str, Any]) -> None:
+    assert case["name"].endswith("_fail") == ("refuse" in case["expect"]) == (case["group"] != "genuine")
+    assert case["group"] in table.GROUPS
+    assert case["why"]
+    assert "\n" not in case["why"]
+    assert case["source"]["kind"] in ("official", "peer", "forged")
+    assert case["keys"].keys() <= {
+        "app_id", "app_key", "client_id", "aes_key", "alipay_public_key", "session_key", "app_private_keys",
+    }  # fmt: skip
+    number = case["expect"].get("phone_number", "+8613800138000")
+    assert re.fullmatch(r"\+[1-9][0-9]{6,14}", number, re.ASCII)
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        ({"phone_number": "+8613800138000"}, "right"),
+        ({"phone_number": "+8613800138001"}, "accepted wrongly"),
+        ({"phone_number": 13800138000}, "crashed"),
+        ({"refused": "why"}, "refused wrongly"),
+        ({"refused": True}, "crashed"),
+        ({"unsupported": True}, "unsupported"),
+        ({"unsupported": False}, "crashed"),
+        ({}, "crashed"),
+        ([], "crashed"),
+        (None, "crashed"),
+    ],
+)
+def test_an_answer_is_judged(answer: object, word: str) -> None:
+    """One number is right; what is outside the protocol is a crash."""
+    assert verdict({"expect": {"phone_number": "+8613800138000"}}, answer) == word
+    mirrored = {"right": "accepted wrongly", "refused wrongly": "right"}.get(word, word)
+    assert verdict({"expect": {"refuse": True}}, answer) == mirrored
+
+
+# A judge that dies of every case that it has to refuse.
+_STUBBORN = """
+import json, sys
+for line in sys.stdin:
+    case = json.loads(line)
+    if "refuse" in case["expect"]:
+        sys.exit(3)
+    print(json.dumps({"phone_number": case["expect"]["phone_number"]}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_program_that_dies_is_asked_the_next_case(tmp_path: Path, lines: bool) -> None:
+    """A crash is one case's own, in both ways of asking."""
+    script = tmp_path / "judge.py"
+    script.write_text(_STUBBORN)
+    outcome = run(foreign([sys.executable, str(script)], lines=lines), [REFUSE, ACCEPT, REFUSE, ACCEPT])
+    assert [word for _, word in outcome.verdicts] == ["crashed", "right"] * 2
+
+
+def test_a_program_that_cannot_start_or_hangs_has_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is ended, and not waited for longer than is said."""
+    monkeypatch.setattr("conformance.running.SECONDS", 0.3)
+    hangs = foreign([sys.executable, "-c", "import time; time.sleep(60)"], lines=True)
+    absent = foreign(["/no/such/program"], lines=False)
+    for program in (hangs, absent):
+        assert [word for _, word in run(program, [ACCEPT]).verdicts] == ["crashed"]
+
+
+def test_the_command_judges_haoma_in_a_process_of_its_own() -> None:
+    """`python -m conformance run` asks over the protocol, says it as JSON and exits with 0."""
+    command = [sys.executable, "-m", "conformance", "run", "--only", "alipay/envelope-sign-", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    (found,) = json.loads(done.stdout)
+    assert (done.returncode, found["adapter"], found["cases"]) == (0, "haoma", {})
+    assert found["right"] == sum(case["name"].startswith("alipay/envelope-sign-") for case in CASES)
+
+
+def test_the_command_exits_with_1_for_a_wrong_answer(tmp_path: Path) -> None:
+    """A program of somebody else, asked case by case."""
+    script = tmp_path / "judge.py"
+    script.write_text('print(\'{"phone_number": "+8613811112222"}\')')
+    theirs = shlex.join([sys.executable, str(script)])
+    command = [sys.executable, "-m", "conformance", "run", "--command", theirs, "--only", "alipay/envelope-sign-sha"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "1 accepted wrongly" in done.stdout
+
+
+def test_npm_alipay_sdk_gives_the_genuine_numbers() -> None:
+    """An implementation that shares nothing with haoma agrees on what is genuine, and on wrong signatures."""
+    node_modules()
+    chosen = [case for case in CASES if case["way"] == "envelope" and case["group"] == "genuine"]
+    chosen += [case for case in CASES if case["name"].startswith(("alipay/envelope-sign-o", "alipay/envelope-sha1-"))]
+    outcome = run(adapters()["alipay-sdk (npm)"], chosen)
+    assert outcome.count("accepted wrongly") == outcome.count("refused wrongly") == 0
+    assert outcome.count("right", "genuine") == outcome.asked("genuine") > 0
+
+
+def test_the_page_is_of_these_cases() -> None:
+    """The committed page was measured with as many cases as there are now, and haoma got them all right."""
+    for page in ("conformance.md", "conformance.zh-CN.md"):
+        words = (ROOT / "docs" / page).read_text("utf-8")
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+        assert f"| haoma | haoma {version} | 0 | 0 | 0 | 0 | {len(CASES)} |" in words
+
+
+def test_the_page_says_what_was_measured() -> None:
+    """Both languages carry the same counts, and name a case that was accepted wrongly."""
+    verdicts = [(ACCEPT, "crashed"), (REFUSE, "accepted wrongly")]
+    outcome = Outcome(foreign(["theirs"], lines=False), "1.0", verdicts)
+    for zh in (False, True):
+        page = table.page([outcome], zh=zh)
+        assert "| theirs | 1.0 | 1 | 0 | 1 | 0 | 0 |" in page
+        assert f"`{REFUSE['name']}`" in page
