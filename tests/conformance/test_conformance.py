@@ -44,7 +44,7 @@ def adapter(name: str) -> Judge:
 @cache
 def answers(name: str, **options: Any) -> dict[str, Any]:
     """Put all cases to an adapter, in this process."""
-    found = {}
+    found: dict[str, Any] = {}
     for case in CASES:
         try:
             found[case["name"]] = adapter(name)(case, **options)

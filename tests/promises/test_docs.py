@@ -413,6 +413,7 @@ def test_there_are_twins() -> None:
     names = {name_of(english) for english, _ in TWINS}
     pages = {
         "configuration",
+        "conformance",
         "doctor",
         "http",
         "security-model",
@@ -421,7 +422,7 @@ def test_there_are_twins() -> None:
         "platforms/others",
         *(f"platforms/{name}" for name in PLATFORMS),
     }
-    assert names == {"README.md"} | {f"docs/{page}.md" for page in pages}
+    assert names == {"README.md", "conformance/README.md"} | {f"docs/{page}.md" for page in pages}
 
 
 @cache
