@@ -26,6 +26,8 @@ from haoma.secret import Secret
 from haoma.settings import load
 from haoma.simulator.running import Simulator
 
+pytest_plugins = ["desk"]
+
 APP_ID = "wx0123456789abcdef"
 SECRET = "fedcba9876543210fedcba9876543210"
 SHOP = f'[apps.shop]\nplatform = "wechat"\napp_id = "{APP_ID}"\napp_secret = "{SECRET}"\n'

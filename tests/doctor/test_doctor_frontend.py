@@ -11,6 +11,8 @@ from haoma.doctor.known import known_values
 from haoma.io.clock import monotonic
 from haoma.settings import load
 
+pytest_plugins = ["desk"]
+
 ROOT = Path(__file__).parents[2]
 GOOD_PAGE = """Page({
   onLoad() { this.logIn(); },

@@ -18,6 +18,8 @@ from haoma.doctor.offline import packages
 from haoma.errors import HaomaError
 from haoma.problem import problem
 
+pytest_plugins = ["desk"]
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "doctor.md", ROOT / "docs" / "doctor.zh-CN.md"]
 

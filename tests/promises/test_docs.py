@@ -312,7 +312,9 @@ def test_every_option_and_target_that_is_named_exists() -> None:
     for page in PAGES:
         shown = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
         shown += re.findall(r"`([^`\n]+)`", prose(page))
-        for command, rest in (found.groups() for line in shown if (found := re.match(r"haoma ([a-z][a-z-]*)(.*)", line))):
+        for command, rest in (
+            found.groups() for line in shown if (found := re.match(r"haoma ([a-z][a-z-]*)(.*)", line))
+        ):
             assert command in known, page
             assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) <= known[command] | {"--help"}, page
         for target in (found[1] for line in shown if (found := re.match(r"make ([a-z]+)", line))):

@@ -232,7 +232,7 @@ def _closing(http: AsyncHttp) -> Any:
     return lifespan
 
 
-def _routes(service: Service) -> list[Any]:
+def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
     # Litestar takes the signature of a route from the function, so that each is a function here and not a method.
     @post([f"{BELOW}{{app:str}}/{what}" for what in service.routes], status_code=200)
     async def apps(request: Incoming) -> Response[bytes]:
