@@ -163,7 +163,9 @@ def test_the_platforms_are_asked(doctor, config, simulator):
 
 def changed(config, tmp_path, **settings):
     """A haoma.toml with one Alipay app, some of whose settings are others."""
-    text = re.search(r"(?ms)^\[apps\.alipay\]\n.*?(?=^\[|\Z)", config.read_text())[0]
+    table = re.search(r"(?ms)^\[apps\.alipay\]\n.*?(?=^\[|\Z)", config.read_text())
+    assert table is not None
+    text = table[0]
     for name, value in settings.items():
         text = re.sub(rf"(?m)^{name} = .*$", lambda _: f"{name} = {json.dumps(value)}", text)  # noqa: B023
     return configured(tmp_path, "allow_insecure_upstreams = true\n" + text)
@@ -202,11 +204,11 @@ class Skewed(Simulator):
         def answer(call):
             said = inner(call)
             if war and call.path == "/cgi-bin/stable_token" and said is not None:
-                self.stage.mirrors["wechat"]._tokens.clear()
+                self.stage.mirrors["wechat"]._tokens.clear()  # type: ignore[attr-defined]
             date = format_datetime(datetime.now(UTC) - timedelta(seconds=seconds), usegmt=True)
             return said and Answer(said.status, {**said.headers, "date": date}, said.body, said.delay, said.fate)
 
-        self.stage.answer = answer
+        self.stage.answer = answer  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("seconds, severity", [(0, None), (60, "warning"), (-600, "fault")])
@@ -314,7 +316,7 @@ def test_captures_that_are_in_order(inspect, sent, kind):
 )
 def test_how_base64_was_mangled(simulator, inspect, how, damage):
     """The damage is named; what haoma repairs is a warning, and the rest a fault."""
-    envelope = {}
+    envelope: dict[str, str] = {}
     while not re.search(r"\+.*/.*=$", envelope.get("sign", "")):
         envelope = json.loads(simulator.tap("alipay", "ok").body["authorization"]["response"])
     found = inspect({**envelope, "sign": damage(envelope["sign"])}).one("doctor.base64-damaged")
@@ -463,7 +465,10 @@ def test_no_secret_and_no_number_is_printed(simulator, config, run, doctor, tmp_
                 else ""
             )
             looked = look(
-                json.dumps(tap.body or tap.event).encode(), settings, session_key=key and Secret(key), now=now()
+                json.dumps(tap.body or tap.event).encode(),
+                settings,
+                session_key=Secret(key) if key else None,
+                now=now(),
             )
             output += [json.dumps(each.to_dict(lang)) for each in looked.found for lang in ("zh", "en")]
             output.append(repr(looked))

@@ -263,10 +263,11 @@ def test_service(world: World, tmp_path: Path) -> None:
 def secrets_of(simulator: Simulator) -> dict[str, str]:
     """Return all that the simulator has made up: keys, tokens, session_keys and codes."""
     found = {
-        f"{app} {name}": value
+        f"{app} {name} {number}": each
         for app, table in simulator.stage.settings(simulator.url)["apps"].items()
         for name, value in table.items()
-        if name in {"app_secret", "aes_key", "app_private_key"}
+        if name in {"app_secret", "client_secret", "aes_key", "isv_aes_key", "app_private_key", "app_auth_token"}
+        for number, each in enumerate(value if isinstance(value, list) else [value])
     }
     wechat: Any = simulator.stage.mirrors["wechat"]
     found |= {f"code {text}": text for text in wechat._codes} | {f"token {text}": text for text in wechat._tokens}
@@ -286,7 +287,7 @@ def test_every_scene(simulator: Simulator, service: Service) -> None:
         for key in (SERVER_KEY, PUBLISHABLE_KEY):
             tap = simulator.tap(name, scene.name)
             answer = service.post(tap.app, tap.body, key=key)
-            numbers[f"{key} {name} {scene.name}"] = tap.phone_number.removeprefix("+86").lstrip("+") or "no number"
+            numbers[f"{key} {name} {scene.name}"] = tap.phone_number.removeprefix("+86").lstrip("+") or "(none was given)"
             if key == SERVER_KEY:
                 assert (answer.code or "ok") == tap.expect
             if key == PUBLISHABLE_KEY or answer.status != 200:

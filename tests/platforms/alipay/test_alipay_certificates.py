@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from haoma.authorize import open_envelope
 from haoma.contract import Login, Table
@@ -60,7 +61,7 @@ def found(**changed: Any) -> list[tuple[str, bool, object]]:
 
 
 def pem(*certificates: x509.Certificate) -> str:
-    return "".join(each.public_bytes(keys.Encoding.PEM).decode("ascii") for each in certificates)
+    return "".join(each.public_bytes(Encoding.PEM).decode("ascii") for each in certificates)
 
 
 # --- the chain
