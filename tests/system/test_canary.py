@@ -287,7 +287,9 @@ def test_every_scene(simulator: Simulator, service: Service) -> None:
         for key in (SERVER_KEY, PUBLISHABLE_KEY):
             tap = simulator.tap(name, scene.name)
             answer = service.post(tap.app, tap.body, key=key)
-            numbers[f"{key} {name} {scene.name}"] = tap.phone_number.removeprefix("+86").lstrip("+") or "(none was given)"
+            numbers[f"{key} {name} {scene.name}"] = (
+                tap.phone_number.removeprefix("+86").lstrip("+") or "(none was given)"
+            )
             if key == SERVER_KEY:
                 assert (answer.code or "ok") == tap.expect
             if key == PUBLISHABLE_KEY or answer.status != 200:
