@@ -1,8 +1,8 @@
 """One Alipay envelope, verified and opened: the floor, haoma, and what people use today.
 
-The floor does what cannot be left out (two JSON parses, base64, RSA-2048 verification, AES-CBC, PKCS#7), with keys and
-cipher made beforehand, and none of the checks that haoma is there for. A second one makes its cipher for each envelope,
-as code on top of ``cryptography`` usually does; the goal is held against the first.
+The floor does what cannot be left out (two JSON parses, base64, RSA-2048 verification, AES-CBC, PKCS#7), with both keys
+parsed beforehand, and none of the checks that haoma is there for. The goal is held against it. A second one keeps its
+cipher object too, as haoma does: the distance to it is what haoma's own checks and results cost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MOBILE: Final = "13811112222"
 _NODE: Final = Path(__file__).parent / "node"
 _ROUND_SECONDS: Final = 0.005  # short, so that many rounds pass without anything else getting a turn
-_FLOOR, _USUAL = "floor: cryptography + msgspec", "the same, cipher made each time"
+_FLOOR, _BARE = "floor: cryptography + msgspec, keys kept", "the same, cipher object kept too"
 _STR, _BYTES = "haoma.open_envelope(str)", "haoma.open_envelope(bytes)"
 _PEER, _SDK = "pycryptodome, key parsed each time", "alipay-sdk (npm)"
 
@@ -55,7 +55,7 @@ def measure(rounds: int) -> Section:
     envelope = mirror.envelope("ok", MOBILE)
     contenders: dict[str, Callable[[int], float]] = {
         _FLOOR: _timed(_floor(settings), envelope),
-        _USUAL: _timed(_floor(settings, cipher_each_time=True), envelope),
+        _BARE: _timed(_floor(settings, keep_cipher=True), envelope),
         _STR: _timed(_haoma(settings), envelope),
         _BYTES: _timed(_haoma(settings), envelope.encode("utf-8")),
         _PEER: _timed(_pycryptodome(settings), envelope),
@@ -116,20 +116,20 @@ def _haoma(settings: dict[str, Any]) -> Callable[[str | bytes], haoma.VerifiedPh
     return partial(haoma.open_envelope, haoma.configure(**settings))
 
 
-def _floor(settings: dict[str, Any], *, cipher_each_time: bool = False) -> Callable[[str], str]:
+def _floor(settings: dict[str, Any], *, keep_cipher: bool = False) -> Callable[[str], str]:
     key = load_der_public_key(b64decode(settings["alipay_public_key"]))
     if not isinstance(key, RSAPublicKey):
         raise TypeError(key)
     verify, padding, sha256 = key.verify, PKCS1v15(), SHA256()
-    aes_key, iv, pkcs7 = b64decode(settings["aes_key"]), bytes(16), PKCS7(128)
-    kept = None if cipher_each_time else Cipher(algorithms.AES(aes_key), modes.CBC(iv))
+    aes_key, iv, pkcs7 = algorithms.AES(b64decode(settings["aes_key"])), bytes(16), PKCS7(128)
+    kept = Cipher(aes_key, modes.CBC(iv)) if keep_cipher else None
     parse = msgspec.json.decode
 
     def floor(envelope: str) -> str:
         message = parse(envelope)
         ciphertext = message["response"]
         verify(b64decode(message["sign"]), f'"{ciphertext}"'.encode(), padding, sha256)
-        cipher = kept or Cipher(algorithms.AES(aes_key), modes.CBC(iv))
+        cipher = kept or Cipher(aes_key, modes.CBC(iv))
         decryptor, unpadder = cipher.decryptor(), pkcs7.unpadder()
         padded = decryptor.update(b64decode(ciphertext)) + decryptor.finalize()
         mobile: str = parse(unpadder.update(padded) + unpadder.finalize())["mobile"]
