@@ -46,11 +46,12 @@ if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.secret import Secret
     from haoma.settings import HaomaWarning, Settings, configure, load
-    from haoma.verified import Check, CheckName, Subject, VerifiedPhone
+    from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
 
 __all__ = [
     "AlreadyUsed",
     "App",
+    "Assurance",
     "AsyncClient",
     "CallerError",
     "CannotOpen",
@@ -94,6 +95,7 @@ __version__: Final = "0.1.0"
 # the ciphers, which whoever only catches errors does not need.
 _LATE: Final = {
     "App": "haoma.contract",
+    "Assurance": "haoma.verified",
     "AsyncClient": "haoma.client",
     "Check": "haoma.verified",
     "CheckName": "haoma.verified",

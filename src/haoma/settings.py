@@ -440,7 +440,8 @@ class _Reader:
         digests = {key.digest for key in keys if key.kind == "server"}
         if any(key.kind == "publishable" and key.digest in digests for key in keys):
             table.fault("config.same-key-twice", "publishable_keys")
-        if serving and not keys and not table.broken:
+        # A key that could not be read has its own fault; whatever else is wrong with the table does not hide this one.
+        if serving and not keys and "server_keys" not in table and "publishable_keys" not in table:
             table.fault("config.no-server-keys", "")
         workers = table.number("workers", default=1, least=1, most=256)
         if workers % 1:

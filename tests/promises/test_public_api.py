@@ -3,6 +3,8 @@
 import inspect
 import subprocess
 import sys
+from enum import Enum
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -56,6 +58,19 @@ def test_the_families_of_errors_are_public():
     """Every family can be caught by its name at the top."""
     families = {cls.__name__ for cls in errors.HaomaError.__subclasses__() if not cls.code}
     assert families <= set(haoma.__all__)
+
+
+def test_what_a_result_is_made_of_is_public():
+    """Whatever a field of a result or of one of its parts holds can be named from the top, to annotate and compare."""
+    seen = [haoma.VerifiedPhone]
+    for record in seen:
+        for hint in get_type_hints(record).values():
+            parts = [part for each in (get_args(hint) or (hint,)) for part in (get_args(each) or (each,))]
+            for part in parts:
+                if getattr(part, "__module__", "").startswith("haoma"):
+                    assert getattr(haoma, part.__name__) is part
+                    seen += [part] if part not in seen and not issubclass(part, Enum) else []
+    assert {record.__name__ for record in seen} == {"VerifiedPhone", "PhoneNumber", "Subject", "Check"}
 
 
 def test_import_brings_little():

@@ -142,7 +142,7 @@ def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
     ended = run(config)
     assert ended.returncode == 2
     for code in ("config.bad-listen", "config.wrong-type", "config.unknown-platform", "config.no-server-keys"):
-        assert code in ended.stderr or code == "config.no-server-keys"
+        assert ended.stderr.count(f"[{code}]") == 1
     assert "Traceback" not in ended.stderr
 
 

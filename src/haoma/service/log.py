@@ -40,10 +40,13 @@ _TELLING: Final = re.compile(
     r"|open_?id|union_?id|user_?id|body|query|header|^iv$",
     re.IGNORECASE,
 )
-_MAINLAND_NUMBER: Final = r"(?<!\d)1[3-9]\d{9}(?!\d)"
-_SUSPECT: Final = re.compile(_MAINLAND_NUMBER + r"|[A-Za-z0-9+/_-]{40,}={0,2}")
-_NUMBER: Final = re.compile(_MAINLAND_NUMBER)
-_SHORTEST: Final = 11
+# Looks back for what may stand before it, so that the search starts at a 1 and not at every character.
+_MAINLAND: Final = r"1[3-9]\d{9}(?!\d)(?:(?<!\d{12})|(?<=(?<!\d)86\d{11})|(?<=(?<!\d)0086\d{11}))"
+_ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # without its `+` it would look like any count or id
+_KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
+_SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
+_NUMBER: Final = re.compile(_MAINLAND)
+_SHORTEST: Final = len("+") + 7  # of a number abroad
 
 
 @lru_cache(maxsize=512)
@@ -78,7 +81,7 @@ def _clean(name: str, value: object) -> object:  # noqa: PLR0911
         case bool() | None:
             return value
         case int() | float():
-            return MASK if _NUMBER.fullmatch(str(value)) else value
+            return MASK if _NUMBER.search(str(value)) else value
     return MASK  # its repr could hold anything
 
 
