@@ -23,6 +23,13 @@ SERVER_KEY = "live_server_key_0123456789abcdef"
 PUBLISHABLE_KEY = "live_publishable_key_0123456789"
 _START = 30.0
 _STOP = 20.0
+# To check a private key takes longer than a case, and the apps of a hundred cases have the same one.
+_AT_ITS_TIME = """\
+import functools, time
+from cryptography.hazmat.primitives import serialization
+time.time = lambda: {now!r}
+serialization.load_der_private_key = functools.cache(serialization.load_der_private_key)
+"""
 
 
 @dataclass(frozen=True)
@@ -166,10 +173,10 @@ def tables(apps: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def environ_at(folder: Path, now: float | None) -> dict[str, str]:
-    """Return an environment in which Python processes believe that it is ``now``."""
+    """Return an environment in which Python processes believe that it is ``now``, and check a private key once."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}
     if now is not None:
-        (folder / "sitecustomize.py").write_text(f"import time\ntime.time = lambda: {now!r}\n", "ascii")
+        (folder / "sitecustomize.py").write_text(_AT_ITS_TIME.format(now=now), "ascii")
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), environ.get("PYTHONPATH"))))
     return environ
 
