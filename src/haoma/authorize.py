@@ -12,7 +12,10 @@ This module is the only one that builds a `VerifiedPhone`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from haoma import authorization
 from haoma.contract import Login
@@ -58,7 +61,9 @@ def open_sealed(app: App, sent: str | bytes | Mapping[str, Any], session_key: st
     """Open ``encryptedData`` and ``iv`` under a session_key that is at hand, without any I/O.
 
     For the desk: to find out why an opening fails, or to check a capture. A service must not let a session_key leave
-    its server, so it has no such route.
+    its server, so it has no such route. Whoever holds the key needs no leave of the app's ``old_way``, which says what
+    a service takes from strangers; and a ``code`` that came beside the sealed data is left alone. The checks say that
+    neither the login nor one-time use was looked at.
 
     Args:
         app: A configured app of a platform with session_keys.
@@ -74,10 +79,22 @@ def open_sealed(app: App, sent: str | bytes | Mapping[str, Any], session_key: st
     try:
         if platform.find_under_key is None:
             raise UnknownShape(because={"reason": "this platform has no session_keys"})
-        message = platform.read(app, authorization.read(sent))
+        message = platform.read(_with_old_way(app), _sealed_part(authorization.read(sent)))
         return _verified(app, platform.find_under_key(app, message, Secret(session_key), now))
     except HaomaError as error:
         raise _placed(error, app) from None
+
+
+def _with_old_way(app: App) -> App:
+    return replace(app, old_way=True) if getattr(app, "old_way", True) is False else app  # type: ignore[call-arg]
+
+
+def _sealed_part(found: Authorization) -> Authorization:
+    if "encryptedData" not in found.claimed:
+        return found
+    return msgspec.structs.replace(
+        found, claimed={name: each for name, each in found.claimed.items() if name != "code"}
+    )
 
 
 def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, caller: str = "") -> Flow[VerifiedPhone]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.crypto.strict import decode_base64, read_base64
 from haoma.errors import BadBase64, CannotOpen, EnvelopeError
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Refund, Spend, ask
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.steps import Flow
 
+NOT_A_KEY: Final = "session-key"
+"""Diagnosis of an opening under what cannot be a session_key: only somebody at the desk can paste that."""
 _KEYS_KEPT: Final = 2
 _TRIES: Final = 3
 _TRIES_SECONDS: Final = 3 * 86_400.0
@@ -73,8 +75,8 @@ def read_sealed(claimed_iv: str, claimed_ciphertext: str, step: int) -> tuple[by
         CannotOpen: ``trust.cannot-open``.
     """
     try:
-        iv = decode_base64(repair_base64(claimed_iv), "iv")
-        ciphertext = decode_base64(repair_base64(claimed_ciphertext), "encryptedData")
+        _, iv = read_base64(claimed_iv, "iv")
+        _, ciphertext = read_base64(claimed_ciphertext, "encryptedData")
     except BadBase64:
         raise CannotOpen(step=step, diagnosis="base64") from None
     if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:
@@ -88,9 +90,13 @@ def key_bytes(session_key: Secret, size: int, step: int) -> bytes:
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    if read_session_key(session_key.reveal(), size) is None:
-        raise CannotOpen(step=step, diagnosis="session-key")
-    return decode_base64(session_key.reveal(), "session_key")
+    try:
+        key = decode_base64(session_key.reveal(), "session_key")
+    except EnvelopeError:
+        key = b""
+    if len(key) != size:
+        raise CannotOpen(step=step, diagnosis=NOT_A_KEY, because={"needed": f"base64 of {size} bytes"})
+    return key
 
 
 def open_under(

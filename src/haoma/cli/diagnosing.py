@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from haoma.cli.opening import SessionKeyOption, session_key_of
 from haoma.cli.speaking import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
 from haoma.errors import ConfigFaults
-from haoma.secret import Secret
 from haoma.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def inspect(
     app: Annotated[
         str, typer.Option("--app", metavar="NAME", help="The app that it was sent to, if that is known.")
     ] = "",
-    session_key: Annotated[
-        str, typer.Option("--session-key", metavar="KEY", help="The user's session_key: opens the old way at the desk.")
-    ] = "",
+    session_key: SessionKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object with all diagnoses.")] = False,
     lang: LangOption = None,
 ) -> None:
@@ -129,7 +127,7 @@ def inspect(
     if app and (settings is None or app not in settings.apps):
         raise misused(f"没有名为 {app} 的应用" if words == "zh" else f"--app: there is no app named {app}")
     content = _read(file, MAX_BYTES, words)
-    key = Secret(session_key) if session_key else None
+    key = session_key_of(session_key, words) if session_key else None
     looked = look(content, settings, app=app, session_key=key, now=clock.now())
     kind = KINDS[looked.kind][0 if words == "zh" else 1]
     _tell(looked.found, words, as_json=as_json, looked=looked, kind=kind)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from haoma.authorization import MAX_BYTES
+from haoma.authorize import open_sealed
 from haoma.cli.speaking import (
     MISUSED,
     REFUSED,
@@ -22,8 +23,25 @@ from haoma.cli.speaking import (
     write_json,
 )
 from haoma.errors import ConfigFaults, HaomaError
+from haoma.io import clock
+from haoma.platforms import PLATFORMS
 from haoma.problem import problem
+from haoma.secret import Secret
+from haoma.session_keys import NOT_A_KEY
 from haoma.settings import Settings, load
+
+if TYPE_CHECKING:
+    from haoma.contract import App
+
+SessionKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--session-key",
+        metavar="KEY|@FILE",
+        help="The user's session_key: opens encryptedData offline. KEY is seen in the shell's history and the list of "
+        "processes; @FILE is not.",
+    ),
+]
 
 
 def open_file(
@@ -38,6 +56,7 @@ def open_file(
     login_code: Annotated[
         str | None, typer.Option("--login-code", metavar="CODE", help="What login() gave, if FILE does not hold it.")
     ] = None,
+    session_key: SessionKeyOption = None,
     lang: LangOption = None,
 ) -> None:
     """Verify one authorization and print the phone number.
@@ -46,10 +65,15 @@ def open_file(
     or the whole body of the front-end kit. An Alipay envelope is opened without any network; a WeChat code, and any
     login code, is exchanged with the platform and is used up by it.
 
+    With --session-key the encryptedData and iv of WeChat, Baidu, Douyin and Kuaishou are opened without any network
+    as well. Who is logged in is then not asked, and the result says so.
+
     \b
-    Example:
+    Examples:
         $ haoma open --config haoma.toml --app shop envelope.json
         +8613811112222
+        $ haoma open --app baidu --session-key @session-key.txt event.json
+        +8613800138000
 
     \b
     Exit codes:
@@ -60,13 +84,19 @@ def open_file(
     words = language(lang)
     settings = read_settings(config, words)
     name = app_name(settings, app, words)
+    key = None if session_key is None else _key_for(settings.apps[name], session_key, login_code, words)
     sent = _read(file, words)
-    from haoma.client import Client  # brings the network, which a usage error does not need
-
     try:
-        with Client(settings) as client:
-            phone = client.get_phone_number(name, sent, login_code=login_code)
+        if key is not None:
+            phone = open_sealed(settings.apps[name], sent, key.reveal(), now=clock.now())
+        else:
+            from haoma.client import Client  # brings the network, which a usage error does not need
+
+            with Client(settings) as client:
+                phone = client.get_phone_number(name, sent, login_code=login_code)
     except HaomaError as error:
+        if error.diagnosis == NOT_A_KEY:
+            raise _not_a_key(settings.apps[name], error, words) from None
         if as_json:
             write_json(problem(error, words))
         else:
@@ -101,6 +131,46 @@ def app_name(settings: Settings, app: str, lang: str) -> str:
         raise misused(title, f"{settings.path} 里的应用：{names}")
     title = f"there is no app named {app}" if app else "--app is needed"
     raise misused(title, f"the apps of {settings.path}: {names}")
+
+
+def session_key_of(given: str, lang: str) -> Secret:
+    """Return the session_key of the option: what was given, or what stands in the file after its ``@``."""
+    if not given.startswith("@"):
+        return Secret(given.strip())
+    return Secret(_read(given[1:], lang).decode("utf-8-sig", "replace").strip())
+
+
+def _key_for(app: App, given: str, login_code: str | None, lang: str) -> Secret:
+    zh = lang == "zh"
+    if login_code is not None:
+        raise misused(
+            "--session-key 不联网，不能与 --login-code 同时使用"
+            if zh
+            else "--session-key opens without any network; it cannot be used together with --login-code"
+        )
+    platform = PLATFORMS[app.platform]
+    if platform.find_under_key is None:
+        raise misused(
+            f"{app.name}（{platform.title}）没有 session_key，请去掉 --session-key"
+            if zh
+            else f"{app.name} ({platform.title}) has no session_keys; leave --session-key out"
+        )
+    return session_key_of(given, lang)
+
+
+def _not_a_key(app: App, error: HaomaError, lang: str) -> typer.Exit:
+    title, needed = PLATFORMS[app.platform].title, error.because["needed"]
+    hint = (
+        "平台登录接口返回的 session_key，原样复制"
+        if lang == "zh"
+        else "copy the session_key of the platform's login reply as it is"
+    )
+    return misused(
+        f"--session-key 不是{title}的 session_key（需要：{needed}）"
+        if lang == "zh"
+        else f"--session-key is no session_key of {title} (needed: {needed})",
+        hint,
+    )
 
 
 def _read(file: str, lang: str) -> bytes:
