@@ -153,6 +153,15 @@ def test_a_refusal_stands_for_a_platform_refusal(entry: catalogue.Entry) -> None
     assert not at or place in PLACES
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_refusal_has_a_source(platform: str) -> None:
+    """The platform's page that a code refers to is among the sources in the platform's notes, or the notes name the code."""
+    notes = (ROOT / "src" / "haoma" / "platforms" / platform / "README.md").read_text("utf-8")
+    for native, entry in catalogue.refusals(platform).items():
+        code = native.partition("@")[0].rpartition("/")[2]
+        assert entry.see in notes or re.search(rf"(?<![\w.]){re.escape(code)}(?![\w.])", notes), native
+
+
 @pytest.mark.parametrize("entry", REFUSALS)
 def test_a_refusal_is_found_and_explained(entry: catalogue.Entry) -> None:
     """The error that a flow raises for a platform's code has the words of that code at that place."""

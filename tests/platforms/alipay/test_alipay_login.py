@@ -13,18 +13,22 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from haoma import catalogue
+from haoma.authorize import open_envelope
 from haoma.contract import Login, Table
 from haoma.crypto import keys
-from haoma.crypto.forging import forge_signature
+from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.crypto.signing import is_rsa2
 from haoma.errors import (
     ConnectFailed,
     ConnectionLost,
     HaomaError,
     LoginCodeRejected,
+    Next,
     NonsenseReply,
     NotProven,
     OutcomeUnknown,
+    PlatformRefusal,
     ReplySignatureMismatch,
     ReplyUnsigned,
     Spent,
@@ -282,6 +286,33 @@ def test_reply_is_refused(body: str | bytes, refusal: type[HaomaError]) -> None:
     with pytest.raises(refusal) as caught:
         with_reply(body)
     assert type(caught.value) is refusal
+
+
+@pytest.mark.parametrize("entry", catalogue.refusals("alipay").values(), ids=lambda entry: entry.native)
+def test_a_code_becomes_its_error(entry: catalogue.Entry) -> None:
+    """Every code of the table is raised with its words and its next step, wherever it may stand."""
+    native, _, place = entry.native.partition("@")
+    code, _, sub = native.partition("/")
+    app = configured()
+    raised = []
+    if not place:  # inside an envelope
+        inside = json.dumps({"code": code, "msg": "?", "subCode": sub})
+        aes_key = base64.b64decode(MIRROR.settings(BASE)["alipay"]["aes_key"])
+        sealed = forge_cbc(aes_key, bytes(16), inside.encode())
+        envelope = {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')}
+        with pytest.raises(PlatformRefusal) as caught:
+            open_envelope(app, envelope)
+        raised.append(caught.value)
+    if place or f"{native}@login" not in catalogue.refusals("alipay"):
+        reply = json.dumps({"code": code, "msg": "?", "sub_code": sub})
+        with pytest.raises(PlatformRefusal) as caught:
+            with_reply(signed(reply, "error_response"), app)
+        raised.append(caught.value)
+    assert raised
+    for error in raised:
+        assert (error.code, error.platform_code, error.platform_sub_code) == (entry.code, code, sub)
+        assert error.explain("zh") == entry.words("zh")
+        assert not entry.ask_again or error.next is Next.ASK_AGAIN
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ SCENES: Final = (
     Scene("isv-other-merchants-login-code", "服务商：提交了另一个商家的登录码",
           "Third-party application: another merchant's login code", "platform.app-mismatch", MERCHANT),
     Scene("isv-grant-withdrawn", "服务商：商家解除了授权",
-          "Third-party application: the merchant has withdrawn the grant", "platform.token-rejected", MERCHANT),
+          "Third-party application: the merchant has withdrawn the grant", "platform.credentials-rejected", MERCHANT),
     Scene("isv-id-missing", "服务商：前端没有传 isvAppId", "Third-party application: the front end sent no isvAppId",
           "platform.encryption-not-configured", MERCHANT),
 )  # fmt: skip

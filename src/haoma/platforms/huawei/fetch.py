@@ -12,7 +12,7 @@ The list, continued from ``flow.py``:
 whether it was that once. From there on a "used" (60180005) or "unknown" (60010012) may be the work of the first try,
 and is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
 
-Page: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-get-user-info-quicklogin-by-code
+Page: https://developer.huawei.com/consumer/cn/doc/doccenter-references/api/account-api-get-user-info-quicklogin-by-code/
 (read 2026-11); what is not documented is in the README of this folder.
 """
 
