@@ -57,7 +57,9 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
         raise _placed(error, app) from None
 
 
-def open_sealed(app: App, sent: str | bytes | Mapping[str, Any], session_key: str, *, now: float) -> VerifiedPhone:
+def open_sealed(
+    app: App, sent: str | bytes | Mapping[str, Any], session_key: str | Secret, *, now: float
+) -> VerifiedPhone:
     """Open ``encryptedData`` and ``iv`` under a session_key that is at hand, without any I/O.
 
     For the desk: to find out why an opening fails, or to check a capture. A service must not let a session_key leave
@@ -80,7 +82,8 @@ def open_sealed(app: App, sent: str | bytes | Mapping[str, Any], session_key: st
         if platform.find_under_key is None:
             raise UnknownShape(because={"reason": "this platform has no session_keys"})
         message = platform.read(_with_old_way(app), _sealed_part(authorization.read(sent)))
-        return _verified(app, platform.find_under_key(app, message, Secret(session_key), now))
+        key = Secret(session_key) if isinstance(session_key, str) else session_key
+        return _verified(app, platform.find_under_key(app, message, key, now))
     except HaomaError as error:
         raise _placed(error, app) from None
 

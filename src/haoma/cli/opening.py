@@ -88,7 +88,7 @@ def open_file(
     sent = _read(file, words)
     try:
         if key is not None:
-            phone = open_sealed(settings.apps[name], sent, key.reveal(), now=clock.now())
+            phone = open_sealed(settings.apps[name], sent, key, now=clock.now())
         else:
             from haoma.client import Client  # brings the network, which a usage error does not need
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from haoma.authorization import Authorization
     from haoma.contract import App
+    from haoma.secret import Secret
     from haoma.verified import VerifiedPhone
 
 # Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
@@ -85,7 +86,7 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
     elif captured.session_key is None or not apps:
         yield from _unopened(named, sent, apps)
     else:
-        yield from _opened(captured, captured.session_key.reveal(), claimed, apps)
+        yield from _opened(captured, captured.session_key, claimed, apps)
     yield from damaged
 
 
@@ -100,7 +101,7 @@ def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterat
         yield of_error(MissingField(because={"field": "login_code", "or": "session"}))
 
 
-def _opened(captured: Captured, session_key: str, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
+def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
     refused: list[tuple[App, HaomaError]] = []
     opened: list[tuple[App, VerifiedPhone]] = []
     for app in apps:
