@@ -14,6 +14,7 @@ from haoma.crypto.signing import is_rsa2
 from haoma.crypto.strict import decode_base64, parse_json
 from haoma.doctor.captured import Captured, Looked
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, masked, note, of_error, warning
+from haoma.doctor.meanings import meanings, place_of
 from haoma.errors import BY_CODE, HaomaError, ReplySignatureMismatch, ReplyUnsigned
 from haoma.phone import from_parts
 from haoma.platforms.alipay.app import AlipayApp
@@ -49,18 +50,12 @@ def wechat(captured: Captured) -> Looked | None:
 
 
 def _refused(captured: Captured, code: str, words: str) -> Iterator[Diagnosis]:
-    app = captured.named
-    error = refusal("wechat", code, place=_place(code, words), message=words)
-    error.app = app.name if app else ""
-    yield of_error(error)
+    # A token is fetched with the secret, and its refusal names it; nothing tells the other calls apart.
+    said = words.lower()
+    from_token = ("appsecret" in said or "invalid grant_type" in said) and catalogue.find_refusal("wechat", code)
+    yield from meanings(captured, "wechat", code, words, place="token" if from_token else "")
     if code in _DEAD_TOKEN:
         yield warning("doctor.token-war", "", guess=True, platform_code=code)
-
-
-def _place(code: str, words: str) -> str:
-    """Guess which call answered: a token is fetched with a secret and from an address, the rest is the phone code."""
-    del code
-    return "token" if "appsecret" in words.lower() or "invalid grant_type" in words.lower() else "phone"
 
 
 def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
@@ -143,20 +138,23 @@ def problem(captured: Captured) -> Looked | None:
         app=str(found.get("app", "")),
         step=int(step) if isinstance(step := found.get("step"), int) else 0,
         platform_code=native,
+        place=place_of(platform, native, code),
         platform_sub_code=str(found.get("platform_sub_code", "")),
         platform_message=masked(str(found.get("platform_message", "")))[:300],
     )
     if code == "platform.ip-not-allowed":
         error.platform_message = str(found.get("platform_message", ""))[:300]
-    return Looked("haoma-problem", [of_error(error), *_behind(code, platform)])
+    return Looked("haoma-problem", [of_error(error), *_behind(code, platform, error.step)])
 
 
-def _behind(code: str, platform: str) -> Iterator[Diagnosis]:
+def _behind(code: str, platform: str, step: int) -> Iterator[Diagnosis]:
     """Say what a refusal that tells callers little usually means."""
     if code == "platform.token-rejected":
         yield warning("doctor.token-war", "", guess=True)
     elif code == "platform.code-rejected":
         yield warning("doctor.login-code-as-phone-code", "", guess=True)
+    elif code == "trust.cannot-open" and (platform, step) == ("douyin", 5):  # its reply, not what the user sent
+        yield warning("doctor.wrong-private-key", "", guess=True)
     elif code == "trust.cannot-open" and platform != "alipay":
         yield warning("doctor.session-key-stale", "", guess=True)
     elif code == "trust.signature-mismatch":

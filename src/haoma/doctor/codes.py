@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.authorize import open_sealed
 from haoma.doctor.captured import Captured, Looked
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error
 from haoma.doctor.transport import examine_base64
-from haoma.errors import CannotOpen, HaomaError, MissingField
+from haoma.errors import (
+    ButtonFailed,
+    CannotOpen,
+    HaomaError,
+    MissingField,
+    OldWayOff,
+    PlatformRefusal,
+    UserDeclined,
+)
 from haoma.platforms import PLATFORMS
+from haoma.platforms.douyin.app import DouyinApp
 from haoma.platforms.wechat.app import WeChatApp
+from haoma.session_keys import NOT_A_KEY
 from haoma.verified import CheckName
 
 if TYPE_CHECKING:
@@ -25,7 +36,14 @@ if TYPE_CHECKING:
 # Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
 _PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
 _LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
-_NOBODY: Final = WeChatApp(name="", platform="wechat", app_id="", old_way=True)
+_NOBODY: Final = {
+    "wechat": WeChatApp(name="", platform="wechat", app_id="", old_way=True),
+    "douyin": DouyinApp(name="", platform="douyin", app_id="", old_way=True),
+}
+"""Apps for a capture of which nobody knows the app. The other platforms read without one."""
+_CODES: Final = ("code", "authCode", "authorizationCode")
+_EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
+_OLD_WAY: Final = "wechat | baidu | douyin | kuaishou"
 
 _BEHIND: Final = {
     "padding": "doctor.session-key-stale",
@@ -42,30 +60,61 @@ _BEHIND: Final = {
 def look(captured: Captured, sent: Authorization) -> Looked:
     """Look at what a mini program with codes or session_keys sent."""
     claimed = sent.claimed
-    app = captured.named or _NOBODY
-    if "encryptedData" in claimed and "code" not in claimed:
+    if (failed := _failed(captured, sent)) is not None:
+        return Looked("event", [failed])
+    code = next((claimed[name] for name in _CODES if isinstance(claimed.get(name), str) and claimed[name]), "")
+    sealed = "encryptedData" in claimed or {"data", "iv"} <= claimed.keys()
+    if sealed and (not code or captured.session_key is not None):
         return Looked("sealed", list(_sealed(captured, sent)))
-    if isinstance(claimed.get("code"), str) and claimed["code"]:
-        return Looked("phone-code", list(_code(captured, sent, claimed["code"])))
+    if code:
+        return Looked("phone-code", list(_code(captured, sent, code)))
+    error = _refused(captured.named, sent)
+    kind = "event" if {"errMsg", "errno"} & claimed.keys() else "login-code" if sent.login_code else "unknown"
+    return Looked(kind, [of_error(error)] if error else [])
+
+
+def _refused(app: App | None, sent: Authorization, platform: str = "wechat") -> HaomaError | None:
+    """Return what the reader of an app's platform, or of a platform, says against it."""
+    platform = app.platform if app else platform
     try:
-        PLATFORMS[app.platform].read(app, sent)
+        PLATFORMS[platform].read(app or _NOBODY.get(platform), sent)
     except HaomaError as error:
-        error.platform = app.platform
-        kind = "event" if {"errMsg", "errno"} & claimed.keys() else "login-code" if sent.login_code else "unknown"
-        return Looked(kind, [of_error(error)])
-    return Looked("unknown", [])
+        error.platform = platform
+        return error
+    return None
+
+
+def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
+    """Return what the event of a button that failed says; of several platforms', the one that says most."""
+    named = captured.named
+    if named is not None and named.platform != "alipay":
+        error = _refused(named, sent)
+        return of_error(error) if isinstance(error, _EVENTS) else None
+    configured = {app.platform for app in captured.apps()} - {"alipay"}
+    for platforms in (configured, PLATFORMS.keys() - {"alipay"}):
+        heard = [_refused(None, sent, name) for name in PLATFORMS if name in platforms]
+        for kind in _EVENTS:
+            for error in heard:
+                if isinstance(error, kind):
+                    return replace(of_error(error), guess=kind is PlatformRefusal and len(configured) != 1)
+    return None
 
 
 def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagnosis]:
     app = captured.named
+    platform = app.platform if app else ""
     if sent.login_code is not None and sent.login_code.reveal() == code:
         yield fault("doctor.login-code-as-phone-code", "authorization.code", same_as="login_code")
-    elif (app is None or app.platform == "wechat") and _is_login_code(code):
+    elif platform in ("", "wechat") and _is_login_code(code):
         yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, characters=len(code))
+    elif platform in ("baidu", "kuaishou"):  # whose button gives no code
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, needed="encryptedData and iv")
     else:
         yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
-    if app is not None and app.platform == "alipay":
+    if platform == "alipay" and app:
         yield fault("doctor.other-platform", f"apps.{app.name}", looks_like="wechat")
+    elif app and (error := _refused(app, sent)) is not None:
+        yield of_error(error, f"apps.{app.name}")
 
 
 def _is_login_code(code: str) -> bool:
@@ -76,13 +125,13 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
     claimed = sent.claimed
     damaged = [
         each
-        for name in ("encryptedData", "iv")
+        for name in ("encryptedData", "data", "iv")
         for each in examine_base64(name, claimed[name] if isinstance(claimed.get(name), str) else "")
     ]
     apps = [app for app in captured.apps() if PLATFORMS[app.platform].find_under_key is not None]
     named = captured.named
-    if named is not None and named.platform == "alipay":
-        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like="wechat")
+    if named is not None and PLATFORMS[named.platform].find_under_key is None:
+        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like=_OLD_WAY)
     elif captured.session_key is None or not apps:
         yield from _unopened(named, sent, apps)
     else:
@@ -91,10 +140,8 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
 
 
 def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:
-    try:
-        PLATFORMS[(named or _NOBODY).platform].read(named or _NOBODY, sent)
-    except HaomaError as error:
-        error.platform = (named or _NOBODY).platform
+    # Without an app only WeChat's and Douyin's field is known; with one, its own platform has the word.
+    if (error := _refused(named, sent)) is not None and (named or "data" not in sent.claimed):
         yield of_error(error)
     yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
     if sent.login_code is None and sent.session is None:
@@ -115,11 +162,16 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
     if bound or (opened and not foreign):
         app, phone = (bound or opened)[0]
         yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
+        if getattr(app, "old_way", True) is False:  # it opens here, but not in a service
+            yield of_error(OldWayOff(platform=app.platform, app=app.name))
         if captured.app and captured.app != app.name:
             yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
         return
     # The named app is the first; another app of it says more only if it got further, to a watermark.
-    app, first = next((each for each in refused if each[1].diagnosis == "watermark-age"), refused[0])
+    # And a key of the wrong size is of another platform.
+    further = [each for each in refused if each[1].diagnosis == "watermark-age"]
+    fitting = [each for each in refused if each[1].diagnosis != NOT_A_KEY and not captured.app]
+    app, first = (further or fitting or refused)[0]
     code = _BEHIND.get(first.diagnosis) if isinstance(first, CannotOpen) else None
     if code:
         yield fault(code, f"apps.{app.name}", failed_at=first.diagnosis)

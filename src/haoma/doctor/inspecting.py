@@ -6,13 +6,15 @@ A recogniser takes the capture and says what it is, or None if that is for anoth
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from haoma import authorization
-from haoma.doctor import answers, codes, envelopes, lines, pasted
+from haoma import authorization, catalogue
+from haoma.doctor import answers, codes, envelopes, lines, pasted, replies
 from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, of_error
+from haoma.doctor.meanings import meanings
 from haoma.errors import HaomaError, MissingField, TooLarge
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ _EMPTY: Final = ("undefined", "null", "[object Object]", "")
 _PARTS: Final = frozenset({
     "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
     "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
+    "authCode", "authorizationCode",
 })  # fmt: skip
+_DENIED: Final = "access_denied"  # what DingTalk's page comes back with
+_MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
 
 
@@ -53,7 +58,7 @@ def inspect(
             break
     else:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(text))])
-    found = [*looked.found, *_leaked(captured)]
+    found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
     return Looked(looked.kind, sorted(found_once(found), key=lambda each: _ORDER.index(each.severity)))
 
 
@@ -65,6 +70,23 @@ def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
         if key not in seen:
             seen.add(key)
             yield each
+
+
+def in_a_message(captured: Captured) -> Looked | None:
+    """A whole HTTP message: its body is what counts; of an answer without one, the status."""
+    head = _MESSAGE.match(captured.text)
+    if head is None:
+        return None
+    body = re.split(r"\r?\n\r?\n", captured.text, maxsplit=1)[1:]
+    inner = replace(captured, text=body[0] if body else "")
+    for recognise in RECOGNISERS[1:]:
+        looked = recognise(inner)
+        if looked is not None:
+            return looked
+    native, app = f"http-{head[1]}", captured.named
+    if app is not None and catalogue.find_refusal(app.platform, native):
+        return Looked(f"{app.platform}-reply", list(meanings(captured, app.platform, native)))
+    return None
 
 
 def in_an_address(captured: Captured) -> Looked | None:
@@ -86,7 +108,7 @@ def in_an_address(captured: Captured) -> Looked | None:
 def posted(captured: Captured) -> Looked | None:
     """What a front end posts: JSON, JSON in JSON, or a form."""
     value = captured.value
-    if isinstance(value, dict) and not (_PARTS & value.keys()):
+    if isinstance(value, dict) and not (_PARTS & value.keys() or value.get("error") == _DENIED):
         return None
     text = captured.text.strip()
     if not isinstance(value, dict | str) and not re.match(r"[{\"]|%7[bB]|%22|[A-Za-z_]+=", text):
@@ -131,10 +153,11 @@ def _leaked(captured: Captured) -> Iterator[Diagnosis]:
     names = {name.lower() for name, _value in members(captured.object)}
     if {"session_key", "sessionkey"} & names:
         yield fault("doctor.session-key-in-front-end", "session_key")
-    if {"app_secret", "appsecret", "secret"} & names:
+    if {"app_secret", "appsecret", "secret", "client_secret", "clientsecret"} & names:
         yield fault("doctor.secret-in-front-end", "app_secret", what="AppSecret")
 
 
 RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
-    pasted.look, in_an_address, answers.problem, answers.results, answers.gateway, answers.wechat, lines.look, posted,
+    in_a_message, pasted.look, in_an_address, answers.problem, answers.results, answers.gateway, replies.look,
+    answers.wechat, replies.douyin_ciphertext, lines.look, posted,
 )  # fmt: skip

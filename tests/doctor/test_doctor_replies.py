@@ -1,0 +1,270 @@
+"""What the platforms answer: every code of every table is recognised in its reply, and every success is one."""
+
+import base64
+import json
+import re
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from haoma import catalogue, configure
+from haoma.doctor.captured import KINDS
+from haoma.doctor.inspecting import inspect as look
+from haoma.errors import BY_CODE
+from haoma.platforms import PLATFORMS
+from haoma.settings import Settings
+
+pytest_plugins = ["desk"]
+
+NOW = 1790000000.0
+WORDS = "what the platform says"
+ENTRIES = [(platform, name) for platform in PLATFORMS for name in catalogue.refusals(platform)]
+
+
+def body(platform, name):
+    """Return the reply, or the event of the button, in which a platform says a code; None if it says it in no body."""
+    native, _, place = name.partition("@")
+    native, _, sub = native.partition("/")
+    return event(platform, native) if place == "button" else BODIES[platform](native, sub, place)
+
+
+def of_alipay(native, sub, place):
+    if place == "login" or native == "20001":
+        return {"error_response": {"code": native, "sub_code": sub, "msg": WORDS}}
+    return {"response": {"code": native, "subCode": sub, "msg": WORDS}}
+
+
+def of_wechat(native, _sub, place):
+    said = "invalid appsecret" if place == "token" else WORDS
+    return {"errcode": int(native), "errmsg": said} if re.fullmatch(r"-?\d+", native) else None
+
+
+def of_baidu(native, _sub, _place):
+    if not native.isdigit():
+        return {"error": native, "error_description": WORDS}
+    if len(native) == 3:
+        return {"error_code": int(native), "error_msg": WORDS}
+    return {"errno": int(native), "error": WORDS, "error_description": WORDS}
+
+
+def of_douyin(native, _sub, place):
+    if place == "token":
+        return {"data": {"error_code": int(native), "description": WORDS}, "message": "error"}
+    return {"err_no": int(native), "err_tips": WORDS, "log_id": "20261121142114ABCDEF"}
+
+
+def of_kuaishou(native, _sub, _place):
+    return {"result": int(native), "error": "error", "error_msg": WORDS}
+
+
+def of_huawei(native, _sub, _place):
+    if native.startswith("http-"):
+        return f"HTTP/1.1 {native[5:]} No\r\ncontent-type: text/html\r\n\r\n<html></html>"
+    return {"resultCode": int(native), "resultDesc": WORDS}
+
+
+def of_dingtalk(native, _sub, _place):
+    if native == "mobile-missing":
+        return {"nick": "zhangsan", "openId": "o123456789", "unionId": "u123456789"}
+    return {"code": native, "requestid": "0A1B2C3D-0000", "message": WORDS}
+
+
+BODIES = {
+    "alipay": of_alipay, "wechat": of_wechat, "baidu": of_baidu, "douyin": of_douyin, "kuaishou": of_kuaishou,
+    "huawei": of_huawei, "dingtalk": of_dingtalk,
+}  # fmt: skip
+
+
+def event(platform, native):
+    if platform == "huawei":
+        return {"code": int(native), "message": WORDS}
+    if platform == "wechat":
+        return {"type": "getphonenumber", "detail": {"errMsg": "getPhoneNumber:fail", "errno": int(native)}}
+    return {"type": "getphonenumber", "detail": {"errMsg": f"getPhoneNumber:fail {native}"}}
+
+
+def settings_of(*apps):
+    return Settings(apps={app.name: app for app in apps})
+
+
+def inspected(sent, *apps, app=""):
+    sent = sent if isinstance(sent, str) else json.dumps(sent)
+    return look(sent.encode(), settings_of(*apps) if apps else None, app=app, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def huawei():
+    return configure("huawei", client_id="110000001", client_secret="0123456789abcdef" * 4)
+
+
+@pytest.fixture(scope="module")
+def kuaishou():
+    return configure("kuaishou", app_id="ks000000000000000000", app_secret="0123456789abcdef")
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return [rsa.generate_private_key(65537, 2048) for _ in range(2)]
+
+
+def pem(key):
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture(scope="module")
+def douyin(keys):
+    return configure("douyin", app_id="tt0123456789abcdef", app_secret="0" * 40, app_private_key=pem(keys[0]))
+
+
+@pytest.mark.parametrize("platform, name", ENTRIES, ids=[f"{platform}:{name}" for platform, name in ENTRIES])
+def test_every_code_of_every_table_is_named(platform, name, huawei, kuaishou):
+    """The reply body is enough: our code comes out, with the platform's, in the table's own words."""
+    entry = catalogue.refusals(platform)[name]
+    sent = body(platform, name)
+    native = name.partition("@")[0]
+    if sent is None:  # said by no reply: haoma's own refusal is what there is to capture
+        sent = {"code": entry.code, "platform": platform, "platform_code": native, "title": "x"}
+    app = {"http": huawei, "no permission": kuaishou}.get(native.partition("-")[0])  # several platforms say that
+    looked = inspected(sent, *([app] if app is not None and app.platform == platform else []))
+    said = [each.to_dict(lang) for each in looked.found for lang in ("zh", "en") if each.code == entry.code]
+    assert said, [each.code for each in looked.found]
+    assert said[0]["because"].get("platform_code", native) == native
+    alike = [each for each in catalogue.refusals(platform).values() if each.code == entry.code]
+    alike = [each for each in alike if each.native.partition("@")[0] == native]  # of another call, and the same error
+    for lang in ("zh", "en"):
+        assert {each["title"] for each in said} & {each.text[lang]["title"] for each in alike}
+    assert looked.found[0].severity in ("fault", "warning")
+    assert looked.kind in (f"{platform}-reply", "event", "alipay-clear-text", "haoma-problem")
+
+
+@pytest.mark.parametrize(
+    "sent, kind, code",
+    [
+        ({"err_no": "28001008", "err_msg": "x", "data": ""}, "douyin-reply", "platform.token-rejected"),
+        ({"errcode": 40018, "errmsg": "bad code", "error": 3, "message": "bad code"}, "douyin-reply", "platform.login-code-rejected"),
+        ({"data": {"error_code": 0}, "extra": {"error_code": 28001018}}, "douyin-reply", "platform.permission-missing"),
+        ({"errno": 10010999, "error": "x", "error_description": "y"}, "baidu-reply", "platform.refused"),
+        ({"error": "strange_word", "error_description": "y"}, "baidu-reply", "platform.refused"),
+        ({"result": 0}, "kuaishou-reply", "platform.refused"),
+        ({"resultCode": "60180005", "resultDesc": "used"}, "huawei-reply", "platform.code-rejected"),
+        ({"errcode": 60011, "errmsg": "no permission"}, "dingtalk-reply", "platform.permission-missing"),
+        ({"error": "access_denied"}, "event", "envelope.user-declined"),
+        ({"code": 1001502012, "message": "x"}, "event", "envelope.user-declined"),
+        ({"detail": {"errMsg": "getPhoneNumber:fail auth deny"}}, "event", "envelope.user-declined"),
+        ({"errMsg": "getPhoneNumber:fail platform auth deny"}, "event", "platform.permission-missing"),
+        ('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n{"errcode":40029,"errmsg":"x"}', "wechat-reply", "platform.code-rejected"),
+    ],
+)  # fmt: skip
+def test_refusals_in_other_forms(sent, kind, code):
+    """A text for a number, an older interface, a code in no table, and an event nobody says the platform of."""
+    looked = inspected(sent)
+    assert (looked.kind, looked.found[0].code) == (kind, code)
+
+
+SESSION_KEY = base64.b64encode(bytes(range(16))).decode()
+
+
+@pytest.mark.parametrize(
+    "sent, kind",
+    [
+        ({"err_no": 0, "err_tips": "success", "data": {"session_key": SESSION_KEY, "openid": "o1"}}, "douyin-reply"),
+        ({"data": {"access_token": "clt." + "t" * 40, "error_code": 0, "expires_in": 7200}, "message": "success"}, "douyin-reply"),
+        ({"openid": "o1", "session_key": "0123456789abcdef0123456789abcdef"}, "baidu-reply"),
+        ({"errno": 0, "msg": "ok", "data": {"open_id": "o1", "session_key": "0123456789abcdef0123456789abcdef"}}, "baidu-reply"),
+        ({"access_token": "t" * 70, "refresh_token": "t" * 70, "scope": "public", "expires_in": 2592000, "session_key": "k" * 40}, "baidu-reply"),
+        ({"result": 1, "session_key": SESSION_KEY, "open_id": "o1"}, "kuaishou-reply"),
+        ({"openId": "o1", "unionId": "u1", "phoneNumber": "008613800138000", "purePhoneNumber": "13800138000", "phoneCountryCode": "0086", "phoneNumberValid": 1}, "huawei-reply"),
+        ({"accessToken": "t" * 40, "refreshToken": "t" * 40, "expireIn": 7200}, "dingtalk-reply"),
+        ({"nick": "zhangsan", "openId": "o1", "unionId": "u1", "mobile": "13800138000", "stateCode": "86"}, "dingtalk-reply"),
+        ({"openid": "o1", "session_key": SESSION_KEY}, "wechat-reply"),
+    ],
+)  # fmt: skip
+def test_successes(sent, kind):
+    """A success is called one, whose it is; no key, token or number of it is repeated."""
+    looked = inspected(sent)
+    assert looked.kind == kind
+    assert [each.code for each in looked.found] == ["doctor.reply-good"]
+    text = repr(looked) + json.dumps([each.to_dict("zh") for each in looked.found])
+    for secret in ("13800138000", SESSION_KEY, "0123456789abcdef", "t" * 40, "k" * 40):
+        assert secret not in text
+
+
+def test_a_number_that_huawei_calls_stale():
+    """``phoneNumberValid`` 0 is said, because the number should be checked by a text message."""
+    sent = {"openId": "o", "purePhoneNumber": "13800138000", "phoneCountryCode": "0086", "phoneNumberValid": 0}
+    (found,) = inspected(sent).found
+    assert found.because == {"number": "138****8000", "phoneNumberValid": 0}
+    sent["purePhoneNumber"] = "1"
+    assert [each.code for each in inspected(sent).found] == ["outside.nonsense-reply"]
+
+
+def test_a_code_that_means_two_things():
+    """A code that the login and the phone interface share is told as the one, and noted as the other."""
+    first, *others = inspected({"errcode": 40029, "errmsg": "invalid code"}).found
+    assert first.code == "platform.code-rejected"
+    assert [(each.code, each.severity, each.guess, each.because["answer_of"]) for each in others] == [
+        ("platform.login-code-rejected", "note", True, "login")
+    ]
+
+
+def test_a_reply_of_another_platform(huawei):
+    """With the app's name given, the answer of another platform is called that."""
+    looked = inspected({"err_no": 40018, "err_tips": "x"}, huawei, app=huawei.name)
+    found = {each.code: each for each in looked.found}
+    assert found["doctor.other-platform"].because == {"looks_like": "douyin"}
+    assert "platform.login-code-rejected" in found
+
+
+def test_every_kind_has_two_names():
+    """Each platform's answers have a name in both languages."""
+    assert {f"{platform}-reply" for platform in PLATFORMS} <= KINDS.keys()
+    assert all(len(names) == 2 and names[0] != names[1] for names in KINDS.values())
+    assert all(code in BY_CODE for _platform, name in ENTRIES for code in [catalogue.refusals(_platform)[name].code])
+
+
+# --- what Douyin encrypts ---
+
+
+def sealed(key, app_id="tt0123456789abcdef", **changed):
+    fields = {"phoneNumber": "13800138000", "purePhoneNumber": "13800138000", "countryCode": "86"} | changed
+    plain = json.dumps(fields | {"watermark": {"appid": app_id, "timestamp": 1}}).encode()
+    return base64.b64encode(key.public_key().encrypt(plain, padding.PKCS1v15())).decode()
+
+
+def test_a_number_of_douyin(keys, douyin):
+    """The configured private keys are tried, on the reply and on the bare ciphertext; the number is masked."""
+    text = sealed(keys[0])
+    for sent, kind in (
+        ({"err_no": 0, "err_msg": "", "log_id": "x", "data": text}, "douyin-reply"),
+        (text, "douyin-sealed"),
+        (f'"{text}"\n', "douyin-sealed"),
+    ):
+        looked = inspected(sent, douyin)
+        assert (looked.kind, [each.code for each in looked.found]) == (kind, ["doctor.envelope-good"])
+        assert looked.found[0].because == {"number": "138****8000"}
+        assert [each.code for each in inspected(sent).found] == ["doctor.no-configuration"]
+
+
+def test_what_is_wrong_with_a_number_of_douyin(keys, douyin):
+    """Another key, another app's watermark, no number in it, and the app that it really belongs to."""
+    other = configure(
+        "douyin", app_id="tt1123456789abcdef", app_secret="1" * 40, app_private_key=pem(keys[1]), name="other"
+    )
+    (found,) = inspected(sealed(keys[1]), douyin).found
+    assert (found.code, found.where) == ("doctor.wrong-private-key", "apps.app.app_private_key")
+    assert found.because == {"keys_tried": 1, "key_bits": "2048", "ciphertext_bits": 2048}
+    assert inspected(sealed(keys[0], "tt9"), douyin).found[0].code == "doctor.watermark-app"
+    looked = inspected(sealed(keys[0], countryCode="999"), douyin)
+    assert [(each.code, each.because["failed_at"]) for each in looked.found] == [("trust.cannot-open", "fields")]
+    looked = inspected(sealed(keys[1], "tt1123456789abcdef"), douyin, other, app=douyin.name)
+    assert [each.code for each in looked.found] == ["doctor.other-apps-envelope", "doctor.envelope-good"]
+    assert looked.found[0].because == {"belongs_to": "other"}
+
+
+def test_haomas_refusal_of_such_a_number_points_to_the_key():
+    """Step 5 of Douyin is its reply, so it is the private key; step 3 is the old way, so it is the session_key."""
+    for step, code in ((5, "doctor.wrong-private-key"), (3, "doctor.session-key-stale")):
+        looked = inspected({"code": "trust.cannot-open", "platform": "douyin", "step": step, "title": "x"})
+        assert {each.code for each in looked.found} == {"trust.cannot-open", code}
