@@ -27,8 +27,9 @@ def main() -> int:
     sections: list[Section] = []
     if arguments.only != "http":
         from bench.envelopes import measure as measure_envelopes
+        from bench.sealed import measure as measure_sealed
 
-        sections += [measure_envelopes(arguments.rounds or 200)]
+        sections += [measure_envelopes(arguments.rounds or 200), measure_sealed(arguments.rounds or 100)]
     if arguments.only != "lib":
         from bench.service import measure as measure_service
 

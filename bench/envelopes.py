@@ -66,7 +66,7 @@ def measure(rounds: int) -> Section:
     else:
         contenders[_SDK] = node.run
     try:
-        times = _in_turn(contenders, rounds)
+        times = in_turn(contenders, rounds)
     finally:
         if node is not None:
             node.stop()
@@ -81,7 +81,7 @@ def measure(rounds: int) -> Section:
     return section
 
 
-def _in_turn(contenders: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
+def in_turn(contenders: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
     """Return seconds per call.
 
     Rounds are interleaved, so that what disturbs one disturbs all; in changing order and after a few calls that do not

@@ -93,7 +93,7 @@ def _with_old_way(app: App) -> App:
 
 
 def _sealed_part(found: Authorization) -> Authorization:
-    if "encryptedData" not in found.claimed:
+    if "code" not in found.claimed or "encryptedData" not in found.claimed:
         return found
     return msgspec.structs.replace(
         found, claimed={name: each for name, each in found.claimed.items() if name != "code"}

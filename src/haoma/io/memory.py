@@ -204,6 +204,8 @@ class Memory:
         """Say what came of a claim. Only the first word counts."""
         if not isinstance(ref, _Row):
             raise TypeError("not the ref of a claim")
+        if ref.waiters is None:  # as it is at the end of nearly every flow, and then for good
+            return
         spent = Spent.YES
         if isinstance(outcome, HaomaError):
             spent = outcome.spent

@@ -8,9 +8,9 @@ Page: https://smartprogram.baidu.com/docs/develop/component/formlist_button/ (sw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma.contract import Quiet
 from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
 
 if TYPE_CHECKING:
@@ -22,12 +22,11 @@ _DECLINED: Final = ("deny", "cancel")
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 
 
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
+class SealedMessage(Quiet, frozen=True, gc=False):
     """Ciphertext and IV, both as the client claims them."""
 
-    claimed_ciphertext: str = field(repr=False)
-    claimed_iv: str = field(repr=False)
+    claimed_ciphertext: str
+    claimed_iv: str
 
 
 Message: TypeAlias = SealedMessage
@@ -48,9 +47,9 @@ def read(app: BaiduApp, authorization: Authorization) -> Message:
     claimed = authorization.claimed
     if not _ALIPAY.isdisjoint(claimed):
         raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
-    name = next((each for each in ("encryptedData", "data") if claimed.get(each) not in (None, "")), None)
-    if name is not None:
-        return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
+    for name in ("encryptedData", "data"):
+        if claimed.get(name) not in (None, ""):
+            return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
     if failed := _failure(claimed):
         raise failed
     found = ", ".join(sorted(map(str, claimed))[:8])[:120]

@@ -1,0 +1,145 @@
+"""Douyin's RSA reply and Baidu's sealed data: the floor and haoma, one call each.
+
+The floors do what cannot be left out, and none of haoma's checks:
+
+* Douyin: JSON, base64, one RSA-2048 decryption under a key that is parsed beforehand, JSON. haoma goes the whole way of
+  a phone code in that time: what the front end sent, the claim on the code, the kept token, the request, and Douyin's
+  reply, which is at hand.
+* Baidu: JSON, base64, AES-192-CBC under the user's own session_key (of which nothing can be kept), the padding, the
+  frame, JSON. No RSA is in it, so that the few microseconds of haoma's own checks and records weigh much more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode, b64encode
+from itertools import count
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+import haoma
+from bench.envelopes import in_turn
+from bench.goals import Goal, Row, Section
+from haoma.authorize import authorize, open_sealed
+from haoma.crypto.forging import forge_cbc, forge_rsa
+from haoma.io.blocking import World, run
+from haoma.io.memory import Memory
+from haoma.platforms.baidu.mirror import BaiduMirror
+from haoma.platforms.douyin.mirror import DouyinMirror
+from haoma.steps import Reply, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from haoma.io.http import Http
+
+MOBILE: Final = "13811112222"
+NOW: Final = 1_790_000_000.0
+_GOAL: Final = 1.25
+_TOKEN: Final = {"data": {"access_token": "token", "expires_in": 7200, "error_code": 0}, "message": "success"}
+
+
+def measure(rounds: int) -> Section:
+    """Run every contender in turn, ``rounds`` times."""
+    section = Section("Douyin RSA, Baidu AES, offline  离线打开抖音、百度密文", ("µs", "× floor 下限"))
+    for name, contenders in {"douyin": _douyin(), "baidu": _baidu()}.items():
+        runs = {label: _timed(call) for label, call in contenders.items()}
+        times = in_turn(runs, rounds)
+        floor, ours = times.values()
+        for label, seconds in times.items():
+            section.rows.append(Row(label, (f"{seconds * 1e6:.1f}", f"{seconds / floor:.2f}")))
+        section.goals.append(Goal(f"{name}: haoma / floor 下限", ours / floor, "<=", _GOAL))
+    section.notes.append("Baidu's floor has no RSA: what is above it are microseconds  百度没有 RSA，超出部分以微秒计")
+    return section
+
+
+def _timed(call: Callable[[], str]) -> Callable[[int], float]:
+    if call() not in (MOBILE, f"+86{MOBILE}"):  # a fast wrong answer is none
+        raise AssertionError(call())
+
+    def timed(calls: int) -> float:
+        started = perf_counter()
+        for _ in range(calls):
+            call()
+        return perf_counter() - started
+
+    return timed
+
+
+class _AtHand:
+    """Gives Douyin's replies: a token, then the number."""
+
+    def __init__(self, reply: bytes) -> None:
+        self._reply = Reply(200, {"content-type": "application/json"}, reply)
+        self._token = Reply(200, {"content-type": "application/json"}, msgspec.json.encode(_TOKEN))
+
+    def send(self, step: Send) -> Reply:
+        """Take the place of the network."""
+        return self._token if "token" in step.request.url else self._reply
+
+
+def _douyin() -> dict[str, Callable[[], str]]:
+    settings = DouyinMirror(os.urandom).settings("https://open.douyin.com")["douyin"]
+    app = haoma.configure(**settings)
+    key = load_der_private_key(b64decode(settings["app_private_key"]), None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError(key)
+    payload = {
+        "phoneNumber": MOBILE,
+        "purePhoneNumber": MOBILE,
+        "countryCode": "86",
+        "watermark": {"appid": app.app_id, "timestamp": int(NOW)},
+    }
+    sealed = forge_rsa(key.public_key(), msgspec.json.encode(payload), os.urandom)
+    reply = msgspec.json.encode({"err_no": 0, "err_msg": "", "log_id": "20260101000000", "data": sealed})
+    decrypt, padding, parse = key.decrypt, PKCS1v15(), msgspec.json.decode
+    world, codes = World(cast("Http", _AtHand(reply)), Memory()), count()
+
+    def floor() -> str:
+        mobile: str = parse(decrypt(b64decode(parse(reply)["data"]), padding))["purePhoneNumber"]
+        return mobile
+
+    def ours() -> str:
+        sent = f'{{"code":"{next(codes):048}"}}'  # a code works once
+        return run(authorize(app, sent, now=NOW), world).phone_number
+
+    return {"Douyin: floor, cryptography + msgspec, key kept": floor, "Douyin: haoma, the whole way of a code": ours}
+
+
+def _baidu() -> dict[str, Callable[[], str]]:
+    settings = BaiduMirror(os.urandom).settings("https://spapi.baidu.com")["baidu"]
+    app = haoma.configure(**settings)
+    app_key, raw_key, iv = settings["app_key"].encode("ascii"), os.urandom(24), os.urandom(16)
+    content = msgspec.json.encode({"mobile": MOBILE})
+    frame = os.urandom(16) + len(content).to_bytes(4) + content + app_key
+    sealed = {
+        "encryptedData": forge_cbc(raw_key, iv, frame, block=32),
+        "iv": b64encode(iv).decode("ascii"),
+    }
+    sent = json.dumps(sealed, separators=(",", ":"))
+    session_key, parse, pkcs7 = b64encode(raw_key).decode("ascii"), msgspec.json.decode, PKCS7(256)
+
+    def floor() -> str:
+        message: dict[str, Any] = parse(sent)
+        cipher = Cipher(algorithms.AES(b64decode(session_key)), modes.CBC(b64decode(message["iv"])))
+        decryptor, unpadder = cipher.decryptor(), pkcs7.unpadder()
+        padded = decryptor.update(b64decode(message["encryptedData"])) + decryptor.finalize()
+        opened = unpadder.update(padded) + unpadder.finalize()
+        end = 20 + int.from_bytes(opened[16:20])
+        if opened[end:] != app_key:
+            raise ValueError
+        mobile: str = parse(opened[20:end])["mobile"]
+        return mobile
+
+    def ours() -> str:
+        return open_sealed(app, sent, session_key, now=NOW).phone_number
+
+    return {"Baidu: floor, cryptography + msgspec": floor, "Baidu: haoma.authorize.open_sealed": ours}
