@@ -51,6 +51,23 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """What the simulated platform posts to the service by itself.
+
+    Attributes:
+        app: Name of the app that it is meant for.
+        path: Where the service takes it.
+        query: Query of the request.
+        body: The exact bytes.
+    """
+
+    app: str
+    path: str
+    query: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the simulated platform answers.
 
@@ -60,6 +77,7 @@ class Answer:
         body: The exact bytes.
         delay: Seconds to wait before it.
         fate: What happens to the connection.
+        then: What the platform posts to the service afterwards, because it was asked to.
     """
 
     status: int = 200
@@ -67,6 +85,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     delay: float = 0.0
     fate: Fate = Fate.REPLY
+    then: tuple[Push, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,8 @@ class Tap:
         body: What the front-end kit posts to ``/v1/apps/{app}/phone-number``; None when there is nothing to post.
         expect: ``ok``, or the code of the error that haoma must answer with.
         phone_number: The number in E.164 that must come out when ``expect`` is ``ok``; else empty.
+        pushes: What the platform has posted to the service by the time of the tap. It belongs to the scene: without it
+            the scene ends otherwise.
     """
 
     scene: str
@@ -90,6 +111,7 @@ class Tap:
     body: dict[str, Any] | None = field(repr=False)
     expect: str
     phone_number: str = field(default="", repr=False)
+    pushes: tuple[Push, ...] = field(default=(), repr=False)
 
 
 class Mirror(Protocol):

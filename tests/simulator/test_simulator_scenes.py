@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
-from haoma.authorize import authorize
+from haoma.authorize import authorize, take_push
 from haoma.contract import App, Table
-from haoma.errors import AlreadyUsed, HaomaError, OutcomeUnknown
+from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, OutcomeUnknown
 from haoma.io import blocking, clock
 from haoma.io.http import Http, Limits
 from haoma.io.memory import Memory
@@ -50,6 +51,9 @@ def world() -> Iterator[blocking.World]:
 
 def play(apps: dict[str, App], world: blocking.World, tap: Tap, caller: str = "") -> VerifiedPhone:
     assert tap.body is not None
+    for push in tap.pushes:
+        with suppress(CannotOpen):  # some must not be believed
+            blocking.run(take_push(apps[push.app], push.query, push.body, now=clock.now()), world)
     return blocking.run(authorize(apps[tap.app], tap.body, now=clock.now(), caller=caller), world)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from haoma.settings import parse_listen
 from haoma.simulator.device import Device
+from haoma.simulator.pushing import deliver
 from haoma.simulator.server import Server
 from haoma.simulator.stage import SERVICE, Stage
 
@@ -33,6 +34,8 @@ _READY: Final = """\
     curl -s {url}/device/scenes
   用户点击授权，把得到的 body 提交给 haoma / the user taps; post the `body` that comes to haoma
     curl -s {url}/device/alipay/tap -d '{{"scene": "ok"}}'
+  平台先推送到 haoma 的场景，例如第三方平台 / scenes in which the platform pushes to haoma first
+    curl -s {url}/device/wechat/tap -d '{{"scene": "component-ok", "service": "http://{service}"}}'
 
 Ctrl-C 停止 / stops it."""
 _OPEN: Final = """\
@@ -80,13 +83,26 @@ class Simulator:
         """The publishable key in the configuration."""
         return self.stage.publishable_key
 
-    def tap(self, platform: str, scene: str, *, allow: bool = True) -> Tap:
+    def tap(self, platform: str, scene: str, *, allow: bool = True, service: str = "") -> Tap:
         """Play a scene on the device, and return what the mini program has in hand after it.
+
+        Args:
+            platform: Name of the platform.
+            scene: Name of the scene.
+            allow: What the user taps.
+            service: Where a running service is, such as ``http://127.0.0.1:8080``. What belongs to the scene is pushed
+                to it first, and what is asked for later goes there too. Without it nothing is pushed: give
+                ``tap.pushes`` to `haoma.authorize.take_push`.
 
         Raises:
             UnknownScene: There is no such platform or scene.
         """
-        return self.stage.tap(platform, scene, allow=allow)
+        tap = self.stage.tap(platform, scene, allow=allow)
+        if service:
+            self.stage.service = service
+            for push in tap.pushes:
+                deliver(service, push)
+        return tap
 
     def settings_toml(self, listen: str = SERVICE) -> str:
         """Return the text of the ``haoma.toml`` that fits, for a service at ``listen``."""
@@ -160,13 +176,13 @@ def serve(listen: str = LISTEN) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _until(stop, Stage(), host, port, _announce)
+        await _until(stop, Stage(service=f"http://{SERVICE}"), host, port, _announce)
 
     asyncio.run(main())
 
 
 def _announce(url: str) -> None:
-    sys.stdout.write(_READY.format(url=url) + "\n")
+    sys.stdout.write(_READY.format(url=url, service=SERVICE) + "\n")
     sys.stdout.flush()
 
 

@@ -18,7 +18,7 @@ import h11
 from haoma.mirroring import Answer, Call, Fate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _MAX_HEAD: Final = 32 * 1024
 _MAX_BODY: Final = 256 * 1024
@@ -26,14 +26,14 @@ _PIECE: Final = 64 * 1024
 _IDLE: Final = 75.0  # seconds in which a kept-alive connection, or a slow client, has to say something
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds. A close then sends RST, not FIN.
 
-Respond: TypeAlias = "Callable[[Call], Answer]"
+Respond: TypeAlias = "Callable[[Call], Answer | Awaitable[Answer]]"
 
 
 class Server:
     """Answers every request with ``respond(call)``.
 
     Args:
-        respond: Called in the event loop, so it has to be quick.
+        respond: Called in the event loop, so it has to be quick, or to be awaited.
     """
 
     def __init__(self, respond: Respond) -> None:
@@ -93,6 +93,8 @@ class _Conversation:
             if call is None:
                 return
             answer = self._respond(call)
+            if not isinstance(answer, Answer):
+                answer = await answer
             if answer.delay:
                 await asyncio.sleep(answer.delay)
             if answer.fate is Fate.RESET:

@@ -32,12 +32,18 @@ class Stage:
     Attributes:
         mirrors: By name of the platform.
         server_key, publishable_key: API keys in the served configuration, made afresh.
+        service: Where the platforms push to, such as ``http://127.0.0.1:8080``; empty while nobody listens.
     """
 
     def __init__(
-        self, *, random_bytes: Callable[[int], bytes] = os.urandom, now: Callable[[], float] = clock.now
+        self,
+        *,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        now: Callable[[], float] = clock.now,
+        service: str = "",
     ) -> None:
         self._now = now
+        self.service = service
         self._lock = Lock()
         self._calls: dict[str, Counter[str]] = {name: Counter() for name in PLATFORMS}
         self.mirrors: dict[str, Mirror] = {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from wechat_side import LOGIN, NOW, PHONE, PLAIN, STABLE, Bench
 
-from haoma.authorize import log_in
+from haoma.authorize import log_in, take_push
 from haoma.contract import Table
-from haoma.errors import HaomaError, OutcomeUnknown
+from haoma.errors import CannotOpen, HaomaError, OutcomeUnknown
 from haoma.mirroring import Answer, Call, Mirror, Tap
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
@@ -35,6 +36,9 @@ def _app(mirror: WeChatMirror, name: str) -> WeChatApp:
 
 
 def _outcome(bench: Bench, mirror: WeChatMirror, tap: Tap) -> str:
+    for push in tap.pushes:
+        with suppress(CannotOpen):
+            bench.run(take_push(_app(mirror, push.app), push.query, push.body, now=NOW))
     try:
         phone = bench.find(_app(mirror, tap.app), tap.body)
     except HaomaError as error:

@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.contract import Platform
 from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
-from haoma.platforms.wechat.component import take_push
+from haoma.platforms.wechat.callback import take_push
 from haoma.platforms.wechat.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read

@@ -20,6 +20,11 @@ _LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: with
 _LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
 
 
+def token_key(issuer: str, base_url: str, app_id: str) -> str:
+    """Return under which key an access_token is kept."""
+    return f"access-token:{issuer}:{base_url}:{app_id}"
+
+
 def read_token(answer: Answer, name: str, app_id: str) -> tuple[Secret, float]:
     """Return the token of an answer, and for how many seconds to keep it.
 

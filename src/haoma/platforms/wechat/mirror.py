@@ -9,32 +9,37 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.mirroring import Answer, Fate, Scene, Tap
+from haoma.mirroring import Answer, Fate, Push, Scene, Tap
+from haoma.platforms.wechat.refusals_mirror import REFUSALS
 from haoma.platforms.wechat.security_mirror import Console
 from haoma.platforms.wechat.third_party_mirror import ThirdParty
 
 if TYPE_CHECKING:
     from haoma.mirroring import Call, RandomBytes
+    from haoma.platforms.wechat.third_party_mirror import Pushed
 
 _LIFE: Final = 300.0  # of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
 _OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is given out
 _GRANTS: Final = ("client_credential", "authorization_code")
 _SIDECAR: Final = "/sidecar"  # under this path the mirror plays the process in the container that adds the token
+_RESET_SPAN: Final = 60.0
+_MOST_RESETS: Final = 3
 _UNKNOWN_APP: Final = "wx0000000000000000"
 
 _OK: Final = "ok"
 _OUTCOME: Final = "outside.outcome-unknown"
 _SHUT: Final = "trust.cannot-open"
+_NOT_GRANTED: Final = "platform.permission-missing"
 
-SCENES: Final[tuple[Scene, ...]] = (
+_NAMED: Final[tuple[Scene, ...]] = (
     Scene("ok", "用户允许，code 换到手机号", "The user allows; the code gives the number", _OK, "wechat"),
     Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "wechat"),
     Scene("denied", "用户点了拒绝", "The user denies", "envelope.user-declined", "wechat"),
@@ -84,6 +89,35 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("component-no-ticket", "第三方平台：还没有收到 component_verify_ticket",
           "Third-party platform: no component_verify_ticket has come yet",
           "platform.token-rejected", "wechat-component"),
+    Scene("component-old-push", "第三方平台：十分钟以前的推送被人重放，不可信，仍然没有 ticket",
+          "Third-party platform: a push of ten minutes ago is replayed; it is not believed, and there is no ticket",
+          "platform.token-rejected", "wechat-component"),
+    Scene("component-ok", "第三方平台：微信推送 ticket，之后用商家的令牌换到手机号",
+          "Third-party platform: WeChat pushes a ticket; the merchant's token gives the number",
+          _OK, "wechat-merchant"),
+    Scene("component-older-ticket", "第三方平台：更早的 ticket 又推送一次，不替换新的",
+          "Third-party platform: an older ticket is pushed once more, and does not replace the newer one",
+          _OK, "wechat-merchant"),
+    Scene("component-granted", "第三方平台：商家刚刚授权，微信推送授权码，haoma 换取令牌",
+          "Third-party platform: the merchant has just granted; WeChat pushes the code, haoma exchanges it",
+          _OK, "wechat-granting"),
+    Scene("component-restarted", "第三方平台：重启之后没有刷新令牌，向微信查询",
+          "Third-party platform: after a restart there is no refresh token, and WeChat is asked for it",
+          _OK, "wechat-restarted"),
+    Scene("component-granted-again", "第三方平台：商家曾重新授权，配置里的刷新令牌已失效（61023），向微信查询",
+          "Third-party platform: the merchant granted anew, the refresh token of the settings is dead (61023), and "
+          "WeChat is asked for the new one", _OK, "wechat-granted-again"),
+    Scene("component-dead-grant", "第三方平台：刷新令牌失效（61023），微信也没有给出新的",
+          "Third-party platform: the refresh token is dead (61023), and WeChat tells no other",
+          "platform.credentials-rejected", "wechat-dead-grant"),
+    Scene("component-never-granted", "第三方平台：商家刚授权，授权码还没有换取，微信不给出刷新令牌",
+          "Third-party platform: no refresh token in the settings, and WeChat tells none, because the code of the "
+          "grant was never exchanged", _NOT_GRANTED, "wechat-no-grant"),
+    Scene("component-left", "第三方平台：商家取消了授权（61003）",
+          "Third-party platform: the merchant took its grant back (61003)", _NOT_GRANTED, "wechat-left"),
+    Scene("component-left-login", "第三方平台：商家取消了授权，不能代它登录（61003）",
+          "Third-party platform: the merchant took its grant back, so no login either (61003)",
+          _NOT_GRANTED, "wechat-left"),
     Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "wechat-old"),
     Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
           "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "wechat"),
@@ -100,6 +134,20 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("old-forged", "旧方式：攻击者用泄露的 session_key 伪造号码，微信核对不通过",
           "Old way: forged with a leaked session_key; WeChat does not know the ciphertext", _SHUT, "wechat-checked"),
 )  # fmt: skip
+SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
+_REFUSALS: Final = {refusal.name: refusal for refusal in REFUSALS}
+_REFUSED: Final = {refusal.app: refusal for refusal in REFUSALS if refusal.place in ("token", "component")}
+
+_MERCHANTS: Final = (
+    "wechat-merchant",
+    "wechat-granting",
+    "wechat-restarted",
+    "wechat-granted-again",
+    "wechat-dead-grant",
+    "wechat-no-grant",
+    "wechat-left",
+)
+"""Apps of one third-party platform."""
 
 _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat": {},
@@ -110,6 +158,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-cloud": {"token": "cloud"},
     "wechat-secured": {},
     "wechat-component": {},
+    **{name: {} for name in (*_MERCHANTS, *_REFUSED)},
     "wechat-old": {"old_way": True},
     "wechat-checked": {"old_way": True, "check_encrypted_message": True},
 }
@@ -157,11 +206,14 @@ class WeChatMirror:
         }
         self._console = Console(random_bytes)
         self.platform = ThirdParty(random_bytes, self._programs["wechat-component"].app_id)
+        self._platforms: dict[str, ThirdParty] = {}  # by name of the app
+        self._own_settings = self._grant_all(random_bytes)
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
         self._session_keys: dict[tuple[str, str], str] = {}  # (app id, openid): the current one
-        self._sealed: dict[str, tuple[str, float]] = {}  # hash of what WeChat sealed: app id, time
+        self._sealed: dict[str, tuple[str, float, str]] = {}  # hash of what WeChat sealed: app id, time, scene
+        self._resets: dict[tuple[str, str], list[float]] = {}  # (app id, openid): when its session_key was replaced
         self._answers = 0
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
             ("POST", "/cgi-bin/stable_token"): self._stable_token,
@@ -181,15 +233,37 @@ class WeChatMirror:
             name: {
                 "platform": "wechat",
                 "app_id": program.app_id,
-                "app_secret": program.secret,
+                **({} if name in self._platforms else {"app_secret": program.secret}),
                 "api_base_url": base_url,
                 **_SETTINGS[name],
-                **(self.platform.settings() if name == "wechat-component" else {}),
+                **self._own_settings.get(name, {}),
                 **(self._console.settings() if name == "wechat-secured" else {}),
                 **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
         }
+
+    def _grant_all(self, random_bytes: RandomBytes) -> dict[str, dict[str, Any]]:
+        """Set the third-party platforms up; return the settings of the apps that belong to them."""
+        ids = {name: program.app_id for name, program in self._programs.items()}
+        self.merchants = merchants = ThirdParty(random_bytes, *(ids[name] for name in _MERCHANTS))
+        refused = {
+            name: ThirdParty(random_bytes, ids[name], refusing=refusal.errcode)
+            for name, refusal in _REFUSED.items()
+            if refusal.place == "component"
+        }
+        self._platforms = {"wechat-component": self.platform, **dict.fromkeys(_MERCHANTS, merchants), **refused}
+        with_token = {*self._platforms} - {"wechat-granting", "wechat-restarted", "wechat-no-grant", "wechat-left"}
+        found = {
+            name: platform.settings(ids[name] if name in with_token else "")
+            for name, platform in self._platforms.items()
+        }
+        for name in ("wechat-granted-again", "wechat-dead-grant"):
+            merchants.grant(ids[name])  # again: what stands in the settings is dead
+        for name in ("wechat-dead-grant", "wechat-no-grant"):
+            merchants.push_grant(ids[name], 0.0)  # nobody hears it
+        merchants.take_back(ids["wechat-left"])
+        return found
 
     # --- the device ---
 
@@ -204,25 +278,48 @@ class WeChatMirror:
         self._forget(now)
         user = _Code("login", program.app_id, f"o{self._text(20)[:27]}", now + _LIFE)
         user.session_key = base64.b64encode(self._random(16)).decode("ascii")
+        user.fault = scene
         login_code = self._issue(user)
         if not allow or scene == "denied":
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail user deny"}
             body = {"login_code": login_code, "authorization": event}
             return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
+        if (refusal := _REFUSALS.get(scene)) and refusal.place == "button":
+            event = {"errMsg": f"getPhoneNumber:{refusal.errmsg}", "errno": refusal.errcode}
+            return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect)
         phone = _Code("phone", program.app_id, user.openid, now + _LIFE, fault=scene)
         phone.national_number = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
         if scene == "overseas":
             phone.country_code, phone.national_number = "852", "51234567"
         sealed = self._seal(scene, user, phone, now)
-        if scene.startswith("old-"):
+        if played.app in ("wechat-old", "wechat-checked") or scene == "old-way-off":
             event, authorization = {"errMsg": "getPhoneNumber:ok", **sealed}, sealed
         else:
             code = self._phone_code(scene, user, phone)
             words = f"{'getRealtimePhoneNumber' if scene == 'realtime' else 'getPhoneNumber'}:ok"
             event, authorization = {"errMsg": words, "code": code, **sealed}, {"code": code}
         body = {"login_code": login_code, "authorization": authorization}
+        if scene == "component-left":
+            login_code, body = "", {"authorization": authorization}
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
-        return Tap(scene, played.app, event, login_code, body, played.expect, number)
+        pushes = tuple(self._pushes(scene, program, now))
+        return Tap(scene, played.app, event, login_code, body, played.expect, number, pushes)
+
+    def _pushes(self, scene: str, program: _MiniProgram, now: float) -> Iterator[Push]:
+        """Yield what the service has been sent by the time of the tap."""
+        platform = self._platforms.get(program.name)
+        if platform is None or scene == "component-no-ticket":
+            return
+        if scene == "component-old-push":
+            yield _pushed(program, platform.push(now - 600))
+            return
+        yield _pushed(program, platform.push(now))
+        if scene == "component-older-ticket":
+            yield _pushed(program, platform.push(now, created=now - 60, good=False))
+        elif scene == "component-granted":
+            yield _pushed(program, platform.push_grant(program.app_id, now))
+        elif program.name == "wechat-left":
+            yield _pushed(program, platform.push_leave(program.app_id, now))
 
     def _phone_code(self, scene: str, user: _Code, phone: _Code) -> str:
         match scene:
@@ -257,7 +354,7 @@ class WeChatMirror:
             flipped[len(flipped) // 2] ^= 1
             text = base64.b64encode(flipped).decode("ascii")
         if scene != "old-forged":
-            self._sealed[hashlib.sha256(text.encode("ascii")).hexdigest()] = (user.app_id, now)
+            self._sealed[hashlib.sha256(text.encode("ascii")).hexdigest()] = (user.app_id, now, scene)
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 
     def _forget(self, now: float) -> None:
@@ -282,22 +379,36 @@ class WeChatMirror:
         return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
 
     def _grant(self, call: Call, now: float) -> Answer:
-        """Answer for the third-party platform; only this side knows the tokens of the mini programs."""
-        said = self.platform.answer(call.path, _object(call.body) or {}, call.query, now)
+        """Answer for the third-party platforms; only this side knows the tokens of the mini programs."""
+        asked = _object(call.body) or {}
+        name, platform = self._platform(asked.get("component_appid"))
+        if platform is None:
+            return self._no(61011 if asked.get("component_appid") else 41018, "component")
+        said = platform.answer(call.path, asked, call.query, now)
         if isinstance(said, int):
             return self._no(said, "component")
-        if "authorizer_refresh_token" in said:
-            program = self._programs["wechat-component"]
-            said["authorizer_access_token"] = self._new_token("component", program, now)
-        return _say(said)
+        info = said.get("authorization_info", said)
+        if "expires_in" in info and "component_access_token" not in info:
+            merchant = info.get("authorizer_appid", asked.get("authorizer_appid"))
+            program = next(each for each in self._programs.values() if each.app_id == merchant)
+            info["authorizer_access_token"] = self._new_token("component", program, now)
+        answer = _say(said)
+        if call.path.endswith("api_start_push_ticket") and platform is self.merchants:
+            return replace(answer, then=(_pushed(self._programs[name], platform.push(now)),))
+        return answer
+
+    def _platform(self, app_id: object) -> tuple[str, ThirdParty | None]:
+        """Return a third-party platform and the name of its first app."""
+        return next(((name, each) for name, each in self._platforms.items() if each.app_id == app_id), ("", None))
 
     def _component_session(self, call: Call, now: float) -> Answer:
-        refused = self.platform.refusal(call.query, now)
+        _name, platform = self._platform(call.query.get("component_appid"))
+        merchant = call.query.get("appid", "")
+        refused = platform.refusal(call.query, now, merchant) if platform else 61011
         if refused:
             return self._no(refused, "component")
-        program = self._programs["wechat-component"]
-        own = {"secret": program.secret} if call.query.get("appid") == program.app_id else {}
-        return self._session(replace(call, query={**call.query, **own}), now)
+        own = {each.app_id: {"secret": each.secret} for each in self._programs.values()}
+        return self._session(replace(call, query={**call.query, **own.get(merchant, {})}), now)
 
     def _beside(self, call: Call, now: float) -> Answer:
         """Answer as the sidecar does: add a token, ask WeChat, add a header."""
@@ -320,6 +431,8 @@ class WeChatMirror:
         program = self._who(asked)
         if isinstance(program, Answer):
             return program
+        if (refusal := _REFUSED.get(program.name)) is not None:
+            return self._no(refusal.errcode, refusal.errmsg)
         token = self._current.get(("stable", program.app_id), "")
         kept = self._tokens.get(token)
         if kept is None or now > kept.until - _OVERLAP or asked.get("force_refresh") is True:
@@ -387,6 +500,8 @@ class WeChatMirror:
         code = self._codes.get(str(asked.get("code"))) if isinstance(asked, dict) else None
         if code and code.fault == "secured-key-changed":
             asked = 40234
+        if code and (refusal := _REFUSALS.get(code.fault)) is not None:
+            asked = refusal.errcode
         if isinstance(asked, int):
             return self._no(asked, "api security")
         said = self._exchange(replace(call, body=msgspec.json.encode(asked)), app_id, now)
@@ -402,6 +517,9 @@ class WeChatMirror:
         code = self._codes.get(asked["code"])
         if code is None or code.kind != "phone" or code.used or now > code.until:
             return self._no(40029, f"invalid code hint: [{self._text(9)}]")
+        refusal = _REFUSALS.get(code.fault)
+        if refusal is not None and refusal.place not in ("token", "login", "component"):
+            return self._no(refusal.errcode, refusal.errmsg)
         return self._unfit(code, app_id, asked.get("openid")) or self._trouble(code, app_id) or self._give(code, now)
 
     def _unfit(self, code: _Code, app_id: str, openid: object) -> Answer | None:
@@ -444,6 +562,9 @@ class WeChatMirror:
         code = self._codes.get(call.query.get("js_code", ""))
         if code is None or code.kind != "login" or code.app_id != program.app_id or now > code.until:
             return self._no(40029, "invalid code,")
+        refusal = _REFUSALS.get(code.fault)
+        if refusal is not None and refusal.place == "login":
+            return self._no(refusal.errcode, refusal.errmsg)
         if code.used:
             return self._no(40163, "code been used,")
         code.used = True
@@ -458,7 +579,9 @@ class WeChatMirror:
         digest = asked.get("encrypted_msg_hash") if asked else None
         if not isinstance(digest, str):
             return self._no(47001, "data format error")
-        owner, created = self._sealed.get(digest, ("", 0.0))
+        owner, created, scene = self._sealed.get(digest, ("", 0.0, ""))
+        if (refusal := _REFUSALS.get(scene)) is not None:
+            return self._no(refusal.errcode, refusal.errmsg)
         if owner != app_id:
             return self._no(1, "encrypted message not found")
         return _say({"errcode": 0, "errmsg": "ok", "vaild": True, "create_time": int(created)})
@@ -482,6 +605,10 @@ class WeChatMirror:
         signed = self._signed(call, now)
         if isinstance(signed, Answer):
             return signed
+        resets = self._resets[signed] = [at for at in self._resets.get(signed, []) if now - at < _RESET_SPAN]
+        if len(resets) >= _MOST_RESETS:  # that there is a limit is documented; the limit is not
+            return self._no(87008, "too many resets of the session_key")
+        resets.append(now)
         self._session_keys[signed] = base64.b64encode(self._random(16)).decode("ascii")
         return _say({"errcode": 0, "errmsg": "ok", "openid": signed[1], "session_key": self._session_keys[signed]})
 
@@ -501,6 +628,11 @@ class WeChatMirror:
 def _number(code: _Code) -> dict[str, str]:
     abroad = "" if code.country_code == "86" else f"+{code.country_code}"
     return {"phoneNumber": abroad + code.national_number, "purePhoneNumber": code.national_number}
+
+
+def _pushed(program: _MiniProgram, pushed: Pushed) -> Push:
+    """Return a push to the address that the console has for a third-party platform."""
+    return Push(program.name, f"/v1/callbacks/wechat/{program.name}", *pushed)
 
 
 def _say(content: dict[str, Any]) -> Answer:

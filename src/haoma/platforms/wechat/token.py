@@ -13,7 +13,7 @@ each other's tokens for ever. Rules that follow:
 In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
 see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
 
-For a third-party platform it is the merchant's token, which hangs on two others (``component.py``).
+For a third-party platform it is the merchant's token, which hangs on two others (``grant.py``, ``component.py``).
 
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html,
@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.component import ask_for_token
-from haoma.platforms.wechat.custody import STEP, TOKEN, read_token
+from haoma.platforms.wechat.custody import STEP, TOKEN, read_token, token_key
+from haoma.platforms.wechat.grant import ask_for_token
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
@@ -154,7 +154,7 @@ def renewed_token(app: WeChatApp, rejected: Secret) -> Flow[Secret]:
 
 
 def _key(app: WeChatApp) -> str:
-    return f"access-token:{app.issuer}:{app.token_url or app.api_base_url}:{app.app_id}"
+    return token_key(app.issuer, app.token_url or app.api_base_url, app.app_id)
 
 
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:

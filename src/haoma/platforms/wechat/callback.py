@@ -1,0 +1,52 @@
+"""What WeChat posts to a third-party platform: tickets, and what merchants do with their grants.
+
+1. to 4. The push is WeChat's and is for our component (``push.py``).
+5. It names our component inside as well.
+6. A ticket is kept if it is newer (``component.py``); a grant is taken, or forgotten (``grant.py``). Any other push is
+   answered and ignored: WeChat adds kinds as it likes, and repeats what is not answered.
+
+Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
+https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/authorize_event.html
+(read 2026-11).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import CannotOpen
+from haoma.platforms.wechat.component import TICKET, component_of, take_ticket
+from haoma.platforms.wechat.grant import EVENTS, take_event
+from haoma.platforms.wechat.push import read_push
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.steps import Flow
+
+_HEARD: Final = "success"
+
+
+def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float) -> Flow[str]:
+    """Take what WeChat pushed; return what it wants to hear.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``, whatever is wrong with it.
+        OutsideError, PlatformRefusal: a grant was announced, and could not be fetched.
+    """
+    component = component_of(app)
+    # (1) to (4)
+    found = read_push(query, body, token=component.token, keys=component.aes_keys, receiver=component.app_id, now=now)
+    kind = found.get("InfoType", "")
+    if kind != TICKET and kind not in EVENTS:
+        return _HEARD
+    # (5)
+    if found.get("AppId") != component.app_id:
+        raise CannotOpen(step=1, diagnosis="fields")
+    # (6)
+    if kind == TICKET:
+        yield from take_ticket(app, found)
+    else:
+        yield from take_event(app, kind, found)
+    return _HEARD

@@ -1,0 +1,284 @@
+"""A merchant's grant to a third-party platform, and the tokens that come of it.
+
+::
+
+    authorization code (pushed when the merchant has scanned; once, for an hour)
+      └── authorizer_refresh_token (until the merchant takes his grant back, or makes another one)
+            └── authorizer_access_token (two hours)
+
+**The refresh token must not be lost.** It is looked for in this order:
+
+1. What was learnt since the process started: by a push, by `take_grant`, or because WeChat sent another one.
+2. ``authorizer_refresh_token`` of the settings.
+3. WeChat itself, which tells the current one of a merchant (``api_get_authorizer_info``). So a restart costs one call,
+   and no grant. The same question is asked when WeChat calls the one that we have dead (61023), because the merchant
+   may have made another grant while nobody listened.
+
+Who wants a copy of his own gives ``on_grant``, a function that is called with every `Grant`.
+
+A code that was pushed is exchanged at once. If that fails (no ticket yet, no network) the push is refused, so that it
+stands in the log, and the code is kept: the merchant's next request tries it again. It is worth the trouble, because
+developers report that WeChat tells the refresh token of a grant only after its code has been exchanged once.
+
+Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizerrefreshtoken.html,
+https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizeraccesstoken.html,
+https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerinfo.html,
+https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/authorize_event.html
+(read 2026-11); what is not documented is in the README of this folder.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.errors import CannotOpen, PlatformRefusal, Spent
+from haoma.platforms.wechat import api
+from haoma.platforms.wechat.component import PATH, TIME, component_of, unspent, with_component_token
+from haoma.platforms.wechat.custody import STEP, TOKEN, read_token, token_key
+from haoma.refusal import refusal
+from haoma.secret import Secret
+from haoma.steps import Call, Drop, Keep, Recall, Share, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.platforms.wechat.api import Answer
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.steps import Flow
+
+GIVEN: Final = frozenset({"authorized", "updateauthorized"})
+TAKEN_BACK: Final = "unauthorized"
+RENEWED: Final = "renewed"
+EVENTS: Final = GIVEN | {TAKEN_BACK}
+PHONE_SET: Final = 18
+"""小程序开发与数据分析, the permission set that ``getuserphonenumber`` belongs to."""
+
+_KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant takes it back
+_CODE_SECONDS: Final = 3600.0
+_EVENT_SECONDS: Final = 900.0  # longer than an old push is let in
+_REFRESH_DEAD: Final = "61023"
+_APP_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_SETS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What is known of a merchant's grant; what ``on_grant`` is called with.
+
+    Attributes:
+        event: ``authorized``, ``updateauthorized``, ``unauthorized`` as WeChat calls them, or ``renewed``: WeChat has
+            another refresh token than we had.
+        app_id: The merchant's mini program. It need not be an app of the configuration.
+        refresh_token: To be kept like a password; None when the grant was taken back.
+        permission_sets: Numbers of the sets that were granted; None where WeChat does not say.
+    """
+
+    event: str
+    app_id: str
+    refresh_token: Secret | None = field(default=None, repr=False)
+    permission_sets: frozenset[int] | None = None
+
+    @property
+    def allows_phone_numbers(self) -> bool | None:
+        """Whether permission set 18 is among them; None where WeChat does not say."""
+        return None if self.permission_sets is None else PHONE_SET in self.permission_sets
+
+
+# --- grants
+
+
+def take_grant(app: WeChatApp, authorization_code: str, event: str = "authorized") -> Flow[Grant]:
+    """Exchange an authorization code, and keep what comes of it.
+
+    For the page that WeChat sends the merchant back to, whose address has the code as ``auth_code``. Not needed where
+    WeChat's pushes arrive: they bring the same code.
+
+    Args:
+        app: Any app of the third-party platform.
+        authorization_code: The code.
+        event: What the grant is called.
+
+    Raises:
+        PlatformRefusal, OutsideError: WeChat gave no tokens.
+        HookFailed: ``outside.hook-failed``: ``on_grant`` failed. What came of the code is kept all the same.
+    """
+    return (yield from _exchange(app, Secret(authorization_code), event, ""))
+
+
+def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
+    """Take a push about a grant.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
+        PlatformRefusal, OutsideError, HookFailed: see `take_grant`.
+    """
+    merchant, created = found.get("AuthorizerAppid", ""), found.get("CreateTime", "")
+    code = found.get("AuthorizationCode", "")
+    if (
+        not _APP_ID.fullmatch(merchant)
+        or not TIME.fullmatch(created)
+        or not (TOKEN.fullmatch(code) or event == TAKEN_BACK)
+    ):
+        raise CannotOpen(step=1, diagnosis="fields")
+    # WeChat sends again what was not answered in time; the second waits for the first and says the same.
+    yield from ask(Share(f"{_key(app, merchant, 'event')}:{created}", lambda: _take(app, event, found)))
+
+
+def _take(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
+    merchant, created = found["AuthorizerAppid"], int(found["CreateTime"])
+    seen_key = _key(app, merchant, "event")
+    seen = yield from ask(Recall(seen_key))
+    if isinstance(seen, int) and created <= seen:  # whoever sends an old push again must not undo a newer one
+        return
+    if event == TAKEN_BACK:
+        yield from _forget(app, merchant)
+        yield from _tell(app, Grant(event, merchant))
+    else:
+        code = Secret(found["AuthorizationCode"])
+        yield from ask(Keep(_key(app, merchant, "code"), (code, event), _CODE_SECONDS))
+        yield from _exchange(app, code, event, merchant)
+    yield from ask(Keep(seen_key, created, _EVENT_SECONDS))
+
+
+def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[Grant]:
+    """Exchange a code; ``merchant`` is whose it is said to be."""
+    answer = yield from _ask_component(app, "api_query_auth", {"authorization_code": code.reveal()})
+    if answer.refused:
+        refused = answer.refusal("component", STEP, component_of(app).secret, code)
+        if merchant and not refused.retry:
+            yield from _drop(_key(app, merchant, "code"))
+        raise unspent(refused)
+    info = _authorization(answer)
+    app_id, refresh_token = info.get("authorizer_appid"), info.get("authorizer_refresh_token")
+    if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id != (merchant or app_id):
+        raise answer.nonsense("authorizer_appid", STEP, Spent.NO)
+    if not isinstance(refresh_token, str) or not TOKEN.fullmatch(refresh_token):
+        raise answer.nonsense("authorizer_refresh_token", STEP, Spent.NO)
+    yield from _forget(app, app_id)  # the tokens of the grant before
+    yield from ask(Keep(_key(app, app_id, "refresh"), Secret(refresh_token), _KEPT_SECONDS))
+    if "authorizer_access_token" in info:
+        token, seconds = read_token(replace(answer, found=info), "authorizer_access_token", app_id)
+        yield from ask(Keep(token_key("component", app.api_base_url, app_id), token, seconds))
+    grant = Grant(event, app_id, Secret(refresh_token), _permission_sets(info))
+    yield from _tell(app, grant)
+    return grant
+
+
+def _forget(app: WeChatApp, merchant: str) -> Flow[None]:
+    for key in (
+        _key(app, merchant, "code"),
+        _key(app, merchant, "refresh"),
+        token_key("component", app.api_base_url, merchant),
+    ):
+        yield from _drop(key)
+
+
+def _drop(key: str) -> Flow[None]:
+    yield from ask(Drop(key, (yield from ask(Recall(key)))))
+
+
+def _tell(app: WeChatApp, grant: Grant) -> Flow[None]:
+    on_grant = component_of(app).on_grant
+    if on_grant is not None:
+        yield from ask(Call(on_grant, (grant,)))
+
+
+def _authorization(answer: Answer) -> dict[str, Any]:
+    found = answer.found.get("authorization_info")
+    if not isinstance(found, dict):
+        raise answer.nonsense("authorization_info", STEP, Spent.NO)
+    return found
+
+
+def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
+    """Return the numbers in ``func_info``; whatever in it is of another form counts for nothing."""
+    listed = info.get("func_info")
+    if not isinstance(listed, list):
+        return None
+    categories = (each.get("funcscope_category") for each in listed[:_SETS] if isinstance(each, dict))
+    numbers = (each.get("id") for each in categories if isinstance(each, dict))
+    return frozenset(number for number in numbers if type(number) is int)
+
+
+def _key(app: WeChatApp, merchant: str, what: str) -> str:
+    return f"authorizer-{what}:{component_of(app).app_id}:{merchant}"
+
+
+# --- the merchant's token
+
+
+def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
+    """Return a new token of the merchant, and for how many seconds to keep it.
+
+    Raises:
+        OutsideError, PlatformRefusal: none was given; no code of a user has been sent.
+        HookFailed: ``outside.hook-failed``: ``on_grant`` failed.
+    """
+    waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
+    if isinstance(waiting, tuple):
+        code, event = waiting
+        with suppress(PlatformRefusal):  # too late; there may be a refresh token all the same
+            yield from _exchange(app, code, event, app.app_id)
+    refresh_token = yield from _refresh_token(app)
+    answer = yield from _renew(app, refresh_token)
+    if answer.errcode == _REFRESH_DEAD:
+        yield from ask(Drop(_key(app, app.app_id, "refresh"), refresh_token))
+        dead = unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
+        try:
+            current = yield from _look_up(app)
+        except PlatformRefusal:
+            raise dead from None
+        if current == refresh_token:
+            raise dead
+        refresh_token = yield from _adopt(app, current)
+        answer = yield from _renew(app, refresh_token)
+    if answer.refused:
+        raise unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
+    token = read_token(answer, "authorizer_access_token", app.app_id)
+    newer = answer.found.get("authorizer_refresh_token")
+    if isinstance(newer, str) and TOKEN.fullmatch(newer) and Secret(newer) != refresh_token:
+        yield from _adopt(app, Secret(newer))
+    return token
+
+
+def _refresh_token(app: WeChatApp) -> Flow[Secret]:
+    kept = yield from ask(Recall(_key(app, app.app_id, "refresh")))
+    if isinstance(kept, Secret):
+        return kept
+    configured = component_of(app).refresh_token
+    return configured or (yield from _adopt(app, (yield from _look_up(app))))
+
+
+def _renew(app: WeChatApp, refresh_token: Secret) -> Flow[Answer]:
+    content = {"authorizer_appid": app.app_id, "authorizer_refresh_token": refresh_token.reveal()}
+    return (yield from _ask_component(app, "api_authorizer_token", content))
+
+
+def _look_up(app: WeChatApp) -> Flow[Secret]:
+    """Ask WeChat for the merchant's refresh token."""
+    answer = yield from _ask_component(app, "api_get_authorizer_info", {"authorizer_appid": app.app_id})
+    if answer.refused:
+        raise unspent(answer.refusal("component", STEP, component_of(app).secret))
+    found = _authorization(answer).get("authorizer_refresh_token")
+    if not isinstance(found, str) or not TOKEN.fullmatch(found):
+        raise refusal("wechat", "no-grant", place="component", step=STEP)
+    return Secret(found)
+
+
+def _adopt(app: WeChatApp, refresh_token: Secret) -> Flow[Secret]:
+    yield from ask(Keep(_key(app, app.app_id, "refresh"), refresh_token, _KEPT_SECONDS))
+    yield from _tell(app, Grant(RENEWED, app.app_id, refresh_token))
+    return refresh_token
+
+
+def _ask_component(app: WeChatApp, name: str, content: dict[str, str]) -> Flow[Answer]:
+    """Ask one of the interfaces that take the component's token."""
+    whole = {"component_appid": component_of(app).app_id, **content}
+
+    def question(token: Secret) -> Flow[Answer]:
+        return api.post(app, f"{PATH}{name}", whole, (("component_access_token", token.reveal()),))
+
+    return (yield from with_component_token(app, question))

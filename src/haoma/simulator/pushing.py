@@ -1,0 +1,54 @@
+"""Posts what a platform pushes to the service, as the platform does: over HTTP, and it has to be answered in time."""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from haoma.mirroring import Push
+
+_SECONDS: Final = 5.0  # as long as WeChat waits for an answer
+_MOST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of a push.
+
+    Attributes:
+        path: Where it was posted.
+        status: HTTP status; 0 if nobody answered.
+        said: What was answered: the text, the code of a problem, or what went wrong.
+    """
+
+    path: str
+    status: int
+    said: str
+
+
+def deliver(service: str, push: Push) -> Delivery:
+    """Post a push to the service at ``service``, such as ``http://127.0.0.1:8080``; wait for the answer."""
+    if not service:
+        return Delivery(push.path, 0, "no service to push to")
+    connection = http.client.HTTPConnection(urlsplit(service).netloc, timeout=_SECONDS)
+    try:
+        target = f"{push.path}?{urlencode(push.query)}"
+        connection.request("POST", target, push.body, {"Content-Type": "text/xml"})
+        response = connection.getresponse()
+        return Delivery(push.path, response.status, _said(response.read(64 * 1024)))
+    except (OSError, http.client.HTTPException) as error:
+        return Delivery(push.path, 0, type(error).__name__)
+    finally:
+        connection.close()
+
+
+def _said(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body, type=dict[str, object])["code"])[:_MOST]
+    except (msgspec.MsgspecError, KeyError):
+        return body[:_MOST].decode("utf-8", "replace")

@@ -1,0 +1,422 @@
+"""A merchant's grant: given, changed, taken back; and a refresh token that is not lost, whatever restarts."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from typing import Any
+
+import pytest
+from wechat_side import NOW, PHONE, Bench, refusal
+
+from haoma.authorize import take_push
+from haoma.contract import Table
+from haoma.errors import (
+    Busy,
+    CannotOpen,
+    CredentialsRejected,
+    HaomaError,
+    HookFailed,
+    PermissionMissing,
+    Spent,
+    TokenRejected,
+)
+from haoma.platforms.wechat import WECHAT
+from haoma.platforms.wechat.app import WeChatApp
+from haoma.platforms.wechat.grant import Grant, take_grant
+from haoma.platforms.wechat.mirror import WeChatMirror
+
+URL = "https://api.weixin.qq.com"
+PATH = "/cgi-bin/component/"
+QUERY_AUTH, RENEW, LOOK_UP = f"{PATH}api_query_auth", f"{PATH}api_authorizer_token", f"{PATH}api_get_authorizer_info"
+TOKEN, START_PUSH = f"{PATH}api_component_token", f"{PATH}api_start_push_ticket"
+GIVEN = {"component_access_token": "c-token", "expires_in": 7200}
+RENEWED = {"authorizer_access_token": "m-token", "expires_in": 7200}
+
+
+@pytest.fixture
+def mirror() -> WeChatMirror:
+    """A new WeChat."""
+    return WeChatMirror(random.Random(1).randbytes)
+
+
+def _app(mirror: WeChatMirror, name: str = "wechat-granting", **more: Any) -> WeChatApp:
+    table = Table(name, {**mirror.settings(URL)[name], **more}, now=NOW)
+    app = WECHAT.configure(table)
+    assert app is not None, table.faults
+    assert not table.faults
+    return app
+
+
+def _push(bench: Bench, app: WeChatApp, pushed: tuple[dict[str, str], bytes]) -> str:
+    return bench.run(take_push(app, *pushed, now=bench.clock.now))
+
+
+def _refused_push(bench: Bench, app: WeChatApp, pushed: tuple[dict[str, str], bytes]) -> HaomaError:
+    with pytest.raises(HaomaError) as caught:
+        _push(bench, app, pushed)
+    return caught.value
+
+
+def _started(mirror: WeChatMirror, side: Any = None, app: WeChatApp | None = None) -> Bench:
+    """A process that has just started, and received a ticket."""
+    bench = Bench(side or mirror)
+    _push(bench, app or _app(mirror), mirror.merchants.push(NOW))
+    return bench
+
+
+def _code(mirror: WeChatMirror, bench: Bench, name: str = "wechat-granting") -> dict[str, Any]:
+    """What a user of the merchant sends, without a login; the tap pushes nothing here."""
+    program = mirror._programs[name]
+    played = mirror.tap("component-ok", allow=True, now=bench.clock.now).body
+    assert played is not None
+    mirror._codes[played["authorization"]["code"]].app_id = program.app_id
+    return {"authorization": played["authorization"]}
+
+
+# --- the first grant
+
+
+@pytest.mark.parametrize("kind", ["authorized", "updateauthorized"])
+def test_a_grant_that_is_pushed_is_exchanged_at_once(mirror: WeChatMirror, kind: str) -> None:
+    """Its code gives all tokens; the first user needs no further call for them, and nothing stands in the settings."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    assert app.component is not None
+    assert app.component.refresh_token is None
+    assert _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW, kind=kind)) == "success"
+    assert bench.calls == {TOKEN: 1, QUERY_AUTH: 1}
+    assert bench.find(app, _code(mirror, bench)).platform == "wechat"
+    assert bench.calls == {TOKEN: 1, QUERY_AUTH: 1, PHONE: 1}
+
+
+def test_two_hours_later_the_pushed_refresh_token_renews(mirror: WeChatMirror) -> None:
+    """The access token ends; what the grant gave makes the next one, without a look-up."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    bench.clock.now += 7201
+    _push(bench, app, mirror.merchants.push(bench.clock.now))
+    bench.find(app, _code(mirror, bench))
+    assert (bench.calls[RENEW], bench.calls[LOOK_UP], bench.calls[QUERY_AUTH]) == (1, 0, 1)
+
+
+def test_a_push_may_be_for_any_merchant_of_the_platform(mirror: WeChatMirror) -> None:
+    """WeChat knows one address; the name in it need not be that of the merchant who granted."""
+    app, other = _app(mirror), _app(mirror, "wechat-merchant")
+    bench = _started(mirror)
+    _push(bench, other, mirror.merchants.push_grant(app.app_id, NOW))
+    bench.find(app, _code(mirror, bench))
+    assert (bench.calls[QUERY_AUTH], bench.calls[RENEW]) == (1, 0)
+
+
+def test_the_page_after_the_grant_can_exchange_the_code_itself(mirror: WeChatMirror) -> None:
+    """Where pushes do not arrive, the address that the merchant is sent back to has the same code."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    mirror.merchants.push_grant(app.app_id, NOW)
+    code = next(reversed(mirror.merchants._codes))
+    grant = bench.run(take_grant(app, code))
+    assert (grant.event, grant.app_id, grant.allows_phone_numbers) == ("authorized", app.app_id, True)
+    assert grant.refresh_token is not None
+    assert grant.refresh_token.reveal() not in repr(grant)
+    bench.find(app, _code(mirror, bench))
+    assert (bench.calls[QUERY_AUTH], bench.calls[RENEW]) == (1, 0)
+    with pytest.raises(CredentialsRejected) as caught:
+        bench.run(take_grant(app, code))
+    assert (caught.value.platform_code, code in str(caught.value)) == ("61010", False)
+
+
+@pytest.mark.parametrize(
+    ("listed", "sets", "allowed"),
+    [
+        ([{"funcscope_category": {"id": 18}}, {"funcscope_category": {"id": 17}}], {17, 18}, True),
+        ([{"funcscope_category": {"id": 17}}, {"funcscope_category": {"id": "18"}}, {}, 18, None], {17}, False),
+        ([], set(), False),
+        (None, None, None),
+        ("18", None, None),
+    ],
+)
+def test_the_grant_says_whether_permission_set_18_is_in_it(
+    mirror: WeChatMirror, listed: Any, sets: set[int] | None, allowed: bool | None
+) -> None:
+    """So that a merchant without it is known before the first user meets 61007."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    info = {"authorizer_appid": app.app_id, "authorizer_refresh_token": "r-token", "func_info": listed}
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: {"authorization_info": info}})
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    assert told[0].permission_sets == sets
+    assert told[0].allows_phone_numbers is allowed
+
+
+# --- pushes about grants that are not believed, or change nothing
+
+
+def test_a_grant_without_its_fields_is_not_believed(mirror: WeChatMirror) -> None:
+    """Signed or not: one refusal, and no call."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    component = app.component
+    assert component is not None
+    whole = {
+        "AppId": component.app_id, "CreateTime": str(int(NOW)), "InfoType": "authorized",
+        "AuthorizerAppid": app.app_id, "AuthorizationCode": "a-code",
+    }  # fmt: skip
+    for name, text in (
+        ("AppId", app.app_id), ("AppId", ""), ("CreateTime", "-1"), ("CreateTime", ""), ("AuthorizerAppid", ""),
+        ("AuthorizerAppid", "a:b"), ("AuthorizationCode", ""), ("AuthorizationCode", "a b"),
+    ):  # fmt: skip
+        inside = "".join(f"<{tag}>{value}</{tag}>" for tag, value in {**whole, name: text}.items())
+        assert isinstance(_refused_push(bench, app, mirror.merchants.seal(NOW, inside)), CannotOpen)
+    query, body = mirror.merchants.push_grant(app.app_id, NOW)
+    assert isinstance(_refused_push(bench, app, ({**query, "nonce": "1"}, body)), CannotOpen)
+    assert not bench.calls
+
+
+def test_an_old_push_does_not_undo_a_newer_one(mirror: WeChatMirror) -> None:
+    """Who replays "unauthorized" within the five minutes after a new grant changes nothing; nor does an older grant."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    left = mirror.merchants.push_leave(app.app_id, NOW, created=NOW - 20)
+    older = mirror.merchants.push_grant(app.app_id, NOW, created=NOW - 10)
+    newer = mirror.merchants.push_grant(app.app_id, NOW)
+    for pushed in (newer, left, older, newer):
+        assert _push(bench, app, pushed) == "success"
+    bench.find(app, _code(mirror, bench))
+    assert (bench.calls[QUERY_AUTH], bench.calls[RENEW], bench.calls[LOOK_UP]) == (1, 0, 0)
+
+
+def test_a_push_that_comes_twice_at_once_is_one_exchange(mirror: WeChatMirror) -> None:
+    """WeChat repeats what takes five seconds; a code works once."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    bench.wire.delay = 0.1
+    pushed = mirror.merchants.push_grant(app.app_id, NOW)
+    said: list[str] = []
+    threads = [threading.Thread(target=lambda: said.append(_push(bench, app, pushed))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == ["success"] * 4
+    assert bench.calls[QUERY_AUTH] == 1
+
+
+def test_a_grant_that_is_taken_back_is_forgotten(mirror: WeChatMirror) -> None:
+    """The token that is kept is not used any more; the refusal says who has to do what, and no code is lost."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    bench = _started(mirror)
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW, created=NOW - 5))
+    bench.find(app, _code(mirror, bench))
+    _push(bench, app, mirror.merchants.push_leave(app.app_id, NOW))
+    error = bench.refused(app, _code(mirror, bench))
+    assert isinstance(error, PermissionMissing)
+    assert (error.platform_code, error.spent, bench.calls[PHONE]) == ("61003", Spent.NO, 1)
+    assert [(grant.event, grant.refresh_token is None) for grant in told] == [
+        ("authorized", False),
+        ("unauthorized", True),
+    ]
+    bench.clock.now += 30
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, bench.clock.now))
+    assert bench.find(app, _code(mirror, bench)).platform == "wechat"
+
+
+# --- an exchange that fails
+
+
+def test_a_grant_before_the_ticket_is_not_lost(mirror: WeChatMirror) -> None:
+    """After a restart the grant may come first: the push is refused and logged, its code kept, and used later."""
+    app = _app(mirror)
+    bench = Bench(mirror)
+    error = _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    assert isinstance(error, TokenRejected)
+    assert (error.platform_code, bench.calls) == ("no-ticket", {START_PUSH: 1})
+    _push(bench, app, mirror.merchants.push(NOW))
+    bench.find(app, _code(mirror, bench))
+    assert (bench.calls[QUERY_AUTH], bench.calls[LOOK_UP]) == (1, 0)
+
+
+def _info(app: WeChatApp, **more: Any) -> dict[str, Any]:
+    info = {"authorizer_appid": app.app_id, "authorizer_refresh_token": "r-token", **RENEWED, **more}
+    return {"authorization_info": {name: value for name, value in info.items() if value is not None}}
+
+
+def test_wechat_is_busy_at_the_grant(mirror: WeChatMirror) -> None:
+    """-1 leaves the code as it is: the merchant's first user has it exchanged."""
+    app = _app(mirror)
+    bench = _started(
+        mirror, {TOKEN: GIVEN, QUERY_AUTH: (refusal(-1), _info(app)), RENEW: RENEWED, PHONE: refusal(40029)}
+    )
+    assert isinstance(_refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW)), Busy)
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "40029"
+    assert bench.calls[QUERY_AUTH] == 2
+    bench.refused(app, {"code": "b-code"})
+    assert bench.calls[QUERY_AUTH] == 2
+
+
+def test_a_code_that_is_too_old_is_not_tried_again(mirror: WeChatMirror) -> None:
+    """61010 is final; then WeChat is asked for the refresh token, as if there had been no push."""
+    app = _app(mirror)
+    bench = _started(
+        mirror, {TOKEN: GIVEN, QUERY_AUTH: refusal(61010), LOOK_UP: _info(app), RENEW: RENEWED, PHONE: refusal(40029)}
+    )
+    error = _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    assert (error.platform_code, error.spent) == ("61010", Spent.NO)
+    assert "phone code" in error.explain("en").cause
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "40029"
+    assert (bench.calls[QUERY_AUTH], bench.calls[LOOK_UP]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"authorizer_appid": "wx0000000000000001"},
+        {"authorizer_appid": None},
+        {"authorizer_refresh_token": ""},
+        {"authorizer_refresh_token": None},
+        {"authorizer_access_token": 7},
+        {"expires_in": None},
+    ],
+)
+def test_a_grant_that_makes_no_sense(mirror: WeChatMirror, change: dict[str, Any]) -> None:
+    """Another merchant's tokens, or none: nothing of it is used for this one."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _info(app, **change)})
+    error = _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    assert (error.code, error.spent) == ("outside.nonsense-reply", Spent.NO)
+
+
+def test_a_merchant_without_api_permissions_has_no_access_token_yet(mirror: WeChatMirror) -> None:
+    """WeChat then leaves the access token out; the refresh token is kept, and renewed when it is needed."""
+    app = _app(mirror)
+    said = {TOKEN: GIVEN, QUERY_AUTH: _info(app, authorizer_access_token=None), RENEW: RENEWED, PHONE: refusal(40029)}
+    bench = _started(mirror, said)
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    bench.refused(app, {"code": "a-code"})
+    assert (bench.calls[RENEW], bench.calls[LOOK_UP]) == (1, 0)
+
+
+# --- custody
+
+
+def test_after_a_restart_wechat_is_asked_for_the_refresh_token(mirror: WeChatMirror) -> None:
+    """The process forgets everything; the merchant does not have to grant again."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    _push(_started(mirror), app, mirror.merchants.push_grant(app.app_id, NOW))
+    bench = _started(mirror)
+    for _ in range(3):
+        bench.find(app, _code(mirror, bench))
+    assert (bench.calls[LOOK_UP], bench.calls[RENEW], bench.calls[QUERY_AUTH], bench.calls[PHONE]) == (1, 1, 0, 3)
+    assert [grant.event for grant in told] == ["authorized", "renewed"]
+    assert told[0].refresh_token == told[1].refresh_token
+
+
+def test_with_one_in_the_settings_nobody_is_asked(mirror: WeChatMirror) -> None:
+    """The setting is used as it is."""
+    app = _app(mirror, "wechat-merchant")
+    bench = _started(mirror)
+    bench.find(app, _code(mirror, bench, "wechat-merchant"))
+    assert (bench.calls[LOOK_UP], bench.calls[RENEW]) == (0, 1)
+
+
+def test_a_dead_refresh_token_is_replaced_in_the_same_request(mirror: WeChatMirror) -> None:
+    """The merchant granted again while nobody listened: 61023, one question, one more renewal."""
+    told: list[Grant] = []
+    app = _app(mirror, "wechat-granted-again", on_grant=told.append)
+    bench = _started(mirror)
+    bench.find(app, _code(mirror, bench, "wechat-granted-again"))
+    assert (bench.calls[RENEW], bench.calls[LOOK_UP]) == (2, 1)
+    assert [grant.event for grant in told] == ["renewed"]
+
+
+def _renewals(bench: Bench) -> list[str]:
+    sent = [json.loads(each.body) for each in bench.wire.requests if each.url.endswith(RENEW)]
+    return [each["authorizer_refresh_token"] for each in sent]
+
+
+@pytest.mark.parametrize("look_up", [refusal(61003), {"authorization_info": {}}, {}])
+def test_a_dead_refresh_token_without_another(mirror: WeChatMirror, look_up: dict[str, Any]) -> None:
+    """61023 stands, whatever the look-up says; no code is lost, and the next request starts with the settings again."""
+    app = _app(mirror, "wechat-merchant")
+    bench = _started(mirror, {TOKEN: GIVEN, RENEW: refusal(61023), LOOK_UP: look_up})
+    expected = "61023" if look_up else ""
+    for code in ("a-code", "b-code"):
+        error = bench.refused(app, {"code": code})
+        assert (error.platform_code, error.spent) == (expected, Spent.NO)
+    assert app.component is not None
+    assert app.component.refresh_token is not None
+    assert _renewals(bench) == [app.component.refresh_token.reveal()] * 2
+
+
+def test_the_same_dead_refresh_token_is_not_tried_twice(mirror: WeChatMirror) -> None:
+    """If WeChat tells the one that it has just called dead, that is the end."""
+    app = _app(mirror, "wechat-merchant")
+    assert app.component is not None
+    assert app.component.refresh_token is not None
+    info = _info(app, authorizer_refresh_token=app.component.refresh_token.reveal())
+    bench = _started(mirror, {TOKEN: GIVEN, RENEW: refusal(61023), LOOK_UP: info})
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "61023"
+    assert bench.calls[RENEW] == 1
+
+
+def test_a_merchant_of_whom_nothing_is_known(mirror: WeChatMirror) -> None:
+    """No setting, no push, and WeChat tells none: the refusal says how to get one."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, LOOK_UP: {"authorization_info": {"authorizer_appid": app.app_id}}})
+    error = bench.refused(app, {"code": "a-code"})
+    assert isinstance(error, PermissionMissing)
+    assert (error.platform_code, error.spent) == ("no-grant", Spent.NO)
+    assert "/v1/callbacks/wechat/" in error.explain("zh").remedy
+
+
+def test_a_newer_refresh_token_takes_the_place_of_the_older(mirror: WeChatMirror) -> None:
+    """WeChat may send another one with a renewal: it is told, and the next renewal is made with it."""
+    told: list[Grant] = []
+    app = _app(mirror, "wechat-merchant", on_grant=told.append)
+    said = {**RENEWED, "authorizer_refresh_token": "newer"}
+    bench = _started(mirror, {TOKEN: GIVEN, RENEW: said, PHONE: refusal(40029)})
+    for _ in range(2):
+        bench.refused(app, {"code": f"code-{bench.clock.now}"})
+        bench.clock.now += 7201
+        _push(bench, app, mirror.merchants.push(bench.clock.now))
+    assert app.component is not None
+    assert app.component.refresh_token is not None
+    assert _renewals(bench) == [app.component.refresh_token.reveal(), "newer"]
+    assert [(grant.event, grant.refresh_token and grant.refresh_token.reveal()) for grant in told] == [
+        ("renewed", "newer")
+    ]
+
+
+def test_a_hook_that_fails_loses_nothing(mirror: WeChatMirror) -> None:
+    """The push is refused, so that it is seen; the tokens are kept all the same, and no word of the hook is shown."""
+
+    def fail(_grant: Grant) -> None:
+        raise RuntimeError("the table of refresh-tokens is full")
+
+    app = _app(mirror, on_grant=fail)
+    bench = _started(mirror)
+    error = _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    assert isinstance(error, HookFailed)
+    assert "full" not in str(error) + repr(error)
+    assert bench.find(app, _code(mirror, bench)).platform == "wechat"
+    assert (bench.calls[QUERY_AUTH], bench.calls[RENEW]) == (1, 0)
+
+
+def test_an_expired_ticket_has_wechat_push_again(mirror: WeChatMirror) -> None:
+    """61005 drops the ticket, so that the next request asks for a new one instead of failing for twelve hours."""
+    app = _app(mirror, "wechat-merchant")
+    bench = _started(mirror, {TOKEN: refusal(61005), START_PUSH: {"errcode": 0, "errmsg": "ok"}})
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "61005"
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "no-ticket"
+    assert bench.calls == {TOKEN: 1, START_PUSH: 1}
+
+
+def test_only_a_function_can_hear_of_grants(mirror: WeChatMirror) -> None:
+    """on_grant comes from Python alone."""
+    table = Table("shop", {**mirror.settings(URL)["wechat-merchant"], "on_grant": "print"}, now=NOW)
+    WECHAT.configure(table)
+    assert [(fault.code, fault.where) for fault in table.faults] == [("config.wrong-type", "apps.shop.on_grant")]
