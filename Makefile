@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 LOOSE := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls  # tests: types are checked, not demanded
 
 help:
-	@echo "make demo [ARGS=--once]  simulator and service, a dozen scenes  模拟平台与服务，逐个演示"
+	@echo "make demo [ARGS=--once]  simulator and service, two dozen scenes  模拟平台与服务，逐个演示"
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"

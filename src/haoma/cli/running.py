@@ -56,7 +56,7 @@ def serve(
 def simulate(
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8900",
 ) -> None:
-    """Play the platforms: Alipay and WeChat over HTTP, and the phone with the mini program on it.
+    """Play the platforms over HTTP, and the phone with the mini program on it.
 
     Nothing here is real: it makes its own keys, and serves a haoma.toml that fits them. Its first page tells the
     addresses and the scenes: granted, declined, tampered, expired, busy and so on.
@@ -87,7 +87,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Walk through the scenes and end.")] = False,
     lang: LangOption = None,
 ) -> None:
-    """Start simulator and service, and walk through a dozen scenes of both platforms over HTTP.
+    """Start simulator and service, and walk through two dozen scenes of Alipay and WeChat over HTTP.
 
     For each scene it shows what was sent, what came out and what to do about it; then both keep running, with their
     addresses printed. Needs: pip install '.[server]' (in a checkout).
