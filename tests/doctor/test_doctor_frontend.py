@@ -85,6 +85,43 @@ CASES = [
     ("taro", {"p.jsx": TARO + "<Button openType='getPhoneNumber' onGetPhoneNumber={this.a} />"}, "doctor.taro-open-type", "p.jsx", 4),
     ("taro-event", {"p.jsx": TARO + "<Button openType={process.env.TARO_ENV} onGetphonenumber={(e) => { a(e) }} />"}, "doctor.event-never-fires", "p.jsx", 4),
     ("taro-kit", {"p.jsx": TARO + "<AtButton openType={process.env.TARO_ENV ? 'getAuthorize' : ''} onGetAuthorize={a} />"}, "doctor.button-of-a-kit", "p.jsx", 4),
+    *((f"login-in-callback-of-{suffix}",
+       {f"p.{suffix}": GOOD_BUTTON, "p.js": f"Page({{\n async onPhone(e) {{\n  await {api}.{login}({{}})\n  {api}.request({{ method: 'POST' }})\n }}\n}})"},
+       "doctor.login-in-callback", "p.js", 3)
+      for suffix, api, login in (("swan", "swan", "getLoginCode"), ("ttml", "tt", "login"), ("ksml", "ks", "login"))),
+    *((f"get-of-{api}", {"p.js": f"{api}.request({{\n url, data: {{ iv: e.detail.iv }} }})"}, "doctor.sent-with-get", "p.js", 1)
+      for api in ("swan", "tt", "ks")),
+    *((f"event-of-{suffix}", {f"p.{suffix}": '<button open-type="getPhoneNumber" bindGetPhoneNumber="a">'}, "doctor.event-never-fires", f"p.{suffix}", 1)
+      for suffix in ("swan", "ttml", "ksml")),
+    *((f"realtime-of-{suffix}", {f"p.{suffix}": '<button open-type="getRealtimePhoneNumber" bindgetrealtimephonenumber="a">'}, "doctor.event-never-fires", f"p.{suffix}", 1)
+      for suffix in ("swan", "ttml", "ksml")),
+    *((f"secret-{size}", {"app.js": f"x = {{\n clientSecret: '{('0a9B' * 20)[:size]}' }}"}, "doctor.secret-in-front-end", "app.js", 2) for size in (32, 40, 64)),
+    *((f"call-{number}", {"app.js": f"\n'https://api.example.com{path}'"}, "doctor.secret-in-front-end", "app.js", 2)
+      for number, path in enumerate((
+          "/api/apps/v2/jscode2session", "/api/apps/jscode2session", "/oauth/jscode2sessionkey", "/rest/2.0/smartapp/getsessionkey",
+          "/oauth2/mp/code2session", "/oauth2/v6/quickLogin/getPhoneNumber", "/v1.0/oauth2/userAccessToken"))),
+    ("secret-of-harmony", {"Index.ets": "const clientSecret: string = x\nclientSecret = '" + "0a9b" * 16 + "'"}, "doctor.secret-in-front-end", "Index.ets", 2),
+    (
+        "login-inline-of-react",
+        {"p.jsx": TARO + "<Button openType={process.env.TARO_ENV} onGetPhoneNumber={async (e) => {\n  await Taro.login()\n  post(e)\n}} />"},
+        "doctor.login-in-callback", "p.jsx", 5,
+    ),
+    (
+        "login-inline-of-vue", {"manifest.json": UNI, "p.vue": '<button open-type="getPhoneNumber" @getphonenumber="(e) => {\n uni.login({}); post(e) }">'},
+        "doctor.login-in-callback", "p.vue", 2,
+    ),
+    (
+        "login-of-dart",
+        {"p.dart": "MPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetPhoneNumber: _onPhone)\nFuture<void> _onPhone(JSObject d) async {\n  await wx.login(o);\n  http.post(u);\n}"},
+        "doctor.login-in-callback", "p.dart", 3,
+    ),
+    (
+        "login-inline-of-dart",
+        {"p.dart": "MPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetPhoneNumber: (d) async {\n  await wx.login(o);\n  http.post(u);\n})"},
+        "doctor.login-in-callback", "p.dart", 2,
+    ),
+    ("event-of-dart", {"p.dart": "\nMPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetRealtimePhoneNumber: a)"}, "doctor.event-never-fires", "p.dart", 2),
+    ("get-of-dart", {"p.dart": "\nhttp.get(Uri.parse(base), {'encryptedData': d})"}, "doctor.sent-with-get", "p.dart", 2),
     ("nothing-posted", {"p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone() {} })"}, "doctor.nothing-posted", "p.wxml", 1),
 ]  # fmt: skip
 
@@ -185,6 +222,27 @@ def test_a_server_key_is_found_by_its_digest(tmp_path):
     ]
     write(tmp_path, {"a.js": "key = 'the-server-key-of-the-test'\n", "b.js": "key = 'the-publishable-key-of-the-test'"})
     assert [(each.code, each.file) for each in scan(tmp_path, (), keys)] == [("doctor.secret-in-front-end", "a.js")]
+
+
+@pytest.mark.parametrize(
+    "suffix, text",
+    [
+        ("js", "const secret = 'a-word-without-any-digit-in-it-at-all'"),
+        ("js", "// the token comes from /v1/apps/shop/login\n'POST'"),
+        ("swan", '<button open-type="getPhoneNumber" bindgetphonenumber="a">'),
+        ("ttml", '<button open-type="getPhoneNumber" bind:getphonenumber="a">'),
+        ("ksml", '<button open-type="getPhoneNumber" catchgetphonenumber="a">'),
+        ("wxml", '<button open-type="getRealtimePhoneNumber" bindgetrealtimephonenumber="a">'),
+        (
+            "dart",
+            "MPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetPhoneNumber: (d) { post(d); wx.login(o); })",
+        ),
+    ],
+)
+def test_what_is_right_is_not_called_wrong(suffix, text, tmp_path):
+    """Right spellings of each platform, and words that only look like a secret."""
+    write(tmp_path, {f"p.{suffix}": text, "post.js": "'POST'"})
+    assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
 def test_what_is_too_large_is_left_out_and_said(tmp_path):

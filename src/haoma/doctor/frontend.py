@@ -28,13 +28,14 @@ ALL_BYTES: Final = 32 * 1024 * 1024
 
 _SUFFIXES: Final = frozenset({
     ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
-    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html",
+    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html", ".ets", ".dart",
 })  # fmt: skip
 _MARKUP: Final = frozenset({
     ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
     ".js",
 })  # fmt: skip
 _BIND: Final = frozenset({".wxml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml"})
+_REALTIME: Final = frozenset({".wxml", ".qml"})  # the other platforms' buttons have no such type
 _VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
 _SKIPPED: Final = frozenset({
     "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
@@ -54,6 +55,7 @@ _BUTTON: Final = re.compile(
     re.DOTALL,
 )
 _PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize")
+_MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
 _ATTRIBUTE: Final = re.compile(r"(?P<name>[:@\w.-]+)\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})")
 
 
@@ -200,10 +202,19 @@ _SHAPES: Final = (
     (re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----"), "private key"),
     (re.compile(r"\bMII[CEJ][A-Za-z0-9+/]{780,}"), "private key"),
     (re.compile(r"\bhk_server_[A-Za-z0-9_-]{20,}"), "server key of haoma"),
-    (re.compile(r"(?i)(?:app_?|component_?|wx_?)?secret[\"']?\s*[:=]\s*[\"'][0-9a-f]{32}[\"']"), "AppSecret"),
+    (
+        # WeChat, Baidu and Kuaishou have 32 characters, Douyin 40, Huawei and DingTalk 64; a word has no digits.
+        re.compile(r"(?i)secret[\"']?\s*[:=]\s*[\"'](?=[a-z_-]*\d)(?=[\d_-]*[a-z])[0-9a-z_-]{32,80}[\"']"),
+        "AppSecret",
+    ),
     (re.compile(r"(?i)aes_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9+/]{22}==[\"']"), "AES key"),
     (
-        re.compile(r"/sns/jscode2session|/cgi-bin/(?:stable_)?token\b|/oauth/(?:stable_)?client_token"),
+        re.compile(
+            r"/sns/jscode2session|/cgi-bin/(?:stable_)?token\b|/oauth/(?:stable_)?client_token|"
+            r"/api/apps/(?:v2/)?jscode2session|/api/apps/v2/token\b|/oauth/jscode2sessionkey|/nalogin/getSessionKeyByCode|"
+            r"/rest/2\.0/smartapp/getsessionkey|/oauth2/mp/code2session|/oauth2/v6/quickLogin|"
+            r"/v1\.0/oauth2/userAccessToken"
+        ),
         "call that needs the AppSecret",
     ),
 )
@@ -252,6 +263,12 @@ _HANDLER: Final = re.compile(
     r"[\"'{]+\s*(?:this\.|_ctx\.)?([A-Za-z_$][\w$]*)",
     re.IGNORECASE,
 )
+_INLINE: Final = re.compile(
+    r"(?:bind:?|catch:?|@|on|v-on:)get(?:realtime)?(?:phonenumber|authorize)\s*[=:]\s*[\"'{]?\s*"
+    r"(?:async\s*)?(?:function\s*)?(?:\([^()]*\)|\w+)\s*(?:async\s*)?(?:=>\s*)?\{",
+    re.IGNORECASE,
+)
+_OF_DART: Final = re.compile(r"\bonGet(?:Realtime)?PhoneNumber\s*:\s*([A-Za-z_]\w*)\s*[,)]")
 _CALLED: Final = re.compile(r"(?:\bthis\.|\bawait\s+|\bthat\.|\bself\.|(?<![\w.$]))([A-Za-z_$][\w$]*)\s*\(")
 
 _KEYWORDS: Final = ("if", "for", "while", "switch", "catch", "function", "return")
@@ -259,11 +276,7 @@ _KEYWORDS: Final = ("if", "for", "while", "switch", "catch", "function", "return
 
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
-    for name in _handlers(source, project):
-        body = _body(source.code, name)
-        if body is None:
-            continue
-        start, text = body
+    for name, start, text in _handlers(source, project):
         sent = _REQUEST.search(text)
         before = text[: sent.start()] if sent else text
         direct = _LOGIN.search(before)
@@ -278,19 +291,28 @@ def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
                 break
 
 
-def _handlers(source: Source, project: Project) -> list[str]:
-    """Return the names of the functions that a file's own markup, or that of the page beside it, gives the button."""
+def _handlers(source: Source, project: Project) -> Iterator[tuple[str, int, str]]:
+    """Yield name, position and body of the functions that the button calls.
+
+    They are named in the file's own markup or in that of the page beside it, or stand in the attribute itself.
+    """
     stem = os.path.splitext(source.path)[0]  # noqa: PTH122
     pages = [each for each in project.sources if os.path.splitext(each.path)[0] == stem]  # noqa: PTH122
-    names = [found for page in pages for found in _HANDLER.findall(page.code)]
-    return list(dict.fromkeys(names))[:_CALLS]
+    pattern = _OF_DART if source.suffix == ".dart" else _HANDLER
+    names = [found for page in pages for found in pattern.findall(page.code)]
+    for name in list(dict.fromkeys(names))[:_CALLS]:
+        body = _body(source.code, name)
+        if body is not None:
+            yield name, *body
+    for found in islice(_INLINE.finditer(source.code), _CALLS):
+        yield "inline", found.end(), _braced(source.code, found.end() - 1)
 
 
 def _body(code: str, name: str) -> tuple[int, str] | None:
     """Return where the body of a function begins, and the body."""
     start = re.search(
         rf"(?<![\w.$])(?:function\s+)?{re.escape(name)}\s*(?:[:=]\s*(?:useCallback\(\s*)?(?:async\s*)?(?:function\s*\w*\s*)?)?"
-        rf"(?:\([^()]*\)|\b\w+\b)\s*(?::\s*[\w<>\[\] ]+)?\s*(?:=>\s*)?\{{",
+        rf"(?:\([^()]*\)|\b\w+\b)\s*(?:async\s*)?(?::\s*[\w<>\[\] ]+)?\s*(?:=>\s*)?\{{",
         code,
     )
     if start is None:
@@ -321,12 +343,12 @@ _METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNOR
 _IN_QUERY: Final = re.compile(
     r"[?&](?:encryptedData|encrypted_data|response|iv|sign|authorization)=[\"'`]?\s*(?:\+|\$\{|\{\{)"
 )
-_GETTER: Final = re.compile(r"(?:axios|http|\$u|\$http|request|api)\s*\.\s*get\s*\(")
+_GETTER: Final = re.compile(r"(?:axios|http|dio|\$u|\$http|request|api)\s*\.\s*get\s*\(")
 
 
 def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
     """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
-    handlers = [body for name in _handlers(source, project) if (body := _body(source.code, name))]
+    handlers = [(start, text) for _name, start, text in _handlers(source, project)]
     for call in islice(_CALL.finditer(source.code), _CALLS):
         options = _braced(source.code, call.end() - 1)
         inside = any(start <= call.start() < start + len(text) for start, text in handlers)
@@ -402,7 +424,14 @@ def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]
                 position, fault("doctor.event-never-fires", "", found="open-type=getAuthorize", needed="getPhoneNumber")
             )
             continue
-        usable = re.compile(r"(?:bind|catch):?(?:getphonenumber|getrealtimephonenumber)")
+        realtime = source.suffix in _REALTIME
+        if kind == "getRealtimePhoneNumber" and not realtime:
+            found = f"open-type={kind}"
+            yield source.at(position, fault("doctor.event-never-fires", "", found=found, needed="getPhoneNumber"))
+            continue
+        usable = re.compile(
+            r"(?:bind|catch):?get(?:realtime)?phonenumber" if realtime else r"(?:bind|catch):?getphonenumber"
+        )
         if not any(usable.fullmatch(name) for name in attributes):
             found = ", ".join(_events(attributes)) or "no event"
             yield source.at(
@@ -450,6 +479,21 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
             )
 
 
+def event_of_mpflutter(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """MPFlutter, which is for WeChat alone: the button is a view over a widget, with a callback for each event."""
+    del project
+    for found in islice(_MPFLUTTER.finditer(source.code), _CALLS) if source.suffix == ".dart" else ():
+        arguments = source.code[found.end() : found.end() + 2000]
+        kind = re.search(r"openType\s*:\s*[\"'](get(?:Realtime)?PhoneNumber)", arguments)
+        if kind is None:
+            continue
+        needed = f"on{kind[1][0].upper()}{kind[1][1:]}"
+        if not re.search(rf"\b{needed}\s*:", arguments):
+            heard = re.search(r"\bonGet\w+(?=\s*:)", arguments, re.IGNORECASE)
+            name = heard[0] if heard else "no event"
+            yield source.at(found.start(), fault("doctor.event-never-fires", "", found=name[:60], needed=needed))
+
+
 def button_of_a_kit(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A button of a UI kit that does not hand the events on."""
     for position, tag, _attributes in source.buttons if not project.is_taro else ():
@@ -468,6 +512,6 @@ def nothing_posted(project: Project) -> Iterator[Diagnosis]:
 
 RULES: Final[tuple[Callable[[Source, Project], Iterator[Diagnosis]], ...]] = (
     secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, event_of_alipay,
-    event_of_the_others, event_of_uni, open_type_of_taro, button_of_a_kit,
+    event_of_the_others, event_of_uni, open_type_of_taro, event_of_mpflutter, button_of_a_kit,
 )  # fmt: skip
 PROJECT_RULES: Final[tuple[Callable[[Project], Iterator[Diagnosis]], ...]] = (nothing_posted,)

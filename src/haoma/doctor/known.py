@@ -13,8 +13,10 @@ from typing import Any, Final
 from haoma.settings import FILE_BYTES, TOML_BYTES
 from haoma.toml_lines import Lines
 
-_SECRET: Final = re.compile(r"secret|private_key|aes_key|url_key|signing_key|server_keys")
-_CERTIFICATE: Final = re.compile(r"(?<!root)_cert$")
+_SECRET: Final = re.compile(
+    r"secret|private_key|aes_key|sym_key|url_key|signing_key|server_keys|component_token|refresh_token|auth_token"
+)
+_CERTIFICATE: Final = re.compile(r"(?<!root)_cert$|_certificate$")
 
 
 @dataclass(frozen=True, slots=True)

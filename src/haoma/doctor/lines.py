@@ -8,16 +8,38 @@ from typing import TYPE_CHECKING, Final
 
 from haoma import catalogue
 from haoma.doctor.captured import Captured, Looked
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, of_error, warning
-from haoma.refusal import refusal
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, warning
+from haoma.doctor.meanings import has_meaning, meanings
+from haoma.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ERRCODE: Final = re.compile(r"[\"']?(?:errcode|err_code|ErrCode|errCode)[\"']?\s*[:=]\s*[\"']?(-?\d{1,7})")
-_ERRMSG: Final = re.compile(r"[\"']?errmsg[\"']?\s*[:=]\s*[\"']([^\"'\n]{0,200})", re.IGNORECASE)
-_HOPELESS: Final = ("40013", "40125", "40164", "40226", "40243", "45009", "45011", "48001")
-"""Codes that the same request gets again, however often it is sent; each try counts against a quota."""
+_FIELDS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
+    (re.compile(rf"(?<![A-Za-z_])[\"']?(?:{names})[\"']?\s*[:=]\s*[\"']?(-?\d{{1,12}})"), platforms)
+    for names, platforms in (
+        ("errcode|err_code|ErrCode|errCode", ("wechat", "dingtalk")),
+        ("err_no", ("douyin",)),
+        ("error_code", ("douyin", "baidu")),
+        ("errno", ("baidu",)),
+        ("resultCode", ("huawei",)),
+        ("result", ("kuaishou",)),
+    )
+)
+"""Where a code stands, and the platforms whose it may be; the first one whose table knows it."""
+_OF_DINGTALK: Final = re.compile(
+    r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b"
+)
+_SAID: Final = re.compile(
+    r"[\"']?(?:errmsg|err_tips|err_msg|error_msg|error_description|resultDesc)[\"']?\s*[:=]\s*[\"']([^\"'\n]{0,200})",
+    re.IGNORECASE,
+)
+_HOPELESS: Final = frozenset({
+    "platform.app-mismatch", "platform.credentials-rejected", "platform.ip-not-allowed", "platform.secret-frozen",
+    "platform.rate-limited", "platform.quota-exhausted", "platform.permission-missing", "platform.user-blocked",
+})  # fmt: skip
+"""What the same request gets again, however often it is sent; each try counts against a quota. (A bad code is not
+among them: several in one log are most likely of several users.)"""
 _STORM: Final = 3
 _DEAD_TOKEN: Final = ("40001", "40014", "42001")
 _GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged")
@@ -53,24 +75,38 @@ def look(captured: Captured) -> Looked | None:
     """Look at a text; None if nothing in it is known."""
     if isinstance(captured.value, dict | list):
         return None
-    found = [*_repeated(captured.text), *_messages(captured.text)]
+    found = [*_repeated(captured), *_messages(captured.text)]
     return Looked("log", found) if found else None
 
 
-def _repeated(text: str) -> Iterator[Diagnosis]:
-    counted = Counter(_ERRCODE.findall(text))
-    words = _ERRMSG.findall(text)
-    for code, count in counted.items():
-        if catalogue.find_refusal("wechat", code) is None:
-            continue
+def _repeated(captured: Captured) -> Iterator[Diagnosis]:
+    counted = _counted(captured.text)
+    words = _SAID.findall(captured.text)
+    for (platform, code), count in counted.items():
         message = next((each for each in words if len(counted) == 1), "")
-        error = refusal("wechat", code, place="token" if "secret" in message.lower() else "phone", message=message)
-        if code in _HOPELESS and count >= _STORM:
+        from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
+        found = list(meanings(captured, platform, code, message, place="token" if from_token else ""))
+        if found[0].code in _HOPELESS and count >= _STORM:
             yield fault("doctor.retry-storm", "", platform_code=code, times=count)
-        if code in _DEAD_TOKEN:
+        if platform == "wechat" and code in _DEAD_TOKEN:
             say = fault if count >= _STORM else warning
             yield say("doctor.token-war", "", guess=count < _STORM, platform_code=code, times=count)
-        yield of_error(error)
+        yield from found
+
+
+def _counted(text: str) -> Counter[tuple[str, str]]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for pattern, platforms in _FIELDS:
+        for code, count in Counter(pattern.findall(text)).items():
+            known = (each for each in platforms if each in _whose(code))
+            counted.update({(platform, code): count for platform in [next(known, "")] if platform})
+    counted.update(("dingtalk", each) for each in _OF_DINGTALK.findall(text) if "dingtalk" in _whose(each))
+    return counted
+
+
+def _whose(code: str) -> list[str]:
+    """Return the platforms whose replies may hold a code."""
+    return [platform for platform in PLATFORMS if has_meaning(platform, code)]
 
 
 def _messages(text: str) -> Iterator[Diagnosis]:

@@ -45,6 +45,11 @@ def places(platform: str, native: str, known: str = "") -> list[str]:
     return [known] if known else list(_by_code(platform, native).values()) or [""]
 
 
+def has_meaning(platform: str, native: str) -> bool:
+    """Tell whether a platform's table knows a code, in whichever answer."""
+    return bool(_by_code(platform, native))
+
+
 def place_of(platform: str, native: str, code: str) -> str:
     """Return the call in whose answer a platform's code means this error of ours; empty if in all, or in none."""
     return _by_code(platform, native).get(code, "")

@@ -15,6 +15,8 @@ from haoma.crypto.keys import KeyProblem
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_fault, warning
 from haoma.doctor.known import Known, known_values
 from haoma.errors import ConfigFaults
+from haoma.io import clock
+from haoma.platforms.wechat.app import WeChatApp
 from haoma.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
     from haoma.contract import App
 
+_APP_SECRETS: Final = frozenset({"app_secret", "client_secret"})
+_OF_A_PLATFORM: Final = ("component_", "isv_")
+_SKEW: Final = 120.0
+_SOON: Final = 30 * 86_400.0
 _CLASHING: Final = ("alipay-sdk-python", "python-alipay-sdk")
 """Two distributions that both install a package named ``alipay``, over each other."""
 
@@ -31,13 +37,14 @@ def examine(
 ) -> tuple[Settings | None, list[Known], list[Diagnosis]]:
     """Return the settings (None if they have faults), the values that were found in them, and what there is to say."""
     known = known_values(Path(path), environ)
+    now = clock.now() if now is None else now
     serves = any(each.setting == "server_keys" for each in known)
     try:
         settings = load(path, environ=environ, now=now, serving=serves)
     except ConfigFaults as error:
-        return None, known, [*map(of_fault, error.faults), *_known_values(known, {})]
-    found = [*map(of_fault, settings.warnings), *_settings(settings), *_known_values(known, settings.apps)]
-    return settings, known, [*found, *packages()]
+        return None, known, [*map(of_fault, error.faults), *_known_values(known, {}, now), *set_back(path, known, now)]
+    found = [*map(of_fault, settings.warnings), *_settings(settings), *_known_values(known, settings.apps, now)]
+    return settings, known, [*found, *set_back(path, known, now), *packages()]
 
 
 def _settings(settings: Settings) -> Iterator[Diagnosis]:
@@ -70,17 +77,42 @@ def old_way(app: App) -> Iterator[Diagnosis]:
 
 
 def no_login(app: App) -> Iterator[Diagnosis]:
-    """Without a key for the gateway nobody can be logged in, and every envelope can be sent by anybody."""
+    """Without what a login is asked for with, nobody can be logged in, and what is sent can be sent by anybody."""
     if app.platform == "alipay" and getattr(app, "private_key", None) is None:
         yield note("doctor.no-login", f"apps.{app.name}.app_private_key")
+    by_itself = getattr(app, "component", None) is None  # a third-party platform logs in with its own token
+    if app.platform in ("wechat", "douyin") and by_itself and getattr(app, "app_secret", None) is None:
+        yield note("doctor.no-login", f"apps.{app.name}.app_secret")
 
 
-_PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (plain_token, old_way, no_login)
+def own_key(app: App) -> Iterator[Diagnosis]:
+    """WeChat's replies are verified with WeChat's certificate; our own in its place lets none of them pass."""
+    security = app.security if isinstance(app, WeChatApp) else None
+    if security and any(keys.same_key(security.private_key.public_key(), each) for each in security.platform_keys):
+        yield fault("doctor.own-key-as-wechats", f"apps.{app.name}.api_certificate")
 
 
-def _known_values(known: Sequence[Known], apps: Mapping[str, App]) -> Iterator[Diagnosis]:
+_PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (plain_token, old_way, no_login, own_key)
+
+
+def set_back(path: str, known: Sequence[Known], now: float) -> Iterator[Diagnosis]:
+    """A file that was written later than now: offline the only thing that gives away a clock that is slow."""
+    newest = max(map(_written, {path, *(each.file for each in known)}), default=0.0)
+    if newest - now > _SKEW:
+        yield warning("doctor.clock-skew", "", guess=True, seconds=round(now - newest), ahead=False)
+
+
+def _written(path: str) -> float:
+    try:
+        return Path(path).stat().st_mtime if path else 0.0
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -> Iterator[Diagnosis]:
     for one, other in combinations([each for each in known if each.secret and each.app], 2):
-        if one.app != other.app and one.setting == other.setting and one.compact == other.compact:
+        alike = one.setting == other.setting or {one.setting, other.setting} <= _APP_SECRETS
+        if one.app != other.app and alike and one.compact == other.compact:
             yield from _shared(one, other, apps)
     files = {each.file: each for each in known if each.secret and each.file}
     for path, each in files.items():
@@ -89,16 +121,19 @@ def _known_values(known: Sequence[Known], apps: Mapping[str, App]) -> Iterator[D
             yield Diagnosis("doctor.readable-by-all", Severity.WARNING, place, {"path": Path(path).name}, file=path)
     for each in known:
         if not each.secret:
-            yield from _certificate(each)
+            yield from _certificate(each, now)
 
 
 def _shared(one: Known, other: Known, apps: Mapping[str, App]) -> Iterator[Diagnosis]:
-    if one.setting == "aes_key":
-        return  # the settings refuse that
+    if one.setting == "aes_key" or one.setting.startswith(_OF_A_PLATFORM):
+        return  # the settings refuse the one; the others belong to the third-party platform that the apps share
+    isv = {getattr(apps[each.app], "isv_app_id", "") for each in (one, other) if each.app in apps}
+    if one.setting == "app_private_key" and len(isv) == 1 and isv != {""}:
+        return
     ids = [apps[each.app].app_id for each in (one, other) if each.app in apps]
     if len(set(ids)) == 1 and ids:
         return  # one mini program under two names
-    say = fault if one.setting == "app_secret" else warning
+    say = fault if one.setting in _APP_SECRETS else warning
     yield say("doctor.secret-shared", other.where, other=one.where)
 
 
@@ -109,17 +144,17 @@ def _readable_by_all(path: str) -> bool:
         return False
 
 
-def _certificate(known: Known) -> Iterator[Diagnosis]:
+def _certificate(known: Known, now: float) -> Iterator[Diagnosis]:
     try:
         found = keys.leaf(keys.parse_certificates(known.value))
     except KeyProblem:
         return
-    yield good(
-        "doctor.certificate",
-        known.where,
-        until=found.not_valid_after_utc.date().isoformat(),
-        sn=keys.serial_name(found),
-    )
+    ends = found.not_valid_after_utc
+    until = ends.date().isoformat()
+    if known.setting == "api_certificate" and ends.timestamp() < now + _SOON:  # the settings tell Alipay's
+        yield warning("doctor.certificate-of-wechat-ends", known.where, until=until)
+        return
+    yield good("doctor.certificate", known.where, until=until, sn=keys.serial_name(found))
 
 
 def packages(path: Sequence[str] | None = None) -> Iterator[Diagnosis]:
