@@ -103,6 +103,7 @@ REVEALING = {
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",
     "platforms/wechat/component.py": "sent to WeChat",
+    "platforms/wechat/grant.py": "sent to WeChat",
     "platforms/wechat/push.py": "checking a signature with it",
     "platforms/wechat/session.py": "signing with it",
     "platforms/wechat/token.py": "sent to WeChat",

@@ -7,20 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from haoma.authorize import authorize
-from haoma.contract import App, Table
 from haoma.errors import HaomaError
-from haoma.io import blocking
-from haoma.io.memory import Memory
 from haoma.phone import PhoneNumber
 from haoma.platforms import PLATFORMS
-from haoma.simulator.stage import Stage
-from haoma.steps import Reply, Send
 from haoma.verified import ALL_CHECKS, Assurance, VerifiedPhone
-from wire import answered
+from stage import Stage
+
+pytest_plugins = ["on_stage"]
 
 ROOT = Path(__file__).parents[2]
-NOW = 1_800_000_000.0
 ROWS = [(name, way) for name, platform in PLATFORMS.items() for way in platform.proves]
 
 
@@ -52,31 +47,17 @@ def test_a_row_is_whole(platform: str, way: object) -> None:
     assert not row.certain_zh.isascii()
 
 
-class _Wire:
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-
-    def send(self, step: Send) -> Reply:
-        return answered(step.request, self.stage.answer)
-
-
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_results_prove_what_the_table_says(platform: str) -> None:
+def test_results_prove_what_the_table_says(platform: str, stage: Stage) -> None:
     """The checks of every scene that ends well are those of one row of the table."""
-    stage = Stage(now=lambda: NOW)
-    world = blocking.World(_Wire(stage), Memory(now=lambda: NOW))  # type: ignore[arg-type]
-    tables = stage.settings("https://platform.test")["apps"]
     rows = {way.checks for way in PLATFORMS[platform].proves}
     proven = 0
     for scene in stage.mirrors[platform].scenes:
         if scene.expect != "ok":
             continue
-        app: App | None = PLATFORMS[platform].configure(Table(scene.app, tables[scene.app], now=NOW))
-        assert app is not None
         tap = stage.tap(platform, scene.name)
-        assert tap.body is not None
         try:
-            phone = blocking.run(authorize(app, tap.body, now=NOW), world)
+            phone = stage.authorize(tap.app, tap.body)
         except HaomaError as error:
             pytest.fail(f"{scene.name}: {error}")
         assert phone.checks in rows, scene.name

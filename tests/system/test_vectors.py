@@ -140,7 +140,7 @@ def test_in_process(case: Case, config: Path, loop: asyncio.Runner) -> None:
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with redirect_stdout(stdout), redirect_stderr(stderr), pytest.raises(SystemExit) as left:
         COMMAND(command(case, config))
-    said = [stream.buffer.getvalue().decode("utf-8") for stream in (stdout, stderr)]  # type: ignore[attr-defined]
+    said = [stream.buffer.getvalue().decode("utf-8") for stream in (stdout, stderr)]
     assert_told(case, int(left.value.code or 0), *said)
 
 

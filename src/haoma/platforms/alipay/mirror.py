@@ -67,11 +67,32 @@ _REFUSED: Final = {
     ),
     "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error", "系统繁忙"),
     "isv-id-missing": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
+    "40001-unlisted": ("40001", "Missing Required Arguments", "isv.missing-something-new", "缺少没见过的设置"),
+    "40002-unlisted": ("40002", "Invalid Arguments", "isv.invalid-something-new", "没见过的参数无效"),
+    "40003-unlisted": ("40003", "Insufficient Conditions", "isv.not-in-any-list", "条件不满足"),
+    "40006-unlisted": ("40006", "Insufficient Permissions", "isv.not-in-any-list", "权限不足"),
     "unknown-code": ("49999", "Something New", "isv.not-in-any-list", "一个没见过的错误"),
 }  # fmt: skip
 _CLEAR: Final = frozenset(
-    {"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002", "isv-id-missing"}
+    {"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002", "isv-id-missing", "40001-unlisted"}
 )
+_TOKEN, _MISSING, _INVALID = "Insufficient Token Permissions", "Missing Required Arguments", "Invalid Arguments"
+_REFUSED_AT_LOGIN: Final = {
+    "login-busy": ("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙"),
+    "login-token-invalid": ("20001", _TOKEN, "aop.invalid-auth-token", "无效的访问令牌"),
+    "login-token-time-out": ("20001", _TOKEN, "aop.auth-token-time-out", "访问令牌已过期"),
+    "login-token-unlisted": ("20001", _TOKEN, "aop.not-in-any-list", "没见过的令牌错误"),
+    "isv-grant-withdrawn": ("20001", _TOKEN, "aop.invalid-app-auth-token", "无效的应用授权令牌"),
+    "isv-grant-time-out": ("20001", _TOKEN, "aop.app-auth-token-time-out", "应用授权令牌已过期"),
+    "isv-grant-without-login": ("20001", _TOKEN, "aop.invalid-app-auth-token-no-api", "应用授权令牌没有此接口的权限"),
+    "login-no-public-key-40001": ("40001", _MISSING, "isv.missing-signature-key", "缺少签名公钥配置"),
+    "login-no-public-key": ("40002", _INVALID, "isv.missing-signature-key", "缺少签名公钥配置"),
+    "login-argument-missing": ("40001", _MISSING, "isv.missing-app-cert-sn", "缺少应用公钥证书SN"),
+    "login-argument-invalid": ("40002", _INVALID, "isv.not-in-any-list", "没见过的参数错误"),
+    "login-refresh-token": ("40002", _INVALID, "isv.refresh-token-invalid", "刷新令牌无效"),
+    "login-wrong-key": ("40002", _INVALID, "isv.invalid-signature", "无效签名，" + _HELP),
+    "login-clock": ("40002", _INVALID, "isv.invalid-timestamp", "非法的时间戳参数"),
+}
 _ROTATED: Final = frozenset({"cert-rotated", "cert-rotated-untrusted", "cert-rotated-to-another-company"})
 
 SCENES: Final = (
@@ -96,6 +117,14 @@ SCENES: Final = (
     Scene("40006", "没有绑定获取会员手机号产品", "The product for phone numbers is not bound",
           "platform.permission-missing", ALIPAY),
     Scene("20000", "支付宝系统繁忙", "Alipay is busy", "platform.busy", ALIPAY),
+    Scene("40001-unlisted", "支付宝说缺少某个设置，子错误码不在列表里",
+          "Something is not set, by a sub code in no list", "platform.request-rejected", ALIPAY),
+    Scene("40002-unlisted", "支付宝说参数无效，子错误码不在列表里", "An argument is invalid, by a sub code in no list",
+          "platform.request-rejected", ALIPAY),
+    Scene("40003-unlisted", "支付宝说条件不满足，子错误码不在列表里",
+          "A condition is not met, by a sub code in no list", "platform.user-not-authorized", ALIPAY),
+    Scene("40006-unlisted", "支付宝说权限不足，子错误码不在列表里", "Permissions are missing, by a sub code in no list",
+          "platform.permission-missing", ALIPAY),
     Scene("unknown-code", "支付宝返回没见过的错误码", "Alipay answers with a code that nobody knows",
           "platform.refused", ALIPAY),
     Scene("tampered", "密文在途中被改了一个字符", "One character of the ciphertext was changed",
@@ -114,6 +143,28 @@ SCENES: Final = (
           "platform.app-mismatch", ALIPAY),
     Scene("login-busy", "换取登录时网关繁忙", "The gateway is busy when the login is exchanged",
           "platform.busy", ALIPAY),
+    Scene("login-token-invalid", "网关不接受令牌（aop.invalid-auth-token）",
+          "The gateway does not accept the token (aop.invalid-auth-token)", "platform.token-rejected", ALIPAY),
+    Scene("login-token-time-out", "令牌已过期（aop.auth-token-time-out）",
+          "The token has expired (aop.auth-token-time-out)", "platform.token-rejected", ALIPAY),
+    Scene("login-token-unlisted", "令牌错误（20001），子错误码不在列表里",
+          "The token is refused (20001), by a sub code in no list", "platform.token-rejected", ALIPAY),
+    Scene("login-no-public-key-40001", "控制台里没有应用公钥（40001）",
+          "The console has no public key of the app (40001)", "platform.signing-not-configured", ALIPAY),
+    Scene("login-no-public-key", "控制台里没有应用公钥（40002）", "The console has no public key of the app (40002)",
+          "platform.signing-not-configured", ALIPAY),
+    Scene("login-argument-missing", "控制台用证书模式，请求里没有证书序列号（40001）",
+          "The console uses certificates, and the request names none (40001)", "platform.request-rejected", ALIPAY),
+    Scene("login-argument-invalid", "网关说参数无效（40002），子错误码不在列表里",
+          "The gateway calls an argument invalid (40002), by a sub code in no list",
+          "platform.request-rejected", ALIPAY),
+    Scene("login-refresh-token", "别的值被当作授权码提交（isv.refresh-token-invalid）",
+          "Some other value was sent as the code (isv.refresh-token-invalid)", "platform.login-code-rejected", ALIPAY),
+    Scene("login-wrong-key", "私钥与控制台里的应用公钥不是一对（isv.invalid-signature）",
+          "The private key and the public key in the console are no pair (isv.invalid-signature)",
+          "platform.credentials-rejected", ALIPAY),
+    Scene("login-clock", "服务器时钟不准（isv.invalid-timestamp）",
+          "The server's clock is wrong (isv.invalid-timestamp)", "platform.request-rejected", ALIPAY),
     Scene("login-unsigned", "网关的成功应答没有签名", "The gateway's success comes without a signature",
           "trust.reply-unsigned", ALIPAY),
     Scene("login-forged", "网关的应答由另一把密钥签名", "The gateway's answer is signed by another key",
@@ -136,6 +187,12 @@ SCENES: Final = (
           "Third-party application: another merchant's login code", "platform.app-mismatch", MERCHANT),
     Scene("isv-grant-withdrawn", "服务商：商家解除了授权",
           "Third-party application: the merchant has withdrawn the grant", "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-time-out", "服务商：商家的应用授权令牌已过期",
+          "Third-party application: the merchant's app_auth_token has expired",
+          "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-without-login", "服务商：商家没有授权换取登录的接口",
+          "Third-party application: the merchant has not granted the interface for logins",
+          "platform.permission-missing", MERCHANT),
     Scene("isv-id-missing", "服务商：前端没有传 isvAppId", "Third-party application: the front end sent no isvAppId",
           "platform.encryption-not-configured", MERCHANT),
 )  # fmt: skip
@@ -400,17 +457,12 @@ class AlipayMirror:
         if issued is None or issued.used or issued.expires < now:
             refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid", "授权码code无效")
             return self._reply(app, "error_response", refused)
-        if app == ISV or issued.scene == "isv-grant-withdrawn":
-            refused = _gateway_error(
-                "20001", "Insufficient Token Permissions", "aop.invalid-app-auth-token", "无效的应用授权令牌"
-            )
-            return self._reply(app, "error_response", refused)
+        trouble = "isv-grant-withdrawn" if app == ISV else issued.scene
+        if trouble in _REFUSED_AT_LOGIN and app in (ISV, issued.app):
+            return self._reply(app, "error_response", _gateway_error(*_REFUSED_AT_LOGIN[trouble]))
         if issued.app != app:
             refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
             return self._reply(app, "error_response", refused)
-        if issued.scene == "login-busy":
-            busy = _gateway_error("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙")
-            return self._reply(app, "error_response", busy)
         issued.used = True
         if issued.scene == "login-reset":
             return Answer(fate=Fate.RESET)

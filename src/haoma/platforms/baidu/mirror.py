@@ -44,6 +44,13 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("wrong-app-key", "把数字的 App ID 填成了 App Key（10010100）",
           "The numeric App ID stands in place of the App Key (10010100)", "platform.request-rejected",
           "baidu-wrong-key"),
+    Scene("login-invalid-request", "登录请求缺少参数或格式不对（invalid_request）",
+          "A parameter of the login is missing or malformed (invalid_request)", "platform.request-rejected", "baidu"),
+    Scene("login-unauthorized-client", "小程序没有使用这个授权方式的权限（unauthorized_client）",
+          "The mini program may not use this kind of grant (unauthorized_client)", "platform.permission-missing",
+          "baidu"),
+    Scene("login-unsupported-grant-type", "百度不支持这个 grant_type（unsupported_grant_type）",
+          "Baidu does not support this grant_type (unsupported_grant_type)", "platform.request-rejected", "baidu"),
     Scene("unlisted", "百度返回表里没有的错误码", "Baidu answers a number that is in no table", "platform.refused",
           "baidu"),
     Scene("login-in-callback", "前端在按钮回调里又登录了一次，session_key 已更换",
@@ -66,11 +73,32 @@ SCENES: Final[tuple[Scene, ...]] = (
           "Login v2: the token is dead (110); a new one makes it work", _OK, "baidu-v2"),
     Scene("v2-expired-token", "登录 v2：网关总说 token 已过期（111）",
           "Login v2: the gateway calls every token expired (111)", "platform.token-rejected", "baidu-v2"),
+    Scene("v2-dead-token", "登录 v2：网关总说 token 无效（110）",
+          "Login v2: the gateway calls every token invalid (110)", "platform.token-rejected", "baidu-v2"),
+    Scene("v2-no-grant", "登录 v2：百度不签发 token（invalid_grant）", "Login v2: Baidu gives no token (invalid_grant)",
+          "platform.credentials-rejected", "baidu-v2-no-grant"),
     Scene("v2-wrong-secret", "登录 v2：App Secret 填错，取不到 token", "Login v2: the App Secret is wrong, so no token",
           "platform.credentials-rejected", "baidu-v2-wrong-secret"),
 )  # fmt: skip
 
-_APPS: Final = ("baidu", "baidu-v2", "baidu-wrong-secret", "baidu-wrong-key", "baidu-v2-wrong-secret")
+_APPS: Final = (
+    "baidu",
+    "baidu-v2",
+    "baidu-wrong-secret",
+    "baidu-wrong-key",
+    "baidu-v2-wrong-secret",
+    "baidu-v2-no-grant",
+)
+
+_OAUTH: Final = {
+    "login-invalid-request": "invalid_request",
+    "login-unauthorized-client": "unauthorized_client",
+    "login-unsupported-grant-type": "unsupported_grant_type",
+}
+_DEAD: Final = {
+    "v2-dead-token": (110, "Access token invalid or no longer valid"),
+    "v2-expired-token": (111, "Access token expired"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +233,8 @@ class BaiduMirror:
         login = self._codes.get(text)
         if login is None or login.used or login.app_key != app_key or now > login.until:
             return _oauth("invalid_grant", "Invalid authorization code")
+        if login.fault in _OAUTH:
+            return _oauth(_OAUTH[login.fault], "no")
         login.used = True
         match login.fault:
             case "slow" | "reset-after-consumed":
@@ -222,6 +252,8 @@ class BaiduMirror:
         program = next((each for each in self._programs.values() if each.app_key == asked.get("client_id")), None)
         if program is None or asked.get("client_secret") != program.secret:
             return _oauth("invalid_client", "Client authentication failed")
+        if program is self._programs["baidu-v2-no-grant"]:
+            return _oauth("invalid_grant", "no")
         token = f"24.{self._random(16).hex()}.{_TOKEN_LIFE}"
         self._tokens[token] = program.app_key
         return _say({
@@ -242,8 +274,9 @@ class BaiduMirror:
             login.fault = ""
             del self._tokens[token]
             return _say({"error_code": 110, "error_msg": "Access token invalid or no longer valid"})
-        if login is not None and login.fault == "v2-expired-token":
-            return _say({"error_code": 111, "error_msg": "Access token expired"})
+        if login is not None and login.fault in _DEAD:
+            code_of_token, words = _DEAD[login.fault]
+            return _say({"error_code": code_of_token, "error_msg": words})
         taken = self._take(code, app_key, now)
         if isinstance(taken, Answer):
             return taken

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from haoma.crypto.forging import forge_cbc, forge_rsa
 from haoma.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.douyin.refusals_mirror import REFUSALS
 
 if TYPE_CHECKING:
     from haoma.mirroring import Call, RandomBytes
@@ -35,7 +36,7 @@ _OUTCOME: Final = "outside.outcome-unknown"
 _SHUT: Final = "trust.cannot-open"
 _DECLINED: Final = "envelope.user-declined"
 
-SCENES: Final[tuple[Scene, ...]] = (
+_NAMED: Final[tuple[Scene, ...]] = (
     Scene("ok", "用户允许，code 换到手机号，用应用私钥解密",
           "The user allows; the code gives the number, opened with the app's private key", _OK, "douyin"),
     Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "douyin"),
@@ -47,6 +48,12 @@ SCENES: Final[tuple[Scene, ...]] = (
           "The user's Douyin account has no phone number (no phone number)", "platform.no-phone-bound", "douyin"),
     Scene("button-not-logged-in", "点按钮之前没有登录（not login）", "Nobody was logged in before the tap (not login)",
           "platform.login-code-rejected", "douyin"),
+    Scene("button-no-permission", "小程序没有申请获取手机号的权限（no permission）",
+          "The mini program never applied for the permission (no permission)", "platform.permission-missing", "douyin"),
+    Scene("button-session-gone", "登录态已失效（invalid session）", "The session is no longer valid (invalid session)",
+          "platform.login-code-rejected", "douyin"),
+    Scene("button-internal-error", "抖音内部错误（internal error）", "An internal error of Douyin (internal error)",
+          "platform.busy", "douyin"),
     Scene("expired-code", "用户授权后超过五分钟才提交，code 已过期",
           "Submitted more than five minutes after the consent: the code has expired",
           "platform.code-rejected", "douyin"),
@@ -92,6 +99,9 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("old-bit-flips", "旧方式：密文被改动一位", "Old way: a bit of the ciphertext is flipped",
           _SHUT, "douyin-old"),
 )  # fmt: skip
+SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
+_REFUSED: Final = {refusal.name: refusal for refusal in REFUSALS}
+_TOKENLESS: Final = {refusal.app: refusal for refusal in REFUSALS if refusal.place == "token"}
 
 _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "douyin": {},
@@ -100,6 +110,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "douyin-stale": {},
     "douyin-war": {"token": "plain"},
     "douyin-secret": {},
+    **{name: {} for name in _TOKENLESS},
     "douyin-old": {"old_way": True},
 }
 _BUTTON: Final = {
@@ -107,6 +118,9 @@ _BUTTON: Final = {
     "button-not-permitted": "platform auth deny",
     "button-no-phone": "no phone number",
     "button-not-logged-in": "not login",
+    "button-no-permission": "no permission",
+    "button-session-gone": "invalid session",
+    "button-internal-error": "internal error",
 }
 _REFUSALS: Final = {
     "busy": (28001005, "系统繁忙，此时请开发者稍候再试"),
@@ -208,6 +222,7 @@ class DouyinMirror:
         self._forget(now)
         user = _Code("login", program.name, program.app_id, f"_000{self._text(24)}", now + _LIFE)
         user.session_key = base64.b64encode(self._random(16)).decode("ascii")
+        user.fault = scene
         login_code = self._issue(user)
         if scene == "other-apps-login":
             user.app_id = _UNKNOWN_APP
@@ -307,6 +322,8 @@ class DouyinMirror:
         program = next((each for each in self._programs.values() if each.app_id == asked.get("client_key")), None)
         if program is None:
             return _no_token(10003, "client_key 不存在")
+        if program.name in _TOKENLESS:
+            return _no_token(_TOKENLESS[program.name].err_no, _TOKENLESS[program.name].words)
         if asked.get("client_secret") != program.secret or program.name == "douyin-secret":
             return _no_token(10013, "client_key 或者 client_secret 不正确")
         return program
@@ -327,6 +344,9 @@ class DouyinMirror:
         return self._no(28001008, "access_token过期,请刷新或重新授权")
 
     def _trouble(self, code: _Code, app_id: str) -> Answer | None:
+        refused = _REFUSED.get(code.fault)
+        if refused is not None and refused.place == "phone":
+            return self._no(refused.err_no, refused.words)
         match code.fault:
             case "stale-token":
                 code.fault = ""
@@ -365,6 +385,9 @@ class DouyinMirror:
             if holds:
                 return self._no(err_no, words)
         assert code is not None  # noqa: S101 - for the type checker; the fourth refusal has looked
+        refused = _REFUSED.get(code.fault)
+        if refused is not None and refused.place == "login":
+            return self._no(refused.err_no, refused.words)
         code.used = True
         ids = {"session_key": code.session_key, "openid": code.openid, "anonymous_openid": "", "unionid": ""}
         return _say({"err_no": self._err_no(0), "err_tips": "success", "log_id": self._log_id(), "data": ids})
