@@ -15,6 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from conformance import messages
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -87,7 +88,8 @@ def _derive(path: Path, platform: str, way: str, group: str) -> dict[str, Any]:
         login = json.loads((path / "replies" / f"{LOGINS[platform]}.txt").read_text("utf-8"))
         keys["session_key"] = login.get("data", login)["session_key"]
         sealed = json.loads(sent)["authorization"]
-        sent = {"encryptedData": sealed.get("encryptedData") or sealed["data"], "iv": sealed["iv"]}
+        beside = {name: value for name, value in sealed.items() if name in ("session_key", "sessionKey")}
+        sent = {"encryptedData": sealed.get("encryptedData") or sealed["data"], "iv": sealed["iv"], **beside}
     elif way in ("reply", "rsa-reply"):
         sent = (path / "replies" / f"{REPLIES[platform]}.txt").read_text("utf-8")
     if way == "rsa-reply":
@@ -140,7 +142,7 @@ def _case(
 
 
 def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Cases that no vector has: other signature schemes, and watermarks that are far from now."""
+    """Cases that no vector has: other signature schemes, WeChat's messages, and watermarks that are far from now."""
     genuine = made["alipay/envelope-success-mainland"]
     response = json.loads(genuine["input"])["response"]
     content = f'"{response}"'.encode()
@@ -169,6 +171,16 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         expect = _refusal(code) if code else genuine["expect"]
         group = "unproven" if code else "genuine"
         yield _case(f"alipay/envelope-{name}", "envelope", group, sent, used, genuine["now"], expect, why, FORGED)
+    three, root = messages.forged_for_exponent_three(content, key.public_key().public_numbers().n)
+    sent = json.dumps({"response": response, "sign": root}, separators=(",", ":"))
+    why = "A cube root in place of a signature, for a public key with exponent 3: what follows the hash is not looked at."
+    keys = {**ours, "alipay_public_key": three}
+    name, refused = "alipay/envelope-sign-cube-root_fail", _refusal(mismatch)
+    yield _case(name, "envelope", "unproven", sent, keys, genuine["now"], refused, why, FORGED)
+    for name, way, group, sent, keys, now, reason, why in (*messages.pushes(), *messages.secured(HERE / "throw-away.pem")):
+        accepted = {"ticket": messages.TICKET} if way == "push" else genuine["expect"]
+        expect = _refusal(reason) if reason else accepted
+        yield _case(f"wechat/{name}", way, group, sent, keys, now, expect, why, FORGED)
     sealed = made["wechat/session-key-mainland"]
     for name, days, why in (
         ("watermark-of-last-month_fail", 30, "The number was handed out thirty days ago: a capture, played back."),

@@ -39,6 +39,7 @@ class Adapter:
     requirements: list[str]
     package: str
     node_package: str
+    node_folder: str
     what: str
     what_zh: str
     folder: Path | None = HERE
@@ -58,24 +59,28 @@ class Adapter:
         """Install what it needs, once, and nowhere else."""
         if self.requirements and not Path(self.python).exists():
             venv.create(self.environment, with_pip=True)
-            subprocess.run([self.python, "-m", "pip", "install", "--quiet", *self.requirements], check=True)
+            pip = [self.python, "-m", "pip", "install", "--quiet", "--constraint", str(HERE / "constraints.txt")]
+            subprocess.run([*pip, *self.requirements], check=True)
+        if self.node_package and not self._package_folder.is_dir() and shutil.which("npm"):
+            npm = ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+            subprocess.run([*npm, "--prefix", str(ROOT / self.node_folder)], check=True, stdout=sys.stderr)
 
     def missing(self) -> str:
         """Say what is missing to run it; nothing if it can be run."""
-        if self.node_package and not self._node_folder.is_dir():
-            return f"npm ci in bench/node ({self.node_package})"
+        if self.node_package and not self._package_folder.is_dir():
+            return f"npm ci --prefix {self.node_folder} ({self.node_package})"
         if shutil.which(self.command[0].replace("{python}", self.python)) is None:
             return "--install" if self.requirements else self.command[0]
         return ""
 
     @property
-    def _node_folder(self) -> Path:
-        return ROOT / "bench" / "node" / "node_modules" / self.node_package
+    def _package_folder(self) -> Path:
+        return ROOT / self.node_folder / "node_modules" / self.node_package
 
     def version(self) -> str:
         """Ask the installed package for its version."""
         if self.node_package:
-            version: str = json.loads((self._node_folder / "package.json").read_text("utf-8"))["version"]
+            version: str = json.loads((self._package_folder / "package.json").read_text("utf-8"))["version"]
             return f"{self.node_package} {version}"
         if not self.package:
             return ""
@@ -94,6 +99,7 @@ def adapters() -> dict[str, Adapter]:
             requirements=table.get("requirements", []),
             package=table.get("version", ""),
             node_package=table.get("node_package", ""),
+            node_folder=table.get("node_folder", "conformance/node"),
             what=table["what"],
             what_zh=table["what_zh"],
         )
@@ -103,7 +109,7 @@ def adapters() -> dict[str, Adapter]:
 
 def foreign(command: list[str], *, lines: bool) -> Adapter:
     """Return an adapter for a command line of somebody else."""
-    return Adapter(" ".join(command), command, [], "", "", "", "", folder=None, lines=lines)
+    return Adapter(" ".join(command), command, [], "", "", "", "", "", folder=None, lines=lines)
 
 
 def verdict(case: Case, answer: object) -> str:
@@ -114,8 +120,10 @@ def verdict(case: Case, answer: object) -> str:
             return "unsupported"
         case {"refused": str()}:
             return "right" if "refuse" in expect else "refused wrongly"
-        case {"phone_number": str(number)}:
-            return "right" if number == expect.get("phone_number") else "accepted wrongly"
+        case {"phone_number": str(found)}:
+            return "right" if found == expect.get("phone_number") else "accepted wrongly"
+        case {"ticket": str(found)}:
+            return "right" if found == expect.get("ticket") else "accepted wrongly"
     return "crashed"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from haoma.authorize import authorize, open_envelope, open_sealed
@@ -12,6 +14,8 @@ from haoma.errors import HaomaError
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
 from haoma.platforms import PLATFORMS
+from haoma.platforms.wechat.push import read_push
+from haoma.secret import Secret
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 # Nothing here is sent anywhere, and nothing of it decides.
 SECRET = "0123456789abcdef0123456789abcdef"
+THROW_AWAY = Path(__file__).parents[1] / "throw-away.pem"
 SENT = {"huawei": {"code": "code-of-the-case"}, "dingtalk": {"authCode": "code-of-the-case"}}
 TOKENS = {
     "stable_token": {"access_token": "token", "expires_in": 7200},
@@ -33,20 +38,22 @@ TOKENS = {
 class Given:
     """Gives the reply of the case to whoever asks; before that, a token."""
 
-    def __init__(self, reply: str) -> None:
+    def __init__(self, reply: str, headers: dict[str, str]) -> None:
         self._reply = reply
+        self._headers = headers
 
     def send(self, step: Send) -> Reply:
         """Take the place of the network."""
         token = TOKENS.get(step.request.url.rstrip("/").rsplit("/", 1)[1])
-        body = self._reply if token is None else json.dumps(token)
-        return Reply(200, {"content-type": "application/json"}, body.encode("utf-8", "surrogatepass"))
+        if token is not None:
+            return Reply(200, {"content-type": "application/json"}, json.dumps(token).encode())
+        return Reply(200, self._headers, self._reply.encode("utf-8", "surrogatepass"))
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to a case."""
     try:
-        return {"phone_number": _number(case)}
+        return {"ticket": _ticket(case)} if case["way"] == "push" else {"phone_number": _number(case)}
     except HaomaError as error:
         return {"refused": error.code}
 
@@ -57,14 +64,35 @@ def _number(case: dict[str, Any]) -> str:
         return open_envelope(app, sent).phone_number
     if case["way"] == "session-key":
         return open_sealed(app, sent, case["keys"]["session_key"], now=now).phone_number
-    world = World(cast("Http", Given(sent)), Memory())
+    headers = {"content-type": "application/json"}
+    if case["way"] == "secured-reply":
+        headers, sent = sent["headers"], sent["body"]
+    world = World(cast("Http", Given(sent, headers)), Memory())
     flow = authorize(app, SENT.get(case["platform"], {"code": "code-of-the-case"}), now=now)
     return run(flow, world).phone_number
 
 
+def _ticket(case: dict[str, Any]) -> str:
+    keys, sent = case["keys"], case["input"]
+    key = base64.b64decode(keys["encoding_aes_key"] + "=")
+    found = read_push(
+        sent["query"],
+        sent["body"].encode(),
+        token=Secret(keys["token"]),
+        keys=(key,),
+        receiver=keys["app_id"],
+        now=float(case["now"]),
+    )
+    return found["ComponentVerifyTicket"]
+
+
 def _app(case: dict[str, Any]) -> App:
     platform, keys = case["platform"], case["keys"]
-    settings = {name: value for name, value in keys.items() if name not in ("session_key", "app_private_keys")}
+    beside = ("session_key", "app_private_keys", "url", "api_certificates")
+    settings = {name: value for name, value in keys.items() if name not in beside}
+    if "api_certificates" in keys:
+        settings["api_certificate"] = keys["api_certificates"]
+        settings["api_private_key"] = THROW_AWAY.read_text("ascii")
     if "app_private_keys" in keys:
         settings["app_private_key"] = keys["app_private_keys"]
     if platform in ("huawei", "dingtalk"):
