@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from doctor_side import some_apps
 from test_doctor_frontend import CASES, write
 
 from haoma import Client, catalogue
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::haoma.HaomaWarning")  # the sim
 
 PAINS = {
     1: {"doctor.login-in-callback", "doctor.session-key-stale"},
-    2: {"doctor.garbage-decrypted", "doctor.watermark-app", "doctor.watermark-old"},
+    2: {"doctor.garbage-decrypted", "doctor.watermark-app", "doctor.watermark-old", "doctor.wrong-private-key"},
     3: {"doctor.alipay-sdk-broken", "doctor.alipay-packages-clash"},
     4: {"doctor.wrong-public-key", "doctor.signature-sha1", "doctor.signed-without-quotes", "trust.signature-missing"},
     5: {"config.app-public-key-used", "doctor.app-public-key", "doctor.key-recognised"},
@@ -124,6 +125,27 @@ def test_2_a_session_key_that_is_none_is_told_apart(simulator, inspect):
 def test_2_the_messages_of_others_are_known(inspect, words):
     """What other libraries say instead is recognised in a log."""
     saw(2, inspect(f"2026-01-01 ERROR\n{words}\n  at x"), "doctor.garbage-decrypted")
+
+
+def test_2_a_number_under_another_key(simulator, inspect, tmp_path, monkeypatch):
+    """Douyin encrypts under the console's public key; what it answered, and haoma's refusal, both tell of the pair."""
+    path = tmp_path / "douyin.toml"
+    path.write_text(some_apps(simulator, "douyin-key]"))
+    answered, inner = [], simulator.stage.answer
+
+    def answer(call):
+        said = inner(call)
+        answered.append(said.body.decode() if said else "")
+        return said
+
+    monkeypatch.setattr(simulator.stage, "answer", answer)
+    tap = simulator.tap("douyin", "wrong-private-key")
+    with Client.from_file(path) as client, pytest.raises(HaomaError) as caught:
+        client.get_phone_number(tap.app, tap.body)
+    saw(2, inspect(problem(caught.value)), "doctor.wrong-private-key", "trust.cannot-open")
+    report = inspect(answered[-1], "--config", path, configured=False)
+    saw(2, report, "doctor.wrong-private-key")
+    assert report.one("doctor.wrong-private-key")["where"] == "apps.douyin-key.app_private_key"
 
 
 def test_3_alipay_in_python(inspect, tmp_path):

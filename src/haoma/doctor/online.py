@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 NO_CODE: Final = "haoma-doctor-asks-without-a-code"
 """What is sent as the login code. No platform has issued it."""
+_NO_TICKET: Final = "no-ticket"  # WeChat pushes it to the service, in whose memory it is; not to us
 _SKEW: Final = 30.0
 _BAD_SKEW: Final = 120.0  # below the five minutes in which a watermark has to be
 _CHECK: Final = "/wxa/business/checkencryptedmsg"  # free, and uses nothing up
@@ -170,6 +171,9 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
         yield fault("doctor.wrong-public-key", where, asked=asked)
         return
     except HaomaError as error:
+        if error.platform_code == _NO_TICKET:
+            yield note("doctor.not-asked", where, asked=asked, token="component")  # noqa: S106 - whose token
+            return
         temporary = isinstance(error, RateLimited) or (error.retry and isinstance(error, PlatformRefusal))
         severity = Severity.WARNING if temporary else Severity.FAULT
         if isinstance(error, Refused):
