@@ -383,13 +383,15 @@ def test_every_code_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_platform_has_its_pages(platform: str) -> None:
-    """A platform has a page in both languages, notes with sources, and a row in the overview."""
+    """A platform has a page in both languages, notes with sources, and a row in every overview."""
     folder = ROOT / "docs" / "platforms"
     for page in (folder / f"{platform}.md", folder / f"{platform}.zh-CN.md"):
         assert f'platform = "{platform}"' in text(page)
     assert (ROOT / "src" / "haoma" / "platforms" / platform / "README.md").is_file()
     assert f"({platform}.md)" in text(folder / "README.md")
     assert f"({platform}.zh-CN.md)" in text(folder / "README.md")
+    assert f"| [{PLATFORMS[platform].title.partition(' ')[2]}](docs/platforms/{platform}.md) |" in text(README)
+    assert f"(platforms/{platform}.md) | [platforms/{platform}.zh-CN.md]" in text(ROOT / "docs" / "README.md")
 
 
 def test_every_threat_has_a_test_that_exists() -> None:
