@@ -91,25 +91,45 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
 
         ``assurance`` is left out where it is ``platform``.
         """
-        return {"phone_number": self.number.e164, **self._parts(), **self._rest()}
+        answer: dict[str, object] = msgspec.to_builtins(self.answer())
+        return answer
 
     def to_masked_dict(self) -> dict[str, object]:
         """Return the same without anything that gives the number away."""
-        return self._rest()
+        return {name: value for name, value in self.to_dict().items() if name not in _GIVES_AWAY}
 
-    def _parts(self) -> dict[str, object]:
-        return {"country_code": self.number.country_code, "national_number": self.number.national_number}
+    def answer(self) -> Answer:
+        """Return what `to_dict` makes a dictionary of, for an encoder."""
+        number = self.number
+        return Answer(
+            number.e164,
+            number.country_code,
+            number.national_number,
+            number.masked,
+            self.platform,
+            self.app,
+            self.subject,
+            self.checks,
+            self.assurance,
+        )
 
-    def _rest(self) -> dict[str, object]:
-        said = {} if self.assurance is Assurance.PLATFORM else {"assurance": self.assurance.value}
-        return {
-            "masked": self.number.masked,
-            "platform": self.platform,
-            "app": self.app,
-            "subject": msgspec.to_builtins(self.subject) if self.subject else None,
-            "checks": msgspec.to_builtins(list(self.checks)),
-            **said,
-        }
+
+class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A verified phone number as it is written. It is not masked: `VerifiedPhone` is the object to keep."""
+
+    phone_number: str
+    country_code: str
+    national_number: str
+    masked: str
+    platform: str
+    app: str
+    subject: Subject | None
+    checks: tuple[Check, ...]
+    assurance: Assurance = Assurance.PLATFORM
+
+    def __repr__(self) -> str:
+        return f"Answer({self.masked!r})"
 
 
+_GIVES_AWAY: Final = frozenset({"phone_number", "country_code", "national_number"})
 ALL_CHECKS: Final = tuple(CheckName)

@@ -9,12 +9,12 @@ from haoma.errors import TooLarge, TooSlow
 from haoma.io.clock import monotonic
 
 if TYPE_CHECKING:
-    from litestar.types import HTTPScope, Receive
+    from litestar.types import Receive
 
     from haoma.service.exchange import Exchange
 
 
-async def read_body(scope: HTTPScope, receive: Receive, exchange: Exchange, seconds: float) -> bytes:
+async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> bytes:
     """Return the body, for which there are ``seconds``.
 
     People send JSON as ``text/plain``, forms, and nothing at all as ``application/json``: what it is shall be seen
@@ -24,13 +24,8 @@ async def read_body(scope: HTTPScope, receive: Receive, exchange: Exchange, seco
         TooLarge: ``envelope.too-large``: announced or sent more than 32 KiB.
         TooSlow: ``caller.too-slow``: the caller hung up.
     """
-    announced = -1
-    # A list of header pairs; Litestar's Headers object would cost more than everything else here.
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            announced = int(value[:20])
-            if announced > MAX_BYTES:
-                raise TooLarge(because={"max_bytes": MAX_BYTES})
+    if exchange.announced > MAX_BYTES:
+        raise TooLarge(because={"max_bytes": MAX_BYTES})
     answer_due, exchange.due = exchange.due, monotonic() + seconds
     exchange.reading = True
     body = b""
@@ -42,7 +37,7 @@ async def read_body(scope: HTTPScope, receive: Receive, exchange: Exchange, seco
         if len(body) > MAX_BYTES:
             raise TooLarge(because={"max_bytes": MAX_BYTES})
         # Granian says "more" with every piece and ends with an empty one; to wait for that costs a change of threads.
-        if not message["more_body"] or len(body) == announced:
+        if not message["more_body"] or len(body) == exchange.announced:
             break
     exchange.due = answer_due
     exchange.reading = False

@@ -10,33 +10,32 @@ import os
 import random
 import re
 import secrets
-from asyncio import CancelledError
-from dataclasses import dataclass
+from asyncio import CancelledError, Task, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 from litestar.enums import ScopeType
 
 from haoma import catalogue
+from haoma.contract import App
 from haoma.errors import HaomaError, InternalFault, KeyMissing, KeyRejected, TooSlow
-from haoma.io.clock import monotonic
+from haoma.io.clock import monotonic, now
 from haoma.problem import problem
+from haoma.service.callers import Caller
 from haoma.service.deadlines import Deadlines
 from haoma.service.language import negotiate
-from haoma.service.log import RequestLog, stack
+from haoma.service.log import Answered, stack
 
 if TYPE_CHECKING:
-    from asyncio import Task
     from collections.abc import Awaitable, Callable
 
-    from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-    from haoma.contract import App
-    from haoma.service.callers import Caller
+    from haoma.service.log import Lines
     from haoma.service.metrics import Metrics
 
-Shortcut: TypeAlias = "Callable[[HTTPScope, Receive], Awaitable[tuple[int, bytes]]]"
+Shortcut: TypeAlias = "Callable[[HTTPScope, Exchange, Receive], Awaitable[tuple[int, bytes]]]"
 BELOW: Final = "/v1/apps/"
 KEY: Final = "haoma.exchange"
 PROBLEM: Final = "application/problem+json"
@@ -54,20 +53,20 @@ _FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like"
 """Facts of an error whose values are written in our code or configuration; others may quote what was sent."""
 
 
-@dataclass(slots=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """What is known about the request that is being answered."""
 
     request_id: str
     lang: str
     accept: bytes
     authorization: bytes | None
+    announced: int  # bytes of the body, -1 if the caller does not say
     started: float
+    due: float
     route: str | None = None
     app: App | None = None
     caller: Caller | None = None
     status: int = 0
-    due: float = 0.0
     task: Task[Any] | None = None
     reading: bool = False
     late: bool = False
@@ -91,20 +90,24 @@ def _new_id() -> str:
     return f"{_ids.getrandbits(128):032x}".translate(_LETTERS)
 
 
-def _begin(scope: HTTPScope) -> Exchange:
+def _begin(scope: HTTPScope, seconds: float) -> Exchange:
     request_id = language = accept = b""
     authorization: bytes | None = None
+    announced = -1
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
+        if name == b"authorization":
+            authorization = value
+        elif name == b"content-length":
+            announced = int(value[:20]) if value.isdigit() else -1
+        elif name == b"x-request-id":
             request_id = value
         elif name == b"accept-language":
             language = value
         elif name == b"accept":
             accept = value
-        elif name == b"authorization":
-            authorization = value
     known = request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else _new_id()
-    return Exchange(known, negotiate(language), accept, authorization, monotonic())
+    started = monotonic()
+    return Exchange(known, negotiate(language), accept, authorization, announced, started, started + seconds)
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
@@ -127,10 +130,15 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
     return error.status, msgspec.json.encode(body)
 
 
-async def reply(send: Send, status: int, body: bytes) -> None:
-    """Send an answer; its headers are those of the exchange."""
-    await send({"type": "http.response.start", "status": status, "headers": []})
+async def _reply(send: Send, exchange: Exchange, status: int, body: bytes) -> None:
+    exchange.answered = True
+    exchange.status = exchange.status or status
+    await send({"type": "http.response.start", "status": status, "headers": _headers(exchange)})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    return [*exchange.headers, (b"x-request-id", exchange.request_id.encode("ascii")), _NOSNIFF]
 
 
 class Gate:
@@ -139,7 +147,7 @@ class Gate:
     Args:
         inner: The application.
         logger: Where the line of a refused request goes.
-        request_log: Where the line of an answered one goes.
+        lines: Where the line of an answered one goes, if anywhere.
         metrics: Counts each request.
         seconds: How long a request may take.
         shortcut: Answers what lies below ``/v1/apps/``, past the router and everything else that the application has
@@ -150,7 +158,7 @@ class Gate:
         self,
         inner: ASGIApp,
         logger: FilteringBoundLogger,
-        request_log: RequestLog,
+        lines: Lines | None,
         metrics: Metrics,
         seconds: float,
         shortcut: Shortcut | None = None,
@@ -159,7 +167,7 @@ class Gate:
         self._shortcut = shortcut
         self._deadlines = Deadlines()
         self._logger = logger
-        self._request_log = request_log
+        self._lines = lines
         self._metrics = metrics
         self._seconds = seconds
 
@@ -168,22 +176,17 @@ class Gate:
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
-        exchange = _begin(scope)
+        exchange = _begin(scope, self._seconds)
         cast("dict[str, Exchange]", scope)[KEY] = exchange
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _complete(exchange, message)
-            await send(message)
-
-        exchange.due = exchange.started + self._seconds
         self._deadlines.watch(exchange)
         error: HaomaError | None = None
         try:
             if self._shortcut is not None and scope["path"].startswith(BELOW):
-                await reply(answer, *await self._shortcut(scope, receive))
+                status, body = await self._shortcut(scope, exchange, receive)
+                await sleep(0)  # all that is ready is worked out, then sent: to wake the server's thread is expensive
+                await _reply(send, exchange, status, body)
             else:
-                await self._inner(scope, receive, answer)
+                await self._inner(scope, receive, _completing(send, exchange))
         except CancelledError:
             if not exchange.late or exchange.task is None:
                 exchange.status = _HUNG_UP
@@ -197,7 +200,7 @@ class Gate:
         finally:
             self._deadlines.forget(exchange)
         if error is not None and not exchange.answered:
-            await reply(answer, *refuse(exchange, error))
+            await _reply(send, exchange, *refuse(exchange, error))
         self._note(scope, exchange)
 
     def _note(self, scope: HTTPScope, exchange: Exchange) -> None:
@@ -213,9 +216,10 @@ class Gate:
         method = scope["method"] if scope["method"] in _METHODS else ""
         caller = exchange.caller.id if exchange.caller else ""
         if error is None and exchange.fault is None:
-            self._request_log.answered(
-                exchange.request_id, method, route, name, platform, exchange.status, caller, seconds
-            )
+            if self._lines is not None:
+                ms = seconds * 1000
+                request_id, status = exchange.request_id, exchange.status
+                self._lines.info(Answered(request_id, method, route, name, platform, status, caller, ms, now()))
             return
         line: dict[str, Any] = {
             "request_id": exchange.request_id,
@@ -243,14 +247,19 @@ class Gate:
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _complete(exchange: Exchange, message: HTTPResponseStartEvent) -> None:
-    exchange.answered = True
-    exchange.status = exchange.status or message["status"]
-    ours = [*exchange.headers, (b"x-request-id", exchange.request_id.encode("ascii")), _NOSNIFF]
-    if message["headers"]:
-        replaced = {name for name, _ in ours}
-        ours = [*(pair for pair in message["headers"] if pair[0] not in replaced), *ours]
-    message["headers"] = ours
+def _completing(send: Send, exchange: Exchange) -> Send:
+    """Return a ``send`` that adds our headers to those of the application."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            exchange.answered = True
+            exchange.status = exchange.status or message["status"]
+            ours = _headers(exchange)
+            replaced = {name for name, _ in ours}
+            message["headers"] = [*(pair for pair in message["headers"] if pair[0] not in replaced), *ours]
+        await send(message)
+
+    return answer
 
 
 def _particulars(error: HaomaError) -> dict[str, object]:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import msgspec
 import structlog
@@ -46,6 +46,8 @@ _ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # without its `+` it would l
 _KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
 _SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
 _NUMBER: Final = re.compile(_MAINLAND)
+_DELAY: Final = 0.05
+_MOST_WAITING: Final = 64
 _SHORTEST: Final = len("+") + 7  # of a number abroad
 
 
@@ -95,42 +97,51 @@ def _render(event: EventDict) -> bytes:
 class Lines:
     """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request.
 
-    In an event loop the lines of one turn are written together: each write lets go of the interpreter, and under load
-    that costs more than the line itself.
+    In an event loop, lines that can wait are written together, after `_DELAY` or when `_MOST_WAITING` wait: each write
+    lets go of the interpreter, and to make one line takes longer than to decrypt an envelope when nothing else makes
+    lines around it.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | Answered] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def info(self, line: bytes) -> None:
-        """Write a line at the end of this turn of the event loop, or now if there is none."""
+    def info(self, line: bytes | Answered) -> None:
+        """Write a line soon, or now if there is no event loop."""
         self._waiting.append(line)
+        if len(self._waiting) >= _MOST_WAITING:
+            self.write()
+            return
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._write()
+            self.write()
             return
         if self._loop is not loop:  # a loop that was closed writes nothing any more
             self._loop = loop
-            loop.call_soon(self._write)
+            loop.call_later(_DELAY, self._write_later)
 
     def error(self, line: bytes) -> None:
         """Write a line, and all that wait, now."""
         self._waiting.append(line)
-        self._write()
+        self.write()
 
     debug = info
     warning = critical = error
 
-    def _write(self) -> None:
-        lines, self._waiting, self._loop = self._waiting, [], None
+    def write(self) -> None:
+        """Write all that wait."""
+        lines, self._waiting = self._waiting, []
         try:
-            self._stream.write(b"".join(lines))
+            self._stream.write(b"".join(_line(line) if isinstance(line, Answered) else line for line in lines))
             self._stream.flush()
         except (OSError, ValueError):
             pass
+
+    def _write_later(self) -> None:
+        self._loop = None
+        self.write()
 
 
 def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") -> FilteringBoundLogger:
@@ -144,7 +155,13 @@ def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") 
     return logger
 
 
-class _Answered(msgspec.Struct, gc=False):
+class Answered(msgspec.Struct, gc=False):
+    """A request that was answered without a refusal: most of all lines, and nothing in them to hide.
+
+    Every value is of our code or configuration, but for the request id, which is looked through. So they need neither
+    the chain of structlog nor `redact`. All other lines go there.
+    """
+
     request_id: str
     method: str
     route: str
@@ -153,52 +170,24 @@ class _Answered(msgspec.Struct, gc=False):
     status: int
     caller: str
     ms: float
-    timestamp: str
+    timestamp: float | str
     code: str = ""
     level: str = "info"
     event: str = "request"
 
 
-class RequestLog:
-    """Writes the line of a request that was answered without a refusal: most of all lines, and nothing in them to hide.
+def _line(answered: Answered) -> bytes:
+    moment = cast("float", answered.timestamp)
+    second = int(moment)
+    answered.timestamp = f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}+00:00"
+    answered.request_id = _NUMBER.sub(MASK, answered.request_id)
+    answered.ms = round(answered.ms, 2)
+    return _encode(answered) + b"\n"
 
-    Every value is of our code or configuration, but for the request id, which is looked through. So they need neither
-    the chain of structlog nor `redact`, which take longer than to decrypt an envelope. All other lines go there.
 
-    Args:
-        lines: Where all lines go.
-        level: From which level on lines are written.
-    """
-
-    def __init__(self, lines: Lines, level: str) -> None:
-        self._lines = lines
-        self._wanted = level in ("debug", "info")
-        self._second = 0
-        self._prefix = ""
-
-    def answered(
-        self,
-        request_id: str,
-        method: str,
-        route: str,
-        app: str,
-        platform: str,
-        status: int,
-        caller: str,
-        took: float,
-    ) -> None:
-        """Write the line of one request."""
-        if not self._wanted:
-            return
-        moment = now()
-        second = int(moment)
-        if second != self._second:
-            self._second, self._prefix = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        timestamp = f"{self._prefix}.{int((moment - second) * 1000):03d}+00:00"
-        if _NUMBER.search(request_id):
-            request_id = _NUMBER.sub(MASK, request_id)
-        line = _Answered(request_id, method, route, app, platform, status, caller, round(took * 1000, 2), timestamp)
-        self._lines.info(_encode(line) + b"\n")
+@lru_cache(maxsize=2)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:

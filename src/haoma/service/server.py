@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import signal
@@ -124,6 +125,8 @@ class _Target:
         from haoma.service.app import build, drain
 
         app = build(self._settings or load(self._path, serving=True, workers=self._workers))
+        gc.collect()
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
 
         async def listen_for_drain() -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, drain, app)
