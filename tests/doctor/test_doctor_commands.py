@@ -231,6 +231,15 @@ def test_a_token_that_dies_at_once_is_a_war(tmp_path):
     assert (war.severity, war.where) == (Severity.FAULT, "apps.wechat")
 
 
+def test_the_quota_is_warned_of_before_it_ends(simulator, tmp_path):
+    """WeChat is asked what is left; no more than the setting is a warning, with the numbers, and more is no word."""
+    text = some_apps(simulator, "wechat]")
+    for setting, expected in (("5000", [(Severity.WARNING, 5000)]), ("1", [])):
+        table = text.replace("[apps.wechat]", f'[apps.wechat]\nquota_warning = "{setting}"')
+        found = [each for each in ask_platforms(load(configured(tmp_path, table))) if each.code == "doctor.quota-low"]
+        assert [(each.severity, each.because["total"]) for each in found] == expected
+
+
 def test_every_platform_is_asked_or_said_not_to_be(simulator, tmp_path):
     """For every app of every platform of the simulator there is an answer, a refusal, or a note that says why not."""
     settings = load(configured(tmp_path, simulator.settings_toml()))

@@ -34,6 +34,7 @@ from haoma.io.memory import Memory
 from haoma.platforms import PLATFORMS
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.token import Access
+from haoma.platforms.wechat.usage import usage
 from haoma.secret import Secret
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 
 
 def _ask(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    for probe in (ask_for_token, ask_with_token, ask_for_login):
+    for probe in (ask_for_token, ask_with_token, ask_for_quota, ask_for_login):
         failed = False
         for each in probe(app, run):
             failed = failed or each.severity is Severity.FAULT
@@ -142,6 +143,18 @@ def ask_with_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagno
     if answer.refused and answer.errcode not in _UNKNOWN:
         refused = answer.refusal("check", 0, app.app_secret)
         yield of_error(_placed(refused, app), asked="checkencryptedmsg", severity=Severity.WARNING)
+
+
+def ask_for_quota(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
+    """Warn before WeChat's paid quota ends: from then on the button fails on the device, and no server hears of it."""
+    if not isinstance(app, WeChatApp) or app.in_cloud or app.component is not None:
+        return
+    try:
+        found = run(usage(_without_harm(app)))
+    except HaomaError:
+        return  # the ids of the products are not documented, so that a refusal says nothing of the app
+    if found.low and found.total:  # nothing bought may be nothing to pay, as for a hospital
+        yield warning("doctor.quota-low", f"apps.{app.name}", left=found.left, total=found.total)
 
 
 def ask_for_login(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:

@@ -158,9 +158,9 @@ def test_more_used_than_there_was() -> None:
 def test_usage_counts_what_the_mirror_gave() -> None:
     """One number exchanged, one used."""
     mirror = WeChatMirror(random.Random(1).randbytes)
-    bench, app = Bench(mirror), _from_mirror(mirror, "wechat", quota_warning="999")
+    bench, app = Bench(mirror), _from_mirror(mirror, "wechat", quota_warning="4999")
     bench.find(app, mirror.tap("realtime", allow=True, now=NOW).body)
-    assert bench.run(usage(app)) == Usage(1000, 1, low=True)
+    assert bench.run(usage(app)) == Usage(5000, 1, low=True)
 
 
 def test_the_realtime_component_is_read_like_the_other() -> None:

@@ -616,8 +616,8 @@ class WeChatMirror:
         app_id = self._authorized(call, now)
         if isinstance(app_id, Answer):
             return app_id
-        package = {"pkgId": "ZY1", "used": str(self._answers), "all": "1000", "status": 1, "spuId": call.query["spuId"]}
-        counts = {"all": "1000", "effectiveAll": "1000", "effectiveUse": str(self._answers), "total": 1}
+        package = {"pkgId": "ZY1", "used": str(self._answers), "all": "5000", "status": 1, "spuId": call.query["spuId"]}
+        counts = {"all": "5000", "effectiveAll": "5000", "effectiveUse": str(self._answers), "total": 1}
         return _say({"errcode": 0, **counts, "detailList": [package]})
 
     def _no(self, errcode: int, words: str) -> Answer:
