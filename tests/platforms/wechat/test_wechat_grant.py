@@ -290,13 +290,14 @@ def test_a_grant_that_makes_no_sense(mirror: WeChatMirror, change: dict[str, Any
 
 
 def test_a_merchant_without_api_permissions_has_no_access_token_yet(mirror: WeChatMirror) -> None:
-    """WeChat then leaves the access token out; the refresh token is kept, and renewed when it is needed."""
+    """WeChat then leaves the access token out: the one of the grant before is not used, nor the code a second time."""
     app = _app(mirror)
-    said = {TOKEN: GIVEN, QUERY_AUTH: _info(app, authorizer_access_token=None), RENEW: RENEWED, PHONE: refusal(40029)}
-    bench = _started(mirror, said)
-    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    said = (_info(app), _info(app, authorizer_access_token=None))
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: said, RENEW: RENEWED, PHONE: refusal(40029)})
+    for created in (NOW - 1, NOW):
+        _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW, created=created))
     bench.refused(app, {"code": "a-code"})
-    assert (bench.calls[RENEW], bench.calls[LOOK_UP]) == (1, 0)
+    assert (bench.calls[QUERY_AUTH], bench.calls[RENEW], bench.calls[LOOK_UP]) == (2, 1, 0)
 
 
 # --- custody
