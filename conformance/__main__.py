@@ -14,12 +14,24 @@ from conformance.running import VERDICTS, Adapter, Outcome, adapters, cases, for
 
 def main() -> int:
     """Return the exit status: 0 if whatever was judged got everything right, 1 if not, 2 for a wrong command."""
-    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description="Judge an implementation by named cases  用具名用例评判一个实现",
+        epilog="The protocol is in conformance/README.md. Exit status: 0 all right, 1 not, 2 could not be run.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the cases, one a line")
     commands.add_parser("make", help="write cases/ anew from the vectors")
-    judge = commands.add_parser("run", help="put the cases to an implementation")
-    judge.add_argument("--adapter", action="append", choices=sorted(adapters()), default=[], help="by default haoma")
+    judge = commands.add_parser(
+        "run",
+        help="put the cases to an implementation",
+        description="Put the cases to an implementation: one of adapters.toml, or --command for any other program.",
+        epilog="The program reads a case, one line of JSON, and answers with one line: a phone_number, a ticket, "
+        "refused or unsupported. What is unsupported is not counted against it.",
+    )
+    names = sorted(adapters())
+    known = f"by default haoma; there are: {'; '.join(names)}"
+    judge.add_argument("--adapter", action="append", choices=names, default=[], metavar="NAME", help=known)
     judge.add_argument("--all", action="store_true", help="every adapter that can be run here")
     judge.add_argument("--command", dest="theirs", help="a program of your own, for instance 'node judge.mjs'")
     judge.add_argument("--lines", action="store_true", help="it takes case after case, one a line")

@@ -15,9 +15,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from conformance import messages
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from conformance import messages
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parent / "tests" / "vectors"
@@ -173,11 +174,16 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield _case(f"alipay/envelope-{name}", "envelope", group, sent, used, genuine["now"], expect, why, FORGED)
     three, root = messages.forged_for_exponent_three(content, key.public_key().public_numbers().n)
     sent = json.dumps({"response": response, "sign": root}, separators=(",", ":"))
-    why = "A cube root in place of a signature, for a public key with exponent 3: what follows the hash is not looked at."
+    why = (
+        "A cube root in place of a signature, for a public key with exponent 3: what follows the hash is not looked at."
+    )
     keys = {**ours, "alipay_public_key": three}
     name, refused = "alipay/envelope-sign-cube-root_fail", _refusal(mismatch)
     yield _case(name, "envelope", "unproven", sent, keys, genuine["now"], refused, why, FORGED)
-    for name, way, group, sent, keys, now, reason, why in (*messages.pushes(), *messages.secured(HERE / "throw-away.pem")):
+    for name, way, group, sent, keys, now, reason, why in (
+        *messages.pushes(),
+        *messages.secured(HERE / "throw-away.pem"),
+    ):
         accepted = {"ticket": messages.TICKET} if way == "push" else genuine["expect"]
         expect = _refusal(reason) if reason else accepted
         yield _case(f"wechat/{name}", way, group, sent, keys, now, expect, why, FORGED)

@@ -104,11 +104,11 @@ def pushes() -> Iterator[Made]:
          "Only `signature`, which covers the query and not the ciphertext."),
         ("signature-of-another-push", "unproven", swapped, 0, "The signature is that of another ciphertext."),
         ("signature-under-no-token", "unproven", _push(good, token=""), 0, "Signed by somebody without the token."),
-        ("clear-text", "unproven", _push(good, body=_xml(_ticket())), 0, "The ticket in clear text, nothing encrypted."),
+        ("clear-text", "unproven", _push(good, body=_xml(_ticket())), 0, "The ticket in clear text."),
         ("other-component", "foreign", _push(_encrypt(_pad(_frame(_xml(_ticket()), receiver=OTHER)))), 0,
          "Behind the message stands another component's id."),
         ("no-component", "foreign", _push(_encrypt(_pad(no_id))), 0, "Behind the message stands no id."),
-        ("other-key", "foreign", _push(_encrypt(_pad(frame), _bytes("another", 32))), 0, "Under another EncodingAESKey."),
+        ("other-key", "foreign", _push(_encrypt(_pad(frame), _bytes("another", 32))), 0, "Another EncodingAESKey."),
         ("replayed-after-an-hour", "stale", _push(good), 3600, "A capture, sent again an hour later."),
         ("of-the-next-hour", "stale", _push(good), -3600, "The timestamp is of the next hour."),
         ("length-overrun", "damaged", _push(_encrypt(_pad(_frame(_xml(_ticket()), length=2**31)))), 0,
@@ -121,7 +121,7 @@ def pushes() -> Iterator[Made]:
         ("padding-33", "damaged", _push(_encrypt(_pad(frame)[:-1] + b"\x21")), 0, "A padding of 33 bytes."),
         ("truncated", "damaged", _push(_base64(base64.b64decode(good)[:-16])), 0, "The last block is missing."),
         ("not-base64", "damaged", _push("*" + good[1:]), 0, "The ciphertext is no base64."),
-        ("entity-inside", "ambiguous", _push(_encrypt(_pad(_frame(of_entity)))), 0, "The ticket is an entity of a DTD."),
+        ("entity-inside", "ambiguous", _push(_encrypt(_pad(_frame(of_entity)))), 0, "The ticket is an entity."),
         ("dtd-outside", "ambiguous", _push(good, body=outside), 0, "The body declares a DTD."),
         ("encrypt-twice", "ambiguous", _push(good, body=twice), 0, "Two ciphertexts; the signature is of the second."),
         ("ticket-twice", "ambiguous", _push(_encrypt(_pad(_frame(_xml(two_tickets))))), 0, "Two tickets in a message."),
@@ -170,7 +170,12 @@ class _Sealed:
         body = json.dumps({name: _base64(part) for name, part in parts.items()}, separators=(",", ":"))
         signed = f"{url}\n{APP}\n{NOW}\n{body}".encode()
         signature = _base64((signer or self.sign)(signed))
-        sent = {"wechatmp-appid": APP, "wechatmp-timestamp": str(NOW), "wechatmp-signature": signature, **(headers or {})}
+        sent = {
+            "wechatmp-appid": APP,
+            "wechatmp-timestamp": str(NOW),
+            "wechatmp-signature": signature,
+            **(headers or {}),
+        }
         return {"headers": {name: value for name, value in sent.items() if value is not None}, "body": body}
 
     def sign(self, signed: bytes) -> bytes:
@@ -205,7 +210,8 @@ def secured(key: Path) -> Iterator[Made]:
         ("mainland", "genuine", genuine, 0, "", "A reply as WeChat seals and signs it."),
         ("certificate-rotation", "genuine", sealed.reply(headers={**old, "wechatmp-signature": signed_by_new}), 0, "",
          "WeChat has changed its certificate; the signature under the one that we know comes beside."),
-        ("signature-missing", "unproven", sealed.reply(headers={"wechatmp-signature": None}), 0, REPLY, "No signature."),
+        ("signature-missing", "unproven", sealed.reply(headers={"wechatmp-signature": None}), 0, REPLY,
+         "No signature."),
         ("signature-one-bit", "unproven", sealed.reply(signer=lambda text: _one_bit(sealed.sign(text))), 0, REPLY,
          "A bit of the signature is another."),
         ("signature-attackers-key", "unproven", sealed.reply(signer=by_attacker), 0, REPLY,
@@ -218,24 +224,35 @@ def secured(key: Path) -> Iterator[Made]:
         ("body-changed", "unproven", {**genuine, "body": genuine["body"].replace('"}', '" }')}, 0, REPLY,
          "A blank was added to the body after it was signed."),
         ("clear-text", "unproven", clear, 0, REPLY, "A number in clear text, as if the mode were off."),
-        ("other-app", "foreign", sealed.reply(headers={"wechatmp-appid": OTHER}), 0, REPLY, "The headers name another app."),
+        ("other-app", "foreign", sealed.reply(headers={"wechatmp-appid": OTHER}), 0, REPLY,
+         "The headers name another app."),
         ("other-app-inside", "foreign", sealed.reply(inside={"_appid": OTHER}), 0, REPLY, "Inside stands another app."),
         ("other-interface", "foreign", sealed.reply(url=URL.replace("getuserphonenumber", "other")), 0, REPLY,
          "The reply of another interface."),
         ("other-key", "foreign", sealed.reply(sym_key=_bytes("another", 32)), 0, REPLY, "Under another AES key."),
-        ("foreign-watermark", "foreign", sealed.reply(inside=_phone(OTHER)), 0, "trust.app-mismatch",
+        ("foreign-watermark", "foreign", sealed.reply(inside=_phone(OTHER)), 0, "trust.wrong-app",
          "Well sealed and signed; the watermark names another app."),
         ("other-time-inside", "ambiguous", sealed.reply(inside={"_timestamp": NOW - 1}), 0, REPLY,
          "Inside stands another time than in the headers."),
         ("replayed-after-an-hour", "stale", genuine, 3600, REPLY, "A capture, sent again an hour later."),
         ("tag-one-bit", "damaged", sealed.reply(spoil=_spoiled("authtag")), 0, REPLY, "A bit of the tag is another."),
         ("iv-one-bit", "damaged", sealed.reply(spoil=_spoiled("iv")), 0, REPLY, "A bit of the IV is another."),
-        ("data-one-bit", "damaged", sealed.reply(spoil=_spoiled("data")), 0, REPLY, "A bit of the ciphertext is another."),
+        ("data-one-bit", "damaged", sealed.reply(spoil=_spoiled("data")), 0, REPLY,
+         "A bit of the ciphertext is another."),
         ("tag-short", "damaged", sealed.reply(spoil=lambda parts: parts.update(authtag=parts["authtag"][:4])), 0, REPLY,
          "A tag of four bytes, which takes four thousand million guesses and no key."),
     ]  # fmt: skip
     for name, group, sent, later, reason, why in made:
-        yield f"secured-{name}{'_fail' if reason else ''}", "secured-reply", group, sent, sealed.keys, NOW + later, reason, why
+        yield (
+            f"secured-{name}{'_fail' if reason else ''}",
+            "secured-reply",
+            group,
+            sent,
+            sealed.keys,
+            NOW + later,
+            reason,
+            why,
+        )
 
 
 def _one_bit(raw: bytes) -> bytes:

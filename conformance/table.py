@@ -18,7 +18,7 @@ GROUPS = {
     ),
     "foreign": ("foreign: of another app, key, login or message", "张冠李戴：属于别的应用、密钥、登录或消息"),
     "refused": ("refused: the platform or the user said no", "平台或用户已拒绝"),
-    "stale": ("stale: a watermark far from now", "过期：水印时间与当前相差甚远"),
+    "stale": ("stale: a time far from now", "过期：时间与当前相差甚远"),
     "damaged": ("damaged: bits, padding, frame, text", "损坏：比特、填充、帧、文本"),
     "ambiguous": (
         "ambiguous: two readers, two numbers; no number at all",
@@ -119,9 +119,9 @@ def _notes(*, zh: bool) -> list[str]:
             "- 轻重不同：`unproven` 与 `foreign` 的用例，大多只要控制前端就能造出；",
             "  支付宝签过名的内容、平台的响应里的 `damaged`、`ambiguous`，要平台自己出错才会发生；",
             "  session_key 的密文没有完整性保护，三者都可能来自攻击者。",
-            "- 平台没有规定水印的有效期；`stale` 的两个用例分别相差三十天和一天。",
+            "- 平台没有规定水印的有效期；`stale` 的用例相差一天以上；推送与响应自带的时间戳则相差一小时。",
             "- 库的职责有大有小：「不支持」不是缺点，只说明该库不做这件事。",
-            "- python-alipay-sdk 没有解密函数，因此不在表中。",
+            "- python-alipay-sdk 3.4.0 与 PyPI 上的 alipay-sdk 2.0.1 没有解密函数，因此不在表中。",
             "- 用例由 haoma 的作者编写：haoma 全对不足为奇，表的用处在于别的实现，以及其他作者提出的反例。",
         ]
     return [
@@ -134,9 +134,11 @@ def _notes(*, zh: bool) -> list[str]:
         "- They do not weigh the same. Most `unproven` and `foreign` cases take no more than a front end; `damaged`",
         "  and `ambiguous` content in a signed envelope or in a platform's reply takes a platform that errs; a",
         "  ciphertext under a session_key has no integrity, so there all three may come from an attacker.",
-        "- No platform says how long a watermark is good for; the two `stale` cases are thirty days and one day off.",
+        "- No platform says how long a watermark is good for; the `stale` cases are a day and more off; of a push's",
+        "  or a reply's own timestamp it is an hour.",
         "- Libraries differ in what they are for: `unsupported` is no fault; it says that this is not its job.",
-        "- python-alipay-sdk has no function that decrypts, so it is not in the table.",
+        "- python-alipay-sdk 3.4.0 and alipay-sdk (PyPI) 2.0.1 have no function that decrypts, so they are not in the",
+        "  table.",
         "- The cases were written by the authors of haoma, so it is no wonder that haoma gets them right. The table",
         "  is of use for others, and for counter-examples.",
     ]

@@ -7,14 +7,16 @@ one, and compares the watermark's appid.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sys
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from Crypto.Cipher import AES, PKCS1_v1_5
 from Crypto.Hash import SHA256
 from Crypto.PublicKey import RSA
-from Crypto.Signature import pkcs1_15
+from Crypto.Signature import pkcs1_15, pss
 
 
 class Refused(Exception):
@@ -90,14 +92,59 @@ def rsa_reply(case: dict[str, Any], *, check: bool) -> str:
     raise Refused("decrypt")
 
 
-WAYS = {"envelope": alipay, "session-key": sealed, "reply": reply, "rsa-reply": rsa_reply}
+def secured_reply(case: dict[str, Any], *, check: bool) -> str:
+    keys, sent = case["keys"], case["input"]
+    headers, body = sent["headers"], json.loads(sent["body"])
+    if "data" not in body:  # an error of the gateway comes in clear text, and so does whatever else
+        return reply({**case, "input": sent["body"]}, check=check)
+    beside = f"{keys['url']}|{headers['wechatmp-appid']}|{headers['wechatmp-timestamp']}|{keys['api_sym_sn']}"
+    if check:
+        lines = f"{keys['url']}\n{headers['wechatmp-appid']}\n{headers['wechatmp-timestamp']}\n{sent['body']}"
+        public = RSA.import_key(keys["api_certificates"][0])
+        signature = base64.b64decode(headers.get("wechatmp-signature", ""))
+        pss.new(public, salt_bytes=32).verify(SHA256.new(lines.encode()), signature)
+    iv, data, tag = (base64.b64decode(body[name]) for name in ("iv", "data", "authtag"))
+    cipher = AES.new(base64.b64decode(keys["api_sym_key"]), AES.MODE_GCM, nonce=iv)
+    cipher.update(beside.encode())
+    plain = cipher.decrypt_and_verify(data, tag) if check else cipher.decrypt(data)
+    return reply({**case, "input": plain.decode()}, check=check)
+
+
+def push(case: dict[str, Any], *, check: bool) -> str:
+    keys, query = case["keys"], case["input"]["query"]
+    encrypted = element(case["input"]["body"], "Encrypt")
+    if check:
+        parts = (keys["token"], query["timestamp"], query["nonce"], encrypted)
+        if hashlib.sha1("".join(sorted(parts)).encode()).hexdigest() != query.get("msg_signature"):
+            raise Refused("msg_signature")
+    key = base64.b64decode(keys["encoding_aes_key"] + "=")
+    plain = decrypt(keys["encoding_aes_key"] + "=", key[:16], encrypted)
+    end = 20 + int.from_bytes(plain[16:20], "big")
+    if check and plain[end:].decode() != keys["app_id"]:
+        raise Refused("app id")
+    return element(plain[20:end].decode(), "ComponentVerifyTicket")
+
+
+def element(text: str, name: str) -> str:
+    return ET.fromstring(text).findtext(name) or ""
+
+
+WAYS = {
+    "envelope": alipay,
+    "session-key": sealed,
+    "reply": reply,
+    "rsa-reply": rsa_reply,
+    "secured-reply": secured_reply,
+    "push": push,
+}
 
 
 def judge(case: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
     if case["way"] not in WAYS:
         return {"unsupported": True}
     try:
-        return {"phone_number": WAYS[case["way"]](case, check=check)}
+        said = "ticket" if case["way"] == "push" else "phone_number"
+        return {said: WAYS[case["way"]](case, check=check)}
     except (Refused, ValueError) as error:
         return {"refused": f"{type(error).__name__}: {error}"}
 

@@ -1,4 +1,4 @@
-"""wechatpy, judged: WeChatWxaCrypto, which checks the watermark's appid itself."""
+"""wechatpy, judged: WeChatWxaCrypto, which checks the watermark's appid itself, and WeChatCrypto for messages."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import sys
 from typing import Any
 
-from wechatpy.crypto import WeChatWxaCrypto
+import xmltodict
+from wechatpy.crypto import WeChatCrypto, WeChatWxaCrypto
 from wechatpy.exceptions import WeChatException
 
 UNSUPPORTED = {"unsupported": True}
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
+    if case["way"] == "push":
+        return push(case)
     if case["platform"] != "wechat" or case["way"] != "session-key":
         return UNSUPPORTED
     keys, sent = case["keys"], case["input"]
@@ -22,6 +25,17 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
     except (WeChatException, ValueError) as error:
         return {"refused": type(error).__name__}
     return {"phone_number": f"+{found['countryCode']}{found['purePhoneNumber']}"}
+
+
+def push(case: dict[str, Any]) -> dict[str, Any]:
+    keys, sent = case["keys"], case["input"]
+    query = {name: sent["query"].get(name, "") for name in ("msg_signature", "timestamp", "nonce")}
+    try:
+        crypto = WeChatCrypto(keys["token"], keys["encoding_aes_key"], keys["app_id"])
+        message = crypto.decrypt_message(sent["body"], query["msg_signature"], query["timestamp"], query["nonce"])
+    except (WeChatException, ValueError) as error:
+        return {"refused": type(error).__name__}
+    return {"ticket": xmltodict.parse(message)["xml"]["ComponentVerifyTicket"]}
 
 
 if __name__ == "__main__":
