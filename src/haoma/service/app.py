@@ -33,6 +33,7 @@ from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
 from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
+from haoma.service.journal import Journal
 from haoma.service.log import Lines, make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
 from haoma.service.server import start_warnings
@@ -73,6 +74,9 @@ class Service:
         self.tokens = tokens
         self.world = world
         self.metrics = Metrics()
+        lines = Lines(sys.stderr.buffer)
+        level = settings.service.log_level
+        self.journal = Journal(make_logger(lines, level=level), lines, self.metrics, level)
         self.routes: dict[str, Ask] = {
             "phone-number": self.phone_number,
             "login": self.login,
@@ -199,7 +203,6 @@ def build(settings: Settings) -> Litestar:
     tokens = None
     if service_settings.signing_key or service_settings.publishable_keys:
         tokens = Tokens(service_settings.signing_key or Ed25519PrivateKey.generate())
-    lines = Lines(sys.stderr.buffer)
     http = AsyncHttp(ca_file=settings.ca_file, allow_insecure_upstreams=settings.allow_insecure_upstreams)
     service = Service(settings, tokens, World(http, Memory()))
     origins = service_settings.cors_origins
@@ -215,14 +218,11 @@ def build(settings: Settings) -> Litestar:
         )
         if origins
         else None,
-        lifespan=[_closing(http, lines)],
+        lifespan=[_closing(http, service.journal)],
         logging_config=None,
         debug=False,
     )
-    logger = make_logger(lines, level=service_settings.log_level)
-    answered = lines if service_settings.log_level in ("debug", "info") else None
-    shortcut = None if origins else service.answer
-    app.gate = Gate(app.inner, logger, answered, service.metrics, service_settings.request_seconds, shortcut)
+    app.gate = Gate(app.inner, service.journal, service_settings.request_seconds, None if origins else service.answer)
     return app
 
 
@@ -231,13 +231,13 @@ def drain(app: Litestar) -> None:
     app.state[_DRAINING] = True
 
 
-def _closing(http: AsyncHttp, lines: Lines) -> Any:
+def _closing(http: AsyncHttp, journal: Journal) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            lines.write()
+            journal.write()
             await http.aclose()
 
     return lifespan
@@ -270,6 +270,7 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
 
     @_page("/metrics")
     async def metrics() -> Response[bytes]:
+        service.journal.write()
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
     @_page("/openapi.json")

@@ -35,6 +35,7 @@ class Deadlines:
     def forget(self, exchange: Exchange) -> None:
         """Stop watching: from here on the task is not cancelled any more."""
         self._open.discard(exchange)
+        exchange.task = None
 
     def _look(self, loop: AbstractEventLoop) -> None:
         now = monotonic()

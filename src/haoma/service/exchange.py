@@ -16,24 +16,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import msgspec
 from litestar.enums import ScopeType
 
-from haoma import catalogue
 from haoma.contract import App
 from haoma.errors import HaomaError, InternalFault, KeyMissing, KeyRejected, TooSlow
-from haoma.io.clock import monotonic, now
+from haoma.io.clock import monotonic
 from haoma.problem import problem
 from haoma.service.callers import Caller
 from haoma.service.deadlines import Deadlines
 from haoma.service.language import negotiate
-from haoma.service.log import Answered, stack
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-    from structlog.typing import FilteringBoundLogger
 
-    from haoma.service.log import Lines
-    from haoma.service.metrics import Metrics
+    from haoma.service.journal import Journal
 
 Shortcut: TypeAlias = "Callable[[HTTPScope, Exchange, Receive], Awaitable[tuple[int, bytes]]]"
 BELOW: Final = "/v1/apps/"
@@ -44,19 +40,15 @@ HABIT: Final = "code-msg-data"
 _HUNG_UP: Final = 499  # what proxies log for a caller that did not wait
 _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of ours looks like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_NATIVE: Final = re.compile(r"-?\d{1,8}")
-_PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
-_SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-_FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max")
-"""Facts of an error whose values are written in our code or configuration; others may quote what was sent."""
 
 
 class Exchange(msgspec.Struct, eq=False):
     """What is known about the request that is being answered."""
 
     request_id: str
+    method: str
     lang: str
     accept: bytes
     authorization: bytes | None
@@ -74,6 +66,7 @@ class Exchange(msgspec.Struct, eq=False):
     fault: BaseException | None = None
     answered: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    ended: float = 0.0
 
     @classmethod
     def of(cls, scope: HTTPScope) -> Exchange:
@@ -105,9 +98,11 @@ def _begin(scope: HTTPScope, seconds: float) -> Exchange:
             language = value
         elif name == b"accept":
             accept = value
-    known = request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else _new_id()
+    known = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else _new_id()
     started = monotonic()
-    return Exchange(known, negotiate(language), accept, authorization, announced, started, started + seconds)
+    return Exchange(
+        known, scope["method"], negotiate(language), accept, authorization, announced, started, started + seconds
+    )
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
@@ -146,29 +141,17 @@ class Gate:
 
     Args:
         inner: The application.
-        logger: Where the line of a refused request goes.
-        lines: Where the line of an answered one goes, if anywhere.
-        metrics: Counts each request.
+        journal: Where every exchange is noted when it is over.
         seconds: How long a request may take.
         shortcut: Answers what lies below ``/v1/apps/``, past the router and everything else that the application has
             around its routes, which takes as long as to verify a signature; None when it is needed (CORS).
     """
 
-    def __init__(
-        self,
-        inner: ASGIApp,
-        logger: FilteringBoundLogger,
-        lines: Lines | None,
-        metrics: Metrics,
-        seconds: float,
-        shortcut: Shortcut | None = None,
-    ) -> None:
+    def __init__(self, inner: ASGIApp, journal: Journal, seconds: float, shortcut: Shortcut | None = None) -> None:
         self._inner = inner
         self._shortcut = shortcut
         self._deadlines = Deadlines()
-        self._logger = logger
-        self._lines = lines
-        self._metrics = metrics
+        self._journal = journal
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,70 +164,31 @@ class Gate:
         self._deadlines.watch(exchange)
         error: HaomaError | None = None
         try:
-            if self._shortcut is not None and scope["path"].startswith(BELOW):
-                status, body = await self._shortcut(scope, exchange, receive)
-                await sleep(0)  # all that is ready is worked out, then sent: to wake the server's thread is expensive
-                await _reply(send, exchange, status, body)
-            else:
-                await self._inner(scope, receive, _completing(send, exchange))
-        except CancelledError:
-            if not exchange.late or exchange.task is None:
-                exchange.status = _HUNG_UP
-                self._note(scope, exchange)
-                raise
-            exchange.task.uncancel()
-            error = TooSlow(diagnosis=f"the {'body' if exchange.reading else 'answer'} did not come in time")
-        except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
-            exchange.fault = fault
-            error = InternalFault()
+            try:
+                if self._shortcut is not None and scope["path"].startswith(BELOW):
+                    status, body = await self._shortcut(scope, exchange, receive)
+                    await sleep(0)  # all that is ready is worked out, then sent: to wake the server's thread is dear
+                    await _reply(send, exchange, status, body)
+                else:
+                    await self._inner(scope, receive, _completing(send, exchange))
+            except CancelledError:
+                if not exchange.late or exchange.task is None:
+                    exchange.status = _HUNG_UP
+                    raise
+                exchange.task.uncancel()
+                error = TooSlow(diagnosis=f"the {'body' if exchange.reading else 'answer'} did not come in time")
+            except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
+                exchange.fault = fault
+                error = InternalFault()
+            finally:
+                self._deadlines.forget(exchange)
+            if error is not None and not exchange.answered:
+                await _reply(send, exchange, *refuse(exchange, error))
         finally:
-            self._deadlines.forget(exchange)
-        if error is not None and not exchange.answered:
-            await _reply(send, exchange, *refuse(exchange, error))
-        self._note(scope, exchange)
-
-    def _note(self, scope: HTTPScope, exchange: Exchange) -> None:
-        seconds = monotonic() - exchange.started
-        # The template of a matched route, from our code; a raw path may hold anything.
-        route = (scope.get("path_template") or "") if exchange.route is None else exchange.route
-        app, error = exchange.app, exchange.error
-        name, platform = (app.name, app.platform) if app else ("", "")
-        code = error.code if error else ""
-        self._metrics.count(name, platform, code, route, exchange.status, seconds)
-        if route in _SILENT and exchange.status < 400:
-            return
-        method = scope["method"] if scope["method"] in _METHODS else ""
-        caller = exchange.caller.id if exchange.caller else ""
-        if error is None and exchange.fault is None:
-            if self._lines is not None:
-                ms = seconds * 1000
-                request_id, status = exchange.request_id, exchange.status
-                self._lines.info(Answered(request_id, method, route, name, platform, status, caller, ms, now()))
-            return
-        line: dict[str, Any] = {
-            "request_id": exchange.request_id,
-            "method": method,
-            "route": route,
-            "app": name,
-            "platform": platform,
-            "status": exchange.status,
-            "code": code,
-            "caller": caller,
-            "ms": round(seconds * 1000, 2),
-        }
-        if error is not None:
-            line |= _particulars(error)
-        if exchange.fault is not None:
-            line["exception"], line["traceback"] = stack(exchange.fault)
-        if exchange.fault is not None:
-            self._logger.error("request", **line)
-        elif exchange.status >= 500:
-            self._logger.warning("request", **line)
-        else:
-            self._logger.info("request", **line)
-
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+            if exchange.route is None:
+                # The template of a matched route, from our code; a raw path may hold anything.
+                exchange.route = scope.get("path_template") or ""
+            self._journal.note(exchange)
 
 
 def _completing(send: Send, exchange: Exchange) -> Send:
@@ -260,19 +204,3 @@ def _completing(send: Send, exchange: Exchange) -> Send:
         await send(message)
 
     return answer
-
-
-def _particulars(error: HaomaError) -> dict[str, object]:
-    """Return what the operator needs to know, without anything that the caller could have chosen."""
-    facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
-    found: dict[str, object] = {}
-    if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
-        found["diagnosis"] = diagnosis
-    if error.step:
-        found["step"] = error.step
-    if _NATIVE.fullmatch(error.platform_code):
-        both = f"{error.platform_code}/{error.platform_sub_code}"
-        found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
-    if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
-        found["platform_request_id"] = error.request_id
-    return found

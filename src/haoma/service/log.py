@@ -6,14 +6,14 @@ for what a later change or a foreign library lets through.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import sys
 import traceback
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
 import structlog
@@ -46,8 +46,6 @@ _ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # without its `+` it would l
 _KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
 _SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
 _NUMBER: Final = re.compile(_MAINLAND)
-_DELAY: Final = 0.05
-_MOST_WAITING: Final = 64
 _SHORTEST: Final = len("+") + 7  # of a number abroad
 
 
@@ -95,53 +93,42 @@ def _render(event: EventDict) -> bytes:
 
 
 class Lines:
-    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request.
-
-    In an event loop, lines that can wait are written together, after `_DELAY` or when `_MOST_WAITING` wait: each write
-    lets go of the interpreter, and to make one line takes longer than to decrypt an envelope when nothing else makes
-    lines around it.
-    """
+    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._waiting: list[bytes | Answered] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._together: list[bytes] | None = None
 
-    def info(self, line: bytes | Answered) -> None:
-        """Write a line soon, or now if there is no event loop."""
-        self._waiting.append(line)
-        if len(self._waiting) >= _MOST_WAITING:
-            self.write()
+    def info(self, line: bytes) -> None:
+        """Write a line."""
+        if self._together is not None:
+            self._together.append(line)
             return
         try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.write()
-            return
-        if self._loop is not loop:  # a loop that was closed writes nothing any more
-            self._loop = loop
-            loop.call_later(_DELAY, self._write_later)
-
-    def error(self, line: bytes) -> None:
-        """Write a line, and all that wait, now."""
-        self._waiting.append(line)
-        self.write()
-
-    debug = info
-    warning = critical = error
-
-    def write(self) -> None:
-        """Write all that wait."""
-        lines, self._waiting = self._waiting, []
-        try:
-            self._stream.write(b"".join(_line(line) if isinstance(line, Answered) else line for line in lines))
+            self._stream.write(line)
             self._stream.flush()
         except (OSError, ValueError):
             pass
 
-    def _write_later(self) -> None:
-        self._loop = None
-        self.write()
+    debug = warning = error = critical = info
+
+    def answered(self, line: Answered, moment: float) -> None:
+        """Write the line of a request that was answered."""
+        line.request_id = _NUMBER.sub(MASK, line.request_id)
+        line.timestamp = _stamp(moment)
+        self.info(_encode(line) + b"\n")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of a block at once: each write lets go of the interpreter, which costs more than a line."""
+        lines: list[bytes] = []
+        self._together = lines
+        try:
+            yield
+        finally:
+            self._together = None
+            if lines:
+                self.info(b"".join(lines))
 
 
 def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") -> FilteringBoundLogger:
@@ -170,30 +157,26 @@ class Answered(msgspec.Struct, gc=False):
     status: int
     caller: str
     ms: float
-    timestamp: float | str
+    timestamp: str = ""
     code: str = ""
     level: str = "info"
     event: str = "request"
 
 
-def _line(answered: Answered) -> bytes:
-    moment = cast("float", answered.timestamp)
+def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    event["level"] = method
+    event["timestamp"] = _stamp(event.get("timestamp") or now())
+    return _render(redact(logger, method, event))
+
+
+def _stamp(moment: float) -> str:
     second = int(moment)
-    answered.timestamp = f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}+00:00"
-    answered.request_id = _NUMBER.sub(MASK, answered.request_id)
-    answered.ms = round(answered.ms, 2)
-    return _encode(answered) + b"\n"
+    return f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}+00:00"
 
 
 @lru_cache(maxsize=2)
 def _to_the_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
-    event["level"] = method
-    event["timestamp"] = datetime.fromtimestamp(now(), UTC).isoformat(timespec="milliseconds")
-    return _render(redact(logger, method, event))
 
 
 def stack(error: BaseException) -> tuple[str, list[str]]:

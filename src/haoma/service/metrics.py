@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Tally
-from typing import Final, TypeAlias
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -12,17 +11,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from haoma.service.server import SHARED
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
-_Labels: TypeAlias = tuple[str, str, str, str, int]
-_MOST_WAITING: Final = 64
 _BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """The numbers of one service.
-
-    Requests are counted some at a time: to count one takes as long as to decrypt an envelope, to count sixty at once
-    takes a fraction of that for each. Whoever looks finds all of them counted.
-    """
+    """The numbers of one service."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -38,24 +31,21 @@ class Metrics:
         self._seconds = Histogram(
             "haoma_request_seconds", "Time to answer a request.", ("route",), buckets=_BUCKETS, registry=own
         )
-        self._most_waiting = 1 if shared else _MOST_WAITING  # another process looks at the numbers of this one
-        self._waiting: list[tuple[_Labels, float]] = []
+        self._counters: dict[tuple[str, str, str, str, int], Counter] = {}
+        self._timers: dict[str, Histogram] = {}
 
     def count(self, app: str, platform: str, code: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is the template of the path, ``code`` that of the refusal."""
-        self._waiting.append(((app, platform, code, route, status), seconds))
-        if len(self._waiting) >= self._most_waiting:
-            self._count_waiting()
-
-    def _count_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for (app, platform, code, route, status), requests in Tally(labels for labels, _ in waiting).items():
-            self._requests.labels(app, platform, code, route, f"{status // 100}xx").inc(requests)
-        timers = {labels[3]: self._seconds.labels(labels[3]) for labels, _ in waiting}
-        for labels, seconds in waiting:
-            timers[labels[3]].observe(seconds)
+        labels = (app, platform, code, route, status)
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = self._requests.labels(app, platform, code, route, f"{status // 100}xx")
+        counter.inc()
+        timer = self._timers.get(route)
+        if timer is None:
+            timer = self._timers[route] = self._seconds.labels(route)
+        timer.observe(seconds)
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""
-        self._count_waiting()
         return generate_latest(self._registry)
