@@ -18,7 +18,7 @@ def main() -> int:
     """Measure, print, and with ``--strict`` fail when a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=("lib", "http"), help="one of the two parts  只测其中一部分")
-    parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 10)  轮数")
+    parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 24)  轮数")
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
     arguments = parser.parse_args()
@@ -33,7 +33,7 @@ def main() -> int:
     if arguments.only != "lib":
         from bench.service import measure as measure_service
 
-        sections += [measure_service(arguments.rounds or 10)]
+        sections += [measure_service(arguments.rounds or 24)]
     if arguments.json:
         print(json.dumps([section.to_dict() for section in sections], ensure_ascii=False, indent=1))
     else:
