@@ -50,8 +50,15 @@ def drive(request, http, async_http) -> Callable[..., list[Any]]:
 
     def threads(memory: Memory, *flows: Flow[Any]) -> list[Any]:
         world = blocking.World(http, memory)
+        # On a busy machine the first flow may be over before the last thread is started.
+        everybody = threading.Barrier(len(flows))
+
+        def run(flow: Flow[Any]) -> Any:
+            everybody.wait(30)
+            return blocking.run(flow, world)
+
         with ThreadPoolExecutor(len(flows)) as pool:
-            tasks = [pool.submit(blocking.run, flow, world) for flow in flows]
+            tasks = [pool.submit(run, flow) for flow in flows]
             return [task.exception() or task.result() for task in tasks]
 
     def tasks(memory: Memory, *flows: Flow[Any]) -> list[Any]:
@@ -64,7 +71,7 @@ def drive(request, http, async_http) -> Callable[..., list[Any]]:
     return threads if request.param == "sync" else tasks
 
 
-def once(runs: list[int], outcome: object = PHONE, pause: float = 0.1) -> Flow[Any]:
+def once(runs: list[int], outcome: object = PHONE, pause: float = 0.3) -> Flow[Any]:
     """A flow like those of the platforms: claim, call, settle."""
     claimed = yield from ask(CLAIM)
     if isinstance(claimed, Settled):
@@ -82,7 +89,7 @@ def once(runs: list[int], outcome: object = PHONE, pause: float = 0.1) -> Flow[A
     return outcome
 
 
-def work(runs: list[int], outcome: object = "token", pause: float = 0.1) -> Flow[Any]:
+def work(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[Any]:
     runs.append(1)
     yield from ask(Pause(pause))
     if isinstance(outcome, BaseException):
@@ -90,7 +97,7 @@ def work(runs: list[int], outcome: object = "token", pause: float = 0.1) -> Flow
     return outcome
 
 
-def shared(runs: list[int], outcome: object = "token", pause: float = 0.1) -> Flow[Any]:
+def shared(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[Any]:
     return (yield from ask(Share("key", lambda: work(runs, outcome, pause))))
 
 
