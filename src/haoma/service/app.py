@@ -173,9 +173,10 @@ class _Lean(Litestar):
 
     gate: Gate
 
-    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, or take part in start and stop."""
-        return self.gate(scope, receive, send)
+        # A coroutine function, or uvicorn would take the application for one of ASGI 2.
+        await self.gate(scope, receive, send)
 
     async def inner(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request without the gate."""

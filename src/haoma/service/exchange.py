@@ -128,7 +128,10 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
 async def _reply(send: Send, exchange: Exchange, status: int, body: bytes) -> None:
     exchange.answered = True
     exchange.status = exchange.status or status
-    await send({"type": "http.response.start", "status": status, "headers": _headers(exchange)})
+    headers = _headers(exchange)
+    if body:  # a server that is not told the length would send it in chunks
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
