@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
+import uvicorn
 from litestar import Litestar, Response, post
+
+from haoma.service.connection import Connection
 
 BODY = b'{"status":"ok"}'
 
@@ -22,16 +22,21 @@ app = Litestar([empty], openapi_config=None, logging_config=None)
 
 
 def main(port: int) -> None:
-    """Serve with one worker, as ``haoma serve`` does."""
-    Granian(
-        "bench.empty:app",
+    """Serve with one worker and the settings of ``haoma serve``."""
+    uvicorn.run(
+        app,
         port=port,
-        interface=Interfaces.ASGI,
-        workers=1,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_level=LogLevels.warning,
-    ).serve()
+        http=Connection,
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+    )
 
 
 if __name__ == "__main__":

@@ -315,7 +315,7 @@ def test_serve_without_the_server_extra(run, tmp_path, monkeypatch):
         file.write('[service]\nserver_keys = ["hk_server_0123456789abcdefghijklmn"]\n')
     for name in [name for name in sys.modules if name.startswith("haoma.service")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "granian", None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.setitem(sys.modules, "litestar", None)
     done = run("serve")
     assert done.exit_code == 2

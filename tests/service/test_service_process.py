@@ -1,14 +1,17 @@
 """The service as a process: how it starts, refuses to start, and stops."""
 
 import json
+import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -125,6 +128,34 @@ def test_a_request_has_a_time_limit(platform: str, tmp_path: Path) -> None:
         assert again.json["phone_number"] == "+8613800138000"
 
 
+def test_a_caller_that_hangs_up_loses_nothing(platform: str, tmp_path: Path) -> None:
+    """The platform's answer to a code that works once is kept for the caller that comes again."""
+    body = b'{"code":"a-phone-code"}'
+    head = f"POST /v1/apps/shop/phone-number HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n"
+    with Serving(tmp_path, toml(platform)) as serving:
+        with socket.create_connection(("127.0.0.1", serving.port)) as connection:
+            connection.sendall(f"{head}\r\n".encode() + body)
+            assert SlowWeChat.asked.wait(10)
+        SlowWeChat.go_on.set()
+        SlowWeChat.asked.clear()
+        assert serving.post("/v1/apps/shop/phone-number", body, KEY).json["phone_number"] == "+8613800138000"
+        assert not SlowWeChat.asked.is_set()
+
+
+def test_answers_are_not_held_back(tmp_path: Path) -> None:
+    """One request after the other on one connection: no answer waits for the caller's delayed acknowledgement."""
+    with Serving(tmp_path, toml()) as serving:
+        connection = HTTPConnection("127.0.0.1", serving.port)
+        took = []
+        for _ in range(60):
+            start = time.monotonic()
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+            took.append(time.monotonic() - start)
+        connection.close()
+    assert statistics.median(took[30:]) < 0.03
+
+
 def test_several_workers(tmp_path: Path) -> None:
     """Workers share one port, one signing key and one set of metrics."""
     service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""'
@@ -132,7 +163,10 @@ def test_several_workers(tmp_path: Path) -> None:
         keys = {serving.ask("GET", "/.well-known/jwks.json").body for _ in range(20)}
         assert len(keys) == 1
         counted = 'haoma_requests_total{app="",code="",platform="",route="/.well-known/jwks.json",status="2xx"} 20.0'
-        assert counted in serving.ask("GET", "/metrics").body.decode()
+        deadline = time.monotonic() + 2  # each worker counts what it answered a moment later
+        while counted not in (said := serving.ask("GET", "/metrics").body.decode()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert counted in said
 
 
 def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
@@ -144,6 +178,76 @@ def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
     for code in ("config.bad-listen", "config.wrong-type", "config.unknown-platform", "config.no-server-keys"):
         assert ended.stderr.count(f"[{code}]") == 1
     assert "Traceback" not in ended.stderr
+
+
+def children(process: subprocess.Popen[bytes]) -> set[int]:
+    """Return the processes that a process has started and that are workers."""
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()
+    return {int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def test_one_worker_is_the_process(tmp_path: Path) -> None:
+    """With one worker nothing but it is started, and it stops at once when somebody presses Ctrl-C."""
+    with Serving(tmp_path, toml()) as serving:
+        assert children(serving.process) == set()
+        serving.process.send_signal(signal.SIGINT)
+        assert serving.process.wait(5) == 0
+
+
+def test_several_workers_finish_what_is_in_flight(platform: str, tmp_path: Path) -> None:
+    """SIGTERM reaches every worker: not ready, then a closed port, then the answer under way, and 0."""
+    with Serving(tmp_path, toml(platform, "drain_seconds = 8"), workers=2) as serving, ThreadPoolExecutor(1) as pool:
+        in_flight = pool.submit(serving.post, "/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
+        assert SlowWeChat.asked.wait(10)
+        serving.process.send_signal(signal.SIGTERM)
+        found = set()
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            try:
+                found.add(serving.ask("GET", "/readyz").status)
+            except OSError:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the port stays open")
+        assert 503 in found
+        assert serving.process.poll() is None
+        SlowWeChat.go_on.set()
+        assert in_flight.result(10).status == 200
+        assert serving.process.wait(10) == 0
+
+
+def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
+    """The others go on, a new one comes, and the log says so; one that cannot start ends the service with 1."""
+    with Serving(tmp_path, toml(), workers=2) as serving:
+        deadline = time.monotonic() + 15
+        before = children(serving.process)
+        os.kill(min(before), signal.SIGKILL)
+        while len(after := children(serving.process)) < 2 or after == before:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert serving.ask("GET", "/healthz").status == 200
+        while not any("worker died" in line["event"] for line in serving.log()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        serving.config.write_text("[service]\n")
+        os.kill(min(after), signal.SIGKILL)
+        assert serving.process.wait(15) == 1
+        assert "config.no-server-keys" in serving.written()
+
+
+def test_the_time_for_what_is_in_flight_ends(platform: str, tmp_path: Path) -> None:
+    """After `drain_seconds` the process ends, whatever is still under way, and the log tells of it."""
+    with Serving(tmp_path, toml(platform, "drain_seconds = 2")) as serving, ThreadPoolExecutor(1) as pool:
+        in_flight = pool.submit(serving.post, "/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
+        assert SlowWeChat.asked.wait(10)
+        start = time.monotonic()
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(10) == 0
+        assert 1.5 < time.monotonic() - start < 3.5
+        assert in_flight.result().status == 408
+        assert serving.logged(in_flight.result())["code"] == "caller.too-slow"
+        assert "Exception" not in serving.written()
 
 
 def test_several_workers_need_a_signing_key(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def create_app(settings: Settings) -> Litestar:
     return build(settings)
 
 
-def build(settings: Settings) -> Litestar:
+def build(settings: Settings) -> _Lean:
     """Return the application without a word about its configuration."""
     service_settings = settings.service
     tokens = None
@@ -230,6 +230,11 @@ def build(settings: Settings) -> Litestar:
 def drain(app: Litestar) -> None:
     """Make ``/readyz`` say that no new requests should come."""
     app.state[_DRAINING] = True
+
+
+def end(app: _Lean) -> None:
+    """Refuse what is still under way, as too slow."""
+    app.gate.deadlines.end()
 
 
 def _closing(http: AsyncHttp, journal: Journal) -> Any:

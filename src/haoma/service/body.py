@@ -36,8 +36,7 @@ async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> byt
         body += message["body"]  # of the few pieces that 32 KiB come in
         if len(body) > MAX_BYTES:
             raise TooLarge(because={"max_bytes": MAX_BYTES})
-        # Granian says "more" with every piece and ends with an empty one; to wait for that costs a change of threads.
-        if not message["more_body"] or len(body) == exchange.announced:
+        if not message["more_body"]:
             break
     exchange.due = answer_due
     exchange.reading = False

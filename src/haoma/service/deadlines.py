@@ -37,6 +37,11 @@ class Deadlines:
         self._open.discard(exchange)
         exchange.task = None
 
+    def end(self) -> None:
+        """End all exchanges that are open now."""
+        for exchange in self._open:
+            exchange.due = 0.0
+
     def _look(self, loop: AbstractEventLoop) -> None:
         now = monotonic()
         for exchange in self._open:

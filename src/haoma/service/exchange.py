@@ -153,7 +153,7 @@ class Gate:
     def __init__(self, inner: ASGIApp, journal: Journal, seconds: float, shortcut: Shortcut | None = None) -> None:
         self._inner = inner
         self._shortcut = shortcut
-        self._deadlines = Deadlines()
+        self.deadlines = Deadlines()
         self._journal = journal
         self._seconds = seconds
 
@@ -164,13 +164,13 @@ class Gate:
             return
         exchange = _begin(scope, self._seconds)
         cast("dict[str, Exchange]", scope)[KEY] = exchange
-        self._deadlines.watch(exchange)
+        self.deadlines.watch(exchange)
         error: HaomaError | None = None
         try:
             try:
                 if self._shortcut is not None and scope["path"].startswith(BELOW):
                     status, body = await self._shortcut(scope, exchange, receive)
-                    await sleep(0)  # all that is ready is worked out, then sent: to wake the server's thread is dear
+                    await sleep(0)  # all that is ready is worked out, then sent: to wake a reader after each is dear
                     await _reply(send, exchange, status, body)
                 else:
                     await self._inner(scope, receive, _completing(send, exchange))
@@ -184,7 +184,7 @@ class Gate:
                 exchange.fault = fault
                 error = InternalFault()
             finally:
-                self._deadlines.forget(exchange)
+                self.deadlines.forget(exchange)
             if error is not None and not exchange.answered:
                 await _reply(send, exchange, *refuse(exchange, error))
         finally:

@@ -216,6 +216,4 @@ class Foreign(logging.Handler):
         if record.exc_info and record.exc_info[1]:
             fields["exception"], fields["traceback"] = stack(record.exc_info[1])
         message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
-        if not record.name.startswith("_granian"):
-            message = message.partition("\n")[0][:120]
-        self._logger.warning(message, **fields)
+        self._logger.warning(message.partition("\n")[0][:120], **fields)

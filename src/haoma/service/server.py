@@ -1,24 +1,24 @@
-"""``haoma serve``: the application on granian, with as many processes as configured."""
+"""``haoma serve``: the application on uvicorn, with as many processes as configured."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import math
 import os
 import signal
 import socket
 import sys
 import tempfile
-import threading
-from contextlib import ExitStack, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConfigFaults, Fault
 from haoma.settings import load, parse_listen
 
 if TYPE_CHECKING:
+    import uvicorn
     from litestar import Litestar
 
     from haoma.settings import Settings
@@ -29,15 +29,19 @@ FAULTS: Final = 2
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with the directory where several workers keep their numbers together. The Prometheus client
 reads it when it is imported, so it must be set before that."""
-_HEADER_BYTES: Final = 64 * 1024
+_CANNOT_START: Final = 3
+"""Exit code of a worker that need not be started again: uvicorn's own."""
+_BACKLOG: Final = 2048
+_IDLE_SECONDS: Final = 75
+"""Longer than proxies keep a connection that they do not use (nginx: 60), so that none is closed under a request."""
 _ANNOUNCE: Final = 1.0
 """Seconds between "not ready any more" and the end of listening."""
+_log: Final = logging.getLogger(__name__)
 _LOGGING: Final = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"ours": {"class": "haoma.service.log.Foreign"}},
     "root": {"handlers": ["ours"], "level": "WARNING"},
-    "loggers": {"_granian": {"handlers": ["ours"], "propagate": False}},
 }
 
 
@@ -55,19 +59,19 @@ def serve(config_path: str | os.PathLike[str], listen: str | None = None, worker
     path = os.fspath(config_path)
     try:
         settings = load(path, serving=True, workers=workers)
-        address = _address(settings, listen)
         workers = settings.service.workers if workers is None else workers
         _check_workers(settings, workers)
+        listening = _listen(settings, listen)
     except ConfigFaults as faults:
         print(faults, file=sys.stderr)  # noqa: T201 - it is the answer to a command
         return FAULTS
     for warning in start_warnings(settings):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    with ExitStack() as stack:
+    with listening, ExitStack() as stack:
         if workers > 1:
             os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-metrics-"))
             stack.callback(os.environ.pop, SHARED, None)
-        return _run(path, settings, address, workers)
+        return _run(path, settings, listening, workers)
 
 
 def start_warnings(settings: Settings) -> tuple[Fault, ...]:
@@ -79,7 +83,8 @@ def start_warnings(settings: Settings) -> tuple[Fault, ...]:
     return settings.warnings
 
 
-def _address(settings: Settings, listen: str | None) -> tuple[str, int]:
+def _listen(settings: Settings, listen: str | None) -> socket.socket:
+    """Take the port, before anything that takes time."""
     service = settings.service
     address = (service.host, service.port) if listen is None else parse_listen(listen)
     if address is None:
@@ -87,15 +92,23 @@ def _address(settings: Settings, listen: str | None) -> tuple[str, int]:
     host, port = address
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, place = found[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)  # the server shares its port between workers, and would share it with a stranger too
+        family, kind, protocol, _, place = found[0]
+        # Without the protocol asyncio would not know that this is TCP, and the body of an answer would wait until its
+        # head is acknowledged (Nagle), which callers delay by 40 ms.
+        listening = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":  # elsewhere it would share the port with a stranger
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(place)
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
     except OSError as error:
         reason = type(error).__name__ if error.errno is None else os.strerror(error.errno)
         fault = Fault("config.cannot-listen", "service.listen", because={"listen": f"{host}:{port}", "reason": reason})
         raise ConfigFaults([fault]) from None
-    return str(place[0]), port
+    return listening
 
 
 def _check_workers(settings: Settings, workers: int) -> None:
@@ -106,10 +119,10 @@ def _check_workers(settings: Settings, workers: int) -> None:
 
 
 class _Target:
-    """Builds the application in each worker.
+    """Builds the application in each worker, and teaches it to stop: not ready first, then without a port.
 
-    A forked worker has the settings already, and reading private keys takes a while. One that is spawned reads the
-    file again: secrets do not travel between processes.
+    In this process the settings are there already, and reading private keys takes a while. A worker that is spawned
+    reads the file again: secrets do not travel between processes.
     """
 
     def __init__(self, path: str, workers: int, settings: Settings | None = None) -> None:
@@ -122,63 +135,96 @@ class _Target:
 
     def __call__(self) -> Litestar:
         """Return the application."""
-        from haoma.service.app import build, drain
+        from haoma.service.app import build, drain, end
 
-        app = build(self._settings or load(self._path, serving=True, workers=self._workers))
+        try:
+            settings = self._settings or load(self._path, serving=True, workers=self._workers)
+        except ConfigFaults as faults:  # the file has changed since the service was started
+            print(faults, file=sys.stderr)  # noqa: T201
+            sys.exit(_CANNOT_START)
+        try:
+            app = build(settings)
+        except Exception:  # noqa: BLE001 - whatever it is, a worker started anew would meet it again
+            _log.exception("The application cannot be built.")
+            sys.exit(_CANNOT_START)
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        seconds = settings.service.drain_seconds
 
-        async def listen_for_drain() -> None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, drain, app)
+        async def announce() -> None:
+            loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
-        if hasattr(signal, "SIGUSR1"):
-            app.on_startup.append(listen_for_drain)
+            def begin() -> None:
+                drain(app)
+                if callable(stop):
+                    loop.call_later(_announcement(seconds), stop, signal.SIGTERM, None)
+                loop.call_later(seconds, end, app)
+
+            signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(begin))
+
+        app.on_startup.append(announce)
         return app
 
 
-def _run(path: str, settings: Settings, address: tuple[str, int], workers: int) -> int:
+def _announcement(drain_seconds: float) -> float:
+    return min(_ANNOUNCE, drain_seconds / 2)
+
+
+def _run(path: str, settings: Settings, listening: socket.socket, workers: int) -> int:
     # Imported late: the command line has other uses, and a configuration with faults should be reported at once.
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
-    from granian.http import HTTP1Settings
-    from granian.log import LogLevels
+    import uvicorn
 
-    service = settings.service
+    from haoma.service.connection import Connection
 
-    class Server(Granian):  # type: ignore[misc, valid-type]
-        """Granian with an announcement: when told to stop, ``/readyz`` says so before the port is closed."""
-
-        def signal_handler_interrupt(self, signum: int = 0, *args: Any, **kwargs: Any) -> None:
-            if os.getpid() != self.pid:
-                os._exit(OK)  # a worker that was forked a moment ago and has no handlers of its own yet
-            stop = partial(super().signal_handler_interrupt, *args, **kwargs)
-            if signum != signal.SIGTERM or not hasattr(signal, "SIGUSR1"):
-                stop()
-                return
-            for worker in self.wrks:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.inner.pid, signal.SIGUSR1)
-            threading.Timer(min(_ANNOUNCE, service.drain_seconds / 2), stop).start()
-
-    if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # inherited: it would end a worker that does not listen yet
-    server = Server(
-        "haoma",
-        address=address[0],
-        port=address[1],
-        interface=Interfaces.ASGI,
+    seconds = settings.service.drain_seconds
+    config = uvicorn.Config(
+        _Target(path, workers, settings),
+        factory=True,
+        interface="asgi3",
+        lifespan="on",
+        http=Connection,
+        ws="none",
         workers=workers,
-        http=HTTPModes.http1,
-        websockets=False,
-        http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BYTES),
-        log_level=LogLevels.warning,
-        log_dictconfig=_LOGGING,
-        log_access=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=max(1, math.ceil(service.drain_seconds)),
+        log_config=_LOGGING,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        # The application ends what is in flight in time. This is for callers that do not take their answers.
+        timeout_graceful_shutdown=math.ceil(seconds - _announcement(seconds)) + 1,
     )
+    if workers > 1:
+        return _supervise(config, listening)
+    # When everything is over, uvicorn raises the signal again for the handler that was there before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
+    server = uvicorn.Server(config)
     try:
-        server.serve(target_loader=_Target(path, workers, settings), wrap_loader=False)
+        server.run([listening])
+    except KeyboardInterrupt:
+        return OK
     except SystemExit as end:
         return FAILED if end.code else OK
     return OK
+
+
+def _supervise(config: uvicorn.Config, listening: socket.socket) -> int:
+    from uvicorn.supervisors import Multiprocess
+
+    class Workers(Multiprocess):
+        """Processes with one port. The supervisor holds the port as well, and has to let go of it to close it."""
+
+        def join_all(self) -> None:
+            listening.close()
+            super().join_all()
+
+        def keep_subprocess_alive(self) -> None:
+            before = list(self.processes)
+            super().keep_subprocess_alive()
+            for process in before:
+                if process not in self.processes:
+                    _log.warning("A worker died and was replaced.")
+
+    workers = Workers(config, [listening])
+    workers.run()
+    return FAILED if any(process.exitcode == _CANNOT_START for process in workers.processes) else OK

@@ -1,0 +1,359 @@
+"""Connections of strangers: what frames a request, how long it may take, and how large it may be."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from serving import Serving
+
+from haoma.service.connection import Connection
+
+SECONDS = 0.4
+IDLE = 2
+SERVER_KEY = "server-key-0123456789abcdefghij"
+CANARY = "canary1234567890CANARY"
+PAGE = b"x" * 400_000
+
+
+class Hasty(Connection):
+    """The connection of the service with less patience."""
+
+    seconds = SECONDS
+    body_bytes = 200_000
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with method, path and body; ``/refused`` reads nothing, ``/slow`` takes its time, ``/page`` is large."""
+    body = b""
+    if scope["path"] != "/refused":
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.3)
+    answer = PAGE if scope["path"] == "/page" else f"{scope['method']} {scope['path']} {body.decode()}\n".encode()
+    headers = [(b"content-length", b"%d" % len(answer))]
+    await send(
+        {"type": "http.response.start", "status": 401 if scope["path"] == "/refused" else 200, "headers": headers}
+    )
+    await send({"type": "http.response.body", "body": answer})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    config = uvicorn.Config(
+        echo, http=Hasty, ws="none", lifespan="off", interface="asgi3", log_config=None, log_level="warning",
+        timeout_keep_alive=IDLE, proxy_headers=False, server_header=False,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    toml = f"""[service]
+server_keys = ["{SERVER_KEY}"]
+[apps.shop]
+platform = "wechat"
+app_id = "wx0123456789abcdef"
+app_secret = "{"0123456789abcdef" * 2}"
+"""
+    with Serving(tmp_path_factory.mktemp("service"), toml) as serving:
+        yield serving
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """Return what comes until the other side closes."""
+    connection.settimeout(5)
+    found = b""
+    try:
+        while piece := connection.recv(65536):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def ask(port: int, *pieces: bytes, pause: float = 0.05) -> bytes:
+    """Send pieces one after the other; return what comes until the other side closes."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        for number, piece in enumerate(pieces):
+            if number:
+                time.sleep(pause)
+            connection.sendall(piece)
+        return until_closed(connection)
+
+
+# --- size -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nA: " + b"a" * 66_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nA: " + b"a" * 66_000,
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: bbbbbbbb\r\n" * 6000,
+    ],
+    ids=["a long field", "a long path", "a field without an end", "many fields", "fields without an end"],
+)
+def test_a_head_that_is_too_large(port: int, head: bytes) -> None:
+    """More than 64 KiB or 100 fields, whole or not: 431, and the connection ends."""
+    found = ask(port, head[:60_000], head[60_000:])
+    assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"\r\nconnection: close\r\n" in found
+
+
+def test_a_large_head_is_read(port: int) -> None:
+    """Just below the limits nothing is refused, in however many pieces it comes."""
+    head = b"GET / HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * 98 + b"B: " + b"b" * 64_000 + b"\r\n\r\n"
+    assert ask(port, head).startswith(b"HTTP/1.1 200")
+    assert ask(port, head[:20_000], head[20_000:]).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"POST /refused HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b"a" * 10_000),
+        (b"POST /refused HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"2710\r\n" + b"a" * 10_000 + b"\r\n"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: " + b"a" * 10_000 + b"\r\n"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 10_000),
+    ],
+    ids=["a refused body", "refused chunks", "trailers", "chunk extensions"],
+)
+def test_what_has_no_end_is_cut_off(port: int, head: bytes, more: bytes) -> None:
+    """What nobody reads does not go on for ever, nor does it stay in the memory."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(head)
+        sent = 0
+        try:
+            while sent < 100 * Hasty.body_bytes:
+                connection.sendall(more)
+                sent += len(more)
+                time.sleep(0.001)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert sent < 10 * Hasty.body_bytes
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("begin", "drip"),
+    [
+        (b"", b""),
+        (b"GET /", b"a"),
+        (b"GET / HTTP/1.1\r\n", b"A"),
+        (b"GET / HTTP/1.1\r\n\r\nPOST ", b"/"),
+        (b"POST /refused HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", b"a"),
+    ],
+    ids=["silence", "a path", "a field", "a second head", "a refused body"],
+)
+def test_what_drips_is_not_waited_for(port: int, begin: bytes, drip: bytes) -> None:
+    """A head, or the rest of what was refused, has its time as a whole: a byte now and then does not prolong it."""
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(begin)
+        connection.settimeout(0.05)
+        while time.monotonic() - start < 5:
+            try:
+                if not connection.recv(65536):
+                    break
+            except TimeoutError:
+                connection.sendall(drip)
+            except ConnectionResetError:
+                break
+    assert SECONDS * 0.9 < time.monotonic() - start < SECONDS + 1
+
+
+def test_a_connection_without_requests_ends(port: int) -> None:
+    """It is kept for a while after an answer, and empty lines do not prolong that for ever."""
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.settimeout(0.5)
+        while time.monotonic() - start < 8:
+            try:
+                if not connection.recv(65536):
+                    break
+            except TimeoutError:
+                connection.sendall(b"\r\n")
+            except ConnectionResetError:
+                break
+    assert IDLE * 0.9 < time.monotonic() - start < IDLE + 2
+
+
+def test_an_answer_that_is_not_read(port: int) -> None:
+    """Who asks and does not read is let go of."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.settimeout(5)
+        start = time.monotonic()
+        try:
+            while time.monotonic() - start < 5:
+                connection.sendall(b"GET /page HTTP/1.1\r\n\r\n")
+                time.sleep(0.02)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert time.monotonic() - start < 4
+
+
+# --- one after the other --------------------------------------------------------------------------------------------
+
+
+def test_requests_sent_ahead(port: int) -> None:
+    """A few requests in one go are answered in their order."""
+    found = ask(
+        port, b"GET /slow HTTP/1.1\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /c HTTP/1.0\r\n\r\n"
+    )
+    assert [line for line in found.split(b"\r\n\r\n")[1:] if line] != []
+    assert found.index(b"GET /slow \n") < found.index(b"POST /b hi\n") < found.index(b"GET /c \n")
+    assert found.count(b"HTTP/1.1 200") == 3
+
+
+def test_many_requests_sent_ahead(port: int) -> None:
+    """Some are answered, the last of them with the word that the connection ends; the others take no memory."""
+    found = ask(port, b"GET /slow HTTP/1.1\r\n\r\n" * 2 + b"GET / HTTP/1.1\r\n\r\n" * 5000)
+    assert 2 <= found.count(b"HTTP/1.1 200") <= Hasty.ahead + 2
+    assert found.count(b"connection: close") == 1
+    assert b"HTTP/1.1 4" not in found
+
+
+def test_nonsense_behind_a_request(port: int) -> None:
+    """The request gets its own answer, and the nonsense none that could be taken for it."""
+    found = ask(port, b"GET /slow HTTP/1.1\r\n\r\nNON SENSE\r\n\r\nGET /never HTTP/1.1\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 200")
+    assert found.endswith(b"GET /slow \n")
+
+
+def test_nonsense_in_the_rest_of_a_refused_body(port: int) -> None:
+    """What follows an answer on the same connection is never a second one to the same request."""
+    found = ask(port, b"POST /refused HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"nonsense\r\n")
+    assert found.count(b"HTTP/1.1") == 1
+    assert found.startswith(b"HTTP/1.1 401")
+
+
+def test_the_next_request_after_a_refused_one(port: int) -> None:
+    """A body that nobody read is not taken for a request, wherever it is cut."""
+    refused = b"POST /refused HTTP/1.1\r\nContent-Length: 30\r\n\r\n"
+    body = b"GET /smuggled HTTP/1.1\r\nA: bcd\n"[:30]
+    after = b"GET /after HTTP/1.1\r\nConnection: close\r\n\r\n"
+    for pieces in ([refused + body + after], [refused, body + after], [refused, body, after], [refused + body, after]):
+        found = ask(port, *pieces)
+        assert found.startswith(b"HTTP/1.1 401")
+        assert found.endswith(b"GET /after \n")
+        assert b"smuggled" not in found
+
+
+def test_100_continue(port: int) -> None:
+    """Who asks before it sends is told to go on if the body will be read, and is refused otherwise."""
+    head = b"POST /%b HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    found = ask(port, head % b"", b"hi")
+    assert found.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+    assert found.endswith(b"POST / hi\n")
+    assert ask(port, head % b"refused").startswith(b"HTTP/1.1 401")
+
+
+# --- other protocols ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"), [(b"Content-Length: 2", b"hi"), (b"Transfer-Encoding: chunked", b"2\r\nhi\r\n0\r\n\r\n")]
+)
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket", b"TLS/1.0"])
+def test_another_protocol_is_declined(port: int, offer: bytes, framing: bytes, body: bytes) -> None:
+    """The HTTP client of Java offers h2c with each request: it is answered in HTTP/1.1, with its body, and goes on."""
+    head = b"POST /java HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    head += framing + b"\r\nUpgrade: " + offer + b"\r\n\r\n"
+    after = b"GET /after HTTP/1.1\r\nConnection: close\r\n\r\n"
+    for pieces in ([head + body + after], [head, body, after], [head[:40], head[40:] + body[:1], body[1:] + after]):
+        found = ask(port, *pieces)
+        assert found.count(b"HTTP/1.1 200") == 2
+        assert found.index(b"POST /java hi\n") < found.index(b"GET /after \n")
+
+
+def test_an_offer_on_a_connection_that_closes(port: int) -> None:
+    """A declined offer does not make the connection stay."""
+    head = b"GET /a HTTP/1.1\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+    assert ask(port, head).endswith(b"GET /a \n")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"CONNECT example.com:443 HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"],
+)
+def test_what_is_not_for_us(port: int, sent: bytes) -> None:
+    """A tunnel, HTTP/2 and TLS are refused and the connection ends."""
+    assert ask(port, sent).startswith(b"HTTP/1.1 400 ")
+
+
+# --- the service ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!",
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length: +2\r\n\r\nhi",
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length: 2, 2\r\n\r\nhi",
+        "POST {path} HTTP/1.1\r\n{key}\r\nContent-Length : 2\r\n\r\nhi",
+        "POST {path} HTTP/1.1\r\n{key}\r\nTransfer-Encoding: chunked, {canary}\r\n\r\n0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nTransfer-Encoding: {canary}\r\n\r\n0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nTransfer-Encoding: chunked\r\n\r\n{canary}\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nA: {canary}\r\n {canary}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nA: {canary}\0\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nA: {canary}\rB: c\r\n\r\n",
+        "GET /{canary} HTTP/1.1\nA: b\n\n",
+        "GET /{canary} HTTP/9.9\r\n\r\n",
+        "GET /{canary} {canary} HTTP/1.1\r\n\r\n",
+        "{canary} /{canary} HTTP/1.1\r\n\r\n",
+        "{canary}\r\n\r\n",
+    ],
+)
+def test_a_request_that_is_not_one(service: Serving, sent: str) -> None:
+    """What two servers could understand differently is refused; the connection ends, and the log holds nothing of it."""
+    path, key = "/v1/apps/shop/phone-number", f"Authorization: Bearer {SERVER_KEY}"
+    found = service.raw(sent.format(path=path, key=key, canary=CANARY).encode("latin-1"))
+    assert found.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert found.count(b"HTTP/1.1") == 1
+    assert CANARY not in service.written()
+    assert SERVER_KEY not in service.written()
+    assert service.ask("GET", "/healthz").status == 200
+
+
+def test_who_calls_is_not_believed(service: Serving) -> None:
+    """Headers that proxies add change nothing, and the answer names no server."""
+    headers = {"X_Forwarded_For": "1.2.3.4", "X_Forwarded_Proto": "https", "Forwarded": "for=1.2.3.4"}
+    got = service.ask("GET", "/healthz", **headers)
+    assert got.status == 200
+    assert "server" not in got.headers
+
+
+def test_a_refusal_keeps_the_connection(service: Serving) -> None:
+    """A wrong key is refused before the body is read; the next request on the same connection is answered."""
+    refused = b"POST /v1/apps/shop/phone-number HTTP/1.1\r\nAuthorization: Bearer x\r\nContent-Length: 2\r\n\r\n"
+    after = b"OPTIONS /v1/apps/shop/login HTTP/1.1\r\nConnection: close\r\n\r\n"
+    for pieces in ([refused + b"{}" + after], [refused, b"{}" + after]):
+        found = ask(service.port, *pieces)
+        assert found.startswith(b"HTTP/1.1 401")
+        assert b"HTTP/1.1 204" in found
+        assert b"content-length" not in found.partition(b"HTTP/1.1 204")[2]
