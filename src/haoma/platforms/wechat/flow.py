@@ -33,18 +33,25 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.steps import Flow
 
-_NEW: Final = (
-    Check(CheckName.SIGNATURE, True, "WeChat answered our own TLS request"),
-    Check(CheckName.APP_BINDING, True, "the watermark names this app"),
-    Check(CheckName.FRESHNESS, True, "a code lives five minutes"),
-)
-_CODE_ONCE: Final = Check(CheckName.ONE_TIME_USE, True, "WeChat takes a code once")
-_UNBOUND: Final = (*_NEW, Check(CheckName.LOGIN_BINDING, False, "no login was sent along"), _CODE_ONCE)
-_BOUND: Final = (
-    *_NEW,
-    Check(CheckName.LOGIN_BINDING, True, "WeChat was told the openid of the login and matched the code to it"),
-    _CODE_ONCE,
-)
+_TLS: Final = "WeChat answered our own TLS request"
+_SIDECAR: Final = "WeChat answered through the sidecar of WeChat Cloud Run"
+_SIGNED: Final = "WeChat signed its reply (API security mode)"
+
+
+def _exchanged(how: str, *, bound: bool) -> tuple[Check, ...]:
+    matched = "WeChat was told the openid of the login and matched the code to it"
+    return (
+        Check(CheckName.SIGNATURE, True, how),
+        Check(CheckName.APP_BINDING, True, "the watermark names this app"),
+        Check(CheckName.FRESHNESS, True, "a code lives five minutes"),
+        Check(CheckName.LOGIN_BINDING, bound, matched if bound else "no login was sent along"),
+        Check(CheckName.ONE_TIME_USE, True, "WeChat takes a code once"),
+    )
+
+
+_NEW: Final = {
+    (how, bound): _exchanged(how, bound=bound) for how in (_TLS, _SIDECAR, _SIGNED) for bound in (False, True)
+}
 _OLD: Final = (
     Check(CheckName.APP_BINDING, True, "the watermark names this app"),
     Check(CheckName.FRESHNESS, True, "the watermark is young enough"),
@@ -63,16 +70,67 @@ PROVES: Final = (
     Way(
         "手机号 code",
         "phone code",
-        _UNBOUND,
+        _NEW[_TLS, False],
         "接口和字段来自官方文档；用过的 code 返回哪个错误码未说明，两种都按“已用”处理",
         "interface and fields are documented; which errcode a used code gets is not, and both are read as used",
     ),
     Way(
         "手机号 code + 登录",
         "phone code + login",
-        _BOUND,
+        _NEW[_TLS, True],
         "文档说会核对 openid；不符时的错误码未说明，任何错误码都拒绝",
         "that the openid is compared is documented; the errcode when it differs is not, and any errcode refuses",
+    ),
+    Way(
+        '云托管边车（`token = "cloud"`）',
+        'Cloud Run, by the sidecar (`token = "cloud"`)',
+        _NEW[_SIDECAR, False],
+        "地址和边车的行为来自官方文档；这一跳是容器内的明文 http，所以信任的是这个容器",
+        "address and sidecar are documented; the hop is plain http inside the container, so the container is trusted",
+    ),
+    Way(
+        "云托管边车 + 登录",
+        "Cloud Run, by the sidecar + login",
+        _NEW[_SIDECAR, True],
+        "同上；登录不能走云调用，仍用 `app_secret` 直接问微信",
+        "the same; a login cannot be a cloud call, so WeChat is asked directly, with the `app_secret`",
+    ),
+    Way(
+        '云托管令牌文件（`token = "cloud-file"`）',
+        'Cloud Run, by the token file (`token = "cloud-file"`)',
+        _NEW[_TLS, False],
+        "文件位置、参数名和更新周期来自官方文档；没有见过真实的文件",
+        "place, parameter and renewal of the file are documented; no live file was seen",
+    ),
+    Way(
+        "第三方平台代商家",
+        "third-party platform, for a merchant",
+        _NEW[_TLS, False],
+        "推送的验签解密与官方示例一致，接口来自官方文档；参数名两处文档不一，按各 SDK",
+        "pushes are verified and opened as in WeChat's own example, the interfaces are documented; of one parameter's "
+        "name two pages differ, and it is what SDKs send",
+    ),
+    Way(
+        "第三方平台代商家 + 登录",
+        "third-party platform, for a merchant + login",
+        _NEW[_TLS, True],
+        "同上；登录用平台的令牌和商家的 AppID",
+        "the same; the login is exchanged with the platform's token and the merchant's AppID",
+    ),
+    Way(
+        "API 安全模式",
+        "API security mode",
+        _NEW[_SIGNED, False],
+        "请求和应答的签名、加密与官方示例一致（双向）；拒绝是否也签名未说明，未签名的只能是拒绝",
+        "signing and sealing fit WeChat's own example in both directions; whether refusals are signed is not "
+        "documented, and what is unsigned can only refuse",
+    ),
+    Way(
+        "API 安全模式 + 登录",
+        "API security mode + login",
+        _NEW[_SIGNED, True],
+        "同上；登录接口不加密，仍由 TLS 保护",
+        "the same; the login is not sealed, TLS alone protects it",
     ),
     Way(
         "旧方式 encryptedData（默认关闭）",
@@ -106,7 +164,13 @@ def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, afte
     # (2) to (7)
     openid = subject.openid if subject else ""
     number = yield from exchange(app, message.code, openid, now=now, after_unknown=after_unknown)
-    return Finding(number, subject, _BOUND if subject else _UNBOUND)
+    return Finding(number, subject, _NEW[_how(app), subject is not None])
+
+
+def _how(app: WeChatApp) -> str:
+    if app.security:
+        return _SIGNED
+    return _SIDECAR if app.cloud_base_url else _TLS
 
 
 def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, now: float) -> Flow[Finding]:
