@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -142,20 +140,6 @@ def test_a_caller_that_hangs_up_loses_nothing(platform: str, tmp_path: Path) -> 
         assert not SlowWeChat.asked.is_set()
 
 
-def test_answers_are_not_held_back(tmp_path: Path) -> None:
-    """One request after the other on one connection: no answer waits for the caller's delayed acknowledgement."""
-    with Serving(tmp_path, toml()) as serving:
-        connection = HTTPConnection("127.0.0.1", serving.port)
-        took = []
-        for _ in range(60):
-            start = time.monotonic()
-            connection.request("GET", "/healthz")
-            assert connection.getresponse().read()
-            took.append(time.monotonic() - start)
-        connection.close()
-    assert statistics.median(took[30:]) < 0.03
-
-
 def test_several_workers(tmp_path: Path) -> None:
     """Workers share one port, one signing key and one set of metrics."""
     service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""'
@@ -236,6 +220,17 @@ def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
         assert "config.no-server-keys" in serving.written()
 
 
+def test_a_script_without_a_guard_ends(tmp_path: Path) -> None:
+    """Workers import the script that started them; one that would start workers again is told so, and ends."""
+    (tmp_path / "haoma.toml").write_text(toml(service=f'listen = "127.0.0.1:{free_port()}"'))
+    script = tmp_path / "script.py"
+    script.write_text('import sys\nfrom haoma.service import serve\nsys.exit(serve("haoma.toml", workers=2))\n')
+    ended = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (ended.returncode, "__main__" in ended.stderr) == (1, True)
+
+
 def test_the_time_for_what_is_in_flight_ends(platform: str, tmp_path: Path) -> None:
     """After `drain_seconds` the process ends, whatever is still under way, and the log tells of it."""
     with Serving(tmp_path, toml(platform, "drain_seconds = 2")) as serving, ThreadPoolExecutor(1) as pool:
@@ -244,7 +239,7 @@ def test_the_time_for_what_is_in_flight_ends(platform: str, tmp_path: Path) -> N
         start = time.monotonic()
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(10) == 0
-        assert 1.5 < time.monotonic() - start < 3.5
+        assert 1.5 < time.monotonic() - start < 6
         assert in_flight.result().status == 408
         assert serving.logged(in_flight.result())["code"] == "caller.too-slow"
         assert "Exception" not in serving.written()

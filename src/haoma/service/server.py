@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConfigFaults, Fault
@@ -29,6 +30,7 @@ FAULTS: Final = 2
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with the directory where several workers keep their numbers together. The Prometheus client
 reads it when it is imported, so it must be set before that."""
+_SHARED_PREFIX: Final = "haoma-metrics-"
 _CANNOT_START: Final = 3
 """Exit code of a worker that need not be started again: uvicorn's own."""
 _BACKLOG: Final = 2048
@@ -48,6 +50,9 @@ _LOGGING: Final = {
 def serve(config_path: str | os.PathLike[str], listen: str | None = None, workers: int | None = None) -> int:
     """Run the service until it is told to stop.
 
+    A script that calls this with several workers does so below ``if __name__ == "__main__"``: workers are spawned, and
+    import it.
+
     Args:
         config_path: A ``haoma.toml``.
         listen: ``host:port`` instead of the file's.
@@ -56,6 +61,9 @@ def serve(config_path: str | os.PathLike[str], listen: str | None = None, worker
     Returns:
         0 after a graceful stop, 2 if the configuration has faults, 1 if a worker died.
     """
+    if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # or workers would start workers
+        print('haoma: call serve() below if __name__ == "__main__"', file=sys.stderr)  # noqa: T201
+        sys.exit(_CANNOT_START)
     path = os.fspath(config_path)
     try:
         settings = load(path, serving=True, workers=workers)
@@ -69,7 +77,7 @@ def serve(config_path: str | os.PathLike[str], listen: str | None = None, worker
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     with listening, ExitStack() as stack:
         if workers > 1:
-            os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-metrics-"))
+            os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory(prefix=_SHARED_PREFIX))
             stack.callback(os.environ.pop, SHARED, None)
         return _run(path, settings, listening, workers)
 
