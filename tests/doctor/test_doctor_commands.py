@@ -283,7 +283,7 @@ def test_the_code_that_is_none():
         ({"code": "x" * 64, "session_key": "AAAAAAAAAAAAAAAAAAAAAA=="}, "phone-code", {"doctor.session-key-in-front-end"}),
         ({"code": "x" * 64, "appSecret": "y"}, "phone-code", {"doctor.secret-in-front-end"}),
         ({"hello": 1}, "unknown", {"doctor.unrecognised"}),
-        ("", "unknown", {"doctor.unrecognised"}),
+        ("", "unknown", {"envelope.missing-field"}),
         ('{"code": "a", "code": "b"}', "unknown", {"envelope.not-json"}),
         ("java.security.InvalidKeyException: Invalid AES key length: 1218 bytes", "log", {"config.aes-key-is-rsa-key"}),
         ("ValueError: RSA key format is not supported", "log", {"config.key-unreadable"}),

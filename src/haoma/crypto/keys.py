@@ -49,7 +49,7 @@ class KeyProblem(ValueError):
 
 def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
     """Yield label and DER of every PEM block; a text without PEM lines is one block without label."""
-    text = text.lstrip("\ufeff").strip()
+    text = text.lstrip("\ufeff").strip().replace("\\r", "").replace("\\n", "\n")  # PEM on one line of a .env file
     found = _PEM.findall(text) if "-----BEGIN" in text else [("", text)]
     for label, body in found:
         lines = [line for line in re.split(r"[\r\n]+", body) if ":" not in line]  # PEM headers such as Proc-Type

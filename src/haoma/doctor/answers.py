@@ -39,6 +39,8 @@ def wechat(captured: Captured) -> Looked | None:
         if code == "0":
             return Looked("wechat-reply", list(_given(captured, found)))
         return Looked("wechat-reply", list(_refused(captured, code, str(found.get("errmsg", "")))))
+    if {"purePhoneNumber", "watermark"} <= found.keys():
+        return Looked("decrypted", list(_given(captured, {"phone_info": found})))
     if "session_key" in found and "openid" in found:
         return Looked("wechat-reply", [note("doctor.reply-good", "", holds="session_key, openid")])
     if "access_token" in found and "expires_in" in found:

@@ -92,10 +92,17 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "kuaishou-reply": ("快手接口的应答", "an answer of Kuaishou's API"),
     "huawei-reply": ("华为接口的应答", "an answer of Huawei's API"),
     "dingtalk-reply": ("钉钉接口的应答", "an answer of DingTalk's API"),
-    "douyin-sealed": ("抖音用应用公钥加密的手机号", "a number that Douyin encrypted under the app's public key"),
+    "douyin-sealed": (
+        "抖音用应用公钥加密的手机号（单独的一个签名也是这个长度）",
+        "a number that Douyin encrypted under the app's public key (a signature alone has the same length)",
+    ),
     "haoma-problem": ("haoma 的错误应答", "a refusal by haoma"),
     "haoma-results": ("haoma 的结果", "results of haoma"),
     "key": ("密钥或证书", "a key or certificate"),
+    "secret": ("一个机密", "a secret"),
+    "part": ("授权内容的一部分", "a part of an authorization"),
+    "piece": ("一段被截断的内容", "a piece of something that was cut off"),
+    "decrypted": ("encryptedData 解密后的内容", "what was inside encryptedData, decrypted"),
     "log": ("日志或报错", "lines of a log, or an error message"),
     "unknown": ("无法识别的内容", "nothing that is known here"),
 }

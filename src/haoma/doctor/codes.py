@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.authorize import open_sealed
+from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.doctor.captured import Captured, Looked
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error
 from haoma.doctor.transport import examine_base64
 from haoma.errors import (
+    BadBase64,
     ButtonFailed,
     CannotOpen,
     HaomaError,
@@ -41,6 +43,7 @@ _NOBODY: Final = {
     "douyin": DouyinApp(name="", platform="douyin", app_id="", old_way=True),
 }
 """Apps for a capture of which nobody knows the app. The other platforms read without one."""
+_BLOCK: Final = 16
 _CODES: Final = ("code", "authCode", "authorizationCode")
 _EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
 _OLD_WAY: Final = "wechat | baidu | douyin | kuaishou"
@@ -123,6 +126,9 @@ def _is_login_code(code: str) -> bool:
 
 def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
     claimed = sent.claimed
+    if _size(claimed.get("iv")) > _BLOCK == _size(claimed.get("encryptedData", claimed.get("data"))):
+        yield fault("doctor.swapped", "", fields="encryptedData, iv")
+        return
     damaged = [
         each
         for name in ("encryptedData", "data", "iv")
@@ -137,6 +143,13 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
     else:
         yield from _opened(captured, captured.session_key, claimed, apps)
     yield from damaged
+
+
+def _size(text: object) -> int:
+    try:
+        return len(decode_base64(repair_base64(text), "field")) if isinstance(text, str) else 0
+    except (BadBase64, ValueError):
+        return 0
 
 
 def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:

@@ -112,7 +112,7 @@ def of_error(error: HaomaError, where: str = "", *, severity: Severity = Severit
     The platform's own words go along, because they hold what a remedy needs, such as our outgoing address.
     """
     because: dict[str, object] = dict(error.because) | more
-    native = "/".join(filter(None, (error.platform_code, error.platform_sub_code)))
+    native = masked("/".join(filter(None, (error.platform_code, error.platform_sub_code))))
     facts = {
         "platform_code": native,
         "platform_says": masked(error.platform_message),

@@ -16,6 +16,7 @@ from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.doctor.captured import Captured, Looked
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error, warning
 from haoma.doctor.transport import examine_base64
+from haoma.doctor.wrapped import TOO_OFTEN
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, SignatureMissing
 from haoma.platforms import PLATFORMS
 from haoma.platforms.alipay.app import AlipayApp
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from haoma.authorization import Authorization
 
+_SIGNATURES: Final = (128, 256, 384, 512)
 _LONG: Final = 150  # characters; a success has 88, refusals 152 and more
 
 
@@ -54,6 +56,12 @@ def _stock_shape(claimed: dict[str, Any]) -> Iterator[Diagnosis]:
 
 
 def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> Iterator[Diagnosis]:
+    if message.claimed_sign is None and message.claimed_ciphertext.lstrip()[:1] in ('"', "{"):
+        yield warning("doctor.inside-something", "response", how=TOO_OFTEN)
+        return
+    if _swapped(message):
+        yield fault("doctor.swapped", "", fields="response, sign")
+        return
     damaged = [
         *examine_base64("response", message.claimed_ciphertext),
         *examine_base64("sign", message.claimed_sign or ""),
@@ -68,6 +76,16 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
     yield from damaged
     if not apps and len(message.claimed_ciphertext) > _LONG:
         yield warning("doctor.error-inside", "response", guess=True, characters=len(message.claimed_ciphertext))
+
+
+def _swapped(message: SealedMessage) -> bool:
+    """Tell by the lengths: a signature has those of RSA, a ciphertext has whole blocks and is shorter."""
+    try:
+        text = decode_base64(repair_base64(message.claimed_ciphertext), "response")
+        sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
+    except (BadBase64, ValueError):
+        return False
+    return len(text) in _SIGNATURES and len(sign) not in _SIGNATURES and len(sign) % 16 == 0
 
 
 def _unsigned(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:

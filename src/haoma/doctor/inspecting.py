@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue
-from haoma.doctor import answers, codes, envelopes, lines, pasted, replies
+from haoma.doctor import answers, codes, envelopes, lines, pasted, replies, wrapped
 from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, of_error
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, warning
 from haoma.doctor.meanings import meanings
 from haoma.errors import HaomaError, MissingField, TooLarge
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
-_EMPTY: Final = ("undefined", "null", "[object Object]", "")
+_NO_TEXT: Final = "[object Object]"
+_EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = frozenset({
     "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
     "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
@@ -33,6 +34,7 @@ _PARTS: Final = frozenset({
 })  # fmt: skip
 _DENIED: Final = "access_denied"  # what DingTalk's page comes back with
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
+_DEEPEST: Final = 6
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
 
 
@@ -50,16 +52,80 @@ def inspect(
     """
     if len(content) > MAX_BYTES:
         return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    text, encoding = _text(content)
     captured = Captured(text, settings, app, session_key, now)
-    for recognise in RECOGNISERS:
-        looked = recognise(captured)
-        if looked is not None:
-            break
-    else:
-        looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(text))])
+    looked = _recognised(captured)
+    if looked is None or looked.kind == "unknown":
+        looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
+    if looked is None:
+        looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
     found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
+    if encoding and looked.kind not in ("unknown", "log", "key"):
+        found.append(note("doctor.inside-something", "", how=encoding))
+    if looked.kind in ("unknown", "log", "secret"):
+        looked, found = _with_secrets(captured, looked, found)
     return Looked(looked.kind, sorted(found_once(found), key=lambda each: _ORDER.index(each.severity)))
+
+
+def _text(content: bytes) -> tuple[str, str]:
+    """Return the text, and its encoding if that is not plain UTF-8.
+
+    PowerShell redirects in UTF-16, and Windows in China writes GB 18030.
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace"), "UTF-16"
+    text = content.decode("utf-8", "replace")
+    if text.startswith("\ufeff"):
+        return text[1:], "UTF-8 with a byte order mark"
+    if text.count("\ufffd") < 3:  # one character may be cut in two by a log
+        return text, ""
+    try:
+        return content.decode("gb18030"), "GB 18030"
+    except UnicodeDecodeError:
+        return text, ""
+
+
+def _recognised(captured: Captured) -> Looked | None:
+    return next(filter(None, (recognise(captured) for recognise in RECOGNISERS)), None)
+
+
+def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
+    """Return what is inside a log, a command, HTML or the like, and say in what it was; None if nothing known is."""
+    for how, text in wrapped.unwrapped(captured.text):
+        inner, path = replace(captured, text=text), (*around, how)
+        looked = _recognised(inner)
+        if looked is not None and looked.kind != "unknown":
+            mangled = wrapped.is_mangled(path)
+            say = warning if mangled else note
+            wrapping = say("doctor.inside-something", "", guess=mangled, how=", ".join(path))
+            return Looked(looked.kind, [*looked.found, *_leaked(inner), wrapping])
+        if len(path) < _DEEPEST and (deeper := _inside(inner, path)):
+            return deeper
+    return None
+
+
+def _cut_off(captured: Captured) -> Looked | None:
+    cut = wrapped.is_cut_off(captured.text)
+    return Looked("piece", [fault("doctor.cut-off", characters=len(captured.text))]) if cut else None
+
+
+def _a_part(captured: Captured) -> Looked | None:
+    """Return what a value without the rest is, or that there is nothing."""
+    text = captured.text.strip()
+    if text in (*_EMPTY, "{}"):
+        missing = of_error(MissingField(because={"field": "body", "found": text or "nothing"}))
+        return Looked("unknown", [missing])
+    return pasted.look_at_a_value(text)
+
+
+def _with_secrets(captured: Captured, looked: Looked, found: list[Diagnosis]) -> tuple[Looked, list[Diagnosis]]:
+    what = sorted({pasted.SECRETS[name.lower().replace("_", "")] for name in pasted.NAMED.findall(captured.text)})
+    if not what:
+        return looked, found
+    pasted_secret = warning("doctor.secret-pasted", "", what=", ".join(what))
+    if looked.kind == "unknown":
+        return Looked("secret", []), [pasted_secret]
+    return looked, [*found, pasted_secret]
 
 
 def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
@@ -96,13 +162,17 @@ def in_an_address(captured: Captured) -> Looked | None:
         return None
     query = urlsplit(found[2]).query
     pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
-    if not _PARTS & pairs.keys():
+    if not _PARTS & pairs.keys() and pairs.get("error") != _DENIED:
         return None
+    if pairs.get("error") == _DENIED:
+        return _authorization(captured, {"error": _DENIED})
     looked = _authorization(
         captured, {name: value for name, value in pairs.items() if name in _PARTS | {"sign", "session"}}
     )
-    method = fault("doctor.sent-with-get", "", fields=", ".join(sorted(_PARTS & pairs.keys())))
-    return Looked(looked.kind, [method, *looked.found])
+    fields = sorted(_PARTS & pairs.keys())
+    if fields == ["authCode"] and "state" in pairs:  # so DingTalk's own page comes back
+        return looked
+    return Looked(looked.kind, [fault("doctor.sent-with-get", "", fields=", ".join(fields)), *looked.found])
 
 
 def posted(captured: Captured) -> Looked | None:
@@ -122,13 +192,18 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
         found = authorization.read(sent)
     except HaomaError as error:
-        return Looked("unknown", [of_error(error)])
+        lost = isinstance(sent, str) and _NO_TEXT in sent
+        missing = MissingField(because={"field": "authorization", "found": _NO_TEXT})
+        return Looked("unknown", [of_error(missing if lost else error)])
+    if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in found.claimed:
+        # Alipay's button only says that the user agreed; the envelope is fetched with my.getPhoneNumber.
+        return Looked("alipay-event", [of_error(MissingField(platform="alipay", because={"field": "response"}))])
     empty = [name for name, value in found.claimed.items() if isinstance(value, str) and value.strip() in _EMPTY]
     looked = _by_shape(captured, found)
     undefined = [
         of_error(MissingField(because={"field": name, "found": "nothing"})) for name in empty if name in _PARTS
     ]
-    return Looked(looked.kind, [*undefined, *looked.found])
+    return Looked(looked.kind, undefined or looked.found)
 
 
 def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:

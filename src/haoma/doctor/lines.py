@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FIELDS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
-    (re.compile(rf"(?<![A-Za-z_])[\"']?(?:{names})[\"']?\s*[:=]\s*[\"']?(-?\d{{1,12}})"), platforms)
+    (re.compile(rf"(?<![A-Za-z_])[\"']?(?:{names})[\"']?\s*[:：=]\s*[\"']?(-?\d{{1,12}})"), platforms)
     for names, platforms in (
-        ("errcode|err_code|ErrCode|errCode", ("wechat", "dingtalk")),
+        ("errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码", ("wechat", "dingtalk")),
         ("err_no", ("douyin",)),
         ("error_code", ("douyin", "baidu")),
         ("errno", ("baidu",)),
@@ -47,6 +47,7 @@ _GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged")
 _MESSAGES: Final = (
     (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
     (re.compile(r"Invalid AES key length: (?:[4-9]\d|\d{3,})"), "config.aes-key-is-rsa-key"),
+    (re.compile(r"(?:Invalid|Incorrect) AES key length[: (]+[1-3]?\d\b"), "config.aes-key-length"),
     (
         re.compile(r"RSA key format is not supported|at <TagSet|Could not deserialize key|no start line"),
         "config.key-unreadable",
@@ -55,6 +56,7 @@ _MESSAGES: Final = (
         re.compile(
             r"pad block corrupted|BadPadding|bad decrypt|Padding is (?:invalid|incorrect)|Invalid padding bytes|"
             r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|-41003|Illegal_?Buffer|"
+            r"UnicodeDecodeError: 'utf-8' codec can't decode byte|Expecting value: line 1 column 1 \(char 0\)|"
             r"Given final block not properly padded|data not multiple of block|wrong final block length",
             re.IGNORECASE,
         ),
@@ -68,6 +70,12 @@ _MESSAGES: Final = (
     (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
     (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
     (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
+    (
+        re.compile(
+            r"ConnectTimeout|connect timed out|Connection refused|UnknownHostException|Name or service not known"
+        ),
+        "outside.connect-failed",
+    ),
 )
 
 

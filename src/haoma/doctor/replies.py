@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
@@ -182,7 +183,8 @@ def douyin_ciphertext(captured: Captured) -> Looked | None:
     text = captured.text.strip().strip('"')
     if not _BARE.fullmatch(text) or len(_block(text)) not in _BLOCKS:
         return None
-    return Looked("douyin-sealed", list(douyin_number(captured, text)))
+    found = douyin_number(captured, text)
+    return Looked("douyin-sealed", [replace(each, guess=each.code == "doctor.wrong-private-key") for each in found])
 
 
 def _block(text: str) -> bytes:

@@ -296,3 +296,20 @@ def test_a_hostile_length_costs_nothing() -> None:
     started = time.perf_counter()
     assert Bench({V1: _login()}).refused(APP, _sent(sealed)).diagnosis == "frame"
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(("errno", "following"), [(10010106, "ask-again"), (10010100, "stop")])
+@pytest.mark.parametrize("app", [APP, APP_V2], ids=["v1", "v2"])
+def test_an_unlisted_refusal_of_a_login_asks_for_a_new_one(app: Any, errno: int, following: str) -> None:
+    """What a dead code gets is in no table, so only a refusal that is known not to be the code's stops."""
+    refused = {"errno": errno, "error": "no", "msg": "no"}
+    error = Bench({V1: refused, V2: refused, TOKEN: _token("24.token")}).refused(app, _sent())
+    assert (str(error.next), error.retry) == (following, False)
+
+
+@pytest.mark.parametrize("seconds", ["", "0", "-1", "30 days", "99999999", "\u0663\u0660", True, None, 0, 1.5])
+def test_a_life_that_is_none(seconds: object) -> None:
+    """Whatever cannot be the life of a token is no sense; no code is sent."""
+    bench = Bench({TOKEN: {"access_token": "24.token", "expires_in": seconds}, V2: _v2()})
+    error = bench.refused(APP_V2, _sent())
+    assert (error.code, bench.calls[V2]) == ("outside.nonsense-reply", 0)

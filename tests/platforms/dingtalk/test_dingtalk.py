@@ -267,3 +267,23 @@ def test_nothing_secret_is_shown() -> None:
     bench.find(APP, SENT)
     shown = repr(APP) + repr(bench.sends)
     assert not any(secret in shown for secret in (SECRET, CODE, "a-users-token"))
+
+
+def test_a_code_in_snake_case() -> None:
+    """``auth_code`` is ``authCode``."""
+    assert _bench().find(APP, {"auth_code": CODE}).phone_number == "+8613800138000"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize("native", [60011, "60011"])
+def test_a_refusal_in_the_older_form(native: object, status: int) -> None:
+    """60011 in ``errcode`` is a missing permission, and no reply without sense that asks for another try."""
+    bench = _bench(users=(status, {"errcode": native, "errmsg": "没有调用该接口的权限", "request_id": "ab-3"}))
+    error = bench.refused(APP, SENT)
+    assert (error.code, error.platform_code, error.request_id) == ("platform.permission-missing", "60011", "ab-3")
+    assert error.spent is Spent.YES
+
+
+def test_an_errcode_of_zero_is_no_refusal() -> None:
+    """The older interfaces say 0 with every success."""
+    assert _bench({**GIVEN, "errcode": 0}, {**USER, "errcode": 0}).find(APP, SENT).phone_number == "+8613800138000"

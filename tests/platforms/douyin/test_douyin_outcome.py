@@ -310,3 +310,12 @@ def test_a_dead_token_does_not_make_the_outcome_unknown() -> None:
     bench = _bench(DEAD, GONE, **{STABLE: tokens})
     assert isinstance(bench.refused(APP, SENT), CodeRejected)
     assert bench.calls == {STABLE: 2, PHONE: 2}
+
+
+@pytest.mark.parametrize("front", ["", "+", "00"])
+def test_the_country_code_in_each_of_its_forms(front: str) -> None:
+    """How a number abroad is written is not documented; every form in which the three fields agree is taken."""
+    abroad = {"phoneNumber": f"{front}85251234567", "purePhoneNumber": "51234567", "countryCode": "852"}
+    assert _bench(found(**abroad)).find(APP, SENT).phone_number == "+85251234567"
+    other = {**abroad, "phoneNumber": f"{front}85351234567"}
+    assert isinstance(_bench(found(**other)).refused(APP, SENT), CannotOpen)

@@ -290,3 +290,16 @@ def test_faults_of_the_settings(settings: dict[str, Any], fault: str) -> None:
 def test_nothing_secret_is_shown() -> None:
     """Neither app nor message shows a secret."""
     assert SECRET not in repr(APP)
+
+
+@pytest.mark.parametrize("abroad", ["0086", "+86", "86"])
+@pytest.mark.parametrize("front", ["0086", "+86", "86", ""])
+def test_the_country_code_in_each_of_its_forms(front: str, abroad: str) -> None:
+    """``phoneNumber`` agrees in every form of the country code, whatever the form of ``phoneCountryCode``."""
+    reply = {**OK, "phoneNumber": f"{front}13800138000", "phoneCountryCode": abroad}
+    assert _bench(reply).find(APP, SENT).phone_number == "+8613800138000"
+
+
+def test_a_code_in_snake_case() -> None:
+    """``authorization_code`` is ``authorizationCode``."""
+    assert _bench(OK).find(APP, {"authorization_code": SENT["code"]}).phone_number == "+8613800138000"

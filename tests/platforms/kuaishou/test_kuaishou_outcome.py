@@ -190,3 +190,10 @@ def test_a_key_is_one_users() -> None:
     bench.run(log_in(APP, {"login_code": "one"}, now=NOW))
     other, _ = bench.run(log_in(APP, {"login_code": "two"}, now=NOW))
     assert isinstance(bench.refused(APP, {"session": other, "authorization": _sealed(KEYS[0])}), CannotOpen)
+
+
+@pytest.mark.parametrize(("result", "following"), [(100200199, "ask-again"), (0, "ask-again"), (100200101, "stop")])
+def test_an_unlisted_refusal_of_a_login_asks_for_a_new_one(result: int, following: str) -> None:
+    """What a dead code gets is not known, so only a refusal that is known not to be the code's stops."""
+    error = Bench({LOGIN: {"result": result, "error": "no", "error_msg": "no"}}).refused(APP, _sent())
+    assert (str(error.next), error.retry) == (following, False)

@@ -202,3 +202,14 @@ def test_a_mounted_token_is_taken_in_its_own_parameter_only(tmp_path: Path) -> N
         app_id=own["app_id"], app_secret=own["app_secret"], token_source=lambda _app, _no: file.read_text()
     )
     assert isinstance(bench.refused(usual, mirror.tap("cloud-ok", allow=True, now=NOW).body), TokenRejected)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"two words"])
+def test_the_setting_is_named_when_the_file_is_no_token(tmp_path: Path, content: bytes | None) -> None:
+    """Nobody wrote a function here that he could repair."""
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    error = Bench({PHONE: OK}).refused(_from_file(path), {"code": "a-code"})
+    assert isinstance(error, HookFailed)
+    assert (error.because["setting"], error.spent, error.next) == ("cloud_token_file", Spent.NO, "retry-later")

@@ -253,6 +253,46 @@ def test_other_pushes_are_answered_and_ignored(mirror: WeChatMirror) -> None:
     assert bench.refused(app, _body(mirror)).platform_code == "no-ticket"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "<status>0</status><info><name><![CDATA[x]]></name><code>1</code><code>2</code></info>",
+        "<info><a><b>1</b></a></info>\n<empty/>\n",
+        "<info>\n <a/>\n</info>",
+    ],
+)
+def test_a_kind_without_use_may_hold_more_than_a_ticket_does(mirror: WeChatMirror, more: str) -> None:
+    """Some pushes of the open platform nest, such as those about a registration; they are answered like any other."""
+    inside = f"<AppId>{mirror.platform.app_id}</AppId><InfoType>notify_third_fasteregister</InfoType>{more}"
+    assert _push(Bench(mirror), _app(mirror), mirror.platform.seal(NOW, inside)) == "success"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<xml><a>\n <![CDATA[ x ]]>\n</a></xml>", {"a": " x "}),
+        ("<xml><a> 1 </a>\n<b/></xml>", {"a": "1", "b": ""}),
+        ("<xml><a><b><![CDATA[x]]></b></a><c>1</c></xml>", {"a": "", "c": "1"}),
+        ("<xml>" + "<a>" * 4 + "1" + "</a>" * 4 + "</xml>", {"a": ""}),
+        ("<xml></xml>", {}),
+    ],
+)
+def test_what_is_read_of_xml(text: str, found: dict[str, str]) -> None:
+    """White space around a value is none of it, and what is nested is nobody's value."""
+    assert read_flat_xml(text) == found
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["<a>" * 5 + "</a>" * 5, "<a>" * 5000, "<a><b></a></b>", "<a><b>1</b>x</a>", "<a>x<b>1</b></a>", "<a>1", "<a/ >",
+     "<a><![CDATA[x]]>y</a>", "<a><![CDATA[x]]></b>", "</a>", "<a><a></a>", "<a><?x?></a>", "<a><b c='d'/></a>"],
+)  # fmt: skip
+def test_xml_that_is_refused(inside: str) -> None:
+    """Too deep, crossed, mixed or unclosed."""
+    with pytest.raises(CannotOpen):
+        read_flat_xml(f"<xml>{inside}</xml>")
+
+
 def test_the_key_before_is_tried(mirror: WeChatMirror) -> None:
     """While the key changes, both stand in the settings."""
     own = mirror.settings(URL)["wechat-component"]["component_aes_key"]
@@ -333,6 +373,47 @@ def test_no_secret_is_shown(mirror: WeChatMirror) -> None:
     error = _given(app, mirror, merchant={"errcode": 61003, "errmsg": words}).refused(app, {"code": "a-code"})
     for name in ("component_app_secret", "component_token", "component_aes_key", "authorizer_refresh_token"):
         assert own[name] not in str(error) + repr(error) + error.platform_message + repr(app)
+
+
+@pytest.mark.parametrize("call", ["merchant", "login"])
+@pytest.mark.parametrize("errcode", [40001, 45009])
+def test_the_token_of_the_component_does_not_come_back_in_words(mirror: WeChatMirror, call: str, errcode: int) -> None:
+    """WeChat's words may repeat the token that was sent; nobody reads it there, nor the one before a renewal."""
+    tokens = tuple({"component_access_token": f"c-token-{number}", "expires_in": 7200} for number in (1, 2))
+    said = {"errcode": errcode, "errmsg": "invalid credential c-token-1 c-token-2"}
+    bench = _given(_app(mirror), mirror, token=tokens, **{call: said})
+    login = {"login_code": "l"} if call == "login" else {}
+    error = bench.refused(_app(mirror), {**login, "authorization": {"code": "a-code"}})
+    assert "invalid credential" in error.platform_message
+    sent = ["c-token-1", "c-token-2"][: bench.calls[COMPONENT_TOKEN]]
+    assert not any(token in str(error) + repr(error) for token in sent)
+
+
+@pytest.mark.parametrize("errcode", [40001, 40014, 42001])
+def test_a_login_with_a_dead_token_is_not_laid_to_the_app_secret(mirror: WeChatMirror, errcode: int) -> None:
+    """There is none in a merchant's login; the code was not used up, and the request may be sent again."""
+    body = {"login_code": "l", "authorization": {"code": "a-code"}}
+    error = _given(_app(mirror), mirror, login=refusal(errcode)).refused(_app(mirror), body)
+    assert isinstance(error, TokenRejected)
+    assert (error.spent, error.next) == (Spent.NO, "retry-later")
+    assert "component_app_id" in error.explain("en").remedy or errcode != 40001
+
+
+@pytest.mark.parametrize(("errcode", "setting"), [(40125, "component_app_secret"), (40013, "component_app_id")])
+def test_a_wrong_setting_of_the_component_is_named(mirror: WeChatMirror, errcode: int, setting: str) -> None:
+    """The remedy is not to reset the secret of the merchant's mini program."""
+    error = _given(_app(mirror), mirror, token=refusal(errcode)).refused(_app(mirror), {"code": "a-code"})
+    for lang in ("zh", "en"):
+        assert f"`{setting}`" in error.explain(lang).remedy
+        assert "`app_secret`" not in error.explain(lang).remedy
+
+
+@pytest.mark.parametrize("errcode", [61003, 61004])
+def test_a_refusal_of_the_phone_call_itself(mirror: WeChatMirror, errcode: int) -> None:
+    """A grant that was taken back, or an address that is not listed, means the same there; the code was not used up."""
+    error = _given(_app(mirror), mirror, phone=refusal(errcode)).refused(_app(mirror), {"code": "a-code"})
+    assert (error.platform_code, error.spent) == (str(errcode), Spent.NO)
+    assert str(errcode) in error.explain("en").title
 
 
 # --- settings

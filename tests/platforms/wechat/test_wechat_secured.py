@@ -15,7 +15,7 @@ from wechat_side import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TO
 from haoma.contract import Table
 from haoma.crypto.keys import parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
-from haoma.errors import ReplySignatureMismatch, SecurityModeMismatch, Spent
+from haoma.errors import NonsenseReply, ReplySignatureMismatch, SecurityModeMismatch, Spent
 from haoma.mirroring import Answer, Call
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
@@ -217,6 +217,17 @@ def test_an_unsigned_success_is_not_believed() -> None:
         error = bench.refused(_app(mirror), tap.body)
         assert isinstance(error, ReplySignatureMismatch)
         assert error.spent is Spent.UNKNOWN
+
+
+@pytest.mark.parametrize("body", [b"<html>502 Bad Gateway</html>", b"", b"\xff"])
+def test_the_page_of_a_gateway_is_no_reply(body: bytes) -> None:
+    """It is unsigned and no JSON: that says nothing of certificates, and the request may be sent again."""
+    mirror = Side()
+    bench = Bench(mirror)
+    mirror.said = [body]
+    error = bench.refused(_app(mirror), mirror.tap("secured", allow=True, now=NOW).body)
+    assert isinstance(error, NonsenseReply)
+    assert (error.spent, error.next) == (Spent.UNKNOWN, "retry-later")
 
 
 def test_a_plain_request_where_a_sealed_one_is_due() -> None:

@@ -60,12 +60,12 @@ def replace_content_key(app: AlipayApp, now: float, *, confirm_app_id: str) -> F
         confirm_app_id: The id of the merchant's mini program, once more: nobody calls this by mistake.
 
     Raises:
-        ValueError: ``confirm_app_id`` is not the app's id.
+        ValueError: ``confirm_app_id`` is not the app's id. It is raised here, before there is any flow to run.
         HaomaError: as `fetch_content_key`. After ``outside.outcome-unknown``, ask with `fetch_content_key`.
     """
     if confirm_app_id != app.app_id:
         raise ValueError("confirm_app_id is not the id of the app whose content key would be replaced")
-    return (yield from _ask_for_key(app, _SET, now))
+    return _ask_for_key(app, _SET, now)
 
 
 def _ask_for_key(app: AlipayApp, method: str, now: float) -> Flow[Secret]:

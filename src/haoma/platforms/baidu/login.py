@@ -4,8 +4,11 @@
 * **v2** (``openapi.baidu.com``) takes an access_token and answers ``data`` with ``open_id``. If the gateway calls the
   token dead, the same code is sent once more with a new one: the gateway stands before what would use the code up.
 
-A code lives for ten minutes and works once. A code with an ``@`` in it is passed on by Baidu to the app of a partner
-that the mini program runs in; so nothing is asked of the form of a code.
+A code lives for ten minutes and works once; what an old or used one gets is in no public table. So a refusal that is in
+no table is answered like that of a dead code: log in again.
+
+A code with an ``@`` in it is passed on by Baidu to the app of a partner that the mini program runs in; so nothing is
+asked of the form of a code.
 
 Pages: https://smartprogram.baidu.com/docs/develop/api/open/log_Session-Key/ (swan-team/swan-docs, 2020-04);
 v2: https://github.com/baidu/smartapp-openapi-go, Baidu's own SDK.
@@ -18,13 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import ConnectionLost, Next, OutcomeUnknown, Refused, Spent, TimedOut
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
 from haoma.platforms.baidu.token import access_token, renewed_token
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
+    from haoma.errors import PlatformRefusal
     from haoma.platforms.baidu.api import Answer
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.secret import Secret
@@ -66,7 +70,7 @@ def _v1(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
     form = (("code", login_code.reveal()), ("client_id", app.app_id), ("sk", app.app_secret.reveal()))
     answer = yield from _send(app, app.api_base_url + _V1, form, ())
     if answer.code:
-        raise answer.refusal("login", STEP, login_code, app.app_secret)
+        raise _refused(answer, login_code, app.app_secret)
     return answer
 
 
@@ -78,13 +82,20 @@ def _v2(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
         if token != rejected:
             answer = yield from _v2_with(app, login_code, token)
     if answer.code:
-        raise answer.refusal("login", STEP, login_code, app.app_secret, token)
+        raise _refused(answer, login_code, app.app_secret, token)
     return answer
 
 
 def _v2_with(app: BaiduApp, login_code: Secret, token: Secret) -> Flow[Answer]:
     query = (("access_token", token.reveal()), ("code", login_code.reveal()))
     return (yield from _send(app, app.openapi_base_url + _V2, (), query))
+
+
+def _refused(answer: Answer, *secrets: Secret) -> PlatformRefusal:
+    refused = answer.refusal("login", STEP, *secrets)
+    if isinstance(refused, Refused):
+        refused.next = Next.ASK_AGAIN
+    return refused
 
 
 def _send(

@@ -13,11 +13,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import HaomaError, Spent
+from haoma.phone import is_digits
 from haoma.platforms.baidu import api
 from haoma.secret import Secret
 from haoma.steps import Drop, Keep, Recall, Share, ask
 
 if TYPE_CHECKING:
+    from haoma.platforms.baidu.api import Answer
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.steps import Flow
 
@@ -26,6 +28,7 @@ _PATH: Final = "/oauth/2.0/token"
 _TOKEN: Final = re.compile(r"[!-~]{1,2048}")
 _MARGIN: Final = 300.0
 _LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
+_DIGITS: Final = 7
 
 
 def access_token(app: BaiduApp) -> Flow[Secret]:
@@ -77,10 +80,17 @@ def _ask_for_token(app: BaiduApp) -> Flow[Secret]:
     answer = yield from api.post(app, app.openapi_base_url + _PATH, form)
     if answer.code:
         raise answer.refusal("token", STEP, app.app_secret)
-    token, seconds = answer.found.get("access_token"), answer.found.get("expires_in")
+    token, seconds = answer.found.get("access_token"), _seconds(answer)
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise answer.nonsense("access_token", STEP, Spent.NO)
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= _LONGEST:
-        raise answer.nonsense("expires_in", STEP, Spent.NO)
     yield from ask(Keep(_key(app), Secret(token), max(seconds - _MARGIN, seconds / 2)))
     return Secret(token)
+
+
+def _seconds(answer: Answer) -> int:
+    found = answer.found.get("expires_in")
+    if isinstance(found, str) and len(found) <= _DIGITS and is_digits(found):
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= _LONGEST:
+        raise answer.nonsense("expires_in", STEP, Spent.NO)
+    return found

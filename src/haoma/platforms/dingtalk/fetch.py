@@ -127,9 +127,12 @@ def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secre
         found = parse_json_object(reply.body)
     except EnvelopeError:
         raise _nonsense("not JSON", reply, step) from None
-    if reply.status == 200 and "code" not in found:
+    # 60011 is a code of the interfaces before these, which answer {"errcode", "errmsg"}.
+    older = "code" not in found and found.get("errcode") not in (None, 0)
+    if reply.status == 200 and "code" not in found and not older:
         return found
-    native, words, request_id = (found.get(name) for name in ("code", "message", "requestid"))
+    names = ("errcode", "errmsg", "request_id") if older else ("code", "message", "requestid")
+    native, words, request_id = map(found.get, names)
     native = str(native) if type(native) is int else native
     if not isinstance(native, str) or not _NATIVE.fullmatch(native):
         raise _nonsense("code", reply, step)

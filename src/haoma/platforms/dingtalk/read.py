@@ -1,7 +1,7 @@
 """Find the message in what the front end sent.
 
 DingTalk's OAuth page comes back with ``authCode`` (``error`` when the user declined); front ends post it as
-``authCode`` or as ``code``.
+``authCode``, ``auth_code`` or ``code``.
 
 Page: https://help.dingtalk.io/zh/open/development/obtain-user-token
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.platforms.dingtalk.app import DingTalkApp
 
+_NAMES: Final = ("authCode", "auth_code", "code")
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -42,7 +43,7 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
     claimed = authorization.claimed
     if not _OTHERS.isdisjoint(claimed):
         raise UnknownShape(because={"needed": "authCode"})
-    codes = [authorization.text(name, MAX_CODE, platform="dingtalk") for name in ("authCode", "code")]
+    codes = [authorization.text(name, MAX_CODE, platform="dingtalk") for name in _NAMES]
     given = [code for code in codes if code is not None]
     if not given and claimed.get("error"):
         raise UserDeclined

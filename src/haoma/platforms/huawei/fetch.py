@@ -131,7 +131,7 @@ def _number(found: dict[str, Any]) -> PhoneNumber:
     number = from_parts(parts[1], pure) if parts else None
     if parts is None or number is None:
         raise _missing("purePhoneNumber" if parts else "phoneCountryCode")
-    if whole not in (abroad + pure, f"00{parts[1]}{pure}", f"+{parts[1]}{pure}", pure):
+    if whole not in (pure, *(f"{front}{parts[1]}{pure}" for front in ("00", "+", ""))):
         raise NumberMismatch(step=6, because={"field": "phoneNumber"}, spent=Spent.YES)
     return number
 

@@ -1,7 +1,7 @@
 """Find the message in what the front end sent.
 
 The callback of ``LoginWithHuaweiIDButton`` gets ``response.authorizationCode`` or an error with a number as ``code``:
-1001502012 when the user cancels. Front ends post the code as ``code``, or the response as it is.
+1001502012 when the user cancels. Front ends post the code as ``code``, or the response as it is, or in snake_case.
 
 Page: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/errorcode-account-kit
 """
@@ -26,6 +26,7 @@ MAX_CODE: Final = 2048
 """Longest Authorization Code in characters. Huawei documents no length; its codes are longer than WeChat's."""
 _CANCELLED: Final = "1001502012"
 _DEVICE_ERROR: Final = re.compile(r"100[0-9]{7}")  # ArkTS errors of Account Kit
+_NAMES: Final = ("code", "authorizationCode", "authorization_code")
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -55,7 +56,7 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
         raise UnknownShape(because={"needed": "code"})
     if failed := _failure(claimed):
         raise failed
-    codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in ("code", "authorizationCode")]
+    codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in _NAMES]
     given = [code for code in codes if code is not None]
     if not given:
         raise MissingField(because={"field": "code", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})

@@ -1,7 +1,8 @@
 """Login: exchange the code of ``ks.login`` at ``code2session``, and keep the session_key that comes with it.
 
 No public page of this call was readable; address, names and the 1 of success are those on which some ten
-implementations agree (the folder's README names two).
+implementations agree (the folder's README names two). What an old or used code gets is not known, so a refusal that is
+in no table is answered like that of a dead code: log in again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import ConnectionLost, Next, OutcomeUnknown, Refused, Spent, TimedOut
 from haoma.platforms.kuaishou import api
 from haoma.platforms.kuaishou.open import SESSION_KEY_BYTES
 from haoma.verified import Subject
@@ -40,7 +41,10 @@ def log_in(app: KuaishouApp, login_code: Secret, now: float) -> Flow[Login]:
     except (TimedOut, ConnectionLost) as error:
         raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
     if answer.result != api.OK:
-        raise answer.refusal("login", STEP, login_code, app.app_secret)
+        refused = answer.refusal("login", STEP, login_code, app.app_secret)
+        if isinstance(refused, Refused):
+            refused.next = Next.ASK_AGAIN
+        raise refused
     openid = answer.found.get("open_id")
     if not isinstance(openid, str) or not _ID.fullmatch(openid):
         raise answer.nonsense("open_id", STEP, Spent.YES)

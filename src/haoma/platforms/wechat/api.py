@@ -47,6 +47,7 @@ class Answer:
         found: The whole object.
         status: HTTP status, for the error that says that the answer makes no sense.
         seqid: The request's id by the sidecar of WeChat Cloud Run.
+        sent: Secrets of the request that its words must not repeat, beside those that `refusal` is told.
     """
 
     errcode: str
@@ -54,6 +55,7 @@ class Answer:
     found: dict[str, Any] = field(repr=False)
     status: int = 200
     seqid: str = ""
+    sent: tuple[Secret, ...] = field(default=(), repr=False)
 
     @property
     def refused(self) -> bool:
@@ -80,7 +82,7 @@ class Answer:
             message=self.errmsg,
             request_id=self.request_id,
             step=step,
-            secrets=secrets,
+            secrets=(*self.sent, *secrets),
             because=because,
         )
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.strict import decode_base64
@@ -131,12 +131,12 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
         OutsideError, PlatformRefusal: also if no token was given.
     """
     token = yield from _component_token(app)
-    answer = yield from question(token)
+    answer = replace((yield from question(token)), sent=(token,))
     if not answer.says_token_is_dead():
         return answer
     yield from ask(Drop(_token_key(app), token))
     renewed = yield from _component_token(app)
-    return answer if renewed == token else (yield from question(renewed))
+    return answer if renewed == token else replace((yield from question(renewed)), sent=(token, renewed))
 
 
 def _component_token(app: WeChatApp) -> Flow[Secret]:

@@ -43,7 +43,9 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
     answer = yield from _ask(app, login_code)
     if answer.refused:
         secrets = (login_code, app.app_secret, app.component.secret if app.component else None)
-        raise answer.refusal("login", STEP, *secrets)
+        # No AppSecret goes with a merchant's login: what would speak of that speaks of the component's token.
+        place = "component" if app.component and answer.says_token_is_dead() else "login"
+        raise answer.refusal(place, STEP, *secrets)
     openid, unionid = answer.found.get("openid"), answer.found.get("unionid") or ""
     if not isinstance(openid, str) or not _ID.fullmatch(openid):
         raise answer.nonsense("openid", STEP, Spent.YES)

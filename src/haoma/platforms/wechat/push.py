@@ -7,8 +7,9 @@ Anybody can post to the address, so that every failure is one refusal, `CannotOp
    is the secret in it; ``signature``, which does not cover the ciphertext, is not looked at.
 3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
    a length, the message and the id of the receiver, which has to be our component. The key before is tried as well.
-4. The XML is flat: elements of text or CDATA under one root, each name once. Anything else is refused, which leaves no
-   room for a DTD, an entity, a processing instruction or an attribute.
+4. The XML is elements of text or CDATA under one root, each name once. One that holds further elements, as in a push
+   that we have no use for, counts as empty, and it is no deeper than `_DEEPEST`. Anything else is refused, which leaves
+   no room for a DTD, an entity, a processing instruction or an attribute.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html
@@ -36,9 +37,10 @@ _BLOCK: Final = 32
 _HEAD: Final = 20  # 16 random bytes, 4 of length
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{40}")
-_ELEMENT: Final = re.compile(
-    r"\s*<([A-Za-z][A-Za-z0-9_]{0,63})>(?:<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>|([^<&]*))</\1>", re.DOTALL
-)
+_START: Final = re.compile(r"\s*<([A-Za-z][A-Za-z0-9_]{0,63})(/?)>")
+_TEXT: Final = re.compile(r"\s*<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>\s*|([^<&]*)", re.DOTALL)
+_SPACE: Final = re.compile(r"\s*")
+_DEEPEST: Final = 4
 _ROOT: Final = re.compile(r"\s*<xml>(.*)</xml>\s*", re.DOTALL)
 _CHARACTERS: Final = 32 * 1024
 
@@ -108,22 +110,40 @@ def open_message(key: bytes, encrypted: str, receiver: str) -> str | None:
 
 
 def read_flat_xml(text: str) -> dict[str, str]:
-    """Return the elements under ``<xml>``.
+    """Return the elements under ``<xml>``, without white space around what they hold.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: it is not flat XML of text and CDATA.
+        CannotOpen: ``trust.cannot-open``: it is not XML of such elements.
     """
     root = _ROOT.fullmatch(text) if len(text) <= _CHARACTERS else None
     if root is None:
         raise CannotOpen(step=1, diagnosis="xml")
-    found: dict[str, str] = {}
-    inside, place = root[1], 0
-    while element := _ELEMENT.match(inside, place):
-        name, characters = element[1], element[2] if element[2] is not None else element[3]
-        if name in found:
-            raise CannotOpen(step=1, diagnosis="xml")
-        found[name] = characters
-        place = element.end()
-    if inside[place:].strip():
+    found, end = _read_elements(root[1], 0, 1)
+    if root[1][end:].strip():
         raise CannotOpen(step=1, diagnosis="xml")
     return found
+
+
+def _read_elements(text: str, place: int, depth: int) -> tuple[dict[str, str], int]:
+    """Return the elements from a place on, and where they end."""
+    found: dict[str, str] = {}
+    while start := _START.match(text, place):
+        name, place = start[1], start.end()
+        if depth > _DEEPEST or (depth == 1 and name in found):
+            raise CannotOpen(step=1, diagnosis="xml")
+        found[name] = ""
+        if start[2]:
+            continue
+        end = f"</{name}>"
+        characters = _TEXT.match(text, place)
+        if characters and text.startswith(end, characters.end()):
+            found[name] = characters[1] if characters[1] is not None else characters[2].strip()
+            place = characters.end()
+        else:
+            _, place = _read_elements(text, place, depth + 1)
+            if space := _SPACE.match(text, place):
+                place = space.end()
+            if not text.startswith(end, place):
+                raise CannotOpen(step=1, diagnosis="xml")
+        place += len(end)
+    return found, place

@@ -36,7 +36,7 @@ import msgspec
 from haoma.crypto.gcm import open_gcm, seal_gcm
 from haoma.crypto.keys import KeyProblem, parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
-from haoma.crypto.strict import decode_base64, parse_json_object
+from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
 from haoma.steps import Request
 
@@ -163,13 +163,17 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
 
 
 def is_unsigned_refusal(reply: Reply) -> bool:
-    """Tell whether a reply is WeChat's plain "no": no signature, and an errcode that is not zero."""
+    """Tell whether a reply is a plain "no": no signature, and an errcode that is not zero, or no JSON at all.
+
+    The latter is the page of a gateway in between, which says nothing of certificates.
+    """
     if any(name in reply.headers for name in _SIGNATURES):
         return False
     try:
-        return parse_json_object(reply.body).get("errcode", 0) not in (0, "0", "", None, False)
+        found = parse_json(reply.body)
     except EnvelopeError:
-        return False
+        return True
+    return isinstance(found, dict) and found.get("errcode", 0) not in (0, "0", "", None, False)
 
 
 def _is_signed(security: Security, lines: bytes, headers: dict[str, str]) -> bool:

@@ -160,9 +160,15 @@ def _key(app: WeChatApp) -> str:
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
     """Ask the application's own function. It is asked every time: only it knows how long its token lives."""
     assert app.token_source is not None  # noqa: S101 - for the type checker; both callers have looked
-    token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
+    # It may be ours, which reads the mounted file; then nobody has a function to repair.
+    which = {"setting": "cloud_token_file"} if app.issuer == "cloud-file" else {}
+    try:
+        token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
+    except HookFailed as error:
+        raise HookFailed(step=STEP, because={**which, **error.because}) from None
     if not isinstance(token, str) or not TOKEN.fullmatch(token):
-        raise HookFailed(step=STEP, because={"returned": type(token).__name__, "needed": "a token as text"})
+        found = "empty" if token == "" else type(token).__name__
+        raise HookFailed(step=STEP, because={**which, "returned": found, "needed": "a token as text"})
     return Secret(token)
 
 
