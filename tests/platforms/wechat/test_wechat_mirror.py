@@ -16,7 +16,8 @@ from haoma.errors import CannotOpen, HaomaError, OutcomeUnknown
 from haoma.mirroring import Answer, Call, Mirror, Tap
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
-from haoma.platforms.wechat.mirror import SCENES, WeChatMirror
+from haoma.platforms.wechat.mirror import WeChatMirror
+from haoma.platforms.wechat.scenes_mirror import SCENES
 
 URL = "https://api.weixin.qq.com"
 
