@@ -1,6 +1,7 @@
 """A folder of a mini program: each mistake is found at its line, and what the documentation shows is clean."""
 
 import base64
+import os
 import re
 from pathlib import Path
 
@@ -246,12 +247,152 @@ def test_what_is_right_is_not_called_wrong(suffix, text, tmp_path):
 
 
 def test_what_is_too_large_is_left_out_and_said(tmp_path):
-    """A file above the limit and a file that is not UTF-8 are counted, not read; links are not followed."""
+    """A file above the limit, what is no text and what is no file are counted, not read; links are not followed."""
     write(tmp_path, {"big.js": " " * (513 * 1024), "ok.js": ""})
-    (tmp_path / "gbk.js").write_bytes("// 号码".encode("gbk"))
+    (tmp_path / "binary.js").write_bytes(bytes(range(256)))
+    os.mkfifo(tmp_path / "pipe.js")  # whoever opens it waits for ever
     (tmp_path / "link.js").symlink_to("/etc/hosts")
+    (tmp_path / "self").symlink_to(tmp_path)
     (found,) = [each for each in scan(tmp_path) if each.code == "doctor.not-all-read"]
-    assert found.because == {"left_out": 2}
+    assert found.because == {"left_out": 3}
+
+
+def test_a_folder_that_may_not_be_read_is_said(tmp_path, monkeypatch):
+    """A directory without permission is counted as left out, and the others are read."""
+    write(tmp_path, {"ok.js": "", "closed/app.js": ""})
+    scandir = os.scandir
+
+    def as_somebody_else(path):  # this test may run as root, whom no permission stops
+        if str(path).endswith("closed"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", as_somebody_else)
+    assert [dict(each.because) for each in scan(tmp_path) if each.code == "doctor.not-all-read"] == [{"left_out": 1}]
+
+
+def test_the_encoding_of_older_editors_is_read(tmp_path):
+    """A secret in a file of GBK is found at its line."""
+    (tmp_path / "gbk.js").write_bytes("// 密钥\nconst appSecret = '0123456789abcdef0123456789abcdef'".encode("gbk"))
+    (found,) = scan(tmp_path)
+    assert (found.code, found.file, found.line) == ("doctor.secret-in-front-end", "gbk.js", 2)
+
+
+PROJECTS = {
+    "WeChat in TypeScript": {
+        "app.json": '{"pages": ["pages/login"]}',
+        "request.ts": """export function request<T>(path: string, data: object, method: 'GET' | 'POST' = 'POST'): Promise<T> {
+  return new Promise((resolve, reject) => {
+    wx.request({ url: BASE + path, method, data, success: (res) => resolve(res.data as T), fail: reject });
+  });
+}""",
+        "pages/login.wxml": '<button wx:if="{{!phone}}" open-type="getPhoneNumber" bind:getphonenumber="onPhone">x</button>',
+        "pages/login.ts": """Page({
+  onLoad() { this.refresh(); request('/products', {}, 'GET'); },
+  async refresh() { const { code } = await wx.login(); this.setData({ loginCode: code }); },
+  async onPhone(e: WechatMiniprogram.ButtonGetPhoneNumber) {
+    if (!e.detail.code) return;
+    try {
+      await request<{ phone: string }>('/phone', { login_code: this.data.loginCode, authorization: { code: e.detail.code } });
+    } finally { this.refresh(); }
+  },
+});""",
+    },
+    "WeChat with an interface of its own": {
+        "p.wxml": GOOD_BUTTON,
+        "p.js": """Page({ onLoad() { this.logIn() }, logIn() { wx.login({ success: (r) => { this.code = r.code } }) },
+  onPhone(e) { api.exchange({ code: e.detail.code }).finally(() => this.logIn()) } })""",
+        "api.js": "const post = (url, data) => new Promise((ok) => wx.request({ url, data, method: 'post', success: ok }))",
+    },
+    "WeChat with destructuring": {
+        "p.wxml": GOOD_BUTTON,
+        "p.js": """Page({ onPhone(e) { const { code } = e.detail; api.bindPhone({ code }).finally(() => wx.login({ success() {} })) } })""",
+        "api.js": "wx.request({ method: 'POST' })",
+    },
+    "WeChat with a request after the request": {
+        "p.wxml": GOOD_BUTTON,
+        "p.js": """Page({ onPhone(e) { wx.request({ url, method: 'POST', data: { code: e.detail.code }, success: () => {
+    wx.request({ url: ME, success: (r) => this.setData(r.data.response) }) } }) } })""",
+    },
+    "Alipay": {
+        "p.axml": '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onAllow" onError="onDeny">x</button>',
+        "p.js": """Page({ onLoad() { my.getAuthCode({ scopes: ['auth_base'], success: (r) => { this.code = r.authCode } }) },
+  onAllow() { my.getPhoneNumber({ success: (res) => my.request({ url, method: 'POST', data: { login_code: this.code, authorization: { response: res.response } } }) }) } })""",
+    },
+    **{
+        f"native {suffix}": {
+            f"p.{suffix}": GOOD_BUTTON,
+            "p.js": f"Page({{ onLoad() {{ {api}.{login}({{ success: (r) => {{ this.code = r.code }} }}) }},\n"
+            f"  onPhone(e) {{ {api}.request({{ url, method: 'POST', data: {{ login_code: this.code, authorization: e.detail }} }}) }} }})",
+        }
+        for suffix, api, login in (("swan", "swan", "getLoginCode"), ("ttml", "tt", "login"), ("ksml", "ks", "login"))
+    },
+    "uni-app, options": {
+        "manifest.json": UNI,
+        "pages/login.vue": """<template><!-- #ifdef MP-WEIXIN --><button open-type="getPhoneNumber" @getphonenumber="getPhoneNumber">x</button><!-- #endif -->
+<!-- #ifdef MP-ALIPAY --><button open-type="getAuthorize" scope="phoneNumber" @getAuthorize="onAlipay">x</button><!-- #endif --></template>
+<script>
+export default {
+  onLoad() { this.wxLogin() },
+  methods: {
+    wxLogin() { uni.login({ success: res => { this.code = res.code } }) },
+    getPhoneNumber(e) {
+      if (e.detail.errMsg !== 'getPhoneNumber:ok') return
+      this.$http.post('/phone', { login_code: this.code, authorization: { code: e.detail.code } }).catch(() => { this.wxLogin() })
+    },
+    onAlipay() { my.getPhoneNumber({ success: (res) => this.$http.post('/phone', { response: res.response }) }) },
+  },
+}
+</script>""",
+    },
+    "Taro, Vue": {
+        "package.json": '{"dependencies": {"@tarojs/taro": "4"}}',
+        "src/login.vue": """<template><button open-type="getPhoneNumber" @getphonenumber="onPhone">x</button></template>
+<script setup>
+const logIn = () => Taro.login({ success: (r) => { code = r.code } })
+useLoad(logIn)
+const onPhone = (e) => Taro.request({ url, method: 'POST', data: { login_code: code, authorization: { code: e.detail.code } }, complete: logIn })
+</script>""",
+    },
+    "Taro, React": {
+        "package.json": '{"dependencies": {"@tarojs/taro": "4", "@tarojs/plugin-platform-alipay": "4"}}',
+        "src/login.tsx": """const isAlipay = process.env.TARO_ENV === 'alipay';
+export default () => {
+  const logIn = async () => { code.current = (await Taro.login()).code; };
+  useLoad(() => { void logIn(); });
+  const send = (authorization) => Taro.request({ url: '/p', method: 'POST', data: { login_code: code.current, authorization } });
+  const onPhone = async (e) => { if (!e.detail.code) return; try { await send({ code: e.detail.code }); } finally { await logIn(); } };
+  return isAlipay
+    ? <Button openType="getAuthorize" scope="phoneNumber" onGetAuthorize={() => my.getPhoneNumber({ success: (r) => send({ response: r.response }) })}>a</Button>
+    : <Button openType="getPhoneNumber" onGetPhoneNumber={onPhone}>b</Button>;
+};""",
+    },
+}
+
+
+@pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
+def test_a_project_that_is_right_has_nothing_found(files, tmp_path):
+    """As teams write it, in each framework: not one finding, and what is installed beside it is not looked at."""
+    installed = {"node_modules/sdk/index.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}
+    found = scan(write(tmp_path / "program", files | installed))
+    assert [(each.code, each.file, each.line) for each in found] == [("doctor.front-end-clean", "", 0)]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "if (!e.detail.code) return;",
+        "console.log('phone', e.detail);",
+        "this.setData({ phoneCode: e.detail.code });",
+        "wx.showToast({ title: e.detail.errMsg });",
+    ],
+)
+def test_what_is_done_before_the_login_is_not_taken_for_sending(before, tmp_path):
+    """A look at the event, a line in the console or a value that is kept sends nothing: the login is still too early."""
+    script = f"Page({{ onPhone(e) {{\n {before}\n wx.login({{ success: (r) => api.exchange(r.code, e.detail.code) }})\n}} }})"
+    folder = write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": script, "api.js": "wx.request({ method: 'POST' })"})
+    (found,) = scan(folder)
+    assert (found.code, found.line) == ("doctor.login-in-callback", 3)
 
 
 def test_a_folder_without_sources_is_said(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,7 +50,15 @@ _CALLS: Final = 200
 """Calls of one kind that are looked at in a file. More are in no file that people write."""
 _API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
 _LOGIN: Final = re.compile(_API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
-_REQUEST: Final = re.compile(r"(?:\.|\b)(?:request|httpRequest|fetch|uploadFile|callFunction|post)\s*\(")
+_REQUEST: Final = re.compile(
+    r"\b(?:request|httpRequest|fetch|uploadFile|callFunction|callContainer|post|"
+    r"(?:bind|save|send|submit|update|upload|loginBy|loginWith)\w*Phone\w*)(?:<[^()]{0,200}>)?\s*\("
+)
+_GIVEN_DETAIL: Final = re.compile(r"([A-Za-z_$][\w$]*)(?:<[^()]{0,200}>)?\s*\((?=[^;()]{0,200}\bdetail\b)")
+_NOT_SENDING: Final = frozenset({
+    "if", "while", "switch", "log", "info", "warn", "error", "debug", "stringify", "setData", "setState", "showToast",
+    "setStorageSync", "setStorage", "assign", "keys",
+})  # fmt: skip
 _BUTTON: Final = re.compile(
     r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
     re.DOTALL,
@@ -177,23 +186,43 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
 def read(folder: Path) -> tuple[list[Source], int]:
     """Return the files that are worth reading, and how many were left out because of their size or number."""
     sources: list[Source] = []
+    unreadable: list[OSError] = []
     size = left_out = 0
-    for directory, names, files in os.walk(folder):
+    for directory, names, files in os.walk(folder, onerror=unreadable.append):
         names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = Path(directory, name)
             if not (path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
                 continue
-            length = path.stat().st_size
-            if length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
+            length = _length(path)
+            if length < 0 or length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
                 left_out += 1
                 continue
             size += length
             try:
-                sources.append(Source(path.relative_to(folder).as_posix(), path.read_text("utf-8-sig")))
+                sources.append(Source(path.relative_to(folder).as_posix(), _decoded(path.read_bytes())))
             except (OSError, ValueError):
                 left_out += 1
-    return sources, left_out
+    return sources, left_out + len(unreadable)
+
+
+def _length(path: Path) -> int:
+    """Return the length of a file; -1 of what is none, such as a pipe, which would be waited for."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a file: UTF-8, or what older editors in China write."""
+    if b"\0" in content:
+        raise ValueError("not a text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
 
 
 # --- what must not be in it ------------------------------------------------------------------------------------------
@@ -277,8 +306,7 @@ _KEYWORDS: Final = ("if", "for", "while", "switch", "catch", "function", "return
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
     for name, start, text in _handlers(source, project):
-        sent = _REQUEST.search(text)
-        before = text[: sent.start()] if sent else text
+        before = text[: _sent_at(text)]
         direct = _LOGIN.search(before)
         if direct:
             yield source.at(start + direct.start(), fault("doctor.login-in-callback", "", handler=name))
@@ -289,6 +317,14 @@ def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
                 found = fault("doctor.login-in-callback", "", handler=name, calls=called[1])
                 yield source.at(start + called.start(), found)
                 break
+
+
+def _sent_at(text: str) -> int:
+    """Return where a handler sends its data: by a request, or by a function that it hands the detail to."""
+    found = [each.start() for each in (_REQUEST.search(text),) if each]
+    calls = islice(_GIVEN_DETAIL.finditer(text), _CALLS)
+    found += [each.start() for each in calls if each[1] not in _NOT_SENDING][:1]
+    return min(found, default=len(text))
 
 
 def _handlers(source: Source, project: Project) -> Iterator[tuple[str, int, str]]:
@@ -336,7 +372,7 @@ def _braced(code: str, opening: int) -> str:
 # --- how it is sent --------------------------------------------------------------------------------------------------
 
 _ENVELOPE: Final = re.compile(
-    r"encryptedData|encrypted_data|\.response\b|\bdetail\.(?:code|iv|sign)|phone_?[cC]ode|authorization\s*:"
+    r"encryptedData|encrypted_data|(?<!data)\.response\b|\bdetail\.(?:code|iv|sign)|phone_?[cC]ode|authorization\s*:"
 )
 _CALL: Final = re.compile(r"(?:" + _API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
 _METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNORECASE)
@@ -351,7 +387,8 @@ def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
     handlers = [(start, text) for _name, start, text in _handlers(source, project)]
     for call in islice(_CALL.finditer(source.code), _CALLS):
         options = _braced(source.code, call.end() - 1)
-        inside = any(start <= call.start() < start + len(text) for start, text in handlers)
+        # The first request of a handler is what the button is for; the others may fetch whatever they like.
+        inside = any(0 <= call.start() - start <= _sent_at(text) for start, text in handlers)
         if not (_ENVELOPE.search(options) or (inside and "login" not in options.lower())):
             continue
         method = _METHOD.search(options)
