@@ -19,6 +19,7 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
@@ -153,56 +154,59 @@ class Stranger:
     def times(self, code: str) -> int:
         return sum(each == code for _path, each in self.seen)
 
-    def behaviour(self) -> type[BaseHTTPRequestHandler]:
-        stranger, way = self, self.way
 
-        class Answering(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.0" if way.framing == "close" else "HTTP/1.1"
-            disable_nagle_algorithm = True
-            wbufsize = -1
+def behaviour(way: Way, each: Mapping[str, Stranger]) -> type[BaseHTTPRequestHandler]:
+    """Return a server with these habits; the first part of a path says for which app it stands in."""
 
-            def answer(self) -> None:
-                parts = urlsplit(self.path)
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                stranger.expect(headers.get("accept-encoding", "identity"), "identity", "accept-encoding")
-                body = self.rfile.read(int(headers.get("content-length") or 0))
-                query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-                try:
-                    status, found = stranger.respond(Asked(self.command, parts.path, query, headers, body))
-                except Breaks:
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self.connection.close()
-                    self.close_connection = True
-                    return
-                self.write(status, found if isinstance(found, bytes) else way.written(found))
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0" if way.framing == "close" else "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
-            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+        def answer(self) -> None:
+            parts = urlsplit(self.path)
+            _, app, path = parts.path.split("/", 2)
+            stranger = each[app]
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            stranger.expect(headers.get("accept-encoding", "identity"), "identity", "accept-encoding")
+            body = self.rfile.read(int(headers.get("content-length") or 0))
+            query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            try:
+                status, found = stranger.respond(Asked(self.command, f"/{path}", query, headers, body))
+            except Breaks:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.close_connection = True
+                return
+            self.write(status, found if isinstance(found, bytes) else way.written(found))
 
-            def write(self, status: int, content: bytes) -> None:
-                self.send_response(status)
-                self.header("Content-Type", way.content_type)
-                if way.framing == "chunked":
-                    self.header("Transfer-Encoding", "chunked")
-                    content = b"".join(
-                        b"%X\r\n%s\r\n" % (len(piece), piece)
-                        for piece in (*(content[at : at + 41] for at in range(0, len(content), 41)), b"")
-                    )
-                elif way.framing == "length":
-                    self.header("Content-Length", str(len(content)))
-                if not way.keep:
-                    self.header("Connection", "close")
-                    self.close_connection = True
-                self.end_headers()
-                self.wfile.write(content)
-                self.wfile.flush()
+        do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
 
-            def header(self, name: str, value: str) -> None:
-                self.send_header(name.upper() if way.loud else name, value)
+        def write(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.header("Content-Type", way.content_type)
+            if way.framing == "chunked":
+                self.header("Transfer-Encoding", "chunked")
+                content = b"".join(
+                    b"%X\r\n%s\r\n" % (len(piece), piece)
+                    for piece in (*(content[at : at + 41] for at in range(0, len(content), 41)), b"")
+                )
+            elif way.framing == "length":
+                self.header("Content-Length", str(len(content)))
+            if not way.keep:
+                self.header("Connection", "close")
+                self.close_connection = True
+            self.end_headers()
+            self.wfile.write(content)
+            self.wfile.flush()
 
-            def log_message(self, *_words: object) -> None:
-                pass
+        def header(self, name: str, value: str) -> None:
+            self.send_header(name.upper() if way.loud else name, value)
 
-        return Answering
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    return Answering
 
 
 def page(status: int) -> bytes:
@@ -230,6 +234,10 @@ class WithSessions(Stranger):
 
     key_bytes = 16
     id_name = "openid"
+
+    def event(self, user: str, form: str = "", *, nth: int = -1) -> dict[str, str]:
+        """Return what the button gives: sealed under the user's latest session_key, or the ``nth``."""
+        raise NotImplementedError
 
     def __init__(self, way: Way = WAYS["plain"]) -> None:
         super().__init__(way)
@@ -279,8 +287,8 @@ class Baidu(WithSessions):
         head = os.urandom(16) + struct.pack(">I", len(content) if length is None else length)
         return head + content + (app_key or self.app_key).encode()
 
-    def event(self, user: str, form: str = "mobile", *, nth: int = -1, **frame: Any) -> dict[str, str]:
-        content = self.way.written(self.way.object({form: "13900001234"}))
+    def event(self, user: str, form: str = "", *, nth: int = -1, **frame: Any) -> dict[str, str]:
+        content = self.way.written(self.way.object({form or "mobile": "13900001234"}))
         return sealed(self.frame(content, **frame), self.key(user, nth), os.urandom(16), 32)
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
@@ -328,10 +336,14 @@ class Baidu(WithSessions):
             del found["openid"]
         return 200, self.way.object(found)
 
+    def void(self) -> None:
+        """Make every token worthless that has been given out so far."""
+        self.tokens.append(f"24.token-{len(self.tokens)}")
+
     def session_v2(self, asked: Asked, token: str, code: str) -> tuple[int, Any]:
         what, detail = code.split(".")[:2]
         if what == "stale" and code not in self.used:
-            self.tokens.append(f"24.token-{len(self.tokens)}")
+            self.void()
             self.used.add(code)
         if token != self.tokens[-1] or what == "dead":
             self.seen.append((asked.path, code))
@@ -397,8 +409,10 @@ class Douyin(WithSessions):
         super().__init__(way)
         self.pair = pair or KeyPair()
         self.issuer = token
+        self.token_fate: int | None = None  # a code to refuse with; 0: the connection breaks
         self.generation = 0
         self.fetched = 0
+        self.stale: set[str] = set()
 
     def settings(self, url: str) -> dict[str, Any]:
         return {
@@ -420,8 +434,8 @@ class Douyin(WithSessions):
             found = {"phone_info": found}
         return replace(self.way, spaced=False).written({"v": None, **found} if self.way.extra else found)
 
-    def event(self, user: str, form: str = "bare", *, nth: int = -1, app_id: str = "") -> dict[str, str]:
-        return sealed(self.plain(form, app_id), self.key(user, nth), os.urandom(16), 16)
+    def event(self, user: str, form: str = "", *, nth: int = -1, app_id: str = "") -> dict[str, str]:
+        return sealed(self.plain(form or "bare", app_id), self.key(user, nth), os.urandom(16), 16)
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
         self.expect(asked.method, "POST", "method")
@@ -438,15 +452,22 @@ class Douyin(WithSessions):
         self.faults.append(f"no such address: {asked.path}")
         return 404, page(404)
 
+    def void(self) -> None:
+        """Make every token worthless that has been given out so far."""
+        self.generation += 1
+
     def token(self, asked: Asked) -> tuple[int, Any]:
         self.fetched += 1
         sent = asked.json
         self.expect("stable" in asked.path, self.issuer == "stable", "kind of token")
         self.expect(sorted(sent), ["client_key", "client_secret", "grant_type"], "token")
         self.expect((sent["client_key"], sent["grant_type"]), (self.app_id, "client_credential"), "token")
-        if sent["client_secret"].startswith("refuse-"):
-            code = self.way.code(int(sent["client_secret"].removeprefix("refuse-")))
-            return 200, {"data": {"description": "不行", "error_code": code}, "message": "error"}
+        if self.token_fate == 0:
+            raise Breaks
+        if self.token_fate is not None:
+            inner = {"description": "不行", "error_code": self.way.code(self.token_fate)}
+            return 200, {"data": inner, "message": "error"}
+        self.expect(sent["client_secret"], self.secret, "client_secret")
         if self.issuer == "plain":
             self.generation += 1  # each call makes a new one
         inner = {"access_token": f"clt.{self.generation}", "error_code": self.way.code(0), "description": ""}
@@ -466,8 +487,9 @@ class Douyin(WithSessions):
 
     def phone(self, asked: Asked, code: str, token: str) -> tuple[int, Any]:
         what, detail = code.split(".")[:2]
-        if what == "stale" and self.times(code) == 0:
-            self.generation += 1
+        if what == "stale" and code not in self.stale:
+            self.stale.add(code)
+            self.void()
         if token != f"clt.{self.generation}":
             self.seen.append((asked.path, code))
             return 200, {
@@ -476,12 +498,13 @@ class Douyin(WithSessions):
                 "log_id": "2026-log",
                 "data": "",
             }
-        if what in ("refuse", "busy"):
+        if what in ("refuse", "busy", "busy-then-used"):
             self.seen.append((asked.path, code))
             if what == "refuse" or self.times(code) == 1:
                 number = int(detail)
                 return 200, {"err_no": self.way.code(number), "err_msg": "不行", "log_id": "2026-log", "data": ""}
-        if what == "status":
+        if what == "status" and code not in self.used:
+            self.used.add(code)
             return int(detail), page(int(detail))
         if not self.taken(asked, code):
             return 200, {"err_no": self.way.code(28005187), "err_tips": "code已过期", "data": ""}
@@ -512,8 +535,8 @@ class Kuaishou(WithSessions):
     def settings(self, url: str) -> dict[str, Any]:
         return {"platform": "kuaishou", "app_id": self.app_id, "app_secret": self.secret, "api_base_url": url}
 
-    def event(self, user: str, form: str = "bare", *, nth: int = -1) -> dict[str, str]:
-        plain = self.way.written(self.way.object(self.numbers[form]))
+    def event(self, user: str, form: str = "", *, nth: int = -1) -> dict[str, str]:
+        plain = self.way.written(self.way.object(self.numbers[form or "bare"]))
         return sealed(plain, self.key(user, nth), os.urandom(16), 16)
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
@@ -636,6 +659,8 @@ class DingTalk(Stranger):
         self.seen.append((asked.path, code))
         if what == "forbidden" and detail == "60011":
             return 403, {"code": self.way.code(60011), "message": "没有调用该接口的权限", "requestid": "8C9B4A01-2026"}
+        if what == "forbidden" and detail == "errcode":
+            return 200, {"errcode": self.way.code(60011), "errmsg": "没有调用该接口的权限"}
         user = {"openId": "o-Ding_openid", "unionId": "u-Ding_unionid", "nick": "某某", "avatarUrl": None}
         number = {} if what == "forbidden" else self.numbers[detail if what == "good" else "mainland"]
         return 200, self.way.object({**user, **number})
