@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import stat
 from importlib import metadata
 from itertools import combinations
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from haoma.contract import App
 
 _APP_SECRETS: Final = frozenset({"app_secret", "client_secret"})
+_SHAPED: Final = ("alipay", "wechat", "douyin", "baidu")
+_IDS: Final = {
+    "wechat": re.compile(r"wx[0-9a-f]{16}"),
+    "alipay": re.compile(r"20[0-3]\d{13}"),
+    "douyin": re.compile(r"tt[0-9a-f]{16,18}"),
+    "dingtalk": re.compile(r"ding[0-9a-z]{12,20}"),
+}
+_PLACEHOLDER: Final = 16
+"""Characters; no secret that a platform has given out is as short."""
 _OF_A_PLATFORM: Final = ("component_", "isv_")
 _SKEW: Final = 120.0
 _SOON: Final = 30 * 86_400.0
@@ -92,7 +102,18 @@ def own_key(app: App) -> Iterator[Diagnosis]:
         yield fault("doctor.own-key-as-wechats", f"apps.{app.name}.api_certificate")
 
 
-_PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (plain_token, old_way, no_login, own_key)
+def not_its_id(app: App) -> Iterator[Diagnosis]:
+    """The number of an Alipay account (PID), and the id of another platform, are no app id of this one."""
+    if app.platform == "alipay" and app.app_id.startswith("2088"):
+        yield warning("config.app-id-shape", f"apps.{app.name}.app_id", found="2088…, the number of an account (PID)")
+    others = [name for name, shape in _IDS.items() if name != app.platform and shape.fullmatch(app.app_id)]
+    if others and app.platform not in _SHAPED:  # of those the settings know the shape, and have said so
+        yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])
+
+
+_PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (
+    plain_token, old_way, no_login, own_key, not_its_id,
+)  # fmt: skip
 
 
 def set_back(path: str, known: Sequence[Known], now: float) -> Iterator[Diagnosis]:
@@ -122,6 +143,13 @@ def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -
     for each in known:
         if not each.secret:
             yield from _certificate(each, now)
+        elif each.setting in _APP_SECRETS and _is_placeholder(each, apps):
+            yield warning("config.app-secret-shape", each.where, guess=True, characters=len(each.value))
+
+
+def _is_placeholder(known: Known, apps: Mapping[str, App]) -> bool:
+    platform = getattr(apps.get(known.app), "platform", "wechat")  # of WeChat's the settings know more
+    return platform != "wechat" and (len(known.value) < _PLACEHOLDER or not known.value.isascii())
 
 
 def _shared(one: Known, other: Known, apps: Mapping[str, App]) -> Iterator[Diagnosis]:
