@@ -160,16 +160,23 @@ def _key(app: WeChatApp) -> str:
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
     """Ask the application's own function. It is asked every time: only it knows how long its token lives."""
     assert app.token_source is not None  # noqa: S101 - for the type checker; both callers have looked
-    # It may be ours, which reads the mounted file; then nobody has a function to repair.
-    which = {"setting": "cloud_token_file"} if app.issuer == "cloud-file" else {}
     try:
         token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
     except HookFailed as error:
-        raise HookFailed(step=STEP, because={**which, **error.because}) from None
+        raise _no_token(app, **error.because) from None
     if not isinstance(token, str) or not TOKEN.fullmatch(token):
-        found = "empty" if token == "" else type(token).__name__
-        raise HookFailed(step=STEP, because={**which, "returned": found, "needed": "a token as text"})
+        returned = "empty text" if token == "" else type(token).__name__
+        raise _no_token(app, returned=returned, needed="a token as text")
     return Secret(token)
+
+
+def _no_token(app: WeChatApp, **because: object) -> HookFailed:
+    # The function may be ours, which reads the mounted file; then the file is what somebody has to look at.
+    if app.issuer != "cloud-file":
+        return HookFailed(step=STEP, because=because)
+    what = because.get("error") or because.get("returned")
+    because = {"setting": "cloud_token_file", **because}
+    return HookFailed(step=STEP, because=because, diagnosis=f"cloud_token_file: {what}")
 
 
 def _fetch(app: WeChatApp) -> Flow[Secret]:
