@@ -139,6 +139,10 @@ class Stranger:
         if found != wanted:
             self.faults.append(f"{what}: {found!r} and not {wanted!r}")
 
+    def words(self, *sent: str) -> str:
+        """Say no, and repeat what was sent and should not be repeated."""
+        return " ".join(("不行:", *sent, "13900001234"))
+
     def taken(self, asked: Asked, code: str) -> bool:
         """Use the code up, unless that has happened before; then do to the connection what the code says."""
         self.seen.append((asked.path, code))
@@ -309,7 +313,7 @@ class Baidu(WithSessions):
                 self.expect(sent.get("scope"), "smartapp_snsapi_base", "scope")
                 self.expect(sent.get("grant_type"), "client_credentials", "grant_type")
                 if (sent["client_id"], sent["client_secret"]) != (self.app_key, self.secret):
-                    return 401, {"error": "invalid_client", "error_description": "Client authentication failed"}
+                    return 401, {"error": "invalid_client", "error_description": self.words(sent["client_secret"])}
                 return 200, self.way.object(
                     {
                         "access_token": self.tokens[-1],
@@ -324,13 +328,21 @@ class Baidu(WithSessions):
     def session(self, asked: Asked, code: str) -> tuple[int, Any]:
         what, detail = code.split(".")[:2]
         if not self.taken(asked, code):
-            return 200, {"errno": self.way.code(10010106), "error": "code is invalid", "error_description": "用过"}
+            return 200, {
+                "errno": self.way.code(10010106),
+                "error": "code is invalid",
+                "error_description": self.words(code, self.secret),
+            }
         if what == "status":
             return int(detail), page(int(detail))
         if what == "refuse" and detail.isdigit():
-            return 200, {"errno": self.way.code(int(detail)), "error": "no", "error_description": "不行"}
+            return 200, {
+                "errno": self.way.code(int(detail)),
+                "error": self.words(code, self.secret),
+                "error_description": self.words(code, self.secret),
+            }
         if what == "refuse":
-            return 400, {"error": detail, "error_description": "The provided thing is no good"}
+            return 400, {"error": detail, "error_description": self.words(code, self.secret)}
         found = self.exchanged(code)
         if what == "nobody":
             del found["openid"]
@@ -348,9 +360,14 @@ class Baidu(WithSessions):
         if token != self.tokens[-1] or what == "dead":
             self.seen.append((asked.path, code))
             number = int(detail) if detail.isdigit() else 110
-            return 200, {"error_code": self.way.code(number), "error_msg": "Access token invalid"}
+            return 200, {"error_code": self.way.code(number), "error_msg": self.words(token, code)}
         if what != "stale" and not self.taken(asked, code):
-            return 200, {"errno": self.way.code(10010106), "msg": "code used", "request_id": "0123456789", "data": None}
+            return 200, {
+                "errno": self.way.code(10010106),
+                "msg": self.words(code, self.secret),
+                "request_id": "0123456789",
+                "data": None,
+            }
         self.seen.append((asked.path, code))
         session = self.exchanged(code)
         session["open_id"] = session.pop("openid")
@@ -465,12 +482,12 @@ class Douyin(WithSessions):
         if self.token_fate == 0:
             raise Breaks
         if self.token_fate is not None:
-            inner = {"description": "不行", "error_code": self.way.code(self.token_fate)}
+            inner = {"description": self.words(self.secret), "error_code": self.way.code(self.token_fate)}
             return 200, {"data": inner, "message": "error"}
         self.expect(sent["client_secret"], self.secret, "client_secret")
         if self.issuer == "plain":
             self.generation += 1  # each call makes a new one
-        inner = {"access_token": f"clt.{self.generation}", "error_code": self.way.code(0), "description": ""}
+        inner = {"access_token": f"clt.st-{self.generation}", "error_code": self.way.code(0), "description": ""}
         return 200, {"data": {**inner, "expires_in": self.way.code(7200)}, "message": "success"}
 
     def session(self, asked: Asked) -> tuple[int, Any]:
@@ -479,9 +496,14 @@ class Douyin(WithSessions):
         code = sent["code"]
         what, detail = code.split(".")[:2]
         if not self.taken(asked, code):
-            return 200, {"err_no": self.way.code(40018), "err_tips": "bad code", "log_id": "2026-log", "data": None}
+            return 200, {
+                "err_no": self.way.code(40018),
+                "err_tips": self.words(code, self.secret),
+                "log_id": "2026-log",
+                "data": None,
+            }
         if what == "refuse":
-            return 200, {"err_no": self.way.code(int(detail)), "err_tips": "不行"}
+            return 200, {"err_no": self.way.code(int(detail)), "err_tips": self.words(code, self.secret)}
         inner = {**self.exchanged(code), "unionid": "", "anonymous_openid": ""}
         return 200, {"err_no": self.way.code(0), "err_tips": "success", "data": self.way.object(inner)}
 
@@ -490,11 +512,11 @@ class Douyin(WithSessions):
         if what == "stale" and code not in self.stale:
             self.stale.add(code)
             self.void()
-        if token != f"clt.{self.generation}":
+        if token != f"clt.st-{self.generation}":
             self.seen.append((asked.path, code))
             return 200, {
                 "err_no": self.way.code(28001008),
-                "err_msg": "access_token过期",
+                "err_msg": self.words(token, code),
                 "log_id": "2026-log",
                 "data": "",
             }
@@ -502,12 +524,17 @@ class Douyin(WithSessions):
             self.seen.append((asked.path, code))
             if what == "refuse" or self.times(code) == 1:
                 number = int(detail)
-                return 200, {"err_no": self.way.code(number), "err_msg": "不行", "log_id": "2026-log", "data": ""}
+                return 200, {
+                    "err_no": self.way.code(number),
+                    "err_msg": self.words(token, code),
+                    "log_id": "2026-log",
+                    "data": "",
+                }
         if what == "status" and code not in self.used:
             self.used.add(code)
             return int(detail), page(int(detail))
         if not self.taken(asked, code):
-            return 200, {"err_no": self.way.code(28005187), "err_tips": "code已过期", "data": ""}
+            return 200, {"err_no": self.way.code(28005187), "err_tips": self.words(token, code), "data": ""}
         data = self.pair.encrypted(self.plain(detail if what == "good" else "bare"))
         if what == "foreign":
             data = self.pair.encrypted(self.plain("bare", "tt99999999999999"))
@@ -548,9 +575,17 @@ class Kuaishou(WithSessions):
         code = sent["js_code"]
         what, detail = code.split(".")[:2]
         if not self.taken(asked, code):
-            return 200, {"result": self.way.code(100200105), "error": "invalid_code", "error_msg": "js_code用过"}
+            return 200, {
+                "result": self.way.code(100200105),
+                "error": "invalid_code",
+                "error_msg": self.words(code, self.secret),
+            }
         if what == "refuse":
-            return 200, {"error_msg": "不行", "error": "no", "result": self.way.code(int(detail))}
+            return 200, {
+                "error_msg": self.words(code, self.secret),
+                "error": "no",
+                "result": self.way.code(int(detail)),
+            }
         return 200, self.way.object({"result": self.way.code(1), **self.exchanged(code)})
 
 
@@ -593,11 +628,11 @@ class Huawei(Stranger):
             return int(detail), page(int(detail))
         if what == "busy" and code not in self.used:
             self.used.add(code)
-            return 200, {"resultCode": self.way.code(60010001), "resultDesc": "内部错误"}
+            return 200, {"resultCode": self.way.code(60010001), "resultDesc": self.words(code, self.secret)}
         if not self.taken(asked, code):
-            return 200, {"resultCode": self.way.code(60180005), "resultDesc": "code has been used"}
+            return 200, {"resultCode": self.way.code(60180005), "resultDesc": self.words(code, self.secret)}
         if what == "refuse":
-            return 200, {"resultDesc": "不行", "resultCode": self.way.code(int(detail))}
+            return 200, {"resultDesc": self.words(code, self.secret), "resultCode": self.way.code(int(detail))}
         whole, pure, abroad = self.numbers[detail if what == "good" else "zeros"]
         user = {"openId": "o-Huawei_openid", "unionId": "u-Huawei_unionid"}
         numbers = {"phoneNumber": whole, "purePhoneNumber": pure, "phoneCountryCode": abroad}
@@ -611,6 +646,11 @@ class DingTalk(Stranger):
     """``api.dingtalk.com``."""
 
     client_id = "dingstranger0123456"
+
+    def __init__(self, way: Way = WAYS["plain"]) -> None:
+        super().__init__(way)
+        self.codes: dict[str, str] = {}  # by the user's token
+
     numbers: ClassVar[dict[str, dict[str, Any]]] = {
         "mainland": {"mobile": "13900001234", "stateCode": "86"},
         "plus": {"mobile": "13900001234", "stateCode": "+86"},
@@ -644,23 +684,24 @@ class DingTalk(Stranger):
         what, detail = code.split(".", 1)
         if not self.taken(asked, code):
             native = "invalidParameter.authCode.notFound"
-            return 400, {"code": native, "requestid": "8C9B4A01-2026", "message": "不合法的临时授权码"}
+            return 400, {"code": native, "requestid": "8C9B4A01-2026", "message": self.words(code, self.secret)}
         if what == "refuse":
-            return 400, {"code": detail.rpartition(".")[0], "message": "不行", "requestid": "8C9B4A01-2026"}
-        found = {"accessToken": f"user-token-{code}", "refreshToken": "refresh", "corpId": "ding0123"}
+            return 400, {"code": detail.rpartition(".")[0], "message": self.words(code, self.secret), "requestid": code}
+        self.codes[f"ding-st-{len(self.codes)}"] = code
+        found = {"accessToken": f"ding-st-{len(self.codes) - 1}", "refreshToken": "refresh", "corpId": "ding0123"}
         return 200, self.way.object({**found, "expireIn": self.way.code(7200)})
 
     def me(self, asked: Asked, token: str) -> tuple[int, Any]:
-        code = token.removeprefix("user-token-")
+        code = self.codes[token]
         what, detail = code.split(".")[:2]
         if what == "half" and (asked.path, code) not in self.seen:
             self.seen.append((asked.path, code))
             raise Breaks
         self.seen.append((asked.path, code))
         if what == "forbidden" and detail == "60011":
-            return 403, {"code": self.way.code(60011), "message": "没有调用该接口的权限", "requestid": "8C9B4A01-2026"}
+            return 403, {"code": self.way.code(60011), "message": self.words(token, code), "requestid": token}
         if what == "forbidden" and detail == "errcode":
-            return 200, {"errcode": self.way.code(60011), "errmsg": "没有调用该接口的权限"}
+            return 200, {"errcode": self.way.code(60011), "errmsg": self.words(token, code)}
         user = {"openId": "o-Ding_openid", "unionId": "u-Ding_unionid", "nick": "某某", "avatarUrl": None}
         number = {} if what == "forbidden" else self.numbers[detail if what == "good" else "mainland"]
         return 200, self.way.object({**user, **number})

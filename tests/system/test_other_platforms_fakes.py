@@ -62,6 +62,10 @@ TOKEN_REFUSALS = {
     10013: ("platform.credentials-rejected", "stop"),
     10020: ("platform.rate-limited", "retry-later"),
 }
+NEVER_SAID = (
+    *(Stranger.secret, "wr0ng-secret-0123456789abcdef012", "13900001234", "51234567"),
+    *("clt.st-", "24.token-", "ding-st-", "refuse.", "lost.", "stale.", "dead.", "forbidden.", "busy."),
+)
 _numbers = itertools.count()
 
 
@@ -103,13 +107,16 @@ def made() -> dict[str, Stranger]:
         for way, habits in WAYS.items()
     }
     found |= {"baidu-v2": Baidu(interface="v2"), "baidu-v2-text": Baidu(WAYS["text"], interface="v2")}
+    found |= {"baidu-wrong": Baidu(), "baidu-v2-wrong": Baidu(interface="v2")}
     found |= {"douyin-token": Douyin(WAYS["text"], token="plain", pair=PAIR)}
     found |= {f"douyin-{kind}": Douyin(pair=PAIR) for kind in ("rotation", "no-old-way", "old-way-alone")}
     return found
 
 
 DIFFERENT: dict[str, dict[str, Any]] = {
-    "douyin-text": {"app_private_key": PAIR.pkcs1},
+    "baidu-wrong": {"app_secret": "wr0ng-secret-0123456789abcdef012"},
+    "baidu-v2-wrong": {"app_secret": "wr0ng-secret-0123456789abcdef012"},
+    "douyin-text": {"app_private_key": PAIR.pkcs1, "login_base_url": None},
     "douyin-gbk": {"app_private_key": PAIR.bare},
     "douyin-rotation": {"app_private_key": [PAIR.pem(), OLD_PAIR.pkcs1]},
     "douyin-no-old-way": {"old_way": False},
@@ -183,11 +190,14 @@ def assert_found(answer: Answer, number: str, **subject: str) -> None:
     assert answer.json["subject"] == (subject or None)
 
 
-def assert_refused(answer: Answer, code: str, following: str, native: str = "") -> dict[str, Any]:
+def assert_refused(answer: Answer, code: str, following: str, native: str = "") -> None:
+    """The refusal has our code, a remedy and what to do next, and repeats nothing that the platform has repeated."""
     found = answer.json
     assert (answer.code, found.get("next"), found.get("platform_code", "")) == (code, following, native), found
     assert found["remedy"]
-    return found
+    told = answer.body.decode()
+    said = json.dumps(found, ensure_ascii=False)
+    assert [secret for secret in NEVER_SAID if secret in told or secret in said] == []
 
 
 # --- numbers ---
@@ -531,6 +541,37 @@ def test_buttons(platform: str, strangers: Strangers) -> None:
     assert len(one.seen) == asked
 
 
+@pytest.mark.parametrize(
+    "app, native, code",
+    [
+        ("baidu-wrong", "10010100", "platform.request-rejected"),
+        ("baidu-v2-wrong", "invalid_client", "platform.credentials-rejected"),
+    ],
+)
+def test_wrong_secret_of_baidu(app: str, native: str, code: str, strangers: Strangers) -> None:
+    """The secret of another app: neither interface says it in the same way, and no login helps."""
+    login = strangers.post(app, {"login_code": fresh(f"good.login.{user()}")}, "login")
+    assert_refused(login, code, "stop", native)
+
+
+@pytest.mark.parametrize("app", [f"{platform}-plain" for platform in PLATFORMS])
+def test_double_tap(app: str, strangers: Strangers) -> None:
+    """The same request many times at once is one question to the platform, and one answer."""
+    one, who = strangers.each[app], user()
+    if isinstance(one, Baidu | Kuaishou):
+        code = one.login(who)
+        body = {"login_code": code, "authorization": one.event(who)}
+    else:
+        code = fresh(f"good.{next(iter(one.forms))}")
+        body = {"code": code}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: strangers.post(app, body), range(6)))
+    assert {answer.body for answer in answers} == {answers[0].body}
+    assert_found(answers[0], MAINLAND, **({} if app == "douyin-plain" else known(one, who)))
+    first = [path for path, each in one.seen if each == code]
+    assert len(first) == len(set(first))  # DingTalk is asked two things
+
+
 # --- tokens ---
 
 
@@ -840,8 +881,7 @@ def test_no_secret_is_left(strangers: Strangers) -> None:
     printed = strangers.service.printed.decode()
     assert printed
     for one in strangers.each.values():
-        secrets = {one.secret, "13900001234", "51234567", "clt.", "24.token", "user-token"}
-        secrets |= {code for _path, code in one.seen}
+        secrets = {*NEVER_SAID, *(code for _path, code in one.seen)}
         if isinstance(one, WithSessions):
             secrets |= {key for keys in one.session_keys.values() for key in keys}
         assert [secret for secret in secrets if secret in printed] == []

@@ -106,7 +106,7 @@ class _Exchange:
             yield from ask(Pause(pause))
 
     def _refusal(self, answer: Answer) -> HaomaError:
-        refused = answer.refusal("phone", 4, self.code, self.access.token)
+        refused = answer.refusal("phone", 4, self.code, self.access.token, self.access.app.app_secret)
         if answer.says_busy():
             spent = Spent.UNKNOWN
         elif self.unknown and isinstance(refused, CodeRejected):
