@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
             continue
         outcomes.append(run(adapter, chosen))
         if not arguments.json:
-            _print(outcomes[-1])
+            _print(outcomes[-1], each=not arguments.all)
     if arguments.json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
     if arguments.write:
@@ -81,9 +81,12 @@ def _adapters(arguments: argparse.Namespace) -> list[Adapter]:
     return list(known.values()) if arguments.all else [known[name] for name in arguments.adapter or ["haoma"]]
 
 
-def _print(outcome: Outcome) -> None:
+def _print(outcome: Outcome, *, each: bool) -> None:
     counts = ", ".join(f"{outcome.count(name)} {name}" for name in VERDICTS)
     print(f"{outcome.adapter.name} {outcome.version}: {counts}", flush=True)
+    for case, said in outcome.verdicts if each else ():
+        if said in VERDICTS[:3]:
+            print(f"  {said}: {case['name']}: {case['why']}")
 
 
 if __name__ == "__main__":

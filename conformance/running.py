@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,13 +16,17 @@ import venv
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
 ENVIRONMENTS: Final = ROOT / ".conformance"  # thrown away by `make clean`
 SECONDS: Final = 20.0
+PATIENCE: Final = 3
+"""Silences in a row after which the rest is not asked, and counted as crashed as well."""
+ANSWER_BYTES: Final = 64 * 1024
 VERDICTS: Final = ("accepted wrongly", "refused wrongly", "crashed", "unsupported", "right")
+ANSWERS: Final = frozenset({"phone_number", "ticket", "refused", "unsupported"})
 Case = dict[str, Any]
 
 
@@ -115,6 +121,8 @@ def foreign(command: list[str], *, lines: bool) -> Adapter:
 def verdict(case: Case, answer: object) -> str:
     """Compare an answer with what the case expects."""
     expect = case["expect"]
+    if isinstance(answer, dict) and len(answer.keys() & ANSWERS) != 1:
+        return "crashed"  # a number and a refusal at once is neither
     match answer:
         case {"unsupported": True}:
             return "unsupported"
@@ -128,7 +136,11 @@ def verdict(case: Case, answer: object) -> str:
 
 
 class Program:
-    """A started adapter. One that takes ``lines`` is asked case after case, and started again when it has died."""
+    """A started adapter. One that takes ``lines`` is asked case after case, and started again when it has died.
+
+    It is not trusted: it may hang, never stop writing, or leave children behind that keep its pipes open. So what is
+    read has an end, and what is killed is its whole process group.
+    """
 
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
@@ -136,55 +148,101 @@ class Program:
         self._environment = dict(os.environ)
         if not adapter.requirements:
             self._environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._silent = 0
 
     def ask(self, case: Case) -> object:
         """Return the answer to one case; None for a crash, for silence and for anything that is no JSON."""
+        if self.is_silent:
+            return None
         try:
-            process = self._process or self._start()
+            process = self._ready()
         except OSError:
             return None
-        late = threading.Timer(SECONDS, process.kill)
+        late = threading.Timer(SECONDS, self._too_late, [process])
         late.start()
         try:
-            answer = self._exchange(process, json.dumps(case) + "\n")
-            return json.loads(answer)
-        except (OSError, ValueError):
+            answer = json.loads(self._exchange(process, json.dumps(case).encode() + b"\n"))
+        except (OSError, ValueError, RecursionError):
             self.stop()
             return None
         finally:
             late.cancel()
+        self._silent = 0
+        return answer
 
-    def _exchange(self, process: subprocess.Popen[str], line: str) -> str:
-        if not self._adapter.lines:
-            answer, _ = process.communicate(line)
-            self._process = None
-            return answer if process.returncode == 0 else ""
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether nobody asks it any more."""
+        return self._silent >= PATIENCE
+
+    def _ready(self) -> subprocess.Popen[bytes]:
+        """Return the process to ask; a new one if the last has ended.
+
+        Raises:
+            BlockingIOError: it has written more than it was asked for, and every later answer would be another case's.
+        """
+        if self._process is not None and self._process.stdout and select.select([self._process.stdout], [], [], 0)[0]:
+            unasked = self._process.stdout.read(1)
+            self.stop()
+            if unasked:
+                raise BlockingIOError("an answer that nobody has asked for")
+        return self._process or self._start()
+
+    def _exchange(self, process: subprocess.Popen[bytes], line: bytes) -> bytes:
         if process.stdin is None or process.stdout is None:
             raise OSError("no pipes")
-        process.stdin.write(line)
-        process.stdin.flush()
-        return process.stdout.readline()
+        if self._adapter.lines:
+            _write(process.stdin, line)
+            answer = process.stdout.readline(ANSWER_BYTES)
+            return answer if answer.endswith(b"\n") else b""
+        with suppress(BrokenPipeError):  # it has answered without looking, and is judged by what it says
+            _write(process.stdin, line)
+        process.stdin.close()
+        answer = b""
+        while len(answer) <= ANSWER_BYTES and (more := process.stdout.read(ANSWER_BYTES)):
+            answer += more
+        status = process.wait() if len(answer) <= ANSWER_BYTES else 1
+        self.stop()
+        return answer if status == 0 else b""
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
             self._command,
+            bufsize=0,
             cwd=self._adapter.folder,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            encoding="utf-8",
+            start_new_session=True,
         )
         return self._process
 
+    def _too_late(self, process: subprocess.Popen[bytes]) -> None:
+        self._silent += 1
+        _kill(process)
+
     def stop(self) -> None:
-        """End the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
-            with suppress(OSError):  # of what was still to be written to it
-                self._process.communicate()
-            self._process = None
+        """End the process, if there is one, and all that it has started."""
+        process, self._process = self._process, None
+        if process is not None:
+            _kill(process)
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):  # of what was still to be written to it
+                    if pipe:
+                        pipe.close()
+            process.wait()
+
+
+def _write(pipe: IO[bytes], line: bytes) -> None:
+    while line:
+        line = line[pipe.write(line) :]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # it is gone already
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -213,4 +271,8 @@ def run(adapter: Adapter, chosen: list[Case]) -> Outcome:
     program = Program(adapter)
     said = [(case, verdict(case, program.ask(case))) for case in chosen]
     program.stop()
+    if program.is_silent:
+        print(
+            f"{adapter.name}: {PATIENCE} times in a row without an answer, so the rest was not asked", file=sys.stderr
+        )
     return Outcome(adapter, adapter.version(), said)

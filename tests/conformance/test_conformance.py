@@ -7,9 +7,11 @@ import hashlib
 import importlib.util
 import json
 import re
+import resource
 import shlex
 import subprocess
 import sys
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable
@@ -182,6 +184,57 @@ def test_a_program_that_cannot_start_or_hangs_has_crashed(monkeypatch: pytest.Mo
         assert [word for _, word in run(program, [ACCEPT]).verdicts] == ["crashed"]
 
 
+# What is read never ends, what is started stays, and what is said is no answer, or one too many.
+_MISBEHAVING = {
+    "garbage": "sys.stdin.readline(); print('Traceback: no JSON')",
+    "no text": "sys.stdin.readline(); sys.stdout.buffer.write(bytes(range(256)) + b'\\n')",
+    "no end": "sys.stdin.readline()\nwhile True: sys.stdout.write('x' * 65536)",
+    "no end, and nothing read": "while True: sys.stdout.write('x' * 65536)",
+    "a hundred megabytes": "sys.stdin.readline(); sys.stdout.write('x' * 100_000_000 + '\\n')",
+    "too deep": "sys.stdin.readline(); print('[' * 50_000)",
+    "a number and a refusal": 'sys.stdin.readline(); print(\'{"phone_number": "+8613800138000", "refused": "no"}\')',
+    "a child that stays": "import subprocess; subprocess.Popen(['sleep', '60']); sys.stdin.readline(); sys.exit(1)",
+    "a child that hangs": "import subprocess; subprocess.run(['sleep', '60'])",
+    "killed": "import os; sys.stdin.readline(); os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.parametrize("lines", [True, False])
+@pytest.mark.parametrize("script", _MISBEHAVING.values(), ids=_MISBEHAVING)
+def test_a_program_that_misbehaves_has_crashed(monkeypatch: pytest.MonkeyPatch, script: str, lines: bool) -> None:
+    """Whatever it does, it costs seconds and some kilobytes, and each case is a crash."""
+    monkeypatch.setattr("conformance.running.SECONDS", 0.5)
+    program = foreign([sys.executable, "-S", "-c", f"import sys; {script}"], lines=lines)
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert [word for _, word in run(program, [ACCEPT]).verdicts] == ["crashed"]
+    assert time.monotonic() - started < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024  # kilobytes
+
+
+def test_an_answer_too_many_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
+    """Whoever writes two lines for a case would be judged by the wrong one ever after."""
+    script = tmp_path / "judge.py"
+    script.write_text(
+        "import sys, time\nfor line in sys.stdin:\n"
+        """    sys.stdout.write('{"refused": "x"}\\n{"refused": "debug"}\\n')\n    sys.stdout.flush()\n"""
+    )
+    program = foreign([sys.executable, "-S", str(script)], lines=True)
+    said = [word for _, word in run(program, [REFUSE, REFUSE, REFUSE]).verdicts]
+    assert said == ["right", "crashed", "right"]
+
+
+def test_who_is_silent_three_times_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hundreds of cases at twenty seconds each would be hours."""
+    monkeypatch.setattr("conformance.running.SECONDS", 0.2)
+    hangs = foreign([sys.executable, "-S", "-c", "import time; time.sleep(60)"], lines=True)
+    started = time.monotonic()
+    assert {word for _, word in run(hangs, CASES).verdicts} == {"crashed"}
+    assert time.monotonic() - started < 10
+    assert "the rest was not asked" in capsys.readouterr().err
+
+
 def test_the_command_judges_haoma_in_a_process_of_its_own() -> None:
     """`python -m conformance run` asks over the protocol, says it as JSON and exits with 0."""
     command = [sys.executable, "-m", "conformance", "run", "--only", "alipay/envelope-sign-", "--json"]
@@ -200,6 +253,8 @@ def test_the_command_exits_with_1_for_a_wrong_answer(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert "1 accepted wrongly" in done.stdout
+    (wrong,) = [line for line in done.stdout.splitlines() if "_fail: " in line]
+    assert wrong.startswith("  accepted wrongly: alipay/envelope-sign-sha512_fail: ")
 
 
 def test_npm_alipay_sdk_gives_the_genuine_numbers() -> None:
