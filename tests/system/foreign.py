@@ -336,15 +336,19 @@ class Own(Counted):
         """The key is the text of the session_key, not what it decodes to."""
         return hmac.new(self.session_key.encode(), b"", hashlib.sha256).hexdigest()
 
-    def respond(self, asked: Asked) -> Reply:
+    def respond(self, asked: Asked) -> Reply:  # noqa: PLR0911 - one for each interface
         query, path = query_of(asked), asked.path
         if path == "/cgi-bin/stable_token":
             assert json.loads(asked.body)["secret"] == self.secret
             return as_json({"access_token": "ACCESS", "expires_in": 7200})
         if path == "/sns/jscode2session":
+            if not query["js_code"].startswith("good-"):
+                return as_json({"errcode": 40029, "errmsg": "invalid code"})
             self.session_key = b64(os.urandom(16))
             return as_json({"openid": self.openid, "session_key": self.session_key})
         assert query["access_token"] == "ACCESS"
+        if path == "/wxa/business/checkencryptedmsg":
+            return as_json({"errcode": 1, "errmsg": "unknown"})
         if path == "/wxa/charge/usage/get":
             assert query["spuId"] == "10000077"
             return as_json({"errcode": 0, "errmsg": "ok", "all": self.total, "effectiveUse": self.used})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -710,6 +711,20 @@ def test_only_a_newer_ticket_takes_the_place(bench: Bench) -> None:
     assert json.loads(op.last(COMPONENT_TOKEN).body)["component_verify_ticket"] == "ticket@@@3"
 
 
+def test_one_grant_that_is_pushed_twice_at_once(bench: Bench) -> None:
+    """WeChat sends again what was not answered in time: the code is exchanged once, and both are answered."""
+    op = OpenPlatform(1)
+    [merchant] = op.merchants.values()
+    client = bench.client(shop=op.settings(merchant, bench.url(op)))
+    push(client, "shop", op.push(op.ticket_xml()))
+    xml = op.event_xml("authorized", merchant, int(time.time()), op.grant(merchant))
+    op.slow = 0.05
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _n: push(client, "shop", op.push(xml)), range(4))) == {"success"}
+    assert op.calls[QUERY_AUTH] == 1
+    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+
+
 @pytest.mark.parametrize("kind", ["something_new", "notify_third_fasteregister"])
 def test_pushes_without_use_are_answered(bench: Bench, kind: str) -> None:
     """WeChat adds kinds as it likes."""
@@ -721,6 +736,30 @@ def test_pushes_without_use_are_answered(bench: Bench, kind: str) -> None:
     assert push(client, "shop", op.push(xml)) == "success"
     with pytest.raises(CannotOpen):
         push(client, "shop", op.push(xml, receiver=merchant.app_id))
+
+
+# --- cloud call
+
+
+def test_plain_http_to_the_sidecar_alone(monkeypatch: pytest.MonkeyPatch, turntable: Turntable, authority: str) -> None:
+    """Where the system resolves WeChat's name to the sidecar, it is asked without leave and without a token."""
+    cloud = turntable.side = CloudRun()
+    found = socket.getaddrinfo("127.0.0.1", int(turntable.url.rpartition(":")[2]), type=socket.SOCK_STREAM)
+    asked_for = []
+
+    def resolve(host: Any, port: Any, *_more: Any, **_options: Any) -> Any:
+        asked_for.append((host, port))
+        return found
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    app = {"platform": "wechat", "app_id": cloud.app_id, "token": "cloud"}
+    with Client(from_mapping({"ca_file": authority, "apps": {"shop": app}})) as client:
+        assert client.get_phone_number("shop", {"code": "good-1"}).phone_number == E164
+    assert asked_for[0] == ("api.weixin.qq.com", 80)
+    assert {port for _, port in asked_for} == {80}
+    asked = cloud.last(PHONE)
+    assert (asked.headers["host"], asked.query) == ("api.weixin.qq.com", "")
+    assert "token" not in str(asked.headers)
 
 
 # --- API security mode
@@ -888,12 +927,41 @@ def test_sessions_are_proven_by_the_text_of_their_key(bench: Bench) -> None:
     ("total", "used", "left", "low"), [("5000", "3999", 1001, False), (5000, 4000, 1000, True), ("0", "12", 0, True)]
 )
 def test_quota(bench: Bench, total: Any, used: Any, left: int, low: bool) -> None:
-    """The warning comes before the last thousand, or where the app sets it; the doctor gives it as well."""
+    """The warning comes before the last thousand."""
     side = Own()
     side.total, side.used = total, used
     client = bench.client(shop=side.settings(bench.url(side)))
     found = client.run(usage(client.apps["shop"]))  # type: ignore[arg-type]
     assert (found.left, found.low) == (left, low)
+
+
+def test_what_the_doctor_says(bench: Bench, tmp_path: Path) -> None:
+    """It asks what is free, warns of the quota, names the file that is absent, and shows no secret."""
+    own, op, gateway = Own(), OpenPlatform(2), Gateway()
+    urls = [bench.stack.enter_context(platform(side.answer)) for side in (own, op, gateway)]
+    merchants = dict(zip(("merchant-a", "merchant-b"), op.merchants.values(), strict=True))
+    apps = {
+        "own": own.settings(urls[0]),
+        **{name: op.settings(each, urls[1]) for name, each in merchants.items()},
+        "file": {"platform": "wechat", "app_id": "wx" + "1" * 16, "token": "cloud-file", "cloud_token_file": "absent"},
+        "shop": isv_settings(gateway, gateway.shops[0], urls[2]),
+    }
+    config = tmp_path / "haoma.toml"
+    config.write_text(
+        f"allow_insecure_upstreams = true\nca_file = {json.dumps(bench.ca_file)}\n{tables(apps)}", "utf-8"
+    )
+    told = CliRunner().invoke(command_line, ["doctor", "--online", "--json", "--config", str(config)])
+    found = json.loads(told.stdout)["found"]
+    said = {(each.get("where"), each["code"]) for each in found}
+    assert {("apps.own", "doctor.quota-low"), ("apps.shop", "doctor.platform-answers")} <= said
+    assert {(f"apps.{name}", "doctor.not-asked") for name in merchants} <= said
+    [fault] = [each for each in found if each.get("severity") == "fault"]
+    assert (fault["where"], fault["code"]) == ("apps.file", "outside.hook-failed")
+    assert "cloud_token_file" in json.dumps(fault)
+    secrets = [own.secret, "ACCESS", op.secret, op.token, op.encoding_key, b64(gateway.caller_aes_key)]
+    secrets += [gateway.shops[0].app_auth_token, b64(gateway.shops[0].aes_key)]
+    assert not [secret for secret in secrets if secret in told.output]
+    assert (own.calls["/cgi-bin/stable_token"], op.calls) == (1, {START_PUSH: 1})
 
 
 # --- Alipay

@@ -422,6 +422,8 @@ def test_a_refusal_of_the_phone_call_itself(mirror: WeChatMirror, errcode: int) 
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
+        ({"component_app_id": None}, ("config.missing-setting", "component_app_id")),
+        ({"component_app_id": ""}, ("config.empty-value", "component_app_id")),
         ({"component_app_secret": None}, ("config.missing-setting", "component_app_secret")),
         ({"component_token": None}, ("config.missing-setting", "component_token")),
         ({"component_aes_key": None}, ("config.missing-setting", "component_aes_key")),
@@ -437,6 +439,17 @@ def test_a_fault_of_the_settings(mirror: WeChatMirror, changed: dict[str, Any], 
     table = Table("shop", {name: value for name, value in values.items() if value is not None}, now=NOW)
     assert WECHAT.configure(table) is None
     assert [(each.code, each.where.removeprefix("apps.shop.")) for each in table.faults] == [fault]
+
+
+def test_an_app_id_of_another_form_is_worth_a_look(mirror: WeChatMirror) -> None:
+    """A warning, for the platform's as for the merchant's."""
+    values = {**mirror.settings(URL)["wechat-component"], "component_app_id": "gh_0123456789ab", "app_id": "wx1"}
+    table = Table("shop", values, now=NOW)
+    assert WECHAT.configure(table) is not None
+    assert [(each.where, each.warning) for each in table.faults if each.code == "config.app-id-shape"] == [
+        ("apps.shop.app_id", True),
+        ("apps.shop.component_app_id", True),
+    ]
 
 
 def test_one_process_has_the_ticket(mirror: WeChatMirror) -> None:

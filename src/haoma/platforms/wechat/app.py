@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.contract import App, Table, origin
 from haoma.platforms.wechat import secured
 from haoma.platforms.wechat.address import API
+from haoma.platforms.wechat.component import SETTINGS as COMPONENT_SETTINGS
 from haoma.platforms.wechat.component import Component
 from haoma.platforms.wechat.component import configure as read_component
 
@@ -94,11 +95,12 @@ class WeChatApp(App):
 def configure(table: Table) -> WeChatApp | None:
     """Build the app from its settings; faults go to the table."""
     app_id = table.text("app_id", required=True)
-    if app_id and not _APP_ID.fullmatch(app_id):
-        table.warn("config.app-id-shape", "app_id", needed="wx and 16 of 0-9 a-f")
     issuer = _issuer(table)
     token_source = table.function("token_source")
     component = read_component(table)
+    for setting, found in (("app_id", app_id), ("component_app_id", component.app_id if component else "")):
+        if found and not _APP_ID.fullmatch(found):
+            table.warn("config.app-id-shape", setting, needed="wx and 16 of 0-9 a-f")
     old_way = table.flag("old_way")
     app_secret = table.secret("app_secret", required=issuer != "component" and (old_way or issuer in _SECRET_ISSUERS))
     if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
@@ -152,7 +154,7 @@ def _issuer(table: Table) -> str:
     """Return who gives the token; a third-party platform and a function of the application go before the setting."""
     issuer = table.choice("token", _ISSUERS, default="stable")
     others = [setting for setting in ("token", "token_source") if setting in table]
-    if "component_app_id" in table:
+    if any(setting in table for setting in COMPONENT_SETTINGS):
         for setting in others:
             table.fault("config.component-has-its-own-token", setting)
         return "component"

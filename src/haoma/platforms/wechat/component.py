@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 PATH: Final = "/cgi-bin/component/"
+SETTINGS: Final = (
+    "component_app_id",
+    "component_app_secret",
+    "component_token",
+    "component_aes_key",
+    "authorizer_refresh_token",
+    "on_grant",
+)
 _TICKET_SECONDS: Final = 12 * 3600.0
 _ASK_AGAIN: Final = 600.0
 _TICKET_EXPIRED: Final = "61005"
@@ -70,8 +78,9 @@ class Component:
 
 def configure(table: Table) -> Component | None:
     """Read the six settings; None if there is no component, or after a fault."""
-    app_id = table.text("component_app_id")
-    if not app_id:
+    wanted = any(setting in table for setting in SETTINGS)
+    app_id = table.text("component_app_id", required=wanted)
+    if not wanted:
         return None
     secret, token = table.secret("component_app_secret", required=True), table.secret("component_token", required=True)
     refresh_token, on_grant = table.secret("authorizer_refresh_token"), table.function("on_grant")
@@ -83,7 +92,7 @@ def configure(table: Table) -> Component | None:
         # Of the last character only four bits count; any of the characters that have them is right.
         with suppress(EnvelopeError):
             aes_keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", "component_aes_key"))
-    if secret is None or token is None or not aes_keys:
+    if not app_id or secret is None or token is None or not aes_keys:
         return None
     return Component(
         app_id=app_id,
