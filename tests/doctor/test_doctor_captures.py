@@ -104,6 +104,7 @@ ENVELOPES = {
     "a log of JSON lines": (json.dumps({"level": "info", "msg": "in", "body": KIT}), GOOD),
     "multipart": (f'--X\r\nContent-Disposition: form-data; name="response"\r\n\r\n{RESPONSE}\r\n--X\r\nContent-Disposition: form-data; name="sign"\r\n\r\n{SIGN}\r\n--X--', GOOD),
     "one field too deep": (json.dumps({"data": json.loads(RAW)}), WRAPPED),
+    "one field too deep, beside the login": (json.dumps({"login_code": "a", "data": json.loads(RAW)}), WRAPPED),
     "in a list": (f"[{RAW}]", WRAPPED),
     "uni-app": (json.dumps({"detail": {"errMsg": "getPhoneNumber:ok", "encryptedData": RESPONSE, "sign": SIGN}}), {"doctor.stock-uni-app"}),
     "Taro": (json.dumps({"mpEvent": {"type": "getAuthorize"}, "detail": {"response": RAW}}), GOOD),

@@ -55,7 +55,7 @@ def inspect(
     text, encoding = _text(content)
     captured = Captured(text, settings, app, session_key, now)
     looked = _recognised(captured)
-    if looked is None or looked.kind == "unknown":
+    if looked is None or looked.kind == "unknown" or [each.code for each in looked.found] == [MissingField.code]:
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
