@@ -384,7 +384,7 @@ DOUYIN_PHONE = {
     28003017: ("platform.quota-exhausted", "stop"),
     28003018: ("platform.rate-limited", "retry-later"),
     28005187: ("platform.code-rejected", "ask-again"),
-    28009999: ("platform.refused", "stop"),
+    28009999: ("platform.refused", "ask-again"),
 }
 
 

@@ -233,6 +233,7 @@ def test_an_unlisted_code_passes_through() -> None:
     error = _bench(refusal(28009999)).refused(APP, SENT)
     assert isinstance(error, Refused)
     assert (error.platform_code, error.spent) == ("28009999", Spent.UNKNOWN)
+    assert (str(error.next), error.retry) == ("ask-again", False)
 
 
 def test_the_status_does_not_matter() -> None:

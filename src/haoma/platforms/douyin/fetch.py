@@ -12,6 +12,8 @@ The list, continued from ``flow.py``:
 that once. From there on nothing about the code is certain: a refusal that follows may mean "used up by the first try",
 so it is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
 
+Which number a used, foreign or wrong code gets is not documented. So one that is in no table asks for another tap.
+
 The page of this interface is in Douyin's menu, but what is written here comes from the implementations that the README
 of this folder lists.
 """
@@ -29,7 +31,9 @@ from haoma.errors import (
     CodeRejected,
     ConnectionLost,
     HaomaError,
+    Next,
     OutcomeUnknown,
+    Refused,
     Spent,
     TimedOut,
 )
@@ -107,6 +111,8 @@ class _Exchange:
 
     def _refusal(self, answer: Answer) -> HaomaError:
         refused = answer.refusal("phone", 4, self.code, self.access.token, self.access.app.app_secret)
+        if isinstance(refused, Refused):
+            refused.next = Next.ASK_AGAIN
         if answer.says_busy():
             spent = Spent.UNKNOWN
         elif self.unknown and isinstance(refused, CodeRejected):
