@@ -285,7 +285,7 @@ def test_what_is_read_of_xml(text: str, found: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "inside",
     ["<a>" * 5 + "</a>" * 5, "<a>" * 5000, "<a><b></a></b>", "<a><b>1</b>x</a>", "<a>x<b>1</b></a>", "<a>1", "<a/ >",
-     "<a><![CDATA[x]]>y</a>", "<a><![CDATA[x]]></b>", "</a>", "<a><a></a>", "<a><?x?></a>", "<a><b c='d'/></a>"],
+     "<a><![CDATA[x]]>y</a>", "<a><![CDATA[x]]></b>", "</a>", "<a><a></a>", "<a><?x?></a>", "<a><b c='d'/></a>", "<a>x]]>y</a>"],
 )  # fmt: skip
 def test_xml_that_is_refused(inside: str) -> None:
     """Too deep, crossed, mixed or unclosed."""
