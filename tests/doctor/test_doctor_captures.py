@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from haoma.doctor.captured import KINDS
-from haoma.doctor.diagnosis import Severity
+from haoma.doctor.diagnosis import Severity, masked
 from haoma.doctor.inspecting import inspect as look
 from haoma.settings import load
 
@@ -261,3 +261,41 @@ def test_a_key_on_one_line_of_a_env_file_is_read_by_the_settings_too(tmp_path, p
     )
     (read,) = load(path).apps["shop"].public_keys  # type: ignore[attr-defined]
     assert read.public_numbers() == KEY.public_key().public_numbers()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"errcode": NUMBER, "errmsg": "x"},
+        {"errcode": 40029, "errmsg": f"invalid code {LOGIN_CODE}"},
+        {"errcode": 40125, "errmsg": f"invalid appsecret {APP_SECRET}"},
+        {"resultCode": 1, "resultDesc": SESSION_KEY},
+        {"error": APP_SECRET, "error_description": "x"},
+        {"code": "trust.cannot-open", "app": NUMBER, "platform": "wechat"},
+        {"detail": {"errMsg": "getPhoneNumber:fail", "errno": int(NUMBER)}},
+        {"login_code": "a", "detail": {LOGIN_CODE: 1}},
+        {"masked": NUMBER, "checks": [], "subject": None},
+        f"[trust.cannot-open] (app={APP_SECRET} platform=wechat)",
+        f"getPhoneNumber:fail {SESSION_KEY}",
+        f"errcode: 40029, errmsg: '{TOKEN}'",
+    ],
+)
+def test_what_others_say_holds_no_secret_when_it_is_said_again(sent):
+    """A platform's words, a code or a name may be anything: what may be a secret or a number is left out."""
+    looked = look(as_bytes(sent), now=0.0)
+    assert looked.found
+    assert not [secret for secret in SECRETS if secret in shown(looked)]
+
+
+def test_what_helps_to_ask_the_platform_stays():
+    """WeChat's rid, a request's id, a sub code and our address are no secrets."""
+    for words in (
+        "rid: 65a1b2c3-12345678-12345678",
+        "isv.insufficient-isv-permissions",
+        "0f1e2d3c-aaaa-bbbb-cccc-0123456789ab",
+    ):
+        assert masked(words) == words
+    looked = look(
+        b'{"errcode": 40164, "errmsg": "invalid ip 192.0.2.7 ipv6 ::ffff:192.0.2.7, not in whitelist"}', now=0.0
+    )
+    assert looked.found[0].because["our_address"] == "192.0.2.7"

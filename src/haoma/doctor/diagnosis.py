@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,13 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _ADDRESS: Final = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4})(?![\w:])", re.IGNORECASE
 )
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_=-]{40,}|(?<!\d)\+?\d{11,15}(?!\d)")
+_RUN: Final = re.compile(
+    r"(?<![A-Za-z0-9+/_=-])(?![0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12})+(?![\w-]))"  # the platforms' ids of requests stay
+    r"(?=[A-Za-z+/_-]*[\d=])[A-Za-z0-9+/_=-]{24,}|"  # base64 of 16 bytes has 24; words have no digits
+    r"[A-Za-z0-9+/_=-]{40,}|(?<!\d)\+?\d{11,15}(?!\d)"
+)
+_OURS: Final = frozenset({"sn", "our_address", "page"})
+"""Facts that we have worked out ourselves, and that are long."""
 
 
 class Severity(StrEnum):
@@ -132,6 +138,18 @@ def our_address(said: str) -> str:
 def masked(text: str) -> str:
     """Return text of others without long runs of characters, which may be tokens, keys or numbers."""
     return _RUN.sub("***", text)
+
+
+def repeated(found: Diagnosis) -> Diagnosis:
+    """Return a diagnosis of something captured, whose facts may hold any text, without what must not be seen."""
+    because = {name: each if name in _OURS else _masked(each) for name, each in found.because.items()}
+    return replace(found, because=because, where=masked(found.where))
+
+
+def _masked(fact: object) -> object:
+    text = str(fact)
+    hidden = masked(text)
+    return fact if hidden == text else hidden
 
 
 def is_fine(found: Iterable[Diagnosis]) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from haoma import authorization, catalogue
 from haoma.doctor import answers, codes, envelopes, lines, pasted, replies, wrapped
 from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, warning
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.doctor.meanings import meanings
 from haoma.errors import HaomaError, MissingField, TooLarge
 
@@ -64,7 +64,8 @@ def inspect(
         found.append(note("doctor.inside-something", "", how=encoding))
     if looked.kind in ("unknown", "log", "secret"):
         looked, found = _with_secrets(captured, looked, found)
-    return Looked(looked.kind, sorted(found_once(found), key=lambda each: _ORDER.index(each.severity)))
+    safe = found_once(list(map(repeated, found)))
+    return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
 
 
 def _text(content: bytes) -> tuple[str, str]:

@@ -105,7 +105,7 @@ def own_key(app: App) -> Iterator[Diagnosis]:
 def not_its_id(app: App) -> Iterator[Diagnosis]:
     """The number of an Alipay account (PID), and the id of another platform, are no app id of this one."""
     if app.platform == "alipay" and app.app_id.startswith("2088"):
-        yield warning("config.app-id-shape", f"apps.{app.name}.app_id", found="2088…, the number of an account (PID)")
+        yield warning("config.app-id-shape", f"apps.{app.name}.app_id", found="2088..., the number of an account (PID)")
     others = [name for name, shape in _IDS.items() if name != app.platform and shape.fullmatch(app.app_id)]
     if others and app.platform not in _SHAPED:  # of those the settings know the shape, and have said so
         yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])

@@ -108,14 +108,14 @@ def _ask(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
 def ask_for_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
     """Fetch a token the way the app does, if the platform has tokens."""
     name = f"haoma.platforms.{app.platform}.token"
-    fetch = getattr(import_module(name), "access_token", None) if find_spec(name) else None
+    custody = getattr(import_module(name), "custody", None) if find_spec(name) else None
     issuer = getattr(app, "issuer", "")
-    if fetch is None or (app.platform == "baidu" and getattr(app, "login", "") != "v2"):
+    if custody is None or (app.platform == "baidu" and getattr(app, "login", "") != "v2"):
         return
     if issuer == "cloud" or (issuer == "plain" and not isinstance(app, WeChatApp)):
         yield note("doctor.not-asked", f"apps.{app.name}", asked="token", token=issuer)
         return
-    yield from _answered(app, "token", lambda: run(fetch(_without_harm(app))))
+    yield from _answered(app, "token", lambda: run(custody(_without_harm(app)).token()))
 
 
 def _without_harm(app: App) -> Any:
