@@ -18,6 +18,7 @@ from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import (
     CannotOpen,
     ConfigFaults,
+    ConnectFailed,
     ConnectionLost,
     HaomaError,
     NonsenseReply,
@@ -209,8 +210,19 @@ def test_a_lost_connection_leaves_it_unknown(mirror: AlipayMirror) -> None:
     """Whether a reset was done is not known when the connection was lost after it was asked for."""
     flow = replace_content_key(configured(mirror), NOW, confirm_app_id="2021000000000004")
     asked(flow)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) as caught:
         flow.throw(ConnectionLost())
+    assert "without --reset" in str(caught.value)  # to send it again would make yet another key
+
+
+def test_after_a_reply_that_makes_no_sense_the_key_is_asked_for(mirror: AlipayMirror) -> None:
+    """The same for a page of a proxy; a refusal, and a connection that was never made, have changed nothing."""
+    for fails in (b"<html>", ConnectFailed(), b'{"error_response":{"code":"40006","msg":"x"}}'):
+        flow = replace_content_key(configured(mirror), NOW, confirm_app_id="2021000000000004")
+        asked(flow)
+        with pytest.raises(HaomaError) as caught:
+            flow.throw(fails) if isinstance(fails, ConnectFailed) else flow.send(Reply(200, {}, fails))
+        assert ("without --reset" in str(caught.value)) == (fails == b"<html>")
 
 
 def sealed(mirror: AlipayMirror, plain: object, key: bytes | None = None) -> str:

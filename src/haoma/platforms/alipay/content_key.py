@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from haoma.crypto import keys
 from haoma.crypto.opening import decrypt, open_json
 from haoma.crypto.strict import decode_base64
-from haoma.errors import CannotOpen, ConfigFaults, EnvelopeError, Fault
+from haoma.errors import CannotOpen, ConfigFaults, ConnectFailed, EnvelopeError, Fault, HaomaError, PlatformRefusal
 from haoma.platforms.alipay.gateway import call, nonsense
 from haoma.refusal import refusal
 from haoma.secret import Secret
@@ -61,11 +61,21 @@ def replace_content_key(app: AlipayApp, now: float, *, confirm_app_id: str) -> F
 
     Raises:
         ValueError: ``confirm_app_id`` is not the app's id. It is raised here, before there is any flow to run.
-        HaomaError: as `fetch_content_key`. After ``outside.outcome-unknown``, ask with `fetch_content_key`.
+        HaomaError: as `fetch_content_key`. After any but a refusal, ask with `fetch_content_key` which key it is now.
     """
     if confirm_app_id != app.app_id:
         raise ValueError("confirm_app_id is not the id of the app whose content key would be replaced")
-    return _ask_for_key(app, _SET, now)
+    return _replace(app, now)
+
+
+def _replace(app: AlipayApp, now: float) -> Flow[Secret]:
+    try:
+        return (yield from _ask_for_key(app, _SET, now))
+    except (PlatformRefusal, ConfigFaults, ConnectFailed):
+        raise
+    except HaomaError as error:  # it may have been done: to send it again would make yet another key
+        error.because = {**error.because, "key_now": "ask with haoma alipay-aes-key, without --reset"}
+        raise
 
 
 def _ask_for_key(app: AlipayApp, method: str, now: float) -> Flow[Secret]:
