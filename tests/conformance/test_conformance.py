@@ -203,7 +203,7 @@ _MISBEHAVING = {
 @pytest.mark.parametrize("script", _MISBEHAVING.values(), ids=_MISBEHAVING)
 def test_a_program_that_misbehaves_has_crashed(monkeypatch: pytest.MonkeyPatch, script: str, lines: bool) -> None:
     """Whatever it does, it costs seconds and some kilobytes, and each case is a crash."""
-    monkeypatch.setattr("conformance.running.SECONDS", 0.5)
+    monkeypatch.setattr("conformance.running.SECONDS", 0.3)
     program = foreign([sys.executable, "-S", "-c", f"import sys; {script}"], lines=lines)
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert [word for _, word in run(program, [ACCEPT]).verdicts] == ["crashed"]

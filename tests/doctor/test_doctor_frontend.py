@@ -35,6 +35,8 @@ CASES = [
     ("private-key", {"a.js": f"// one\nconst key = '{KEY}'"}, "doctor.secret-in-front-end", "a.js", 2),
     ("pem", {"a.ts": "x\n`-----BEGIN PRIVATE KEY-----`"}, "doctor.secret-in-front-end", "a.ts", 2),
     ("app-secret", {"app.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}, "doctor.secret-in-front-end", "app.js", 1),
+    ("app-secret-of-env", {".env.production": "VITE_URL=/\nVITE_APP_SECRET = 0123456789abcdef0123456789abcdef\n"}, "doctor.secret-in-front-end", ".env.production", 2),
+    ("app-secret-in-an-address", {"app.js": "url = 'https://api.example.com/t?secret=0123456789abcdef0123456789abcdef&a=b'"}, "doctor.secret-in-front-end", "app.js", 1),
     ("aes-key", {"app.js": "aesKey: 'AAAAAAAAAAAAAAAAAAAAAA=='"}, "doctor.secret-in-front-end", "app.js", 1),
     ("platform-call", {"app.js": "\n'https://api.weixin.qq.com/sns/jscode2session?appid='"}, "doctor.secret-in-front-end", "app.js", 2),
     ("session-key", {"a.js": "wx.setStorageSync('k',\n  res.data.session_key)"}, "doctor.session-key-in-front-end", "a.js", 2),
@@ -376,6 +378,13 @@ def test_a_project_that_is_right_has_nothing_found(files, tmp_path):
     installed = {"node_modules/sdk/index.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}
     found = scan(write(tmp_path / "program", files | installed))
     assert [(each.code, each.file, each.line) for each in found] == [("doctor.front-end-clean", "", 0)]
+
+
+def test_one_address_is_one_mistake(tmp_path):
+    """A call by GET whose address holds two fields is told once for its line."""
+    call = "wx.request({ url: `/p?encryptedData=${e.detail.encryptedData}&iv=${e.detail.iv}` })\n"
+    found = [each.line for each in scan(write(tmp_path, {"p.js": call * 2})) if each.code == "doctor.sent-with-get"]
+    assert found == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,8 @@ _SHAPES: Final = (
         re.compile(r"(?i)secret[\"']?\s*[:=]\s*[\"'](?=[a-z_-]*\d)(?=[\d_-]*[a-z])[0-9a-z_-]{32,80}[\"']"),
         "AppSecret",
     ),
+    # In a .env file or an address, without quotes.
+    (re.compile(r"(?i)secret\s*=\s*(?=[a-z]*\d)(?=\d*[a-z])[0-9a-z]{32,80}(?![\w-])"), "AppSecret"),
     (re.compile(r"(?i)aes_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9+/]{22}==[\"']"), "AES key"),
     (
         re.compile(
@@ -384,6 +386,14 @@ _GETTER: Final = re.compile(r"(?:axios|http|dio|\$u|\$http|request|api)\s*\.\s*g
 
 def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
     """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
+    told: set[int] = set()
+    for found in _gets(source, project):
+        if found.line not in told:  # a call and the address in it are one mistake
+            told.add(found.line)
+            yield found
+
+
+def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
     handlers = [(start, text) for _name, start, text in _handlers(source, project)]
     for call in islice(_CALL.finditer(source.code), _CALLS):
         options = _braced(source.code, call.end() - 1)
