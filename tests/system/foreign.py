@@ -444,7 +444,7 @@ class Sealed(Counted):
         beside = f"{url}|{self.app_id}|{timestamp}|{self.sym_sn}".encode()
         inside = json.loads(AESGCM(self.sym_key).decrypt(sent["iv"], sent["data"] + sent["authtag"], beside))
         assert (inside["_appid"], inside["_timestamp"]) == (self.app_id, int(timestamp))
-        assert 16 <= len(base64.b64decode(inside["_n"] + "=" * (-len(inside["_n"]) % 4))) <= 32
+        assert 16 <= len(base64.b64decode(inside["_n"], validate=True)) <= 32
         assert "access_token" not in inside
         self.nonces.append(inside["_n"])
         if not inside["code"].startswith("good-"):

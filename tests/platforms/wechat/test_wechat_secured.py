@@ -69,6 +69,15 @@ def test_the_official_reply_opens() -> None:
     assert plain.decode() == OFFICIAL["response"]["plaintext"]
 
 
+def test_the_signature_covers_the_app_that_no_header_names() -> None:
+    """Without the header the reply is this app's or its signature does not fit."""
+    official = _official_reply()
+    reply = replace(official, headers={name: text for name, text in official.headers.items() if "appid" not in name})
+    assert b'"risk_rank":0' in open_reply(_security(), URL, OFFICIAL_APP, reply, now=THEN)
+    with pytest.raises(ReplySignatureMismatch):
+        open_reply(_security(), URL, APP_ID, reply, now=THEN)
+
+
 def _other_key() -> str:
     return str(Console(random.Random(1).randbytes).settings()["api_certificate"])
 
@@ -108,7 +117,6 @@ def _broken() -> dict[str, tuple[Reply, dict[str, Any]]]:
         "empty signature": (headers(signature=""), {}),
         "signature not base64": (headers(signature="!"), {}),
         "signature of the request": (headers(signature=OFFICIAL["request"]["signature"]), {}),
-        "no app": (headers(appid=None), {}),
         "another app": (headers(appid=APP_ID), {}),
         "no time": (headers(timestamp=None), {}),
         "time in full-width digits": (headers(timestamp="１６３５９２７９５６"), {}),

@@ -34,10 +34,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.errors import CannotOpen, PlatformRefusal, Spent
+from haoma.access_tokens import as_token
+from haoma.errors import CannotOpen, NonsenseReply, PlatformRefusal, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import PATH, TIME, component_of, unspent, with_component_token
-from haoma.platforms.wechat.custody import STEP, TOKEN, read_token, token_key
+from haoma.platforms.wechat.custody import STEP, read_token, token_key
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Share, ask
@@ -117,11 +118,7 @@ def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[Non
     """
     merchant, created = found.get("AuthorizerAppid", ""), found.get("CreateTime", "")
     code = found.get("AuthorizationCode", "")
-    if (
-        not _APP_ID.fullmatch(merchant)
-        or not TIME.fullmatch(created)
-        or not (TOKEN.fullmatch(code) or event == TAKEN_BACK)
-    ):
+    if not _APP_ID.fullmatch(merchant) or not TIME.fullmatch(created) or not (as_token(code) or event == TAKEN_BACK):
         raise CannotOpen(step=1, diagnosis="fields")
     # WeChat sends again what was not answered in time; the second waits for the first and says the same.
     yield from ask(Share(f"{_key(app, merchant, 'event')}:{created}", lambda: _take(app, event, found)))
@@ -152,17 +149,17 @@ def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[G
             yield from _drop(_key(app, merchant, "code"))
         raise unspent(refused)
     info = _authorization(answer)
-    app_id, refresh_token = info.get("authorizer_appid"), info.get("authorizer_refresh_token")
+    app_id, refresh_token = info.get("authorizer_appid"), as_token(info.get("authorizer_refresh_token"))
     if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id != (merchant or app_id):
         raise answer.nonsense("authorizer_appid", STEP, Spent.NO)
-    if not isinstance(refresh_token, str) or not TOKEN.fullmatch(refresh_token):
+    if refresh_token is None:
         raise answer.nonsense("authorizer_refresh_token", STEP, Spent.NO)
     yield from _forget(app, app_id)  # the tokens of the grant before
-    yield from ask(Keep(_key(app, app_id, "refresh"), Secret(refresh_token), _KEPT_SECONDS))
+    yield from ask(Keep(_key(app, app_id, "refresh"), refresh_token, _KEPT_SECONDS))
     if "authorizer_access_token" in info:
         token, seconds = read_token(replace(answer, found=info), "authorizer_access_token", app_id)
         yield from ask(Keep(token_key("component", app.api_base_url, app_id), token, seconds))
-    grant = Grant(event, app_id, Secret(refresh_token), _permission_sets(info))
+    grant = Grant(event, app_id, refresh_token, _permission_sets(info))
     yield from _tell(app, grant)
     return grant
 
@@ -229,7 +226,7 @@ def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
         dead = unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
         try:
             current = yield from _look_up(app)
-        except PlatformRefusal:
+        except (PlatformRefusal, NonsenseReply):
             raise dead from None
         if current == refresh_token:
             raise dead
@@ -238,9 +235,9 @@ def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
     token = read_token(answer, "authorizer_access_token", app.app_id)
-    newer = answer.found.get("authorizer_refresh_token")
-    if isinstance(newer, str) and TOKEN.fullmatch(newer) and Secret(newer) != refresh_token:
-        yield from _adopt(app, Secret(newer))
+    newer = as_token(answer.found.get("authorizer_refresh_token"))
+    if newer is not None and newer != refresh_token:
+        yield from _adopt(app, newer)
     return token
 
 
@@ -262,10 +259,10 @@ def _look_up(app: WeChatApp) -> Flow[Secret]:
     answer = yield from _ask_component(app, "api_get_authorizer_info", {"authorizer_appid": app.app_id})
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component_of(app).secret))
-    found = _authorization(answer).get("authorizer_refresh_token")
-    if not isinstance(found, str) or not TOKEN.fullmatch(found):
+    found = as_token(_authorization(answer).get("authorizer_refresh_token"))
+    if found is None:
         raise refusal("wechat", "no-grant", place="component", step=STEP)
-    return Secret(found)
+    return found
 
 
 def _adopt(app: WeChatApp, refresh_token: Secret) -> Flow[Secret]:

@@ -6,7 +6,7 @@ ciphertext. The url is that of WeChat itself, with scheme and without query, als
 
 A reply, in this order:
 
-1. Its headers name this app and a time.
+1. Its headers name a time, and no other app; the signature covers both.
 2. Its signature fits under one of the configured keys of WeChat. While WeChat changes its certificate, it sends
    another signature under the one that goes; either will do, so that old and new certificate may stand in the settings
    together. Which one WeChat says that it used is not looked at: it is trusted for its key, not for its number.
@@ -115,8 +115,9 @@ def sealed_post(
     """
     drawn = hashlib.sha512(random.encode("ascii")).digest()
     timestamp = str(int(now))
-    own = {"_n": _text(drawn[:16]).rstrip("="), "_appid": app_id, "_timestamp": int(now)}
-    body = seal(security, url, app_id, timestamp, iv=drawn[16:28], plain=msgspec.json.encode({**own, **content}))
+    # 24 bytes are within what the page allows, and need no padding, which its own example leaves out.
+    own = {"_n": _text(drawn[:24]), "_appid": app_id, "_timestamp": int(now)}
+    body = seal(security, url, app_id, timestamp, iv=drawn[24:36], plain=msgspec.json.encode({**own, **content}))
     signature = sign_pss(security.private_key, _lines(url, app_id, timestamp, body))
     headers = (
         ("content-type", "application/json"),
@@ -141,7 +142,7 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
     """
     # (1)
     timestamp = reply.headers.get("wechatmp-timestamp", "")
-    if reply.headers.get("wechatmp-appid") != app_id or not _TIME.fullmatch(timestamp):
+    if reply.headers.get("wechatmp-appid", app_id) != app_id or not _TIME.fullmatch(timestamp):
         raise _refusal("headers")
     # (2)
     if not _is_signed(security, _lines(url, app_id, timestamp, reply.body), reply.headers):
