@@ -8,8 +8,8 @@ Anybody can post to the address, so that every failure is one refusal, `CannotOp
 3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
    a length, the message and the id of the receiver, which has to be our component. The key before is tried as well.
 4. The XML is elements of text or CDATA under one root, each name once. One that holds further elements, as in the push
-   about a registration (``notify_third_fasteregister``), counts as empty, and none is deeper than `_DEEPEST`. Anything else is refused, which leaves
-   no room for a DTD, an entity, a processing instruction or an attribute.
+   about a registration (``notify_third_fasteregister``), counts as empty, and none is deeper than `_DEEPEST`. Anything
+   else is refused, which leaves no room for a DTD, an entity, a processing instruction or an attribute.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
