@@ -56,9 +56,9 @@ def scrub(text: str, *secrets: Secret | str | None, limit: int = 300) -> str:
     Platforms sometimes echo what they were sent in their error messages; their words are kept for the operator, our
     secrets in them are not.
     """
-    for secret in secrets:
-        value = secret.reveal() if isinstance(secret, Secret) else secret
-        if value and len(value) >= 4:
+    values = [secret.reveal() if isinstance(secret, Secret) else secret or "" for secret in secrets]
+    for value in sorted(values, key=len, reverse=True):  # one may be a part of another
+        if len(value) >= 4:
             text = text.replace(value, MASK)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -271,6 +271,7 @@ def test_the_code_that_is_none():
         ({"detail": {"errMsg": "getPhoneNumber:fail", "errno": 1400001}}, "event", {"platform.quota-exhausted"}),
         ({"detail": {"errMsg": "getPhoneNumber:fail no permission", "errno": 102}}, "event", {"platform.permission-missing"}),
         ({"type": "error", "detail": {"errorMessage": "用户取消授权"}}, "alipay-event", {"envelope.user-declined"}),
+        ({"type": "error", "detail": {"errorMessage": "用户不允许授权"}}, "alipay-event", {"envelope.user-declined"}),
         ({"response": {"code": "40003", "subCode": "isv.invalid-auth-relations"}}, "alipay-clear-text", {"platform.user-not-authorized"}),
         ({"encryptedData": {"code": "40006", "subCode": "isv.insufficient-isv-permissions"}, "errMsg": "getPhoneNumber:ok"}, "alipay-clear-text", {"platform.permission-missing", "doctor.stock-uni-app"}),
         ({"errcode": 40013, "errmsg": "invalid appid"}, "wechat-reply", {"platform.app-mismatch"}),

@@ -36,7 +36,7 @@ from haoma.errors import (
     TokenRejected,
 )
 from haoma.mirroring import Call
-from haoma.platforms.douyin.token import access_token, renewed_token
+from haoma.platforms.douyin.token import custody
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Share
 
@@ -46,10 +46,10 @@ NUMBER = "+8613800138000"
 
 
 class Slow(Bench):
-    """A Douyin that takes its time, so that requests overlap."""
+    """A Douyin that takes its time, so that requests overlap on a busy machine too."""
 
     def send(self, step: Any) -> Any:
-        time.sleep(0.02)
+        time.sleep(0.3)
         return super().send(step)
 
 
@@ -102,7 +102,7 @@ def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 )
 def test_how_long_a_token_is_kept(expires_in: object, least: float, most: float) -> None:
     """A stable token near its end is kept for half a minute, or every request would fetch one."""
-    flow = access_token(APP)
+    flow = custody(APP).token()
     assert isinstance(next(flow), Recall)
     share = flow.send(None)
     assert isinstance(share, Share)
@@ -143,7 +143,7 @@ def test_a_stampede_fetches_one_token() -> None:
 def test_a_stampede_of_dead_tokens_fetches_one_token() -> None:
     """Sixteen requests find the same token dead at once: one fetch, one more call each."""
     bench = Slow(_accepts_only("clt.token-1"))
-    bench.run(access_token(APP))
+    bench.run(custody(APP).token())
     assert _at_once(bench) == [NUMBER] * 16
     assert bench.calls == {STABLE: 2, PHONE: 32}
 
@@ -194,9 +194,9 @@ def test_dead_tokens_between_busy_answers_are_renewed_once() -> None:
 def test_a_dead_token_is_dropped_only_if_it_is_the_kept_one() -> None:
     """If somebody else has replaced the dead token meanwhile, theirs is taken and nothing is fetched."""
     bench = Bench({STABLE: TOKENS})
-    assert bench.run(access_token(APP)).reveal() == "clt.token-0"
-    assert bench.run(renewed_token(APP, Secret("clt.token-0"))).reveal() == "clt.token-1"
-    assert bench.run(renewed_token(APP, Secret("clt.token-0"))).reveal() == "clt.token-1"
+    assert bench.run(custody(APP).token()).reveal() == "clt.token-0"
+    assert bench.run(custody(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
+    assert bench.run(custody(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
     assert bench.calls == {STABLE: 2}
 
 

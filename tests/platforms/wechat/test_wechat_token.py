@@ -42,7 +42,7 @@ from haoma.io import aio
 from haoma.mirroring import Call
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.token import access_token, renewed_token
+from haoma.platforms.wechat.token import custody
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Share
 
@@ -102,7 +102,7 @@ def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 
 def _kept(expires_in: object) -> Keep:
     """Return the step by which a fetched token is kept."""
-    flow = access_token(APP)
+    flow = custody(APP).token()
     assert isinstance(next(flow), Recall)
     share = flow.send(None)
     assert isinstance(share, Share)
@@ -145,7 +145,7 @@ def test_a_stampede_fetches_one_token() -> None:
 def test_a_stampede_of_dead_tokens_fetches_one_token() -> None:
     """Sixteen requests find the same token dead at once: one fetch, one more call each."""
     bench = Bench({STABLE: (TOKENS[0], TOKENS[1], TOKENS[2]), PHONE: _accepts_only("57_token-1")})
-    bench.run(access_token(APP))
+    bench.run(custody(APP).token())
     bench.wire.delay = 0.02
     assert Threads(16).run(bench) == ["+8613580006666"] * 16
     assert bench.calls == {STABLE: 2, PHONE: 32}
@@ -199,9 +199,9 @@ def test_dead_tokens_between_busy_answers_are_renewed_once() -> None:
 def test_a_dead_token_is_dropped_only_if_it_is_the_kept_one() -> None:
     """If somebody else has replaced the dead token meanwhile, theirs is taken and nothing is fetched."""
     bench = Bench({STABLE: tuple(TOKENS)})
-    assert bench.run(access_token(APP)).reveal() == "57_token-0"
-    assert bench.run(renewed_token(APP, Secret("57_token-0"))).reveal() == "57_token-1"
-    assert bench.run(renewed_token(APP, Secret("57_token-0"))).reveal() == "57_token-1"
+    assert bench.run(custody(APP).token()).reveal() == "57_token-0"
+    assert bench.run(custody(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
+    assert bench.run(custody(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
     assert bench.calls == {STABLE: 2}
 
 

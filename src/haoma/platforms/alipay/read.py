@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _WRAPPERS: Final = range(4)  # bodies seen in practice wrap the envelope at most three times
 _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
-_DECLINED: Final = ("取消", "拒绝", "cancel", "deny", "reject")
+_DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
 class SealedMessage(Quiet, frozen=True, gc=False):

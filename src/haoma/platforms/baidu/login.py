@@ -20,11 +20,12 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import session_keys
+from haoma.access_tokens import Holder
 from haoma.contract import Login
 from haoma.errors import ConnectionLost, Next, OutcomeUnknown, Refused, Spent, TimedOut
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
-from haoma.platforms.baidu.token import access_token, renewed_token
+from haoma.platforms.baidu.token import custody
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -75,14 +76,10 @@ def _v1(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
 
 
 def _v2(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
-    token = yield from access_token(app)
-    answer = yield from _v2_with(app, login_code, token)
-    if answer.says_token_is_dead():
-        rejected, token = token, (yield from renewed_token(app, token))
-        if token != rejected:
-            answer = yield from _v2_with(app, login_code, token)
+    access = Holder(custody(app))
+    answer = yield from access.ask(lambda token: _v2_with(app, login_code, token))
     if answer.code:
-        raise _refused(answer, login_code, app.app_secret, token)
+        raise _refused(answer, login_code, app.app_secret, access.token)
     return answer
 
 
@@ -91,7 +88,7 @@ def _v2_with(app: BaiduApp, login_code: Secret, token: Secret) -> Flow[Answer]:
     return (yield from _send(app, app.openapi_base_url + _V2, (), query))
 
 
-def _refused(answer: Answer, *secrets: Secret) -> PlatformRefusal:
+def _refused(answer: Answer, *secrets: Secret | None) -> PlatformRefusal:
     refused = answer.refusal("login", STEP, *secrets)
     if isinstance(refused, Refused):
         refused.next = Next.ASK_AGAIN

@@ -23,13 +23,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from haoma.access_tokens import Holder, Kept, as_token
 from haoma.crypto.strict import decode_base64
 from haoma.errors import CannotOpen, EnvelopeError, Spent
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.custody import STEP, TOKEN, read_token
+from haoma.platforms.wechat.custody import STEP, read_token
 from haoma.refusal import refusal
-from haoma.secret import Secret
-from haoma.steps import Drop, Keep, Recall, Share, Spend, ask
+from haoma.steps import Drop, Keep, Recall, Spend, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from haoma.errors import HaomaError
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
+    from haoma.secret import Secret
     from haoma.steps import Flow
 
 PATH: Final = "/cgi-bin/component/"
@@ -118,12 +119,13 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
     Raises:
         CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
     """
-    ticket, created = found.get("ComponentVerifyTicket", ""), found.get("CreateTime", "")
-    if not TOKEN.fullmatch(ticket) or not TIME.fullmatch(created):
+    created = found.get("CreateTime", "")
+    ticket = as_token(found.get("ComponentVerifyTicket"))
+    if ticket is None or not TIME.fullmatch(created):
         raise CannotOpen(step=1, diagnosis="fields")
     kept = yield from ask(Recall(_ticket_key(app)))
     if not isinstance(kept, tuple) or int(created) > kept[0]:
-        yield from ask(Keep(_ticket_key(app), (int(created), Secret(ticket)), _TICKET_SECONDS))
+        yield from ask(Keep(_ticket_key(app), (int(created), ticket), _TICKET_SECONDS))
 
 
 def _ticket_key(app: WeChatApp) -> str:
@@ -139,31 +141,19 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
     Raises:
         OutsideError, PlatformRefusal: also if no token was given.
     """
-    token = yield from _component_token(app)
-    answer = replace((yield from question(token)), sent=(token,))
-    if not answer.says_token_is_dead():
-        return answer
-    yield from ask(Drop(_token_key(app), token))
-    renewed = yield from _component_token(app)
-    return answer if renewed == token else replace((yield from question(renewed)), sent=(token, renewed))
+    sent: list[Secret] = []
+
+    def asked(token: Secret) -> Flow[Answer]:
+        sent.append(token)
+        return question(token)
+
+    key = f"component-token:{app.api_base_url}:{component_of(app).app_id}"
+    answer = yield from Holder(Kept(key, lambda: _ask_for_token(app))).ask(asked)
+    return replace(answer, sent=tuple(sent))
 
 
-def _component_token(app: WeChatApp) -> Flow[Secret]:
-    kept = yield from ask(Recall(_token_key(app)))
-    if isinstance(kept, Secret):
-        return kept
-    return (yield from ask(Share(_token_key(app), lambda: _fetch(app))))
-
-
-def _token_key(app: WeChatApp) -> str:
-    return f"component-token:{app.api_base_url}:{component_of(app).app_id}"
-
-
-def _fetch(app: WeChatApp) -> Flow[Secret]:
+def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     component = component_of(app)
-    kept = yield from ask(Recall(_token_key(app)))  # a fetch may have ended between the first look and this one
-    if isinstance(kept, Secret):
-        return kept
     found = yield from ask(Recall(_ticket_key(app)))
     if not isinstance(found, tuple):
         raise (yield from _no_ticket(app))
@@ -178,9 +168,7 @@ def _fetch(app: WeChatApp) -> Flow[Secret]:
         yield from ask(Drop(_ticket_key(app), found))
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component.secret, ticket))
-    token, seconds = read_token(answer, "component_access_token", component.app_id)
-    yield from ask(Keep(_token_key(app), token, seconds))
-    return token
+    return read_token(answer, "component_access_token", component.app_id)
 
 
 def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:

@@ -1,22 +1,17 @@
-"""Reading a token from an answer, and how long it is kept."""
+"""What is common to the tokens of WeChat: the step, the key, and how they are read."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING, Final
 
+from haoma.access_tokens import as_seconds, as_token, kept_for
 from haoma.errors import Spent
-from haoma.secret import Secret
 
 if TYPE_CHECKING:
     from haoma.platforms.wechat.api import Answer
+    from haoma.secret import Secret
 
 STEP: Final = 2
-TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
-_MARGIN: Final = 300.0  # old and new token are both valid for five minutes
-_SPREAD: Final = 60  # many apps of one process are not renewed in the same second
-_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
 _LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
 
 
@@ -31,17 +26,10 @@ def read_token(answer: Answer, name: str, app_id: str) -> tuple[Secret, float]:
     Raises:
         NonsenseReply: ``outside.nonsense-reply``.
     """
-    token, seconds = answer.found.get(name), _seconds(answer)
-    if not isinstance(token, str) or not TOKEN.fullmatch(token):
-        raise answer.nonsense(name, STEP, Spent.NO)
-    spread = hashlib.sha256(app_id.encode()).digest()[0] % _SPREAD
-    return Secret(token), max(seconds - _MARGIN - spread, min(_LEAST, seconds / 2), 1.0)
-
-
-def _seconds(answer: Answer) -> int:
-    found = answer.found.get("expires_in")
-    if isinstance(found, str) and len(found) <= 6 and found.isascii() and found.isdigit():
-        found = int(found)
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= _LONGEST:
+    seconds = as_seconds(answer.found.get("expires_in"), _LONGEST)
+    if seconds is None:
         raise answer.nonsense("expires_in", STEP, Spent.NO)
-    return found
+    token = as_token(answer.found.get(name))
+    if token is None:
+        raise answer.nonsense(name, STEP, Spent.NO)
+    return token, kept_for(seconds, app_id)

@@ -2,13 +2,8 @@
 
 ``/cgi-bin/stable_token`` by default: it answers the same token to everybody while it is valid, so that many processes
 can ask. Each call of the plain ``/cgi-bin/token`` kills the token of the call before; two processes that do so kill
-each other's tokens for ever. Rules that follow:
-
-* One fetch at a time per app (`Share`), and the result is kept until shortly before it expires.
-* A token that WeChat calls dead is dropped only if it is still the one that is kept (`Drop` compares): somebody else
-  may have replaced it meanwhile.
-* Then one fetch and one more try with the same code. If the fetch gives the very same token, or if the second try fails
-  as well, that is the end. ``force_refresh`` is never sent: it would kill the token of everybody else.
+each other's tokens for ever. What is done about it: ``haoma.access_tokens``.
+``force_refresh`` is never sent: it would kill the token of everybody else.
 
 In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
 see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
@@ -23,22 +18,23 @@ https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from haoma.access_tokens import Holder, Kept, Told, as_token
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.custody import STEP, TOKEN, read_token, token_key
+from haoma.platforms.wechat.custody import STEP, read_token, token_key
 from haoma.platforms.wechat.grant import ask_for_token
 from haoma.refusal import refusal
-from haoma.secret import Secret
-from haoma.steps import Call, Drop, Keep, Recall, Request, Share, ask
+from haoma.steps import Call, Request, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from haoma.access_tokens import Custody
     from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
+    from haoma.secret import Secret
     from haoma.steps import Flow
 
 _BAD_GATEWAY: Final = 502
@@ -47,13 +43,12 @@ _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
 
 
-@dataclass(slots=True)
-class Access:
-    """The token of one request: fetched when it is needed, renewed at most once."""
+class Access(Holder):
+    """The token of one request."""
 
-    app: WeChatApp
-    token: Secret | None = field(default=None, repr=False)
-    renewed: bool = False
+    def __init__(self, app: WeChatApp) -> None:
+        super().__init__(custody(app))
+        self.app = app
 
     def post(self, path: str, content: dict[str, str], sealed_at: float | None = None) -> Flow[Answer]:
         """Ask with POST and a token; if WeChat calls it dead, ask once more with a new one.
@@ -73,8 +68,8 @@ class Access:
         if app.issuer == "cloud":
             return (yield from self._post_beside(path, content))
         if app.security is not None and sealed_at is not None:
-            return (yield from self._ask(lambda token: api.post_sealed(app, path, content, token, sealed_at)))
-        return (yield from self._ask(lambda token: api.post(app, path, content, token)))
+            return (yield from self._asked(lambda token: api.post_sealed(app, path, content, token, sealed_at)))
+        return (yield from self._asked(lambda token: api.post(app, path, content, token)))
 
     def get(self, path: str, query: Query) -> Flow[Answer]:
         """Ask with GET and a token, in the same way. For interfaces that cannot be cloud calls.
@@ -86,19 +81,10 @@ class Access:
         app = self.app
         if app.in_cloud:
             raise WrongTokenKind(platform="wechat", app=app.name, because={"token": app.issuer, "needed": "stable"})
-        return (yield from self._ask(lambda token: api.get(app, path, (*token, *query))))
+        return (yield from self._asked(lambda token: api.get(app, path, (*token, *query))))
 
-    def _ask(self, question: Callable[[Query], Flow[Answer]]) -> Flow[Answer]:
-        if self.token is None:
-            self.token = yield from access_token(self.app)
-        answer = yield from self._sent(question, self.token)
-        if self.renewed or not answer.says_token_is_dead():
-            return answer
-        self.renewed = True
-        rejected, self.token = self.token, (yield from renewed_token(self.app, self.token))
-        if self.token == rejected:
-            return answer
-        return (yield from self._sent(question, self.token))
+    def _asked(self, question: Callable[[Query], Flow[Answer]]) -> Flow[Answer]:
+        return (yield from self.ask(lambda token: self._sent(question, token)))
 
     def _sent(self, question: Callable[[Query], Flow[Answer]], token: Secret) -> Flow[Answer]:
         app = self.app
@@ -125,49 +111,25 @@ def _from_appid(app: WeChatApp) -> Query:
     return (("from_appid", app.from_appid),) if app.from_appid else ()
 
 
-def access_token(app: WeChatApp) -> Flow[Secret]:
-    """Return the token, from what is kept or from where the app's settings say.
-
-    Raises:
-        OutsideError: ``outside.*``.
-        PlatformRefusal: ``platform.*``.
-    """
+def custody(app: WeChatApp) -> Custody:
+    """Return where the token comes from: what is kept, or what the app's settings say."""
+    key = token_key(app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
-        return (yield from _from_source(app, None))
-    kept = yield from ask(Recall(_key(app)))
-    if isinstance(kept, Secret):
-        return kept
-    return (yield from ask(Share(_key(app), lambda: _fetch(app))))
-
-
-def renewed_token(app: WeChatApp, rejected: Secret) -> Flow[Secret]:
-    """Return the token that takes the place of one that WeChat has rejected; it may be the same one.
-
-    Raises:
-        OutsideError: ``outside.*``.
-        PlatformRefusal: ``platform.*``.
-    """
-    if app.token_source is not None:
-        return (yield from ask(Share(_key(app), lambda: _from_source(app, rejected))))
-    yield from ask(Drop(_key(app), rejected))
-    return (yield from access_token(app))
-
-
-def _key(app: WeChatApp) -> str:
-    return token_key(app.issuer, app.token_url or app.api_base_url, app.app_id)
+        return Told(key, lambda rejected: _from_source(app, rejected))
+    return Kept(key, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
 
 
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
-    """Ask the application's own function. It is asked every time: only it knows how long its token lives."""
-    assert app.token_source is not None  # noqa: S101 - for the type checker; both callers have looked
+    assert app.token_source is not None  # noqa: S101 - for the type checker; the caller has looked
     try:
-        token = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
+        found = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
     except HookFailed as error:
         raise _no_token(app, **error.because) from None
-    if not isinstance(token, str) or not TOKEN.fullmatch(token):
-        returned = "empty text" if token == "" else type(token).__name__
+    token = as_token(found)
+    if token is None:
+        returned = "empty text" if found == "" else type(found).__name__
         raise _no_token(app, returned=returned, needed="a token as text")
-    return Secret(token)
+    return token
 
 
 def _no_token(app: WeChatApp, **because: object) -> HookFailed:
@@ -177,15 +139,6 @@ def _no_token(app: WeChatApp, **because: object) -> HookFailed:
     what = because.get("error") or because.get("returned")
     because = {"setting": "cloud_token_file", **because}
     return HookFailed(step=STEP, because=because, diagnosis=f"cloud_token_file: {what}")
-
-
-def _fetch(app: WeChatApp) -> Flow[Secret]:
-    kept = yield from ask(Recall(_key(app)))  # a fetch may have ended between the first look and this one
-    if isinstance(kept, Secret):
-        return kept
-    token, seconds = yield from (ask_for_token(app) if app.component else _ask_for_token(app))
-    yield from ask(Keep(_key(app), token, seconds))
-    return token
 
 
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:

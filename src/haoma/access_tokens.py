@@ -1,0 +1,140 @@
+"""Custody of access tokens, for every platform whose calls need one.
+
+Many requests live on one token, and on some platforms a new one kills the one before. So:
+
+* One fetch at a time (`Share`), and its token is kept until shortly before it expires.
+* A token that the platform calls dead is dropped only if it is still the one that is kept (`Drop` compares): somebody
+  else may have replaced it meanwhile.
+* Then one fetch and one more try. If the fetch gives the very same token, or if the second try fails as well, that is
+  the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+
+from haoma.phone import is_digits
+from haoma.secret import Secret
+from haoma.steps import Drop, Keep, Recall, Share, ask
+
+if TYPE_CHECKING:
+    from haoma.steps import Flow
+
+_TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
+_DIGITS: Final = 7
+_MARGIN: Final = 300.0  # WeChat, Douyin: old and new token are both valid for five minutes
+_SPREAD: Final = 60  # many apps of one process are not renewed in the same second
+_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
+
+Fetch: TypeAlias = "Callable[[], Flow[tuple[Secret, float]]]"
+
+
+class Custody(Protocol):
+    """Where a token comes from."""
+
+    def token(self) -> Flow[Secret]:
+        """Return the token."""
+
+    def renewed(self, rejected: Secret) -> Flow[Secret]:
+        """Return what takes the place of a token that the platform has rejected; it may be the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A token that is fetched and kept.
+
+    Attributes:
+        key: Under which it is kept.
+        fetch: Asks for a new one; returns it, and for how many seconds to keep it.
+    """
+
+    key: str
+    fetch: Fetch
+
+    def token(self) -> Flow[Secret]:
+        """Return the token, kept or fetched."""
+        kept = yield from ask(Recall(self.key))
+        return kept if isinstance(kept, Secret) else (yield from ask(Share(self.key, self._fetch)))
+
+    def renewed(self, rejected: Secret) -> Flow[Secret]:
+        """Return another token than the one that is rejected, if there is one."""
+        yield from ask(Drop(self.key, rejected))
+        return (yield from self.token())
+
+    def _fetch(self) -> Flow[Secret]:
+        kept = yield from ask(Recall(self.key))  # a fetch may have ended between the first look and this one
+        if isinstance(kept, Secret):
+            return kept
+        token, seconds = yield from self.fetch()
+        yield from ask(Keep(self.key, token, seconds))
+        return token
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A token that the application's own function tells. It is asked every time: only it knows how long one lives.
+
+    Attributes:
+        key: Requests that were refused under this key ask for another token together.
+        tell: Called with the rejected token, or None.
+    """
+
+    key: str
+    tell: Callable[[Secret | None], Flow[Secret]]
+
+    def token(self) -> Flow[Secret]:
+        """Return the token."""
+        return self.tell(None)
+
+    def renewed(self, rejected: Secret) -> Flow[Secret]:
+        """Return another token than the one that is rejected, if there is one."""
+        return (yield from ask(Share(self.key, lambda: self.tell(rejected))))
+
+
+class _Answer(Protocol):
+    def says_token_is_dead(self) -> bool: ...
+
+
+A = TypeVar("A", bound=_Answer)
+
+
+@dataclass(slots=True)
+class Holder:
+    """The token of one request: fetched when it is needed, renewed at most once."""
+
+    custody: Custody
+    token: Secret | None = field(default=None, repr=False)
+    renewed: bool = False
+
+    def ask(self, question: Callable[[Secret], Flow[A]]) -> Flow[A]:
+        """Ask with the token; if the answer calls it dead, ask once more with a new one."""
+        if self.token is None:
+            self.token = yield from self.custody.token()
+        answer = yield from question(self.token)
+        if self.renewed or not answer.says_token_is_dead():
+            return answer
+        self.renewed = True
+        rejected, self.token = self.token, (yield from self.custody.renewed(self.token))
+        return answer if self.token == rejected else (yield from question(self.token))
+
+
+def as_token(found: object) -> Secret | None:
+    """Return the token that was found, or None if it cannot be one."""
+    return Secret(found) if isinstance(found, str) and _TOKEN.fullmatch(found) else None
+
+
+def as_seconds(found: object, most: int) -> int | None:
+    """Return the life of a token in seconds, from a number or its digits; None if it cannot be one."""
+    if isinstance(found, str) and len(found) <= _DIGITS and is_digits(found):
+        found = int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= most else None
+
+
+def kept_for(seconds: int, app_id: str) -> float:
+    """Return for how many seconds to keep a token that lives for ``seconds``."""
+    spread = hashlib.sha256(app_id.encode()).digest()[0] % _SPREAD
+    return max(seconds - _MARGIN - spread, min(_LEAST, seconds / 2), 1.0)
