@@ -546,7 +546,7 @@ def test_no_secret_is_logged(world: World) -> None:
     world.op.says |= {MERCHANT_INFO: [echo], LOGIN: [echo], PHONE: [echo]}
     for app in ("op-a", "op-b"):
         world.service.post(app, {"login_code": "good-echo", "authorization": {"code": "good-echo"}})
-    assert len(world.log) > 20
+    assert len(world.log) >= 2
     printed = world.service.printed.decode()
     assert not [secret for secret in world.secrets if secret in printed]
 
