@@ -75,8 +75,10 @@ def read_sealed(claimed_iv: str, claimed_ciphertext: str, step: int) -> tuple[by
         CannotOpen: ``trust.cannot-open``.
     """
     try:
-        _, iv = read_base64(claimed_iv, "iv")
-        _, ciphertext = read_base64(claimed_ciphertext, "encryptedData")
+        try:
+            iv, ciphertext = decode_base64(claimed_iv, "iv"), decode_base64(claimed_ciphertext, "encryptedData")
+        except BadBase64:
+            (_, iv), (_, ciphertext) = read_base64(claimed_iv, "iv"), read_base64(claimed_ciphertext, "encryptedData")
     except BadBase64:
         raise CannotOpen(step=step, diagnosis="base64") from None
     if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:

@@ -21,7 +21,9 @@ from haoma.errors import CannotOpen, EnvelopeError
 
 _BLOCK: Final = 16
 _PADDING: Final = PKCS7(128)
-_FRAME_PADDING: Final = PKCS7(256)
+_FRAME_BLOCK: Final = 32
+_FRAME_PADDING: Final = PKCS7(8 * _FRAME_BLOCK)
+_PADDINGS: Final = tuple(bytes([size]) * size for size in range(_FRAME_BLOCK + 1))
 _FRAME_HEAD: Final = 20  # 16 random bytes, 4 bytes of length
 
 
@@ -65,31 +67,35 @@ def open_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes
     """Return the JSON object inside a frame: 16 random bytes, its length as 4 bytes (big-endian), itself, the app's id.
 
     The padding is PKCS#7 in blocks of 32 bytes, 1 to 32 of them, which no reader for blocks of 16 takes. The length is
-    believed only if it lies within what was decrypted. Everything is looked at, whatever was found wrong before.
+    believed only if the id and the padding, whole, are what follows. Everything is looked at, whatever was found wrong
+    before.
 
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong between ciphertext and JSON.
     """
     if not ciphertext or len(ciphertext) % _BLOCK:
         raise CannotOpen(diagnosis="length")
-    decryptor = cipher.decryptor()
-    frame = decryptor.update(ciphertext) + decryptor.finalize()
-    wrong: list[str] = []
+    frame = cipher.decryptor().update(ciphertext)  # of whole blocks: nothing is left to finalize
+    end = _FRAME_HEAD + int.from_bytes(frame[_FRAME_HEAD - 4 : _FRAME_HEAD])
+    padding = len(frame) - end - len(app_id)
+    framed = 0 < padding <= _FRAME_BLOCK and not len(frame) % _FRAME_BLOCK
+    fits = compare_digest(frame[end:], app_id + _PADDINGS[padding if framed else 0])
+    try:
+        found = parse_json_object(frame[_FRAME_HEAD:end])
+    except EnvelopeError:
+        found = None
+    if found is None or not fits or not framed:
+        raise CannotOpen(diagnosis=_wrong_in(frame, end, app_id))
+    return found
+
+
+def _wrong_in(frame: bytes, end: int, app_id: bytes) -> str:
+    """Name the first thing that is wrong with a frame, for the operator."""
     unpadder = _FRAME_PADDING.unpadder()
     try:
         frame = unpadder.update(frame) + unpadder.finalize()
     except ValueError:
-        wrong.append("padding")
-    end = _FRAME_HEAD + int.from_bytes(frame[_FRAME_HEAD - 4 : _FRAME_HEAD])
+        return "padding"
     if end > len(frame):
-        wrong.append("frame")
-    if not compare_digest(frame[end:], app_id):
-        wrong.append("app-key")
-    found: dict[str, Any] = {}
-    try:
-        found = parse_json_object(frame[_FRAME_HEAD:end])
-    except EnvelopeError:
-        wrong.append("text")
-    if wrong:
-        raise CannotOpen(diagnosis=wrong[0])
-    return found
+        return "frame"
+    return "text" if compare_digest(frame[end:], app_id) else "app-key"
