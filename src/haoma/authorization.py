@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
@@ -128,8 +128,8 @@ def _document(sent: object) -> str | bytes:
 
 
 def _unwrapped(text: str) -> dict[str, Any]:
-    if text[:3].lower() in ("%7b", "%22"):
-        text = unquote(text, errors="strict") if text.isascii() else text
+    if text[:3].lower() in ("%7b", "%22") and text.isascii():
+        text = decode_utf8(unquote_to_bytes(text))
     if _FORM.match(text):
         return _form(text)
     value = parse_json(text)

@@ -230,14 +230,16 @@ class Table:
             return []
         return stripped
 
-    def flag(self, setting: str, *, default: bool = False) -> bool:
+    def flag(self, setting: str, *, default: bool = False, words: tuple[str, ...] = ()) -> bool:
         """Return a true or false setting."""
         self._read.add(setting)
         value = self._values.get(setting, default)
         if isinstance(value, str):  # from the environment or a file, where everything is text
             value = {"true": True, "false": False}.get(value.strip(), value)
         if not isinstance(value, bool):
-            self.fault("config.wrong-type", setting, found=type(value).__name__, needed="true or false")
+            self.fault(
+                "config.wrong-type", setting, found=type(value).__name__, needed=" | ".join(("true", "false", *words))
+            )
             return default
         return value
 
@@ -247,7 +249,7 @@ class Table:
         if isinstance(value, str) and value.strip() in words:
             self._read.add(setting)
             return value.strip()
-        return self.flag(setting)
+        return self.flag(setting, words=words)
 
     def function(self, setting: str) -> Callable[..., Any] | None:
         """Return a setting that is a function; it can only come from Python."""

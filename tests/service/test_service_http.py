@@ -241,6 +241,7 @@ def test_a_changed_token_reveals_nothing(service: Serving, simulator: Simulator)
         (b"{}", "envelope.missing-field"),
         (b'{"token":7}', "envelope.bad-field"),
         (b"\xff", "envelope.not-utf8"),
+        (b"%7B%B4", "envelope.not-utf8"),
     ],
 )
 def test_a_reveal_without_a_token(service: Serving, simulator: Simulator, body: bytes, code: str) -> None:
@@ -412,6 +413,11 @@ def test_code_msg_data(service: Serving, simulator: Simulator) -> None:
     got = service.post(path, {}, "wrong")
     assert (got.status, got.json["code"], got.json["data"]["code"]) == (200, 401, "caller.key-rejected")
     assert service.logged(got)["status"] == 401
+
+
+def test_code_msg_data_is_for_front_ends(service: Serving) -> None:
+    """Who pushes something to an app with the other habit is answered with a status."""
+    refused(service.post("/v1/callbacks/wechat/alipay-cert", b"<xml/>", ""), 404, "caller.unknown-route")
 
 
 def test_health(service: Serving) -> None:

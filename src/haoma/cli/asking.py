@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,8 +28,8 @@ def alipay_aes_key(
         bool, typer.Option("--reset", help="Let Alipay make a NEW key: the present one is dead at once, everywhere.")
     ] = False,
     yes_reset: Annotated[
-        str, typer.Option("--yes-reset", metavar="APP_ID", help="The same without the question, for scripts.")
-    ] = "",
+        str | None, typer.Option("--yes-reset", metavar="APP_ID", help="The same without the question, for scripts.")
+    ] = None,
     lang: LangOption = None,
 ) -> None:
     """Ask Alipay for the content key (aes_key) of a merchant's mini program.
@@ -54,8 +55,8 @@ def alipay_aes_key(
     found = settings.apps[app_name(settings, app, words)]
     if not isinstance(found, AlipayApp):
         raise misused(f"{found.name} 不是支付宝应用" if words == "zh" else f"{found.name} is not an app of Alipay")
-    if to and os.path.lexists(to):  # before anything is changed at Alipay
-        raise misused(f"{to} 已存在" if words == "zh" else f"{to} exists already")
+    if to:  # before anything is changed at Alipay
+        _check_place(to, words)
     confirmed = _confirmed(found, words, reset=reset, yes_reset=yes_reset)
     from haoma.client import Client  # brings the network, which a usage error does not need
     from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
@@ -77,12 +78,21 @@ def alipay_aes_key(
     write(f"{'aes_key':<12} {'*' * 22} (sha256 {hashlib.sha256(key.encode('ascii')).hexdigest()[:12]})")
 
 
-def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str) -> str:
+def _check_place(path: str, lang: str) -> None:
+    """Refuse a file that is there, and one that could not be written."""
+    folder = Path(path).parent
+    if os.path.lexists(path):
+        raise misused(f"{path} 已存在" if lang == "zh" else f"{path} exists already")
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise misused(f"无法在 {folder} 里新建文件" if lang == "zh" else f"cannot make a file in {folder}")
+
+
+def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None) -> str:
     """Return the app id that was typed for a reset, or nothing if none was asked for."""
-    if not (reset or yes_reset):
+    if not reset and yes_reset is None:
         return ""
     typed = yes_reset
-    if not typed:
+    if typed is None:
         text = (
             f"这会让 {app.name}（{app.app_id}）现在的 AES 密钥立即作废，仍在使用它的服务都会无法解密。\n"
             "请输入该小程序的 AppID 确认"

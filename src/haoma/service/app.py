@@ -141,7 +141,8 @@ class Service:
             return refuse(exchange, WrongMethod(), _ALLOW)
         # The app first, because it decides in which form even a refusal is written; who may not call does not learn
         # from the answer whether there is one.
-        exchange.app = self.settings.apps.get(name)
+        exchange.app = known = self.settings.apps.get(name)
+        exchange.habit = known is not None and known.reply == HABIT
         try:
             exchange.caller = caller = self.callers.recognise(exchange.authorization)
             app = self.settings.app(name)
@@ -150,7 +151,7 @@ class Service:
         except HaomaError as error:
             return refuse(exchange, error)
         exchange.headers = _ANSWER
-        return 200, _encode({"code": 0, "msg": "ok", "data": found} if app.reply == HABIT else found)
+        return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found)
 
     @property
     def _tokens(self) -> Tokens:

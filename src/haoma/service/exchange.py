@@ -57,6 +57,7 @@ class Exchange(msgspec.Struct, eq=False):
     due: float
     route: str | None = None
     app: App | None = None
+    habit: bool = False  # answer in {"code", "msg", "data"}
     caller: Caller | None = None
     status: int = 0
     task: Task[Any] | None = None
@@ -116,7 +117,7 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
         headers.append((b"retry-after", _RETRY_AFTER[error.status]))
     if allow:
         headers.append((b"allow", allow.encode("latin-1")))
-    if exchange.app is not None and exchange.app.reply == HABIT:
+    if exchange.habit:
         exchange.headers = (*headers, (b"content-type", JSON.encode()))
         return 200, msgspec.json.encode({"code": error.status, "msg": body["title"], "data": body})
     if isinstance(error, (KeyMissing, KeyRejected)):

@@ -287,8 +287,11 @@ def test_sandbox(value: object, url: str) -> None:
 
 
 def test_sandbox_that_is_none() -> None:
-    """Any other word is a fault; false is production."""
-    assert found(sandbox="new")[0][:2] == ("config.wrong-type", False)
+    """Any other word is a fault that names those that there are; false is production."""
+    wrong = table(sandbox="new")
+    configure(wrong)
+    fault = wrong.faults[0]
+    assert (fault.code, fault.warning, fault.because["needed"]) == ("config.wrong-type", False, "true | false | old")
     one = Table(CERT, {**MIRROR.settings("https://gateway.example")[CERT], "sandbox": False}, now=NOW)
     assert configure(one) is not None
     assert one.faults == []

@@ -328,9 +328,17 @@ def test_command_writes_the_key_and_prints_none(run: Any, simulator: Simulator, 
     assert run("--to", "key.txt").exit_code == 2
 
 
-@pytest.mark.parametrize("arguments", [["--reset"], ["--yes-reset", "2021000000000099"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--reset"],
+        ["--yes-reset", "2021000000000099"],
+        ["--yes-reset", ""],
+        ["--yes-reset", "2021000000000004", "--to", "no/such/folder/key.txt"],
+    ],
+)
 def test_command_does_not_reset_without_the_id(run: Any, simulator: Simulator, arguments: list[str]) -> None:
-    """Another answer than the app's id changes nothing."""
+    """Another answer than the app's id changes nothing, and neither does a place where the key cannot be kept."""
     before = told(simulator)
     assert run(*arguments, sent="yes\n").exit_code == 2
     assert told(simulator) == before
