@@ -475,6 +475,7 @@ def test_metrics_hold_no_values(service: Serving, simulator: Simulator) -> None:
     routes = {
         "", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/.well-known/jwks.json", "/errors/{code}",
         "/v1/apps/{app}/phone-number", "/v1/apps/{app}/login", "/v1/apps/{app}/phone-number/reveal",
+        "/v1/callbacks/wechat/{app}",
     }  # fmt: skip
     for found in labels:
         label = dict(re.findall(r'(\w+)="([^"]*)"', found))

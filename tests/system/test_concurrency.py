@@ -186,7 +186,7 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
     names = [(platform, scene.name) for platform, scene in simulator.stage.scenes() if scene.name not in apart]
 
     def taps() -> list[Tap]:
-        played = (simulator.tap(*name) for name in names * 3)
+        played = (simulator.tap(*name) for name in names * 2)
         return [tap for tap in played if not tap.pushes]  # which are posted to a service, and here is none
 
     with Client(settings) as client, ThreadPoolExecutor(16) as pool:
