@@ -75,11 +75,16 @@ def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Cert
     return None
 
 
-def _check_issuer(issuer: Certificate, now: float) -> None:
+def may_issue(certificate: Certificate) -> bool:
+    """Tell whether a certificate says of itself that it issues others, as roots and intermediates do."""
     constraints: Extension[BasicConstraints] | None = None
     with suppress(ExtensionNotFound, ValueError):
-        constraints = issuer.extensions.get_extension_for_class(BasicConstraints)
-    if constraints is None or not constraints.value.ca:
+        constraints = certificate.extensions.get_extension_for_class(BasicConstraints)
+    return constraints is not None and constraints.value.ca
+
+
+def _check_issuer(issuer: Certificate, now: float) -> None:
+    if not may_issue(issuer):
         raise ChainBroken("may-not-issue")
     if not is_current(issuer, now):
         raise ChainBroken("dates")

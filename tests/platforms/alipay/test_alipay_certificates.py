@@ -95,6 +95,13 @@ def test_chain_that_does_not_hold(
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("issuer", [REAL[1], ROOTS[1]], ids=["intermediate", "root"])
+def test_what_issues_certificates_signs_no_envelopes(issuer: x509.Certificate) -> None:
+    """A file with the intermediate alone, or with the root, is not Alipay's certificate."""
+    assert ("config.certificate-is-root", False, None) in found(alipay_cert=pem(issuer))
+    assert "config.certificate-is-root" not in [code for code, _, _ in found(alipay_cert=pem(*REAL))]
+
+
 def test_who_may_not_issue() -> None:
     """An app's certificate, good in itself, cannot certify another."""
     from cryptography.hazmat.primitives.hashes import SHA256

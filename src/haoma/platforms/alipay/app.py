@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from haoma.contract import App, Table, origin
 from haoma.crypto import keys
-from haoma.crypto.chain import ChainBroken, check_chain
+from haoma.crypto.chain import ChainBroken, check_chain, may_issue
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.opening import aes_cbc
 
@@ -195,7 +195,7 @@ def _public_keys(
         key = keys.certificate_key(certificate)
         if any(keys.same_key(key, each) for each in own):
             table.fault("config.certificate-is-the-apps", "alipay_cert")
-        if certificate.issuer == certificate.subject:
+        if certificate.issuer == certificate.subject or may_issue(certificate):
             table.fault("config.certificate-is-root", "alipay_cert")
         _report_validity(table, "alipay_cert", certificate)
         found.append(key)
