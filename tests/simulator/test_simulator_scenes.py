@@ -43,14 +43,24 @@ def apps(simulator: Simulator) -> dict[str, App]:
     return configured
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Http]:
+    with Http(allow_insecure_upstreams=True) as http:
+        yield http
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[Http]:
+    with Http(Limits(read=0.3, total=2.0), allow_insecure_upstreams=True) as http:
+        yield http
+
+
 @pytest.fixture
-def world(request: pytest.FixtureRequest) -> Iterator[blocking.World]:
+def world(request: pytest.FixtureRequest, patient: Http, hurried: Http) -> blocking.World:
     # A platform that says nothing is waited for briefly; no other one may be called silent on a busy machine.
     scene: Scene | None = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scene")
-    hurried = scene is not None and scene.expect.startswith("outside.")
-    limits = Limits(read=0.3, total=2.0) if hurried else Limits()
-    with Http(limits, allow_insecure_upstreams=True) as http:
-        yield blocking.World(http, Memory())
+    outside = scene is not None and scene.expect.startswith("outside.")
+    return blocking.World(hurried if outside else patient, Memory())
 
 
 def play(apps: dict[str, App], world: blocking.World, tap: Tap, caller: str = "") -> VerifiedPhone:

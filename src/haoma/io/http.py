@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -193,6 +194,15 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:
+    return _system_trust() if ca_file is None else _context(ca_file)
+
+
+@cache  # it takes 50 ms, and there are programs that make a client for each request
+def _system_trust() -> ssl.SSLContext:
+    return _context(None)
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
