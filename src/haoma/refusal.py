@@ -61,3 +61,13 @@ def refusal(
     if entry and entry.ask_again:
         refused.next, refused.retry = Next.ASK_AGAIN, False
     return refused
+
+
+def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
+    """Return a refusal of a one-time code, for platforms that do not say what a used one gets.
+
+    One that is in no table may be just that: it asks for another code, or the user would be stuck with this one.
+    """
+    if isinstance(refused, Refused):
+        refused.next = Next.ASK_AGAIN
+    return refused

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma import session_keys
 from haoma.access_tokens import Holder
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, Next, OutcomeUnknown, Refused, Spent, TimedOut
+from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
 from haoma.platforms.baidu.token import custody
+from haoma.refusal import of_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
-    from haoma.errors import PlatformRefusal
     from haoma.platforms.baidu.api import Answer
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.secret import Secret
@@ -71,7 +71,7 @@ def _v1(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
     form = (("code", login_code.reveal()), ("client_id", app.app_id), ("sk", app.app_secret.reveal()))
     answer = yield from _send(app, app.api_base_url + _V1, form, ())
     if answer.code:
-        raise _refused(answer, login_code, app.app_secret)
+        raise of_a_code(answer.refusal("login", STEP, login_code, app.app_secret))
     return answer
 
 
@@ -79,20 +79,13 @@ def _v2(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
     access = Holder(custody(app))
     answer = yield from access.ask(lambda token: _v2_with(app, login_code, token))
     if answer.code:
-        raise _refused(answer, login_code, app.app_secret, access.token)
+        raise of_a_code(answer.refusal("login", STEP, login_code, app.app_secret, access.token))
     return answer
 
 
 def _v2_with(app: BaiduApp, login_code: Secret, token: Secret) -> Flow[Answer]:
     query = (("access_token", token.reveal()), ("code", login_code.reveal()))
     return (yield from _send(app, app.openapi_base_url + _V2, (), query))
-
-
-def _refused(answer: Answer, *secrets: Secret | None) -> PlatformRefusal:
-    refused = answer.refusal("login", STEP, *secrets)
-    if isinstance(refused, Refused):
-        refused.next = Next.ASK_AGAIN
-    return refused
 
 
 def _send(

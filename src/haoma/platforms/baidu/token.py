@@ -48,10 +48,8 @@ def _ask_for_token(app: BaiduApp) -> Flow[tuple[Secret, float]]:
     answer = yield from api.post(app, app.openapi_base_url + _PATH, form)
     if answer.code:
         raise answer.refusal("token", STEP, app.app_secret)
-    token, seconds = (
-        as_token(answer.found.get("access_token")),
-        as_seconds(answer.found.get("expires_in"), _LONGEST),
-    )
+    token = as_token(answer.found.get("access_token"))
+    seconds = as_seconds(answer.found.get("expires_in"), _LONGEST)
     if seconds is None:
         raise answer.nonsense("expires_in", STEP, Spent.NO)
     if token is None:

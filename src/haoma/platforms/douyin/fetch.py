@@ -31,14 +31,13 @@ from haoma.errors import (
     CodeRejected,
     ConnectionLost,
     HaomaError,
-    Next,
     OutcomeUnknown,
-    Refused,
     Spent,
     TimedOut,
 )
 from haoma.platforms.douyin.payload import read_payload
 from haoma.platforms.douyin.token import Access
+from haoma.refusal import of_a_code
 from haoma.steps import Pause, ask
 
 if TYPE_CHECKING:
@@ -110,9 +109,7 @@ class _Exchange:
             yield from ask(Pause(pause))
 
     def _refusal(self, answer: Answer) -> HaomaError:
-        refused = answer.refusal("phone", 4, self.code, self.access.token, self.access.app.app_secret)
-        if isinstance(refused, Refused):
-            refused.next = Next.ASK_AGAIN
+        refused = of_a_code(answer.refusal("phone", 4, self.code, self.access.token, self.access.app.app_secret))
         if answer.says_busy():
             spent = Spent.UNKNOWN
         elif self.unknown and isinstance(refused, CodeRejected):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, Next, OutcomeUnknown, Refused, Spent, TimedOut
+from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
 from haoma.platforms.kuaishou import api
 from haoma.platforms.kuaishou.open import SESSION_KEY_BYTES
+from haoma.refusal import of_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ def log_in(app: KuaishouApp, login_code: Secret, now: float) -> Flow[Login]:
     except (TimedOut, ConnectionLost) as error:
         raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
     if answer.result != api.OK:
-        refused = answer.refusal("login", STEP, login_code, app.app_secret)
-        if isinstance(refused, Refused):
-            refused.next = Next.ASK_AGAIN
-        raise refused
+        raise of_a_code(answer.refusal("login", STEP, login_code, app.app_secret))
     openid = answer.found.get("open_id")
     if not isinstance(openid, str) or not _ID.fullmatch(openid):
         raise answer.nonsense("open_id", STEP, Spent.YES)
