@@ -5,8 +5,8 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import jwt
 import pytest
