@@ -39,6 +39,7 @@ from haoma.platforms.baidu.mirror import BaiduMirror
 from haoma.platforms.baidu.read import read as find_message
 from haoma.platforms.douyin.mirror import DouyinMirror
 from haoma.secret import Secret
+from haoma.session_keys import read_sealed
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _baidu() -> tuple[dict[str, Callable[[], str]], ...]:
         return mobile
 
     def opening() -> str:
-        return find_under_key(app, message, secret, NOW).number.e164
+        return find_under_key(app, read_sealed(message), secret, NOW).number.e164
 
     def whole() -> str:
         return open_sealed(app, sent, secret, now=NOW).phone_number

@@ -32,6 +32,7 @@ _SPELLINGS: Final = {
     "phone_code": "code",
     "err_msg": "errMsg",
 }
+_in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
 
@@ -59,9 +60,9 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
             caller,
             self.login_code.reveal() if self.login_code else "",
             self.session.reveal() if self.session else "",
-            json.dumps(self.claimed, sort_keys=True),
+            self.claimed,
         ]
-        return hashlib.sha256(json.dumps(parts).encode("ascii")).digest()
+        return hashlib.sha256(_in_one_order(parts).encode("ascii")).digest()
 
     def text(self, name: str, limit: int, *, platform: str) -> str | None:
         """Return a field that has to be a short text of visible ASCII characters, or None if it is not there.

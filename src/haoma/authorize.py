@@ -19,9 +19,10 @@ import msgspec
 
 from haoma import authorization
 from haoma.contract import Login
-from haoma.errors import HaomaError, MissingField, SessionUnknown, Spent, UnknownRoute, UnknownShape
+from haoma.errors import BadField, HaomaError, MissingField, SessionUnknown, Spent, UnknownRoute, UnknownShape
 from haoma.platforms import PLATFORMS
 from haoma.secret import Secret
+from haoma.session_keys import SealedMessage, read_plain, read_sealed
 from haoma.steps import Claim, Fresh, Keep, Mint, Recall, Settle, ask
 from haoma.verified import VerifiedPhone
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.authorization import Authorization
-    from haoma.contract import App, Finding, GetLogin, Platform
+    from haoma.contract import App, Finding, GetLogin, Platform, Sealed
     from haoma.steps import Flow
 
 
@@ -81,23 +82,23 @@ def open_sealed(
     try:
         if platform.find_under_key is None:
             raise UnknownShape(because={"reason": "this platform has no session_keys"})
-        message = platform.read(_with_old_way(app), _sealed_part(authorization.read(sent)))
+        sealed = read_plain(sent) or _find_sealed(app, platform, authorization.read(sent))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
-        return _verified(app, platform.find_under_key(app, message, key, now))
+        return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:
         raise _placed(error, app) from None
 
 
-def _with_old_way(app: App) -> App:
-    return replace(app, old_way=True) if getattr(app, "old_way", True) is False else app  # type: ignore[call-arg]
-
-
-def _sealed_part(found: Authorization) -> Authorization:
-    if "code" not in found.claimed or "encryptedData" not in found.claimed:
-        return found
-    return msgspec.structs.replace(
-        found, claimed={name: each for name, each in found.claimed.items() if name != "code"}
-    )
+def _find_sealed(app: App, platform: Platform[Any, Any], found: Authorization) -> Sealed:
+    if getattr(app, "old_way", True) is False:
+        app = replace(app, old_way=True)  # type: ignore[call-arg]
+    if "encryptedData" in found.claimed:
+        without_code = {name: each for name, each in found.claimed.items() if name != "code"}
+        found = msgspec.structs.replace(found, claimed=without_code)
+    message = platform.read(app, found)
+    if not isinstance(message, SealedMessage):
+        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
+    return read_sealed(message)
 
 
 def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, caller: str = "") -> Flow[VerifiedPhone]:

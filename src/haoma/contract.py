@@ -83,6 +83,16 @@ class Finding(Quiet, frozen=True, gc=False):
     assurance: Assurance = Assurance.PLATFORM
 
 
+class Sealed(Quiet, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Data that is sealed under a session_key, as bytes: an IV of one block, and whole blocks of ciphertext.
+
+    The names on the wire are part of it, so that a plain body can be read into it (``session_keys.read_plain``).
+    """
+
+    ciphertext: bytes = msgspec.field(name="encryptedData")
+    iv: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way in of a platform, and what it can prove: a row of the table in the README.
@@ -122,8 +132,8 @@ class Platform(Generic[AppT, MessageT]):
         find: Verify, then open or exchange.
         log_in: Exchange a login code.
         find_offline: The same as ``find`` without any step; None if the platform has no offline way.
-        find_under_key: Open a message under a session_key that is at hand, without any step; None if the platform has
-            no session_keys.
+        find_under_key: Open sealed data under a session_key that is at hand, without any step; None if the platform
+            has no session_keys.
         take_push: Take what the platform posts to us, from the query and the body of the request; return the text to
             answer. It proves by itself that it comes from the platform. None if the platform never does.
     """
@@ -137,7 +147,7 @@ class Platform(Generic[AppT, MessageT]):
     find: Callable[[AppT, MessageT, GetLogin, float, bool], Flow[Finding]]
     log_in: Callable[[AppT, Secret, float], Flow[Login]]
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
-    find_under_key: Callable[[AppT, MessageT, Secret, float], Finding] | None = None
+    find_under_key: Callable[[AppT, Sealed, Secret, float], Finding] | None = None
     proves: tuple[Way, ...] = ()
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
 

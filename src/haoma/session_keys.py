@@ -16,10 +16,14 @@ encrypted and the moment when it arrives.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.strict import decode_base64, read_base64
-from haoma.errors import BadBase64, CannotOpen, EnvelopeError
+import msgspec
+
+from haoma.authorization import MAX_BYTES
+from haoma.contract import Quiet, Sealed
+from haoma.crypto.strict import decode_base64, read_base64, repair_base64
+from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Refund, Spend, ask
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.steps import Flow
 
+STEP: Final = 3
+"""Number of the step "open" in the flows of all platforms with session_keys."""
 NOT_A_KEY: Final = "session-key"
 """Diagnosis of an opening under what cannot be a session_key: only somebody at the desk can paste that."""
 _KEYS_KEPT: Final = 2
@@ -40,6 +46,61 @@ _BLOCK: Final = 16
 _RUNGS: Final = (
     "tries", "length", "padding", "frame", "app-key", "text", "fields", "watermark-app", "number", "watermark-age",
 )  # fmt: skip
+
+
+class SealedMessage(Quiet, frozen=True, gc=False):
+    """Ciphertext and IV, both as the client claims them."""
+
+    claimed_ciphertext: str
+    claimed_iv: str
+
+
+def find_sealed(claimed: dict[str, Any], name: str = "encryptedData") -> SealedMessage:
+    """Return ciphertext and IV from the fields that a client claims.
+
+    Raises:
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
+
+
+def _text(claimed: dict[str, Any], name: str) -> str:
+    value = claimed.get(name)
+    if value is None or value == "":
+        raise MissingField(because={"field": name})
+    if not isinstance(value, str):
+        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    return value
+
+
+def one_time_of(message: SealedMessage) -> tuple[str, Secret]:
+    """Return the ciphertext in the one form in which it is opened."""
+    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
+
+
+_TEXT: Final = (str, bytes)
+_decode: Final = msgspec.json.Decoder(Sealed).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def read_plain(sent: object) -> Sealed | None:
+    """Return what is in a body that has ``encryptedData`` and ``iv`` and nothing else; None if it is any other.
+
+    It says the same as the readers that take every body, and is five times faster. Nothing in such a body can be taken
+    in two ways: written again it gives the same bytes, so no name stood there twice, and the base64 was canonical.
+    """
+    if not isinstance(sent, _TEXT) or len(sent) > MAX_BYTES:
+        return None
+    try:
+        sealed = _decode(sent)
+        plain = _encode(sealed) == (sent if isinstance(sent, bytes) else sent.encode())
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+    return sealed if plain and sealed.ciphertext and _is_whole(sealed) else None
+
+
+def _is_whole(sealed: Sealed) -> bool:
+    return len(sealed.iv) == _BLOCK and not len(sealed.ciphertext) % _BLOCK
 
 
 def read_session_key(found: object, size: int) -> Secret | None:
@@ -68,25 +129,24 @@ def _place(app: App, user: str) -> str:
     return f"session-keys:{app.name}:{app.app_id}:{user}"
 
 
-def read_sealed(claimed_iv: str, claimed_ciphertext: str, step: int) -> tuple[bytes, bytes]:
-    """Return IV and ciphertext, after the usual damage of transport has been repaired.
+def read_sealed(message: SealedMessage) -> Sealed:
+    """Return ciphertext and IV, after the usual damage of transport has been repaired.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
     try:
-        try:
-            iv, ciphertext = decode_base64(claimed_iv, "iv"), decode_base64(claimed_ciphertext, "encryptedData")
-        except BadBase64:
-            (_, iv), (_, ciphertext) = read_base64(claimed_iv, "iv"), read_base64(claimed_ciphertext, "encryptedData")
+        _, ciphertext = read_base64(message.claimed_ciphertext, "encryptedData")
+        _, iv = read_base64(message.claimed_iv, "iv")
     except BadBase64:
-        raise CannotOpen(step=step, diagnosis="base64") from None
-    if len(iv) != _BLOCK or len(ciphertext) % _BLOCK:
-        raise CannotOpen(step=step, diagnosis="length")
-    return iv, ciphertext
+        raise CannotOpen(step=STEP, diagnosis="base64") from None
+    sealed = Sealed(ciphertext, iv)
+    if not _is_whole(sealed):
+        raise CannotOpen(step=STEP, diagnosis="length")
+    return sealed
 
 
-def key_bytes(session_key: Secret, size: int, step: int) -> bytes:
+def key_bytes(session_key: Secret, size: int) -> bytes:
     """Return the bytes of a session_key that somebody pasted.
 
     Raises:
@@ -97,20 +157,17 @@ def key_bytes(session_key: Secret, size: int, step: int) -> bytes:
     except EnvelopeError:
         key = b""
     if len(key) != size:
-        raise CannotOpen(step=step, diagnosis=NOT_A_KEY, because={"needed": f"base64 of {size} bytes"})
+        raise CannotOpen(step=STEP, diagnosis=NOT_A_KEY, because={"needed": f"base64 of {size} bytes"})
     return key
 
 
-def open_under(
-    app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], PhoneNumber], step: int
-) -> Flow[PhoneNumber]:
+def open_under(app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], PhoneNumber]) -> Flow[PhoneNumber]:
     """Return what ``attempt`` finds under one of the keys.
 
     Args:
         app: The app; a key's tries are counted per app.
         keys: The user's session_keys, newest first.
         attempt: Opens and checks under the bytes of one key; raises `CannotOpen` whatever fails.
-        step: Number of the step, for the error.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -129,4 +186,4 @@ def open_under(
         for each in spent:
             yield from ask(Refund(each))
         return number
-    raise CannotOpen(step=step, diagnosis=max(rungs, key=_RUNGS.index))
+    raise CannotOpen(step=STEP, diagnosis=max(rungs, key=_RUNGS.index))

@@ -7,7 +7,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haoma.errors import HaomaError, HookFailed, OutcomeUnknown, Spent
+from haoma.errors import HaomaError, HookFailed
 from haoma.io.memory import Abandoned, Memory, Waiting
 from haoma.steps import Call, Flow, Fresh, Pause, Send, Share, Step
 
@@ -49,7 +49,7 @@ async def run(flow: Flow[T], world: World) -> T:
         return result
     finally:
         for ref in claims:
-            world.memory.settle(ref, OutcomeUnknown(spent=Spent.UNKNOWN))
+            world.memory.abandon(ref)
         flow.close()
 
 

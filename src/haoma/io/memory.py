@@ -6,6 +6,7 @@ made by another flow, `Memory.answer` returns a `Waiting`, and the driver waits 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import math
 import secrets
@@ -183,8 +184,7 @@ class Memory:
     # --- one-time values ---
 
     def _claim(self, step: Claim) -> Fresh | Settled | Waiting:
-        value = step.value.reveal().encode("utf-8", "surrogatepass")
-        key = self._digest(b"value", step.app.encode(), step.kind.encode(), value)
+        key = self._digest(b"value", step.app, step.kind, step.value.reveal())
         fingerprint = self._digest(b"fingerprint", step.fingerprint)
         with self._lock:
             row = self._rows.get(key)
@@ -200,12 +200,15 @@ class Memory:
             self._rows.put(key, fresh, _ALWAYS)
             return Fresh(fresh, fresh.after_unknown)
 
+    def abandon(self, ref: object) -> None:
+        """Say that nothing is known of what came of a claim, unless that was said already."""
+        if not (isinstance(ref, _Row) and ref.waiters is None):  # settled for good, as nearly every flow ends
+            self.settle(ref, OutcomeUnknown(spent=Spent.UNKNOWN))
+
     def settle(self, ref: object, outcome: Outcome) -> None:
         """Say what came of a claim. Only the first word counts."""
         if not isinstance(ref, _Row):
             raise TypeError("not the ref of a claim")
-        if ref.waiters is None:  # as it is at the end of nearly every flow, and then for good
-            return
         spent = Spent.YES
         if isinstance(outcome, HaomaError):
             spent = outcome.spent
@@ -224,9 +227,9 @@ class Memory:
         for waiter in filter(_waits, waiters):
             waiter.set_result(_settled(outcome))
 
-    def _digest(self, *parts: bytes) -> bytes:
-        message = b"".join(len(part).to_bytes(8) + part for part in parts)
-        return hmac.digest(self._key, message, "sha256")
+    def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
+        # As Python writes a tuple, no two are the same.
+        return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose).digest()
 
     # --- shared flows ---
 

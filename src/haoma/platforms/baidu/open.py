@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.crypto.opening import aes_cbc, open_framed_json
 from haoma.errors import CannotOpen
 from haoma.phone import MAINLAND, PhoneNumber
-from haoma.session_keys import key_bytes, open_under, read_sealed
+from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
 
 if TYPE_CHECKING:
+    from haoma.contract import Sealed
     from haoma.platforms.baidu.app import BaiduApp
-    from haoma.platforms.baidu.read import SealedMessage
     from haoma.secret import Secret
+    from haoma.session_keys import SealedMessage
     from haoma.steps import Flow
 
-STEP: Final = 3
 SESSION_KEY_BYTES: Final = 24
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 
@@ -44,22 +44,21 @@ def open_sealed(app: BaiduApp, message: SealedMessage, keys: tuple[Secret, ...])
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return (yield from open_under(app, keys, lambda key: _open(app, key, iv, ciphertext), STEP))
+    sealed = read_sealed(message)
+    return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
-def open_under_key(app: BaiduApp, message: SealedMessage, session_key: Secret) -> PhoneNumber:
-    """Return the number in a sealed message under a session_key that is at hand.
+def open_under_key(app: BaiduApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
+    """Return the number in sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES, STEP), iv, ciphertext)
+    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed)
 
 
-def _open(app: BaiduApp, key: bytes, iv: bytes, ciphertext: bytes) -> PhoneNumber:
-    return _number(open_framed_json(aes_cbc(key, iv), ciphertext, app.app_id.encode()))
+def _open(app: BaiduApp, key: bytes, sealed: Sealed) -> PhoneNumber:
+    return _number(open_framed_json(aes_cbc(key, sealed.iv), sealed.ciphertext, app.app_id.encode()))
 
 
 def _number(found: dict[str, Any]) -> PhoneNumber:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.contract import Quiet
-from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 
 _DECLINED: Final = ("deny", "cancel")
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-
-
-class SealedMessage(Quiet, frozen=True, gc=False):
-    """Ciphertext and IV, both as the client claims them."""
-
-    claimed_ciphertext: str
-    claimed_iv: str
-
 
 Message: TypeAlias = SealedMessage
 
@@ -49,20 +41,11 @@ def read(app: BaiduApp, authorization: Authorization) -> Message:
         raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
     for name in ("encryptedData", "data"):
         if claimed.get(name) not in (None, ""):
-            return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
+            return find_sealed(claimed, name)
     if failed := _failure(claimed):
         raise failed
     found = ", ".join(sorted(map(str, claimed))[:8])[:120]
     raise MissingField(because={"field": "encryptedData", "found": found})
-
-
-def _text(claimed: dict[str, Any], name: str) -> str:
-    value = claimed.get(name)
-    if value is None or value == "":
-        raise MissingField(because={"field": name})
-    if not isinstance(value, str):
-        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
-    return value
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

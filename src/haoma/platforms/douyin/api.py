@@ -44,17 +44,24 @@ class Answer:
 
     Attributes:
         code: Its code; empty when there was none.
-        words: Its words.
-        request_id: Douyin's id of the request (``log_id``), to be named when asking the platform.
         found: The whole object.
         status: HTTP status, for the error that says that the answer makes no sense.
     """
 
     code: str
-    words: str = field(repr=False)
-    request_id: str
     found: dict[str, Any] = field(repr=False)
-    status: int = 200
+    status: int
+
+    @property
+    def words(self) -> str:
+        """Its words."""
+        return _first_text(self.found, ("err_tips", "err_msg", "description", "sub_description"))
+
+    @property
+    def request_id(self) -> str:
+        """Douyin's id of the request (``log_id``), to be named when asking the platform."""
+        found = _first_text(self.found, ("log_id", "logid"))
+        return found if _LOG_ID.fullmatch(found) else ""
 
     @property
     def refused(self) -> bool:
@@ -115,17 +122,8 @@ def _answer(reply: Reply) -> Answer:
         found = parse_json_object(reply.body)
     except EnvelopeError:
         raise _unreadable(reply, "not JSON") from None
-    places = list(_places(found))
-    codes = [_code(reply, value) for place, name in places if (value := place.get(name)) not in (None, "")]
-    holders = [place for place, _name in places]
-    request_id = _first_text(holders, ("log_id", "logid"))
-    return Answer(
-        code=next((code for code in codes if code != OK), OK if codes else ""),
-        words=_first_text(holders, ("err_tips", "err_msg", "description", "sub_description")),
-        request_id=request_id if _LOG_ID.fullmatch(request_id) else "",
-        found=found,
-        status=reply.status,
-    )
+    codes = [_code(reply, value) for place, name in _places(found) if (value := place.get(name)) not in (None, "")]
+    return Answer(next((code for code in codes if code != OK), OK if codes else ""), found, reply.status)
 
 
 def _code(reply: Reply, value: object) -> str:
@@ -145,8 +143,8 @@ def _places(found: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             yield inner, "error_code"
 
 
-def _first_text(holders: list[dict[str, Any]], names: tuple[str, ...]) -> str:
-    texts = (holder.get(name) for holder in holders for name in names)
+def _first_text(found: dict[str, Any], names: tuple[str, ...]) -> str:
+    texts = (place.get(name) for place, _code_name in _places(found) for name in names)
     return next((text for text in texts if isinstance(text, str) and text), "")
 
 

@@ -90,7 +90,7 @@ class _Exchange:
         if not isinstance(sealed, str):
             raise answer.nonsense("data", 4, Spent.YES)
         # (5)
-        return _open(self.access.app, sealed, answer.request_id)
+        return _open(self.access.app, sealed, answer)
 
     def _send(self) -> Flow[Answer]:
         pauses = iter(_PAUSES)
@@ -125,7 +125,7 @@ class _Exchange:
         )
 
 
-def _open(app: DouyinApp, sealed: str, request_id: str) -> PhoneNumber:
+def _open(app: DouyinApp, sealed: str, answer: Answer) -> PhoneNumber:
     diagnoses = []
     try:
         block = decode_base64(sealed, "data")
@@ -140,6 +140,6 @@ def _open(app: DouyinApp, sealed: str, request_id: str) -> PhoneNumber:
         step=5,
         diagnosis=", ".join(diagnoses),
         because={"keys_tried": len(app.private_keys)},
-        request_id=request_id,
+        request_id=answer.request_id,
         spent=Spent.YES,
     )

@@ -26,19 +26,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.contract import Finding, Way
-from haoma.crypto.strict import repair_base64
-from haoma.errors import AlreadyUsed, BadField, CodeRejected, HaomaError, MissingField, SessionUnknown, Spent
+from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, MissingField, SessionUnknown, Spent
 from haoma.platforms.douyin.fetch import exchange
 from haoma.platforms.douyin.open import open_sealed, open_under_key
-from haoma.platforms.douyin.read import CodeMessage, Message, SealedMessage
-from haoma.secret import Secret
-from haoma.session_keys import recall
+from haoma.platforms.douyin.read import CodeMessage, Message
+from haoma.session_keys import SealedMessage, one_time_of, recall
 from haoma.steps import Claim, Fresh, Settle, ask
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin, Login
+    from haoma.contract import GetLogin, Login, Sealed
     from haoma.platforms.douyin.app import DouyinApp
+    from haoma.secret import Secret
     from haoma.steps import Flow
 
 _APP: Final = Check(CheckName.APP_BINDING, True, "the watermark names this app")
@@ -141,7 +140,7 @@ def _fall_back(
     keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise refused
-    kind, value = _one_time_of(sealed)
+    kind, value = one_time_of(sealed)
     try:
         claim = yield from ask(Claim(app.name, kind, value, message.fingerprint, app.policy.code_seconds))
         if not isinstance(claim, Fresh):
@@ -159,25 +158,17 @@ def _fall_back(
     return Finding(number, login.subject, _OLD)
 
 
-def find_under_key(app: DouyinApp, message: Message, session_key: Secret, now: float) -> Finding:
-    """Open a sealed message under a session_key that is at hand.
+def find_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
+    """Open sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
-        BadField: ``envelope.bad-field``: it is a code alone, which no session_key opens.
     """
     del now
-    sealed = message if isinstance(message, SealedMessage) else message.sealed
-    if sealed is None:
-        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
     return Finding(open_under_key(app, sealed, session_key), None, _AT_HAND)
 
 
 def one_time(app: DouyinApp, message: Message) -> tuple[str, Secret] | None:
     """Return the code, or the ciphertext in the one form in which it is opened."""
     del app
-    return ("code", message.code) if isinstance(message, CodeMessage) else _one_time_of(message)
-
-
-def _one_time_of(sealed: SealedMessage) -> tuple[str, Secret]:
-    return "encrypted-data", Secret(repair_base64(sealed.claimed_ciphertext))
+    return ("code", message.code) if isinstance(message, CodeMessage) else one_time_of(message)

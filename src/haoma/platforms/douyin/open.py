@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Final
 from haoma.crypto.opening import aes_cbc, open_json
 from haoma.errors import CannotOpen
 from haoma.platforms.douyin.payload import read_payload
-from haoma.session_keys import key_bytes, open_under, read_sealed
+from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
 
 if TYPE_CHECKING:
+    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.douyin.app import DouyinApp
-    from haoma.platforms.douyin.read import SealedMessage
     from haoma.secret import Secret
+    from haoma.session_keys import SealedMessage
     from haoma.steps import Flow
 
-STEP: Final = 3
 SESSION_KEY_BYTES: Final = 16
 
 
@@ -40,24 +40,23 @@ def open_sealed(app: DouyinApp, message: SealedMessage, keys: tuple[Secret, ...]
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return (yield from open_under(app, keys, lambda key: _open(app, key, iv, ciphertext), STEP))
+    sealed = read_sealed(message)
+    return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
-def open_under_key(app: DouyinApp, message: SealedMessage, session_key: Secret) -> PhoneNumber:
-    """Return the number in a sealed message under a session_key that is at hand.
+def open_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
+    """Return the number in sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    key = key_bytes(session_key, SESSION_KEY_BYTES, STEP)
+    key = key_bytes(session_key, SESSION_KEY_BYTES)
     try:
-        return _open(app, key, iv, ciphertext)
+        return _open(app, key, sealed)
     except CannotOpen as error:
         error.step = STEP
         raise
 
 
-def _open(app: DouyinApp, key: bytes, iv: bytes, ciphertext: bytes) -> PhoneNumber:
-    return read_payload(app, open_json(aes_cbc(key, iv), ciphertext))
+def _open(app: DouyinApp, key: bytes, sealed: Sealed) -> PhoneNumber:
+    return read_payload(app, open_json(aes_cbc(key, sealed.iv), sealed.ciphertext))

@@ -48,6 +48,8 @@ def read_payload(app: DouyinApp, found: dict[str, Any]) -> PhoneNumber:
     number = from_parts(country_code, pure)
     if number is None:
         raise CannotOpen(diagnosis="fields")
-    if whole.translate(_SEPARATORS) not in (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00"))):
-        raise CannotOpen(diagnosis="number")
+    if whole != pure:
+        spellings = (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00")))
+        if whole.translate(_SEPARATORS) not in spellings:
+            raise CannotOpen(diagnosis="number")
     return number

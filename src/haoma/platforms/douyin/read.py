@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
 from haoma.refusal import refusal
 from haoma.secret import Secret
+from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -31,14 +32,6 @@ _FAILURES: Final = (
 )  # fmt: skip
 _DECLINED: Final = ("auth deny", "user deny", "cancel")
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-
-
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
-    """The old way: ciphertext and IV, both as the client claims them."""
-
-    claimed_ciphertext: str = field(repr=False)
-    claimed_iv: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +69,18 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
     code = authorization.text("code", MAX_CODE, platform="douyin")
     if code is not None and app.private_keys:
         if app.old_way and claimed.get("encryptedData") and claimed.get("iv"):
-            return CodeMessage(Secret(code), _sealed(claimed), authorization.fingerprint(""))
+            return CodeMessage(Secret(code), find_sealed(claimed), authorization.fingerprint(""))
         return CodeMessage(Secret(code))
     if failed := _failure(claimed):
         raise failed
     if "encryptedData" in claimed:
         if not app.old_way:
             raise OldWayOff
-        return _sealed(claimed)
+        return find_sealed(claimed)
     if "cloudId" in claimed or "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudId", "needed": "code"})
     needed = "code" if app.private_keys else "encryptedData"
     raise MissingField(because={"field": needed, "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
-
-
-def _sealed(claimed: dict[str, Any]) -> SealedMessage:
-    return SealedMessage(_text(claimed, "encryptedData"), _text(claimed, "iv"))
-
-
-def _text(claimed: dict[str, Any], name: str) -> str:
-    value = claimed.get(name)
-    if value is None or value == "":
-        raise MissingField(because={"field": name})
-    if not isinstance(value, str):
-        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
-    return value
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

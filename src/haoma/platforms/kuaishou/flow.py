@@ -12,17 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.contract import Finding, Way
-from haoma.crypto.strict import repair_base64
 from haoma.errors import MissingField, SessionUnknown
 from haoma.platforms.kuaishou.open import open_sealed, open_under_key
-from haoma.secret import Secret
-from haoma.session_keys import recall
+from haoma.session_keys import one_time_of, recall
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin
+    from haoma.contract import GetLogin, Sealed
     from haoma.platforms.kuaishou.app import KuaishouApp
     from haoma.platforms.kuaishou.read import Message
+    from haoma.secret import Secret
     from haoma.steps import Flow
 
 _SEALED: Final = (
@@ -76,17 +75,17 @@ def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, af
     return Finding(number, login.subject, _OPENED)
 
 
-def find_under_key(app: KuaishouApp, message: Message, session_key: Secret, now: float) -> Finding:
-    """Open a sealed message under a session_key that is at hand.
+def find_under_key(app: KuaishouApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
+    """Open sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
     del app, now
-    return Finding(open_under_key(message, session_key), None, _AT_HAND)
+    return Finding(open_under_key(sealed, session_key), None, _AT_HAND)
 
 
 def one_time(app: KuaishouApp, message: Message) -> tuple[str, Secret]:
     """Return the ciphertext in the one form in which it is opened."""
     del app
-    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
+    return one_time_of(message)

@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.crypto.opening import aes_cbc, open_json
 from haoma.errors import CannotOpen
 from haoma.phone import MAINLAND, from_parts
-from haoma.session_keys import key_bytes, open_under, read_sealed
+from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
 
 if TYPE_CHECKING:
+    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.kuaishou.app import KuaishouApp
-    from haoma.platforms.kuaishou.read import SealedMessage
     from haoma.secret import Secret
+    from haoma.session_keys import SealedMessage
     from haoma.steps import Flow
 
-STEP: Final = 3
 SESSION_KEY_BYTES: Final = 16
 _MOBILE: Final = re.compile(r"(?:\+?86)?(1[3-9][0-9]{9})")
 
@@ -44,22 +44,21 @@ def open_sealed(app: KuaishouApp, message: SealedMessage, keys: tuple[Secret, ..
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return (yield from open_under(app, keys, lambda key: _open(key, iv, ciphertext), STEP))
+    sealed = read_sealed(message)
+    return (yield from open_under(app, keys, lambda key: _open(key, sealed)))
 
 
-def open_under_key(message: SealedMessage, session_key: Secret) -> PhoneNumber:
-    """Return the number in a sealed message under a session_key that is at hand.
+def open_under_key(sealed: Sealed, session_key: Secret) -> PhoneNumber:
+    """Return the number in sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return _open(key_bytes(session_key, SESSION_KEY_BYTES, STEP), iv, ciphertext)
+    return _open(key_bytes(session_key, SESSION_KEY_BYTES), sealed)
 
 
-def _open(key: bytes, iv: bytes, ciphertext: bytes) -> PhoneNumber:
-    found = open_json(aes_cbc(key, iv), ciphertext)
+def _open(key: bytes, sealed: Sealed) -> PhoneNumber:
+    found = open_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
     country_code, whole = _text(found, "countryCode"), _text(found, "phoneNumber")
     number = from_parts(country_code, _national(country_code, whole))
     if number is None:

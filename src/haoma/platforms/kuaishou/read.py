@@ -9,11 +9,11 @@ Page: https://mp.kuaishou.com/docs/develop/functionAccessGuide/getUserPhoneNumbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, MissingField, UnknownShape, UserDeclined
 from haoma.refusal import refusal
+from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 _DECLINED: Final = ("deny", "cancel")
 _NO_PERMISSION: Final = "no permission"
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-
-
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
-    """Ciphertext and IV, both as the client claims them."""
-
-    claimed_ciphertext: str = field(repr=False)
-    claimed_iv: str = field(repr=False)
-
 
 Message: TypeAlias = SealedMessage
 
@@ -54,20 +45,11 @@ def read(app: KuaishouApp, authorization: Authorization) -> Message:
     if not _ALIPAY.isdisjoint(claimed):
         raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
     if claimed.get("encryptedData") not in (None, ""):
-        return SealedMessage(_text(claimed, "encryptedData"), _text(claimed, "iv"))
+        return find_sealed(claimed)
     if failed := _failure(claimed):
         raise failed
     found = ", ".join(sorted(map(str, claimed))[:8])[:120]
     raise MissingField(because={"field": "encryptedData", "found": found})
-
-
-def _text(claimed: dict[str, Any], name: str) -> str:
-    value = claimed.get(name)
-    if value is None or value == "":
-        raise MissingField(because={"field": name})
-    if not isinstance(value, str):
-        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
-    return value
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

@@ -19,18 +19,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.contract import Finding, Way
-from haoma.crypto.strict import repair_base64
-from haoma.errors import BadField, MissingField, SessionUnknown
+from haoma.errors import MissingField, SessionUnknown
 from haoma.platforms.wechat.fetch import exchange
 from haoma.platforms.wechat.open import open_sealed, open_under_key
-from haoma.platforms.wechat.read import CodeMessage, Message, SealedMessage
-from haoma.secret import Secret
-from haoma.session_keys import recall
+from haoma.platforms.wechat.read import CodeMessage, Message
+from haoma.session_keys import SealedMessage, one_time_of, recall
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin
+    from haoma.contract import GetLogin, Sealed
     from haoma.platforms.wechat.app import WeChatApp
+    from haoma.secret import Secret
     from haoma.steps import Flow
 
 _TLS: Final = "WeChat answered our own TLS request"
@@ -187,16 +186,13 @@ def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, no
     return Finding(number, login.subject, _CHECKED if app.check_encrypted_message else _NO_MAC)
 
 
-def find_under_key(app: WeChatApp, message: Message, session_key: Secret, now: float) -> Finding:
-    """Open a sealed message under a session_key that is at hand.
+def find_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
+    """Open sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
-        BadField: ``envelope.bad-field``: it is a code, which no session_key opens.
     """
-    if not isinstance(message, SealedMessage):
-        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
-    return Finding(open_under_key(app, message, session_key, now), None, _AT_HAND)
+    return Finding(open_under_key(app, sealed, session_key, now), None, _AT_HAND)
 
 
 def one_time(app: WeChatApp, message: Message) -> tuple[str, Secret] | None:
@@ -204,4 +200,4 @@ def one_time(app: WeChatApp, message: Message) -> tuple[str, Secret] | None:
     del app
     if isinstance(message, CodeMessage):
         return "code", message.code
-    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
+    return one_time_of(message)

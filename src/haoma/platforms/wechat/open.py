@@ -32,16 +32,16 @@ from haoma.crypto.strict import repair_base64
 from haoma.errors import CannotOpen, HaomaError, NonsenseReply, NumberMismatch, Spent, WrongApp
 from haoma.platforms.wechat.payload import read_payload
 from haoma.platforms.wechat.token import Access
-from haoma.session_keys import key_bytes, open_under, read_sealed
+from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
 
 if TYPE_CHECKING:
+    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.wechat.app import WeChatApp
-    from haoma.platforms.wechat.read import SealedMessage
     from haoma.secret import Secret
+    from haoma.session_keys import SealedMessage
     from haoma.steps import Flow
 
-STEP: Final = 3
 SESSION_KEY_BYTES: Final = 16
 _CHECK: Final = "/wxa/business/checkencryptedmsg"
 _NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or longer ago than three days
@@ -54,24 +54,23 @@ def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...]
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
         OutsideError, PlatformRefusal: WeChat could not be asked (``check_encrypted_message``).
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
+    sealed = read_sealed(message)
     if app.check_encrypted_message:
-        yield from _ask_wechat(app, repair_base64(message.claimed_ciphertext), ciphertext)
-    return (yield from open_under(app, keys, lambda key: _open(app, key, iv, ciphertext, now), STEP))
+        yield from _ask_wechat(app, repair_base64(message.claimed_ciphertext), sealed.ciphertext)
+    return (yield from open_under(app, keys, lambda key: _open(app, key, sealed, now)))
 
 
-def open_under_key(app: WeChatApp, message: SealedMessage, session_key: Secret, now: float) -> PhoneNumber:
-    """Return the number in a sealed message under a session_key that is at hand.
+def open_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: float) -> PhoneNumber:
+    """Return the number in sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    iv, ciphertext = read_sealed(message.claimed_iv, message.claimed_ciphertext, STEP)
-    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES, STEP), iv, ciphertext, now)
+    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed, now)
 
 
-def _open(app: WeChatApp, key: bytes, iv: bytes, ciphertext: bytes, now: float) -> PhoneNumber:
-    found = open_json(aes_cbc(key, iv), ciphertext)
+def _open(app: WeChatApp, key: bytes, sealed: Sealed, now: float) -> PhoneNumber:
+    found = open_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
     try:
         payload = read_payload(app, found, step=STEP, spent=Spent.NO)
     except NonsenseReply:

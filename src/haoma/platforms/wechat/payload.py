@@ -58,7 +58,7 @@ def read_payload(app: WeChatApp, found: object, *, step: int, spent: Spent) -> P
     number = from_parts(country_code, pure)
     if number is None:
         raise _missing("purePhoneNumber", step, spent)
-    if whole.translate(_SEPARATORS) not in (pure, country_code + pure, f"+{country_code}{pure}"):
+    if whole != pure and whole.translate(_SEPARATORS) not in (pure, country_code + pure, f"+{country_code}{pure}"):
         raise NumberMismatch(step=step + 2, because={"field": "phoneNumber"}, spent=spent)
     timestamp = watermark.get("timestamp")
     return Payload(number, timestamp if type(timestamp) is int and 0 < timestamp < _END_OF_TIME else None)

@@ -8,14 +8,15 @@ Page: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/ge
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma import catalogue
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
 from haoma.refusal import refusal
 from haoma.secret import Secret
+from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -31,14 +32,6 @@ class CodeMessage:
     """The new way: a code that only WeChat can turn into a number."""
 
     code: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
-    """The old way: ciphertext and IV, both as the client claims them."""
-
-    claimed_ciphertext: str = field(repr=False)
-    claimed_iv: str = field(repr=False)
 
 
 Message: TypeAlias = CodeMessage | SealedMessage
@@ -66,19 +59,10 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
     if "encryptedData" in claimed:
         if not app.old_way:
             raise OldWayOff
-        return SealedMessage(_text(claimed, "encryptedData"), _text(claimed, "iv"))
+        return find_sealed(claimed)
     if "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudID", "needed": "code"})
     raise MissingField(because={"field": "code", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
-
-
-def _text(claimed: dict[str, Any], name: str) -> str:
-    value = claimed.get(name)
-    if value is None or value == "":
-        raise MissingField(because={"field": name})
-    if not isinstance(value, str):
-        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
-    return value
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
