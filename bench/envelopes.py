@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import subprocess
 from base64 import b64decode
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -33,7 +31,8 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 import haoma
-from bench.goals import Goal, Row, Section, least_disturbed
+from bench.goals import Goal, Row, Section
+from bench.rounds import Rounds
 from haoma.platforms.alipay.mirror import ALIPAY, AlipayMirror
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 MOBILE: Final = "13811112222"
 _NODE: Final = Path(__file__).parent / "node"
-_ROUND_SECONDS: Final = 0.005  # short, so that many rounds pass without anything else getting a turn
 _FLOOR, _BARE = "floor: cryptography + msgspec, keys kept", "the same, cipher object kept too"
 _STR, _BYTES = "haoma.open_envelope(str)", "haoma.open_envelope(bytes)"
 _PEER, _SDK = "pycryptodome, key parsed each time", "alipay-sdk (npm)"
@@ -66,36 +64,20 @@ def measure(rounds: int) -> Section:
     else:
         contenders[_SDK] = node.run
     try:
-        times = in_turn(contenders, rounds)
+        times = Rounds(contenders, rounds)
     finally:
         if node is not None:
             node.stop()
-    floor = times[_FLOOR]
-    section.rows = [Row(name, (f"{time * 1e6:.1f}", f"{time / floor:.2f}")) for name, time in times.items()]
-    section.goals = [
-        Goal("haoma / floor 下限", max(times[_STR], times[_BYTES]) / floor, "<=", 1.25),
-        Goal("pycryptodome / haoma", times[_PEER] / times[_STR], ">=", 8),
+    section.rows = [
+        Row(name, (f"{times.seconds(name) * 1e6:.1f}", f"{times.ratio(name, _FLOOR):.2f}")) for name in contenders
     ]
-    if _SDK in times:
-        section.goals.append(Goal("alipay-sdk / haoma", times[_SDK] / times[_STR], ">=", 6))
+    section.goals = [
+        Goal("haoma / floor 下限", max(times.ratio(name, _FLOOR) for name in (_STR, _BYTES)), "<=", 1.25),
+        Goal("pycryptodome / haoma", times.ratio(_PEER, _STR), ">=", 8),
+    ]
+    if _SDK in contenders:
+        section.goals.append(Goal("alipay-sdk / haoma", times.ratio(_SDK, _STR), ">=", 6))
     return section
-
-
-def in_turn(contenders: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
-    """Return seconds per call.
-
-    Rounds are interleaved, so that what disturbs one disturbs all; in changing order and after a few calls that do not
-    count, because whoever comes after the other process finds cold caches.
-    """
-    calls = {name: max(1, round(_ROUND_SECONDS / (run(400) / 400))) for name, run in contenders.items()}
-    times: dict[str, list[float]] = defaultdict(list)
-    order = list(contenders.items())
-    for _ in range(rounds):
-        random.shuffle(order)
-        for name, run in order:
-            run(calls[name] // 4)
-            times[name].append(run(calls[name]) / calls[name])
-    return {name: least_disturbed(times[name]) for name in contenders}
 
 
 def _timed(open_: Callable[[Any], Any], envelope: str | bytes) -> Callable[[int], float]:

@@ -58,8 +58,3 @@ class Section:
             "goals": [goal.to_dict() for goal in self.goals],
             "notes": self.notes,
         }
-
-
-def least_disturbed(times: list[float]) -> float:
-    """Return a low percentile: what else runs on the machine only ever makes a round slower."""
-    return sorted(times)[len(times) // 50]

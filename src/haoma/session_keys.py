@@ -22,7 +22,7 @@ import msgspec
 
 from haoma.authorization import MAX_BYTES
 from haoma.contract import Quiet, Sealed
-from haoma.crypto.strict import decode_base64, read_base64, repair_base64
+from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Refund, Spend, ask
@@ -96,11 +96,8 @@ def read_plain(sent: object) -> Sealed | None:
         plain = _encode(sealed) == (sent if isinstance(sent, bytes) else sent.encode())
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    return sealed if plain and sealed.ciphertext and _is_whole(sealed) else None
-
-
-def _is_whole(sealed: Sealed) -> bool:
-    return len(sealed.iv) == _BLOCK and not len(sealed.ciphertext) % _BLOCK
+    size = len(sealed.ciphertext)
+    return sealed if plain and size and not size % _BLOCK and len(sealed.iv) == _BLOCK else None
 
 
 def read_session_key(found: object, size: int) -> Secret | None:
@@ -136,14 +133,19 @@ def read_sealed(message: SealedMessage) -> Sealed:
         CannotOpen: ``trust.cannot-open``.
     """
     try:
-        _, ciphertext = read_base64(message.claimed_ciphertext, "encryptedData")
-        _, iv = read_base64(message.claimed_iv, "iv")
+        sealed = Sealed(_bytes(message.claimed_ciphertext), _bytes(message.claimed_iv))
     except BadBase64:
         raise CannotOpen(step=STEP, diagnosis="base64") from None
-    sealed = Sealed(ciphertext, iv)
-    if not _is_whole(sealed):
+    if len(sealed.iv) != _BLOCK or len(sealed.ciphertext) % _BLOCK:
         raise CannotOpen(step=STEP, diagnosis="length")
     return sealed
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return decode_base64(text, "sealed")
+    except BadBase64:
+        return decode_base64(repair_base64(text), "sealed")
 
 
 def key_bytes(session_key: Secret, size: int) -> bytes:
