@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from haoma import App
 from haoma.authorize import open_envelope, open_sealed
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch
@@ -92,6 +93,16 @@ def _sealed_scenes(stage: Stage, platform: str) -> list[str]:
     return [name for name in good if set(_body(stage.tap(platform, name))["authorization"]) <= {"encryptedData", "iv"}]
 
 
+def _at_hand(stage: Stage, platform: str, scene: str) -> tuple[App, dict[str, str], str, str]:
+    """Return the app, what was sent, the session_key and the number, once the simulator has taken part in it."""
+    stage.forget()
+    tap = stage.tap(platform, scene)
+    number = stage.authorize(tap.app, tap.body).phone_number
+    given = re.findall(rb'"session_key":"([^"]+)"', b"".join(stage.replies))
+    sealed = {name: _body(tap)["authorization"][name] for name in ("encryptedData", "iv")}
+    return stage.apps[tap.app], sealed, given[-1].decode(), number
+
+
 @pytest.mark.parametrize("platform", SEALED)
 def test_no_flipped_bit_names_another_number(stage: Stage, platform: str) -> None:
     """Every bit of ciphertext and IV, flipped under the right key: one and the same refusal, or the very same number.
@@ -102,13 +113,7 @@ def test_no_flipped_bit_names_another_number(stage: Stage, platform: str) -> Non
     accepted = refused = 0
     faces = set()
     for scene in _sealed_scenes(stage, platform):
-        stage.forget()
-        tap = stage.tap(platform, scene)
-        number = stage.authorize(tap.app, tap.body).phone_number
-        given = re.findall(rb'"session_key":"([^"]+)"', b"".join(stage.replies))
-        session_key = given[-1].decode()
-        sealed = {name: _body(tap)["authorization"][name] for name in ("encryptedData", "iv")}
-        app = stage.apps[tap.app]
+        app, sealed, session_key, number = _at_hand(stage, platform, scene)
         assert open_sealed(app, sealed, session_key, now=stage.now).phone_number == number
         for name, text in sealed.items():
             for damaged in _flipped(base64.b64decode(text)):
@@ -121,6 +126,42 @@ def test_no_flipped_bit_names_another_number(stage: Stage, platform: str) -> Non
                     faces.add(_face(error, "app", "step"))  # the desk, whose key it is, may see the step
     assert refused > 2 * accepted
     assert len(faces) == 1
+
+
+@pytest.mark.parametrize("platform", SEALED)
+def test_no_spelling_of_a_body_changes_what_it_says(stage: Stage, platform: str) -> None:
+    """A body in its shortest form is read by another reader than the same one with a space in front."""
+    source = random.Random(3)
+    app, sealed, session_key, number = _at_hand(stage, platform, _sealed_scenes(stage, platform)[0])
+    shortest = json.dumps(sealed, separators=(",", ":"))
+
+    def said(body: str | bytes) -> str:
+        try:
+            return open_sealed(app, body, session_key, now=stage.now).phone_number
+        except HaomaError as error:
+            return error.code
+
+    twice = f'{shortest[:-1]},"iv":"{sealed["iv"]}"}}'
+    others = [
+        shortest, twice, shortest.replace("/", "\\/"), shortest.replace("=", ""), shortest.replace("+", " "),
+        json.dumps(sealed), json.dumps(dict(reversed(sealed.items()))), json.dumps(sealed | {"more": 1}),
+        shortest.replace('"iv":"', '"iv":"AAAA'), json.dumps({"encryptedData": "", "iv": sealed["iv"]}),
+        json.dumps(sealed | {"encryptedData": sealed["encryptedData"] * 400}, separators=(",", ":")), "", "{}", "[]",
+    ]  # fmt: skip
+    for _ in range(3000):
+        at = source.randrange(len(shortest))
+        others.append(
+            shortest[:at] + chr(source.choice((9, 32, 34, 43, 47, 61, 65, 92, 0xE9, 0xD800))) + shortest[at + 1 :]
+        )
+        others.append(shortest[:at] + shortest[at + source.randrange(5) :])
+    seen = set()
+    for body in others:
+        seen.add(said(body))
+        assert said(body) == said(f" {body}")
+        with suppress(UnicodeEncodeError):
+            assert said(body) == said(body.encode())
+    assert {number, "trust.cannot-open", "envelope.not-json", "envelope.too-large", "envelope.missing-field"} <= seen
+    assert said(twice) == "envelope.not-json"
 
 
 @pytest.mark.parametrize("platform", SEALED)
