@@ -2,9 +2,9 @@
 
 The floors do what cannot be left out, and none of haoma's checks:
 
-* Douyin: JSON, base64, one RSA-2048 decryption under a key that is parsed beforehand, JSON. haoma does more in that
-  time: once the exchange, with the kept token, the request, and Douyin's reply, which is at hand; and once the whole
-  way of a phone code, with the reading of what the front end sent and the claim on the code.
+* Douyin: JSON, base64, one RSA-2048 decryption under a key that is parsed beforehand, JSON. haoma exchanges a code in
+  that time, with the kept token, the request, and the reply, which is at hand. Its whole way, with the reading of what
+  the front end sent and the claim on the code, is shown as well; for that there is no floor.
 * Baidu: base64, AES-192-CBC under the user's own session_key (of which nothing can be kept), the padding, the frame,
   JSON; once from the message, and once from the body of JSON around it, as the public call has it.
 """
@@ -58,10 +58,10 @@ _TOKEN: Final = {"data": {"access_token": "token", "expires_in": 7200, "error_co
 def measure(rounds: int) -> Section:
     """Run every contender in turn, ``rounds`` times."""
     section = Section("Douyin RSA, Baidu AES, offline  离线打开抖音、百度密文", ("µs", "× floor 下限"))
-    for contenders in (*_douyin(), *_baidu()):
+    for contenders in (_douyin(), *_baidu()):
         runs = {label: _timed(call) for label, call in contenders.items()}
         times = Rounds(runs, rounds)
-        floor, ours = runs
+        floor, ours, *_ = runs
         for label in runs:
             ratio = times.ratio(label, floor)
             section.rows.append(Row(label, (f"{times.seconds(label) * 1e6:.1f}", f"{ratio:.2f}")))
@@ -94,7 +94,7 @@ class _AtHand:
         return self._token if "token" in step.request.url else self._reply
 
 
-def _douyin() -> tuple[dict[str, Callable[[], str]], ...]:
+def _douyin() -> dict[str, Callable[[], str]]:
     settings = DouyinMirror(os.urandom).settings("https://open.douyin.com")["douyin"]
     app = cast("DouyinApp", haoma.configure(**settings))
     key = load_der_private_key(b64decode(settings["app_private_key"]), None)
@@ -122,10 +122,7 @@ def _douyin() -> tuple[dict[str, Callable[[], str]], ...]:
     def asking() -> str:
         return run(exchange(app, Secret("code"), after_unknown=False), world).e164
 
-    return (
-        {"Douyin, exchange: floor": floor, "Douyin, exchange: haoma": asking},
-        {"Douyin, whole way: floor": floor, "Douyin, whole way: haoma": whole},
-    )
+    return {"Douyin: floor": floor, "Douyin: haoma, exchange of a code": asking, "Douyin: haoma, its whole way": whole}
 
 
 def _baidu() -> tuple[dict[str, Callable[[], str]], ...]:
