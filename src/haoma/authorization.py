@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from haoma.crypto.strict import decode_utf8, parse_json, parse_json_object
-from haoma.errors import BadField, NotJson, TooLarge, UnknownShape
+from haoma.errors import BadField, MissingField, NotJson, TooLarge, UnknownShape
 from haoma.secret import Secret
 
 MAX_BYTES: Final = 32 * 1024
@@ -24,6 +24,7 @@ MAX_BYTES: Final = 32 * 1024
 MAX_CODE: Final = 512
 """Longest login code, phone code or session handle in characters. Real ones have 32 to 64."""
 
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
 _SPELLINGS: Final = {
     "encrypted_data": "encryptedData",
@@ -74,6 +75,19 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
         if value is None or value == "":
             return None
         return _visible(value, name, limit, platform)
+
+    def refuse_alipay(self, needed: str) -> None:
+        """Refuse Alipay's envelope, the one that gets sent to other platforms' apps; say what is needed instead.
+
+        Raises:
+            UnknownShape: ``envelope.unknown-shape``.
+        """
+        if not _ALIPAY.isdisjoint(self.claimed):
+            raise UnknownShape(because={"looks_like": "alipay", "needed": needed})
+
+    def missing(self, name: str) -> MissingField:
+        """Return the error for a field without which nothing can be done; it names those that are there."""
+        return MissingField(because={"field": name, "found": ", ".join(sorted(map(str, self.claimed))[:8])[:120]})
 
 
 def _visible(value: object, name: str, limit: int, platform: str = "") -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.errors import ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, UserDeclined
 from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from haoma.platforms.baidu.app import BaiduApp
 
 _DECLINED: Final = ("deny", "cancel")
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 
 Message: TypeAlias = SealedMessage
 
@@ -37,15 +36,13 @@ def read(app: BaiduApp, authorization: Authorization) -> Message:
     """
     del app
     claimed = authorization.claimed
-    if not _ALIPAY.isdisjoint(claimed):
-        raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
+    authorization.refuse_alipay("encryptedData and iv")
     for name in ("encryptedData", "data"):
         if claimed.get(name) not in (None, ""):
             return find_sealed(claimed, name)
     if failed := _failure(claimed):
         raise failed
-    found = ", ".join(sorted(map(str, claimed))[:8])[:120]
-    raise MissingField(because={"field": "encryptedData", "found": found})
+    raise authorization.missing("encryptedData")
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

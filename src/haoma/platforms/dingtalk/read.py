@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, MissingField, UnknownShape, UserDeclined
+from haoma.errors import BadField, UnknownShape, UserDeclined
 from haoma.secret import Secret
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
     if not given and claimed.get("error"):
         raise UserDeclined
     if not given:
-        raise MissingField(because={"field": "authCode", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
+        raise authorization.missing("authCode")
     if len(set(given)) > 1:
         raise BadField(because={"field": "authCode", "reason": "differs from code"})
     return CodeMessage(Secret(given[0]))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import MAX_CODE
-from haoma.errors import ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, OldWayOff, UnknownShape, UserDeclined
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.session_keys import SealedMessage, find_sealed
@@ -31,7 +31,6 @@ _FAILURES: Final = (
     "platform auth deny", "no permission", "no phone number", "not login", "invalid session", "internal error",
 )  # fmt: skip
 _DECLINED: Final = ("auth deny", "user deny", "cancel")
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     claimed = authorization.claimed
-    if not _ALIPAY.isdisjoint(claimed):
-        raise UnknownShape(because={"looks_like": "alipay", "needed": "code"})
+    authorization.refuse_alipay("code")
     code = authorization.text("code", MAX_CODE, platform="douyin")
     if code is not None and app.private_keys:
         if app.old_way and claimed.get("encryptedData") and claimed.get("iv"):
@@ -79,8 +77,7 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
         return find_sealed(claimed)
     if "cloudId" in claimed or "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudId", "needed": "code"})
-    needed = "code" if app.private_keys else "encryptedData"
-    raise MissingField(because={"field": needed, "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
+    raise authorization.missing("code" if app.private_keys else "encryptedData")
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
-from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, UnknownShape, UserDeclined
 from haoma.refusal import refusal
 from haoma.secret import Secret
 
@@ -59,7 +59,7 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
     codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in _NAMES]
     given = [code for code in codes if code is not None]
     if not given:
-        raise MissingField(because={"field": "code", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
+        raise authorization.missing("code")
     if len(set(given)) > 1:
         raise BadField(because={"field": "code", "reason": "differs from authorizationCode"})
     return CodeMessage(Secret(given[0]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.errors import ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, UserDeclined
 from haoma.refusal import refusal
 from haoma.session_keys import SealedMessage, find_sealed
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _DECLINED: Final = ("deny", "cancel")
 _NO_PERMISSION: Final = "no permission"
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 
 Message: TypeAlias = SealedMessage
 
@@ -42,14 +41,12 @@ def read(app: KuaishouApp, authorization: Authorization) -> Message:
     """
     del app
     claimed = authorization.claimed
-    if not _ALIPAY.isdisjoint(claimed):
-        raise UnknownShape(because={"looks_like": "alipay", "needed": "encryptedData and iv"})
+    authorization.refuse_alipay("encryptedData and iv")
     if claimed.get("encryptedData") not in (None, ""):
         return find_sealed(claimed)
     if failed := _failure(claimed):
         raise failed
-    found = ", ".join(sorted(map(str, claimed))[:8])[:120]
-    raise MissingField(because={"field": "encryptedData", "found": found})
+    raise authorization.missing("encryptedData")
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma import catalogue
 from haoma.authorization import MAX_CODE
-from haoma.errors import ButtonFailed, MissingField, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import ButtonFailed, OldWayOff, UnknownShape, UserDeclined
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.session_keys import SealedMessage, find_sealed
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
 
 _DECLINED: Final = ("deny", "cancel")
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,7 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     claimed = authorization.claimed
-    if not _ALIPAY.isdisjoint(claimed):
-        raise UnknownShape(because={"looks_like": "alipay", "needed": "code"})
+    authorization.refuse_alipay("code")
     code = authorization.text("code", MAX_CODE, platform="wechat")
     if code is not None:
         return CodeMessage(Secret(code))
@@ -62,7 +60,7 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
         return find_sealed(claimed)
     if "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudID", "needed": "code"})
-    raise MissingField(because={"field": "code", "found": ", ".join(sorted(map(str, claimed))[:8])[:120]})
+    raise authorization.missing("code")
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
