@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from haoma.authorize import open_envelope
@@ -19,6 +22,7 @@ from haoma.crypto.chain import ChainBroken, check_chain
 from haoma.crypto.forging import forge_signature
 from haoma.errors import (
     CertificateNotTrusted,
+    ConfigFaults,
     ConnectFailed,
     HaomaError,
     ReplySignatureMismatch,
@@ -32,6 +36,7 @@ from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
 from haoma.secret import Secret
+from haoma.settings import from_mapping
 from haoma.steps import Reply, Send
 
 PUBLISHED = Path(__file__).parent / "published"
@@ -102,10 +107,23 @@ def test_what_issues_certificates_signs_no_envelopes(issuer: x509.Certificate) -
     assert "config.certificate-is-root" not in [code for code, _, _ in found(alipay_cert=pem(*REAL))]
 
 
+@pytest.mark.parametrize("setting", ["alipay_cert", "app_cert"])
+def test_a_short_key_in_a_certificate(setting: str) -> None:
+    """1024 bits are as little in a certificate as in a bare key: a fault, with the size that is needed."""
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that is the point
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Short")])
+    starts, ends = (datetime.fromtimestamp(NOW + days * 86400, UTC) for days in (-1, 400))
+    builder = x509.CertificateBuilder(name, ROOTS[1].subject, short.public_key(), 9, starts, ends)
+    certificate = pem(builder.sign(MIRROR.alipay_key, SHA256()))
+    values = {**MIRROR.settings("https://gateway.example")[CERT], setting: certificate}
+    with pytest.raises(ConfigFaults) as caught:
+        from_mapping({"apps": {"shop": {**values, "alipay_root_cert": pem(*ROOTS)}}}, now=NOW)
+    faults = [(fault.code, fault.where, fault.because.get("bits")) for fault in caught.value.faults]
+    assert ("config.key-too-short", f"apps.shop.{setting}", 1024) in faults
+
+
 def test_who_may_not_issue() -> None:
     """An app's certificate, good in itself, cannot certify another."""
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     files = MIRROR.settings("")[CERT]
     alipay = keys.parse_certificates(files["alipay_cert"])
     roots = keys.parse_certificates(files["alipay_root_cert"])

@@ -206,7 +206,7 @@ def _chain(text: str) -> list[x509.Certificate]:
     """Return the certificates of a file, the leaf first."""
     certificates = keys.parse_certificates(text)
     leaf = keys.leaf(certificates)
-    keys.certificate_key(leaf)  # a certificate without an RSA key is a problem of this setting
+    keys.strong_key(leaf)  # without an RSA key, or with one that is too short, it is a problem of this setting
     return [leaf, *(each for each in certificates if each is not leaf)]
 
 
