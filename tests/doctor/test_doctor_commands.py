@@ -232,12 +232,61 @@ def test_a_token_that_dies_at_once_is_a_war(tmp_path):
 
 
 def test_the_quota_is_warned_of_before_it_ends(simulator, tmp_path):
-    """WeChat is asked what is left; no more than the setting is a warning, with the numbers, and more is no word."""
+    """WeChat is asked what is left of both components; no more than the setting is a warning, and more is no word."""
     text = some_apps(simulator, "wechat]")
-    for setting, expected in (("5000", [(Severity.WARNING, 5000)]), ("1", [])):
+    both = [(Severity.WARNING, component, 5000) for component in ("getPhoneNumber", "getRealtimePhoneNumber")]
+    for setting, expected in (("5000", both), ("1", [])):
         table = text.replace("[apps.wechat]", f'[apps.wechat]\nquota_warning = "{setting}"')
-        found = [each for each in ask_platforms(load(configured(tmp_path, table))) if each.code == "doctor.quota-low"]
-        assert [(each.severity, each.because["total"]) for each in found] == expected
+        found = [each for each in ask_platforms(load(configured(tmp_path, table))) if "quota" in each.code]
+        assert [(each.severity, each.because["component"], each.because["total"]) for each in found] == expected
+
+
+class Counting(Simulator):
+    """A simulator that says of the quota what it is told to, by the id of the product."""
+
+    def __init__(self, **said):
+        super().__init__()
+        inner = self.stage.answer
+
+        def answer(call):
+            if call.path != "/wxa/charge/usage/get":
+                return inner(call)
+            body = said[{"10000077": "quick", "10000086": "realtime"}[call.query["spuId"]]]
+            return Answer(500 if body is None else 200, {}, b"?" if body is None else json.dumps(body).encode())
+
+        self.stage.answer = answer  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "quick, realtime, expected",
+    [
+        ({"errcode": 48001, "errmsg": "no"}, {"errcode": 9701002, "errmsg": "no"}, {
+            ("doctor.quota-unknown", "getPhoneNumber", "48001"),
+            ("doctor.quota-unknown", "getRealtimePhoneNumber", "9701002"),
+        }),
+        (None, {"errcode": 0, "all": "5", "effectiveUse": "5"}, {
+            ("doctor.quota-unknown", "getPhoneNumber", None), ("doctor.quota-low", "getRealtimePhoneNumber", None),
+        }),
+        ({"errcode": 0, "all": "0", "effectiveUse": "0"}, {"errcode": 0, "all": "0", "effectiveUse": "0"}, set()),
+    ],
+)  # fmt: skip
+def test_a_quota_that_is_not_told_is_not_silence(quick, realtime, expected, doctor, tmp_path):
+    """A refusal, or no answer, is noted for each component; a quota that nobody bought or used is no alarm."""
+    with Counting(quick=quick, realtime=realtime) as simulator:
+        report = doctor("--online", "--config", configured(tmp_path, some_apps(simulator, "wechat]")))
+    found = [each for each in report.found if "quota" in each["code"]]
+    said = {(each["code"], each["because"]["component"], each["because"].get("platform_code")) for each in found}
+    assert said == expected
+    assert {each["severity"] for each in found if each["code"] == "doctor.quota-unknown"} <= {"note"}
+
+
+def test_whose_quota_is_not_asked_for(simulator, tmp_path):
+    """Cloud calls and merchants of a third-party platform: it is said that nobody watches their quota."""
+    text = some_apps(simulator, "wechat-cloud]", "wechat-component]")
+    found = [each for each in ask_platforms(load(configured(tmp_path, text))) if each.code == "doctor.quota-unknown"]
+    assert {each.where: each.because["token"] for each in found} == {
+        "apps.wechat-cloud": "cloud", "apps.wechat-component": "component",
+    }  # fmt: skip
 
 
 def test_every_platform_is_asked_or_said_not_to_be(simulator, tmp_path):

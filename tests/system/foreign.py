@@ -350,7 +350,7 @@ class Own(Counted):
         if path == "/wxa/business/checkencryptedmsg":
             return as_json({"errcode": 1, "errmsg": "unknown"})
         if path == "/wxa/charge/usage/get":
-            assert query["spuId"] == "10000077"
+            assert query["spuId"] in ("10000077", "10000086")
             return as_json({"errcode": 0, "errmsg": "ok", "all": self.total, "effectiveUse": self.used})
         assert (query["openid"], query["sig_method"]) == (self.openid, "hmac_sha256")
         if query["signature"] != self.signature():

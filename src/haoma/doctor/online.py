@@ -51,6 +51,7 @@ _SKEW: Final = 30.0
 _BAD_SKEW: Final = 120.0  # below the five minutes in which a watermark has to be
 _CHECK: Final = "/wxa/business/checkencryptedmsg"  # free, and uses nothing up
 _UNKNOWN_HASH: Final = "0" * 64
+_COMPONENTS: Final = {"getPhoneNumber": False, "getRealtimePhoneNumber": True}  # each is bought apart
 _UNKNOWN: Final = ("1", "40097", "-1")  # "not mine", "not a hash", busy: what it may answer to that, with a good token
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
     seen: set[tuple[object, ...]] = set()
     for each in found:
         asked = "" if each.severity in (Severity.FAULT, Severity.WARNING) else each.because.get("asked")
-        key = each.code, each.where, each.because.get("platform_code"), asked
+        key = each.code, each.where, each.because.get("platform_code"), each.because.get("component"), asked
         if key not in seen:
             seen.add(key)
             yield each
@@ -147,14 +148,23 @@ def ask_with_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagno
 
 def ask_for_quota(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
     """Warn before WeChat's paid quota ends: from then on the button fails on the device, and no server hears of it."""
-    if not isinstance(app, WeChatApp) or app.in_cloud or app.component is not None:
+    if not isinstance(app, WeChatApp):
         return
-    try:
-        found = run(usage(_without_harm(app)))
-    except HaomaError:
-        return  # the ids of the products are not documented, so that a refusal says nothing of the app
-    if found.low and found.total:  # nothing bought may be nothing to pay, as for a hospital
-        yield warning("doctor.quota-low", f"apps.{app.name}", left=found.left, total=found.total)
+    where = f"apps.{app.name}"
+    if app.in_cloud or app.component is not None:
+        yield note("doctor.quota-unknown", where, token=app.issuer)
+        return
+    for component, realtime in _COMPONENTS.items():
+        try:
+            found = run(usage(_without_harm(app), realtime=realtime))
+        except HaomaError as error:
+            # The ids of the products are not documented, so that a refusal says nothing of the app; but who relies on
+            # being warned has to hear that nobody watches.
+            why: dict[str, Any] = {"platform_code": error.platform_code} if error.platform_code else {}
+            yield note("doctor.quota-unknown", where, component=component, reason=error.code, **why)
+            continue
+        if found.low:
+            yield warning("doctor.quota-low", where, component=component, left=found.left, total=found.total)
 
 
 def ask_for_login(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:

@@ -36,7 +36,8 @@ class Usage:
     Attributes:
         total: What the packages that are in force hold.
         used: What of that is used.
-        low: True if no more is left than the app's ``quota_warning``.
+        low: True if no more is left than the app's ``quota_warning``. Where nothing was bought and nothing used, as at
+            a hospital that pays for nothing, there is no quota that could run low.
     """
 
     total: int
@@ -65,7 +66,7 @@ def usage(app: WeChatApp, *, realtime: bool = False) -> Flow[Usage]:
     if answer.refused:
         raise answer.refusal("usage", 0, access.token)
     total, used = _count(answer, "all"), _count(answer, "effectiveUse")
-    return Usage(total, used, total - used <= app.quota_warning)
+    return Usage(total, used, low=bool(total or used) and total - used <= app.quota_warning)
 
 
 def _count(answer: Answer, name: str) -> int:

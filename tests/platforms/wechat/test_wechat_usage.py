@@ -1,0 +1,18 @@
+"""When the paid quota is called low."""
+
+from __future__ import annotations
+
+import pytest
+from wechat_side import STABLE, TOKEN, Bench, configured
+
+from haoma.platforms.wechat.usage import usage
+
+
+@pytest.mark.parametrize(
+    ("bought", "used", "low"), [("0", "0", False), ("0", "12", True), ("5", "5", True), ("1000", "0", True)]
+)
+def test_where_nothing_is_paid_for_nothing_runs_low(bought: str, used: str, low: bool) -> None:
+    """None of none, as hospitals and schools have it that pay for nothing, is no alarm; all other zeros are."""
+    said = {"errcode": 0, "errmsg": "ok", "all": bought, "effectiveUse": used}
+    found = Bench({STABLE: TOKEN, "/wxa/charge/usage/get": said}).run(usage(configured()))
+    assert (found.low, found.left) == (low, int(bought) - int(used) if bought != "0" else 0)
