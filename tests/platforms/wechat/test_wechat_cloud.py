@@ -62,6 +62,16 @@ def test_another_ones_environment_says_for_whom_it_asks(tmp_path: Path, token: s
     assert bench.wire.requests[0].query == expected
 
 
+@pytest.mark.parametrize("token", ["cloud", "cloud-file"])
+def test_asking_for_another_one_is_found_at_the_start(token: str) -> None:
+    """The number would be another mini program's, and be refused when its code has been paid for."""
+    with pytest.raises(ConfigFaults) as caught:
+        settings.configure("wechat", app_id=APP_ID, token=token, from_appid="wx2222222222222222")
+    assert [(each.code, each.where) for each in caught.value.faults] == [
+        ("config.app-ids-conflict", "apps.app.from_appid")
+    ]
+
+
 class Sidecar:
     """Answers with a given status, body and id."""
 

@@ -51,6 +51,16 @@ def test_a_fault_is_named_with_its_setting(settings: dict[str, Any], fault: tupl
     assert _faults(**settings) == [fault]
 
 
+def test_a_merchant_is_not_its_platform() -> None:
+    """The id of the third-party platform in the place of the merchant's is found."""
+    component = {
+        "component_app_id": APP_ID, "component_app_secret": SECRET, "component_token": "token-of-the-push",
+        "component_aes_key": "A" * 43,
+    }  # fmt: skip
+    assert _faults(app_id=APP_ID, **component) == [("config.app-ids-conflict", "component_app_id")]
+    assert not _faults(app_id="wx1111111111111111", **component)
+
+
 def test_a_central_server_needs_address_and_key() -> None:
     """Without an address there is nowhere to ask; without a key anybody could."""
     assert _faults(app_id=APP_ID, token="central") == [("config.missing-setting", "token_url")]

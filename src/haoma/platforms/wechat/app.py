@@ -62,7 +62,7 @@ class WeChatApp(App):
         token_url, token_url_key: The central token server and the bearer key that it wants.
         token_source: Called with the app's name and the token that WeChat has just rejected, or None; returns a token.
         cloud_base_url: Where the sidecar listens; empty unless the issuer is ``cloud``.
-        from_appid: The mini program for which an environment of another one asks (cloud only).
+        from_appid: The app id again, for an environment that belongs to another mini program (cloud only).
         old_way: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
         security: The keys of the API security mode; None if it is off.
@@ -111,6 +111,12 @@ def configure(table: Table) -> WeChatApp | None:
     if issuer == "cloud-file":
         token_source = table.followed("cloud_token_file", default=_TOKEN_FILE)
     from_appid = table.text("from_appid") if issuer in _CLOUD else ""
+    # WeChat acts for the mini program that it names, and so does the code: another one's number would be refused for
+    # its watermark, when the code has been paid for.
+    if from_appid not in ("", app_id):
+        table.fault("config.app-ids-conflict", "from_appid", needed="app_id")
+    if component and component.app_id == app_id:
+        table.fault("config.app-ids-conflict", "component_app_id", same_as="app_id")
     check_encrypted_message = table.flag("check_encrypted_message")
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
     quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
