@@ -167,6 +167,8 @@ def _bad_pushes(mirror: WeChatMirror) -> dict[str, tuple[dict[str, str], bytes]]
         "no ticket inside": platform.seal(NOW, ticket.format(platform.app_id, int(NOW))),
         "a ticket with a break": platform.seal(NOW, whole.replace(">t<", ">t\nt<")),
         "a time that is none": platform.seal(NOW, whole.replace(str(int(NOW)), "-1")),
+        "created long ago": platform.push(NOW, created=NOW - 43_201),
+        "created in the future": platform.push(NOW, created=NOW + 43_201),
     }
 
 
@@ -241,6 +243,13 @@ def test_only_a_newer_ticket_replaces_one(mirror: WeChatMirror) -> None:
     component = mirror.platform
     first = next(iter(component._tickets))
     component._tickets = {first: component._tickets[first]}
+    assert bench.find(app, _body(mirror)).platform == "wechat"
+
+
+def test_a_ticket_is_believed_for_as_long_as_it_is_good(mirror: WeChatMirror) -> None:
+    """Its CreateTime may be that of the ticket and not of the push: WeChat takes a ticket back for twelve hours."""
+    bench, app = Bench(mirror), _app(mirror)
+    assert _push(bench, app, mirror.platform.push(NOW, created=NOW - 43_200)) == "success"
     assert bench.find(app, _body(mirror)).platform == "wechat"
 
 

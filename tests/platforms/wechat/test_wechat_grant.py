@@ -188,6 +188,61 @@ def test_an_old_push_does_not_undo_a_newer_one(mirror: WeChatMirror) -> None:
     assert (bench.calls[QUERY_AUTH], bench.calls[RENEW], bench.calls[LOOK_UP]) == (1, 0, 0)
 
 
+def _exchanged(mirror: WeChatMirror, pushed: tuple[dict[str, str], bytes], at: float) -> tuple[dict[str, str], bytes]:
+    """The same push, and the same signature, with ``nonce`` (WeChat's look like times) in the place of ``timestamp``."""
+    sealed = pushed[1].decode().partition("<Encrypt><![CDATA[")[2].partition("]]>")[0]
+    query, body = mirror.merchants.sign(float(pushed[0]["timestamp"]), sealed, nonce=str(int(at)))
+    return {**query, "timestamp": query["nonce"], "nonce": query["timestamp"]}, body
+
+
+def test_an_old_push_with_timestamp_and_nonce_exchanged(mirror: WeChatMirror) -> None:
+    """The signature fits both ways round; the time inside the ciphertext says that it is old, also to a new process."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    later = NOW + 3601
+    left = _exchanged(mirror, mirror.merchants.push_leave(app.app_id, NOW), later)
+    given = _exchanged(mirror, mirror.merchants.push_grant(app.app_id, NOW), later)
+    bench = Bench(mirror)
+    bench.clock.now = later
+    _push(bench, app, mirror.merchants.push(later))
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, later, created=later))
+    told.clear()
+    bench.calls.clear()
+    for pushed in (left, given):
+        assert isinstance(_refused_push(bench, app, pushed), CannotOpen)
+    restarted = Bench(mirror)
+    restarted.clock.now = later
+    for pushed in (left, given):
+        assert isinstance(_refused_push(restarted, app, pushed), CannotOpen)
+    assert not told
+    assert not bench.calls + restarted.calls
+
+
+@pytest.mark.parametrize("away", [-3600, -600, 600])
+def test_a_push_that_wechat_repeats_late_is_taken(mirror: WeChatMirror, away: float) -> None:
+    """A repeated push may keep its CreateTime, and clocks differ: as long as its code may be good it is exchanged."""
+    app = _app(mirror)
+    bench = _started(mirror)
+    assert _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW, created=NOW + away)) == "success"
+    assert bench.calls[QUERY_AUTH] == 1
+
+
+def test_an_event_is_remembered_for_as_long_as_it_may_come_again(mirror: WeChatMirror) -> None:
+    """The clock of WeChat is ahead: "unauthorized" is sent again, signed anew, until it is too old; the grant stays."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    bench = _started(mirror)
+    ahead = NOW + 3500
+    left = mirror.merchants.push_leave(app.app_id, NOW, created=ahead - 1)
+    _push(bench, app, left)
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW, created=ahead))
+    bench.clock.now = ahead + 3598
+    assert _push(bench, app, _exchanged(mirror, left, bench.clock.now)) == "success"
+    bench.clock.now += 2
+    assert isinstance(_refused_push(bench, app, _exchanged(mirror, left, bench.clock.now)), CannotOpen)
+    assert [grant.event for grant in told] == ["unauthorized", "authorized"]
+
+
 def test_a_push_that_comes_twice_at_once_is_one_exchange(mirror: WeChatMirror) -> None:
     """WeChat repeats what takes five seconds; a code works once."""
     app = _app(mirror)

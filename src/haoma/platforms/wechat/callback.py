@@ -2,7 +2,8 @@
 
 1. to 4. The push is WeChat's and is for our component (``push.py``).
 5. It names our component inside as well.
-6. A ticket is kept if it is newer (``component.py``); a grant is taken, or forgotten (``grant.py``). Any other push is
+6. Its ``CreateTime`` is near enough (``push.py``); the signature says nothing of when the push was sent.
+7. A ticket is kept if it is newer (``component.py``); a grant is taken, or forgotten (``grant.py``). Any other push is
    answered and ignored: WeChat adds kinds as it likes, and repeats what is not answered.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from haoma.errors import CannotOpen
 from haoma.platforms.wechat.component import TICKET, component_of, take_ticket
 from haoma.platforms.wechat.grant import EVENTS, take_event
-from haoma.platforms.wechat.push import read_push
+from haoma.platforms.wechat.push import EVENT_AWAY, TICKET_AWAY, is_near, read_push
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,9 @@ def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float)
     if found.get("AppId") != component.app_id:
         raise CannotOpen(step=1, diagnosis="fields")
     # (6)
+    if not is_near(found.get("CreateTime", ""), now, TICKET_AWAY if kind == TICKET else EVENT_AWAY):
+        raise CannotOpen(step=1, diagnosis="CreateTime")
+    # (7)
     if kind == TICKET:
         yield from take_ticket(app, found)
     else:

@@ -54,7 +54,6 @@ _TICKET_SECONDS: Final = 12 * 3600.0
 _ASK_AGAIN: Final = 600.0
 _TICKET_EXPIRED: Final = "61005"
 _AES_KEY: Final = re.compile(r"[A-Za-z0-9+/]{43}")
-TIME: Final = re.compile(r"[0-9]{1,12}")
 TICKET: Final = "component_verify_ticket"
 
 
@@ -119,13 +118,12 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
     Raises:
         CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
     """
-    created = found.get("CreateTime", "")
-    ticket = as_token(found.get("ComponentVerifyTicket"))
-    if ticket is None or not TIME.fullmatch(created):
+    created, ticket = int(found["CreateTime"]), as_token(found.get("ComponentVerifyTicket"))
+    if ticket is None:
         raise CannotOpen(step=1, diagnosis="fields")
     kept = yield from ask(Recall(_ticket_key(app)))
-    if not isinstance(kept, tuple) or int(created) > kept[0]:
-        yield from ask(Keep(_ticket_key(app), (int(created), ticket), _TICKET_SECONDS))
+    if not isinstance(kept, tuple) or created > kept[0]:
+        yield from ask(Keep(_ticket_key(app), (created, ticket), _TICKET_SECONDS))
 
 
 def _ticket_key(app: WeChatApp) -> str:

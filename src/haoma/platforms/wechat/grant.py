@@ -37,8 +37,9 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.access_tokens import as_token
 from haoma.errors import CannotOpen, NonsenseReply, PlatformRefusal, Spent
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.component import PATH, TIME, component_of, unspent, with_component_token
+from haoma.platforms.wechat.component import PATH, component_of, unspent, with_component_token
 from haoma.platforms.wechat.custody import STEP, read_token, token_key
+from haoma.platforms.wechat.push import EVENT_AWAY
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Share, ask
@@ -59,7 +60,7 @@ PHONE_SET: Final = 18
 
 _KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant takes it back
 _CODE_SECONDS: Final = 3600.0
-_EVENT_SECONDS: Final = 900.0  # longer than an old push is let in
+_EVENT_SECONDS: Final = 2.0 * EVENT_AWAY  # as long as the same push may be let in again
 _REFRESH_DEAD: Final = "61023"
 _APP_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SETS: Final = 200
@@ -116,9 +117,9 @@ def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[Non
         CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
         PlatformRefusal, OutsideError, HookFailed: see `take_grant`.
     """
-    merchant, created = found.get("AuthorizerAppid", ""), found.get("CreateTime", "")
+    merchant, created = found.get("AuthorizerAppid", ""), found["CreateTime"]
     code = found.get("AuthorizationCode", "")
-    if not _APP_ID.fullmatch(merchant) or not TIME.fullmatch(created) or not (as_token(code) or event == TAKEN_BACK):
+    if not _APP_ID.fullmatch(merchant) or not (as_token(code) or event == TAKEN_BACK):
         raise CannotOpen(step=1, diagnosis="fields")
     # WeChat sends again what was not answered in time; the second waits for the first and says the same.
     yield from ask(Share(f"{_key(app, merchant, 'event')}:{created}", lambda: _take(app, event, found)))

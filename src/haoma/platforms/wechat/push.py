@@ -2,7 +2,8 @@
 
 Anybody can post to the address, so that every failure is one refusal, `CannotOpen`, and the order matters:
 
-1. ``timestamp`` is within five minutes of now.
+1. ``timestamp`` is within five minutes of now. That alone stops no old push: what is signed is sorted, and ``nonce``,
+   which looks like a time as well, may take its place. See `TICKET_AWAY`.
 2. ``msg_signature`` is SHA-1 of the sorted token, timestamp, nonce and ciphertext, compared in constant time. The token
    is the secret in it; ``signature``, which does not cover the ciphertext, is not looked at.
 3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.secret import Secret
+
+TICKET_AWAY: Final = 12 * 3600
+EVENT_AWAY: Final = 3600
+"""How far ``CreateTime``, which is inside the ciphertext, may be from now; ``callback.py`` looks.
+
+WeChat does not say how long it repeats a push, nor whether a repeated one keeps its CreateTime. These are the lives of
+what is pushed, so that nothing is refused that could still be used: WeChat takes a ticket back for twelve hours, and
+the code of a grant for one.
+"""
 
 _AWAY: Final = 300
 _BLOCK: Final = 32
@@ -64,7 +74,7 @@ def read_push(
     """
     timestamp, signature = query.get("timestamp", ""), query.get("msg_signature", "")
     # (1)
-    if not _TIME.fullmatch(timestamp) or abs(now - int(timestamp)) > _AWAY:
+    if not is_near(timestamp, now, _AWAY):
         raise CannotOpen(step=1, diagnosis="time")
     # (2)
     try:
@@ -79,6 +89,11 @@ def read_push(
         if (message := open_message(key, encrypted, receiver)) is not None:
             return read_flat_xml(message)
     raise CannotOpen(step=1, diagnosis="sealed")
+
+
+def is_near(time: str, now: float, away: float) -> bool:
+    """Tell whether a text is Unix seconds, and no further from now than it may be."""
+    return _TIME.fullmatch(time) is not None and abs(now - int(time)) <= away
 
 
 def sign(token: Secret, *parts: str) -> str:

@@ -115,9 +115,9 @@ class ThirdParty:
         sealed = forge_cbc(key, key[:16], plain, block=32)
         return self.sign(now, sealed)
 
-    def sign(self, now: float, sealed: str) -> Pushed:
+    def sign(self, now: float, sealed: str, *, nonce: str = "") -> Pushed:
         """Return query and body for a ciphertext."""
-        time, nonce = str(int(now)), self._random(4).hex()
+        time, nonce = str(int(now)), nonce or str(int.from_bytes(self._random(4)))
         query = {"timestamp": time, "nonce": nonce, "encrypt_type": "aes", "signature": self._sha1(time, nonce)}
         query["msg_signature"] = self._sha1(time, nonce, sealed)
         body = f"<xml>\n  <AppId><![CDATA[{self.app_id}]]></AppId>\n  <Encrypt><![CDATA[{sealed}]]></Encrypt>\n</xml>\n"
