@@ -19,7 +19,17 @@ import msgspec
 
 from haoma import authorization
 from haoma.contract import Login
-from haoma.errors import BadField, HaomaError, MissingField, SessionUnknown, Spent, UnknownRoute, UnknownShape
+from haoma.errors import (
+    BadField,
+    HaomaError,
+    MissingField,
+    Next,
+    OutsideError,
+    SessionUnknown,
+    Spent,
+    UnknownRoute,
+    UnknownShape,
+)
 from haoma.platforms import PLATFORMS
 from haoma.secret import Secret
 from haoma.session_keys import SealedMessage, read_plain, read_sealed
@@ -161,6 +171,8 @@ def _verified(app: App, finding: Finding) -> VerifiedPhone:
 def _placed(error: HaomaError, app: App) -> HaomaError:
     error.platform = error.platform or app.platform
     error.app = error.app or app.name
+    if isinstance(error, OutsideError) and error.spent is Spent.YES:
+        error.next, error.retry = Next.ASK_AGAIN, False  # what was sent is used up: only something new helps
     return error
 
 

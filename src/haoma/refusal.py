@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from haoma import catalogue
-from haoma.errors import BY_CODE, Next, PlatformRefusal, Refused, Spent
+from haoma.errors import (
+    BY_CODE,
+    ConnectionLost,
+    Next,
+    NonsenseReply,
+    OutcomeUnknown,
+    PlatformRefusal,
+    Refused,
+    ReplyTooLarge,
+    Spent,
+    TimedOut,
+)
 from haoma.secret import Secret, scrub
+
+if TYPE_CHECKING:
+    from haoma.steps import Flow
+
+T = TypeVar("T")
 
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 
@@ -71,3 +87,19 @@ def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
     if isinstance(refused, Refused):
         refused.next = Next.ASK_AGAIN
     return refused
+
+
+def sending_a_code(call: Flow[T], step: int) -> Flow[T]:
+    """Make a call that may use a one-time code up: from the moment when it is sent, a failure does not tell.
+
+    Raises:
+        OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
+        ReplyTooLarge, NonsenseReply: ``outside.*``, with ``spent`` UNKNOWN.
+    """
+    try:
+        return (yield from call)
+    except (TimedOut, ConnectionLost) as error:
+        raise OutcomeUnknown(step=step, because=error.because, spent=Spent.UNKNOWN) from None
+    except (ReplyTooLarge, NonsenseReply) as error:
+        error.spent = Spent.UNKNOWN
+        raise

@@ -10,12 +10,15 @@ failed can write any number *without* the key, in some twenty thousand tries (pa
 * A key allows three failures in three days. A success gives its try back, a failure never does.
 
 The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
-encrypted and the moment when it arrives.
+encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it; if a
+ciphertext has no time in it, no longer in all than a ciphertext is remembered (``code_seconds``), or else one that was
+used could be used again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,7 +26,7 @@ import msgspec
 from haoma.authorization import MAX_BYTES
 from haoma.contract import Quiet, Sealed
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField
+from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField, SessionUnknown
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Refund, Spend, ask
 
@@ -109,17 +112,60 @@ def read_session_key(found: object, size: int) -> Secret | None:
     return Secret(str(found)) if usable else None
 
 
-def remember(app: App, user: str, newest: Secret, *, alone: bool = False) -> Flow[None]:
-    """Keep a session_key of a user, with the one before it unless it is to be ``alone``."""
-    older = [] if alone else [key for key in (yield from recall(app, user)) if key != newest]
-    kept = (newest, *older)[:_KEYS_KEPT]
+class _Kept(Quiet, frozen=True):
+    """A session_key, and the Unix seconds of the login that first brought it and of its end."""
+
+    key: Secret
+    since: float = 0.0
+    until: float = math.inf
+
+
+def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float = math.inf) -> Flow[None]:
+    """Keep the session_key that a login has brought, with the one before it.
+
+    Args:
+        app: The app.
+        user: The user's openid.
+        newest: The key.
+        now: Unix seconds.
+        at_most: Most seconds from the login that first brought it to its end.
+    """
+    kept = yield from _recall(app, user, now)
+    since = next((each.since for each in kept if each.key == newest), now)
+    until = min(now + app.policy.session_seconds, since + at_most)
+    older = (each for each in kept if each.key != newest)
+    yield from _keep(app, user, (_Kept(newest, since, until), *older)[:_KEYS_KEPT])
+
+
+def replace(app: App, user: str, key: Secret) -> Flow[None]:
+    """Keep a session_key, and forget the user's others."""
+    yield from _keep(app, user, (_Kept(key),))
+
+
+def recall(app: App, user: str, now: float) -> Flow[tuple[Secret, ...]]:
+    """Return the last session_keys of a user, newest first; empty when they have expired."""
+    return tuple(each.key for each in (yield from _recall(app, user, now)))
+
+
+def newest_of(app: App, user: str) -> Flow[Secret]:
+    """Return the newest session_key of a user.
+
+    Raises:
+        SessionUnknown: ``trust.session-unknown``: none is kept.
+    """
+    kept = yield from _recall(app, user, 0.0)
+    if not kept:
+        raise SessionUnknown(because={"expired": "session_key"})
+    return kept[0].key
+
+
+def _keep(app: App, user: str, kept: tuple[_Kept, ...]) -> Flow[None]:
     yield from ask(Keep(_place(app, user), kept, app.policy.session_seconds))
 
 
-def recall(app: App, user: str) -> Flow[tuple[Secret, ...]]:
-    """Return the last session_keys of a user, newest first; empty when they have expired."""
+def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
     kept = yield from ask(Recall(_place(app, user)))
-    return kept if isinstance(kept, tuple) else ()
+    return tuple(each for each in kept if each.until > now) if isinstance(kept, tuple) else ()
 
 
 def _place(app: App, user: str) -> str:

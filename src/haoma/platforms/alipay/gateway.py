@@ -35,16 +35,14 @@ from haoma.crypto.signing import is_rsa2, sign_rsa2
 from haoma.crypto.strict import decode_base64, parse_json_object
 from haoma.errors import (
     CertificateNotTrusted,
-    ConnectionLost,
     EnvelopeError,
     NonsenseReply,
-    OutcomeUnknown,
     OutsideError,
     ReplySignatureMismatch,
     ReplyUnsigned,
     Spent,
-    TimedOut,
 )
+from haoma.refusal import sending_a_code
 from haoma.steps import Keep, Recall, Request, Send, Share, ask
 
 if TYPE_CHECKING:
@@ -148,10 +146,8 @@ def _exchange(app: AlipayApp, method: str, business: dict[str, str], now: float,
     body = urlencode({**parameters, "sign": base64.b64encode(signature).decode("ascii")}).encode("ascii")
     headers = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
     # (2)
-    try:
-        reply = yield from ask(Send(Request("POST", app.gateway_url, headers=headers, body=body), app.upstreams))
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=2, because=error.because, spent=Spent.UNKNOWN) from None
+    request = Request("POST", app.gateway_url, headers=headers, body=body)
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
     return _take_apart(reply, method.replace(".", "_") + "_response")
 
 

@@ -88,8 +88,10 @@ def _answer(reply: Reply) -> Answer:
         raise _unreadable(reply, "not JSON") from None
     error = found.get("error", "")
     for name in ("error_code", "errno"):
-        code = found.get(name, 0)
-        code = str(code) if isinstance(code, int) else code  # that of a bool is a word, and no number
+        code = found.get(name)
+        code = (
+            "0" if code is None else str(code) if isinstance(code, int) else code
+        )  # that of a bool is a word, and no number
         if not isinstance(code, str) or not _NUMBER.fullmatch(code):
             raise _unreadable(reply, name)
         if int(code):

@@ -54,8 +54,9 @@ def configure(table: Table) -> BaiduApp | None:
     login = table.choice("login", ("v1", "v2"), default="v1")
     openapi_base_url = table.url("openapi_base_url", default=OPENAPI)
     policy, reply = table.policy(), table.reply()
-    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered.
-    policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
+    # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
+    policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken or app_secret is None:
         return None

@@ -61,13 +61,13 @@ def find(app: BaiduApp, message: Message, get_login: GetLogin, now: float, after
         SessionUnknown: ``trust.session-unknown``: the session_key has expired (step 2).
         CannotOpen: ``trust.cannot-open`` (step 3).
     """
-    del now, after_unknown
+    del after_unknown
     # (1)
     login = yield from get_login()
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from recall(app, login.subject.openid)
+    keys = yield from recall(app, login.subject.openid, now)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)

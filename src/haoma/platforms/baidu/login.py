@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma import session_keys
 from haoma.access_tokens import Holder
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import Spent
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
 from haoma.platforms.baidu.token import custody
-from haoma.refusal import of_a_code
+from haoma.refusal import of_a_code, sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def log_in(app: BaiduApp, login_code: Secret, now: float) -> Flow[Login]:
     session_key = session_keys.read_session_key(fields.get("session_key"), SESSION_KEY_BYTES)
     if session_key is None:
         raise answer.nonsense("session_key", STEP, Spent.YES)
-    yield from session_keys.remember(app, openid, session_key)
+    yield from session_keys.remember(app, openid, session_key, now, at_most=app.policy.code_seconds)
     return Login(Subject(openid=openid), app.name, now)
 
 
@@ -91,7 +91,4 @@ def _v2_with(app: BaiduApp, login_code: Secret, token: Secret) -> Flow[Answer]:
 def _send(
     app: BaiduApp, url: str, form: tuple[tuple[str, str], ...], query: tuple[tuple[str, str], ...]
 ) -> Flow[Answer]:
-    try:
-        return (yield from api.post(app, url, form, query))
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    return (yield from sending_a_code(api.post(app, url, form, query), STEP))

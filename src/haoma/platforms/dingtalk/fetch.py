@@ -30,16 +30,14 @@ import msgspec
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import (
     CodeRejected,
-    ConnectionLost,
     EnvelopeError,
     HaomaError,
     NonsenseReply,
     OutcomeUnknown,
     Spent,
-    TimedOut,
 )
 from haoma.phone import from_parts
-from haoma.refusal import refusal
+from haoma.refusal import of_a_code, refusal, sending_a_code
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Request, Send, ask
 from haoma.verified import Subject
@@ -81,7 +79,7 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         error.spent = Spent.YES
         if error.retry:
             error.spent = Spent.UNKNOWN  # the same request may go on from step 4
-            yield from ask(Keep(key, token, app.policy.code_seconds))
+            yield from ask(Keep(key, token, app.policy.code_seconds / 2))  # the claim on the code is older by one call
         raise
 
 
@@ -94,10 +92,8 @@ def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[
     }
     request = Request("POST", app.api_base_url + _WHOSE, headers=_JSON, body=msgspec.json.encode(content))
     try:
-        reply = yield from ask(Send(request, app.upstreams))
+        reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
         found = _read(app, reply, "token", 3, code)
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=2, because=error.because, spent=Spent.UNKNOWN) from None
     except CodeRejected as error:
         if not after_unknown:
             raise
@@ -136,7 +132,7 @@ def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secre
     native = str(native) if type(native) is int else native
     if not isinstance(native, str) or not _NATIVE.fullmatch(native):
         raise _nonsense("code", reply, step)
-    raise refusal(
+    refused = refusal(
         "dingtalk",
         native,
         place=place,
@@ -146,15 +142,18 @@ def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secre
         secrets=(*secrets, app.client_secret),
         because={"status": reply.status},
     )
+    raise of_a_code(refused) if place == "token" else refused
 
 
 def _number(found: dict[str, Any], reply: Reply) -> PhoneNumber:
     mobile, state = found.get("mobile"), found.get("stateCode")
     if mobile in (None, ""):
         raise refusal("dingtalk", _NO_MOBILE, place="phone", step=5)
+    if isinstance(state, int):
+        state = str(state)  # that of a bool is a word, and no number
     if not isinstance(mobile, str) or not isinstance(state, str):
         raise _nonsense("mobile" if not isinstance(mobile, str) else "stateCode", reply, 6)
-    number = from_parts(state.removeprefix("+"), mobile)
+    number = from_parts(state.removeprefix("+").removeprefix("00"), mobile)
     if number is None:
         raise _nonsense("mobile", reply, 6)
     return number

@@ -71,8 +71,8 @@ def configure(table: Table) -> DouyinApp | None:
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
     policy, reply = table.policy(), table.reply()
     if old_way:
-        # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key is kept.
-        policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+        # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key can be kept.
+        policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken:
         return None

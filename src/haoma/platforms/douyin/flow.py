@@ -100,27 +100,26 @@ def find(app: DouyinApp, message: Message, get_login: GetLogin, now: float, afte
     Raises:
         HaomaError: see ``login.py``, ``token.py``, ``fetch.py`` and ``open.py``.
     """
-    del now
     # (1)
     login = yield from get_login()
     if isinstance(message, SealedMessage):
-        return (yield from _find_sealed(app, message, login))
+        return (yield from _find_sealed(app, message, login, now))
     # (2) to (5)
     try:
         number = yield from exchange(app, message.code, after_unknown=after_unknown)
     except CodeRejected as refused:
         if message.sealed is None or login is None:
             raise
-        return (yield from _fall_back(app, message, message.sealed, login, refused))
+        return (yield from _fall_back(app, message, message.sealed, login, refused, now))
     subject = login.subject if login else None
     return Finding(number, subject, _BESIDE if subject else _UNBOUND)
 
 
-def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None) -> Flow[Finding]:
+def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None, now: float) -> Flow[Finding]:
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from recall(app, login.subject.openid)
+    keys = yield from recall(app, login.subject.openid, now)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)
@@ -128,7 +127,7 @@ def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None) ->
 
 
 def _fall_back(
-    app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected
+    app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected, now: float
 ) -> Flow[Finding]:
     """Open what came beside a code that Douyin has refused.
 
@@ -137,7 +136,7 @@ def _fall_back(
         AlreadyUsed: ``trust.already-used``: the ciphertext came in another request before.
         CannotOpen: ``trust.cannot-open``.
     """
-    keys = yield from recall(app, login.subject.openid)
+    keys = yield from recall(app, login.subject.openid, now)
     if not keys:
         raise refused
     kind, value = one_time_of(sealed)

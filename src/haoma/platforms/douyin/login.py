@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, NotProven, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import NotProven, Spent
 from haoma.platforms.douyin import api
+from haoma.refusal import sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def log_in(app: DouyinApp, login_code: Secret, now: float) -> Flow[Login]:
     if app.app_secret is None:
         raise NotProven(step=STEP, because={"not_proven": "login-binding", "needed": "app_secret"})
     content = {"appid": app.app_id, "secret": app.app_secret.reveal(), "code": login_code.reveal()}
-    try:
-        answer = yield from api.post(app, app.login_base_url + _PATH, content)
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    answer = yield from sending_a_code(api.post(app, app.login_base_url + _PATH, content), STEP)
     if answer.refused:
         raise answer.refusal("login", STEP, login_code, app.app_secret)
     inner = answer.found.get("data")
@@ -57,5 +55,5 @@ def log_in(app: DouyinApp, login_code: Secret, now: float) -> Flow[Login]:
         session_key = session_keys.read_session_key(given.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)
-        yield from session_keys.remember(app, openid, session_key)
+        yield from session_keys.remember(app, openid, session_key, now, at_most=app.policy.code_seconds)
     return Login(Subject(openid=openid, unionid=unionid), app.name, now)

@@ -26,17 +26,15 @@ import msgspec
 from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import (
-    ConnectionLost,
     EnvelopeError,
     HaomaError,
     NonsenseReply,
     NumberMismatch,
     OutcomeUnknown,
     Spent,
-    TimedOut,
 )
 from haoma.phone import from_parts
-from haoma.refusal import refusal
+from haoma.refusal import refusal, sending_a_code
 from haoma.steps import Request, Send, ask
 from haoma.verified import Assurance, Subject
 
@@ -74,17 +72,15 @@ def exchange(app: HuaweiApp, code: Secret, *, after_unknown: bool) -> Flow[tuple
             error.spent = Spent.UNKNOWN
         raise
     # (5) (6)
-    subject = Subject(openid=_text(found, "openId"), unionid=_text(found, "unionId"))
+    unionid = "" if found.get("unionId") in (None, "") else _text(found, "unionId")
+    subject = Subject(openid=_text(found, "openId"), unionid=unionid)
     return _number(found), subject, _assurance(found.get("phoneNumberValid"))
 
 
 def _send(app: HuaweiApp, code: Secret) -> Flow[Reply]:
     content = {"code": code.reveal(), "clientId": app.app_id, "clientSecret": app.client_secret.reveal()}
     request = Request("POST", app.api_base_url + _PATH, headers=_JSON, body=msgspec.json.encode(content))
-    try:
-        return (yield from ask(Send(request, app.upstreams)))
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=2, because=error.because, spent=Spent.UNKNOWN) from None
+    return (yield from sending_a_code(ask(Send(request, app.upstreams)), 2))
 
 
 def _read(app: HuaweiApp, code: Secret, reply: Reply, *, after_unknown: bool) -> dict[str, Any]:
@@ -95,7 +91,8 @@ def _read(app: HuaweiApp, code: Secret, reply: Reply, *, after_unknown: bool) ->
         found = parse_json_object(reply.body)
     except EnvelopeError:
         raise _nonsense("not JSON", reply) from None
-    result = found.get("resultCode", "")
+    result = found.get("resultCode")
+    result = "" if result is None else result
     native = str(result) if type(result) is int else result
     if not isinstance(native, str) or (native and not _RESULT_CODE.fullmatch(native)):
         raise _nonsense("resultCode", reply)

@@ -38,8 +38,9 @@ def configure(table: Table) -> KuaishouApp | None:
     app_secret = table.secret("app_secret", required=True)
     api_base_url = table.url("api_base_url", default=API)
     policy, reply = table.policy(), table.reply()
-    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered.
-    policy = replace(policy, code_seconds=max(policy.code_seconds, policy.session_seconds))
+    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
+    # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
+    policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken or app_secret is None:
         return None

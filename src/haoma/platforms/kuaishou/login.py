@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import Spent
 from haoma.platforms.kuaishou import api
 from haoma.platforms.kuaishou.open import SESSION_KEY_BYTES
-from haoma.refusal import of_a_code
+from haoma.refusal import of_a_code, sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def log_in(app: KuaishouApp, login_code: Secret, now: float) -> Flow[Login]:
         NonsenseReply: ``outside.nonsense-reply``.
     """
     form = (("app_id", app.app_id), ("app_secret", app.app_secret.reveal()), ("js_code", login_code.reveal()))
-    try:
-        answer = yield from api.post(app, _PATH, form)
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    answer = yield from sending_a_code(api.post(app, _PATH, form), STEP)
     if answer.result != api.OK:
         raise of_a_code(answer.refusal("login", STEP, login_code, app.app_secret))
     openid = answer.found.get("open_id")
@@ -49,5 +46,5 @@ def log_in(app: KuaishouApp, login_code: Secret, now: float) -> Flow[Login]:
     session_key = session_keys.read_session_key(answer.found.get("session_key"), SESSION_KEY_BYTES)
     if session_key is None:
         raise answer.nonsense("session_key", STEP, Spent.YES)
-    yield from session_keys.remember(app, openid, session_key)
+    yield from session_keys.remember(app, openid, session_key, now, at_most=app.policy.code_seconds)
     return Login(Subject(openid=openid), app.name, now)

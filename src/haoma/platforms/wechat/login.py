@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from haoma import session_keys
 from haoma.contract import Login
-from haoma.errors import ConnectionLost, NotProven, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import NotProven, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import with_component_token
+from haoma.refusal import sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
         session_key = session_keys.read_session_key(answer.found.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)
-        yield from session_keys.remember(app, openid, session_key)
+        yield from session_keys.remember(app, openid, session_key, now)
     return Login(Subject(openid=openid, unionid=unionid), app.name, now)
 
 
@@ -74,7 +75,4 @@ def _ask(app: WeChatApp, login_code: Secret) -> Flow[Answer]:
 
 
 def _exchange(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
-    try:
-        return (yield from api.get(app, path, query))
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=STEP, because=error.because, spent=Spent.UNKNOWN) from None
+    return (yield from sending_a_code(api.get(app, path, query), STEP))

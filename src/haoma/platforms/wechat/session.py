@@ -18,7 +18,7 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 from haoma import session_keys
-from haoma.errors import SessionUnknown, Spent
+from haoma.errors import Spent
 from haoma.platforms.wechat.token import Access
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def reset_session_key(app: WeChatApp, openid: str) -> Flow[None]:
     newest = session_keys.read_session_key(answer.found.get("session_key"), 16)
     if newest is None or answer.found.get("openid", openid) != openid:
         raise answer.nonsense("session_key", 0, Spent.NO)
-    yield from session_keys.remember(app, openid, newest, alone=True)
+    yield from session_keys.replace(app, openid, newest)
 
 
 def sign(session_key: Secret, message: bytes = b"") -> str:
@@ -71,9 +71,7 @@ def sign(session_key: Secret, message: bytes = b"") -> str:
 
 
 def _ask(app: WeChatApp, path: str, openid: str) -> Flow[tuple[Answer, Access, Secret]]:
-    keys = yield from session_keys.recall(app, openid)
-    if not keys:
-        raise SessionUnknown(because={"expired": "session_key"})
+    key = yield from session_keys.newest_of(app, openid)
     access = Access(app)
-    query = (("openid", openid), ("signature", sign(keys[0])), ("sig_method", "hmac_sha256"))
-    return (yield from access.get(path, query)), access, keys[0]
+    query = (("openid", openid), ("signature", sign(key)), ("sig_method", "hmac_sha256"))
+    return (yield from access.get(path, query)), access, key
