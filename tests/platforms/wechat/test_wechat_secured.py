@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wechat_side import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, Bench, configured
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from wechat_side import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, USED, Bench, configured
 
 from haoma.contract import Table
 from haoma.crypto.keys import parse_private_key, parse_public_key
@@ -210,6 +212,47 @@ def test_an_unsigned_refusal_is_believed_and_every_try_is_sealed_anew() -> None:
     assert bench.find(_app(mirror), again.body).phone_number == again.phone_number
     sealed = [json.loads(each.body)["iv"] for each in bench.wire.requests if each.url.endswith(PHONE)]
     assert len(sealed) == len(set(sealed)) == 3
+
+
+class Clear:
+    """Answers the phone call in plain, with WeChat's signature; the key is the test's own."""
+
+    key = rsa.generate_private_key(65537, 2048)
+
+    def __init__(self, *bodies: bytes) -> None:
+        self.bodies = list(bodies)
+
+    def app(self) -> WeChatApp:
+        public = self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return configured(**{**SETTINGS, "api_certificate": public.decode("ascii")})
+
+    def answer(self, call: Call, now: float) -> Answer:
+        if call.path == STABLE:
+            token = {**TOKEN, "access_token": "second" if b'"force_refresh":true' in call.body else "first"}
+            return Answer(body=json.dumps(token).encode())
+        body, time = self.bodies.pop(0), str(int(now))
+        signature = sign_pss(self.key, f"https://api.weixin.qq.com{PHONE}\n{APP_ID}\n{time}\n".encode() + body)
+        headers = {"wechatmp-appid": APP_ID, "wechatmp-timestamp": time}
+        return Answer(headers={**headers, "wechatmp-signature": base64.b64encode(signature).decode()}, body=body)
+
+
+def test_a_refusal_in_plain_may_be_signed() -> None:
+    """It can only refuse, so it is the refusal that it says: the code's, or the token's, which is asked for anew."""
+    side = Clear(json.dumps(USED).encode())
+    assert Bench(side).refused(side.app(), {"code": "a-code"}).code == "platform.code-rejected"
+    side = Clear(json.dumps(DEAD).encode())
+    bench = Bench(side)
+    assert bench.refused(side.app(), {"code": "b-code"}).code == "platform.token-rejected"
+    assert bench.calls[STABLE] == 2
+
+
+@pytest.mark.parametrize(
+    "body", [{"errcode": 0, "phone_info": PHONE_INFO}, {"phone_info": PHONE_INFO}, {"errcode": 40029, "data": ""}, {}]
+)
+def test_a_success_in_plain_is_refused_even_if_signed(body: dict[str, Any]) -> None:
+    """In this mode a number comes sealed or not at all."""
+    side = Clear(json.dumps(body).encode())
+    assert isinstance(Bench(side).refused(side.app(), {"code": "a-code"}), ReplySignatureMismatch)
 
 
 def test_an_unsigned_success_is_not_believed() -> None:

@@ -10,7 +10,7 @@ A reply, in this order:
 2. Its signature fits under one of the configured keys of WeChat. While WeChat changes its certificate, it sends
    another signature under the one that goes; either will do, so that old and new certificate may stand in the settings
    together. Which one WeChat says that it used is not looked at: it is trusted for its key, not for its number.
-3. Body and ciphertext are well formed, and the tag fits.
+3. Body and ciphertext are well formed, and the tag fits. A body that says no in plain passes: it can only refuse.
 4. ``_appid`` and ``_timestamp`` inside are those of the headers, and the time is near ours.
 
 Whatever fails is one refusal, `ReplySignatureMismatch`; what it was is in ``diagnosis``. A reply without a signature
@@ -29,7 +29,7 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -135,7 +135,7 @@ def seal(security: Security, url: str, app_id: str, timestamp: str, *, iv: bytes
 
 
 def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: float) -> bytes:
-    """Return the JSON inside a reply.
+    """Return the JSON inside a reply, or the reply itself if it is a refusal in plain.
 
     Raises:
         ReplySignatureMismatch: ``trust.reply-signature-mismatch``, whatever is wrong.
@@ -150,6 +150,8 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
     try:
         # (3)
         found = parse_json_object(reply.body)
+        if "data" not in found and _refuses(found):
+            return reply.body
         iv, sealed, tag = (decode_base64(str(found.get(name, "")), name) for name in ("iv", "data", "authtag"))
         plain = open_gcm(security.sym_key, iv, sealed, tag, security.beside(url, app_id, timestamp))
         inside = parse_json_object(plain)
@@ -174,7 +176,11 @@ def is_unsigned_refusal(reply: Reply) -> bool:
         found = parse_json(reply.body)
     except EnvelopeError:
         return True
-    return isinstance(found, dict) and found.get("errcode", 0) not in (0, "0", "", None, False)
+    return isinstance(found, dict) and _refuses(found)
+
+
+def _refuses(found: dict[str, Any]) -> bool:
+    return found.get("errcode", 0) not in (0, "0", "", None, False)
 
 
 def _is_signed(security: Security, lines: bytes, headers: dict[str, str]) -> bool:
