@@ -112,6 +112,12 @@ def test_login_v1_is_a_form() -> None:
     assert form == {"code": ["a+code/with@partner"], "client_id": [APP_KEY], "sk": [SECRET]}
 
 
+def test_an_errno_of_null_is_none() -> None:
+    """A field that is null says as much as one that is not there."""
+    nulls = {"errno": None, "error": None, "error_code": None}
+    assert Bench({V1: {**_login(), **nulls}}).find(APP, _sent()).phone_number == "+8613800138000"
+
+
 def test_login_v2_keeps_its_token() -> None:
     """One token serves many logins; it is asked for with a form, and travels in the query."""
     bench = Bench({TOKEN: _token("24.one"), V2: _v2()})

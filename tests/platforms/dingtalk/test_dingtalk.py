@@ -16,9 +16,12 @@ from haoma.errors import (
     CodeRejected,
     ConnectFailed,
     ConnectionLost,
+    Next,
+    NonsenseReply,
     NotProven,
     OutcomeUnknown,
     RateLimited,
+    ReplyTooLarge,
     SessionUnknown,
     Spent,
     TimedOut,
@@ -110,13 +113,20 @@ def test_there_is_no_login_beside_the_code() -> None:
 # --- when nobody knows
 
 
-@pytest.mark.parametrize("failure", [TimedOut(), ConnectionLost(), b"<html>", (503, {"code": "ServiceUnavailable"})])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        TimedOut(), ConnectionLost(), ReplyTooLarge(), NonsenseReply(), b"<html>",
+        (503, {"code": "ServiceUnavailable"}),
+    ],
+)  # fmt: skip
 def test_a_refused_code_after_an_unknown_outcome_is_unknown(failure: object) -> None:
     """The first try may be what used it up; then the code is not sent again."""
     bench = _bench([failure, GONE])
     assert bench.refused(APP, SENT).spent is Spent.UNKNOWN
     second = bench.refused(APP, SENT)
     assert isinstance(second, OutcomeUnknown)
+    assert (second.next, second.retry) == (Next.ASK_AGAIN, False)
     assert (second.platform_code, second.request_id) == ("invalidParameter.authCode.notFound", "AB-1")
     assert isinstance(bench.refused(APP, SENT), OutcomeUnknown)
     assert bench.calls == {TOKEN: 2}
@@ -140,6 +150,28 @@ def test_the_second_call_can_be_made_up_for(failure: object) -> None:
     assert isinstance(bench.refused(APP, SENT, caller="another"), AlreadyUsed)
     assert bench.find(APP, SENT).phone_number == "+8613800138000"
     assert bench.calls == {TOKEN: 1, ME: 3}
+
+
+def test_nobody_else_goes_on_from_there_later() -> None:
+    """The token of the first call is forgotten before the claim on the code is, however long that call took."""
+    bench = _bench([GIVEN, GONE], [TimedOut(), USER])
+    bench.refused(APP, SENT)
+    bench.now += APP.policy.code_seconds - 1
+    assert isinstance(bench.refused(APP, SENT, caller="another"), AlreadyUsed)
+    bench.now += 2
+    assert isinstance(bench.refused(APP, SENT, caller="another"), CodeRejected)
+
+
+@pytest.mark.parametrize("state", [86, "86", "+86", "0086"])
+def test_the_country_code_in_each_of_its_forms(state: object) -> None:
+    """A number or a text, with or without what is dialled before it."""
+    assert _bench(users={**USER, "stateCode": state}).find(APP, SENT).phone_number == "+8613800138000"
+
+
+def test_an_unlisted_refusal_of_a_code_asks_for_another() -> None:
+    """What an expired code gets is not documented; a user must not be stuck with one."""
+    bench = _bench((400, {"code": "invalidParameter.authCode.expired", "message": "?", "requestid": "AB-1"}))
+    assert bench.refused(APP, SENT).next is Next.ASK_AGAIN
 
 
 def test_a_final_refusal_of_the_second_call_has_spent_the_code() -> None:

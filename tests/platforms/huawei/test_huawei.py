@@ -16,8 +16,11 @@ from haoma.errors import (
     CodeRejected,
     ConnectFailed,
     ConnectionLost,
+    Next,
+    NonsenseReply,
     OutcomeUnknown,
     RateLimited,
+    ReplyTooLarge,
     SessionUnknown,
     Spent,
     TimedOut,
@@ -122,8 +125,12 @@ def test_there_is_no_login_beside_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [TimedOut(), ConnectionLost(), (500, b""), (503, b""), (403, b""), b"<html>", {"resultCode": 60010001}]
-)
+    "failure",
+    [
+        TimedOut(), ConnectionLost(), ReplyTooLarge(), NonsenseReply(), (500, b""), (503, b""), (403, b""), b"<html>",
+        {"resultCode": 60010001},
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("native", [60180005, 60010012])
 def test_a_used_code_after_an_unknown_outcome_is_unknown(failure: object, native: int) -> None:
     """The first try may be what used it up; then the code is not sent again."""
@@ -132,6 +139,7 @@ def test_a_used_code_after_an_unknown_outcome_is_unknown(failure: object, native
     second = bench.refused(APP, SENT)
     assert isinstance(second, OutcomeUnknown)
     assert second.platform_code == str(native)
+    assert (second.next, second.retry) == (Next.ASK_AGAIN, False)
     assert isinstance(bench.refused(APP, SENT), OutcomeUnknown)
     assert bench.calls[PATH] == 2
 
@@ -298,6 +306,15 @@ def test_the_country_code_in_each_of_its_forms(front: str, abroad: str) -> None:
     """``phoneNumber`` agrees in every form of the country code, whatever the form of ``phoneCountryCode``."""
     reply = {**OK, "phoneNumber": f"{front}13800138000", "phoneCountryCode": abroad}
     assert _bench(reply).find(APP, SENT).phone_number == "+8613800138000"
+
+
+@pytest.mark.parametrize("unionid", [{}, {"unionId": None}, {"unionId": ""}])
+def test_a_user_without_union_id(unionid: dict[str, object]) -> None:
+    """The number and its user are there; the second id of the user is not worth a code."""
+    reply = {name: value for name, value in OK.items() if name != "unionId"} | unionid
+    subject = _bench(reply).find(APP, SENT).subject
+    assert subject is not None
+    assert (subject.openid, subject.unionid) == (OK["openId"], "")
 
 
 def test_a_code_in_snake_case() -> None:
