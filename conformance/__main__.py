@@ -13,11 +13,11 @@ from conformance.running import VERDICTS, Adapter, Outcome, adapters, cases, for
 
 
 def main() -> int:
-    """Return the exit status: 0 if whatever was judged got everything right, 1 if not, 2 for a wrong command."""
+    """Return the exit status: 0 if whatever was judged got everything right, 1 if not, 2 if nothing was judged."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description="Judge an implementation by named cases  用具名用例评判一个实现",
-        epilog="The protocol is in conformance/README.md. Exit status: 0 all right, 1 not, 2 could not be run.",
+        epilog="The protocol is in conformance/README.md. Exit status: 0 all right, 1 not, 2 nothing was judged.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the cases, one a line")
@@ -71,6 +71,9 @@ def _run(arguments: argparse.Namespace) -> int:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
     if arguments.write:
         table.write(outcomes, arguments.write)
+    if all(outcome.count("unsupported") == len(chosen) for outcome in outcomes):
+        print("nothing was judged: no case was answered", file=sys.stderr)
+        return 2
     return int(any(outcome.count(name) for outcome in outcomes for name in VERDICTS[:3]))
 
 

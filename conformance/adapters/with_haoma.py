@@ -104,7 +104,7 @@ def _app(case: dict[str, Any]) -> App:
     table = Table("judged", {"platform": platform, **settings}, now=case["now"])
     app: App | None = PLATFORMS[platform].configure(table)
     if app is None or table.faults:
-        raise RuntimeError(f"{case['name']}: {table.faults}")
+        raise RuntimeError(f"{platform}: {table.faults}")
     return app
 
 

@@ -155,14 +155,13 @@ def test_an_answer_is_judged(answer: object, word: str) -> None:
     assert verdict({"expect": {"refuse": True}}, answer) == mirrored
 
 
-# A judge that dies of every case that it has to refuse.
+# A judge that dies of an envelope without a signature, and gives the right number for all others.
 _STUBBORN = """
 import json, sys
 for line in sys.stdin:
-    case = json.loads(line)
-    if "refuse" in case["expect"]:
+    if "sign" not in json.loads(json.loads(line)["input"]):
         sys.exit(3)
-    print(json.dumps({"phone_number": case["expect"]["phone_number"]}), flush=True)
+    print(json.dumps({"phone_number": "+8613811112222"}), flush=True)
 """
 
 
@@ -255,6 +254,27 @@ def test_the_command_exits_with_1_for_a_wrong_answer(tmp_path: Path) -> None:
     assert "1 accepted wrongly" in done.stdout
     (wrong,) = [line for line in done.stdout.splitlines() if "_fail: " in line]
     assert wrong.startswith("  accepted wrongly: alipay/envelope-sign-sha512_fail: ")
+
+
+def test_a_program_is_not_told_what_is_expected(tmp_path: Path) -> None:
+    """It gets what a server gets and the time; neither the answer nor a name that ends in `_fail`."""
+    script = tmp_path / "judge.py"
+    script.write_text(
+        "import json, pathlib, sys\nline = sys.stdin.readline()\n"
+        f"pathlib.Path({str(tmp_path / 'told')!r}).write_text(line)\n"
+        "print(json.dumps({'refused': 'no'}))\n"
+    )
+    run(foreign([sys.executable, "-S", str(script)], lines=False), [REFUSE])
+    told = json.loads((tmp_path / "told").read_text())
+    assert told == {name: REFUSE[name] for name in ("platform", "way", "input", "keys", "now")}
+
+
+def test_the_command_exits_with_2_when_nothing_was_judged() -> None:
+    """A program that calls every case somebody else's job has got nothing right."""
+    theirs = shlex.join([sys.executable, "-S", "-c", "print('{\"unsupported\": true}')"])
+    command = [sys.executable, "-m", "conformance", "run", "--command", theirs, "--only", "alipay/envelope-sign-o"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "nothing was judged" in done.stderr) == (2, True)
 
 
 def test_npm_alipay_sdk_gives_the_genuine_numbers() -> None:
