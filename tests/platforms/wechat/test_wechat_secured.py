@@ -168,6 +168,21 @@ def test_what_is_inside_has_to_fit_the_headers(inside: dict[str, Any]) -> None:
 # --- in the flow
 
 
+class Replaying(WeChatMirror):
+    """The mirror behind a proxy that reads along: the first reply that it lets through answers every later question."""
+
+    def __init__(self) -> None:
+        super().__init__(random.Random(1).randbytes)
+        self.first: Answer | None = None
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        said = super().answer(call, now)
+        if call.path != PHONE or said is None:
+            return said
+        self.first = self.first or said
+        return self.first
+
+
 class Side(WeChatMirror):
     """The mirror, whose answers to the phone call may be replaced."""
 
@@ -212,6 +227,19 @@ def test_an_unsigned_refusal_is_believed_and_every_try_is_sealed_anew() -> None:
     assert bench.find(_app(mirror), again.body).phone_number == again.phone_number
     sealed = [json.loads(each.body)["iv"] for each in bench.wire.requests if each.url.endswith(PHONE)]
     assert len(sealed) == len(set(sealed)) == 3
+
+
+def test_a_reply_answers_one_question() -> None:
+    """Sent again for another user's code it is refused, for as long as its time is near."""
+    mirror = Replaying()
+    bench, app = Bench(mirror), _app(mirror)
+    taps = [mirror.tap("secured", allow=True, now=NOW) for _ in range(3)]
+    assert bench.find(app, taps[0].body).phone_number == taps[0].phone_number
+    for tap, later in zip(taps[1:], (0, 299), strict=True):
+        bench.clock.now = NOW + later
+        error = bench.refused(app, tap.body)
+        assert (type(error), error.diagnosis) == (ReplySignatureMismatch, "taken-before")
+        assert error.spent is Spent.UNKNOWN
 
 
 class Clear:

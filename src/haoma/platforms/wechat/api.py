@@ -17,7 +17,7 @@ from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
 from haoma.platforms.wechat.address import API
-from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post
+from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post, take_once
 from haoma.refusal import refusal
 from haoma.steps import Mint, Request, Send, ask
 
@@ -124,7 +124,10 @@ def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query
     reply = yield from ask(Send(replace(request, query=query), app.upstreams))
     if is_unsigned_refusal(reply):
         return _answer(reply)
-    return _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
+    answer = _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
+    if not answer.refused:
+        yield from take_once(reply)
+    return answer
 
 
 def send(app: WeChatApp, request: Request) -> Flow[Answer]:

@@ -12,6 +12,8 @@ A reply, in this order:
    together. Which one WeChat says that it used is not looked at: it is trusted for its key, not for its number.
 3. Body and ciphertext are well formed, and the tag fits. A body that says no in plain passes: it can only refuse.
 4. ``_appid`` and ``_timestamp`` inside are those of the headers, and the time is near ours.
+5. If it says yes, it was not taken before. Nothing in it names the question that it answers: whoever stands between,
+   where a proxy ends TLS, could else answer one user's code with the number of another.
 
 Whatever fails is one refusal, `ReplySignatureMismatch`; what it was is in ``diagnosis``. A reply without a signature
 can only refuse: WeChat has no other way to say that it cannot read a request.
@@ -38,17 +40,18 @@ from haoma.crypto.keys import KeyProblem, parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
-from haoma.steps import Request
+from haoma.steps import Request, Spend, ask
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
     from haoma.contract import Table
-    from haoma.steps import Reply
+    from haoma.steps import Flow, Reply
 
 SETTINGS: Final = ("api_sym_key", "api_sym_sn", "api_private_key", "api_certificate")
 _KEY_BYTES: Final = 32
 _AWAY: Final = 300  # seconds between WeChat's clock and ours
+_REMEMBERED: Final = 3.0 * _AWAY  # a reply is near for 600 seconds, and a request may take its time
 _STEP: Final = 4
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _SIGNATURES: Final = ("wechatmp-signature", "wechatmp-signature-deprecated")
@@ -163,6 +166,18 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
     if abs(now - int(timestamp)) > _AWAY:
         raise _refusal("time")
     return plain
+
+
+def take_once(reply: Reply) -> Flow[None]:
+    """Remember an opened reply, or refuse it if it was taken before (step 5).
+
+    By its body: of signatures there may be two that fit, and each may be drawn anew; the body is what they cover.
+
+    Raises:
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
+    """
+    if not (yield from ask(Spend(f"wechat:reply:{hashlib.sha256(reply.body).hexdigest()}", 1, _REMEMBERED))):
+        raise _refusal("taken-before")
 
 
 def is_unsigned_refusal(reply: Reply) -> bool:
