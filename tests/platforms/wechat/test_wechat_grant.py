@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from wechat_side import NOW, PHONE, Bench, refusal
@@ -22,10 +23,15 @@ from haoma.errors import (
     Spent,
     TokenRejected,
 )
+from haoma.io.blocking import World
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.grant import Grant, take_grant
 from haoma.platforms.wechat.mirror import WeChatMirror
+from haoma.steps import Reply, Send
+
+if TYPE_CHECKING:
+    from haoma.io.http import Http
 
 URL = "https://api.weixin.qq.com"
 PATH = "/cgi-bin/component/"
@@ -257,6 +263,127 @@ def test_a_push_that_comes_twice_at_once_is_one_exchange(mirror: WeChatMirror) -
         thread.join()
     assert said == ["success"] * 4
     assert bench.calls[QUERY_AUTH] == 1
+
+
+class Held:
+    """The network of a bench, on which the first request to one path waits until it is let go."""
+
+    def __init__(self, bench: Bench, path: str) -> None:
+        self.arrived, self.go = threading.Event(), threading.Event()
+        self._bench, self._path = bench, path
+        bench.world = World(cast("Http", self), bench.memory)
+
+    def send(self, step: Send) -> Reply:
+        reply = self._bench.wire.send(step)
+        if step.request.url.endswith(self._path) and not self.arrived.is_set():
+            self.arrived.set()
+            assert self.go.wait(10)
+        return reply
+
+    def run(self, first: Callable[[], object], second: Callable[[], object]) -> None:
+        """Run the second while the first waits; let the first go when the second has ended, or waits for it."""
+        threads = [threading.Thread(target=each) for each in (first, second)]
+        threads[0].start()
+        assert self.arrived.wait(10)
+        threads[1].start()
+        threads[1].join(0.2)
+        self.go.set()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def _tokens_of(app: WeChatApp) -> Callable[[Any], dict[str, Any]]:
+    """Answers an authorization code with tokens that are called after it."""
+
+    def exchanged(call: Any) -> dict[str, Any]:
+        code = json.loads(call.body)["authorization_code"]
+        return _info(app, authorizer_refresh_token=f"r-{code}", authorizer_access_token=f"a-{code}")
+
+    return exchanged
+
+
+def _event(mirror: WeChatMirror, app: WeChatApp, kind: str, created: float) -> tuple[dict[str, str], bytes]:
+    """A push about a grant; its code is the kind of the event."""
+    fields = {"AppId": mirror.merchants.app_id, "CreateTime": str(int(created)), "InfoType": kind,
+              "AuthorizerAppid": app.app_id, "AuthorizationCode": kind}  # fmt: skip
+    return mirror.merchants.seal(NOW, "".join(f"<{name}>{text}</{name}>" for name, text in fields.items()))
+
+
+@pytest.mark.parametrize("later", ["updateauthorized", "unauthorized"])
+def test_of_two_events_at_once_the_later_has_the_last_word(mirror: WeChatMirror, later: str) -> None:
+    """The exchange of the earlier one takes longer; it does not come back over the one that came meanwhile."""
+    told: list[tuple[str, str | None]] = []
+
+    def keep(grant: Grant) -> None:
+        told.append((grant.event, grant.refresh_token and grant.refresh_token.reveal()))
+
+    app = _app(mirror, on_grant=keep)
+    said = {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), LOOK_UP: refusal(61003), PHONE: refusal(40029)}
+    bench = _started(mirror, said)
+    Held(bench, QUERY_AUTH).run(
+        lambda: _push(bench, app, _event(mirror, app, "authorized", NOW)),
+        lambda: _push(bench, app, _event(mirror, app, later, NOW + 2)),
+    )
+    left = later == "unauthorized"
+    assert told == [("authorized", "r-authorized"), (later, None if left else f"r-{later}")]
+    assert _push(bench, app, _event(mirror, app, "authorized", NOW + 1)) == "success"
+    assert len(told) == 2
+    assert bench.refused(app, {"code": "a-code"}).platform_code == ("61003" if left else "40029")
+    assert left or ("access_token", f"a-{later}") in bench.wire.requests[-1].query
+
+
+def test_a_renewal_under_way_does_not_replace_the_tokens_of_a_newer_grant(mirror: WeChatMirror) -> None:
+    """It was asked for with the refresh token of the grant before."""
+    app = _app(mirror, "wechat-merchant")
+    renewed = {**RENEWED, "authorizer_refresh_token": "of-the-grant-before"}
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), RENEW: renewed, PHONE: refusal(40029)})
+    Held(bench, RENEW).run(
+        lambda: bench.refused(app, {"code": "a-code"}),
+        lambda: _push(bench, app, _event(mirror, app, "updateauthorized", NOW)),
+    )
+    bench.refused(app, {"code": "b-code"})
+    assert ("access_token", "a-updateauthorized") in bench.wire.requests[-1].query
+    bench.clock.now += 7201
+    _push(bench, app, mirror.merchants.push(bench.clock.now))
+    bench.refused(app, {"code": "c-code"})
+    assert _renewals(bench)[1:] == ["r-updateauthorized"]
+
+
+def test_two_events_of_the_same_second(mirror: WeChatMirror) -> None:
+    """Both are taken, in the order in which they come; sent again, neither does anything."""
+    told: list[str] = []
+    app = _app(mirror, on_grant=lambda grant: told.append(grant.event))
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app)})
+    kinds = ["authorized", "unauthorized", "updateauthorized"]
+    for kind in kinds * 2:
+        assert _push(bench, app, _event(mirror, app, kind, NOW)) == "success"
+    assert told == kinds
+    assert bench.calls[QUERY_AUTH] == 2
+
+
+def test_an_older_event_does_not_undo_one_that_failed(mirror: WeChatMirror) -> None:
+    """A withdrawal that arrives after the next grant, whose exchange has failed: the code of that grant is still kept."""
+    app = _app(mirror)
+    bench = _started(
+        mirror, {TOKEN: GIVEN, QUERY_AUTH: (refusal(-1), _info(app)), RENEW: RENEWED, PHONE: refusal(40029)}
+    )
+    assert isinstance(_refused_push(bench, app, _event(mirror, app, "authorized", NOW)), Busy)
+    assert _push(bench, app, _event(mirror, app, "unauthorized", NOW - 1)) == "success"
+    assert bench.refused(app, {"code": "a-code"}).platform_code == "40029"
+    assert bench.calls[QUERY_AUTH] == 2
+
+
+def test_one_event_that_fails_is_not_the_failure_of_the_next(mirror: WeChatMirror) -> None:
+    """Whoever waited for it has his own exchange."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: (refusal(61010), _info(app))})
+    found: list[object] = []
+    Held(bench, QUERY_AUTH).run(
+        lambda: found.append(_refused_push(bench, app, _event(mirror, app, "authorized", NOW)).code),
+        lambda: found.append(_push(bench, app, _event(mirror, app, "updateauthorized", NOW + 1))),
+    )
+    assert sorted(map(str, found)) == ["platform.credentials-rejected", "success"]
 
 
 def test_a_grant_that_is_taken_back_is_forgotten(mirror: WeChatMirror) -> None:

@@ -20,6 +20,9 @@ A code that was pushed is exchanged at once. If that fails (no ticket yet, no ne
 stands in the log, and the code is kept: the merchant's next request tries it again. It is worth the trouble, because
 developers report that WeChat tells the refresh token of a grant only after its code has been exchanged once.
 
+What changes the grant of one merchant, a push, a renewal or `take_grant`, is done one after the other (`_in_turn`), and
+a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word.
+
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizerrefreshtoken.html,
 https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizeraccesstoken.html,
 https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerinfo.html,
@@ -32,10 +35,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from haoma.access_tokens import as_token
-from haoma.errors import CannotOpen, NonsenseReply, PlatformRefusal, Spent
+from haoma.errors import CannotOpen, HaomaError, NonsenseReply, PlatformRefusal, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import PATH, component_of, unspent, with_component_token
 from haoma.platforms.wechat.custody import STEP, read_token, token_key
@@ -45,11 +48,13 @@ from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Share, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.steps import Flow
+
+T = TypeVar("T")
 
 GIVEN: Final = frozenset({"authorized", "updateauthorized"})
 TAKEN_BACK: Final = "unauthorized"
@@ -107,7 +112,8 @@ def take_grant(app: WeChatApp, authorization_code: str, event: str = "authorized
         PlatformRefusal, OutsideError: WeChat gave no tokens.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed. What came of the code is kept all the same.
     """
-    return (yield from _exchange(app, Secret(authorization_code), event, ""))
+    answer = yield from _query_auth(app, Secret(authorization_code))
+    return (yield from _in_turn(app, answer.found["authorizer_appid"], lambda: _hold(app, answer, event)))
 
 
 def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
@@ -117,32 +123,56 @@ def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[Non
         CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
         PlatformRefusal, OutsideError, HookFailed: see `take_grant`.
     """
-    merchant, created = found.get("AuthorizerAppid", ""), found["CreateTime"]
-    code = found.get("AuthorizationCode", "")
+    merchant, code = found.get("AuthorizerAppid", ""), found.get("AuthorizationCode", "")
     if not _APP_ID.fullmatch(merchant) or not (as_token(code) or event == TAKEN_BACK):
         raise CannotOpen(step=1, diagnosis="fields")
-    # WeChat sends again what was not answered in time; the second waits for the first and says the same.
-    yield from ask(Share(f"{_key(app, merchant, 'event')}:{created}", lambda: _take(app, event, found)))
+    yield from _in_turn(app, merchant, lambda: _take(app, event, merchant, Secret(code), int(found["CreateTime"])))
 
 
-def _take(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
-    merchant, created = found["AuthorizerAppid"], int(found["CreateTime"])
+def _take(app: WeChatApp, event: str, merchant: str, code: Secret, created: int) -> Flow[None]:
     seen_key = _key(app, merchant, "event")
     seen = yield from ask(Recall(seen_key))
-    if isinstance(seen, int) and created <= seen:  # whoever sends an old push again must not undo a newer one
+    latest, done = seen if isinstance(seen, tuple) else (-1, frozenset())
+    if created < latest or (created, event, code) in done:  # an old push must not undo a newer one
         return
+    if created > latest:  # said at once: one that fails is more recent than those before it all the same
+        done = frozenset()
+        yield from ask(Keep(seen_key, (created, done), _EVENT_SECONDS))
     if event == TAKEN_BACK:
         yield from _forget(app, merchant)
         yield from _tell(app, Grant(event, merchant))
     else:
-        code = Secret(found["AuthorizationCode"])
         yield from ask(Keep(_key(app, merchant, "code"), (code, event), _CODE_SECONDS))
         yield from _exchange(app, code, event, merchant)
-    yield from ask(Keep(seen_key, created, _EVENT_SECONDS))
+    yield from ask(Keep(seen_key, (created, done | {(created, event, code)}), _EVENT_SECONDS))
+
+
+def _in_turn(app: WeChatApp, merchant: str, change: Callable[[], Flow[T]]) -> Flow[T]:
+    """Run what changes a merchant's grant while nothing else does.
+
+    `Share` has one run, and gives its result to all who wait; here whoever waited for another has his own run next.
+    """
+    ended: list[T | HaomaError] = []
+
+    def run() -> Flow[None]:
+        try:
+            ended.append((yield from change()))
+        except HaomaError as error:  # it is not shared
+            ended.append(error)
+
+    while not ended:
+        yield from ask(Share(_key(app, merchant, "turn"), run))
+    if isinstance(ended[0], HaomaError):
+        raise ended[0]
+    return ended[0]
 
 
 def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[Grant]:
-    """Exchange a code; ``merchant`` is whose it is said to be."""
+    return (yield from _hold(app, (yield from _query_auth(app, code, merchant)), event))
+
+
+def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer]:
+    """Ask for what a code stands for; ``merchant`` is whose it is said to be."""
     answer = yield from _ask_component(app, "api_query_auth", {"authorization_code": code.reveal()})
     if answer.refused:
         refused = answer.refusal("component", STEP, component_of(app).secret, code)
@@ -150,15 +180,22 @@ def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[G
             yield from _drop(_key(app, merchant, "code"))
         raise unspent(refused)
     info = _authorization(answer)
-    app_id, refresh_token = info.get("authorizer_appid"), as_token(info.get("authorizer_refresh_token"))
+    app_id = info.get("authorizer_appid")
     if not isinstance(app_id, str) or not _APP_ID.fullmatch(app_id) or app_id != (merchant or app_id):
         raise answer.nonsense("authorizer_appid", STEP, Spent.NO)
-    if refresh_token is None:
+    if as_token(info.get("authorizer_refresh_token")) is None:
         raise answer.nonsense("authorizer_refresh_token", STEP, Spent.NO)
-    yield from _forget(app, app_id)  # the tokens of the grant before
+    return replace(answer, found=info)
+
+
+def _hold(app: WeChatApp, answer: Answer, event: str) -> Flow[Grant]:
+    """Keep what a code stood for, in the place of the grant before, and tell it."""
+    info = answer.found
+    app_id, refresh_token = info["authorizer_appid"], Secret(info["authorizer_refresh_token"])
+    yield from _forget(app, app_id)
     yield from ask(Keep(_key(app, app_id, "refresh"), refresh_token, _KEPT_SECONDS))
     if "authorizer_access_token" in info:
-        token, seconds = read_token(replace(answer, found=info), "authorizer_access_token", app_id)
+        token, seconds = read_token(answer, "authorizer_access_token", app_id)
         yield from ask(Keep(token_key("component", app.api_base_url, app_id), token, seconds))
     grant = Grant(event, app_id, refresh_token, _permission_sets(info))
     yield from _tell(app, grant)
@@ -215,6 +252,10 @@ def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
         OutsideError, PlatformRefusal: none was given; no code of a user has been sent.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed.
     """
+    return (yield from _in_turn(app, app.app_id, lambda: _ask_for_token(app)))
+
+
+def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
     if isinstance(waiting, tuple):
         code, event = waiting
