@@ -638,7 +638,8 @@ class Fault:
 
     def __str__(self) -> str:
         words = self.explain("en")
-        place = f"{self.file}:{self.line}: " if self.file else ""
+        line = f":{self.line}" if self.line else ""  # a setting that is not there is in no line
+        place = f"{self.file}{line}: " if self.file else ""
         facts = " ".join(f"{name}={value}" for name, value in self.because.items())
         return (
             f"{place}{self.where}: {words.title}" + (f" ({facts})" if facts else "") + f". {words.remedy} [{self.code}]"

@@ -109,12 +109,12 @@ def run(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_the_python_of_the_readme_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every Python block of the README runs, in order, and prints what its comments say."""
+    """Every Python block of the README runs by itself, and prints what its comments say."""
     monkeypatch.chdir(ROOT)
-    scope: dict[str, Any] = {}
     found = blocks(README, "python")
     assert len(found) == 3
     for block in found:
+        scope: dict[str, Any] = {}
         exec(compile(block.text, "README.md", "exec"), scope)  # noqa: S102 - it is what a reader does
         said = re.findall(r"(?m)^print\(.*\)  # (.+)$", block.text)
         assert capsys.readouterr().out.splitlines() == said
