@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
-from conformance import make_cases, table
+from conformance import table
 from conformance.running import VERDICTS, Adapter, Outcome, adapters, cases, foreign, run
 
 
@@ -41,13 +42,26 @@ def main() -> int:
     judge.add_argument("--write", type=Path, metavar="PATH", help="write the page and its Chinese twin")
     arguments = parser.parse_args()
     if arguments.command == "make":
-        print(f"{make_cases.write()} cases")
-        return 0
+        return _make()
     if arguments.command == "list":
         for case in cases():
             print(f"{case['name']}: {case['why']}")
         return 0
-    return _run(arguments)
+    try:
+        return _run(arguments)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"could not be run: {error}", file=sys.stderr)
+        return 2
+
+
+def _make() -> int:
+    try:
+        from conformance import make_cases  # what it needs nobody else does
+    except ModuleNotFoundError as error:
+        print(f"to make cases takes more than to put them: pip install '.[test]' ({error})", file=sys.stderr)
+        return 2
+    print(f"{make_cases.write()} cases")
+    return 0
 
 
 def _run(arguments: argparse.Namespace) -> int:

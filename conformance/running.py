@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -79,6 +80,8 @@ class Adapter:
             return f"npm ci --prefix {self.node_folder} ({self.node_package})"
         if shutil.which(self.command[0].replace("{python}", self.python)) is None:
             return "--install" if self.requirements else self.command[0]
+        if self.package and not self.requirements and not _is_installed(self.package):
+            return f"pip install . ({self.package})"
         return ""
 
     @property
@@ -95,6 +98,14 @@ class Adapter:
         ask = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
         done = subprocess.run([self.python, "-c", ask, self.package], capture_output=True, text=True, check=True)
         return f"{self.package} {done.stdout.strip()}"
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def adapters() -> dict[str, Adapter]:
@@ -164,9 +175,8 @@ class Program:
         late = threading.Timer(SECONDS, self._too_late, [process])
         late.start()
         try:
-            answer = json.loads(
-                self._exchange(process, json.dumps({name: case[name] for name in SENT}).encode() + b"\n")
-            )
+            told = json.dumps({name: case[name] for name in SENT})
+            answer = json.loads(self._exchange(process, told.encode() + b"\n"))
         except (OSError, ValueError, RecursionError):
             self.stop()
             return None

@@ -277,6 +277,26 @@ def test_the_command_exits_with_2_when_nothing_was_judged() -> None:
     assert (done.returncode, "nothing was judged" in done.stderr) == (2, True)
 
 
+def test_a_clone_alone_is_enough_to_judge(tmp_path: Path) -> None:
+    """Without a package installed it lists, judges a program, and says what haoma and `make` lack."""
+    script = tmp_path / "judge.py"
+    script.write_text('print(\'{"refused": "no"}\')')
+    theirs = shlex.join([sys.executable, "-S", str(script)])
+
+    def bare(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-S", "-m", "conformance", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    listed = bare("list")
+    assert (listed[0], len(listed[1].splitlines())) == (0, len(CASES))
+    assert bare("run", "--only", "alipay/envelope-sign-o", "--command", theirs)[0] == 0
+    for arguments, wanted in ((["run"], "pip install ."), (["make"], "pip install '.[test]'")):
+        status, said = bare(*arguments)
+        assert status == 2
+        assert wanted in said
+
+
 def test_npm_alipay_sdk_gives_the_genuine_numbers() -> None:
     """An implementation that shares nothing with haoma agrees on what is genuine, and on wrong signatures."""
     node_modules()
