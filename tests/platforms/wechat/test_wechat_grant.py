@@ -316,7 +316,7 @@ def test_of_two_events_at_once_the_later_has_the_last_word(mirror: WeChatMirror,
     told: list[tuple[str, str | None]] = []
 
     def keep(grant: Grant) -> None:
-        told.append((grant.event, grant.refresh_token and grant.refresh_token.reveal()))
+        told.append((grant.event, grant.refresh_token.reveal() if grant.refresh_token else None))
 
     app = _app(mirror, on_grant=keep)
     said = {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), LOOK_UP: refusal(61003), PHONE: refusal(40029)}
@@ -586,6 +586,43 @@ def test_a_hook_that_fails_loses_nothing(mirror: WeChatMirror) -> None:
     assert "full" not in str(error) + repr(error)
     assert bench.find(app, _code(mirror, bench)).platform == "wechat"
     assert (bench.calls[QUERY_AUTH], bench.calls[RENEW]) == (1, 0)
+
+
+def test_a_hook_that_failed_hears_of_the_grant_when_the_push_comes_again(mirror: WeChatMirror) -> None:
+    """The code is not exchanged twice; WeChat's repeat brings the whole grant, until the hook has heard it."""
+    told: list[Grant] = []
+    failures = [True, True, False]
+
+    def sometimes(grant: Grant) -> None:
+        told.append(grant)
+        if failures.pop(0):
+            raise RuntimeError
+
+    app = _app(mirror, on_grant=sometimes)
+    bench = _started(mirror)
+    pushed = mirror.merchants.push_grant(app.app_id, NOW)
+    for _ in range(2):
+        assert isinstance(_refused_push(bench, app, pushed), HookFailed)
+    for _ in range(2):
+        assert _push(bench, app, pushed) == "success"
+    assert len(told) == 3
+    assert told[2] == told[0]
+    assert told[2].refresh_token is not None
+    assert told[2].allows_phone_numbers
+    assert bench.calls[QUERY_AUTH] == 1
+
+
+def test_a_push_whose_code_a_request_has_exchanged(mirror: WeChatMirror) -> None:
+    """The push failed for want of a ticket, and the merchant's first user had its code exchanged: all is well."""
+    told: list[str] = []
+    app = _app(mirror, on_grant=lambda grant: told.append(grant.event))
+    bench = Bench(mirror)
+    pushed = mirror.merchants.push_grant(app.app_id, NOW)
+    assert isinstance(_refused_push(bench, app, pushed), TokenRejected)
+    _push(bench, app, mirror.merchants.push(NOW))
+    bench.find(app, _code(mirror, bench))
+    assert _push(bench, app, pushed) == "success"
+    assert (told, bench.calls[QUERY_AUTH]) == (["authorized"], 1)
 
 
 def test_an_expired_ticket_has_wechat_push_again(mirror: WeChatMirror) -> None:

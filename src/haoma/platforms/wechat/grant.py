@@ -18,7 +18,8 @@ Who wants a copy of his own gives ``on_grant``, a function that is called with e
 
 A code that was pushed is exchanged at once. If that fails (no ticket yet, no network) the push is refused, so that it
 stands in the log, and the code is kept: the merchant's next request tries it again. It is worth the trouble, because
-developers report that WeChat tells the refresh token of a grant only after its code has been exchanged once.
+developers report that WeChat tells the refresh token of a grant only after its code has been exchanged once. If it is
+``on_grant`` that fails, the push is refused as well, and one that is repeated calls it again, and nothing else.
 
 What changes the grant of one merchant, a push, a renewal or `take_grant`, is done one after the other (`_in_turn`), and
 a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word.
@@ -112,8 +113,9 @@ def take_grant(app: WeChatApp, authorization_code: str, event: str = "authorized
         PlatformRefusal, OutsideError: WeChat gave no tokens.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed. What came of the code is kept all the same.
     """
-    answer = yield from _query_auth(app, Secret(authorization_code))
-    return (yield from _in_turn(app, answer.found["authorizer_appid"], lambda: _hold(app, answer, event)))
+    code = Secret(authorization_code)
+    answer = yield from _query_auth(app, code)
+    return (yield from _in_turn(app, answer.found["authorizer_appid"], lambda: _hold(app, code, answer, event)))
 
 
 def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
@@ -142,9 +144,17 @@ def _take(app: WeChatApp, event: str, merchant: str, code: Secret, created: int)
         yield from _forget(app, merchant)
         yield from _tell(app, Grant(event, merchant))
     else:
+        yield from _take_code(app, event, merchant, code)
+    yield from ask(Keep(seen_key, (created, done | {(created, event, code)}), _EVENT_SECONDS))
+
+
+def _take_code(app: WeChatApp, event: str, merchant: str, code: Secret) -> Flow[None]:
+    exchanged = yield from ask(Recall(_key(app, merchant, "exchanged")))
+    if not isinstance(exchanged, tuple) or exchanged[0] != code:
         yield from ask(Keep(_key(app, merchant, "code"), (code, event), _CODE_SECONDS))
         yield from _exchange(app, code, event, merchant)
-    yield from ask(Keep(seen_key, (created, done | {(created, event, code)}), _EVENT_SECONDS))
+    elif exchanged[1] is not None:  # a code works once; what failed was `on_grant`
+        yield from _tell_of(app, code, exchanged[1])
 
 
 def _in_turn(app: WeChatApp, merchant: str, change: Callable[[], Flow[T]]) -> Flow[T]:
@@ -168,7 +178,7 @@ def _in_turn(app: WeChatApp, merchant: str, change: Callable[[], Flow[T]]) -> Fl
 
 
 def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[Grant]:
-    return (yield from _hold(app, (yield from _query_auth(app, code, merchant)), event))
+    return (yield from _hold(app, code, (yield from _query_auth(app, code, merchant)), event))
 
 
 def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer]:
@@ -188,7 +198,7 @@ def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer
     return replace(answer, found=info)
 
 
-def _hold(app: WeChatApp, answer: Answer, event: str) -> Flow[Grant]:
+def _hold(app: WeChatApp, code: Secret, answer: Answer, event: str) -> Flow[Grant]:
     """Keep what a code stood for, in the place of the grant before, and tell it."""
     info = answer.found
     app_id, refresh_token = info["authorizer_appid"], Secret(info["authorizer_refresh_token"])
@@ -198,13 +208,14 @@ def _hold(app: WeChatApp, answer: Answer, event: str) -> Flow[Grant]:
         token, seconds = read_token(answer, "authorizer_access_token", app_id)
         yield from ask(Keep(token_key("component", app.api_base_url, app_id), token, seconds))
     grant = Grant(event, app_id, refresh_token, _permission_sets(info))
-    yield from _tell(app, grant)
+    yield from _tell_of(app, code, grant)
     return grant
 
 
 def _forget(app: WeChatApp, merchant: str) -> Flow[None]:
     for key in (
         _key(app, merchant, "code"),
+        _key(app, merchant, "exchanged"),
         _key(app, merchant, "refresh"),
         token_key("component", app.api_base_url, merchant),
     ):
@@ -213,6 +224,14 @@ def _forget(app: WeChatApp, merchant: str) -> Flow[None]:
 
 def _drop(key: str) -> Flow[None]:
     yield from ask(Drop(key, (yield from ask(Recall(key)))))
+
+
+def _tell_of(app: WeChatApp, code: Secret, grant: Grant) -> Flow[None]:
+    """Tell what a code was exchanged for; if that fails, it is told again when WeChat repeats the push."""
+    key = _key(app, grant.app_id, "exchanged")
+    yield from ask(Keep(key, (code, grant), _CODE_SECONDS))
+    yield from _tell(app, grant)
+    yield from ask(Keep(key, (code, None), _CODE_SECONDS))
 
 
 def _tell(app: WeChatApp, grant: Grant) -> Flow[None]:
