@@ -10,9 +10,9 @@ failed can write any number *without* the key, in some twenty thousand tries (pa
 * A key allows three failures in three days. A success gives its try back, a failure never does.
 
 The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
-encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it. Where
-a ciphertext has no time in it, it is kept no longer in all than a ciphertext is remembered (``code_seconds``): one that
-was used could be used again.
+encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it; but
+where a ciphertext has no time in it, for no longer in all than a ciphertext is remembered (``code_seconds``), or a used
+one could be used again.
 """
 
 from __future__ import annotations
