@@ -99,13 +99,18 @@ def test_a_file_that_everybody_reads(doctor, tmp_path):
     assert doctor("--config", path).exit_code == 0
 
 
-def test_certificates_and_their_last_day(doctor, config, simulator):
-    """Each certificate is shown with its last day; Alipay without a login key is noted."""
+def test_certificates_and_their_last_day(doctor, config, simulator, tmp_path):
+    """Each certificate is shown with its last day; Alipay without a login key, or a merchant's grant, is noted."""
     report = doctor("--config", config)
     until = {each["where"]: each["because"]["until"] for each in report.of("doctor.certificate")}
     assert until == {f"apps.alipay-cert.{name}": "2049-12-31" for name in ("alipay_cert", "app_cert")}
     app = load(config).apps["alipay"]
     assert list(offline.no_login(app)) == []
+    text = some_apps(simulator, "alipay-merchant]")
+    for setting in ("app_auth_token", "app_private_key"):
+        text = re.sub(rf"(?m)^{setting} = .*\n", "", text)
+        [merchant] = load(configured(tmp_path, text)).apps.values()
+        assert [each.where for each in offline.no_login(merchant)] == [f"apps.alipay-merchant.{setting}"]
 
 
 def test_all_faults_are_told_and_the_platforms_not_asked(doctor, tmp_path):

@@ -17,6 +17,7 @@ from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_fa
 from haoma.doctor.known import Known, known_values
 from haoma.errors import ConfigFaults
 from haoma.io import clock
+from haoma.platforms.alipay.app import AlipayApp
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.settings import Settings, load
 
@@ -88,8 +89,10 @@ def old_way(app: App) -> Iterator[Diagnosis]:
 
 def no_login(app: App) -> Iterator[Diagnosis]:
     """Without what a login is asked for with, nobody can be logged in, and what is sent can be sent by anybody."""
-    if app.platform == "alipay" and getattr(app, "private_key", None) is None:
+    if isinstance(app, AlipayApp) and app.private_key is None:
         yield note("doctor.no-login", f"apps.{app.name}.app_private_key")
+    elif isinstance(app, AlipayApp) and app.isv_app_id and app.app_auth_token is None:
+        yield note("doctor.no-login", f"apps.{app.name}.app_auth_token")
     by_itself = getattr(app, "component", None) is None  # a third-party platform logs in with its own token
     if app.platform in ("wechat", "douyin") and by_itself and getattr(app, "app_secret", None) is None:
         yield note("doctor.no-login", f"apps.{app.name}.app_secret")

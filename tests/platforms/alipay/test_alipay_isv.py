@@ -141,6 +141,24 @@ def test_without_the_merchants_grant(mirror: AlipayMirror) -> None:
     assert caught.value.because["needed"] == "app_auth_token"
 
 
+def test_a_merchant_is_not_its_application(mirror: AlipayMirror) -> None:
+    """The application's id in the place of the merchant's, or the other way round, is found at the start."""
+    assert faults(table(mirror, isv_app_id=table(mirror).text("app_id"))) == [("config.app-ids-conflict", "isv_app_id")]
+
+
+def test_logins_that_cannot_work_are_told_at_the_start(mirror: AlipayMirror) -> None:
+    """A private key without the merchant's grant is good for nothing, unless the content key is asked for with it."""
+
+    def warned(**gone: str) -> list[tuple[str, str]]:
+        found = table(mirror, **gone)
+        assert configure(found) is not None
+        return [(fault.code, fault.where.rpartition(".")[2]) for fault in found.faults]
+
+    assert warned() == warned(app_auth_token="") == []
+    assert warned(app_auth_token="", isv_aes_key="") == [("config.missing-setting", "app_auth_token")]
+    assert warned(app_auth_token="", isv_aes_key="", app_private_key="") == []
+
+
 @pytest.mark.parametrize("setting", ["app_auth_token", "isv_aes_key"])
 def test_settings_that_belong_together(mirror: AlipayMirror, setting: str) -> None:
     """What only makes sense for a third-party application needs the application's id."""
@@ -177,8 +195,9 @@ def test_an_app_without_its_key_can_ask_for_it(mirror: AlipayMirror) -> None:
     app = configure(found)
     assert app is not None
     assert [(fault.code, fault.warning) for fault in found.faults] == [("config.missing-setting", True)]
-    with pytest.raises(CannotOpen):
+    with pytest.raises(CannotOpen) as caught:
         open_envelope(app, mirror.envelope("isv-ok", app=MERCHANT))
+    assert (caught.value.next, caught.value.because["needed"]) == ("stop", "aes_key")  # no tap will change that
     assert by_mirror(mirror, fetch_content_key(app, NOW)).reveal() == mirror.settings(BASE)[MERCHANT]["aes_key"]
 
 

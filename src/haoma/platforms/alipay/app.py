@@ -87,6 +87,10 @@ def configure(table: Table) -> AlipayApp | None:
     for setting in ("app_auth_token", "isv_aes_key"):
         if setting in table and not isv_app_id:
             table.fault("config.missing-setting", "isv_app_id", because_of=setting)
+    if isv_app_id and isv_app_id == app_id:
+        table.fault("config.app-ids-conflict", "isv_app_id", same_as="app_id")
+    if isv_app_id and private_key and not app_auth_token and not isv_aes_key:  # what else would the key be for?
+        table.warn("config.missing-setting", "app_auth_token", because_of="app_private_key")
     roots = _one(table, "alipay_root_cert", keys.parse_certificates) or []
     root_cert_sn = _root_cert_sn(table, roots)
     certificates = _all(table, "alipay_cert", _chain)

@@ -3,7 +3,8 @@
 The list, continued from ``verify.py``:
 
 5. One of the app's AES keys opens the ciphertext into a JSON object with a text ``code``. Whatever fails on the way is
-   the one refusal `CannotOpen`. (A wrong key passes the padding check once in 256 times.)
+   the one refusal `CannotOpen`. (A wrong key passes the padding check once in 256 times.) An app that has no key yet,
+   which loads to ask Alipay for it, opens nothing; as no tap will change that, its refusal says ``stop``.
 6. ``code`` is ``10000``, or it is Alipay's refusal.
 7. ``mobile`` is there, and it is a number: bare digits are a mainland number of whatever length, ``cc-digits`` is
    a number abroad. An empty ``mobile`` means that the Alipay account has no phone.
@@ -16,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.opening import open_json
-from haoma.errors import CannotOpen, ClearTextSuccess, NonsenseReply, NoPhoneBound
+from haoma.errors import CannotOpen, ClearTextSuccess, Next, NonsenseReply, NoPhoneBound
 from haoma.phone import MAINLAND, PhoneNumber, from_parts
 from haoma.refusal import refusal
 
@@ -54,6 +55,10 @@ def open_message(app: AlipayApp, message: SignedMessage) -> PhoneNumber:
 
 def _open(app: AlipayApp, ciphertext: bytes) -> dict[str, Any]:
     # (5)
+    if not app.ciphers:
+        refused = CannotOpen(step=5, diagnosis="no key", because={"keys_tried": 0, "needed": "aes_key"})
+        refused.next = Next.STOP
+        raise refused
     diagnosis = ""
     for cipher in app.ciphers:
         try:
