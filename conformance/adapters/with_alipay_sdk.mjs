@@ -14,12 +14,13 @@ function judge({ way, input, keys }) {
     alipayPublicKey: keys.alipay_public_key,
     encryptKey: keys.aes_key,
   });
-  const { response, sign } = JSON.parse(input);
+  const { response, sign } = JSON.parse(input) ?? {};
+  if (typeof response !== 'string' || typeof sign !== 'string') return { refused: 'response, sign' };
   if (!sdk.rsaCheck(`"${response}"`, sign, 'RSA2')) return { refused: 'signature' };
   const found = JSON.parse(sdk.aesDecrypt(response));
-  if (found.code !== '10000') return { refused: String(found.code) };
-  if (!found.mobile) return { refused: 'no mobile' };
-  const { mobile } = found;
+  const { code, mobile } = found ?? {};
+  if (code !== '10000') return { refused: String(code) };
+  if (typeof mobile !== 'string' || !mobile) return { refused: 'no mobile' };
   return { phone_number: mobile.includes('-') ? `+${mobile.replaceAll('-', '')}` : `+86${mobile}` };
 }
 

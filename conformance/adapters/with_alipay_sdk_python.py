@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import rsa
 from alipay.aop.api.exception.Exception import AopException
 from alipay.aop.api.util.EncryptUtils import decrypt_content
 from alipay.aop.api.util.SignatureUtils import verify_with_rsa
+from glue import UNSUPPORTED, answer, text
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     if case["way"] != "envelope":
-        return {"unsupported": True}
-    keys = case["keys"]
-    try:
-        sent = json.loads(case["input"])
-        signed = f'"{sent["response"]}"'.encode()
-        if not verify_with_rsa(keys["alipay_public_key"], signed, sent["sign"]):
-            return {"refused": "signature"}
-        found = json.loads(decrypt_content(sent["response"], "AES", keys["aes_key"], "utf-8"))
-    except (AopException, rsa.VerificationError, ValueError) as error:
-        return {"refused": type(error).__name__}
-    if found["code"] != "10000":
-        return {"refused": found["code"]}
-    mobile = found["mobile"]
+        return UNSUPPORTED
+    keys, sent = case["keys"], json.loads(case["input"])
+    response, sign = text(sent, "response"), text(sent, "sign")
+    if not verify_with_rsa(keys["alipay_public_key"], f'"{response}"'.encode(), sign):
+        return {"refused": "signature"}
+    found = json.loads(decrypt_content(response, "AES", keys["aes_key"], "utf-8"))
+    code = text(found, "code")
+    if code != "10000":
+        return {"refused": code}
+    mobile = text(found, "mobile")
+    if not mobile:
+        return {"refused": "no mobile"}
     return {"phone_number": "+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile}
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(judge(json.loads(line))), flush=True)
+    answer(judge, AopException, rsa.VerificationError)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 from bytedance.base import ByteDanceError
 from bytedance.security import decrypt_user_data
+from glue import UNSUPPORTED, answer, number
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     if case["platform"] != "douyin" or case["way"] != "session-key":
-        return {"unsupported": True}
+        return UNSUPPORTED
     keys, sent = case["keys"], case["input"]
-    try:
-        found = decrypt_user_data(sent["encryptedData"], keys["session_key"], sent["iv"], app_id=keys["app_id"])
-    except (ByteDanceError, ValueError) as error:
-        return {"refused": type(error).__name__}
-    return {"phone_number": f"+{found['countryCode']}{found['purePhoneNumber']}"}
+    return number(decrypt_user_data(sent["encryptedData"], keys["session_key"], sent["iv"], app_id=keys["app_id"]))
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(judge(json.loads(line))), flush=True)
+    answer(judge, ByteDanceError)

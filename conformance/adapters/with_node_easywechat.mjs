@@ -7,9 +7,10 @@ const Encryptor = require('node-easywechat/dist/Core/Encryptor');
 
 await answer(({ platform, way, input, keys }) => {
   if (platform === 'wechat' && way === 'session-key') {
-    const found = Decryptor.decrypt(keys.session_key, input.iv, input.encryptedData);
+    const { countryCode, purePhoneNumber } = Decryptor.decrypt(keys.session_key, input.iv, input.encryptedData) ?? {};
+    if (typeof countryCode !== 'string' || typeof purePhoneNumber !== 'string') return { refused: 'no number' };
     // It compares nothing; the watermark is there for whoever looks.
-    return { phone_number: `+${found.countryCode}${found.purePhoneNumber}` };
+    return { phone_number: `+${countryCode}${purePhoneNumber}` };
   }
   if (way !== 'push') return { unsupported: true };
   const encryptor = new Encryptor(keys.app_id, keys.token, keys.encoding_aes_key, keys.app_id);

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
+from glue import UNSUPPORTED, answer, number, text
 from pywe_decrypt.data import decrypt as decrypt_data
 from pywe_decrypt.msg import decrypt as decrypt_message
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     if case["platform"] != "wechat" or case["way"] not in ("session-key", "push"):
-        return {"unsupported": True}
+        return UNSUPPORTED
     try:
-        return push(case) if case["way"] == "push" else sealed(case)
-    except ValueError as error:
-        return {"refused": type(error).__name__}
+        found = message(case) if case["way"] == "push" else sealed(case)
     except Exception as error:
         if str(error) == "Invalid Buffer":  # a bare Exception is how it says no
             return {"refused": "Invalid Buffer"}
         raise
+    return {"ticket": text(found, "ComponentVerifyTicket")} if case["way"] == "push" else number(found)
 
 
-def sealed(case: dict[str, Any]) -> dict[str, Any]:
+def sealed(case: dict[str, Any]) -> object:
     keys, sent = case["keys"], case["input"]
-    found = decrypt_data(keys["app_id"], keys["session_key"], sent["encryptedData"], sent["iv"])
-    return {"phone_number": f"+{found['countryCode']}{found['purePhoneNumber']}"}
+    found: object = decrypt_data(keys["app_id"], keys["session_key"], sent["encryptedData"], sent["iv"])
+    return found
 
 
-def push(case: dict[str, Any]) -> dict[str, Any]:
+def message(case: dict[str, Any]) -> object:
     keys, query = case["keys"], case["input"]["query"]
-    found = decrypt_message(
+    found: object = decrypt_message(
         keys["app_id"],
         token=keys["token"],
         encodingaeskey=keys["encoding_aes_key"],
@@ -41,9 +39,8 @@ def push(case: dict[str, Any]) -> dict[str, Any]:
         nonce=query["nonce"],
         xmltodict=True,
     )
-    return {"ticket": found["ComponentVerifyTicket"]} if found else {"refused": "None"}
+    return found
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(judge(json.loads(line))), flush=True)
+    answer(judge)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import xmltodict
+from glue import UNSUPPORTED, answer, text
 from werobot.crypto import MessageCrypt
 from werobot.crypto.exceptions import AppIdValidationError, InvalidSignature
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     if case["way"] != "push":
-        return {"unsupported": True}
+        return UNSUPPORTED
     keys, query = case["keys"], case["input"]["query"]
+    crypt = MessageCrypt(keys["token"], keys["encoding_aes_key"], keys["app_id"])
+    encrypted = element(case["input"]["body"], "Encrypt")
+    message = crypt.decrypt_message(query["timestamp"], query["nonce"], query.get("msg_signature"), encrypted)
+    return {"ticket": element(message, "ComponentVerifyTicket")}
+
+
+def element(xml: str | bytes, name: str) -> str:
     try:
-        crypt = MessageCrypt(keys["token"], keys["encoding_aes_key"], keys["app_id"])
-        encrypted = xmltodict.parse(case["input"]["body"])["xml"]["Encrypt"]
-        message = crypt.decrypt_message(query["timestamp"], query["nonce"], query.get("msg_signature"), encrypted)
-    except (AppIdValidationError, InvalidSignature, ValueError) as error:
-        return {"refused": type(error).__name__}
-    return {"ticket": xmltodict.parse(message)["xml"]["ComponentVerifyTicket"]}
+        return text(xmltodict.parse(xml).get("xml"), name)
+    except ExpatError as error:
+        raise ValueError(str(error)) from None
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(judge(json.loads(line))), flush=True)
+    answer(judge, AppIdValidationError, InvalidSignature)

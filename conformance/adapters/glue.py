@@ -1,0 +1,41 @@
+"""What the adapters for Python share: the protocol, and the few fields that they read themselves.
+
+A field that is missing, or no text, is a refusal of the adapter. A crash is then the library's own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+UNSUPPORTED = {"unsupported": True}
+
+
+class Missing(Exception):
+    """The adapter has found nothing to pass on."""
+
+
+def text(found: object, name: str) -> str:
+    """Return a field that has to be a text."""
+    value = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(value, str):
+        raise Missing(name)
+    return value
+
+
+def number(found: object) -> dict[str, Any]:
+    """Return the answer for what WeChat and Douyin seal."""
+    return {"phone_number": f"+{text(found, 'countryCode')}{text(found, 'purePhoneNumber')}"}
+
+
+def answer(judge: Callable[[dict[str, Any]], dict[str, Any]], *refusals: type[Exception]) -> None:
+    """Answer case after case. ``refusals`` are the library's own exceptions."""
+    no: tuple[type[Exception], ...] = (Missing, ValueError, *refusals)
+    for line in sys.stdin:
+        try:
+            said = judge(json.loads(line))
+        except no as error:
+            said = {"refused": type(error).__name__}
+        print(json.dumps(said), flush=True)
