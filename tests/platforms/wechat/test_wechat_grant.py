@@ -21,6 +21,7 @@ from haoma.errors import (
     HookFailed,
     PermissionMissing,
     Spent,
+    TimedOut,
     TokenRejected,
 )
 from haoma.io.blocking import World
@@ -437,6 +438,36 @@ def test_wechat_is_busy_at_the_grant(mirror: WeChatMirror) -> None:
     assert bench.calls[QUERY_AUTH] == 2
     bench.refused(app, {"code": "b-code"})
     assert bench.calls[QUERY_AUTH] == 2
+
+
+@pytest.mark.parametrize("failure", [b"<html>502</html>", TimedOut(), refusal(-1)])
+def test_a_code_that_cannot_be_exchanged_does_not_stop_a_merchant_with_a_refresh_token(
+    mirror: WeChatMirror, failure: Any
+) -> None:
+    """His users go on with the tokens of the grant before; after a minute the code is tried again, and is not lost."""
+    app = _app(mirror, "wechat-merchant")
+    exchanged = _info(app, authorizer_access_token="of-the-new-grant")
+    said = {TOKEN: GIVEN, QUERY_AUTH: (failure, failure, exchanged), RENEW: RENEWED, PHONE: refusal(40029)}
+    bench = _started(mirror, said)
+    assert _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW)).spent is Spent.NO
+    for code in ("a-code", "b-code"):
+        assert bench.refused(app, {"code": code}).platform_code == "40029"
+    assert app.component is not None
+    assert app.component.refresh_token is not None
+    assert (_renewals(bench), bench.calls[QUERY_AUTH]) == ([app.component.refresh_token.reveal()], 2)
+    bench.clock.now += 61
+    assert bench.refused(app, {"code": "c-code"}).platform_code == "40029"
+    assert (_renewals(bench)[1:], bench.calls[QUERY_AUTH]) == (["r-token"], 3)
+
+
+def test_a_code_that_cannot_be_exchanged_and_no_refresh_token(mirror: WeChatMirror) -> None:
+    """Then there is nothing to go on with: the request says why, and the next one tries again."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: b"<html>502</html>"})
+    _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    for code in ("a-code", "b-code"):
+        assert bench.refused(app, {"code": code}).code == "outside.nonsense-reply"
+    assert bench.calls[QUERY_AUTH] == 3
 
 
 def test_a_code_that_is_too_old_is_not_tried_again(mirror: WeChatMirror) -> None:

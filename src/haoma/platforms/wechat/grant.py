@@ -17,9 +17,10 @@
 Who wants a copy of his own gives ``on_grant``, a function that is called with every `Grant`.
 
 A code that was pushed is exchanged at once. If that fails (no ticket yet, no network) the push is refused, so that it
-stands in the log, and the code is kept: the merchant's next request tries it again. It is worth the trouble, because
-developers report that WeChat tells the refresh token of a grant only after its code has been exchanged once. If it is
-``on_grant`` that fails, the push is refused as well, and one that is repeated calls it again, and nothing else.
+stands in the log, and the code is kept: the merchant's next request tries it again, and another one a minute later if
+there is an older refresh token to go on with. It is worth the trouble, because developers report that WeChat tells the
+refresh token of a grant only after its code has been exchanged once. If it is ``on_grant`` that fails, the push is
+refused as well, and one that is repeated calls it again, and nothing else.
 
 What changes the grant of one merchant, a push, a renewal or `take_grant`, is done one after the other (`_in_turn`), and
 a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word.
@@ -34,12 +35,11 @@ https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Bef
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from haoma.access_tokens import as_token
-from haoma.errors import CannotOpen, HaomaError, NonsenseReply, PlatformRefusal, Spent
+from haoma.errors import CannotOpen, HaomaError, HookFailed, NonsenseReply, OutsideError, PlatformRefusal, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import PATH, component_of, unspent, with_component_token
 from haoma.platforms.wechat.custody import STEP, read_token, token_key
@@ -66,6 +66,7 @@ PHONE_SET: Final = 18
 
 _KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant takes it back
 _CODE_SECONDS: Final = 3600.0
+_WAITING_SECONDS: Final = 60.0  # then a code that is still not exchanged is tried again
 _EVENT_SECONDS: Final = 2.0 * EVENT_AWAY  # as long as the same push may be let in again
 _REFRESH_DEAD: Final = "61023"
 _APP_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -277,9 +278,7 @@ def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
     if isinstance(waiting, tuple):
-        code, event = waiting
-        with suppress(PlatformRefusal):  # too late; there may be a refresh token all the same
-            yield from _exchange(app, code, event, app.app_id)
+        yield from _exchange_waiting(app, *waiting)
     refresh_token = yield from _refresh_token(app)
     answer = yield from _renew(app, refresh_token)
     if answer.errcode == _REFRESH_DEAD:
@@ -295,19 +294,35 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
         answer = yield from _renew(app, refresh_token)
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
-    token = read_token(answer, "authorizer_access_token", app.app_id)
+    token, seconds = read_token(answer, "authorizer_access_token", app.app_id)
     newer = as_token(answer.found.get("authorizer_refresh_token"))
     if newer is not None and newer != refresh_token:
         yield from _adopt(app, newer)
-    return token
+    waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
+    return token, seconds if waiting is None else min(seconds, _WAITING_SECONDS)
+
+
+def _exchange_waiting(app: WeChatApp, code: Secret, event: str) -> Flow[None]:
+    """Exchange a code that its push could not. The merchant's users need not wait for it if there is another way."""
+    try:
+        yield from _exchange(app, code, event, app.app_id)
+    except PlatformRefusal:  # too late; there may be a refresh token all the same
+        pass
+    except HookFailed:
+        raise
+    except OutsideError:
+        if (yield from _known_refresh_token(app)) is None:
+            raise
 
 
 def _refresh_token(app: WeChatApp) -> Flow[Secret]:
+    known = yield from _known_refresh_token(app)
+    return known or (yield from _adopt(app, (yield from _look_up(app))))
+
+
+def _known_refresh_token(app: WeChatApp) -> Flow[Secret | None]:
     kept = yield from ask(Recall(_key(app, app.app_id, "refresh")))
-    if isinstance(kept, Secret):
-        return kept
-    configured = component_of(app).refresh_token
-    return configured or (yield from _adopt(app, (yield from _look_up(app))))
+    return kept if isinstance(kept, Secret) else component_of(app).refresh_token
 
 
 def _renew(app: WeChatApp, refresh_token: Secret) -> Flow[Answer]:
