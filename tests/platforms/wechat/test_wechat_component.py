@@ -232,6 +232,23 @@ def test_without_a_ticket_one_push_is_asked_for(mirror: WeChatMirror) -> None:
     assert bench.find(app, _body(mirror, bench.clock.now)).platform == "wechat"
 
 
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(refusal(61004), "platform.ip-not-allowed"), (refusal(-1), "platform.busy"), (b"", "outside.nonsense-reply"),
+     (TimedOut(), "outside.timed-out")],
+)  # fmt: skip
+def test_a_start_of_pushes_that_fails_is_tried_again(mirror: WeChatMirror, failure: Any, code: str) -> None:
+    """Each request says what is wrong, not that the address of the pushes may be; when it is mended, one call is made."""
+    app = _app(mirror)
+    bench = Bench({START_PUSH: (failure, failure, {"errcode": 0, "errmsg": "ok"})})
+    for number in range(2):
+        error = bench.refused(app, {"code": f"code-{number}"})
+        assert (error.code, error.spent) == (code, Spent.NO)
+    for number in range(2, 5):
+        assert bench.refused(app, {"code": f"code-{number}"}).platform_code == "no-ticket"
+    assert bench.calls == {START_PUSH: 3}
+
+
 def test_only_a_newer_ticket_replaces_one(mirror: WeChatMirror) -> None:
     """An older or equally old push is answered, or WeChat would send it again, but changes nothing."""
     bench, app = Bench(mirror), _app(mirror)

@@ -9,7 +9,8 @@
 Each of them is kept on its own and fetched by one request at a time; the last one is the business of ``grant.py``. Only
 a ticket with a later ``CreateTime`` replaces the one that is kept, so that an old push that is sent again changes
 nothing. What is kept is in the memory of one process. Without a ticket, as after a restart, WeChat is asked to start
-pushing (``api_start_push_ticket``, at most once in ten minutes), and requests are refused until one has come.
+pushing (``api_start_push_ticket``, once it has agreed not again for ten minutes), and requests are refused until one
+has come.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getcomponentaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/openApi/miniprogram-management/login/api_thirdpartycode2session.html
@@ -25,11 +26,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.access_tokens import Holder, Kept, as_token
 from haoma.crypto.strict import decode_base64
-from haoma.errors import CannotOpen, EnvelopeError, Spent
+from haoma.errors import CannotOpen, EnvelopeError, OutsideError, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token
 from haoma.refusal import refusal
-from haoma.steps import Drop, Keep, Recall, Spend, ask
+from haoma.steps import Drop, Keep, Recall, Refund, Spend, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,12 +173,18 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
 def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:
     """Have WeChat start pushing; return the refusal of this request."""
     component = component_of(app)
-    asked = yield from ask(Spend(f"start-push:{component.app_id}", 1, _ASK_AGAIN))
+    tries = f"start-push:{component.app_id}"
+    asked = yield from ask(Spend(tries, 1, _ASK_AGAIN))
     if asked:
         # This call names the secret otherwise than the call for the token does.
         content = {"component_appid": component.app_id, "component_secret": component.secret.reveal()}
-        answer = yield from api.post(app, f"{PATH}api_start_push_ticket", content)
-        if answer.refused:
+        try:
+            answer = yield from api.post(app, f"{PATH}api_start_push_ticket", content)
+        except OutsideError:
+            yield from ask(Refund(tries))
+            raise
+        if answer.refused:  # the next request says so as well, and notices when it is mended
+            yield from ask(Refund(tries))
             return unspent(answer.refusal("component", STEP, component.secret))
     return refusal("wechat", "no-ticket", place="component", step=STEP, because={"push_asked_for": asked})
 
