@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ def make() -> dict[str, dict[str, Any]]:
         for way, groups in ways.items():
             for group, patterns in groups.items():
                 for path in _vectors(platform, patterns):
-                    case = _derive(path, platform, way, group)
-                    _add(made, case)
+                    either = patterns[path.name] if group == "strictness" else ""
+                    _add(made, _derive(path, platform, way, group, either))
     for case in list(_own(made)):
         _add(made, case)
     return made
@@ -69,7 +69,7 @@ def _add(made: dict[str, dict[str, Any]], case: dict[str, Any]) -> None:
         raise ValueError(f"two cases {case['name']}")
 
 
-def _vectors(platform: str, patterns: list[str]) -> Iterator[Path]:
+def _vectors(platform: str, patterns: Iterable[str]) -> Iterator[Path]:
     paths = sorted(path for path in (VECTORS / platform).iterdir() if path.is_dir())
     for pattern in patterns:
         found = [path for path in paths if fnmatch(path.name, pattern)]
@@ -78,7 +78,7 @@ def _vectors(platform: str, patterns: list[str]) -> Iterator[Path]:
         yield from found
 
 
-def _derive(path: Path, platform: str, way: str, group: str) -> dict[str, Any]:
+def _derive(path: Path, platform: str, way: str, group: str, either: str) -> dict[str, Any]:
     app = tomllib.loads((path / "app.toml").read_text("utf-8"))["apps"]["shop"]
     expect = tomllib.loads((path / "expect.toml").read_text("utf-8"))
     readme = (path / "README.md").read_text("utf-8")
@@ -98,6 +98,9 @@ def _derive(path: Path, platform: str, way: str, group: str) -> dict[str, Any]:
         keys["app_private_keys"] = private if isinstance(private, list) else [private]
     now = int((path / "now.txt").read_text("ascii")) if (path / "now.txt").exists() else 1_790_000_000
     outcome = {"phone_number": expect["phone_number"]} if "phone_number" in expect else _refusal(expect["code"])
+    if either:
+        reason = {name: code for name, code in outcome.items() if name == "reason"}
+        outcome = {"either": either, **reason}
     return _case(
         f"{platform}/{way}-{_plain(path.name, platform, way)}", way, group, sent, keys, now, outcome, why, source
     )
@@ -186,6 +189,8 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     ):
         accepted = {"ticket": messages.TICKET} if way == "push" else genuine["expect"]
         expect = _refusal(reason) if reason else accepted
+        if group == "strictness":
+            expect = {"either": messages.TICKET, "reason": reason}
         yield _case(f"wechat/{name}", way, group, sent, keys, now, expect, why, FORGED)
     sealed = made["wechat/session-key-mainland"]
     for name, days, why in (

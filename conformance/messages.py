@@ -122,7 +122,7 @@ def pushes() -> Iterator[Made]:
         ("truncated", "damaged", _push(_base64(base64.b64decode(good)[:-16])), 0, "The last block is missing."),
         ("not-base64", "damaged", _push("*" + good[1:]), 0, "The ciphertext is no base64."),
         ("entity-inside", "ambiguous", _push(_encrypt(_pad(_frame(of_entity)))), 0, "The ticket is an entity."),
-        ("dtd-outside", "ambiguous", _push(good, body=outside), 0, "The body declares a DTD."),
+        ("dtd-outside", "strictness", _push(good, body=outside), 0, "The body declares a DTD, and makes no use of it."),
         ("encrypt-twice", "ambiguous", _push(good, body=twice), 0, "Two ciphertexts; the signature is of the second."),
         ("ticket-twice", "ambiguous", _push(_encrypt(_pad(_frame(_xml(two_tickets))))), 0, "Two tickets in a message."),
     ]  # fmt: skip

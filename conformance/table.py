@@ -18,15 +18,20 @@ GROUPS = {
     ),
     "foreign": ("foreign: of another app, key, login or message", "张冠李戴：属于别的应用、密钥、登录或消息"),
     "refused": ("refused: the platform or the user said no", "平台或用户已拒绝"),
-    "stale": ("stale: a time far from now", "过期：时间与当前相差甚远"),
+    "stale": ("stale: a time far from now, or none that can be read", "过期：时间与当前相差甚远，或无法读出"),
     "damaged": ("damaged: bits, padding, frame, text", "损坏：比特、填充、帧、文本"),
     "ambiguous": (
-        "ambiguous: two readers, two numbers; no number at all",
-        "歧义：不同解析器得出不同号码，或根本不是号码",
+        "ambiguous: two readers, two answers; no number at all",
+        "歧义：不同解析器得出不同结果，或根本不是号码",
+    ),
+    "strictness": (
+        "strictness: a matter of form, in which only a number that is not there is wrong",
+        "宽严：形式问题，只有得出别的号码才算错",
     ),
 }
 HEADINGS_ZH = {
     "accepted wrongly": "误收", "refused wrongly": "误拒", "crashed": "崩溃", "unsupported": "不支持", "right": "正确",
+    "lenient": "从宽", "strict": "从严",
 }  # fmt: skip
 
 
@@ -34,16 +39,18 @@ def page(outcomes: list[Outcome], *, zh: bool = False) -> str:
     """Return the page."""
     chosen = [case for case, _ in outcomes[0].verdicts]
     must_fail = sum("refuse" in case["expect"] for case in chosen)
+    either = sum("either" in case["expect"] for case in chosen)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     here = f"Python {platform.python_version()}{_node()}"
     if zh:
-        head = f"共 {len(chosen)} 个用例，其中 {must_fail} 个必须被拒绝。测量于 {today}（UTC），{here}，{_machine()}。"
+        head = f"共 {len(chosen)} 个用例，其中 {must_fail} 个必须被拒绝，{either} 个接受与拒绝皆可。"
         lines = [
             "# 一致性测试结果",
             "",
             "[English](conformance.md)",
             "",
             head,
+            f"测量于 {today}（UTC），{here}，{_machine()}。",
             "",
             "本页由 `python -m conformance run --all --install --write docs/conformance.md` 写成，数字全部来自实测：",
             "程序退出、20 秒无回答或回答不合协议都算崩溃。",
@@ -56,8 +63,8 @@ def page(outcomes: list[Outcome], *, zh: bool = False) -> str:
             "",
             "[中文](conformance.zh-CN.md)",
             "",
-            f"{len(chosen)} cases, of which {must_fail} have to be refused. Measured on {today} (UTC) with {here},",
-            f"{_machine()}.",
+            f"{len(chosen)} cases, of which {must_fail} have to be refused, and {either} may be taken or refused.",
+            f"Measured on {today} (UTC) with {here}, {_machine()}.",
             "",
             "Written by `python -m conformance run --all --install --write docs/conformance.md`; nothing is",
             "typed in. A program that dies, is silent for 20 seconds or answers something else has crashed.",
@@ -116,6 +123,11 @@ def _notes(*, zh: bool) -> list[str]:
             "",
             "- 被评判的是「库 + 文档中最短的写法」（`conformance/adapters/`）：库没有的检查，适配器也不替它补上。",
             "- 崩溃即未被捕获、且不是库自己的异常或 `ValueError` 的错误：号码没有被放行，但服务会答 500。",
+            "- 「从宽」「从严」：形式问题（JSON 数字的号码、base64 末位多余比特、平台没有写明的海外号码等），",
+            "  唯一正确的号码就在其中，接受与拒绝都对，不计对错；只有得出别的号码才算误收。",
+            "  haoma 自己的取舍，看用例名是否以 `_fail` 结尾。",
+            "- 每个用例独立评判、没有状态，因此重放、与登录的绑定、一次性使用不在评判之列：",
+            "  那要靠服务端自己记住。",
             "- 轻重不同：`unproven` 与 `foreign` 的用例，大多只要控制前端就能造出；",
             "  支付宝签过名的内容、平台的响应里的 `damaged`、`ambiguous`，要平台自己出错才会发生；",
             "  session_key 的密文没有完整性保护，三者都可能来自攻击者。",
@@ -131,6 +143,12 @@ def _notes(*, zh: bool) -> list[str]:
         "  check that the library does not have is not added for it.",
         "- A crash is an error that is neither one of the library's own nor a `ValueError`: no number got through, but",
         "  a service answers 500.",
+        "- `lenient` and `strict` are of matters of form: a number that is a JSON number, spare bits of base64, a form",
+        "  abroad that the platform does not document. The one right number is in it, so that to take it and to refuse",
+        "  it are both right, and count for nothing; only another number is accepted wrongly. What haoma does is in",
+        "  the name: `_fail` is refused.",
+        "- Each case stands alone, without state. So replay, the binding to a login and one-time use are not judged:",
+        "  for these a server has to remember something.",
         "- They do not weigh the same. Most `unproven` and `foreign` cases take no more than a front end; `damaged`",
         "  and `ambiguous` content in a signed envelope or in a platform's reply takes a platform that errs; a",
         "  ciphertext under a session_key has no integrity, so there all three may come from an attacker.",
