@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.running import VERDICTS, Outcome, adapters, cases, foreign, run, verdict
+from conformance.running import SENT, VERDICTS, Outcome, adapters, cases, foreign, run, verdict
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -120,6 +120,12 @@ def test_each_case_says_what_it_is() -> None:
     """Name, why, source, group and outcome are there and agree; whoever answers is given no haoma settings."""
     for case in CASES:
         _says_what_it_is(case)
+
+
+def test_no_case_is_there_twice() -> None:
+    """What counts, counts once: no two cases put the same input with the same keys at the same time."""
+    put = Counter(json.dumps([case[name] for name in SENT], sort_keys=True) for case in CASES)
+    assert [text[:80] for text, count in put.items() if count > 1] == []
 
 
 def _says_what_it_is(case: dict[str, Any]) -> None:
