@@ -57,6 +57,8 @@ WEAK_KEY: Final = 24
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 _BEARER: Final = re.compile(r"[!-~]{1,512}")
+_PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as `haoma key` makes them
+_OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _DER_SEQUENCE: Final = b"\x30"  # what every key and certificate in DER begins with
@@ -508,6 +510,9 @@ def _keys(table: Table, kind: str) -> list[ServiceKey]:
             table.fault("config.wrong-type", setting, needed="sha256: and 64 hexadecimal digits")
         elif not _BEARER.fullmatch(text):
             table.fault("config.wrong-type", setting, needed="visible ASCII characters without spaces")
+        elif text.startswith(_PREFIX[_OTHER_KIND[kind]]):
+            # A key of the mini program among the server's would give full numbers to everybody who unpacks it.
+            table.fault("config.key-of-the-other-kind", setting, found=f"{_PREFIX[_OTHER_KIND[kind]]}...")
         else:
             if len(text) < WEAK_KEY and kind == "server":
                 table.warn("config.weak-server-key", setting, characters=len(text), least=WEAK_KEY)

@@ -170,6 +170,16 @@ def test_the_same_key_twice(faults):
     assert faults(text) == [("same-key-twice", "service.publishable_keys", 8)]
 
 
+@pytest.mark.parametrize("kind, other", [("server", "publishable"), ("publishable", "server")])
+def test_a_key_of_the_other_kind(kind, other, faults):
+    """The key of the mini program among the server's would get full numbers; the prefix gives it away, either way."""
+    made = f"hk_{other}_0123456789abcdefghijklmn"
+    assert faults(f'{GOOD}[service]\n{kind}_keys = ["{made}"]\n') == [
+        ("key-of-the-other-kind", f"service.{kind}_keys", 7)
+    ]
+    assert faults(f'{GOOD}[service]\n{other}_keys = ["{made}"]\n') == []
+
+
 def test_no_keys(faults):
     """Serving without any key is a fault; opening an envelope needs none."""
     assert faults(GOOD + "[service]\nserver_keys = []\n") == []
