@@ -128,7 +128,7 @@ def _case(
     why: str,
     source: str,
 ) -> dict[str, Any]:
-    kind = re.match(r"official|peer|forged", source)
+    kind = re.match(r"official|peer|layout|forged", source)
     if kind is None:
         raise ValueError(f"{name}: {source}")
     return {
