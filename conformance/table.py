@@ -25,7 +25,7 @@ GROUPS = {
         "歧义：不同解析器得出不同结果，或根本不是号码",
     ),
     "strictness": (
-        "strictness: a matter of form, in which only a number that is not there is wrong",
+        "strictness: matters of form, in which only another number is wrong",
         "宽严：形式问题，只有得出别的号码才算错",
     ),
 }

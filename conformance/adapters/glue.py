@@ -17,6 +17,15 @@ class Missing(Exception):
     """The adapter has found nothing to pass on."""
 
 
+def read(sent: str | bytes) -> object:
+    """Read JSON."""
+    try:
+        found: object = json.loads(sent)
+    except RecursionError:
+        raise Missing("JSON") from None
+    return found
+
+
 def text(found: object, name: str) -> str:
     """Return a field that has to be a text."""
     value = found.get(name) if isinstance(found, dict) else None

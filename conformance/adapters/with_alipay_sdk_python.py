@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import rsa
 from alipay.aop.api.exception.Exception import AopException
 from alipay.aop.api.util.EncryptUtils import decrypt_content
 from alipay.aop.api.util.SignatureUtils import verify_with_rsa
-from glue import UNSUPPORTED, answer, text
+from glue import UNSUPPORTED, answer, read, text
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
     if case["way"] != "envelope":
         return UNSUPPORTED
-    keys, sent = case["keys"], json.loads(case["input"])
+    keys, sent = case["keys"], read(case["input"])
     response, sign = text(sent, "response"), text(sent, "sign")
     if not verify_with_rsa(keys["alipay_public_key"], f'"{response}"'.encode(), sign):
         return {"refused": "signature"}
-    found = json.loads(decrypt_content(response, "AES", keys["aes_key"], "utf-8"))
+    found = read(decrypt_content(response, "AES", keys["aes_key"], "utf-8"))
     code = text(found, "code")
     if code != "10000":
         return {"refused": code}

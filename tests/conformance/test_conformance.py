@@ -218,6 +218,22 @@ def test_a_program_that_cannot_start_or_hangs_has_crashed(monkeypatch: pytest.Mo
         assert [word for _, word in run(program, [ACCEPT]).verdicts] == ["crashed"]
 
 
+def test_what_an_adapter_misses_is_a_refusal_and_what_a_library_cannot_read_a_crash(tmp_path: Path) -> None:
+    """A library answers for its own errors, not for a field that its adapter did not find."""
+    script = tmp_path / "judge.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT / 'conformance' / 'adapters')!r})\n"
+        "from glue import answer, read, text\n"
+        "def judge(case):\n"
+        "    text(read(case['input']), 'sign')\n"
+        "    raise TypeError('of the library')\n"
+        "answer(judge)\n"
+    )
+    put = [NAMED[f"alipay/envelope-{name}_fail"] for name in ("sign-missing", "sign-number", "json-brackets")]
+    outcome = run(foreign([sys.executable, "-S", str(script)], lines=True), [*put, ACCEPT])
+    assert [word for _, word in outcome.verdicts] == ["right", "right", "right", "crashed"]
+
+
 # What is read never ends, what is started stays, and what is said is no answer, or one too many.
 _MISBEHAVING = {
     "garbage": "sys.stdin.readline(); print('Traceback: no JSON')",
