@@ -7,150 +7,27 @@ habit more than from a rule says that it is a guess. Each rule is one function.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, warning
+from haoma.doctor.sources import API, PHONE_TYPE, Project, Source, Span, read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from haoma.doctor.known import Known
     from haoma.settings import ServiceKey
 
-FILE_BYTES: Final = 512 * 1024
-FILES: Final = 4000
-ALL_BYTES: Final = 32 * 1024 * 1024
-
-_SUFFIXES: Final = frozenset({
-    ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
-    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html", ".ets", ".dart",
-})  # fmt: skip
-_MARKUP: Final = frozenset({
-    ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
-    ".js",
-})  # fmt: skip
 _BIND: Final = frozenset({".wxml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml"})
 _REALTIME: Final = frozenset({".wxml", ".qml"})  # the other platforms' buttons have no such type
 _VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
-_SKIPPED: Final = frozenset({
-    "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
-    "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
-})  # fmt: skip
-# What runs on somebody's server is not the front end, and what was built is a copy.
-
-_COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
-_ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
 _CALLS: Final = 200
 """Calls of one kind that are looked at in a file. More are in no file that people write."""
-_API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
-_LOGIN: Final = re.compile(_API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
-_REQUEST: Final = re.compile(
-    r"\b(?:request|httpRequest|fetch|uploadFile|callFunction|callContainer|post|"
-    r"(?:bind|save|send|submit|update|upload|loginBy|loginWith)\w*Phone\w*)(?:<[^()]{0,200}>)?\s*\("
-)
-_GIVEN_DETAIL: Final = re.compile(r"([A-Za-z_$][\w$]*)(?:<[^()]{0,200}>)?\s*\((?=[^;()]{0,200}\bdetail\b)")
-_NOT_SENDING: Final = frozenset({
-    "if", "while", "switch", "log", "info", "warn", "error", "debug", "stringify", "setData", "setState", "showToast",
-    "setStorageSync", "setStorage", "assign", "keys",
-})  # fmt: skip
-_BUTTON: Final = re.compile(
-    r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
-    re.DOTALL,
-)
-_PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize")
+_LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
-_ATTRIBUTE: Final = re.compile(r"(?P<name>[:@\w.-]+)\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file of the mini program.
-
-    Attributes:
-        path: Its path in the folder.
-        text: Its text.
-    """
-
-    path: str
-    text: str
-
-    @cached_property
-    def code(self) -> str:
-        """The text with its comments blanked out; positions and lines stay the same."""
-        parts, position, unclosed = [], 0, set[str]()
-        while found := _COMMENT.search(self.text, position):
-            closing = _ENDS[found[0]]
-            end = -1 if closing in unclosed else self.text.find(closing, found.end())
-            if end < 0:
-                unclosed.add(closing)  # not a comment; and a second search would be as vain, and as long
-                end = len(self.text) if closing == "\n" else found.end()
-                parts.append(self.text[position:end])
-                position = end
-                continue
-            parts += [self.text[position : found.start()], re.sub(r"[^\n]", " ", self.text[found.start() : end])]
-            position = end
-        return "".join([*parts, self.text[position:]])
-
-    @property
-    def suffix(self) -> str:
-        """Such as ``.vue``."""
-        return os.path.splitext(self.path)[1]  # noqa: PTH122 - a name like ".env" has none for pathlib either
-
-    def at(self, position: int, found: Diagnosis) -> Diagnosis:
-        """Return a diagnosis with its place."""
-        return replace(found, file=self.path, line=self.text.count("\n", 0, position) + 1)
-
-    @cached_property
-    def buttons(self) -> list[tuple[int, str, dict[str, str]]]:
-        """Position, tag and attributes of every button that asks for a phone number."""
-        found = []
-        for each in _BUTTON.finditer(self.code) if self.suffix in _MARKUP else ():
-            attributes = {one["name"]: one["value"][1:-1].strip() for one in _ATTRIBUTE.finditer(each["attributes"])}
-            if any(_kind(name) == "opentype" for name in attributes) and (
-                any(_kind(name) == "opentype" and _PHONE_TYPE.search(text) for name, text in attributes.items())
-                or any("phonenumber" in name.lower() or "getauthorize" in name.lower() for name in attributes)
-            ):
-                found.append((each.start(), each["tag"], attributes))
-        return found
-
-
-@dataclass(frozen=True)
-class Project:
-    """The mini program as a whole."""
-
-    sources: Sequence[Source]
-    known: Sequence[Known] = ()
-    server_keys: Sequence[ServiceKey] = ()
-
-    def _says(self, pattern: str) -> bool:
-        return any(re.search(pattern, source.text) for source in self.sources)
-
-    @cached_property
-    def is_taro(self) -> bool:
-        """True for Taro."""
-        return self._says(r"@tarojs/")
-
-    @cached_property
-    def is_uni(self) -> bool:
-        """True for uni-app."""
-        return not self.is_taro and (
-            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
-            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
-        )
-
-    @cached_property
-    def for_alipay(self) -> bool:
-        """True if something shows that it is built for Alipay as well."""
-        return any(source.suffix == ".axml" for source in self.sources) or self._says(
-            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
-            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
-        )
 
 
 def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[ServiceKey] = ()) -> Iterator[Diagnosis]:
@@ -181,48 +58,6 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
         yield good("doctor.front-end-clean", "", files=len(sources))
     elif not sources:
         yield warning("doctor.not-all-read", "", files=0)
-
-
-def read(folder: Path) -> tuple[list[Source], int]:
-    """Return the files that are worth reading, and how many were left out because of their size or number."""
-    sources: list[Source] = []
-    unreadable: list[OSError] = []
-    size = left_out = 0
-    for directory, names, files in os.walk(folder, onerror=unreadable.append):
-        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
-        for name in sorted(files):
-            path = Path(directory, name)
-            if not (path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
-                continue
-            length = _length(path)
-            if length < 0 or length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
-                left_out += 1
-                continue
-            size += length
-            try:
-                sources.append(Source(path.relative_to(folder).as_posix(), _decoded(path.read_bytes())))
-            except (OSError, ValueError):
-                left_out += 1
-    return sources, left_out + len(unreadable)
-
-
-def _length(path: Path) -> int:
-    """Return the length of a file; -1 of what is none, such as a pipe, which would be waited for."""
-    try:
-        found = path.stat()
-    except OSError:
-        return -1
-    return found.st_size if stat.S_ISREG(found.st_mode) else -1
-
-
-def _decoded(content: bytes) -> str:
-    """Return the text of a file: UTF-8, or what older editors in China write."""
-    if b"\0" in content:
-        raise ValueError("not a text")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("gb18030")
 
 
 # --- what must not be in it ------------------------------------------------------------------------------------------
@@ -260,23 +95,19 @@ def secrets(source: Source, project: Project) -> Iterator[Diagnosis]:
         needle = each.compact[80:120] if len(each.compact) > 200 else each.compact
         position = source.text.find(needle) if len(needle) >= 12 else -1
         if position >= 0:
-            told.add(_line(source, position))
+            told.add(source.line(position))
             yield source.at(position, fault("doctor.secret-in-front-end", each.where, what=each.setting))
     for shape, what in _SHAPES:
         for found in shape.finditer(source.text):
-            if _line(source, found.start()) not in told:
-                told.add(_line(source, found.start()))
+            if source.line(found.start()) not in told:
+                told.add(source.line(found.start()))
                 yield source.at(found.start(), fault("doctor.secret-in-front-end", "", what=what))
     digests = {key.digest for key in project.server_keys}
     for found in _LITERAL.finditer(source.text) if digests else ():
-        if hashlib.sha256(found[1].encode("ascii")).digest() in digests and _line(source, found.start()) not in told:
+        if hashlib.sha256(found[1].encode("ascii")).digest() in digests and source.line(found.start()) not in told:
             yield source.at(
                 found.start(), fault("doctor.secret-in-front-end", "service.server_keys", what="server_keys")
             )
-
-
-def _line(source: Source, position: int) -> int:
-    return source.text.count("\n", 0, position)
 
 
 def session_key(source: Source, project: Project) -> Iterator[Diagnosis]:
@@ -295,80 +126,42 @@ _HANDLER: Final = re.compile(
     re.IGNORECASE,
 )
 _INLINE: Final = re.compile(
-    r"(?:bind:?|catch:?|@|on|v-on:)get(?:realtime)?(?:phonenumber|authorize)\s*[=:]\s*[\"'{]?\s*"
-    r"(?:async\s*)?(?:function\s*)?(?:\([^()]*\)|\w+)\s*(?:async\s*)?(?:=>\s*)?\{",
+    r"(?:bind:?|catch:?|@|on|v-on:)get(?:realtime)?(?:phonenumber|authorize)\s*+[=:]\s*+(?:[\"'{]\s*+)?"
+    r"(?:async\s*+)?(?:function\s*+)?(?:\([^()]*+\)|\w++)\s*+(?:async\s*+)?(?:=>\s*+)?\{",
     re.IGNORECASE,
 )
 _OF_DART: Final = re.compile(r"\bonGet(?:Realtime)?PhoneNumber\s*:\s*([A-Za-z_]\w*)\s*[,)]")
-_CALLED: Final = re.compile(r"(?:\bthis\.|\bawait\s+|\bthat\.|\bself\.|(?<![\w.$]))([A-Za-z_$][\w$]*)\s*\(")
-
-_KEYWORDS: Final = ("if", "for", "while", "switch", "catch", "function", "return")
+_CALLED: Final = re.compile(r"(?:\bthis\.|\bawait\s+|\bthat\.|\bself\.|(?<![\w.$]))([A-Za-z_$][\w$]*+)\s*+\(")
 
 
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
-    for name, start, text in _handlers(source, project):
-        before = text[: _sent_at(text)]
-        direct = _LOGIN.search(before)
-        if direct:
-            yield source.at(start + direct.start(), fault("doctor.login-in-callback", "", handler=name))
+    for name, body in _handlers(source, project):
+        before = source.before_sending(body)
+        direct = source.login(before)
+        if direct >= 0:
+            yield source.at(direct, fault("doctor.login-in-callback", "", handler=name))
             continue
-        for called in islice(_CALLED.finditer(before), _CALLS):
-            inner = _body(source.code, called[1]) if called[1] not in (name, *_KEYWORDS) else None
-            if inner and _LOGIN.search(inner[1]):
+        for called in islice(_CALLED.finditer(source.code, *before), _CALLS):
+            inner = source.functions.get(called[1], ())[:1] if called[1] != name else ()
+            if inner and source.login(inner[0]) >= 0:
                 found = fault("doctor.login-in-callback", "", handler=name, calls=called[1])
-                yield source.at(start + called.start(), found)
+                yield source.at(called.start(), found)
                 break
 
 
-def _sent_at(text: str) -> int:
-    """Return where a handler sends its data: by a request, or by a function that it hands the detail to."""
-    found = [each.start() for each in (_REQUEST.search(text),) if each]
-    calls = islice(_GIVEN_DETAIL.finditer(text), _CALLS)
-    found += [each.start() for each in calls if each[1] not in _NOT_SENDING][:1]
-    return min(found, default=len(text))
-
-
-def _handlers(source: Source, project: Project) -> Iterator[tuple[str, int, str]]:
-    """Yield name, position and body of the functions that the button calls.
+def _handlers(source: Source, project: Project) -> Iterator[tuple[str, Span]]:
+    """Yield name and body of the functions that the button calls.
 
     They are named in the file's own markup or in that of the page beside it, or stand in the attribute itself.
     """
-    stem = os.path.splitext(source.path)[0]  # noqa: PTH122
-    pages = [each for each in project.sources if os.path.splitext(each.path)[0] == stem]  # noqa: PTH122
     pattern = _OF_DART if source.suffix == ".dart" else _HANDLER
-    names = [found for page in pages for found in pattern.findall(page.code)]
+    names = [found for page in project.beside(source) for found in pattern.findall(page.code)]
     for name in list(dict.fromkeys(names))[:_CALLS]:
-        body = _body(source.code, name)
-        if body is not None:
-            yield name, *body
+        for body in source.functions.get(name, ())[:1]:
+            yield name, body
     for found in islice(_INLINE.finditer(source.code), _CALLS):
-        yield "inline", found.end(), _braced(source.code, found.end() - 1)
-
-
-def _body(code: str, name: str) -> tuple[int, str] | None:
-    """Return where the body of a function begins, and the body."""
-    start = re.search(
-        rf"(?<![\w.$])(?:function\s+)?{re.escape(name)}\s*(?:[:=]\s*(?:useCallback\(\s*)?(?:async\s*)?(?:function\s*\w*\s*)?)?"
-        rf"(?:\([^()]*\)|\b\w+\b)\s*(?:async\s*)?(?::\s*[\w<>\[\] ]+)?\s*(?:=>\s*)?\{{",
-        code,
-    )
-    if start is None:
-        return None
-    return start.end(), _braced(code, start.end() - 1)
-
-
-def _braced(code: str, opening: int) -> str:
-    """Return what is between the brace at ``opening`` and the one that closes it."""
-    depth = 0
-    for position in range(opening, min(len(code), opening + 20_000)):
-        if code[position] == "{":
-            depth += 1
-        elif code[position] == "}":
-            depth -= 1
-            if depth == 0:
-                return code[opening + 1 : position]
-    return code[opening + 1 : opening + 20_000]
+        yield "inline", source.braced(found.end() - 1)
 
 
 # --- how it is sent --------------------------------------------------------------------------------------------------
@@ -376,7 +169,7 @@ def _braced(code: str, opening: int) -> str:
 _ENVELOPE: Final = re.compile(
     r"encryptedData|encrypted_data|(?<!data)\.response\b|\bdetail\.(?:code|iv|sign)|phone_?[cC]ode|authorization\s*:"
 )
-_CALL: Final = re.compile(r"(?:" + _API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
+_CALL: Final = re.compile(r"(?:" + API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
 _METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNORECASE)
 _IN_QUERY: Final = re.compile(
     r"[?&](?:encryptedData|encrypted_data|response|iv|sign|authorization)=[\"'`]?\s*(?:\+|\$\{|\{\{)"
@@ -394,11 +187,11 @@ def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
-    handlers = [(start, text) for _name, start, text in _handlers(source, project)]
+    handlers = [source.before_sending(body) for _name, body in _handlers(source, project)]
     for call in islice(_CALL.finditer(source.code), _CALLS):
-        options = _braced(source.code, call.end() - 1)
+        options = source.code[slice(*source.braced(call.end() - 1))]
         # The first request of a handler is what the button is for; the others may fetch whatever they like.
-        inside = any(0 <= call.start() - start <= _sent_at(text) for start, text in handlers)
+        inside = any(start <= call.start() <= sent for start, sent in handlers)
         if not (_ENVELOPE.search(options) or (inside and "login" not in options.lower())):
             continue
         method = _METHOD.search(options)
@@ -418,7 +211,7 @@ def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagn
     del project
     for call in islice(_LOGIN.finditer(source.code), _CALLS):
         opening = source.code.find("{", call.end() - 1, call.end() + 40)
-        body = _braced(source.code, opening) if opening >= 0 else ""
+        body = source.code[slice(*source.braced(opening))] if opening >= 0 else ""
         named = re.search(r"\b(?:phoneCode|phone_code)\s*:\s*\w+\.(?:code|authCode)\b", body)
         posted = re.search(r"authorization\s*:\s*\{\s*code\s*:\s*\w+\.code\b", body)
         to_phone = re.search(r"url\s*:[^,\n]*phone", body, re.IGNORECASE) and re.search(
@@ -429,10 +222,6 @@ def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagn
 
 
 # --- the button ------------------------------------------------------------------------------------------------------
-
-
-def _kind(attribute: str) -> str:
-    return re.sub(r"[:@.-]|v-bind", "", attribute).lower()
 
 
 def _events(attributes: dict[str, str]) -> list[str]:
@@ -515,7 +304,7 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
         kind = attributes.get("openType") or attributes.get("open-type") or ""
         if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
-        if "TARO_ENV" not in source.code and project.for_alipay and _PHONE_TYPE.search(kind):
+        if "TARO_ENV" not in source.code and project.for_alipay and PHONE_TYPE.search(kind):
             yield source.at(position, fault("doctor.taro-open-type", "", found=kind[:40]))
         right = {"onGetPhoneNumber", "onGetRealTimePhoneNumber", "onGetAuthorize"}
         wrong = [name for name in _events(attributes) if name.startswith("on") and name not in right]

@@ -1,0 +1,307 @@
+"""The files of a mini program: what they are, and where in them functions begin and end.
+
+A file may be made to be slow, so everything here takes time in proportion to its size: each file is searched once for
+each thing, and what was found is looked up by position.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from haoma.doctor.diagnosis import Diagnosis
+    from haoma.doctor.known import Known
+    from haoma.settings import ServiceKey
+
+FILE_BYTES: Final = 512 * 1024
+FILES: Final = 4000
+ALL_BYTES: Final = 32 * 1024 * 1024
+
+_SUFFIXES: Final = frozenset({
+    ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
+    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html", ".ets", ".dart",
+})  # fmt: skip
+_MARKUP: Final = frozenset({
+    ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
+    ".js",
+})  # fmt: skip
+_SKIPPED: Final = frozenset({
+    "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
+    "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
+})  # fmt: skip
+# What runs on somebody's server is not the front end, and what was built is a copy.
+
+_COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
+_ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
+API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
+_LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
+_REQUEST: Final = re.compile(
+    r"\b(?:request|httpRequest|fetch|uploadFile|callFunction|callContainer|post|"
+    r"(?:bind|save|send|submit|update|upload|loginBy|loginWith)\w{0,40}Phone\w{0,40})(?:<[^()]{0,200}>)?\s*\("
+)
+_GIVEN_DETAIL: Final = re.compile(r"(?<![\w$])([A-Za-z_$][\w$]*+)(?:<[^()]{0,200}>)?\s*\((?=[^;()]{0,200}\bdetail\b)")
+_NOT_SENDING: Final = frozenset({
+    "if", "while", "switch", "log", "info", "warn", "error", "debug", "stringify", "setData", "setState", "showToast",
+    "setStorageSync", "setStorage", "assign", "keys",
+})  # fmt: skip
+_BUTTON: Final = re.compile(
+    r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
+    re.DOTALL,
+)
+PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize")
+_ATTRIBUTE: Final = re.compile(
+    r"(?<![:@\w.-])(?P<name>[:@\w.-]++)\s*+=\s*+(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})"
+)
+
+# Possessive: of two runs of white space beside each other, each may be tried at every length by a plain one.
+_FUNCTION: Final = re.compile(
+    r"(?<![\w.$])(?:[\w$]++\.){0,3}+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^()]{0,100}>\s*+)?"
+    r"(?:(?::\s*+[\w<>\[\]|&. ]{1,80}+)?[:=]\s*+(?:(?:\w+\.)?(?:useCallback|useMemoizedFn|debounce|throttle)\(\s*+)?)?"
+    r"(?:async\s*+)?(?:function\b\s*+\w*+\s*+)?"
+    r"(?:\((?:[^()]++|\([^()]*+\))*+\)\s*+(?:async\s*+)?(?::\s*+[\w<>\[\]|&., ]{1,120}+)?|\w++\s*+(?==>))"
+    r"\s*+(?:(?:=>\s*+)?\{|=>)"
+)
+_KEYWORDS: Final = frozenset({
+    "if", "for", "while", "switch", "catch", "function", "return", "with", "await", "async", "else", "do", "new",
+})  # fmt: skip
+_BRACKET: Final = re.compile(r"[(){}\[\]]")
+_END: Final = re.compile(r"[(){}\[\];,]|\n(?!\s*+[.?:)])")
+_LONGEST: Final = 20_000
+"""Characters of a function that are looked at."""
+_STEPS: Final = 50
+
+
+class Span(NamedTuple):
+    """The body of a function, as positions in the code of its file."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the mini program.
+
+    Attributes:
+        path: Its path in the folder.
+        text: Its text.
+    """
+
+    path: str
+    text: str
+
+    @cached_property
+    def code(self) -> str:
+        """The text with its comments blanked out; positions and lines stay the same."""
+        parts, position, unclosed = [], 0, set[str]()
+        while found := _COMMENT.search(self.text, position):
+            closing = _ENDS[found[0]]
+            end = -1 if closing in unclosed else self.text.find(closing, found.end())
+            if end < 0:
+                unclosed.add(closing)  # not a comment; and a second search would be as vain, and as long
+                end = len(self.text) if closing == "\n" else found.end()
+                parts.append(self.text[position:end])
+                position = end
+                continue
+            parts += [self.text[position : found.start()], re.sub(r"[^\n]", " ", self.text[found.start() : end])]
+            position = end
+        return "".join([*parts, self.text[position:]])
+
+    @property
+    def suffix(self) -> str:
+        """Such as ``.vue``."""
+        return os.path.splitext(self.path)[1]  # noqa: PTH122 - a name like ".env" has none for pathlib either
+
+    @property
+    def stem(self) -> str:
+        """What a page and its script have in common."""
+        return os.path.splitext(self.path)[0]  # noqa: PTH122
+
+    @cached_property
+    def _ends_of_lines(self) -> list[int]:
+        return [found.start() for found in re.finditer("\n", self.text)]
+
+    def line(self, position: int) -> int:
+        """Return the line of a position; the first is 1."""
+        return bisect_left(self._ends_of_lines, position) + 1
+
+    def at(self, position: int, found: Diagnosis) -> Diagnosis:
+        """Return a diagnosis with its place."""
+        return replace(found, file=self.path, line=self.line(position))
+
+    @cached_property
+    def buttons(self) -> list[tuple[int, str, dict[str, str]]]:
+        """Position, tag and attributes of every button that asks for a phone number."""
+        found = []
+        for each in _BUTTON.finditer(self.code) if self.suffix in _MARKUP else ():
+            attributes = {one["name"]: one["value"][1:-1].strip() for one in _ATTRIBUTE.finditer(each["attributes"])}
+            if any(kind_of(name) == "opentype" for name in attributes) and (
+                any(kind_of(name) == "opentype" and PHONE_TYPE.search(text) for name, text in attributes.items())
+                or any("phonenumber" in name.lower() or "getauthorize" in name.lower() for name in attributes)
+            ):
+                found.append((each.start(), each["tag"], attributes))
+        return found
+
+    @cached_property
+    def _closings(self) -> dict[int, int]:
+        """Where each bracket is closed, by where it is opened."""
+        found, opened = dict[int, int](), list[int]()
+        for each in _BRACKET.finditer(self.code):
+            if each[0] in "({[":
+                opened.append(each.start())
+            elif opened and self.code[opened[-1]] + each[0] in ("()", "{}", "[]"):
+                found[opened.pop()] = each.start()
+        return found
+
+    def braced(self, opening: int) -> Span:
+        """Return what is between the brace at ``opening`` and the one that closes it."""
+        longest = min(opening + _LONGEST, len(self.code))
+        return Span(opening + 1, min(self._closings.get(opening, longest), longest))
+
+    def _expression(self, start: int) -> Span:
+        """Return what an arrow without braces stands before."""
+        position = start
+        for _step in range(_STEPS):
+            found = _END.search(self.code, position, start + _LONGEST // 10)
+            if found is None:
+                break
+            closing = self._closings.get(found.start())
+            if closing is None:
+                return Span(start, found.start())
+            position = closing + 1
+        return Span(start, min(max(position, start), start + _LONGEST))
+
+    @cached_property
+    def functions(self) -> Mapping[str, Sequence[Span]]:
+        """The bodies of the functions, by name: of declarations, methods, and what a name is set to."""
+        found = defaultdict[str, list[Span]](list)
+        for each in _FUNCTION.finditer(self.code) if self.suffix != ".json" else ():
+            if each["name"] not in _KEYWORDS:
+                braced = each[0].endswith("{")
+                body = self.braced(each.end() - 1) if braced else self._expression(each.end())
+                found[each["name"]].append(body)
+        return found
+
+    @cached_property
+    def _logins(self) -> list[int]:
+        return [found.start() for found in _LOGIN.finditer(self.code)]
+
+    def login(self, within: Span) -> int:
+        """Return where a login of the platform is called; -1 if nowhere."""
+        return _first(self._logins, within)
+
+    @cached_property
+    def _sent(self) -> list[int]:
+        given = (found.start() for found in _GIVEN_DETAIL.finditer(self.code) if found[1] not in _NOT_SENDING)
+        return sorted([*(found.start() for found in _REQUEST.finditer(self.code)), *given])
+
+    def before_sending(self, body: Span) -> Span:
+        """Return what a function does before it sends: by a request, or by a function that it hands the detail to."""
+        sent = _first(self._sent, body)
+        return Span(body.start, sent) if sent >= 0 else body
+
+
+def _first(positions: Sequence[int], within: Span) -> int:
+    """Return the first of some ordered positions that lies within; -1 if none does."""
+    number = bisect_left(positions, within.start)
+    return positions[number] if number < bisect_right(positions, within.end - 1) else -1
+
+
+def kind_of(attribute: str) -> str:
+    """Return the name of an attribute as it is in every framework: ``:open-type`` and ``openType`` are ``opentype``."""
+    return re.sub(r"[:@.-]|v-bind", "", attribute).lower()
+
+
+@dataclass(frozen=True)
+class Project:
+    """The mini program as a whole."""
+
+    sources: Sequence[Source]
+    known: Sequence[Known] = ()
+    server_keys: Sequence[ServiceKey] = ()
+
+    def _says(self, pattern: str) -> bool:
+        return any(re.search(pattern, source.text) for source in self.sources)
+
+    @cached_property
+    def is_taro(self) -> bool:
+        """True for Taro."""
+        return self._says(r"@tarojs/")
+
+    @cached_property
+    def is_uni(self) -> bool:
+        """True for uni-app."""
+        return not self.is_taro and (
+            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
+            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
+        )
+
+    @cached_property
+    def for_alipay(self) -> bool:
+        """True if something shows that it is built for Alipay as well."""
+        return any(source.suffix == ".axml" for source in self.sources) or self._says(
+            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
+            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
+        )
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, Sequence[Source]]:
+        found = defaultdict[str, list[Source]](list)
+        for source in self.sources:
+            found[source.stem].append(source)
+        return found
+
+    def beside(self, source: Source) -> Sequence[Source]:
+        """Return the files of the page that a file belongs to, and the file itself."""
+        return self._by_stem[source.stem]
+
+
+def read(folder: Path) -> tuple[list[Source], int]:
+    """Return the files that are worth reading, and how many were left out because of their size or number."""
+    sources: list[Source] = []
+    unreadable: list[OSError] = []
+    size = left_out = 0
+    for directory, names, files in os.walk(folder, onerror=unreadable.append):
+        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(directory, name)
+            if not (path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
+                continue
+            length = _length(path)
+            if length < 0 or length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
+                left_out += 1
+                continue
+            size += length
+            try:
+                sources.append(Source(path.relative_to(folder).as_posix(), _decoded(path.read_bytes())))
+            except (OSError, ValueError):
+                left_out += 1
+    return sources, left_out + len(unreadable)
+
+
+def _length(path: Path) -> int:
+    """Return the length of a file; -1 of what is none, such as a pipe, which would be waited for."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a file: UTF-8, or what older editors in China write."""
+    if b"\0" in content:
+        raise ValueError("not a text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
