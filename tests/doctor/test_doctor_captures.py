@@ -225,14 +225,38 @@ def test_people_are_told_what_it_was_in(run, lang, says):
     assert "138****2222" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "text", ['{"response": ' * 20_000, "{a:" * 30_000, "'" * 60_000, '"response"=>' * 9_000, "&quot;" * 20_000, "GET /?" * 20_000, "trust." * 20_000]
+BEGINNINGS = (
+    '{"response": ', "{a:", "\n{", "'", '"response"=>', "&quot;", "GET /?", "trust.", "$'", "b'", '{"', 'name="a"\n', "1.", "::",
+    "-----BEGIN", "errno ", "secret ", "getAuthCode ", "platform=", "a=1&", "MIIE", "getPhoneNumber:fail", "'{", "%7B", "\\u0022",
 )  # fmt: skip
+RUNS = (
+    *" \t\n\r\v\f\x1c\x85\xa0\u2028\u3000", "\r\n",  # white space, of Unicode as well
+    *"'\"`{}[]()<>%\\&^$?@.,:;#*",
+    *"0179afFAzZ_-+/=", "aA1/", "\ufffd",
+)  # fmt: skip
+AROUND = ('{"a":1', "x"), ('{"response":"', '"}'), ("POST / HTTP/1.1\r\n", "x"), ("curl '", "x")
+
+
+def slowest(texts):
+    taken = {}
+    for text in texts:
+        started = time.process_time()
+        look(text.encode()[:120_000], now=0.0)
+        taken[text[:40], text[-10:]] = time.process_time() - started
+    return max((seconds, text) for text, seconds in taken.items())
+
+
+@pytest.mark.parametrize("text", BEGINNINGS)
 def test_nothing_that_is_pasted_takes_long(text):
     """Beginnings without an end are no work without end."""
-    started = time.process_time()
-    look(text[:120_000].encode(), now=0.0)
-    assert time.process_time() - started < 5
+    assert slowest([text * (40_000 // len(text))]) < (2,)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=ascii)
+def test_no_run_of_one_character_takes_long(run):
+    """Twice as much of one character is twice the work, and not four times as much; alone, and in the middle."""
+    assert slowest([run * (32 * 1024 // len(run))]) < (1,)
+    assert slowest([before + run * (4 * 1024 // len(run)) + after for before, after in AROUND]) < (1,)
 
 
 def test_the_first_of_two_equal_names_is_not_believed(example):

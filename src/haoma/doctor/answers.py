@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -168,12 +168,15 @@ def results(captured: Captured) -> Looked | None:
 
     One number with several users is what becomes two accounts of one person, or one account of two.
     """
-    listed = captured.value if isinstance(captured.value, list) else [captured.value]
+    given: Iterable[object] = captured.value if isinstance(captured.value, list) else [captured.value]
     if captured.value is None:
-        listed = [_line(line) for line in captured.text.splitlines() if line.strip()]
-    if not listed or not all(isinstance(each, Mapping) and "masked" in each and "checks" in each for each in listed):
-        return None
-    return Looked("haoma-results", list(_duplicates(listed)))
+        given = (_line(line) for line in captured.text.splitlines() if line.strip())
+    listed: list[Mapping[str, Any]] = []
+    for each in given:
+        if not isinstance(each, Mapping) or not {"masked", "checks"} <= each.keys():
+            return None
+        listed.append(each)
+    return Looked("haoma-results", list(_duplicates(listed))) if listed else None
 
 
 def _line(text: str) -> object:

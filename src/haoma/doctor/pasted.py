@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PEM: Final = "-----BEGIN"
 _BARE: Final = re.compile(r"MI[IGCH][A-Za-z0-9+/=\s]{60,}")
 _AES: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
-_SETTING: Final = re.compile(r"\s*(?:export\s+)?[\w.-]{2,40}\s*[:=]\s*(?=[\"']?(?:-----BEGIN|MI[IGCH]))")
+_SETTING: Final = re.compile(r"(?:export\s+)?[\w.-]{2,40}\s*[:=]\s*(?=[\"']?(?:-----BEGIN|MI[IGCH]))")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,4000}={0,2}")
 
 # Shapes seen in public, by no promise of the platforms.
@@ -40,7 +40,10 @@ NAMED: Final = re.compile(
 
 def look(captured: Captured) -> Looked | None:
     """Look at a key; None if it is none."""
-    text = _SETTING.sub("", captured.text, count=1).strip().strip("\"';,").strip()
+    text = captured.text.strip()
+    if setting := _SETTING.match(text):
+        text = text[setting.end() :]
+    text = text.strip("\"';,").strip()
     if _AES.fullmatch(text):
         found = note("doctor.key-recognised", "", kind="AES key", setting="aes_key", or_else="session_key, iv")
         return Looked("key", [found])

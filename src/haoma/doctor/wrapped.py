@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from haoma import catalogue
-from haoma.crypto.strict import parse_json
+from haoma.crypto.strict import MAX_DEPTH, parse_json
 from haoma.doctor.diagnosis import masked
 from haoma.errors import HaomaError
 
@@ -205,6 +205,8 @@ def _as_json(text: str, position: int) -> str | None:
                 parts.pop()
             parts.append(found["sign"])
             depth += (found["sign"] in "{[") - (found["sign"] in "}]")
+            if depth > MAX_DEPTH:  # the strict reader would not have it
+                return ""
             if depth == 0:
                 return _checked("".join(parts))
     return None
