@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from haoma.doctor.frontend import RULES, scan
+from haoma.doctor.frontend import RULES, Project, scan
 from haoma.doctor.known import known_values
-from haoma.doctor.sources import FILE_BYTES, Project, Source
+from haoma.doctor.sources import FILE_BYTES, Source
 from haoma.io.clock import monotonic
 from haoma.settings import load
 
@@ -152,7 +152,7 @@ def test_every_rule_has_a_mistake(tmp_path):
     for rule in RULES:
         heard = False
         for number, (_name, files, code, *_place) in enumerate(CASES):
-            from haoma.doctor.sources import Project, read
+            from haoma.doctor.sources import read
 
             folder = tmp_path / str(number)
             sources, _ = read(folder if folder.exists() else write(folder, files))
@@ -403,6 +403,63 @@ def test_what_is_done_before_the_login_is_not_taken_for_sending(before, tmp_path
     folder = write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": script, "api.js": "wx.request({ method: 'POST' })"})
     (found,) = scan(folder)
     assert (found.code, found.line) == ("doctor.login-in-callback", 3)
+
+
+AUTH = "function wxaCode() { return new Promise((ok) => wx.login({ success: (r) => ok(r.code) })) }\nmodule.exports = { wxaCode }"
+SENDS = "await WXAPI.bind(token, code, e.detail.encryptedData, e.detail.iv)"
+FOLLOWED = {
+    "through a module": ("const code = await AUTH.wxaCode()", AUTH, True),
+    "through an arrow": ("const code = await wxaCode()", "export const wxaCode = () =>\n  new Promise((ok) => wx.login({ success: ok }))", True),
+    "through the app": ("await getApp().login()", "App({ login() { return wx.login() } })", True),
+    "through what is set": ("await auth.login()", "exports.login = async function () { await wx.login() }", True),
+    "through a second function": ("await renew()", AUTH + "\nconst renew = async () => { await wxaCode() }", True),
+    "on the way to the server": ("this.submit(e.detail)", "function submit(d) { wx.login({ success: (r) => bind(r.code, d) }) }", True),
+    "of which one does not": ("await api.wxaCode()", AUTH + "\nfunction wxaCode() { return stored }", False),
+    "after an answer": (SENDS + "; await AUTH.wxaCode()", AUTH, False),
+    "after the function's own request": ("await update()", "function update() { return request('/x').then(() => wx.login()) }", False),
+    "when the page loads": ("this.onLoad()", "Page({ onLoad() { wx.login() } })", False),
+    "if the user declines": ("if (!e.detail.iv) { AUTH.wxaCode(); return }", AUTH, False),
+    "of a request that may log in": ("await request('/phone', e.detail)", "function request(o) { if (!token) { wx.login() } }", False),
+    "at a distance of three": ("await one()", AUTH + "\nfunction one() { two() }\nfunction two() { three() }\nfunction three() { wxaCode() }", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, other, logs_in", FOLLOWED.values(), ids=FOLLOWED)
+def test_a_login_in_another_file_is_a_guess(call, other, logs_in, tmp_path):
+    """What the callback calls before it sends is followed by name, and said to be a guess; what comes after is not."""
+    page = f"const AUTH = require('../utils/auth')\nComponent({{ methods: {{ async onPhone(e) {{\n{call}\n{SENDS} }} }} }})"
+    write(tmp_path, {"p/i.wxml": GOOD_BUTTON, "p/i.js": page, "utils/auth.js": other, "api.js": "x = 'POST'"})
+    found = [(each.code, each.file, each.line, each.guess) for each in scan(tmp_path)]
+    assert found == (
+        [("doctor.login-in-callback", "p/i.js", 3, True)] if logs_in else [("doctor.front-end-clean", "", 0, False)]
+    )
+
+
+def test_an_import_says_which_function_of_a_name_is_meant(tmp_path):
+    """Two files have a function of one name, and only that of the file that was required is followed."""
+    page = "const { login } = require('../utils/auth')\nPage({ async onPhone(e) { await login()\nbind(e.detail) } })"
+    files = {"p/i.wxml": GOOD_BUTTON, "p/i.js": page, "utils/auth.js": "function login() { wx.login() }"}
+    files["api.js"] = "export function login(code) { return post(code) }"
+    (found,) = scan(write(tmp_path, files | {"post.js": "'POST'"}))
+    assert (found.code, found.guess, found.because["defined_in"]) == ("doctor.login-in-callback", True, "utils/auth.js")
+
+
+def test_a_login_in_the_same_file_is_no_guess(tmp_path):
+    """What stands in the file of the callback is proven, two functions deep as well."""
+    page = "Page({ one() { this.two() }, two() { wx.login() },\n onPhone(e) { this.one(); bind(e.detail) } })"
+    (found,) = scan(write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page, "post.js": "'POST'"}))
+    assert (found.code, found.line, found.guess) == ("doctor.login-in-callback", 2, False)
+
+
+def test_a_login_at_the_tap_is_a_guess(tmp_path):
+    """A tap on the phone button itself that logs in races with the data; that of another button does not matter."""
+    page = "Page({ doLogin() {\n wx.login() }, onPhone(e) { bind(e.detail) } })"
+    button = GOOD_BUTTON.replace("<button", '<button bindtap="doLogin"')
+    write(tmp_path, {"p.wxml": button, "p.js": page, "post.js": "'POST'"})
+    (found,) = scan(tmp_path)
+    assert (found.code, found.severity, found.line, found.guess) == ("doctor.login-in-callback", "warning", 2, True)
+    write(tmp_path, {"p.wxml": GOOD_BUTTON + '<button bindtap="doLogin">log in</button>'})
+    assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
 def test_a_folder_without_sources_is_said(tmp_path):

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, warning
-from haoma.doctor.sources import API, PHONE_TYPE, Project, Source, Span, read
+from haoma.doctor.following import Login, Logins
+from haoma.doctor.sources import API, PHONE_TYPE, Source, Span, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from haoma.doctor.known import Known
     from haoma.settings import ServiceKey
 
@@ -28,6 +31,55 @@ _CALLS: Final = 200
 """Calls of one kind that are looked at in a file. More are in no file that people write."""
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The mini program as a whole."""
+
+    sources: Sequence[Source]
+    known: Sequence[Known] = ()
+    server_keys: Sequence[ServiceKey] = ()
+
+    def _says(self, pattern: str) -> bool:
+        return any(re.search(pattern, source.text) for source in self.sources)
+
+    @cached_property
+    def is_taro(self) -> bool:
+        """True for Taro."""
+        return self._says(r"@tarojs/")
+
+    @cached_property
+    def is_uni(self) -> bool:
+        """True for uni-app."""
+        return not self.is_taro and (
+            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
+            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
+        )
+
+    @cached_property
+    def for_alipay(self) -> bool:
+        """True if something shows that it is built for Alipay as well."""
+        return any(source.suffix == ".axml" for source in self.sources) or self._says(
+            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
+            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
+        )
+
+    @cached_property
+    def logins(self) -> Logins:
+        """Which functions log in."""
+        return Logins(self.sources)
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, Sequence[Source]]:
+        found = defaultdict[str, list[Source]](list)
+        for source in self.sources:
+            found[source.stem].append(source)
+        return found
+
+    def beside(self, source: Source) -> Sequence[Source]:
+        """Return the files of the page that a file belongs to, and the file itself."""
+        return self._by_stem[source.stem]
 
 
 def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[ServiceKey] = ()) -> Iterator[Diagnosis]:
@@ -131,23 +183,38 @@ _INLINE: Final = re.compile(
     re.IGNORECASE,
 )
 _OF_DART: Final = re.compile(r"\bonGet(?:Realtime)?PhoneNumber\s*:\s*([A-Za-z_]\w*)\s*[,)]")
-_CALLED: Final = re.compile(r"(?:\bthis\.|\bawait\s+|\bthat\.|\bself\.|(?<![\w.$]))([A-Za-z_$][\w$]*+)\s*+\(")
+_TAP: Final = re.compile(r"(?:bind:?|catch:?|@|v-on:|on)(?:tap|click)(?:\.\w+)*", re.IGNORECASE)
+_NAMED: Final = re.compile(r"(?:this\.)?([A-Za-z_$][\w$]*)(?:\(.*\))?")
 
 
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
+    logins = project.logins
+    called = set[str]()
     for name, body in _handlers(source, project):
-        before = source.before_sending(body)
-        direct = source.login(before)
-        if direct >= 0:
-            yield source.at(direct, fault("doctor.login-in-callback", "", handler=name))
-            continue
-        for called in islice(_CALLED.finditer(source.code, *before), _CALLS):
-            inner = source.functions.get(called[1], ())[:1] if called[1] != name else ()
-            if inner and source.login(inner[0]) >= 0:
-                found = fault("doctor.login-in-callback", "", handler=name, calls=called[1])
-                yield source.at(called.start(), found)
-                break
+        called.add(name)
+        if found := logins.first(source, body):
+            yield source.at(found.position, _too_late(found, fault, handler=name))
+    for name, event in _taps(source, project):
+        for body in source.functions.get(name, ())[:1] if name not in called else ():
+            if found := logins.first(source, body):
+                # It runs while the platform asks the user; whether it is done before the data is made is luck.
+                yield source.at(found.position, _too_late(found, warning, handler=name, event=event))
+
+
+def _too_late(found: Login, say: Callable[..., Diagnosis], **facts: str) -> Diagnosis:
+    facts |= {name: each for name, each in (("calls", found.calls), ("defined_in", found.path)) if each}
+    return say("doctor.login-in-callback", "", guess=bool(found.path) or say is warning, **facts)
+
+
+def _taps(source: Source, project: Project) -> Iterator[tuple[str, str]]:
+    """Yield handler and event of a tap on the phone button itself."""
+    for page in project.beside(source):
+        for _position, _tag, attributes in page.buttons[:_CALLS]:
+            for event, value in attributes.items():
+                named = _NAMED.fullmatch(value) if _TAP.fullmatch(event) else None
+                if named:
+                    yield named[1], event
 
 
 def _handlers(source: Source, project: Project) -> Iterator[tuple[str, Span]]:

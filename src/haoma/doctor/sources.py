@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from haoma.doctor.diagnosis import Diagnosis
-    from haoma.doctor.known import Known
-    from haoma.settings import ServiceKey
 
 FILE_BYTES: Final = 512 * 1024
 FILES: Final = 4000
@@ -48,10 +46,18 @@ _REQUEST: Final = re.compile(
     r"\b(?:request|httpRequest|fetch|uploadFile|callFunction|callContainer|post|"
     r"(?:bind|save|send|submit|update|upload|loginBy|loginWith)\w{0,40}Phone\w{0,40})(?:<[^()]{0,200}>)?\s*\("
 )
-_GIVEN_DETAIL: Final = re.compile(r"(?<![\w$])([A-Za-z_$][\w$]*+)(?:<[^()]{0,200}>)?\s*\((?=[^;()]{0,200}\bdetail\b)")
+_GIVEN_DETAIL: Final = re.compile(
+    r"(?<![\w$])(?:(?P<api>" + API + r")\s*\.\s*)?+(?P<name>[A-Za-z_$][\w$]*+)(?:<[^()]{0,200}>)?\s*\("
+    r"(?=[^;()]{0,200}\bdetail\b)"
+)
+_IMPORT: Final = re.compile(
+    r"\b(?:import|const|let|var)\s+(?P<names>[\w$*{},: \n]{1,300}?)\s*(?:\bfrom\s*|=\s*require\s*\(\s*)"
+    r"[\"'](?P<path>[^\"'\n]{1,200})[\"']"
+)
 _NOT_SENDING: Final = frozenset({
     "if", "while", "switch", "log", "info", "warn", "error", "debug", "stringify", "setData", "setState", "showToast",
     "setStorageSync", "setStorage", "assign", "keys",
+    "includes", "indexOf", "test", "match", "String", "Boolean", "parse",
 })  # fmt: skip
 _BUTTON: Final = re.compile(
     r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
@@ -64,15 +70,14 @@ _ATTRIBUTE: Final = re.compile(
 
 # Possessive: of two runs of white space beside each other, each may be tried at every length by a plain one.
 _FUNCTION: Final = re.compile(
-    r"(?<![\w.$])(?:[\w$]++\.){0,3}+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^()]{0,100}>\s*+)?"
-    r"(?:(?::\s*+[\w<>\[\]|&. ]{1,80}+)?[:=]\s*+(?:(?:\w+\.)?(?:useCallback|useMemoizedFn|debounce|throttle)\(\s*+)?)?"
-    r"(?:async\s*+)?(?:function\b\s*+\w*+\s*+)?"
+    r"(?<![\w.$])(?:[\w$]++\.){0,3}+"
+    r"(?!(?:if|for|while|switch|catch|function|return|with|await|async|else|do|new)\b)"
+    r"(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^()]{0,100}>\s*+)?"
+    r"(?:(?::\s*+[\w<>\[\]|&. ]{1,80}+)?[:=]\s*+(?:(?:\w+\.)?(?:useCallback|useMemoizedFn|debounce|throttle)\(\s*+)?"
+    r"(?:async\b\s*+)?(?:function\b\s*+\w*+\s*+)?)?"
     r"(?:\((?:[^()]++|\([^()]*+\))*+\)\s*+(?:async\s*+)?(?::\s*+[\w<>\[\]|&., ]{1,120}+)?|\w++\s*+(?==>))"
-    r"\s*+(?:(?:=>\s*+)?\{|=>)"
+    r"\s*+(?:(?:=>\s*+)?\{|=>\s*+)"
 )
-_KEYWORDS: Final = frozenset({
-    "if", "for", "while", "switch", "catch", "function", "return", "with", "await", "async", "else", "do", "new",
-})  # fmt: skip
 _BRACKET: Final = re.compile(r"[(){}\[\]]")
 _END: Final = re.compile(r"[(){}\[\];,]|\n(?!\s*+[.?:)])")
 _LONGEST: Final = 20_000
@@ -185,84 +190,58 @@ class Source:
         """The bodies of the functions, by name: of declarations, methods, and what a name is set to."""
         found = defaultdict[str, list[Span]](list)
         for each in _FUNCTION.finditer(self.code) if self.suffix != ".json" else ():
-            if each["name"] not in _KEYWORDS:
-                braced = each[0].endswith("{")
-                body = self.braced(each.end() - 1) if braced else self._expression(each.end())
-                found[each["name"]].append(body)
+            braced = each[0].endswith("{")
+            found[each["name"]].append(self.braced(each.end() - 1) if braced else self._expression(each.end()))
         return found
 
     @cached_property
     def _logins(self) -> list[int]:
         return [found.start() for found in _LOGIN.finditer(self.code)]
 
-    def login(self, within: Span) -> int:
-        """Return where a login of the platform is called; -1 if nowhere."""
-        return _first(self._logins, within)
+    def logins(self, within: Span) -> Sequence[int]:
+        """Return where the platform's login is called."""
+        return self._logins[bisect_left(self._logins, within.start) : bisect_left(self._logins, within.end)]
 
     @cached_property
     def _sent(self) -> list[int]:
-        given = (found.start() for found in _GIVEN_DETAIL.finditer(self.code) if found[1] not in _NOT_SENDING)
+        given = (
+            found.start("name")
+            for found in _GIVEN_DETAIL.finditer(self.code)
+            if found["name"] not in _NOT_SENDING and not found["api"]
+        )
         return sorted([*(found.start() for found in _REQUEST.finditer(self.code)), *given])
 
     def before_sending(self, body: Span) -> Span:
         """Return what a function does before it sends: by a request, or by a function that it hands the detail to."""
-        sent = _first(self._sent, body)
-        return Span(body.start, sent) if sent >= 0 else body
+        number = bisect_left(self._sent, body.start)
+        sent = self._sent[number] if number < len(self._sent) else body.end
+        return Span(body.start, sent) if sent < body.end else body
 
+    def end_of_block(self, position: int) -> int:
+        """Return where the block that holds a position is closed."""
+        for _step in range(_STEPS):
+            found = _BRACKET.search(self.code, position, position + _LONGEST)
+            if found is None:
+                break
+            closing = self._closings.get(found.start())
+            if closing is None:
+                return found.start()
+            position = closing + 1
+        return len(self.code)
 
-def _first(positions: Sequence[int], within: Span) -> int:
-    """Return the first of some ordered positions that lies within; -1 if none does."""
-    number = bisect_left(positions, within.start)
-    return positions[number] if number < bisect_right(positions, within.end - 1) else -1
+    @cached_property
+    def imports(self) -> Mapping[str, str]:
+        """The file that a name is imported from, without its folder and suffix."""
+        found = dict[str, str]()
+        for each in _IMPORT.finditer(self.code):
+            file = each["path"].rstrip("/").rpartition("/")[2]
+            found |= dict.fromkeys(re.findall(r"[\w$]+", each["names"]), os.path.splitext(file)[0])  # noqa: PTH122
+        return found
 
 
 def kind_of(attribute: str) -> str:
     """Return the name of an attribute as it is in every framework: ``:open-type`` and ``openType`` are ``opentype``."""
     return re.sub(r"[:@.-]|v-bind", "", attribute).lower()
-
-
-@dataclass(frozen=True)
-class Project:
-    """The mini program as a whole."""
-
-    sources: Sequence[Source]
-    known: Sequence[Known] = ()
-    server_keys: Sequence[ServiceKey] = ()
-
-    def _says(self, pattern: str) -> bool:
-        return any(re.search(pattern, source.text) for source in self.sources)
-
-    @cached_property
-    def is_taro(self) -> bool:
-        """True for Taro."""
-        return self._says(r"@tarojs/")
-
-    @cached_property
-    def is_uni(self) -> bool:
-        """True for uni-app."""
-        return not self.is_taro and (
-            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
-            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
-        )
-
-    @cached_property
-    def for_alipay(self) -> bool:
-        """True if something shows that it is built for Alipay as well."""
-        return any(source.suffix == ".axml" for source in self.sources) or self._says(
-            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
-            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
-        )
-
-    @cached_property
-    def _by_stem(self) -> Mapping[str, Sequence[Source]]:
-        found = defaultdict[str, list[Source]](list)
-        for source in self.sources:
-            found[source.stem].append(source)
-        return found
-
-    def beside(self, source: Source) -> Sequence[Source]:
-        """Return the files of the page that a file belongs to, and the file itself."""
-        return self._by_stem[source.stem]
 
 
 def read(folder: Path) -> tuple[list[Source], int]:
