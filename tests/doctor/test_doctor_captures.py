@@ -69,6 +69,29 @@ WRAPPED = {"doctor.inside-something"}
 GET = {"doctor.sent-with-get", "doctor.base64-damaged"}
 CODES = {"platform.code-rejected"}
 
+
+def har(*exchanges, more=""):
+    """Return a HAR file as browsers save it; a body that is a pair of method and address is none."""
+    entries = []
+    for sent, answered in exchanges:
+        method, url = sent if isinstance(sent, tuple) else ("POST", "https://shop.example/phone")
+        body = {} if isinstance(sent, tuple) else {"postData": {"mimeType": "application/json", "text": sent}}
+        stack = {"callFrames": []}
+        for _ in range(20):
+            stack = {"callFrames": [], "parent": stack}
+        entries.append({
+            "_initiator": {"type": "script", "stack": stack},
+            "startedDateTime": "2026-11-21T00:00:00.000Z",
+            "request": {"method": method, "url": url, "headers": [], "queryString": [], "bodySize": -1, **body},
+            "response": {"status": 200, "headers": [], "content": {"size": 1, "mimeType": "x/y", "text": answered}},
+            "timings": {"wait": 1.5},
+        })  # fmt: skip
+    entries.append(
+        {"request": {"method": "GET", "url": "https://shop.example/a.js?v=1"}, "response": {"content": {"text": more}}}
+    )
+    return json.dumps({"log": {"version": "1.2", "creator": {"name": "WebInspector"}, "pages": [], "entries": entries}})
+
+
 ENVELOPES = {
     "as it came": (RAW, GOOD),
     "front-end kit": (KIT, GOOD),
@@ -99,7 +122,11 @@ ENVELOPES = {
     "curl with a form": (f"curl -X POST https://shop.example/p -d 'response={quote(RESPONSE, '')}&sign={quote(SIGN, '')}'", GOOD),
     "curl with a query": (f"curl 'https://shop.example/p?response={RESPONSE}&sign={SIGN}'", GET),
     "copy as fetch": (f'fetch("https://shop.example/p", {{\n  "body": {json.dumps(KIT)},\n  "method": "POST"\n}});', GOOD),
-    "a HAR file": (json.dumps({"log": {"entries": [{"request": {"postData": {"text": KIT}}}]}}), GOOD),
+    "a HAR file": (har((KIT, "")), GOOD),
+    "a HAR file with an answer": (har((KIT, '{"code": 500}')), GOOD),
+    "a HAR file of a page": (har((KIT, ""), more="{var a: 1}" * 30_000), GOOD),
+    "a HAR file with more around it": (har((json.dumps({"data": RAW}), "")), WRAPPED),
+    "a HAR file of a GET": (har((("GET", "https://shop.example/p?" + urlencode(json.loads(RAW))), "")), {"doctor.sent-with-get"}),
     "an access log": (f'192.0.2.1 - - [21/Nov/2026] "GET /p?response={RESPONSE}&sign={SIGN} HTTP/1.1" 200 12', GET),
     "a log of JSON lines": (json.dumps({"level": "info", "msg": "in", "body": KIT}), GOOD),
     "multipart": (f'--X\r\nContent-Disposition: form-data; name="response"\r\n\r\n{RESPONSE}\r\n--X\r\nContent-Disposition: form-data; name="sign"\r\n\r\n{SIGN}\r\n--X--', GOOD),
@@ -116,6 +143,12 @@ ENVELOPES = {
 }  # fmt: skip
 
 OTHERS = {
+    "a HAR file of the wrong code": (har((json.dumps({"code": LOGIN_CODE}), '{"code": 500}')), "phone-code", {"doctor.login-code-as-phone-code"}),
+    "a HAR file of a login and a number": (har((json.dumps({"code": LOGIN_CODE}), "{}"), (json.dumps({"code": PHONE_CODE}), "{}")), "phone-code", GOOD),
+    "a HAR file of an answer": (har(("{}", '{"errcode": 40029, "errmsg": "invalid code"}')), "wechat-reply", CODES),
+    "a HAR file of a code and its answer": (har((json.dumps({"code": PHONE_CODE}), '{"errcode": 40029, "errmsg": "invalid code"}')), "phone-code", CODES),
+    "a HAR file of something else": (har(("{}", "<html>")), "unknown", {"doctor.unrecognised"}),
+    "a HAR file that is cut off": (har((KIT, ""))[:-100], "piece", {"doctor.cut-off"}),
     "a log cut at 1024": (f"INFO body={KIT[:380]}", "piece", {"doctor.cut-off"}),
     "an envelope cut off": (RAW[:300], "piece", {"doctor.cut-off"}),
     "a ciphertext alone": (RESPONSE, "part", {"doctor.part-alone"}),
@@ -223,6 +256,20 @@ def test_people_are_told_what_it_was_in(run, lang, says):
     assert done.exit_code == 1
     assert says in done.stdout
     assert "138****2222" in done.stdout
+
+
+def test_bodies_of_a_har_file_in_its_other_forms(example):
+    """A form is a list of its fields there, and an answer may be base64; what is broken in that way is left out."""
+    form = [{"name": name, "value": value} for name, value in json.loads(RAW).items()]
+    answer = base64.b64encode(b'{"errcode": 40029, "errmsg": "x"}').decode()
+    for text, codes in ((answer, CODES), (answer[:-3], GOOD), ("/w==", GOOD)):
+        entry = {
+            "request": {"method": "POST", "url": "/p", "postData": {"params": form}},
+            "response": {"content": {"text": text, "encoding": "base64"}},
+        }
+        looked = look(json.dumps({"log": {"entries": [entry]}}).encode(), example, now=0.0)
+        assert (looked.kind, wrong(looked)) == ("alipay-envelope", codes)
+        assert "doctor.envelope-good" in {each.code for each in looked.found}
 
 
 BEGINNINGS = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue
-from haoma.doctor import answers, codes, envelopes, lines, pasted, replies, wrapped
+from haoma.doctor import answers, codes, envelopes, har, lines, pasted, replies, wrapped
 from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.doctor.meanings import meanings
@@ -54,8 +54,11 @@ def inspect(
         return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
     text, encoding = _text(content)
     captured = Captured(text, settings, app, session_key, now)
-    looked = _recognised(captured)
-    if looked is None or looked.kind == "unknown" or [each.code for each in looked.found] == [MissingField.code]:
+    requests = har.exchanges(text)
+    looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
+    if requests is None and (
+        looked is None or looked.kind == "unknown" or [each.code for each in looked.found] == [MissingField.code]
+    ):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
@@ -103,6 +106,32 @@ def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
         if len(path) < _DEEPEST and (deeper := _inside(inner, path)):
             return deeper
     return None
+
+
+def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | None:
+    """Return the request of a page that is about a number, with its answer; of several one with a proven fault."""
+    found = []
+    for sent, answered in requests:
+        answer = _one_of_many(captured, answered)
+        if answer is not None and not answer.kind.endswith(("-reply", "-problem", "-results")):
+            answer = None  # most answers of a page are about something else
+        if both := [each for each in (_one_of_many(captured, sent), answer) if each is not None]:
+            found.append(Looked(both[0].kind, [diagnosis for each in both for diagnosis in each.found]))
+    return min(found, key=_doubt, default=None)
+
+
+def _one_of_many(captured: Captured, text: str) -> Looked | None:
+    inner, around = replace(captured, text=text), ("a HAR file",)
+    looked = _recognised(inner)
+    if looked is None or looked.kind == "unknown":
+        return _inside(inner, around)
+    return Looked(looked.kind, [*looked.found, *_leaked(inner), note("doctor.inside-something", "", how=around[0])])
+
+
+def _doubt(looked: Looked) -> int:
+    """Tell how little is known: 0 with a proven fault, 1 if all is well, 2 with guesses, such as of a mere login."""
+    wrong = [each for each in looked.found if each.severity in (Severity.FAULT, Severity.WARNING)]
+    return 1 if not wrong else 2 * all(each.guess for each in wrong)
 
 
 def _cut_off(captured: Captured) -> Looked | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from haoma import catalogue
-from haoma.crypto.strict import MAX_DEPTH, parse_json
+from haoma.crypto.strict import parse_json
 from haoma.doctor.diagnosis import masked
 from haoma.errors import HaomaError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS: Final = 128 * 1024
 _TRIES: Final = 64
+_DEEPEST: Final = 64
 FIELDS: Final = (
     "response", "sign", "encryptedData", "encrypted_data", "iv", "code", "phoneCode", "phone_code", "loginCode",
     "login_code", "authCode", "authorizationCode", "errMsg",
@@ -64,13 +65,12 @@ _FIELDS_PRINTED: Final = "fields as a program prints them, not JSON"
 TOO_OFTEN: Final = "JSON in a string, too many times"
 _MEMBER: Final = "inside "
 _OF_A_LOG: Final = frozenset({"level", "severity", "time", "ts", "timestamp", "@timestamp", "logger", "msg"})
-_HAR: Final = _MEMBER + "postData"
 _MANGLED: Final = frozenset({"HTML entities", _PRINTED_BY_PROGRAMS, _FIELDS_PRINTED, TOO_OFTEN})
 
 
 def is_mangled(path: Sequence[str]) -> bool:
     """Tell whether a service would refuse a body that is wrapped like this; else it is how things are captured."""
-    return _HAR not in path and any(each in _MANGLED or each.startswith(_MEMBER) for each in path)
+    return any(each in _MANGLED or each.startswith(_MEMBER) for each in path)
 
 
 def unwrapped(text: str) -> Iterator[tuple[str, str]]:
@@ -205,7 +205,7 @@ def _as_json(text: str, position: int) -> str | None:
                 parts.pop()
             parts.append(found["sign"])
             depth += (found["sign"] in "{[") - (found["sign"] in "}]")
-            if depth > MAX_DEPTH:  # the strict reader would not have it
+            if depth > _DEEPEST:
                 return ""
             if depth == 0:
                 return _checked("".join(parts))
