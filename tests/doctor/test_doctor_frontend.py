@@ -126,6 +126,19 @@ CASES = [
     ),
     ("event-of-dart", {"p.dart": "\nMPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetRealtimePhoneNumber: a)"}, "doctor.event-never-fires", "p.dart", 2),
     ("get-of-dart", {"p.dart": "\nhttp.get(Uri.parse(base), {'encryptedData': d})"}, "doctor.sent-with-get", "p.dart", 2),
+    ("wxml-realtime", {"p.wxml": '<button open-type="getRealtimePhoneNumber" bindgetphonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("wxml-not-realtime", {"p.wxml": '<button open-type="getPhoneNumber" bindgetrealtimephonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("wxml-coupled", {"p.wxml": '<button open-type="getPhoneNumber|agreePrivacyAuthorization" bindgetrealtimephonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("wxml-type", {"p.wxml": '<button open-type="getphonenumber" bindgetphonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("uni-type", {"manifest.json": UNI, "p.vue": '<button open-type="getphonenumber" @getphonenumber="a">'}, "doctor.event-never-fires", "p.vue", 1),
+    ("uni-scope", {"manifest.json": UNI, "p.vue": '<button open-type="getAuthorize" @getAuthorize="a">'}, "doctor.event-never-fires", "p.vue", 1),
+    ("uni-not-realtime", {"manifest.json": "{}", "p.vue": '<button open-type="getRealtimePhoneNumber" @getphonenumber="a">'}, "doctor.event-never-fires", "p.vue", 1),
+    ("taro-click", {"p.tsx": TARO + "<Button openType='getPhoneNumber' onClick={a} />"}, "doctor.event-never-fires", "p.tsx", 4),
+    ("taro-bind", {"p.tsx": TARO + "<Button openType='getPhoneNumber' bindgetphonenumber={a} />"}, "doctor.event-never-fires", "p.tsx", 4),
+    ("taro-realtime", {"p.tsx": TARO + "<Button openType='getRealtimePhoneNumber' onGetPhoneNumber={a} />"}, "doctor.event-never-fires", "p.tsx", 4),
+    ("taro-type", {"p.tsx": TARO + "<Button openType={'getphonenumber'} onGetPhoneNumber={a} />"}, "doctor.event-never-fires", "p.tsx", 4),
+    ("taro-scope", {"p.tsx": TARO + "<Button openType='getAuthorize' onGetAuthorize={a} />"}, "doctor.event-never-fires", "p.tsx", 4),
+    ("taro-vue", {"p.vue": TARO + "<button open-type='getPhoneNumber' @tap='a' />"}, "doctor.event-never-fires", "p.vue", 4),
     ("nothing-posted", {"p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone() {} })"}, "doctor.nothing-posted", "p.wxml", 1),
 ]  # fmt: skip
 
@@ -237,6 +250,16 @@ def test_a_server_key_is_found_by_its_digest(tmp_path):
         ("ttml", '<button open-type="getPhoneNumber" bind:getphonenumber="a">'),
         ("ksml", '<button open-type="getPhoneNumber" catchgetphonenumber="a">'),
         ("wxml", '<button open-type="getRealtimePhoneNumber" bindgetrealtimephonenumber="a">'),
+        ("wxml", '<button open-type="getPhoneNumber|agreePrivacyAuthorization" bindgetphonenumber="a">'),
+        ("wxml", "<button open-type=\"{{now ? 'getRealtimePhoneNumber' : ''}}\" bindgetrealtimephonenumber=\"a\">"),
+        ("wxml", '<button open-type="{{kind}}" bindgetphonenumber="a">'),
+        ("vue", '<button open-type="getAuthorize" scope="phoneNumber" @getAuthorize="a">'),
+        ("vue", '<button open-type="getAuthorize" :scope="scope" @getAuthorize="a">'),
+        ("vue", '<button open-type="getRealtimePhoneNumber" @getrealtimephonenumber="a">'),
+        ("tsx", "import '@tarojs/taro'\n<Button openType='getRealtimePhoneNumber' onGetRealTimePhoneNumber={a} />"),
+        ("tsx", "import '@tarojs/taro'\n<Button openType={kind} onGetAuthorize={a} />"),
+        ("tsx", "import '@tarojs/taro'\n<Button openType='getPhoneNumber' {...events} />"),
+        ("vue", "import '@tarojs/taro'\n<button open-type='getPhoneNumber' @getphonenumber='a' />"),
         (
             "dart",
             "MPFlutter_Wechat_Button(openType: 'getPhoneNumber', onGetPhoneNumber: (d) { post(d); wx.login(o); })",
@@ -460,6 +483,14 @@ def test_a_login_at_the_tap_is_a_guess(tmp_path):
     assert (found.code, found.severity, found.line, found.guess) == ("doctor.login-in-callback", "warning", 2, True)
     write(tmp_path, {"p.wxml": GOOD_BUTTON + '<button bindtap="doLogin">log in</button>'})
     assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
+
+
+def test_a_component_of_their_own_is_a_guess(tmp_path):
+    """A button of Taro without the event is dead; a component of the team's may call its event what it likes."""
+    for tag, guess in (("Button", False), ("PhoneButton", True)):
+        page = f"import '@tarojs/taro'\n<{tag} openType='getPhoneNumber' onPhone={{a}} />"
+        (found,) = scan(write(tmp_path, {"p.tsx": page, "post.js": "'POST'"}))
+        assert (found.code, found.guess) == ("doctor.event-never-fires", guess)
 
 
 def test_a_folder_without_sources_is_said(tmp_path):

@@ -30,6 +30,14 @@ _VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
 _CALLS: Final = 200
 """Calls of one kind that are looked at in a file. More are in no file that people write."""
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
+_TYPES: Final = {each.lower(): each for each in ("getPhoneNumber", "getRealtimePhoneNumber", "getAuthorize")}
+_OF_VUE: Final = {"getPhoneNumber": "getphonenumber", "getRealtimePhoneNumber": "getrealtimephonenumber"}
+_OF_REACT: Final = {
+    "getPhoneNumber": "onGetPhoneNumber", "getRealtimePhoneNumber": "onGetRealTimePhoneNumber",
+    "getAuthorize": "onGetAuthorize",
+}  # fmt: skip
+_OPEN: Final = frozenset({"...", "v-bind", "v-on"})
+"""What hands more attributes on than can be seen."""
 _MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
 
 
@@ -318,28 +326,43 @@ def event_of_alipay(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A native page of WeChat, Douyin and others: ``bindgetphonenumber``, all lower case."""
+    """A native page of WeChat, Douyin and others: ``bindgetphonenumber``, all lower case, and of the button's type."""
     del project
     for position, _tag, attributes in source.buttons if source.suffix in _BIND else ():
         kind = attributes.get("open-type", "")
-        if kind == "getAuthorize":
-            yield source.at(
-                position, fault("doctor.event-never-fires", "", found="open-type=getAuthorize", needed="getPhoneNumber")
-            )
-            continue
         realtime = source.suffix in _REALTIME
-        if kind == "getRealtimePhoneNumber" and not realtime:
-            found = f"open-type={kind}"
-            yield source.at(position, fault("doctor.event-never-fires", "", found=found, needed="getPhoneNumber"))
+        if kind == "getAuthorize" or (kind == "getRealtimePhoneNumber" and not realtime):
+            yield _never(source, position, f"open-type={kind}", "getPhoneNumber")
             continue
-        usable = re.compile(
-            r"(?:bind|catch):?get(?:realtime)?phonenumber" if realtime else r"(?:bind|catch):?getphonenumber"
-        )
-        if not any(usable.fullmatch(name) for name in attributes):
-            found = ", ".join(_events(attributes)) or "no event"
-            yield source.at(
-                position, fault("doctor.event-never-fires", "", found=found[:60], needed="bindgetphonenumber")
-            )
+        if right := _misspelt(kind):
+            yield _never(source, position, f"open-type={kind}", right)
+            continue
+        event = f"get{_which(kind) if realtime else ''}phonenumber"
+        if not any(re.fullmatch(rf"(?:bind|catch):?{event}", name) for name in attributes):
+            needed = "bindgetrealtimephonenumber" if kind == "getRealtimePhoneNumber" else "bindgetphonenumber"
+            yield _never(source, position, _heard(attributes), needed)
+
+
+def _which(kind: str) -> str:
+    """Return a pattern for what stands in the event between ``get`` and ``phonenumber``: WeChat has two types."""
+    parts = kind.split("|")
+    if "getPhoneNumber" in parts:
+        return ""
+    return "realtime" if "getRealtimePhoneNumber" in parts else "(?:realtime)?"  # chosen when it runs
+
+
+def _misspelt(kind: str) -> str:
+    """Return how a type is spelt that somebody wrote with other capitals; empty if it is right, or of another kind."""
+    rights = ((part, _TYPES.get(part.lower(), part)) for part in kind.split("|"))
+    return next((right for part, right in rights if part != right), "")
+
+
+def _heard(attributes: dict[str, str]) -> str:
+    return ", ".join(_events(attributes)) or "no event"
+
+
+def _never(source: Source, position: int, found: str, needed: str, *, guess: bool = False) -> Diagnosis:
+    return source.at(position, fault("doctor.event-never-fires", "", guess=guess, found=found[:60], needed=needed))
 
 
 def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
@@ -354,14 +377,20 @@ def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
             yield source.at(position, fault("doctor.dynamic-open-type", "", found=":open-type"))
         if project.for_alipay and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
             yield source.at(position, fault("doctor.open-type-unmapped", "", found=static))
-        if static == "getAuthorize" and "getAuthorize" not in events:
-            found = ", ".join(events) or "no event"
-            yield source.at(position, fault("doctor.event-never-fires", "", found=found[:60], needed="@getAuthorize"))
-        if static == "getPhoneNumber" and "getphonenumber" not in events:
-            found = ", ".join(events) or "no event"
-            yield source.at(
-                position, fault("doctor.event-never-fires", "", found=found[:60], needed="@getphonenumber", guess=True)
-            )
+        heard = ", ".join(events) or "no event"
+        if right := _misspelt(static):
+            yield _never(source, position, f"open-type={static}", right)
+        elif static == "getAuthorize" and "getAuthorize" not in events:
+            yield _never(source, position, heard, "@getAuthorize")
+        elif static == "getAuthorize" and not _asks_for_the_phone(attributes):
+            yield _never(source, position, "no scope", 'scope="phoneNumber"')
+        elif static in _OF_VUE and _OF_VUE[static] not in events:
+            yield _never(source, position, heard, f"@{_OF_VUE[static]}", guess=True)
+
+
+def _asks_for_the_phone(attributes: dict[str, str]) -> bool:
+    scopes = [value.strip("\"'") for name, value in attributes.items() if name in ("scope", ":scope", "v-bind:scope")]
+    return any(scope == "phoneNumber" or not scope.isalpha() or ":scope" in attributes for scope in scopes)
 
 
 def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
@@ -376,10 +405,25 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
         right = {"onGetPhoneNumber", "onGetRealTimePhoneNumber", "onGetAuthorize"}
         wrong = [name for name in _events(attributes) if name.startswith("on") and name not in right]
         if wrong:
-            yield source.at(
-                position,
-                fault("doctor.event-never-fires", "", found=wrong[0], needed="onGetPhoneNumber, onGetAuthorize"),
-            )
+            yield _never(source, position, wrong[0], "onGetPhoneNumber, onGetAuthorize")
+        else:
+            yield from _dead_in_taro(source, position, tag, attributes)
+
+
+def _dead_in_taro(source: Source, position: int, tag: str, attributes: dict[str, str]) -> Iterator[Diagnosis]:
+    guess = tag.lower() != "button"  # a component of their own may have names of its own
+    kind = (attributes.get("openType") or attributes.get("open-type") or "").strip("\"'`")
+    needed = (_OF_VUE | {"getAuthorize": "getAuthorize"} if source.suffix in _VUE else _OF_REACT).get(kind, "")
+    events = {re.sub(r"^(?:@|v-on:|on(?=G))", "", name).partition(".")[0].lower() for name in _events(attributes)}
+    usable = {needed.removeprefix("on").lower(), *(["getphonenumber"] if kind == "getAuthorize" else [])}
+    if right := _misspelt(kind):
+        yield _never(source, position, f"openType={kind}", right, guess=guess)
+    elif _OPEN & attributes.keys():
+        return
+    elif kind == "getAuthorize" and not _asks_for_the_phone(attributes):
+        yield _never(source, position, "no scope", "scope='phoneNumber'", guess=guess)
+    elif needed and not usable & events:
+        yield _never(source, position, _heard(attributes), needed, guess=guess)
 
 
 def event_of_mpflutter(source: Source, project: Project) -> Iterator[Diagnosis]:

@@ -149,6 +149,8 @@ class Source:
         found = []
         for each in _BUTTON.finditer(self.code) if self.suffix in _MARKUP else ():
             attributes = {one["name"]: one["value"][1:-1].strip() for one in _ATTRIBUTE.finditer(each["attributes"])}
+            if re.search(r"\{\s*\.\.\.", each["attributes"]):
+                attributes["..."] = ""
             if any(kind_of(name) == "opentype" for name in attributes) and (
                 any(kind_of(name) == "opentype" and PHONE_TYPE.search(text) for name, text in attributes.items())
                 or any("phonenumber" in name.lower() or "getauthorize" in name.lower() for name in attributes)
