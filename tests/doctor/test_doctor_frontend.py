@@ -38,6 +38,14 @@ CASES = [
     ("app-secret", {"app.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}, "doctor.secret-in-front-end", "app.js", 1),
     ("app-secret-of-env", {".env.production": "VITE_URL=/\nVITE_APP_SECRET = 0123456789abcdef0123456789abcdef\n"}, "doctor.secret-in-front-end", ".env.production", 2),
     ("app-secret-in-an-address", {"app.js": "url = 'https://api.example.com/t?secret=0123456789abcdef0123456789abcdef&a=b'"}, "doctor.secret-in-front-end", "app.js", 1),
+    ("app-secret-of-typescript", {"a.ts": "class A {\n private readonly appSecret: string = '0123456789abcdef0123456789abcdef' }"}, "doctor.secret-in-front-end", "a.ts", 2),
+    ("app-secret-in-a-template", {"a.js": "const APP_SECRET = `0123456789abcdef0123456789abcdef`"}, "doctor.secret-in-front-end", "a.js", 1),
+    ("app-secret-of-yaml", {"app.js": "", "config.yml": "wx:\n  appSecret: 0123456789abcdef0123456789abcdef\n"}, "doctor.secret-in-front-end", "config.yml", 2),
+    ("app-secret-of-properties", {"app.js": "", "app.properties": "secret=0123456789abcdef0123456789abcdef\n"}, "doctor.secret-in-front-end", "app.properties", 1),
+    ("aes-key-of-typescript", {"a.ts": "const aesKey: string = 'AAAAAAAAAAAAAAAAAAAAAA=='"}, "doctor.secret-in-front-end", "a.ts", 1),
+    ("pem-file", {"app.js": "", "keys/app_private_key.pem": "-----BEGIN PRIVATE KEY-----\n"}, "doctor.secret-in-front-end", "keys/app_private_key.pem", 1),
+    ("key-file", {"app.js": "", "a.key": "-----BEGIN RSA PRIVATE KEY-----\n"}, "doctor.secret-in-front-end", "a.key", 1),
+    ("key-of-a-key-tool", {"app.js": "", "应用私钥.txt": KEY}, "doctor.secret-in-front-end", "应用私钥.txt", 1),
     ("aes-key", {"app.js": "aesKey: 'AAAAAAAAAAAAAAAAAAAAAA=='"}, "doctor.secret-in-front-end", "app.js", 1),
     ("platform-call", {"app.js": "\n'https://api.weixin.qq.com/sns/jscode2session?appid='"}, "doctor.secret-in-front-end", "app.js", 2),
     ("session-key", {"a.js": "wx.setStorageSync('k',\n  res.data.session_key)"}, "doctor.session-key-in-front-end", "a.js", 2),
@@ -494,8 +502,18 @@ def test_a_component_of_their_own_is_a_guess(tmp_path):
 
 
 def test_a_folder_without_sources_is_said(tmp_path):
-    """An empty folder is not called clean."""
+    """An empty folder is not called clean, nor one that holds a text and no program."""
     assert [each.code for each in scan(tmp_path)] == ["doctor.not-all-read"]
+    assert [each.code for each in scan(write(tmp_path, {"notes.txt": ""}))] == ["doctor.not-all-read"]
+
+
+def test_what_lies_beside_the_program_is_read_for_secrets_alone(tmp_path):
+    """A note may name the platforms' calls, a public key may be there, and a long list of packages is not read."""
+    write(tmp_path, {
+        "app.js": "", "notes.txt": "the server calls /sns/jscode2session, and keeps the session_key",
+        "alipay_public_key.pem": "-----BEGIN PUBLIC KEY-----", "pnpm-lock.yaml": "- a\n" * 200_000,
+    })  # fmt: skip
+    assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
 def test_comments_are_not_code(tmp_path):

@@ -104,7 +104,7 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
     )
     clean = True
     for source in sources:
-        for rule in RULES:
+        for rule in RULES if not source.is_plain else (secrets,):
             for found in rule(source, project):
                 clean = False
                 yield found
@@ -114,26 +114,33 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
             yield found
     if left_out:
         yield note("doctor.not-all-read", "", left_out=left_out)
-    if clean and sources:
+    program = [source for source in sources if not source.is_plain]
+    if clean and program:
         yield good("doctor.front-end-clean", "", files=len(sources))
-    elif not sources:
+    elif not program:
         yield warning("doctor.not-all-read", "", files=0)
 
 
 # --- what must not be in it ------------------------------------------------------------------------------------------
 
+_SET_TO: Final = r"(?::\s*\w{1,20}\s*)?[:=]\s*[\"'`]"  # in TypeScript, between name and value stands the type
+_UNQUOTED: Final = r"(?=[a-z]*\d)(?=\d*[a-z])[0-9a-z]{32,80}(?![\w-])"
 _SHAPES: Final = (
     (re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----"), "private key"),
     (re.compile(r"\bMII[CEJ][A-Za-z0-9+/]{780,}"), "private key"),
     (re.compile(r"\bhk_server_[A-Za-z0-9_-]{20,}"), "server key of haoma"),
     (
         # WeChat, Baidu and Kuaishou have 32 characters, Douyin 40, Huawei and DingTalk 64; a word has no digits.
-        re.compile(r"(?i)secret[\"']?\s*[:=]\s*[\"'](?=[a-z_-]*\d)(?=[\d_-]*[a-z])[0-9a-z_-]{32,80}[\"']"),
+        re.compile(r"(?i)secret[\"']?\s*" + _SET_TO + r"(?=[a-z_-]*\d)(?=[\d_-]*[a-z])[0-9a-z_-]{32,80}[\"'`]"),
         "AppSecret",
     ),
     # In a .env file or an address, without quotes.
-    (re.compile(r"(?i)secret\s*=\s*(?=[a-z]*\d)(?=\d*[a-z])[0-9a-z]{32,80}(?![\w-])"), "AppSecret"),
-    (re.compile(r"(?i)aes_?key[\"']?\s*[:=]\s*[\"'][A-Za-z0-9+/]{22}==[\"']"), "AES key"),
+    (re.compile(r"(?i)secret\s*=\s*" + _UNQUOTED), "AppSecret"),
+    (re.compile(r"(?i)aes_?key[\"']?\s*" + _SET_TO + r"[A-Za-z0-9+/]{22}==[\"'`]"), "AES key"),
+)
+_OF_A_LIST: Final = ((re.compile(r"(?im)secret\s*:\s*" + _UNQUOTED), "AppSecret"),)
+"""In YAML; in a program it would be a name."""
+_OF_A_PROGRAM: Final = (
     (
         re.compile(
             r"/sns/jscode2session|/cgi-bin/(?:stable_)?token\b|/oauth/(?:stable_)?client_token|"
@@ -157,7 +164,7 @@ def secrets(source: Source, project: Project) -> Iterator[Diagnosis]:
         if position >= 0:
             told.add(source.line(position))
             yield source.at(position, fault("doctor.secret-in-front-end", each.where, what=each.setting))
-    for shape, what in _SHAPES:
+    for shape, what in (*_SHAPES, *(_OF_A_LIST if source.is_plain else _OF_A_PROGRAM)):
         for found in shape.finditer(source.text):
             if source.line(found.start()) not in told:
                 told.add(source.line(found.start()))

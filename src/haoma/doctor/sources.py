@@ -28,6 +28,9 @@ _SUFFIXES: Final = frozenset({
     ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
     ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html", ".ets", ".dart",
 })  # fmt: skip
+_PLAIN: Final = frozenset({".pem", ".key", ".p8", ".txt", ".yml", ".yaml", ".properties", ".toml", ".ini"})
+_PLAIN_BYTES: Final = 64 * 1024
+"""Keys have a few KiB; what is longer is a list of packages, or a text."""
 _MARKUP: Final = frozenset({
     ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
     ".js",
@@ -127,6 +130,11 @@ class Source:
         return os.path.splitext(self.path)[1]  # noqa: PTH122 - a name like ".env" has none for pathlib either
 
     @property
+    def is_plain(self) -> bool:
+        """True for what is packed with the program without being a part of it: keys, notes and settings."""
+        return self.suffix in _PLAIN
+
+    @property
     def stem(self) -> str:
         """What a page and its script have in common."""
         return os.path.splitext(self.path)[0]  # noqa: PTH122
@@ -191,7 +199,7 @@ class Source:
     def functions(self) -> Mapping[str, Sequence[Span]]:
         """The bodies of the functions, by name: of declarations, methods, and what a name is set to."""
         found = defaultdict[str, list[Span]](list)
-        for each in _FUNCTION.finditer(self.code) if self.suffix != ".json" else ():
+        for each in _FUNCTION.finditer(self.code) if self.suffix != ".json" and not self.is_plain else ():
             braced = each[0].endswith("{")
             found[each["name"]].append(self.braced(each.end() - 1) if braced else self._expression(each.end()))
         return found
@@ -255,9 +263,12 @@ def read(folder: Path) -> tuple[list[Source], int]:
         names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(files):
             path = Path(directory, name)
-            if not (path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
+            plain = path.suffix in _PLAIN
+            if not (plain or path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
                 continue
             length = _length(path)
+            if plain and length > _PLAIN_BYTES:
+                continue
             if length < 0 or length > FILE_BYTES or len(sources) >= FILES or size + length > ALL_BYTES:
                 left_out += 1
                 continue
