@@ -199,6 +199,42 @@ def test_a_number_that_huawei_calls_stale():
     assert [each.code for each in inspected(sent).found] == ["outside.nonsense-reply"]
 
 
+BACK_END = "doctor.own-back-end"
+
+
+@pytest.mark.parametrize(
+    "sent, kind, codes",
+    [
+        ({"code": 500, "msg": '获取手机号失败: {"errcode":40029,"errmsg":"invalid code"}'}, "log", {"platform.code-rejected"}),
+        ({"code": 500, "message": "WxErrorException: 错误代码：40163，错误信息：code been used"}, "log", {"platform.code-rejected"}),
+        ({"code": 500, "msg": "x", "data": {"errcode": 40164, "errmsg": "x"}}, "wechat-reply", {"platform.ip-not-allowed"}),
+        ({"code": "500", "message": "pad block corrupted", "data": None}, "log", {"doctor.garbage-decrypted"}),
+        ({"code": 500, "msg": "", "data": {"code": 1, "msg": '{"errcode":40029}'}}, "wechat-reply", {"platform.code-rejected"}),
+        ('2026-11-21 WARN {"code":500,"msg":"系统异常"}', "back-end", {BACK_END}),
+        ('HTTP/1.1 200 OK\r\n\r\n{"code":500,"msg":"系统异常"}', "back-end", {BACK_END}),
+        ({"code": 1002018200, "msg": "获得手机号失败", "data": None}, "back-end", {BACK_END}),
+        ({"code": 40029, "msg": "invalid code", "data": None}, "back-end", {BACK_END, "platform.code-rejected"}),
+        ({"code": 0, "msg": "ok", "data": {"phone": "13800138000"}}, "back-end", set()),
+        ({"code": 200, "msg": "13800138000"}, "back-end", set()),
+        ({"level": "error", "code": 1, "msg": "errcode: 40029"}, "log", {"platform.code-rejected"}),
+    ],
+)  # fmt: skip
+def test_answers_of_a_back_end(sent, kind, codes):
+    """``code`` and ``msg`` is no request: what the platform said inside counts, and without it, it is called that."""
+    looked = inspected(sent)
+    assert looked.kind == kind
+    wrong = {each.code for each in looked.found if each.severity in ("fault", "warning")}
+    assert wrong == codes
+    assert "13800138000" not in json.dumps([each.to_dict("zh") for each in looked.found])
+
+
+def test_a_code_that_a_back_end_hands_on_is_a_guess():
+    """The number has the platform's meaning, but nobody says that it is the platform's."""
+    found = {each.code: each for each in inspected({"code": 40029, "msg": "invalid code"}).found}
+    assert found["platform.code-rejected"].guess
+    assert found[BACK_END].because == {"answered": "40029", "says": "invalid code"}
+
+
 def test_a_code_that_means_two_things():
     """A code that the login and the phone interface share is told as the one, and noted as the other."""
     first, *others = inspected({"errcode": 40029, "errmsg": "invalid code"}).found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,9 +15,11 @@ from haoma.crypto.signing import is_rsa2
 from haoma.crypto.strict import decode_base64, parse_json
 from haoma.doctor.captured import Captured, Looked
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, masked, note, of_error, warning
-from haoma.doctor.meanings import meanings, place_of
+from haoma.doctor.meanings import has_meaning, meanings, place_of
+from haoma.doctor.wrapped import is_of_a_back_end
 from haoma.errors import BY_CODE, HaomaError, ReplySignatureMismatch, ReplyUnsigned
 from haoma.phone import from_parts
+from haoma.platforms import PLATFORMS
 from haoma.platforms.alipay.app import AlipayApp
 from haoma.refusal import refusal
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEAD_TOKEN: Final = ("40001", "40014", "42001")
+_WELL: Final = ("0", "200")
+_SHORT: Final = 4  # digits: HTTP's numbers, and counters that mean something else everywhere
 _NODES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _E164: Final = re.compile(r"\+(\d{1,3}?)(\d{5,14})")
 
@@ -120,6 +125,22 @@ def _signature(captured: Captured, name: str, node: Mapping[str, Any], sign: obj
             ReplySignatureMismatch(platform="alipay", because={"keys_tried": sum(len(app.public_keys) for app in apps)})
         )
         yield fault("doctor.wrong-public-key", f"apps.{apps[0].name}.alipay_public_key", guess=True)
+
+
+# --- a back end's ---
+
+
+def of_a_back_end(captured: Captured) -> Looked | None:
+    """Look at an answer of somebody's own program; None if it is none. What is told inside is for others to say."""
+    found = captured.object
+    if not is_of_a_back_end(found):
+        return None
+    code, words = str(found["code"]), str(found.get("msg") or found.get("message") or "")
+    known = [platform for platform in PLATFORMS if len(code) > _SHORT and has_meaning(platform, code)]
+    handed_on = meanings(captured, known[0], code, words) if len(known) == 1 else ()
+    say = note if code in _WELL else warning
+    itself = say("doctor.own-back-end", "", answered=code[:12], says=words[:120])
+    return Looked("back-end", [*(replace(each, guess=True) for each in handed_on), itself])
 
 
 # --- haoma's own ---

@@ -96,6 +96,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
         "抖音用应用公钥加密的手机号（单独的一个签名也是这个长度）",
         "a number that Douyin encrypted under the app's public key (a signature alone has the same length)",
     ),
+    "back-end": ("您自己后端的应答", "an answer of your own back end"),
     "haoma-problem": ("haoma 的错误应答", "a refusal by haoma"),
     "haoma-results": ("haoma 的结果", "results of haoma"),
     "key": ("密钥或证书", "a key or certificate"),

@@ -35,6 +35,7 @@ _PARTS: Final = frozenset({
 _DENIED: Final = "access_denied"  # what DingTalk's page comes back with
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _DEEPEST: Final = 6
+_OPEN: Final = ("unknown", "back-end")  # kinds that may have something better known inside
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
 
 
@@ -57,7 +58,7 @@ def inspect(
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     if requests is None and (
-        looked is None or looked.kind == "unknown" or [each.code for each in looked.found] == [MissingField.code]
+        looked is None or looked.kind in _OPEN or [each.code for each in looked.found] == [MissingField.code]
     ):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is None:
@@ -98,13 +99,13 @@ def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
     for how, text in wrapped.unwrapped(captured.text):
         inner, path = replace(captured, text=text), (*around, how)
         looked = _recognised(inner)
+        if (looked is None or looked.kind in _OPEN) and len(path) < _DEEPEST and (deeper := _inside(inner, path)):
+            return deeper
         if looked is not None and looked.kind != "unknown":
             mangled = wrapped.is_mangled(path)
             say = warning if mangled else note
             wrapping = say("doctor.inside-something", "", guess=mangled, how=", ".join(path))
             return Looked(looked.kind, [*looked.found, *_leaked(inner), wrapping])
-        if len(path) < _DEEPEST and (deeper := _inside(inner, path)):
-            return deeper
     return None
 
 
@@ -123,7 +124,7 @@ def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | N
 def _one_of_many(captured: Captured, text: str) -> Looked | None:
     inner, around = replace(captured, text=text), ("a HAR file",)
     looked = _recognised(inner)
-    if looked is None or looked.kind == "unknown":
+    if looked is None or looked.kind in _OPEN:
         return _inside(inner, around)
     return Looked(looked.kind, [*looked.found, *_leaked(inner), note("doctor.inside-something", "", how=around[0])])
 
@@ -264,5 +265,5 @@ def _leaked(captured: Captured) -> Iterator[Diagnosis]:
 
 RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
     in_a_message, pasted.look, in_an_address, answers.problem, answers.results, answers.gateway, replies.look,
-    answers.wechat, replies.douyin_ciphertext, lines.look, posted,
+    answers.wechat, replies.douyin_ciphertext, lines.look, answers.of_a_back_end, posted,
 )  # fmt: skip

@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,7 +21,7 @@ from haoma.doctor.diagnosis import masked
 from haoma.errors import HaomaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MAX_CHARACTERS: Final = 128 * 1024
 _TRIES: Final = 64
@@ -65,6 +65,13 @@ _FIELDS_PRINTED: Final = "fields as a program prints them, not JSON"
 TOO_OFTEN: Final = "JSON in a string, too many times"
 _MEMBER: Final = "inside "
 _OF_A_LOG: Final = frozenset({"level", "severity", "time", "ts", "timestamp", "@timestamp", "logger", "msg"})
+_SAID: Final = ("msg", "message", "error", "errorMsg", "error_msg", "errMessage", "reason")
+_NUMBERED: Final = re.compile(r"\d{1,4}|\d{6,12}")  # Alipay's codes have five digits
+_NO_ANSWER: Final = frozenset(
+    {*FIELDS, "detail", "authorization", "level", "severity", "sub_code", "subCode"} - {"code"}
+)
+_OF_HUAWEI: Final = "10015"  # of its account kit
+_ANSWER: Final = "an answer of a back end"
 _MANGLED: Final = frozenset({"HTML entities", _PRINTED_BY_PROGRAMS, _FIELDS_PRINTED, TOO_OFTEN})
 
 
@@ -86,6 +93,16 @@ def unwrapped(text: str) -> Iterator[tuple[str, str]]:
         yield from _inside_json(text)
 
 
+def is_of_a_back_end(value: Mapping[str, Any]) -> bool:
+    """Tell whether a program of one's own has answered this: a number and words, as nearly all frameworks do."""
+    code = value.get("code")
+    numbered = isinstance(code, int) or (isinstance(code, str) and _NUMBERED.fullmatch(code) is not None)
+    if not numbered or not {"msg", "message"} & value.keys() or _NO_ANSWER & value.keys():
+        return False
+    # Errors of Huawei's button have the same two names.
+    return not (str(code).startswith(_OF_HUAWEI) or catalogue.find_refusal("huawei", str(code), place="button"))
+
+
 def is_cut_off(text: str) -> bool:
     """Tell whether an object with one of the known fields has no end."""
     opening = _OPENING.search(text[:MAX_CHARACTERS])
@@ -97,7 +114,7 @@ def is_cut_off(text: str) -> bool:
 def _inside_json(text: str) -> Iterator[tuple[str, str]]:
     """What is in an object or list: each member by its own bytes, because a signature is over these."""
     try:
-        parse_json(text)
+        parsed = parse_json(text)
         value = msgspec.json.decode(text, type=dict[str, msgspec.Raw] | list[msgspec.Raw] | str)
     except (HaomaError, msgspec.MsgspecError, UnicodeError, RecursionError):
         return
@@ -105,13 +122,15 @@ def _inside_json(text: str) -> Iterator[tuple[str, str]]:
         yield TOO_OFTEN, value
         return
     is_log = isinstance(value, dict) and bool(_OF_A_LOG & value.keys())
+    answered = isinstance(value, dict) and is_of_a_back_end(parsed)
     named = value.items() if isinstance(value, dict) else (("a list", each) for each in value)
     for name, raw in islice(named, _TRIES):
         inner = bytes(raw).decode("utf-8")
-        how = "a line of a log" if is_log else f"{_MEMBER}{masked(name)[:40]}"
+        how = _ANSWER if answered else "a line of a log" if is_log else f"{_MEMBER}{masked(name)[:40]}"
         if inner[:1] in "{[":
             yield how, inner
-        elif inner[:1] == '"' and inner[1:2] in "{[%-\\&":  # JSON, a form or PEM; a bare value says too little
+        # JSON, a form or PEM, or what a program says in words; other bare values say too little.
+        elif inner[:1] == '"' and (inner[1:2] in "{[%-\\&" or name in _SAID):
             yield how, msgspec.json.decode(raw, type=str)
 
 
