@@ -199,6 +199,24 @@ def test_a_number_that_huawei_calls_stale():
     assert [each.code for each in inspected(sent).found] == ["outside.nonsense-reply"]
 
 
+@pytest.mark.parametrize(
+    "phone", [None, {}, {"purePhoneNumber": "", "countryCode": "86"}, {"purePhoneNumber": "13800138000"}, "13800138000"]
+)
+def test_an_answer_of_wechat_without_a_number(phone):
+    """A success that holds no number is none; a success of another call, which has no ``phone_info``, is."""
+    (found,) = inspected({"errcode": 0, "errmsg": "ok", "phone_info": phone}).found
+    assert (found.code, found.because) == ("outside.nonsense-reply", {"field": "purePhoneNumber"})
+    assert [each.code for each in inspected({"errcode": 0, "errmsg": "ok"}).found] == ["doctor.reply-good"]
+
+
+def test_an_answer_of_wechat_with_a_number():
+    """The number is masked, and the app is named whose it is by its watermark."""
+    shop = configure("wechat", app_id="wx0123456789abcdef", app_secret="0123456789abcdef" * 2, name="shop")
+    phone = {"purePhoneNumber": "13800138000", "countryCode": 86, "watermark": {"appid": shop.app_id, "timestamp": 1}}
+    (found,) = inspected({"errcode": 0, "errmsg": "ok", "phone_info": phone}, shop).found
+    assert (found.code, found.where, found.because) == ("doctor.reply-good", "apps.shop", {"number": "138****8000"})
+
+
 BACK_END = "doctor.own-back-end"
 
 

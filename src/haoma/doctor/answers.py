@@ -77,11 +77,17 @@ def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
         yield fault(
             "doctor.watermark-app", f"apps.{captured.app}" if captured.app else "", appid=str(app_id)[:18], **belongs
         )
-    elif isinstance(phone, Mapping):
-        number = from_parts(str(phone.get("countryCode", "")), str(phone.get("purePhoneNumber", "")))
-        yield good("doctor.reply-good", f"apps.{owner.name}" if owner else "", number=number.masked if number else "")
-    else:
+    elif "phone_info" not in found:
         yield good("doctor.reply-good", "")
+    else:
+        yield _number(phone if isinstance(phone, Mapping) else {}, f"apps.{owner.name}" if owner else "")
+
+
+def _number(phone: Mapping[str, Any], where: str) -> Diagnosis:
+    number = from_parts(str(phone.get("countryCode", "")), str(phone.get("purePhoneNumber", "")))
+    if number is None:
+        return fault("outside.nonsense-reply", where, field="purePhoneNumber")
+    return good("doctor.reply-good", where, number=number.masked)
 
 
 # --- Alipay's gateway ---
