@@ -501,6 +501,48 @@ def test_a_component_of_their_own_is_a_guess(tmp_path):
         assert (found.code, found.guess) == ("doctor.event-never-fires", guess)
 
 
+CALL = "Page({ onPhone(e) {\n this.submit(e.detail) }, submit(d) {\n "
+SENT = {
+    "a wrapper": ("request({ url, method: 'get', params: { encryptedData, iv } })", 1, "fault", False),
+    "a wrapper that posts": ("request({ url, method: 'post', data: { encryptedData, iv } })", 0, "", False),
+    "a function of theirs": ("\nget('/phone', { encryptedData: e.detail.encryptedData })", 2, "fault", True),
+    "what only looks up": ("const iv = get(e, 'detail.iv')", 0, "", False),
+    "a function that takes the detail": (CALL + "wx.request({ url, data: d }) } })", 3, "fault", True),
+    "one that posts it": (CALL + "wx.request({ url, data: d, method: 'POST' }) } })", 0, "", False),
+    "one that fetches afterwards": (CALL + "this.post(d).then(() => wx.request({ url: ME })) } })", 0, "", False),
+    "a method from elsewhere": ("wx.request({ url, method, data: { code: e.detail.code } })", 1, "warning", True),
+    "a method that is POST": ("const method = 'POST'; wx.request({ url, method, data: { code: e.detail.code } })", 0, "", False),
+    "options from elsewhere": ("wx.request({ ...opts, data: { code: e.detail.code } })", 1, "warning", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script, line, severity, guess", SENT.values(), ids=SENT)
+def test_a_get_is_found_although_others_post(script, line, severity, guess, tmp_path):
+    """A GET beside other requests that post: what is certain is a fault, what had to be followed or is open a guess."""
+    found = scan(write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": script, "other.js": "wx.request({ method: 'POST' })"}))
+    gets = [(each.line, each.severity, each.guess) for each in found if each.code == "doctor.sent-with-get"]
+    assert gets == [(line, severity, guess)] * bool(line)
+
+
+def test_a_get_of_another_file_is_found_where_it_stands(tmp_path):
+    """The callback calls a function of the interface, and that a wrapper whose requests have no method."""
+    files = {
+        "p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone(e) { api.bindPhone(e.detail) } })",
+        "api.js": "export const bindPhone = (d) => request('/phone', d)",
+        "request.js": "export function request(url, data) {\n return new Promise((ok) => wx.request({ url, data, success: ok })) }",
+        "other.js": "wx.request({ method: 'POST' })",
+    }  # fmt: skip
+    files |= {"q.wxml": GOOD_BUTTON, "q.js": files["p.js"]}  # two pages lead to the same place
+    (found,) = scan(write(tmp_path, files))
+    assert (found.code, found.file, found.line, found.guess) == ("doctor.sent-with-get", "request.js", 2, True)
+
+
+def test_a_get_is_told_once(tmp_path):
+    """That nothing posts is the same mistake as the GET that was found, and not told as well."""
+    write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone(e) { wx.request({ url, data: e.detail }) } })"})
+    assert [each.code for each in scan(tmp_path)] == ["doctor.sent-with-get"]
+
+
 def test_a_folder_without_sources_is_said(tmp_path):
     """An empty folder is not called clean, nor one that holds a text and no program."""
     assert [each.code for each in scan(tmp_path)] == ["doctor.not-all-read"]

@@ -1,4 +1,4 @@
-"""Which functions of a mini program log in: followed by name from one to the next, also into other files.
+"""What the functions of a mini program call: followed by name from one to the next, also into other files.
 
 Names are all that text gives. So what was followed into another file is a guess, and a name that several functions
 bear says something only if each of them logs in.
@@ -50,14 +50,14 @@ class Login(NamedTuple):
     path: str = ""
 
 
-class Logins:
-    """The logins of a mini program."""
+class Calls:
+    """Who calls whom in a mini program."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._found: dict[tuple[str, str, str | None, int], tuple[bool, str]] = {}
 
-    def first(self, source: Source, body: Span, levels: int = LEVELS) -> Login | None:
+    def login(self, source: Source, body: Span, levels: int = LEVELS) -> Login | None:
         """Return the login that a function calls before it sends anything, or None."""
         before = source.before_sending(body)
         for position in source.logins(before):
@@ -75,21 +75,31 @@ class Logins:
                 return Login(sends.start(), sends["name"], path)
         return None
 
+    def takers(self, source: Source, body: Span, levels: int = LEVELS) -> Iterator[tuple[Source, Span]]:
+        """Yield the functions that a function hands over to what it has to send, and those that they hand it to."""
+        before = source.before_sending(body)
+        called = _CALLED.match(source.code, before.end, body.end) if before != body else None
+        places = list(islice(self._places(source, called["name"], _receiver(source, called)), 2)) if called else []
+        if len(places) == 1 and places[0] != (source, body):
+            yield places[0]
+            if levels > 1:
+                yield from self.takers(*places[0], levels - 1)
+
     def _followed(self, source: Source, called: re.Match[str], levels: int) -> tuple[bool, str]:
         """Return whether every function of a name that is called logs in, and the other file that was followed."""
         name = called["name"]
-        if name not in self._functions and name not in source.functions:
+        if name not in self._functions:
             return False, ""
-        before = max(0, called.start() - 60)
-        of = _OF.search(source.code, before, called.start())
-        receiver = (of["name"] or "") if of else None
-        if _DECLARED.search(source.code, before, called.start()) or _OF_THE_API.fullmatch(receiver or ""):
+        receiver = _receiver(source, called)
+        if _OF_THE_API.fullmatch(receiver or "") or _DECLARED.search(
+            source.code, max(0, called.start() - 60), called.start()
+        ):
             return False, ""
         key = (source.path, name, receiver, levels)
         if key not in self._found:
             self._found[key] = False, ""  # of what calls itself
             places = list(islice(self._places(source, name, receiver), _BEARERS + 1))
-            found = [self.first(*place, levels) for place in places[:_BEARERS]]
+            found = [self.login(*place, levels) for place in places[:_BEARERS]]
             elsewhere = [where.path for where, _body in places if where is not source]
             elsewhere += [each.path for each in found if each and each.path]
             self._found[key] = 0 < len(places) <= _BEARERS and None not in found, next(iter(elsewhere), "")
@@ -113,6 +123,12 @@ class Logins:
             for name, bodies in source.functions.items():
                 found[name] += [(source, body) for body in bodies]
         return dict(found)
+
+
+def _receiver(source: Source, called: re.Match[str]) -> str | None:
+    """Return what a method is called of: ``auth`` in ``this.auth.login()``; None for a function."""
+    of = _OF.search(source.code, max(0, called.start() - 60), called.start())
+    return (of["name"] or "") if of else None
 
 
 def _leaves(source: Source, position: int, body: Span) -> bool:

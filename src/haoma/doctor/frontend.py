@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.diagnosis import Diagnosis, fault, good, note, warning
-from haoma.doctor.following import Login, Logins
+from haoma.doctor.following import Calls, Login
 from haoma.doctor.sources import API, PHONE_TYPE, Source, Span, read
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ class Project:
         )
 
     @cached_property
-    def logins(self) -> Logins:
-        """Which functions log in."""
-        return Logins(self.sources)
+    def calls(self) -> Calls:
+        """Who calls whom."""
+        return Calls(self.sources)
 
     @cached_property
     def _by_stem(self) -> Mapping[str, Sequence[Source]]:
@@ -102,20 +102,24 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
     project = Project(
         sources, [each for each in known if each.secret], [key for key in server_keys if key.kind == "server"]
     )
-    clean = True
+    codes = set[str]()
+    told = set[tuple[str, str, int, str]]()
     for source in sources:
         for rule in RULES if not source.is_plain else (secrets,):
             for found in rule(source, project):
-                clean = False
-                yield found
+                place = found.code, found.file, found.line, str(found.because)
+                if place not in told:  # two pages may lead to one place
+                    told.add(place)
+                    codes.add(found.code)
+                    yield found
     for whole in PROJECT_RULES:
-        for found in whole(project):
-            clean = False
+        for found in whole(project, codes):
+            codes.add(found.code)
             yield found
     if left_out:
         yield note("doctor.not-all-read", "", left_out=left_out)
     program = [source for source in sources if not source.is_plain]
-    if clean and program:
+    if program and not codes:
         yield good("doctor.front-end-clean", "", files=len(sources))
     elif not program:
         yield warning("doctor.not-all-read", "", files=0)
@@ -204,15 +208,14 @@ _NAMED: Final = re.compile(r"(?:this\.)?([A-Za-z_$][\w$]*)(?:\(.*\))?")
 
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
-    logins = project.logins
     called = set[str]()
     for name, body in _handlers(source, project):
         called.add(name)
-        if found := logins.first(source, body):
+        if found := project.calls.login(source, body):
             yield source.at(found.position, _too_late(found, fault, handler=name))
     for name, event in _taps(source, project):
         for body in source.functions.get(name, ())[:1] if name not in called else ():
-            if found := logins.first(source, body):
+            if found := project.calls.login(source, body):
                 # It runs while the platform asks the user; whether it is done before the data is made is luck.
                 yield source.at(found.position, _too_late(found, warning, handler=name, event=event))
 
@@ -253,6 +256,11 @@ _ENVELOPE: Final = re.compile(
 )
 _CALL: Final = re.compile(r"(?:" + API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
 _METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNORECASE)
+_ELSEWHERE: Final = re.compile(r"\.\.\.|(?:^|[,{])\s*method\s*(?=[,}]|$)", re.IGNORECASE)
+"""Options that are spread out, and ``{ url, method, data }``."""
+_POSTING: Final = re.compile(r"\bmethod\b[^,;(){}=]{0,60}=\s*[\"'`](?:POST|PUT)", re.IGNORECASE)
+_WRAPPED: Final = re.compile(r"(?<![\w$])(?<!wx\.)(?:\$?http|\$?request|\$?ajax|axios|req)\s*\(\s*\{")
+_GET: Final = re.compile(r"(?<![\w.$])get\s*\([^(){};]{1,160},\s*\{")
 _IN_QUERY: Final = re.compile(
     r"[?&](?:encryptedData|encrypted_data|response|iv|sign|authorization)=[\"'`]?\s*(?:\+|\$\{|\{\{)"
 )
@@ -261,10 +269,10 @@ _GETTER: Final = re.compile(r"(?:axios|http|dio|\$u|\$http|request|api)\s*\.\s*g
 
 def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
     """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
-    told: set[int] = set()
-    for found in _gets(source, project):
-        if found.line not in told:  # a call and the address in it are one mistake
-            told.add(found.line)
+    told = set[tuple[str, int]]()
+    for found in (*_gets(source, project), *_gets_of_their_own(source, project)):
+        if (found.file, found.line) not in told:  # a call and the address in it are one mistake
+            told.add((found.file, found.line))
             yield found
 
 
@@ -274,18 +282,55 @@ def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
         options = source.code[slice(*source.braced(call.end() - 1))]
         # The first request of a handler is what the button is for; the others may fetch whatever they like.
         inside = any(start <= call.start() <= sent for start, sent in handlers)
-        if not (_ENVELOPE.search(options) or (inside and "login" not in options.lower())):
-            continue
-        method = _METHOD.search(options)
-        if method is None:
-            yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET, by default"))
-        elif (method[2] or "").upper() == "GET":
-            yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET"))
+        if _ENVELOPE.search(options) or (inside and "login" not in options.lower()):
+            yield from _judged(source, call, options)
     for found in _IN_QUERY.finditer(source.code):
         yield source.at(found.start(), fault("doctor.sent-with-get", "", method="in the address"))
     for found in islice(_GETTER.finditer(source.code), _CALLS):
         if _ENVELOPE.search(source.code[found.end() : found.end() + 300].partition(";")[0]):
             yield source.at(found.start(), fault("doctor.sent-with-get", "", method="GET"))
+
+
+def _gets_of_their_own(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A request by way of the team's own functions, which are known by their names alone."""
+    for call in islice(_WRAPPED.finditer(source.code), _CALLS):
+        options = source.code[slice(*source.braced(call.end() - 1))]
+        if _ENVELOPE.search(options) and _method(options) == "GET":
+            yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET"))
+    for found in islice(_GET.finditer(source.code), _CALLS):
+        if _ENVELOPE.search(source.code[slice(*source.braced(found.end() - 1))]):
+            yield source.at(found.start(), fault("doctor.sent-with-get", "", guess=True, method="GET"))
+    for _name, body in _handlers(source, project):
+        yield from _given_to_a_get(source, body, project)
+
+
+def _given_to_a_get(source: Source, body: Span, project: Project) -> Iterator[Diagnosis]:
+    """What the callback hands the detail to sends it with GET: that it is this very request is a guess."""
+    for where, taker in project.calls.takers(source, body):
+        sent = where.before_sending(taker).end
+        call = _CALL.search(where.code, max(taker.start, sent - 12), taker.end)
+        if call and call.start() <= sent < call.end():
+            options = where.code[slice(*where.braced(call.end() - 1))]
+            if not _ENVELOPE.search(options):  # its own file tells that
+                yield from (replace(found, guess=True) for found in _judged(where, call, options))
+
+
+def _judged(source: Source, call: re.Match[str], options: str) -> Iterator[Diagnosis]:
+    method = _method(options)
+    if method == "?":
+        if not _POSTING.search(source.code):
+            unknown = warning("doctor.sent-with-get", "", guess=True, method="GET, unless it is set elsewhere")
+            yield source.at(call.start(), unknown)
+    elif method in ("", "GET"):
+        yield source.at(call.start(), fault("doctor.sent-with-get", "", method=method or "GET, by default"))
+
+
+def _method(options: str) -> str:
+    """Return the method of a request; ``?`` if something else sets it, empty if nothing does."""
+    named = _METHOD.search(options)
+    if named:
+        return (named[2] or "?").upper()
+    return "?" if _ELSEWHERE.search(options) else ""
 
 
 def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagnosis]:
@@ -455,11 +500,15 @@ def button_of_a_kit(source: Source, project: Project) -> Iterator[Diagnosis]:
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
 
 
-def nothing_posted(project: Project) -> Iterator[Diagnosis]:
-    """There is a button, but nothing that posts."""
+def nothing_posted(project: Project, told: Container[str]) -> Iterator[Diagnosis]:
+    """There is a button, but nothing that posts; where a GET was found, that is the same mistake."""
     buttons = [(source, button) for source in project.sources for button in source.buttons]
     posts = re.compile(r"[\"'`]POST[\"'`]|\.post\s*\(|callFunction|callContainer", re.IGNORECASE)
-    if buttons and not any(posts.search(source.code) for source in project.sources):
+    if (
+        buttons
+        and "doctor.sent-with-get" not in told
+        and not any(posts.search(source.code) for source in project.sources)
+    ):
         source, button = buttons[0]
         yield source.at(button[0], warning("doctor.nothing-posted", "", guess=True))
 
@@ -468,4 +517,4 @@ RULES: Final[tuple[Callable[[Source, Project], Iterator[Diagnosis]], ...]] = (
     secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, event_of_alipay,
     event_of_the_others, event_of_uni, open_type_of_taro, event_of_mpflutter, button_of_a_kit,
 )  # fmt: skip
-PROJECT_RULES: Final[tuple[Callable[[Project], Iterator[Diagnosis]], ...]] = (nothing_posted,)
+PROJECT_RULES: Final[tuple[Callable[[Project, Container[str]], Iterator[Diagnosis]], ...]] = (nothing_posted,)
