@@ -510,6 +510,7 @@ SENT = {
     "a function that takes the detail": (CALL + "wx.request({ url, data: d }) } })", 3, "fault", True),
     "one that posts it": (CALL + "wx.request({ url, data: d, method: 'POST' }) } })", 0, "", False),
     "one that fetches afterwards": (CALL + "this.post(d).then(() => wx.request({ url: ME })) } })", 0, "", False),
+    "another method inside": ("wx.request({ data: { code: e.detail.code, pay: { method: 1 } }, method: 'POST' })", 0, "", False),
     "a method from elsewhere": ("wx.request({ url, method, data: { code: e.detail.code } })", 1, "warning", True),
     "a method that is POST": ("const method = 'POST'; wx.request({ url, method, data: { code: e.detail.code } })", 0, "", False),
     "options from elsewhere": ("wx.request({ ...opts, data: { code: e.detail.code } })", 1, "warning", True),

@@ -327,10 +327,10 @@ def _judged(source: Source, call: re.Match[str], options: str) -> Iterator[Diagn
 
 def _method(options: str) -> str:
     """Return the method of a request; ``?`` if something else sets it, empty if nothing does."""
-    named = _METHOD.search(options)
-    if named:
-        return (named[2] or "?").upper()
-    return "?" if _ELSEWHERE.search(options) else ""
+    named = [found[2] for found in _METHOD.finditer(options)]
+    if any(named):  # one without quotes beside it is of something that the options hold
+        return next(filter(None, named)).upper()
+    return "?" if named or _ELSEWHERE.search(options) else ""
 
 
 def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagnosis]:
