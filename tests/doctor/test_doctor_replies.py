@@ -217,6 +217,34 @@ def test_an_answer_of_wechat_with_a_number():
     assert (found.code, found.where, found.because) == ("doctor.reply-good", "apps.shop", {"number": "138****8000"})
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("known", ["nothing", "one app", "the app", "two apps"])
+@pytest.mark.parametrize(
+    "words, code, guess",
+    [
+        ("getPhoneNumber:fail no permission", "platform.permission-missing", True),
+        ("getPhoneNumber:fail jsapi has no permission, event_id=1", "platform.permission-missing", True),
+        ("getPhoneNumber:fail api scope is not declared in the privacy agreement", "platform.privacy-not-declared", False),
+        ("getPhoneNumber:fail privacy permission is not authorized", "platform.privacy-not-declared", False),
+        ("getPhoneNumber:fail something new 13800138000", "envelope.button-failed", False),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_failed_button(words, code, guess, known, as_text):
+    """Without an errno the words decide, as an object and as text; to know the app makes the answer no worse."""
+    apps = [
+        configure("wechat", app_id=f"wx0{each}23456789abcdef", app_secret="01" * 16, name=f"a{each}") for each in "12"
+    ]
+    apps = {"nothing": [], "one app": apps[:1]}.get(known, apps)
+    looked = inspected(words if as_text else {"errMsg": words}, *apps, app="a1" if known == "the app" else "")
+    (found, *_others) = looked.found
+    assert (looked.kind, found.code) == ("event", code)
+    assert found.guess is (guess or (known == "nothing" and code.startswith("platform.")))
+    if code == "envelope.button-failed":
+        assert found.because == {"says": "getPhoneNumber:fail something new ***"}
+    else:
+        assert found.because["platform_code"] in ("102", "104", "112", "no permission")  # the last one is Kuaishou's
+
+
 BACK_END = "doctor.own-back-end"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.authorize import open_sealed
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.doctor.captured import Captured, Looked
-from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error
+from haoma.doctor.diagnosis import Diagnosis, fault, good, masked, note, of_error
 from haoma.doctor.transport import examine_base64
 from haoma.errors import (
     BadBase64,
@@ -24,6 +24,7 @@ from haoma.errors import (
 from haoma.platforms import PLATFORMS
 from haoma.platforms.douyin.app import DouyinApp
 from haoma.platforms.wechat.app import WeChatApp
+from haoma.refusal import refusal
 from haoma.session_keys import NOT_A_KEY
 from haoma.verified import CheckName
 
@@ -46,6 +47,8 @@ _NOBODY: Final = {
 _BLOCK: Final = 16
 _CODES: Final = ("code", "authCode", "authorizationCode")
 _EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
+_NOT_PERMITTED: Final = "no permission"
+_ITS_ERRNO: Final = "102"  # WeChat's; developers report the two together, no page does
 _OLD_WAY: Final = "wechat | baidu | douyin | kuaishou"
 
 _BEHIND: Final = {
@@ -91,16 +94,28 @@ def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
     """Return what the event of a button that failed says; of several platforms', the one that says most."""
     named = captured.named
     if named is not None and named.platform != "alipay":
-        error = _refused(named, sent)
-        return of_error(error) if isinstance(error, _EVENTS) else None
+        return _event(named, sent)
     configured = {app.platform for app in captured.apps()} - {"alipay"}
     for platforms in (configured, PLATFORMS.keys() - {"alipay"}):
-        heard = [_refused(None, sent, name) for name in PLATFORMS if name in platforms]
+        heard = [found for name in PLATFORMS if name in platforms and (found := _event(None, sent, name))]
         for kind in _EVENTS:
-            for error in heard:
-                if isinstance(error, kind):
-                    return replace(of_error(error), guess=kind is PlatformRefusal and len(configured) != 1)
+            for each in heard:
+                if isinstance(each.error, kind):
+                    return replace(each, guess=each.guess or (kind is PlatformRefusal and len(configured) != 1))
     return None
+
+
+def _event(app: App | None, sent: Authorization, platform: str = "wechat") -> Diagnosis | None:
+    """Return the event of a failed button as the reader of a platform understands it; None if it is none."""
+    error = _refused(app, sent, platform)
+    said = sent.claimed.get("errMsg")
+    words = said if isinstance(said, str) else ""
+    if not isinstance(error, ButtonFailed):
+        return of_error(error) if isinstance(error, _EVENTS) else None
+    if error.platform == "wechat" and _NOT_PERMITTED in words and "errno" not in error.because:
+        permission = refusal("wechat", _ITS_ERRNO, place="button", message=words)
+        return replace(of_error(permission), guess=True)
+    return of_error(error, says=masked(words)[:200]) if words else of_error(error)
 
 
 def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagnosis]:

@@ -47,7 +47,6 @@ _PRINTED: Final = re.compile(
 _FAILED: Final = re.compile(
     r"\b((?:getPhoneNumber|getRealtimePhoneNumber|getAuthorize|getAuthCode|login)\s*:\s*fail[^\"'\r\n},]{0,200})"
 )
-_UNDECLARED: Final = 112  # WeChat's errno for these words
 _ERRNO: Final = re.compile(r"\berrno[\"']?\s*[:=]\s*(\d{1,9})")
 _OURS: Final = re.compile(r"(?<![\w.])((?:envelope|trust|platform|outside|caller|config)\.[a-z0-9]+(?:-[a-z0-9]+)*)")
 _FACT: Final = re.compile(r"\b(platform|app|step|platform_code|platform_sub_code)=([\w./-]+)")
@@ -264,9 +263,8 @@ def _error_message(text: str) -> Iterator[tuple[str, str]]:
     if failed is None:
         return
     found = _ERRNO.search(text)
-    errno = int(found[1]) if found else _UNDECLARED if "privacy agreement" in failed[1] else 0
     event: dict[str, str | int] = {"errMsg": failed[1].strip()}
-    yield "an error message", json.dumps(event | ({"errno": errno} if errno else {}), ensure_ascii=False)
+    yield "an error message", json.dumps(event | ({"errno": int(found[1])} if found else {}), ensure_ascii=False)
 
 
 def _our_line(text: str) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
 
 _DECLINED: Final = ("deny", "cancel")
+_SAID: Final = (("not declared in the privacy agreement", "112"), ("privacy permission is not authorized", "104"))
+"""Words that the page on privacy pairs with an errno, for clients and front ends that leave the number out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,10 @@ def _failure(claimed: dict[str, Any]) -> HaomaError | None:
         return UserDeclined()
     errno = claimed.get("errno")
     errno = str(errno) if isinstance(errno, int | str) and not isinstance(errno, bool) else ""
-    if errno not in ("", "0") and catalogue.find_refusal("wechat", f"{errno}@button"):
+    if errno in ("", "0"):
+        errno = next((number for said, number in _SAID if said in lowered), "")
+    if errno and catalogue.find_refusal("wechat", f"{errno}@button"):
         return refusal("wechat", errno, place="button", message=words, because={"unverified": True})
-    if errno not in ("", "0") or "fail" in lowered:
-        return ButtonFailed(because={"errno": errno[:20]})
+    if errno or "fail" in lowered:
+        return ButtonFailed(because={"errno": errno[:20]} if errno else None)
     return None
