@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from haoma.contract import App
 
+_PRIVATE_KEY: Final = "private_key"
 _APP_SECRETS: Final = frozenset({"app_secret", "client_secret"})
 _SHAPED: Final = ("alipay", "wechat", "douyin", "baidu")
 _IDS: Final = {
@@ -36,6 +37,11 @@ _IDS: Final = {
 }
 _PLACEHOLDER: Final = 16
 """Characters; no secret that a platform has given out is as short."""
+_FEW: Final = 4
+"""Different characters; no random secret has as few."""
+_WRITTEN: Final = re.compile(r"(?i)your[-_ ]|[-_ ]here\b|secret|x{8}|example|placeholder|change.?me")
+_HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
+_SAME: Final = re.compile(r"(?:wx|tt)(.)\1{15,17}")
 _OF_A_PLATFORM: Final = ("component_", "isv_")
 _SKEW: Final = 120.0
 _SOON: Final = 30 * 86_400.0
@@ -55,6 +61,7 @@ def examine(
     except ConfigFaults as error:
         return None, known, [*map(of_fault, error.faults), *_known_values(known, {}, now), *set_back(path, known, now)]
     found = [*map(of_fault, settings.warnings), *_settings(settings), *_known_values(known, settings.apps, now)]
+    found += another_apps_key(known, settings.apps)
     return settings, known, [*found, *set_back(path, known, now), *packages()]
 
 
@@ -105,11 +112,41 @@ def own_key(app: App) -> Iterator[Diagnosis]:
         yield fault("doctor.own-key-as-wechats", f"apps.{app.name}.api_certificate")
 
 
+def another_apps_key(known: Sequence[Known], apps: Mapping[str, App]) -> Iterator[Diagnosis]:
+    """The public half of a private key of ours where the platform's key belongs; that of the same app has been told."""
+    ours = [(each, fingerprint) for each in known if (fingerprint := _fingerprint(each))]
+    for name, app in apps.items():
+        theirs, setting, code = [], "", ""
+        if isinstance(app, AlipayApp):
+            by_cert = any((each.app, each.setting) == (name, "alipay_cert") for each in known)
+            setting = "alipay_cert" if by_cert else "alipay_public_key"
+            code = "config.certificate-is-the-apps" if by_cert else "config.app-public-key-used"
+            theirs = [keys.fingerprint(key) for key in app.public_keys]
+        elif isinstance(app, WeChatApp) and app.security:
+            setting, code = "api_certificate", "doctor.own-key-as-wechats"
+            theirs = [keys.fingerprint(key) for key in app.security.platform_keys]
+        owners = [each for each, fingerprint in ours if each.app != name and fingerprint in theirs]
+        if owners:
+            yield fault(code, f"apps.{name}.{setting}", pair_of=owners[0].where)
+
+
+def _fingerprint(known: Known) -> str:
+    """Return what names a private key in whatever format it is written; empty for anything else."""
+    if not known.setting.endswith(_PRIVATE_KEY):
+        return ""
+    try:
+        return keys.fingerprint(keys.parse_private_key(known.value).public_key())
+    except KeyProblem:
+        return ""
+
+
 def not_its_id(app: App) -> Iterator[Diagnosis]:
     """The number of an Alipay account (PID), and the id of another platform, are no app id of this one."""
     if app.platform == "alipay" and app.app_id.startswith("2088"):
         yield warning("config.app-id-shape", f"apps.{app.name}.app_id", found="2088..., the number of an account (PID)")
     others = [name for name, shape in _IDS.items() if name != app.platform and shape.fullmatch(app.app_id)]
+    if _SAME.fullmatch(app.app_id):
+        yield warning("config.app-id-shape", f"apps.{app.name}.app_id", guess=True, found=f"{app.app_id[:4]}...")
     if others and app.platform not in _SHAPED:  # of those the settings know the shape, and have said so
         yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])
 
@@ -134,9 +171,11 @@ def _written(path: str) -> float:
 
 
 def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -> Iterator[Diagnosis]:
-    for one, other in combinations([each for each in known if each.secret and each.app], 2):
+    secret = [(each, _fingerprint(each) or each.compact) for each in known if each.secret and each.app]
+    for (one, its), (other, others) in combinations(secret, 2):
         alike = one.setting == other.setting or {one.setting, other.setting} <= _APP_SECRETS
-        if one.app != other.app and alike and one.compact == other.compact:
+        alike = alike or (one.setting.endswith(_PRIVATE_KEY) and other.setting.endswith(_PRIVATE_KEY))
+        if one.app != other.app and alike and its == others:
             yield from _shared(one, other, apps)
     files = {each.file: each for each in known if each.secret and each.file}
     for path, each in files.items():
@@ -152,7 +191,10 @@ def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -
 
 def _is_placeholder(known: Known, apps: Mapping[str, App]) -> bool:
     platform = getattr(apps.get(known.app), "platform", "wechat")  # of WeChat's the settings know more
-    return platform != "wechat" and (len(known.value) < _PLACEHOLDER or not known.value.isascii())
+    if len(set(known.value)) <= _FEW and (platform != "wechat" or _HEX.fullmatch(known.value)):
+        return True
+    written = _WRITTEN.search(known.value) or any(shape.fullmatch(known.value) for shape in _IDS.values())
+    return platform != "wechat" and bool(len(known.value) < _PLACEHOLDER or not known.value.isascii() or written)
 
 
 def _shared(one: Known, other: Known, apps: Mapping[str, App]) -> Iterator[Diagnosis]:
