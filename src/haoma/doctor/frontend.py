@@ -285,7 +285,7 @@ def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
         if _ENVELOPE.search(options) or (inside and "login" not in options.lower()):
             yield from _judged(source, call, options)
     for found in _IN_QUERY.finditer(source.code):
-        yield source.at(found.start(), fault("doctor.sent-with-get", "", method="in the address"))
+        yield source.at(found.start(), fault("doctor.sent-with-get", "", method="GET", in_address=True))
     for found in islice(_GETTER.finditer(source.code), _CALLS):
         if _ENVELOPE.search(source.code[found.end() : found.end() + 300].partition(";")[0]):
             yield source.at(found.start(), fault("doctor.sent-with-get", "", method="GET"))
@@ -319,15 +319,16 @@ def _judged(source: Source, call: re.Match[str], options: str) -> Iterator[Diagn
     method = _method(options)
     if method == "?":
         if not _POSTING.search(source.code):
-            unknown = warning("doctor.sent-with-get", "", guess=True, method="GET, unless it is set elsewhere")
+            unknown = warning("doctor.sent-with-get", "", guess=True, method="?")
             yield source.at(call.start(), unknown)
     elif method in ("", "GET"):
-        yield source.at(call.start(), fault("doctor.sent-with-get", "", method=method or "GET, by default"))
+        facts = {} if method else {"by_default": True}
+        yield source.at(call.start(), fault("doctor.sent-with-get", "", method="GET", **facts))
 
 
 def _method(options: str) -> str:
     """Return the method of a request; ``?`` if something else sets it, empty if nothing does."""
-    named = [found[2] for found in _METHOD.finditer(options)]
+    named: list[str] = [found[2] or "" for found in _METHOD.finditer(options)]
     if any(named):  # one without quotes beside it is of something that the options hold
         return next(filter(None, named)).upper()
     return "?" if named or _ELSEWHERE.search(options) else ""
