@@ -144,6 +144,9 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
     if _size(claimed.get("iv")) > _BLOCK == _size(claimed.get("encryptedData", claimed.get("data"))):
         yield fault("doctor.swapped", "", fields="encryptedData, iv")
         return
+    if "iv" not in claimed:
+        yield of_error(sent.missing("iv"))
+        return
     damaged = [
         each
         for name in ("encryptedData", "data", "iv")

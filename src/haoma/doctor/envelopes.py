@@ -66,6 +66,10 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
         *examine_base64("response", message.claimed_ciphertext),
         *examine_base64("sign", message.claimed_sign or ""),
     ]
+    if not damaged and _is_cut(message):
+        damaged.append(
+            fault("doctor.base64-damaged", "sign", how="cut off", characters=len(message.claimed_sign or ""))
+        )
     apps = [app for app in captured.apps("alipay") if isinstance(app, AlipayApp)]
     if message.claimed_sign is None:
         yield from _unsigned(captured, sent)
@@ -124,20 +128,28 @@ def _elsewhere(captured: Captured, app: AlipayApp) -> Iterator[Diagnosis]:
 def _refused(
     captured: Captured, message: SealedMessage, apps: list[AlipayApp], errors: dict[str, HaomaError]
 ) -> Iterator[Diagnosis]:
-    first = next((name for name, error in errors.items() if isinstance(error, CannotOpen)), next(iter(errors)))
-    error = errors[first]
     opener = next((app for app in apps if _opens(app, message)), None)
-    if isinstance(error, SignatureMismatch) and opener is not None:
-        yield _why_not_signed(opener, message)
-        yield of_error(error)
+    signed = [name for name, error in errors.items() if isinstance(error, CannotOpen)]  # whose keys fit the signature
+    if signed and (opener is None or captured.app in signed):
+        name = captured.app if captured.app in signed else signed[0]
+        tried = sum(len(app.ciphers) for app in apps)
+        fits: dict[str, Any] = {"fits_key_of": opener.name} if opener is not None and opener.name != name else {}
+        yield fault("doctor.wrong-aes-key", f"apps.{name}.aes_key", keys_tried=tried, **fits)
+        yield of_error(errors[name])
+    elif opener is not None and isinstance(errors[opener.name], SignatureMismatch) and not _is_cut(message):
+        yield _why_not_signed(opener, message, signed)
+        yield of_error(errors[opener.name])
         yield from _elsewhere(captured, opener)
-    elif isinstance(error, CannotOpen) and opener is not None and opener.name != first:
-        yield fault("doctor.other-apps-envelope", f"apps.{first}", belongs_to=opener.name)
-    elif isinstance(error, CannotOpen):
-        yield fault("doctor.wrong-aes-key", f"apps.{first}.aes_key", keys_tried=sum(len(app.ciphers) for app in apps))
-        yield of_error(error)
     else:
-        yield of_error(error)
+        yield of_error(next(iter(errors.values())))
+
+
+def _is_cut(message: SealedMessage) -> bool:
+    """Tell whether the signature has no length of RSA's."""
+    try:
+        return len(_parts(message)[2]) not in _SIGNATURES
+    except (HaomaError, ValueError):
+        return False
 
 
 def _parts(message: SealedMessage) -> tuple[bytes, bytes, bytes]:
@@ -160,7 +172,7 @@ def _opens(app: AlipayApp, message: SealedMessage) -> bool:
     return False
 
 
-def _why_not_signed(app: AlipayApp, message: SealedMessage) -> Diagnosis:
+def _why_not_signed(app: AlipayApp, message: SealedMessage, fitting: list[str]) -> Diagnosis:
     """Say which rule the signature breaks: the hash, the quotes, or the key."""
     text, _ciphertext, sign = _parts(message)
     for key in app.public_keys:
@@ -168,6 +180,6 @@ def _why_not_signed(app: AlipayApp, message: SealedMessage) -> Diagnosis:
             return fault("doctor.signature-sha1", f"apps.{app.name}", hash="SHA-1")
         if is_rsa2(key, sign, text):
             return fault("doctor.signed-without-quotes", f"apps.{app.name}")
-    setting = "alipay_public_key"
-    bits = app.public_keys[0].key_size
-    return fault("doctor.wrong-public-key", f"apps.{app.name}.{setting}", signature_bits=8 * len(sign), key_bits=bits)
+    facts: dict[str, Any] = {"signature_bits": 8 * len(sign), "key_bits": app.public_keys[0].key_size}
+    facts |= {"fits_key_of": ", ".join(fitting)} if fitting else {}
+    return fault("doctor.wrong-public-key", f"apps.{app.name}.alipay_public_key", **facts)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
+_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # what my.getAuthCode gives beside the code
 _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = frozenset({
@@ -238,13 +239,17 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
 
 
 def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
-    claimed = found.claimed
+    claimed, named = found.claimed, captured.named
+    if "authCode" in claimed and (_GRANTED & claimed.keys() or (captured.app and named and named.platform == "alipay")):
+        login = MissingField(platform="alipay", because={"field": "response", "found": "authCode"})
+        return Looked("login-code", [of_error(login)])
     code = claimed.get("code")
     error_body = isinstance(code, str) and code.isdigit() and len(code) == 5
     stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
+    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # not uni-app's if there is no such app
+        stock = stock and (named.platform == "alipay" if named else bool(captured.apps("alipay")))
     if _ALIPAY & claimed.keys() or error_body or stock:
         looked = envelopes.look(captured, found)
-        named = captured.named
         if named is not None and named.platform != "alipay":
             other = fault("doctor.other-platform", f"apps.{named.name}", looks_like="alipay")
             return Looked(looked.kind, [other, *looked.found])
