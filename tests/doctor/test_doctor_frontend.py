@@ -541,7 +541,8 @@ def test_a_get_of_another_file_is_found_where_it_stands(tmp_path):
 def test_a_get_is_told_once(tmp_path):
     """That nothing posts is the same mistake as the GET that was found, and not told as well."""
     write(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": "Page({ onPhone(e) { wx.request({ url, data: e.detail }) } })"})
-    assert [each.code for each in scan(tmp_path)] == ["doctor.sent-with-get"]
+    (found,) = scan(tmp_path)
+    assert (found.code, found.because) == ("doctor.sent-with-get", {"method": "GET", "by_default": True})
 
 
 def test_a_folder_without_sources_is_said(tmp_path):
