@@ -103,6 +103,55 @@ def test_a_private_key_of_two_apps_of_douyin(doctor, keys, tmp_path):
     assert (found["severity"], found["where"]) == ("warning", "apps.two.app_private_key")
 
 
+def test_a_private_key_in_two_formats_is_one_key(doctor, keys, tmp_path):
+    """A key in PKCS#8 here and in PKCS#1 there is shared all the same, also between two platforms."""
+    first = keys[0].private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    douyin = {"platform": "douyin", **TABLES["douyin"], "app_private_key": first}
+    for other in (
+        {**douyin, "app_id": "tt1123456789abcdef", "app_secret": SECRET[::-1], "app_private_key": pem(keys[0])},
+        alipay(pem(keys[0]), public(keys[1])),
+    ):
+        found = doctor("--config", configured(tmp_path, one=douyin, two=other)).one("doctor.secret-shared")
+        assert (found["severity"], found["where"]) == ("warning", "apps.two.app_private_key")
+
+
+@pytest.mark.parametrize("owner", ["alipay", "douyin", "wechat"])
+def test_the_public_half_of_another_apps_key(owner, doctor, keys, tmp_path):
+    """It is as wrong in the place of Alipay's key as that of the app itself, and whose it is is said."""
+    owners = {
+        "alipay": alipay(pem(keys[0]), public(keys[1])),
+        "douyin": {"platform": "douyin", **TABLES["douyin"], "app_private_key": pem(keys[0])},
+        "wechat": {
+            "platform": "wechat", **TABLES["wechat"], "api_sym_key": "A" * 43 + "=", "api_sym_sn": "fa05fe1e",
+            "api_private_key": pem(keys[0]), "api_certificate": certificate(keys[1], 365),
+        },
+    }  # fmt: skip
+    wrong = {
+        "platform": "alipay",
+        "app_id": "2021000000000001",
+        "alipay_public_key": public(keys[0]),
+        "aes_key": "B" * 22 + "==",
+    }
+    report = doctor("--config", configured(tmp_path, shop=wrong, other=owners[owner]))
+    found = report.one("config.app-public-key-used")
+    setting = "api_private_key" if owner == "wechat" else "app_private_key"
+    assert (found["severity"], found["where"]) == ("fault", "apps.shop.alipay_public_key")
+    assert found["because"]["pair_of"] == f"apps.other.{setting}"
+    right = configured(tmp_path, shop={**wrong, "alipay_public_key": public(keys[1])}, other=owners[owner])
+    assert not doctor("--config", right).of("config.app-public-key-used")
+
+
+def alipay(private_key, public_key):
+    return {
+        "platform": "alipay", "app_id": "2021000000000000", "alipay_public_key": public_key, "aes_key": "A" * 22 + "==",
+        "app_private_key": private_key,
+    }  # fmt: skip
+
+
+def public(key):
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
 @pytest.mark.parametrize(
     "text, code",
     [
@@ -134,6 +183,19 @@ def test_our_own_key_in_the_place_of_wechats(keys, doctor, tmp_path):
     """The pair that belongs together is ours; WeChat signs with another key."""
     report = doctor("--config", secured(tmp_path, keys[0], certificate(keys[0], 365)))
     assert report.one("doctor.own-key-as-wechats")["severity"] == "fault"
+
+
+def test_another_apps_key_in_the_place_of_wechats(keys, doctor, tmp_path):
+    """A certificate over the key of another app of ours is not WeChat's either."""
+    douyin = {"platform": "douyin", **TABLES["douyin"], "app_private_key": pem(keys[1])}
+    other = tmp_path / "other"
+    other.mkdir()
+    path = secured(tmp_path, keys[0], certificate(keys[1], 365))
+    path.write_text(path.read_text() + configured(other, two=douyin).read_text())
+    found = doctor("--config", path).one("doctor.own-key-as-wechats")
+    assert (found["where"], found["because"]) == (
+        "apps.one.api_certificate", {"pair_of": "apps.two.app_private_key"},
+    )  # fmt: skip
 
 
 def secured(tmp_path, key, certificate_text):
