@@ -184,10 +184,28 @@ def test_successes(sent, kind):
     """A success is called one, whose it is; no key, token or number of it is repeated."""
     looked = inspected(sent)
     assert looked.kind == kind
-    assert [each.code for each in looked.found] == ["doctor.reply-good"]
+    holds = [name for name in ("access_token", "accessToken", "session_key") if name in json.dumps(sent)]
+    assert {each.code for each in looked.found} == {"doctor.reply-good", *(["doctor.secret-pasted"] if holds else [])}
     text = repr(looked) + json.dumps([each.to_dict("zh") for each in looked.found])
     for secret in ("13800138000", SESSION_KEY, "0123456789abcdef", "t" * 40, "k" * 40):
         assert secret not in text
+
+
+@pytest.mark.parametrize("wrap", [json.dumps, lambda sent: f"INFO login: {json.dumps(json.dumps(sent))}", repr])
+@pytest.mark.parametrize(
+    "sent, what",
+    [
+        ({"openid": "o1", "session_key": SESSION_KEY}, "session_key"),
+        ({"access_token": "57_" + "t" * 80, "expires_in": 7200}, "access_token"),
+        ({"data": {"access_token": "clt." + "t" * 40, "error_code": 0}, "message": "success"}, "access_token"),
+        ({"accessToken": "t" * 40, "refreshToken": "t" * 40, "expireIn": 7200}, "access_token, refresh_token"),
+        ({"alipay_system_oauth_token_response": {"access_token": "t" * 40, "user_id": "2088"}, "sign": "AAAA"}, "access_token"),
+    ],
+)  # fmt: skip
+def test_secrets_in_a_success(sent, what, wrap):
+    """The answer of a login holds what must stay on the server: whoever pasted it is warned, as is promised."""
+    (warned,) = [each for each in inspected(wrap(sent)).found if each.code == "doctor.secret-pasted"]
+    assert (warned.severity, warned.because) == ("warning", {"what": what})
 
 
 def test_a_number_that_huawei_calls_stale():

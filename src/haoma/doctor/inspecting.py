@@ -67,7 +67,7 @@ def inspect(
     found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
     if encoding and looked.kind not in ("unknown", "log", "key"):
         found.append(note("doctor.inside-something", "", how=encoding))
-    if looked.kind in ("unknown", "log", "secret"):
+    if looked.kind in ("unknown", "log", "secret", "back-end") or looked.kind.endswith("-reply"):
         looked, found = _with_secrets(captured, looked, found)
     safe = found_once(list(map(repeated, found)))
     return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))

@@ -34,7 +34,7 @@ SECRETS: Final = {
 }  # fmt: skip
 NAMED: Final = re.compile(
     r"(?i)(?<![a-z])(secret|app_?secret|client_?secret|session_?key|access_?token|(?:authorizer_)?refresh_?token)"
-    r"[\"']?\s*(?:=>?|:)\s*[\"']?[A-Za-z0-9+/_=-]{16,}"
+    r"[\\\"']{0,8}\s*(?:=>?|:)\s*[\\\"']{0,8}(?:clt\.)?[A-Za-z0-9+/_=-]{16,}"
 )
 
 
