@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from haoma import configure
 from haoma.doctor.inspecting import inspect as look
+from haoma.secret import Secret
 from haoma.settings import Settings
 
 NUMBER = "13800138000"
@@ -87,6 +88,36 @@ def test_a_sign_that_was_cut_off(configured):
     cut = codes["doctor.base64-damaged"]
     assert (cut.where, cut.severity, cut.because) == ("sign", "fault", {"how": "cut off", "characters": 300})
     assert "doctor.wrong-public-key" not in codes
+
+
+def as_hex(text):
+    return base64.b64decode(text).hex()
+
+
+@pytest.mark.parametrize("fields", [("response", "sign"), ("sign",), ("response",)])
+@pytest.mark.parametrize("configured", [True, False])
+def test_an_envelope_in_hexadecimal(fields, configured):
+    """Whole blocks in hexadecimal are base64 too, of something else: they are called what they are, and no key is wrong."""
+    sent = envelope(0, AES[0])
+    sent |= {name: as_hex(sent[name]) for name in fields}
+    looked = look(
+        json.dumps(sent).encode(), Settings(apps={"shop": app("shop", 0, AES[0])} if configured else {}), now=0.0
+    )
+    damaged = {each.where: each.because["how"] for each in looked.found if each.code == "doctor.base64-damaged"}
+    assert damaged == dict.fromkeys(fields, "hexadecimal, not base64")
+    assert "doctor.wrong-public-key" not in {each.code for each in looked.found}
+
+
+@pytest.mark.parametrize("fields", [("encryptedData", "iv"), ("iv",), ("encryptedData",)])
+@pytest.mark.parametrize("key", [None, Secret(base64.b64encode(bytes(16)).decode())])
+def test_sealed_data_in_hexadecimal(fields, key):
+    """The same of WeChat's two fields, with the session_key and without."""
+    shop = configure("wechat", app_id="wx0123456789abcdef", app_secret="01" * 16, old_way=True, name="shop")
+    sent = {"encryptedData": base64.b64encode(bytes(range(160))).decode(), "iv": base64.b64encode(bytes(16)).decode()}
+    sent |= {name: as_hex(sent[name]).upper() for name in fields}
+    looked = look(json.dumps(sent).encode(), Settings(apps={"shop": shop}), session_key=key, now=0.0)
+    damaged = {each.where: each.because["how"] for each in looked.found if each.code == "doctor.base64-damaged"}
+    assert damaged == dict.fromkeys(fields, "hexadecimal, not base64")
 
 
 @pytest.mark.parametrize("old_way", [True, False])

@@ -14,7 +14,7 @@ from haoma.crypto.opening import open_json
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.doctor.captured import Captured, Looked
-from haoma.doctor.diagnosis import Diagnosis, fault, good, note, of_error, warning
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.doctor.transport import examine_base64
 from haoma.doctor.wrapped import TOO_OFTEN
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, SignatureMissing
@@ -66,7 +66,7 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
         *examine_base64("response", message.claimed_ciphertext),
         *examine_base64("sign", message.claimed_sign or ""),
     ]
-    if not damaged and _is_cut(message):
+    if not damaged and _is_damaged(message):
         damaged.append(
             fault("doctor.base64-damaged", "sign", how="cut off", characters=len(message.claimed_sign or ""))
         )
@@ -136,7 +136,7 @@ def _refused(
         fits: dict[str, Any] = {"fits_key_of": opener.name} if opener is not None and opener.name != name else {}
         yield fault("doctor.wrong-aes-key", f"apps.{name}.aes_key", keys_tried=tried, **fits)
         yield of_error(errors[name])
-    elif opener is not None and isinstance(errors[opener.name], SignatureMismatch) and not _is_cut(message):
+    elif opener is not None and isinstance(errors[opener.name], SignatureMismatch) and not _is_damaged(message):
         yield _why_not_signed(opener, message, signed)
         yield of_error(errors[opener.name])
         yield from _elsewhere(captured, opener)
@@ -144,11 +144,14 @@ def _refused(
         yield of_error(next(iter(errors.values())))
 
 
-def _is_cut(message: SealedMessage) -> bool:
-    """Tell whether the signature has no length of RSA's."""
+def _is_damaged(message: SealedMessage) -> bool:
+    """Tell whether the signature has no length of RSA's, or is not base64 as it should be: no key is to blame then."""
+    sign = message.claimed_sign or ""
+    if any(each.severity is Severity.FAULT for each in examine_base64("sign", sign)):
+        return True
     try:
-        return len(_parts(message)[2]) not in _SIGNATURES
-    except (HaomaError, ValueError):
+        return len(decode_base64(repair_base64(sign), "sign")) not in _SIGNATURES
+    except (BadBase64, ValueError):
         return False
 
 

@@ -12,6 +12,8 @@ from haoma.errors import BadBase64
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_HEXADECIMAL: Final = "hexadecimal, not base64"
+_HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _DAMAGES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
     ("percent-encoded", lambda text: re.search(r"%(?:2[bBfF]|3[dD]|0[aAdD])", text) is not None),
     ("each + became a space", lambda text: " " in text.strip()),
@@ -21,7 +23,7 @@ _DAMAGES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
         lambda text: re.search(r"[-_]", text) is not None and re.search(r"[+/]", text) is None,
     ),
     ("JSON or quotes inside", lambda text: text[:1] in "{\"'["),
-    ("hexadecimal, not base64", lambda text: re.fullmatch(r"[0-9a-fA-F]{32,}", text) is not None),
+    (_HEXADECIMAL, lambda text: _HEX.fullmatch(text) is not None),
     ("not characters of base64", lambda text: re.search(r"[^A-Za-z0-9+/=\s%_-]", text) is not None),
     ("cut off", lambda text: len(text.rstrip("=")) % 4 == 1),
     ("padding lost", lambda text: len(text) % 4 in (2, 3) and not text.endswith("=")),
@@ -31,6 +33,9 @@ _DAMAGES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
 def examine_base64(field: str, text: str) -> Iterator[Diagnosis]:
     """Say what happened to a field, if something did: a warning if haoma puts it right, a fault if nobody can."""
     if not text:
+        return
+    if _HEX.fullmatch(text):  # whole blocks in hexadecimal are base64 as well, of something else
+        yield fault("doctor.base64-damaged", field, how=_HEXADECIMAL, characters=len(text))
         return
     try:
         decode_base64(text, field)
