@@ -6,6 +6,7 @@ A recogniser takes the capture and says what it is, or None if that is for anoth
 from __future__ import annotations
 
 import re
+from binascii import b2a_base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -33,6 +34,7 @@ _PARTS: Final = frozenset({
     "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
     "authCode", "authorizationCode",
 })  # fmt: skip
+_DER: Final = b"\x30\x82"  # how keys and certificates begin
 _DENIED: Final = "access_denied"  # what DingTalk's page comes back with
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _DEEPEST: Final = 6
@@ -78,8 +80,10 @@ def _text(content: bytes) -> tuple[str, str]:
 
     PowerShell redirects in UTF-16, and Windows in China writes GB 18030.
     """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace"), "UTF-16"
+    if content[:2] == _DER:
+        return b2a_base64(content, newline=False).decode("ascii"), "DER"
+    if sixteen := _sixteen_bits(content):
+        return content.decode(sixteen, "replace"), "UTF-16"
     text = content.decode("utf-8", "replace")
     if text.startswith("\ufeff"):
         return text[1:], "UTF-8 with a byte order mark"
@@ -89,6 +93,15 @@ def _text(content: bytes) -> tuple[str, str]:
         return content.decode("gb18030"), "GB 18030"
     except UnicodeDecodeError:
         return text, ""
+
+
+def _sixteen_bits(content: bytes) -> str:
+    """Return which UTF-16 it is, if it is one: by its mark, or by the zeros beside what is mostly ASCII."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if content[:2] == b"\0\0" or content.count(0) <= len(content) // 3:
+        return ""
+    return "utf-16-be" if content[0] == 0 else "utf-16-le"
 
 
 def _recognised(captured: Captured) -> Looked | None:

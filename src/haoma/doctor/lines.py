@@ -42,7 +42,7 @@ _HOPELESS: Final = frozenset({
 among them: several in one log are most likely of several users.)"""
 _STORM: Final = 3
 _DEAD_TOKEN: Final = ("40001", "40014", "42001")
-_GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged")
+_GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged", "doctor.wrong-public-key")
 
 _MESSAGES: Final = (
     (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
@@ -69,6 +69,7 @@ _MESSAGES: Final = (
     (re.compile(r"ISV权限不足|insufficient-isv-permissions"), "platform.permission-missing"),
     (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
     (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
+    (re.compile(r"sign check fail: check Sign and Data Fail"), "doctor.wrong-public-key"),  # of Alipay's SDK for Java
     (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
     (
         re.compile(

@@ -12,6 +12,7 @@ import re
 import shlex
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -33,6 +34,7 @@ FIELDS: Final = (
 _NAMES: Final = "|".join(FIELDS)
 
 _ENTITY: Final = re.compile(r"&(?:quot|#34|#x22|#39|amp);", re.IGNORECASE)
+_PERCENT_TWICE: Final = re.compile(r"%25(?:7[bB]|22)")
 _CURL: Final = re.compile(r"\s*(?:\$\s*)?curl(?:\.exe)?\s")
 _BODY_OPTIONS: Final = ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json")
 _ANSI_QUOTED: Final = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
@@ -41,8 +43,10 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _FETCH_BODY: Final = re.compile(r"[\"']?(?:body|data)[\"']?\s*:\s*(\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
 _FORM_PART: Final = re.compile(r"name=\"(\w+)\"[^\r\n]*\r?\n(?:[A-Za-z-]+:[^\r\n]*\r?\n)*\r?\n(.*?)\r?\n--", re.DOTALL)
 _GET_LINE: Final = re.compile(r"\b(?:GET|HEAD)\s+[^\s\"]+\?[^\s\"]+")
+_OF_GO: Final = {"IV": "iv", **{name[0].upper() + name[1:]: name for name in FIELDS}}  # exported fields of a struct
+_ALL_NAMES: Final = "|".join((*FIELDS, *_OF_GO))
 _PRINTED: Final = re.compile(
-    rf"(?<![\w&?])[\"']?({_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?([A-Za-z0-9+/=%_-]{{16,4000}})"
+    rf"(?<![\w&?])[\"']?({_ALL_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?([A-Za-z0-9+/=%_-]{{16,4000}})"
 )
 _FAILED: Final = re.compile(
     r"\b((?:getPhoneNumber|getRealtimePhoneNumber|getAuthorize|getAuthCode|login)\s*:\s*fail[^\"'\r\n},]{0,200})"
@@ -71,7 +75,8 @@ _NO_ANSWER: Final = frozenset(
 )
 _OF_HUAWEI: Final = "10015"  # of its account kit
 _ANSWER: Final = "an answer of a back end"
-_MANGLED: Final = frozenset({"HTML entities", _PRINTED_BY_PROGRAMS, _FIELDS_PRINTED, TOO_OFTEN})
+_TWICE: Final = "percent-encoded twice"
+_MANGLED: Final = frozenset({"HTML entities", _TWICE, _PRINTED_BY_PROGRAMS, _FIELDS_PRINTED, TOO_OFTEN})
 
 
 def is_mangled(path: Sequence[str]) -> bool:
@@ -136,6 +141,20 @@ def _inside_json(text: str) -> Iterator[tuple[str, str]]:
 def _html(text: str) -> Iterator[tuple[str, str]]:
     if _ENTITY.search(text):
         yield "HTML entities", html.unescape(text)
+
+
+def _percent(text: str) -> Iterator[tuple[str, str]]:
+    if _PERCENT_TWICE.search(text):
+        yield _TWICE, unquote(text)
+
+
+def _query_dict(text: str) -> Iterator[tuple[str, str]]:
+    """A form as Django prints it: a list for each field."""
+    start = text.find("<QueryDict: {")
+    written = _as_json(text, text.index("{", start)) if start >= 0 else None
+    fields = _STRICT.decode(written) if written else {}
+    if fields and all(isinstance(each, list) and len(each) == 1 for each in fields.values()):
+        yield "a form as Django prints it", json.dumps({name: each for name, (each,) in fields.items()})
 
 
 def _curl(text: str) -> Iterator[tuple[str, str]]:
@@ -253,7 +272,8 @@ def _checked(text: str) -> str:
 
 def _printed(text: str) -> Iterator[tuple[str, str]]:
     """Fields as Java, Go and PHP print a map."""
-    fields = dict(reversed(_PRINTED.findall(text)[:_TRIES]))  # of several objects in a log the first one
+    printed = [(_OF_GO.get(name, name), value) for name, value in _PRINTED.findall(text)[:_TRIES]]
+    fields = dict(reversed(printed))  # of several objects in a log the first one
     if fields.keys() - {"sign", "iv"}:
         yield _FIELDS_PRINTED, json.dumps(fields)
 
@@ -277,5 +297,6 @@ def _our_line(text: str) -> Iterator[tuple[str, str]]:
 
 
 _WRAPPINGS: Final[tuple[Callable[[str], Iterator[tuple[str, str]]], ...]] = (
-    _html, _curl, _fetch, _form_data, _request_lines, _json_in_text, _literals, _printed, _our_line, _error_message,
+    _html, _percent, _query_dict, _curl, _fetch, _form_data, _request_lines, _json_in_text, _literals, _printed, _our_line,
+    _error_message,
 )  # fmt: skip
