@@ -284,7 +284,7 @@ def test_bodies_of_a_har_file_in_its_other_forms(example):
 
 BEGINNINGS = (
     '{"response": ', "{a:", "\n{", "'", '"response"=>', "&quot;", "GET /?", "trust.", "$'", "b'", '{"', 'name="a"\n', "1.", "::",
-    "-----BEGIN", "errno ", "secret ", "getAuthCode ", "platform=", "a=1&", "MIIE", "getPhoneNumber:fail", "'{", "%7B", "\\u0022",
+    "-----BEGIN", "errno ", "secret ", "getAuthCode ", "platform=", "a=1&", "MIIE", "getPhoneNumber:fail", "'{", "%7B", "%257B", "<QueryDict: {", "\\u0022",
 )  # fmt: skip
 RUNS = (
     *" \t\n\r\v\f\x1c\x85\xa0\u2028\u3000", "\r\n",  # white space, of Unicode as well

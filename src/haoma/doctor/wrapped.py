@@ -297,6 +297,6 @@ def _our_line(text: str) -> Iterator[tuple[str, str]]:
 
 
 _WRAPPINGS: Final[tuple[Callable[[str], Iterator[tuple[str, str]]], ...]] = (
-    _html, _percent, _query_dict, _curl, _fetch, _form_data, _request_lines, _json_in_text, _literals, _printed, _our_line,
-    _error_message,
+    _html, _percent, _query_dict, _curl, _fetch, _form_data, _request_lines, _json_in_text, _literals, _printed,
+    _our_line, _error_message,
 )  # fmt: skip
