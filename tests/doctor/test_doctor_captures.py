@@ -76,7 +76,7 @@ def har(*exchanges, more=""):
     for sent, answered in exchanges:
         method, url = sent if isinstance(sent, tuple) else ("POST", "https://shop.example/phone")
         body = {} if isinstance(sent, tuple) else {"postData": {"mimeType": "application/json", "text": sent}}
-        stack: dict = {"callFrames": []}
+        stack: dict[str, object] = {"callFrames": []}
         for _ in range(20):
             stack = {"callFrames": [], "parent": stack}
         entries.append({
