@@ -358,16 +358,27 @@ def test_captures_are_recognised(inspect, sent, kind, codes):
 @pytest.mark.parametrize(
     "sent, kind",
     [
-        ({"access_token": "57_tokentokentokentokentokentoken", "expires_in": 7200}, "wechat-reply"),
-        ({"session_key": "AAAAAAAAAAAAAAAAAAAAAA==", "openid": "o123"}, "wechat-reply"),
         ({"errcode": 0, "errmsg": "ok"}, "wechat-reply"),
         ({"login_code": "a", "authorization": {"code": "b" * 64}}, "phone-code"),
     ],
 )
 def test_captures_that_are_in_order(inspect, sent, kind):
-    """A good answer ends with 0 and its token or key is not repeated."""
+    """A good answer or body ends with 0."""
     report = inspect(sent, configured=False)
     assert (report.whole["is"], report.exit_code) == (kind, 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"access_token": "57_tokentokentokentokentokentoken", "expires_in": 7200},
+        {"session_key": "AAAAAAAAAAAAAAAAAAAAAA==", "openid": "o123"},
+    ],
+)
+def test_a_good_answer_with_a_secret_in_it(inspect, sent):
+    """It is in order, but somebody has pasted it; what it holds is not repeated."""
+    report = inspect(sent, configured=False)
+    assert (report.whole["is"], report.exit_code) == ("wechat-reply", 1)
     assert "tokentoken" not in report.text
     assert "AAAAAAAA" not in report.text
 

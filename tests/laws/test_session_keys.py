@@ -12,7 +12,7 @@ import pytest
 
 from haoma.authorize import log_in
 from haoma.crypto.forging import forge_cbc
-from haoma.errors import AlreadyUsed
+from haoma.errors import AlreadyUsed, CannotOpen
 from haoma.session_keys import recall
 from wire import Bench, Given, configured
 
@@ -23,6 +23,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
 }
 PATHS = ("/oauth/jscode2sessionkey", "/oauth2/mp/code2session", "/api/apps/v2/jscode2session")
+WATERMARK = {"watermark": {"appid": SETTINGS["douyin"]["app_id"], "timestamp": 1}}
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 SECONDS = 7200.0
 
 
@@ -35,16 +37,15 @@ class Used:
     forgotten: bool = False
 
 
-def _sealed(platform: str, key: bytes, source: random.Random) -> dict[str, str]:
+def _sealed(platform: str, key: bytes, source: random.Random, more: str = "") -> dict[str, str]:
     iv, mobile = source.randbytes(16), f"138{source.randrange(10**8):08}"
     if platform == "baidu":
-        content = json.dumps({"mobile": mobile}).encode()
+        content = json.dumps({"mobile": mobile, "more": more}).encode()
         frame = source.randbytes(16) + len(content).to_bytes(4) + content + KEY.encode()
         ciphertext = forge_cbc(key, iv, frame, block=32)
     else:
-        watermark = {"appid": SETTINGS["douyin"]["app_id"], "timestamp": 1}
-        names = {"phoneNumber": mobile, "purePhoneNumber": mobile, "countryCode": "86", "watermark": watermark}
-        ciphertext = forge_cbc(key, iv, json.dumps(names).encode())
+        names = {"phoneNumber": mobile, "purePhoneNumber": mobile, "countryCode": "86", "more": more}
+        ciphertext = forge_cbc(key, iv, json.dumps(names | WATERMARK).encode())
     return {"encryptedData": ciphertext, "iv": base64.b64encode(iv).decode()}
 
 
@@ -85,3 +86,30 @@ def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: in
                 assert isinstance(error, AlreadyUsed)
                 refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_no_other_spelling_opens_what_was_used(platform: str) -> None:
+    """The ciphertext is claimed as a text, so no second text may stand for the same bytes."""
+    source = random.Random(7)
+    app = configured(platform, **SETTINGS[platform])
+    key = source.randbytes(24 if platform == "baidu" else 16)
+    bench = Bench(_logins(key))
+    session, _ = bench.run(log_in(app, {"login_code": "a-code"}, now=bench.now))
+    lengths = set()
+    for size in range(0, 192, 8):
+        body = _sealed(platform, key, source, "." * size)
+        text = body["encryptedData"]
+        bench.find(app, {"session": session, "authorization": body})
+        lengths.add(text.count("="))
+        bare = text.rstrip("=")
+        others = [bare + "=" * more for more in range(5)]
+        others += [text + "\n", text.replace("+", " "), text.replace("+", "-")]
+        others += [bare[:-1] + last + text[len(bare) :] for last in ALPHABET]
+        raw = base64.b64decode(text)
+        for other in others:
+            if base64.b64decode(other.replace("-", "+").replace(" ", "+").rstrip("=") + "==") != raw:
+                continue  # other bytes: not another spelling
+            sent = {"session": session, "authorization": body | {"encryptedData": other}}
+            assert isinstance(bench.refused(app, sent, "another caller"), AlreadyUsed | CannotOpen), other
+    assert lengths == {0, 1, 2}

@@ -65,6 +65,9 @@ def test_base64_round_trip(raw: bytes) -> None:
 @example("YQ==YQ==")
 @example("Y=Q=")
 @example("YQ=")
+@example("AAAA=")
+@example("AAAA==")
+@example("AAAA====")
 def test_base64_has_one_spelling(text: str) -> None:
     """Whatever is accepted is exactly what the bytes are written as."""
     try:
