@@ -58,14 +58,6 @@ class Project:
         return self._says(r"@tarojs/")
 
     @cached_property
-    def is_uni(self) -> bool:
-        """True for uni-app."""
-        return not self.is_taro and (
-            self._says(r"@dcloudio/|\buni\s*\.\s*(?:request|login|\$)|#ifn?def\s+MP-")
-            or any(Path(source.path).name in ("pages.json", "manifest.json") for source in self.sources)
-        )
-
-    @cached_property
     def for_alipay(self) -> bool:
         """True if something shows that it is built for Alipay as well."""
         return any(source.suffix == ".axml" for source in self.sources) or self._says(
