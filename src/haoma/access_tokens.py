@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from haoma.phone import is_digits
 from haoma.secret import Secret
-from haoma.steps import Drop, Keep, Recall, Share, ask
+from haoma.steps import Drop, Keep, Place, Recall, Share, Shelf, ask
 
 if TYPE_CHECKING:
     from haoma.steps import Flow
@@ -48,29 +48,29 @@ class Kept:
     """A token that is fetched and kept.
 
     Attributes:
-        key: Under which it is kept.
+        place: Where it is kept.
         fetch: Asks for a new one; returns it, and for how many seconds to keep it.
     """
 
-    key: str
+    place: Place
     fetch: Fetch
 
     def token(self) -> Flow[Secret]:
         """Return the token, kept or fetched."""
-        kept = yield from ask(Recall(self.key))
-        return kept if isinstance(kept, Secret) else (yield from ask(Share(self.key, self._fetch)))
+        kept = yield from ask(Recall(self.place))
+        return kept if isinstance(kept, Secret) else (yield from ask(Share(self.place, self._fetch)))
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return another token than the one that is rejected, if there is one."""
-        yield from ask(Drop(self.key, rejected))
+        yield from ask(Drop(self.place, rejected))
         return (yield from self.token())
 
     def _fetch(self) -> Flow[Secret]:
-        kept = yield from ask(Recall(self.key))  # a fetch may have ended between the first look and this one
+        kept = yield from ask(Recall(self.place))  # a fetch may have ended between the first look and this one
         if isinstance(kept, Secret):
             return kept
         token, seconds = yield from self.fetch()
-        yield from ask(Keep(self.key, token, seconds))
+        yield from ask(Keep(self.place, token, seconds))
         return token
 
 
@@ -79,11 +79,11 @@ class Told:
     """A token that the application's own function tells. It is asked every time: only it knows how long one lives.
 
     Attributes:
-        key: Requests that were refused under this key ask for another token together.
+        place: Requests that were refused for this place ask for another token together.
         tell: Called with the rejected token, or None.
     """
 
-    key: str
+    place: Place
     tell: Callable[[Secret | None], Flow[Secret]]
 
     def token(self) -> Flow[Secret]:
@@ -92,7 +92,7 @@ class Told:
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return another token than the one that is rejected, if there is one."""
-        return (yield from ask(Share(self.key, lambda: self.tell(rejected))))
+        return (yield from ask(Share(self.place, lambda: self.tell(rejected))))
 
 
 class _Answer(Protocol):
@@ -120,6 +120,11 @@ class Holder:
         self.renewed = True
         rejected, self.token = self.token, (yield from self.custody.renewed(self.token))
         return answer if self.token == rejected else (yield from question(self.token))
+
+
+def in_custody(*parts: str) -> Place:
+    """Return where a token, a ticket or a certificate is kept."""
+    return Place(Shelf.CUSTODY, "", ":".join(parts))
 
 
 def as_token(found: object) -> Secret | None:

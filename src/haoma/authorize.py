@@ -2,7 +2,7 @@
 
 1. Take apart what was sent (``authorization.read``) and let the platform find its message (its ``read.py``).
 2. Claim the one-time value: the phone code, the ciphertext, or else the login code. The same request by the same
-   caller gets the same answer again; anybody else is refused.
+   caller gets the same answer again for ``repeat_seconds``, marked as ``repeated``; anybody else is refused.
 3. Run the platform's flow: verify, then open or exchange (its ``flow.py`` has the numbered list).
 4. Apply the app's policy.
 5. Settle the claim with what came of it.
@@ -33,7 +33,7 @@ from haoma.errors import (
 from haoma.platforms import PLATFORMS
 from haoma.secret import Secret
 from haoma.session_keys import SealedMessage, read_plain, read_sealed
-from haoma.steps import Claim, Fresh, Keep, Mint, Recall, Settle, ask
+from haoma.steps import Claim, Fresh, Keep, Mint, Place, Recall, Settle, Shelf, ask
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
@@ -147,11 +147,12 @@ def _once(
 ) -> Flow[VerifiedPhone]:
     fingerprint = found.fingerprint(caller)
     kind, value = one_time
-    claim = yield from ask(Claim(app.name, kind, value, fingerprint, app.policy.code_seconds))
+    policy = app.policy
+    claim = yield from ask(Claim(app.name, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds))
     if not isinstance(claim, Fresh):
         if isinstance(claim.outcome, HaomaError):
             raise claim.outcome.again()
-        return claim.outcome
+        return msgspec.structs.replace(claim.outcome, repeated=True)
     get_login = _login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code")
     try:
         finding = yield from platform.find(app, message, get_login, now, claim.after_unknown)
@@ -188,7 +189,7 @@ def _login_asker(
     """
     if found.session is None and found.login_code is None:
         return _nobody
-    key = f"login:{app.name}:{fingerprint.hex()}"
+    place = Place(Shelf.SESSIONS, app.name, f"login:{fingerprint.hex()}")
 
     def get_login() -> Flow[Login | None]:
         try:
@@ -196,7 +197,7 @@ def _login_asker(
                 return (yield from resume(app, found.session))
             if found.login_code is None:
                 return None
-            known = yield from ask(Recall(key))
+            known = yield from ask(Recall(place))
             if isinstance(known, Login):
                 return known
             login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
@@ -205,7 +206,7 @@ def _login_asker(
                 error.spent = Spent.NO
             raise
         if fingerprint:
-            yield from ask(Keep(key, login, app.policy.code_seconds))
+            yield from ask(Keep(place, login, app.policy.code_seconds))
         return login
 
     return get_login
@@ -222,14 +223,14 @@ def resume(app: App, session: Secret) -> Flow[Login]:
     Raises:
         SessionUnknown: ``trust.session-unknown``.
     """
-    login = yield from ask(Recall(_session_key(app, session.reveal())))
+    login = yield from ask(Recall(_session_place(app, session.reveal())))
     if not isinstance(login, Login) or login.app != app.name:
         raise SessionUnknown(platform=app.platform, app=app.name)
     return login
 
 
-def _session_key(app: App, handle: str) -> str:
-    return f"session:{app.name}:{handle}"
+def _session_place(app: App, handle: str) -> Place:
+    return Place(Shelf.SESSIONS, app.name, f"session:{handle}")
 
 
 def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:
@@ -250,7 +251,7 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
             raise MissingField(because={"field": "login_code"})
         login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
         handle = yield from ask(Mint())
-        yield from ask(Keep(_session_key(app, handle), login, app.policy.session_seconds))
+        yield from ask(Keep(_session_place(app, handle), login, app.policy.session_seconds))
     except HaomaError as error:
         raise _placed(error, app) from None
     return handle, login

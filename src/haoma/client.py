@@ -5,15 +5,16 @@
     with haoma.Client.from_file("haoma.toml") as client:
         phone = client.get_phone_number("shop", request.body)
 
-Make one client per process and share it: it holds the connections, the access tokens and the memory of used codes.
+Make one client and share it between threads and event loops: it holds the access tokens and the memory of used codes.
+A process that is forked goes on with what was known before the fork; what it learns after that it does not share.
 """
 
 from __future__ import annotations
 
-import threading
 import traceback
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
@@ -22,20 +23,22 @@ from haoma import authorization
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
 from haoma.contract import App
-from haoma.errors import BadField, HaomaError, InternalFault
+from haoma.errors import BadField, Fault, HaomaError, InternalFault
 from haoma.io import aio, blocking, clock
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
+from haoma.io.process import PerProcess, is_ours, one_of_many
+from haoma.platforms import PLATFORMS
 from haoma.secret import Secret
-from haoma.settings import Settings, load, unknown_app
+from haoma.settings import HaomaWarning, Settings, load, unknown_app
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from haoma.contract import Login
-    from haoma.steps import Flow, Reply, Send
+    from haoma.steps import Flow
     from haoma.verified import Subject, VerifiedPhone
 
 T = TypeVar("T")
@@ -77,11 +80,21 @@ class _Base:
             )
             ca_file = None
         self._memory = memory or Memory()
+        self._process = PerProcess(self._begin_process)
         self._http_options: dict[str, Any] = {
             "limits": limits or Limits(),
             "ca_file": ca_file,
             "allow_insecure_upstreams": self._insecure,
         }
+
+    def _begin_process(self, before: bool | None) -> bool:  # noqa: FBT001
+        """Warn, once in each process, if others do the same work and remember other things."""
+        among = "fork" if before is not None else one_of_many()
+        # A platform with an offline way has envelopes; codes and session_keys are what has to be remembered.
+        if among and any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values()):
+            fault = Fault("config.memory-not-shared", "", warning=True, because={"found": among})
+            warnings.warn(str(fault), HaomaWarning, stacklevel=4)
+        return True
 
     def _app(self, app: object) -> App:
         if isinstance(app, App):
@@ -123,48 +136,24 @@ def _with_login_code(sent: Sent, login_code: str | None) -> Sent:
     }
 
 
-def _our_fault(error: Exception) -> InternalFault:
-    """Return the error for a mistake of ours: where it was, without the words, which may quote what was sent."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return InternalFault(diagnosis=f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
+@contextmanager
+def _only_ours() -> Iterator[None]:
+    """Turn a mistake of ours into an error that says where it was, without the words, which may quote what was sent.
 
-
-class _LateHttp(Http):
-    """Opens its pool with the first request: whoever only opens Alipay's envelopes needs none."""
-
-    def __init__(self, **options: Any) -> None:
-        self._open = partial(super().__init__, **options)
-        self._opening = threading.Lock()
-        self._opened = False
-
-    def send(self, step: Send) -> Reply:
-        with self._opening:
-            if not self._opened:
-                self._open()
-                self._opened = True
-        return super().send(step)
-
-    def close(self) -> None:
-        if self._opened:
-            super().close()
-
-
-class _LateAsyncHttp(AsyncHttp):
-    """The same for an event loop."""
-
-    def __init__(self, **options: Any) -> None:
-        self._open = partial(super().__init__, **options)
-        self._opened = False
-
-    async def send(self, step: Send) -> Reply:
-        if not self._opened:
-            self._open()
-            self._opened = True
-        return await super().send(step)
-
-    async def aclose(self) -> None:
-        if self._opened:
-            await super().aclose()
+    An exception that comes from the application, such as one that a signal handler raises, passes as it is.
+    """
+    try:
+        yield
+    except HaomaError:
+        raise
+    except Exception as error:
+        if not is_ours(error):
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        failure = InternalFault(diagnosis=f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
+    else:
+        return
+    raise failure
 
 
 class Client(_Base):
@@ -184,8 +173,7 @@ class Client(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        self._http = _LateHttp(**self._http_options)
-        self._world = blocking.World(http=self._http, memory=self._memory)
+        self._world = blocking.World(Http(**self._http_options), self._memory)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -204,13 +192,9 @@ class Client(_Base):
         Raises:
             HaomaError: one of ours, and nothing else.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             return blocking.run(flow, self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        raise failure
 
     def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
@@ -226,13 +210,9 @@ class Client(_Base):
         Raises:
             HaomaError: one of ours, and nothing else, whatever was sent.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             return blocking.run(self._get(app, authorization, login_code, caller), self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        raise failure
 
     def log_in(self, app: str | App, authorization: Sent) -> Session:
         """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
@@ -240,19 +220,13 @@ class Client(_Base):
         Raises:
             HaomaError: one of ours, and nothing else.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             handle, login = blocking.run(self._log_in(app, authorization), self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        else:
             return Session(handle, login.subject, login.app)
-        raise failure
 
     def close(self) -> None:
-        """Close all connections."""
-        self._http.close()
+        """Do nothing: each request closes its own connection. For ``with``, and for what a client may hold one day."""
 
     def __enter__(self) -> Self:
         return self
@@ -264,7 +238,10 @@ class Client(_Base):
 
 
 class AsyncClient(_Base):
-    """Turns authorizations into verified phone numbers, in an event loop. It belongs to the loop that first uses it.
+    """Turns authorizations into verified phone numbers, in any number of event loops.
+
+    A call whose task is cancelled runs to its end in the background, because a code that was sent is used up; the same
+    request again gets its number.
 
     Args:
         apps: Settings from `haoma.load`, or apps from `haoma.configure`.
@@ -280,8 +257,7 @@ class AsyncClient(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        self._http = _LateAsyncHttp(**self._http_options)
-        self._world = aio.World(http=self._http, memory=self._memory)
+        self._world = aio.World(AsyncHttp(**self._http_options), self._memory)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -300,13 +276,9 @@ class AsyncClient(_Base):
         Raises:
             HaomaError: one of ours, and nothing else.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             return await aio.run(flow, self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        raise failure
 
     async def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
@@ -316,13 +288,9 @@ class AsyncClient(_Base):
         Raises:
             HaomaError: one of ours, and nothing else, whatever was sent.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             return await aio.run(self._get(app, authorization, login_code, caller), self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        raise failure
 
     async def log_in(self, app: str | App, authorization: Sent) -> Session:
         """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
@@ -330,19 +298,14 @@ class AsyncClient(_Base):
         Raises:
             HaomaError: one of ours, and nothing else.
         """
-        try:
+        self._process.get()
+        with _only_ours():
             handle, login = await aio.run(self._log_in(app, authorization), self._world)
-        except HaomaError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see _our_fault
-            failure = _our_fault(error)
-        else:
             return Session(handle, login.subject, login.app)
-        raise failure
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
+        """Let the requests of this event loop come to their end, those included whose caller has left."""
+        await self._world.finish()
 
     async def __aenter__(self) -> Self:
         return self

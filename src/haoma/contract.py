@@ -322,7 +322,10 @@ class Table:
         return float(value)
 
     def policy(self) -> Policy:
-        """Return what the settings that all platforms share demand: ``require``, ``max_age``, ``session_seconds``."""
+        """Return what the settings that all platforms share demand.
+
+        They are ``require``, ``max_age``, ``session_seconds`` and ``repeat_seconds``.
+        """
         names = self.texts("require")
         known = {check.value for check in CheckName}
         for name in names:
@@ -332,6 +335,7 @@ class Table:
             require=frozenset(CheckName(name) for name in names if name in known),
             max_age=self.number("max_age", default=300, least=10, most=3600),
             session_seconds=self.number("session_seconds", default=7200, least=60, most=2_592_000),
+            repeat_seconds=self.number("repeat_seconds", default=30, least=0, most=600),
         )
 
     def reply(self) -> str:

@@ -735,6 +735,16 @@ class InternalFault(HaomaError):
     public = Public.TRY_LATER
 
 
+class MemoryFull(HaomaError):
+    """So much is remembered that this could not be: rather than forget what was used, nothing new is taken."""
+
+    code = "internal.memory-full"
+    status = 503
+    public = Public.TRY_LATER
+    next = Next.RETRY_LATER
+    retry = True
+
+
 class LinkError(HaomaError):
     """The number belongs to somebody else."""
 

@@ -18,13 +18,16 @@ class Policy:
     Attributes:
         require: Checks that must be proven; a result without one of them is refused.
         max_age: Oldest watermark in seconds, and the largest clock difference the other way.
-        code_seconds: How long a one-time code is remembered. Longer than any platform lets it live (five minutes).
+        code_seconds: How long it is remembered that a one-time value was used: for as long as it could be used again. A
+            code lives for five minutes on any platform.
+        repeat_seconds: How long after its answer the same request gets the same answer again. After that it is refused.
         session_seconds: How long a session handle of the login route lives.
     """
 
     require: frozenset[CheckName] = frozenset()
     max_age: float = 300.0
     code_seconds: float = 600.0
+    repeat_seconds: float = 30.0
     session_seconds: float = 7200.0
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:

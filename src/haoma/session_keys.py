@@ -28,7 +28,7 @@ from haoma.contract import Quiet, Sealed
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField, SessionUnknown
 from haoma.secret import Secret
-from haoma.steps import Keep, Recall, Refund, Spend, ask
+from haoma.steps import Keep, Place, Recall, Refund, Shelf, Spend, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +168,8 @@ def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
     return tuple(each for each in kept if each.until > now) if isinstance(kept, tuple) else ()
 
 
-def _place(app: App, user: str) -> str:
-    return f"session-keys:{app.name}:{app.app_id}:{user}"
+def _place(app: App, user: str) -> Place:
+    return Place(Shelf.SESSIONS, app.name, f"session-keys:{app.app_id}:{user}")
 
 
 def read_sealed(message: SealedMessage) -> Sealed:
@@ -220,9 +220,11 @@ def open_under(app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], Ph
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    spent, rungs = [], ["tries"]
+    spent: list[Place] = []
+    rungs = ["tries"]
     for key in keys:
-        tries = "tries:" + hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
+        tries = Place(Shelf.TRIES, app.app_id, digest)
         if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
             continue
         spent.append(tries)

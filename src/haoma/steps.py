@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from haoma.errors import HaomaError
@@ -88,55 +89,93 @@ class Send(Step[Reply]):
     sidecar: str = ""
 
 
+class Shelf(StrEnum):
+    """What kind of thing is kept. Shelves never crowd each other out; each says what happens when it is full."""
+
+    CUSTODY = "custody"
+    """Tokens, tickets, grants and certificates. Nothing here is evicted, whatever anybody sends."""
+    SESSIONS = "sessions"
+    """What a login leaves behind. When it is full the oldest goes, and its user logs in again."""
+    PROOFS = "proofs"
+    """What must not happen twice, and what proofs rest upon. When it is full nothing new is taken."""
+    TRIES = "tries"
+    """Tries of a secret. When it is full a key that is new has none."""
+    BUDGETS = "budgets"
+    """Counts of what strangers do. When it is full the oldest goes."""
+
+
+class Place(NamedTuple):
+    """Where a value is kept, or tries are counted.
+
+    Attributes:
+        shelf: The kind of thing.
+        owner: Name of the app whose users fill this part of the shelf; empty where users cannot. Each owner has a part
+            of his own.
+        key: The place within that part. It may hold a secret and is never shown.
+    """
+
+    shelf: Shelf
+    owner: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"<Place {self.shelf} {self.owner}>"
+
+
 @dataclass(frozen=True, slots=True)
 class Recall(Step["object | None"]):
-    """What was kept under ``key`` and has not expired, or None."""
+    """What was kept in ``place`` and has not expired, or None."""
 
-    key: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Keep(Step[None]):
-    """Remember ``value`` under ``key`` for ``seconds``."""
+    """Remember ``value`` in ``place`` for ``seconds``.
 
-    key: str
+    Raises at the yield:
+        MemoryFull: The shelf is full, and is one from which nothing is evicted.
+    """
+
+    place: Place
     value: object = field(repr=False)
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Drop(Step[None]):
-    """Forget ``key``, but only if it still holds ``value`` (compare-then-drop)."""
+    """Forget what is in ``place``, but only if it still is ``value`` (compare-then-drop)."""
 
-    key: str
+    place: Place
     value: object = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Share(Step[T]):
-    """Run ``flow()`` unless a run under the same ``key`` is under way; then wait for that one and share its result.
+    """Run ``flow()`` unless a run for the same ``place`` is under way; then wait for that one and share its result.
 
-    An error is shared as well, so that a hundred waiters cannot become a hundred calls.
+    An error is shared as well, so that a hundred waiters cannot become a hundred calls. A run that takes too long is
+    given up: the first who has waited in vain runs the flow again.
     """
 
-    key: str
+    place: Place
     flow: Callable[[], Flow[T]]
 
 
 @dataclass(frozen=True, slots=True)
 class Spend(Step[bool]):
-    """Take one of ``limit`` tries that ``key`` has within ``seconds``; False when none is left. Atomic."""
+    """Take one of ``limit`` tries that ``place`` has within ``seconds``; False when none is left. Atomic."""
 
-    key: str
+    place: Place
     limit: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Refund(Step[None]):
-    """Give one try back to ``key``."""
+    """Give one try back to ``place``."""
 
-    key: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +198,25 @@ class Call(Step[Any]):
     arguments: tuple[Any, ...] = field(repr=False)
 
 
+class Ref(NamedTuple):
+    """Which claim a `Settle` speaks of.
+
+    Attributes:
+        app: Name of the app.
+        key: Keyed digest of the value.
+        fence: Number of the try. A word about an earlier try than the last is too late, unless it is a success.
+    """
+
+    app: str
+    key: bytes
+    fence: int
+
+
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """The claim is ours. ``after_unknown``: an earlier try of the same value ended without a known outcome."""
 
-    ref: object
+    ref: Ref
     after_unknown: bool
 
 
@@ -184,10 +237,12 @@ class Claim(Step["Fresh | Settled"]):
         value: The value; a ledger stores only a keyed hash of it.
         fingerprint: Digest of everything that the caller sent and of who the caller is. The same fingerprint gets the
             same answer again (and waits for it while it is being made); another one is refused.
-        seconds: How long the claim is remembered.
+        seconds: How long it is remembered *that* the value was used: for as long as it could open or be exchanged.
+        repeat_seconds: How long after it was given the answer itself is remembered, for the same fingerprint.
 
     Raises at the yield:
-        AlreadyUsed: Another caller, or another request, has claimed the value.
+        AlreadyUsed: Another caller, or another request, has claimed the value; or the answer is remembered no longer.
+        MemoryFull: So many values are remembered that this one could not be.
     """
 
     app: str
@@ -195,6 +250,7 @@ class Claim(Step["Fresh | Settled"]):
     value: Secret
     fingerprint: bytes = field(repr=False)
     seconds: float
+    repeat_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +259,10 @@ class Settle(Step[None]):
 
     A `VerifiedPhone` or an error whose ``spent`` is YES closes it; an error with ``spent`` UNKNOWN leaves it open for
     another try by the same caller; an error with ``spent`` NO gives the value free again.
+
+    A try that nobody settled ends when its time is up, and another may follow. After that, a success of the first one
+    still counts if nothing is settled yet; any other word of it does not.
     """
 
-    ref: object
+    ref: Ref
     outcome: VerifiedPhone | HaomaError

@@ -63,6 +63,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
         subject: Who is logged in, or None if the authorization came without a login.
         checks: All five checks, in the order of `CheckName`.
         assurance: How surely the number still reaches its user. Only Huawei says so; others are ``platform``.
+        repeated: True if this is the answer to the very same request once more: a second tap, or a retry.
     """
 
     number: PhoneNumber
@@ -71,6 +72,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
     subject: Subject | None
     checks: tuple[Check, ...]
     assurance: Assurance = Assurance.PLATFORM
+    repeated: bool = False
 
     @property
     def phone_number(self) -> str:
@@ -110,6 +112,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
             self.app,
             self.subject,
             self.checks,
+            self.repeated,
             self.assurance,
         )
 
@@ -125,6 +128,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     app: str
     subject: Subject | None
     checks: tuple[Check, ...]
+    repeated: bool
     assurance: Assurance = Assurance.PLATFORM
 
     def __repr__(self) -> str:

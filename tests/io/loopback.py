@@ -128,22 +128,20 @@ def send_all(
 ) -> list[Reply]:
     """Answer all ``sends`` one after the other with one transport, through the driver that ``way`` names."""
     if way == "sync":
-        with Http(limits, **options) as http:
-            world = blocking.World(http, Memory())
-            replies = []
-            for step in sends:
-                replies.append(blocking.run(ask(step), world))
-                between()
-            return replies
+        world = blocking.World(Http(limits, **options), Memory())
+        replies = []
+        for step in sends:
+            replies.append(blocking.run(ask(step), world))
+            between()
+        return replies
 
     async def main() -> list[Reply]:
-        async with AsyncHttp(limits, **options) as http:
-            world = aio.World(http, Memory())
-            replies = []
-            for step in sends:
-                replies.append(await aio.run(ask(step), world))
-                between()
-            return replies
+        world = aio.World(AsyncHttp(limits, **options), Memory())
+        replies = []
+        for step in sends:
+            replies.append(await aio.run(ask(step), world))
+            between()
+        return replies
 
     return asyncio.run(main())
 

@@ -76,12 +76,12 @@ class _Listening:
 def ask_platforms(settings: Settings, *, limits: Limits | None = None) -> Iterator[Diagnosis]:
     """Ask the platform of each app, one after the other."""
     insecure = settings.allow_insecure_upstreams
-    with Http(limits=limits or Limits(), ca_file=settings.ca_file, allow_insecure_upstreams=insecure) as http:
-        listening = _Listening(http)
-        world = World(listening, Memory())  # type: ignore[arg-type]  # it sends, which is all that a world asks for
-        for app in settings.apps.values():
-            yield from _once(_ask(app, lambda flow: blocking.run(flow, world)))
-        yield from _clock(listening.skews)
+    http = Http(limits=limits or Limits(), ca_file=settings.ca_file, allow_insecure_upstreams=insecure)
+    listening = _Listening(http)
+    world = World(listening, Memory())  # type: ignore[arg-type]  # it sends, which is all that a world asks for
+    for app in settings.apps.values():
+        yield from _once(_ask(app, lambda flow: blocking.run(flow, world)))
+    yield from _clock(listening.skews)
 
 
 def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:

@@ -4,56 +4,121 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
-from haoma.io.memory import Abandoned, Memory, Waiting
-from haoma.steps import Call, Flow, Fresh, Pause, Send, Share, Step
+from haoma.io.memory import Abandoned, Memory, Shared, Waiting
+from haoma.steps import Call, Flow, Pause, Ref, Send, Share, Step
 
 if TYPE_CHECKING:
     from haoma.io.http import AsyncHttp
 
 T = TypeVar("T")
 
+_PATIENCE: Final = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the steps of a flow are answered with."""
+    """What the steps of a flow are answered with. Any number of event loops may share one.
+
+    Attributes:
+        under_way: Flows that run to their end, whether their caller still waits or not.
+    """
 
     http: AsyncHttp
     memory: Memory
+    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def finish(self) -> None:
+        """Wait for the flows of this event loop; cancel those that still hang after 30 seconds."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in list(self.under_way) if task.get_loop() is loop and not task.done()]
+        if tasks:
+            _, hanging = await asyncio.wait(tasks, timeout=_PATIENCE)
+            for task in hanging:
+                task.cancel()
 
 
 async def run(flow: Flow[T], world: World) -> T:
     """Run ``flow`` to its end and return its result.
 
+    From its first step that has to wait for something, the flow runs in a task of its own, and to its end, even if the
+    caller is cancelled: a code that was sent is used up, so its outcome has to be settled.
+
     A claim that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain, and
     its value is not free.
     """
+    drive = _Drive(flow, world)
+    task = None
+    try:
+        step = drive.advance()
+        if step is None:
+            result: T = drive.answer
+            return result
+        task = asyncio.get_running_loop().create_task(drive.to_its_end(step))
+    finally:
+        if task is None:
+            drive.close()
+    world.under_way.add(task)
+    task.add_done_callback(world.under_way.discard)
+    task.add_done_callback(lambda _task: drive.close())  # a task that is cancelled before it starts runs no `finally`
+    return await asyncio.shield(task)
+
+
+@dataclass(slots=True)
+class _Drive(Generic[T]):
+    """A flow on its way.
+
+    Attributes:
+        held: The claims that it has made.
+        answer, refusal: What it is told next; at the end ``answer`` is its result.
+    """
+
+    flow: Flow[T]
+    world: World
+    held: list[Ref] = field(default_factory=list)
     answer: Any = None
     refusal: HaomaError | None = None
-    claims: list[object] = []
-    try:
+
+    def advance(self) -> Step[Any] | None:
+        """Go on until the flow has to wait; return the step that it waits for, or None at its end."""
         while True:
-            step = flow.send(answer) if refusal is None else flow.throw(refusal)
-            answer = refusal = None
             try:
-                answer = await _answer(step, world)
+                step = self.flow.send(self.answer) if self.refusal is None else self.flow.throw(self.refusal)
+            except StopIteration as end:
+                self.answer = end.value
+                return None
+            self.answer = self.refusal = None
+            if isinstance(step, Send | Call | Pause | Share):
+                return step
+            try:
+                self.answer = self.world.memory.answer(step, self.held)
             except HaomaError as error:
-                refusal = error
-            if isinstance(answer, Fresh):
-                claims.append(answer.ref)
-    except StopIteration as end:
-        result: T = end.value
+                self.refusal = error
+            if isinstance(self.answer, Waiting):
+                return step
+
+    async def to_its_end(self, step: Step[Any] | None) -> T:
+        """Answer ``step`` and all that follow; return the result."""
+        while step is not None:
+            try:
+                self.answer = await _answer(step, self.world, self.held)
+            except HaomaError as error:
+                self.refusal = error
+            step = self.advance()
+        result: T = self.answer
         return result
-    finally:
-        for ref in claims:
-            world.memory.abandon(ref)
-        flow.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for ref in self.held:
+            self.world.memory.abandon(ref)
+        self.flow.close()
 
 
-async def _answer(step: Step[Any], world: World) -> object:
+async def _answer(step: Step[Any], world: World, held: list[Ref]) -> object:
     match step:
         case Send():
             return await world.http.send(step)
@@ -64,8 +129,12 @@ async def _answer(step: Step[Any], world: World) -> object:
             return None
         case Share():
             return await _share(step, world)
-    answer = world.memory.answer(step)
-    return await _wait(answer) if isinstance(answer, Waiting) else answer
+    while isinstance(answer := world.memory.answer(step, held), Waiting):
+        try:
+            return await _wait(answer)
+        except Abandoned:
+            continue
+    return answer
 
 
 async def _call(step: Call) -> object:
@@ -80,19 +149,29 @@ async def _call(step: Call) -> object:
 
 
 async def _share(step: Share[Any], world: World) -> object:
-    while waiting := world.memory.join(step.key):
+    while True:
+        with world.memory.lead(step.place) as led:
+            if isinstance(led, Shared):
+                drive = _Drive(step.flow(), world)
+                try:
+                    led.result = await drive.to_its_end(drive.advance())
+                finally:
+                    drive.close()
+                return led.result
         try:
-            return await _wait(waiting)
+            return await _wait(led)
         except Abandoned:
             continue
-    with world.memory.lead(step.key) as shared:
-        shared.result = await run(step.flow(), world)
-    return shared.result
 
 
 async def _wait(waiting: Waiting) -> object:
+    """Return what another flow has made.
+
+    Raises:
+        Abandoned: It was stopped, or takes too long.
+    """
     try:
         async with asyncio.timeout(waiting.seconds):
             return await asyncio.wrap_future(waiting.future)
     except TimeoutError:
-        raise waiting.late from None
+        raise Abandoned from None

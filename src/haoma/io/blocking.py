@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
-from haoma.io.memory import Abandoned, Memory, Waiting
-from haoma.steps import Call, Flow, Fresh, Pause, Send, Share, Step
+from haoma.io.memory import Abandoned, Memory, Shared, Waiting
+from haoma.io.process import interruption
+from haoma.steps import Call, Flow, Pause, Ref, Send, Share, Step
 
 if TYPE_CHECKING:
     from haoma.io.http import Http
@@ -29,31 +30,29 @@ def run(flow: Flow[T], world: World) -> T:
     """Run ``flow`` to its end and return its result.
 
     A claim that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain, and
-    its value is not free.
+    its value is not free. That includes an exception that a signal handler raises in the middle.
     """
     answer: Any = None
     refusal: HaomaError | None = None
-    claims: list[object] = []
+    held: list[Ref] = []
     try:
         while True:
             step = flow.send(answer) if refusal is None else flow.throw(refusal)
             answer = refusal = None
             try:
-                answer = _answer(step, world)
+                answer = _answer(step, world, held)
             except HaomaError as error:
                 refusal = error
-            if isinstance(answer, Fresh):
-                claims.append(answer.ref)
     except StopIteration as end:
         result: T = end.value
         return result
     finally:
-        for ref in claims:
+        for ref in held:
             world.memory.abandon(ref)
         flow.close()
 
 
-def _answer(step: Step[Any], world: World) -> object:
+def _answer(step: Step[Any], world: World, held: list[Ref]) -> object:
     match step:
         case Send():
             return world.http.send(step)
@@ -64,8 +63,12 @@ def _answer(step: Step[Any], world: World) -> object:
             return None
         case Share():
             return _share(step, world)
-    answer = world.memory.answer(step)
-    return _wait(answer) if isinstance(answer, Waiting) else answer
+    while isinstance(answer := world.memory.answer(step, held), Waiting):
+        try:
+            return _wait(answer)
+        except Abandoned:
+            continue
+    return answer
 
 
 def _call(step: Call) -> object:
@@ -73,7 +76,9 @@ def _call(step: Call) -> object:
         result = step.function(*step.arguments)
     except HaomaError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is the application's code, and its words may hold secrets
+    except Exception as error:  # it is the application's code, and its words may hold secrets
+        if interruption(error) is not None:
+            raise
         failure = HookFailed(because={"error": type(error).__name__})
     else:
         if not inspect.isawaitable(result):
@@ -85,18 +90,26 @@ def _call(step: Call) -> object:
 
 
 def _share(step: Share[Any], world: World) -> object:
-    while waiting := world.memory.join(step.key):
+    while True:
+        with world.memory.lead(step.place) as led:
+            if isinstance(led, Shared):
+                led.result = run(step.flow(), world)
+                return led.result
         try:
-            return _wait(waiting)
+            return _wait(led)
         except Abandoned:
             continue
-    with world.memory.lead(step.key) as shared:
-        shared.result = run(step.flow(), world)
-    return shared.result
 
 
 def _wait(waiting: Waiting) -> object:
+    """Return what another flow has made.
+
+    Raises:
+        Abandoned: It was stopped, or takes too long.
+    """
     try:
         return waiting.future.result(waiting.seconds)
-    except TimeoutError:
-        raise waiting.late from None
+    except TimeoutError as error:
+        if interruption(error) is not None:
+            raise
+    raise Abandoned

@@ -9,10 +9,13 @@ Whether a request may have been received decides whether a one-time code may be 
 * `ConnectFailed`: not one byte of the request was sent (name lookup, connect, TLS handshake, no free connection).
 * `TimedOut`, `ConnectionLost`, `ReplyTooLarge`, `NonsenseReply`: the platform may have received it and acted upon it.
 
-Nothing is ever sent twice. httpcore2 chooses another connection only when it finds the chosen one taken
-(``ConnectionNotAvailable``, raised before anything is written), and its ``retries`` are for connecting alone and 0
-here. A kept-alive connection that the server closed meanwhile is found by probing the socket and is replaced before
-use; when the server closes it in the instant between probe and request, that is a `ConnectionLost` like any other.
+Nothing is ever sent twice: httpcore2's ``retries`` are for connecting alone and 0 here.
+
+**Each request has a connection of its own**, which is closed after the reply. Nothing in a platform's reply names the
+code that it answers, so the connection is all that ties the two together. A connection that is used again can hold
+what belongs to somebody else: a surplus reply, one that came after its time limit, or, in a process that was forked,
+the reply to another process. Each of these would be one user's number for another user's code, with every check
+proven. See docs/decisions/0016.
 """
 
 from __future__ import annotations
@@ -20,14 +23,15 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import time
+from asyncio import sleep
 from asyncio import timeout as time_limit
 from collections.abc import Iterable
-from contextlib import aclosing
-from contextvars import ContextVar
+from contextlib import aclosing, closing
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
+from weakref import WeakSet
 
 import httpcore2
 
@@ -42,11 +46,12 @@ from haoma.errors import (
     TimedOut,
 )
 from haoma.io.clock import monotonic
+from haoma.io.process import PerProcess, interruption
 from haoma.secret import scrub
 from haoma.steps import Reply
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
 
     from haoma.steps import Send
 
@@ -61,8 +66,7 @@ for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore
 
 _PORTS: Final = {"https": 443, "http": 80}
 _CONNECTIONS: Final = 100
-_IDLE: Final = 20
-_IDLE_SECONDS: Final = 15.0  # well below the 60 to 75 s after which usual servers close an idle connection themselves
+_LOOK_AGAIN: Final = 0.01
 
 # Everything that the network can do to us. UnicodeError: the resolver's word for a name that cannot be one.
 _FAILURES: Final = (
@@ -79,7 +83,7 @@ class Limits:
     """How long a request may take, in seconds, and how large a reply may be, in bytes.
 
     Attributes:
-        connect: For a free connection, for TCP and for the TLS handshake, each.
+        connect: Until one of the 100 connections of a process is free; for TCP; and for the TLS handshake, each.
         read: Between two pieces of the reply.
         total: For everything together. A server that sends one byte a second never reaches ``read``.
         body: A platform's longest reply is a few KiB.
@@ -114,17 +118,38 @@ class _Exchange:
         self.headers = [
             ("host", parts.netloc),
             ("user-agent", "haoma"),
+            ("connection", "close"),
             ("accept-encoding", "identity"),  # a compressed reply can be far larger than the bytes that are counted
             *request.headers,
         ]
         self.content = request.body or (None if request.method == "GET" else b"")
-        self.timeout = {"pool": limits.connect, "connect": limits.connect, "write": limits.read, "read": limits.read}
+        self.timeout = {"connect": limits.connect, "write": limits.read, "read": limits.read}
+        self.deadline = monotonic() + limits.total
+        self._patient_until = monotonic() + limits.connect
         self._limits = limits
         self._stage = ""
         self._socket: httpcore2.AsyncNetworkStream | None = None
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body = bytearray()
+
+    def request(self, trace: Callable[[str, Any], object]) -> dict[str, Any]:
+        """Return the parts of the request, which tells ``trace`` how far it got."""
+        extensions = {"timeout": self.timeout, "trace": trace}
+        return {"url": self.url, "headers": self.headers, "content": self.content, "extensions": extensions}
+
+    def wait_for(self, open_now: WeakSet[_Exchange]) -> bool:
+        """Take one of the connections that a process may have open; False while there is none.
+
+        Raises:
+            PoolTimeout: There was none in time.
+        """
+        if len(open_now) < _CONNECTIONS:
+            open_now.add(self)
+            return False
+        if monotonic() > self._patient_until:
+            raise httpcore2.PoolTimeout
+        return True
 
     def trace(self, name: str, _info: object) -> None:
         self._stage = name
@@ -193,23 +218,66 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    return _system_trust() if ca_file is None else _context(ca_file)
+class _Trust(ssl.SSLContext):
+    """Whom we trust, and nothing that a connection could change.
+
+    httpcore2 names the protocol again for each connection. In OpenSSL that frees what a handshake in another thread
+    may be reading, so it is done once.
+    """
+
+    _named = False
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Name the protocol, the first time."""
+        if not self._named:
+            super().set_alpn_protocols(alpn_protocols)
+            self._named = True
 
 
-@cache  # it takes 50 ms, and there are programs that make a client for each request
-def _system_trust() -> ssl.SSLContext:
-    return _context(None)
+class _Process:
+    """What the requests of one process share.
+
+    Attributes:
+        open_now: Requests that have a connection. Weak references, so that one that was interrupted at whatever line
+            holds no place.
+    """
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+        self._trust: _Trust | None = None
+        self.open_now: WeakSet[_Exchange] = WeakSet()
+
+    def trust(self, exchange: _Exchange) -> ssl.SSLContext | None:
+        """Return whom to trust; None for plain http."""
+        if exchange.url.scheme != b"https":
+            return None
+        if self._trust is None:
+            self._trust = _trust(self._ca_file)
+        return self._trust
 
 
-def _context(ca_file: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
+def _trust(ca_file: str | None) -> _Trust:
+    return _system_trust.get() if ca_file is None else _read_trust(ca_file)
+
+
+def _read_trust(ca_file: str | None) -> _Trust:
+    context = _Trust(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-class Http:
-    """Sends requests for the sync driver. One object serves any number of threads.
+# Reading it takes 50 ms, and there are programs that make a client for each request. A child reads it again: a thread
+# of its parent may have held a lock in there.
+_system_trust: Final = PerProcess[_Trust](lambda _before: _read_trust(None))
+
+
+class _Transport:
+    """What both transports are told.
 
     Args:
         limits: Time and size.
@@ -222,142 +290,101 @@ class Http:
     ) -> None:
         self._limits = limits
         self._insecure = allow_insecure_upstreams
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=_trust(ca_file),
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_IDLE,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=_PunctualBackend(),
-        )
+        self._process = PerProcess[_Process](lambda _before: _Process(ca_file))
+
+    def _exchange(self, step: Send) -> _Exchange:
+        return _Exchange(step, self._limits, insecure=self._insecure)
+
+
+class Http(_Transport):
+    """Sends requests for the sync driver. One object serves any number of threads, and each process after a fork."""
 
     def send(self, step: Send) -> Reply:
         """Answer ``step``."""
-        exchange = _Exchange(step, self._limits, insecure=self._insecure)
-        deadline = _deadline.set(monotonic() + self._limits.total)
+        exchange, process = self._exchange(step), self._process.get()
         try:
-            with self._pool.stream(
-                exchange.method,
-                exchange.url,
-                headers=exchange.headers,
-                content=exchange.content,
-                extensions={"timeout": exchange.timeout, "trace": exchange.trace},
-            ) as response:
+            trust = process.trust(exchange)
+            while exchange.wait_for(process.open_now):
+                time.sleep(_LOOK_AGAIN)
+            backend = _PunctualBackend(exchange.deadline)
+            with (
+                closing(httpcore2.HTTPConnection(exchange.url.origin, trust, network_backend=backend)) as connection,
+                connection.stream(exchange.method, **exchange.request(exchange.trace)) as response,
+            ):
                 exchange.begin(response)
                 for piece in response.iter_stream():
                     exchange.take(piece)
         except _FAILURES as error:
+            if (cause := interruption(error)) is not None:
+                raise cause from None
             failure = exchange.failed(error)
         else:
             return exchange.reply
         finally:
-            _deadline.reset(deadline)
+            process.open_now.discard(exchange)
         raise failure  # out here, so that the cause with its quotes does not travel along as __context__
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._pool.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncHttp:
-    """Sends requests for the async driver. It belongs to the event loop in which it is first used.
-
-    Args:
-        limits: Time and size.
-        ca_file: PEM file of the only authorities to trust; those of the system when None.
-        allow_insecure_upstreams: Permit plain http, to a fake platform in a test. Never in production.
-    """
-
-    def __init__(
-        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
-    ) -> None:
-        self._limits = limits
-        self._insecure = allow_insecure_upstreams
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trust(ca_file),
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_IDLE,
-            keepalive_expiry=_IDLE_SECONDS,
-        )
+class AsyncHttp(_Transport):
+    """Sends requests for the async driver. One object serves any number of event loops, one after the other or not."""
 
     async def send(self, step: Send) -> Reply:
         """Answer ``step``."""
-        exchange = _Exchange(step, self._limits, insecure=self._insecure)
+        exchange, process = self._exchange(step), self._process.get()
         try:
-            async with (
-                time_limit(self._limits.total),
-                self._pool.stream(
-                    exchange.method,
-                    exchange.url,
-                    headers=exchange.headers,
-                    content=exchange.content,
-                    extensions={"timeout": exchange.timeout, "trace": exchange.atrace},
-                ) as response,
-                aclosing(response.aiter_stream()) as pieces,
-            ):
-                exchange.begin(response)
-                async for piece in pieces:
-                    exchange.take(piece)
+            trust = process.trust(exchange)
+            async with time_limit(self._limits.total):
+                while exchange.wait_for(process.open_now):  # noqa: ASYNC110 - an event would belong to one loop
+                    await sleep(_LOOK_AGAIN)
+                async with (
+                    aclosing(httpcore2.AsyncHTTPConnection(exchange.url.origin, trust)) as connection,
+                    connection.stream(exchange.method, **exchange.request(exchange.atrace)) as response,
+                    aclosing(response.aiter_stream()) as pieces,
+                ):
+                    exchange.begin(response)
+                    async for piece in pieces:
+                        exchange.take(piece)
         except _FAILURES as error:
             failure = exchange.failed(error)
         else:
             return exchange.reply
         finally:
+            process.open_now.discard(exchange)
             await exchange.hang_up()
         raise failure  # out here, so that the cause with its quotes does not travel along as __context__
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 # --- the total time limit of the sync world -----------------------------------------------------------------------
 #
 # A socket timeout starts anew with every byte that arrives. So each one is cut down to what is left until the deadline
-# of the request, which a thread carries in a context variable (asyncio has `timeout` for this). Out of reach is the
-# system's name lookup, which has its own limits ("timeout" and "attempts" in resolv.conf).
-
-_deadline: ContextVar[float] = ContextVar("haoma_http_deadline")
+# of the request (asyncio has `timeout` for this). Out of reach is the system's name lookup, which has its own limits
+# ("timeout" and "attempts" in resolv.conf).
 
 
-def _left(limit: float | None, error: type[httpcore2.TimeoutException]) -> float:
-    left = _deadline.get() - monotonic()
+def _left(deadline: float, limit: float | None, error: type[httpcore2.TimeoutException]) -> float:
+    left = deadline - monotonic()
     if left <= 0:
         raise error
     return left if limit is None else min(limit, left)
 
 
 class _PunctualStream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
         self._stream = stream
+        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        return self._stream.read(max_bytes, _left(self._deadline, timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
+        self._stream.write(buffer, _left(self._deadline, timeout, httpcore2.WriteTimeout))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         # The ssl module applies a socket timeout to a handshake as a whole, not to each of its reads.
-        limit = _left(timeout, httpcore2.ConnectTimeout)
-        return _PunctualStream(self._stream.start_tls(ssl_context, server_hostname, limit))
+        limit = _left(self._deadline, timeout, httpcore2.ConnectTimeout)
+        return _PunctualStream(self._stream.start_tls(ssl_context, server_hostname, limit), self._deadline)
 
     def close(self) -> None:
         self._stream.close()
@@ -367,6 +394,9 @@ class _PunctualStream(httpcore2.NetworkStream):
 
 
 class _PunctualBackend(httpcore2.SyncBackend):
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+
     def connect_tcp(
         self,
         host: str,
@@ -378,7 +408,7 @@ class _PunctualBackend(httpcore2.SyncBackend):
         # `socket.create_connection` gives every address of a host the whole timeout: four dead ones would take four
         # times as long. Here each gets its share of what is left.
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        deadline = monotonic() + _left(timeout, httpcore2.ConnectTimeout)
+        deadline = monotonic() + _left(self._deadline, timeout, httpcore2.ConnectTimeout)
         failure: Exception = httpcore2.ConnectTimeout()
         for tried, (*_, address) in enumerate(addresses):
             share = (deadline - monotonic()) / (len(addresses) - tried)
@@ -389,5 +419,5 @@ class _PunctualBackend(httpcore2.SyncBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return _PunctualStream(stream)
+                return _PunctualStream(stream, self._deadline)
         raise failure

@@ -1,7 +1,16 @@
 """What one process remembers: tokens, sessions, tries, and which one-time values were used for what.
 
 One object serves both drivers and any number of threads and event loops. Nothing here waits: when an answer is being
-made by another flow, `Memory.answer` returns a `Waiting`, and the driver waits in its own way.
+made by another flow, `Memory.answer` returns a `Waiting`, and the driver waits in its own way and asks again.
+
+* **Nothing crowds out anything else.** Each shelf has its own tables, one for each app whose users can fill it, and
+  says what happens when one is full (`Shelf`).
+* **That a value was used** is remembered for as long as it could be used again, by two clocks: one that is never set
+  back, and the one that the times in messages are compared with, which may be. The *answer* is remembered for seconds.
+* **Whatever is under way has an age and a fence.** A flow that was killed, hangs or was interrupted holds nothing for
+  longer than ``patience``: the next one takes over, and the late word of the first is refused by its fence.
+* **After a fork** the child knows what was used and what is kept, but has no lock, no future and no run of the parent.
+  What was under way then has an unknown outcome in the child.
 """
 
 from __future__ import annotations
@@ -11,68 +20,102 @@ import hmac
 import math
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from haoma.errors import AlreadyUsed, HaomaError, InternalFault, OutcomeUnknown, Spent, TimedOut
-from haoma.io.clock import monotonic
-from haoma.steps import Claim, Drop, Fresh, Keep, Mint, Recall, Refund, Settle, Settled, Spend, Step
+from haoma.errors import AlreadyUsed, HaomaError, InternalFault, MemoryFull, PlatformRefusal, Spent
+from haoma.io import clock
+from haoma.io.process import PerProcess, is_ours
+from haoma.steps import (
+    Claim,
+    Drop,
+    Fresh,
+    Keep,
+    Mint,
+    Place,
+    Recall,
+    Ref,
+    Refund,
+    Settle,
+    Settled,
+    Shelf,
+    Spend,
+    Step,
+)
 from haoma.verified import VerifiedPhone
 
 V = TypeVar("V")
 
 Outcome: TypeAlias = VerifiedPhone | HaomaError
 
-_ALWAYS: Final = math.inf
+_TIMES: Final = {
+    Shelf.CUSTODY: 1_000_000,  # what the platforms themselves sent: as much as there are apps and merchants
+    Shelf.PROOFS: 10,  # few bytes each, and some are of every exchange
+}
 _FEW: Final = 1024
+_SWEEP_SECONDS: Final = 1.0
+_FORGETFUL: Final = frozenset({Shelf.SESSIONS, Shelf.BUDGETS})
+"""Shelves from which the oldest goes when they are full. On all others something new is refused."""
 
 
 class _Table(Generic[V]):
-    """A dict whose entries expire, with at most ``cap`` entries that are not kept for ever.
+    """A dict whose entries expire, with at most ``cap`` entries.
 
     It is swept whenever it has doubled, so that what has expired (it may hold phone numbers) does not stay until the
     table is full, and each entry pays for its own share of the sweeping.
     """
 
-    def __init__(self, cap: int, now: Callable[[], float]) -> None:
+    def __init__(self, cap: int, now: Callable[[], float], *, forgetful: bool) -> None:
         self._cap = cap
         self._now = now
+        self._forgetful = forgetful
         self._sweep_at = min(cap, _FEW)
-        self._entries: dict[object, tuple[float, V]] = {}
+        self._entries: dict[str, tuple[float, V]] = {}
+
+    def copy(self, copy_value: Callable[[V], V]) -> _Table[V]:
+        """Return a table with the same entries."""
+        twin = _Table[V](self._cap, self._now, forgetful=self._forgetful)
+        twin._entries = {key: (until, copy_value(value)) for key, (until, value) in list(self._entries.items())}
+        twin._sweep_at = max(self._sweep_at, min(self._cap, len(twin._entries)))
+        return twin
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: object) -> V | None:
-        until, value = self._entries.get(key, (_ALWAYS, None))
+    def get(self, key: str) -> V | None:
+        until, value = self._entries.get(key, (math.inf, None))
         if until > self._now():
             return value
         del self._entries[key]
         return None
 
-    def put(self, key: object, value: V, until: float) -> None:
-        self._entries.pop(key, None)  # an entry that is written again is the youngest
-        if len(self._entries) >= self._sweep_at:
-            self._sweep()
+    def put(self, key: str, value: V, until: float) -> bool:
+        """Keep a value; False if the table is full of what must not be forgotten."""
+        if key in self._entries:
+            if self._forgetful:
+                del self._entries[key]  # an entry that is written again is the youngest
+        elif len(self._entries) >= self._sweep_at and not self._make_room():
+            return False
         self._entries[key] = (until, value)
+        return True
 
-    def pop(self, key: object) -> None:
+    def pop(self, key: str) -> None:
         self._entries.pop(key, None)
 
-    def _sweep(self) -> None:
+    def _make_room(self) -> bool:
         now = self._now()
         kept = {key: entry for key, entry in self._entries.items() if entry[0] > now}
-        if len(kept) >= self._cap:
-            # A sixteenth at once, or a full table would be searched for every new entry. What is kept for ever is a
-            # claim under way; there are never more of these than requests.
-            surplus = len(kept) - self._cap * 15 // 16
-            for key in [key for key, (until, _) in kept.items() if until != _ALWAYS][:surplus]:
+        if len(kept) >= self._cap and self._forgetful:
+            # A sixteenth at once, or a full table would be searched for every new entry.
+            for key in list(kept)[: len(kept) - self._cap * 15 // 16]:
                 del kept[key]
         self._entries = kept
         self._sweep_at = min(self._cap, max(_FEW, 2 * len(kept)))
+        return len(kept) < self._cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +126,66 @@ class Waiting:
 
     Attributes:
         future: Gets the answer, or one of our errors.
-        seconds: How long to wait.
-        late: What to raise then.
+        seconds: How long to wait. Who has waited in vain asks again, and may take over.
     """
 
     future: Future[Any]
     seconds: float
-    late: HaomaError
 
 
 @dataclass(eq=False, slots=True)
 class _Row:
-    """One claim of one value: under way while ``waiters`` is a list, then with an outcome, or with an unknown one."""
+    """One claim of one value: under way while ``waiters`` is a list, then closed, or with an unknown outcome.
 
-    key: bytes
+    Attributes:
+        stale: From when on a try under way is given up.
+        until, until_wall: When both have passed, by the one clock and the other, the value may be forgotten.
+        closed: The value is used. ``outcome`` is there for the same request, until ``answer_until``.
+    """
+
     fingerprint: bytes
+    stale: float
     until: float
-    after_unknown: bool
+    until_wall: float
+    repeat_seconds: float
+    fence: int = 0
+    after_unknown: bool = False
     waiters: list[Future[Any]] | None = field(default_factory=list)
+    closed: bool = False
     outcome: Outcome | None = None
+    answer_until: float = 0.0
+
+    def is_over(self, now: float, wall: float) -> bool:
+        """Tell whether the value can no longer be used again.
+
+        By both clocks: if the wall clock is set back, a time in a message that was too old may be young once more.
+        """
+        under_way = self.waiters is not None and self.stale > now
+        return not under_way and self.until <= now and self.until_wall <= wall
+
+
+class _Rows(dict[bytes, _Row]):
+    """The claims of one app. What is used is never forgotten for the sake of something new."""
+
+    sweep_at = _FEW
+    not_before = 0.0
+
+    def has_room(self, cap: int, now: float, wall: float) -> bool:
+        """Tell whether one more value can be remembered."""
+        if len(self) >= min(self.sweep_at, cap) and now >= self.not_before:
+            for key in [key for key, row in self.items() if row.is_over(now, wall)]:
+                del self[key]
+            self.sweep_at = max(_FEW, 2 * len(self))
+            self.not_before = now + _SWEEP_SECONDS  # a full table is not searched for every request
+        return len(self) < cap
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A run that several flows share. It is given up at ``stale``."""
+
+    stale: float
+    waiters: list[Future[Any]] = field(default_factory=list)
 
 
 class Abandoned(Exception):
@@ -114,166 +198,270 @@ class Shared:
     result: object = None
 
 
+class _State:
+    """All of it, in one process."""
+
+    def __init__(self, before: _State | None) -> None:
+        # Held for dict operations only. Reentrant, because a flow that the garbage collector closes in the middle of
+        # one settles its claims right there, in the same thread.
+        self.lock = threading.RLock()
+        self.kept: dict[tuple[Shelf, str], _Table[object]] = {}
+        self.tries: dict[tuple[Shelf, str], _Table[list[float]]] = {}
+        self.used: dict[str, _Rows] = {}
+        self.runs: dict[Place, _Run] = {}
+        self.answers: deque[_Row] = deque()
+        if before is not None:
+            self.kept = {part: table.copy(lambda value: value) for part, table in list(before.kept.items())}
+            self.tries = {part: table.copy(list) for part, table in list(before.tries.items())}
+            self.used = {app: _carried_over(rows) for app, rows in list(before.used.items())}
+
+
+def _carried_over(rows: _Rows) -> _Rows:
+    """Return what a child knows of its parent's claims: that they were made. What was under way is not its own."""
+    return _Rows(
+        (key, replace(row, fence=row.fence + 1, after_unknown=True, waiters=None, outcome=None))
+        for key, row in list(rows.items())
+    )
+
+
 class Memory:
     """Answers Recall, Keep, Drop, Spend, Refund, Mint, Claim and Settle, and says who leads a Share.
 
     Args:
-        cap: Most entries per table. What has expired goes first, then the oldest.
-        patience: Seconds to wait for another flow; longer than any flow takes, unless a hook hangs.
+        cap: Most entries of each shelf, and most used values, for each app.
+        patience: Seconds after which a flow under way is given up; longer than any flow takes, unless a hook hangs.
         now: A clock that is never set back.
+        wall: Unix seconds: the clock that times in messages are compared with.
     """
 
-    def __init__(self, *, cap: int = 100_000, patience: float = 60.0, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        cap: int = 100_000,
+        patience: float = 60.0,
+        now: Callable[[], float] = clock.monotonic,
+        wall: Callable[[], float] = clock.now,
+    ) -> None:
+        self._cap = cap
         self._patience = patience
         self._now = now
+        self._wall = wall
         # Keyed with what dies with the process: nothing that was claimed can be found out from a dump of the table,
-        # short codes and phone-like values included.
+        # short codes and phone-like values included. A child goes on with it, or it would not know what was used.
         self._key = secrets.token_bytes(32)
-        # Held for dict operations only. Reentrant, because a flow that the garbage collector closes in the middle of
-        # one settles its claims right there, in the same thread.
-        self._lock = threading.RLock()
-        self._kept: _Table[object] = _Table(cap, now)
-        self._tries: _Table[list[float]] = _Table(cap, now)
-        self._rows: _Table[_Row] = _Table(cap, now)
-        self._shares: dict[str, list[Future[Any]]] = {}
+        self._state = PerProcess(_State)
 
-    def answer(self, step: Step[Any]) -> object:
-        """Return the answer to ``step``, or a `Waiting`."""
+    def answer(self, step: Step[Any], held: list[Ref] | None = None) -> object:  # noqa: C901 - one line a step
+        """Return the answer to ``step``, or a `Waiting`.
+
+        Args:
+            step: The question.
+            held: Gets the ref of a claim *before* the claim is made, so that whoever holds the list can `abandon` it
+                wherever an exception comes up.
+        """
+        state = self._state.get()
         match step:
             case Mint():
                 return secrets.token_urlsafe(32)
-            case Recall(key):
-                with self._lock:
-                    return self._kept.get(key)
-            case Keep(key, value, seconds):
-                with self._lock:
-                    self._kept.put(key, value, self._now() + seconds)
-            case Drop():
-                self._drop(step)
+            case Recall(place):
+                with state.lock:
+                    return self._kept(state, place).get(place.key)
+            case Keep(place, value, seconds):
+                with state.lock:
+                    if not self._kept(state, place).put(place.key, value, self._now() + seconds):
+                        raise MemoryFull(because={"kind": place.shelf})
+            case Drop(place, value):
+                with state.lock:
+                    if self._kept(state, place).get(place.key) == value:
+                        self._kept(state, place).pop(place.key)
             case Spend():
-                return self._spend(step)
-            case Refund(key):
-                with self._lock:
-                    if tries := self._tries.get(key):
-                        tries.pop()
+                return self._spend(state, step)
+            case Refund(place):
+                with state.lock:
+                    self._refund(state, place)
             case Claim():
-                return self._claim(step)
+                return self._claim(state, step, [] if held is None else held)
             case Settle(ref, outcome):
                 self.settle(ref, outcome)
             case _:
                 raise TypeError(f"no answer to {type(step).__name__}")
         return None
 
-    def _drop(self, step: Drop) -> None:
-        with self._lock:
-            if self._kept.get(step.key) == step.value:
-                self._kept.pop(step.key)
+    def _kept(self, state: _State, place: Place) -> _Table[object]:
+        return self._part(state.kept, place)
 
-    def _spend(self, step: Spend) -> bool:
-        with self._lock:
+    def _tries(self, state: _State, place: Place) -> _Table[list[float]]:
+        return self._part(state.tries, place)
+
+    def _part(self, tables: dict[tuple[Shelf, str], _Table[V]], place: Place) -> _Table[V]:
+        part = (place.shelf, place.owner)
+        table = tables.get(part)
+        if table is None:
+            cap = self._cap * _TIMES.get(place.shelf, 1)
+            table = tables[part] = _Table[V](cap, self._now, forgetful=place.shelf in _FORGETFUL)
+        return table
+
+    def _spend(self, state: _State, step: Spend) -> bool:
+        with state.lock:
             now = self._now()
+            table, key = self._tries(state, step.place), step.place.key
             # Each try counts for `seconds` from when it was made: with a window that starts anew as a whole, twice
             # the limit would fit around its end.
-            tries = [moment for moment in self._tries.get(step.key) or () if moment > now - step.seconds]
+            tries = [moment for moment in table.get(key) or () if moment > now - step.seconds]
             if len(tries) >= step.limit:
                 return False
-            tries.append(now)
-            self._tries.put(step.key, tries, now + step.seconds)
-            return True
+            return table.put(key, [*tries, now], now + step.seconds)
+
+    def _refund(self, state: _State, place: Place) -> None:
+        table = self._tries(state, place)
+        tries = table.get(place.key) or []
+        if len(tries) > 1:
+            tries.pop()
+        else:
+            table.pop(place.key)  # a key with all its tries takes no room
 
     # --- one-time values ---
 
-    def _claim(self, step: Claim) -> Fresh | Settled | Waiting:
+    def _claim(self, state: _State, step: Claim, held: list[Ref]) -> Fresh | Settled | Waiting:
         key = self._digest(b"value", step.app, step.kind, step.value.reveal())
         fingerprint = self._digest(b"fingerprint", step.fingerprint)
-        with self._lock:
-            row = self._rows.get(key)
-            if row is not None:
+        with state.lock:
+            now, wall = self._now(), self._wall()
+            self._forget_answers(state, now)
+            rows = state.used.setdefault(step.app, _Rows())
+            row = rows.get(key)
+            if row is not None and row.is_over(now, wall):
+                row = None
+            if row is None:
+                if not rows.has_room(self._cap, now, wall):
+                    raise MemoryFull(app=step.app, because={"kind": "used values"})
+                fence, waiters, after_unknown = 0, [], False
+            else:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
                     raise AlreadyUsed(app=step.app, because={"kind": step.kind})
-                if row.outcome is not None:
-                    return _settled(row.outcome)
-                if row.waiters is not None:
-                    return self._wait(row.waiters, OutcomeUnknown(app=step.app, spent=Spent.UNKNOWN))
-            # A new object for every try: settling one that is over cannot touch the one that follows.
-            fresh = _Row(key, fingerprint, self._now() + step.seconds, after_unknown=row is not None)
-            self._rows.put(key, fresh, _ALWAYS)
-            return Fresh(fresh, fresh.after_unknown)
+                if row.closed:
+                    if row.outcome is None or row.answer_until <= now:
+                        raise AlreadyUsed(app=step.app, because={"kind": step.kind})
+                    return Settled(_again(row.outcome))
+                if row.waiters is not None and row.stale > now:
+                    return _wait(row.waiters, row.stale - now)
+                # Those who wait for a try that is given up wait for the one that follows.
+                fence, waiters, after_unknown = row.fence + 1, row.waiters or [], True
+            ref = Ref(step.app, key, fence)
+            held.append(ref)
+            rows[key] = _Row(
+                fingerprint,
+                stale=now + self._patience,
+                until=now + step.seconds,
+                until_wall=wall + step.seconds,
+                repeat_seconds=step.repeat_seconds,
+                fence=fence,
+                after_unknown=after_unknown,
+                waiters=waiters,
+            )
+            return Fresh(ref, after_unknown)
 
-    def abandon(self, ref: object) -> None:
-        """Say that nothing is known of what came of a claim, unless that was said already."""
-        if not (isinstance(ref, _Row) and ref.waiters is None):  # settled for good, as nearly every flow ends
-            self.settle(ref, OutcomeUnknown(spent=Spent.UNKNOWN))
+    def abandon(self, ref: Ref) -> None:
+        """Say that nothing is known of what came of a claim, unless something was said already."""
+        self._settle(ref, None, Spent.UNKNOWN)
 
-    def settle(self, ref: object, outcome: Outcome) -> None:
-        """Say what came of a claim. Only the first word counts."""
-        if not isinstance(ref, _Row):
-            raise TypeError("not the ref of a claim")
+    def settle(self, ref: Ref, outcome: Outcome) -> None:
+        """Say what came of a claim. Only the first word counts; a success counts as long as nothing is settled."""
         spent = Spent.YES
         if isinstance(outcome, HaomaError):
             spent = outcome.spent
             outcome = outcome.again()  # without the traceback, whose frames hold plain text
-        with self._lock:
-            if ref.waiters is None:
+        self._settle(ref, outcome, spent)
+
+    def _settle(self, ref: Ref, outcome: Outcome | None, spent: Spent) -> None:
+        state = self._state.get()
+        with state.lock:
+            rows = state.used.get(ref.app, _Rows())
+            row = rows.get(ref.key)
+            if row is None or row.closed or (row.fence != ref.fence and not isinstance(outcome, VerifiedPhone)):
                 return
-            waiters, ref.waiters = ref.waiters, None
-            if spent is Spent.YES:
-                ref.outcome = outcome
-            if spent is Spent.NO and not ref.after_unknown:
-                self._rows.pop(ref.key)
-            else:
-                # "Not spent" after an unknown outcome speaks of the second try alone: the row stays unknown.
-                self._rows.put(ref.key, ref, ref.until)
+            now = self._now()
+            waiters, row.waiters = row.waiters or [], None
+            row.fence += 1
+            if spent is Spent.YES and outcome is not None:
+                self._close(state, row, outcome, now)
+            elif spent is Spent.NO and not row.after_unknown:
+                del rows[ref.key]
+            # "Not spent" after an unknown outcome speaks of the second try alone: the row stays unknown.
         for waiter in filter(_waits, waiters):
-            waiter.set_result(_settled(outcome))
+            if outcome is None:
+                waiter.set_exception(Abandoned())
+            else:
+                waiter.set_result(Settled(_again(outcome)))
+
+    def _close(self, state: _State, row: _Row, outcome: Outcome, now: float) -> None:
+        row.closed, row.outcome, row.answer_until = True, outcome, now + row.repeat_seconds
+        if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
+            # What the platform refuses once it refuses again. It need not be remembered for longer than its answer,
+            # so whoever sends made-up codes fills nothing.
+            row.until, row.until_wall = min(row.until, row.answer_until), 0.0
+        state.answers.append(row)
+
+    def _forget_answers(self, state: _State, now: float) -> None:
+        """Let go of answers whose time is over: they hold phone numbers."""
+        answers = state.answers
+        while answers and (answers[0].answer_until <= now or len(answers) > self._cap):
+            answers.popleft().outcome = None
 
     def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
         # As Python writes a tuple, no two are the same.
-        return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose).digest()
+        return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose, digest_size=32).digest()
 
     # --- shared flows ---
 
-    def join(self, key: str) -> Waiting | None:
-        """Wait for the flow under way under ``key``, or lead: after None, `lead` must follow."""
-        with self._lock:
-            if key in self._shares:
-                return self._wait(self._shares[key], TimedOut())
-            self._shares[key] = []
-            return None
-
     @contextmanager
-    def lead(self, key: str) -> Iterator[Shared]:
-        """Share what the block puts into ``result``, or how it ends otherwise, with all who joined meanwhile."""
+    def lead(self, place: Place) -> Iterator[Shared | Waiting]:
+        """Lead the run for ``place``, or get a `Waiting` if there is one under way.
+
+        What the block puts into ``result``, or how it ends otherwise, is shared with all who wait.
+        """
         shared = Shared()
         failure: Callable[[], Exception] | None = Abandoned  # cancelled, interrupted or closed
+        state, now = self._state.get(), self._now()
+        mine = _Run(now + self._patience)
         try:
-            yield shared
+            with state.lock:
+                under_way = state.runs.get(place)
+                led: Shared | Waiting = shared
+                if under_way is None or under_way.stale <= now:
+                    state.runs[place] = mine
+                else:
+                    led = _wait(under_way.waiters, under_way.stale - now)
+            yield led
             failure = None
         except HaomaError as error:
             failure = error.again
             raise
-        except Exception:
-            failure = InternalFault
+        except Exception as error:
+            if is_ours(error):
+                failure = InternalFault
             raise
         finally:
-            with self._lock:
-                waiters = self._shares.pop(key)
-            for waiter in filter(_waits, waiters):
+            with state.lock:
+                if state.runs.get(place) is mine:
+                    del state.runs[place]
+            for waiter in filter(_waits, mine.waiters):
                 if failure is None:
                     waiter.set_result(shared.result)
                 else:
                     waiter.set_exception(failure())
 
-    def _wait(self, waiters: list[Future[Any]], late: HaomaError) -> Waiting:
-        future: Future[Any] = Future()
-        waiters.append(future)
-        return Waiting(future, self._patience, late)
+
+def _wait(waiters: list[Future[Any]], seconds: float) -> Waiting:
+    future: Future[Any] = Future()
+    waiters.append(future)
+    return Waiting(future, seconds)
 
 
-def _settled(outcome: Outcome) -> Settled:
-    return Settled(outcome.again() if isinstance(outcome, HaomaError) else outcome)
+def _again(outcome: Outcome) -> Outcome:
+    return outcome.again() if isinstance(outcome, HaomaError) else outcome
 
 
 def _waits(waiter: Future[Any]) -> bool:
     """Tell whether somebody still waits; from then on the future can no longer be cancelled, only resolved."""
-    return waiter.set_running_or_notify_cancel()
+    return not waiter.done() and waiter.set_running_or_notify_cancel()

@@ -206,7 +206,8 @@ def build(settings: Settings) -> _Lean:
     if service_settings.signing_key or service_settings.publishable_keys:
         tokens = Tokens(service_settings.signing_key or Ed25519PrivateKey.generate())
     http = AsyncHttp(ca_file=settings.ca_file, allow_insecure_upstreams=settings.allow_insecure_upstreams)
-    service = Service(settings, tokens, World(http, Memory()))
+    world = World(http, Memory())
+    service = Service(settings, tokens, world)
     origins = service_settings.cors_origins
     app = _Lean(
         _routes(service),
@@ -220,7 +221,7 @@ def build(settings: Settings) -> _Lean:
         )
         if origins
         else None,
-        lifespan=[_closing(http, service.journal)],
+        lifespan=[_closing(world, service.journal)],
         logging_config=None,
         debug=False,
     )
@@ -238,14 +239,14 @@ def end(app: _Lean) -> None:
     app.gate.deadlines.end()
 
 
-def _closing(http: AsyncHttp, journal: Journal) -> Any:
+def _closing(world: World, journal: Journal) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         try:
             yield
         finally:
             journal.write()
-            await http.aclose()
+            await world.finish()
 
     return lifespan
 

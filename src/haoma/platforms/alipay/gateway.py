@@ -43,7 +43,7 @@ from haoma.errors import (
     Spent,
 )
 from haoma.refusal import sending_a_code
-from haoma.steps import Keep, Recall, Request, Send, Share, ask
+from haoma.steps import Keep, Place, Recall, Request, Send, Share, Shelf, ask
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -198,7 +198,7 @@ def _check_signature(app: AlipayApp, found: _Reply, now: float) -> Flow[None]:
 def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKey]:
     if not app.roots:
         raise _untrusted("no root", alipay_cert_sn=serial_name, needed="alipay_root_cert")
-    place = f"alipay-certificate:{app.name}:{serial_name}"
+    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.name}:{serial_name}")
     kept = yield from ask(Recall(place))
     if isinstance(kept, RSAPublicKey):
         return kept
@@ -209,7 +209,7 @@ def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKe
         raise
 
 
-def _download(app: AlipayApp, serial_name: str, place: str, now: float) -> Flow[RSAPublicKey]:
+def _download(app: AlipayApp, serial_name: str, place: Place, now: float) -> Flow[RSAPublicKey]:
     business = {"biz_content": json.dumps({"alipay_cert_sn": serial_name}, separators=(",", ":"))}
     # The signature of this reply says nothing: it may be made with the very key that is asked for. The chain does.
     found = yield from _exchange(app, _DOWNLOAD, business, now, for_merchant=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.access_tokens import Kept, as_seconds, as_token, kept_for
+from haoma.access_tokens import Kept, as_seconds, as_token, in_custody, kept_for
 from haoma.errors import HaomaError, Spent
 from haoma.platforms.baidu import api
 
@@ -27,7 +27,7 @@ _LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
 
 def custody(app: BaiduApp) -> Custody:
     """Return where the token comes from."""
-    return Kept(f"access-token:baidu:{app.openapi_base_url}:{app.app_id}", lambda: _fetch(app))
+    return Kept(in_custody("access-token", "baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
 
 
 def _fetch(app: BaiduApp) -> Flow[tuple[Secret, float]]:

@@ -39,7 +39,7 @@ from haoma.errors import (
 from haoma.phone import from_parts
 from haoma.refusal import of_a_code, refusal, sending_a_code
 from haoma.secret import Secret
-from haoma.steps import Keep, Recall, Request, Send, ask
+from haoma.steps import Keep, Place, Recall, Request, Send, Shelf, ask
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         PlatformRefusal: ``platform.*`` (steps 3 and 5).
         OutsideError: ``outside.*``: no connection, or no sense in an answer (steps 2 to 6).
     """
-    key = f"dingtalk:{app.name}:{hashlib.sha256(code.reveal().encode('ascii')).hexdigest()}"
+    place = Place(Shelf.SESSIONS, app.name, "dingtalk:" + hashlib.sha256(code.reveal().encode("ascii")).hexdigest())
     # (2) (3)
-    token = yield from ask(Recall(key))
+    token = yield from ask(Recall(place))
     if not isinstance(token, Secret):
         token = yield from _user_token(app, code, after_unknown=after_unknown)
     try:
@@ -79,7 +79,9 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         error.spent = Spent.YES
         if error.retry:
             error.spent = Spent.UNKNOWN  # the same request may go on from step 4
-            yield from ask(Keep(key, token, app.policy.code_seconds / 2))  # the claim on the code is older by one call
+            yield from ask(
+                Keep(place, token, app.policy.code_seconds / 2)
+            )  # the claim on the code is older by one call
         raise
 
 

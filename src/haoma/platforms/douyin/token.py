@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.access_tokens import Holder, Kept, Told, as_seconds, as_token, kept_for
+from haoma.access_tokens import Holder, Kept, Told, as_seconds, as_token, in_custody, kept_for
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
 from haoma.platforms.douyin import api
 from haoma.steps import Call, Request, ask
@@ -60,10 +60,10 @@ class Access(Holder):
 
 def custody(app: DouyinApp) -> Custody:
     """Return where the token comes from: what is kept, or what the app's settings say."""
-    key = f"access-token:{app.issuer}:{app.token_url or app.api_base_url}:{app.app_id}"
+    place = in_custody("access-token", app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
-        return Told(key, lambda rejected: _from_source(app, rejected))
-    return Kept(key, lambda: _fetch(app))
+        return Told(place, lambda rejected: _from_source(app, rejected))
+    return Kept(place, lambda: _fetch(app))
 
 
 def _from_source(app: DouyinApp, rejected: Secret | None) -> Flow[Secret]:

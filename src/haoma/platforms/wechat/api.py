@@ -126,7 +126,7 @@ def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query
         return _answer(reply)
     answer = _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
     if not answer.refused:
-        yield from take_once(reply)
+        yield from take_once(app.app_id, reply)
     return answer
 
 

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.access_tokens import Holder, Kept, as_token
+from haoma.access_tokens import Holder, Kept, as_token, in_custody
 from haoma.crypto.strict import decode_base64
 from haoma.errors import CannotOpen, EnvelopeError, OutsideError, Spent
 from haoma.platforms.wechat import api
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Place
 
 PATH: Final = "/cgi-bin/component/"
 SETTINGS: Final = (
@@ -122,13 +122,13 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
     created, ticket = int(found["CreateTime"]), as_token(found.get("ComponentVerifyTicket"))
     if ticket is None:
         raise CannotOpen(step=1, diagnosis="fields")
-    kept = yield from ask(Recall(_ticket_key(app)))
+    kept = yield from ask(Recall(_ticket_place(app)))
     if not isinstance(kept, tuple) or created > kept[0]:
-        yield from ask(Keep(_ticket_key(app), (created, ticket), _TICKET_SECONDS))
+        yield from ask(Keep(_ticket_place(app), (created, ticket), _TICKET_SECONDS))
 
 
-def _ticket_key(app: WeChatApp) -> str:
-    return f"component-ticket:{component_of(app).app_id}"
+def _ticket_place(app: WeChatApp) -> Place:
+    return in_custody("component-ticket", component_of(app).app_id)
 
 
 # --- the component's token
@@ -146,14 +146,14 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
         sent.append(token)
         return question(token)
 
-    key = f"component-token:{app.api_base_url}:{component_of(app).app_id}"
-    answer = yield from Holder(Kept(key, lambda: _ask_for_token(app))).ask(asked)
+    place = in_custody("component-token", app.api_base_url, component_of(app).app_id)
+    answer = yield from Holder(Kept(place, lambda: _ask_for_token(app))).ask(asked)
     return replace(answer, sent=tuple(sent))
 
 
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     component = component_of(app)
-    found = yield from ask(Recall(_ticket_key(app)))
+    found = yield from ask(Recall(_ticket_place(app)))
     if not isinstance(found, tuple):
         raise (yield from _no_ticket(app))
     ticket: Secret = found[1]
@@ -164,7 +164,7 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     }
     answer = yield from api.post(app, f"{PATH}api_component_token", content)
     if answer.errcode == _TICKET_EXPIRED:  # the next request asks WeChat to push again
-        yield from ask(Drop(_ticket_key(app), found))
+        yield from ask(Drop(_ticket_place(app), found))
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component.secret, ticket))
     return read_token(answer, "component_access_token", component.app_id)
@@ -173,7 +173,7 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
 def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:
     """Have WeChat start pushing; return the refusal of this request."""
     component = component_of(app)
-    tries = f"start-push:{component.app_id}"
+    tries = in_custody("start-push", component.app_id)
     asked = yield from ask(Spend(tries, 1, _ASK_AGAIN))
     if asked:
         # This call names the secret otherwise than the call for the token does.

@@ -38,11 +38,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from haoma.access_tokens import as_token
+from haoma.access_tokens import as_token, in_custody
 from haoma.errors import CannotOpen, HaomaError, HookFailed, NonsenseReply, OutsideError, PlatformRefusal, Spent
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import PATH, component_of, unspent, with_component_token
-from haoma.platforms.wechat.custody import STEP, read_token, token_key
+from haoma.platforms.wechat.custody import STEP, read_token, token_place
 from haoma.platforms.wechat.push import EVENT_AWAY
 from haoma.refusal import refusal
 from haoma.secret import Secret
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Place
 
 T = TypeVar("T")
 
@@ -133,26 +133,26 @@ def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[Non
 
 
 def _take(app: WeChatApp, event: str, merchant: str, code: Secret, created: int) -> Flow[None]:
-    seen_key = _key(app, merchant, "event")
-    seen = yield from ask(Recall(seen_key))
+    seen_place = _place(app, merchant, "event")
+    seen = yield from ask(Recall(seen_place))
     latest, done = seen if isinstance(seen, tuple) else (-1, frozenset())
     if created < latest or (created, event, code) in done:  # an old push must not undo a newer one
         return
     if created > latest:  # said at once: one that fails is more recent than those before it all the same
         done = frozenset()
-        yield from ask(Keep(seen_key, (created, done), _EVENT_SECONDS))
+        yield from ask(Keep(seen_place, (created, done), _EVENT_SECONDS))
     if event == TAKEN_BACK:
         yield from _forget(app, merchant)
         yield from _tell(app, Grant(event, merchant))
     else:
         yield from _take_code(app, event, merchant, code)
-    yield from ask(Keep(seen_key, (created, done | {(created, event, code)}), _EVENT_SECONDS))
+    yield from ask(Keep(seen_place, (created, done | {(created, event, code)}), _EVENT_SECONDS))
 
 
 def _take_code(app: WeChatApp, event: str, merchant: str, code: Secret) -> Flow[None]:
-    exchanged = yield from ask(Recall(_key(app, merchant, "exchanged")))
+    exchanged = yield from ask(Recall(_place(app, merchant, "exchanged")))
     if not isinstance(exchanged, tuple) or exchanged[0] != code:
-        yield from ask(Keep(_key(app, merchant, "code"), (code, event), _CODE_SECONDS))
+        yield from ask(Keep(_place(app, merchant, "code"), (code, event), _CODE_SECONDS))
         yield from _exchange(app, code, event, merchant)
     elif exchanged[1] is not None:  # a code works once; what failed was `on_grant`
         yield from _tell_of(app, code, exchanged[1])
@@ -172,7 +172,7 @@ def _in_turn(app: WeChatApp, merchant: str, change: Callable[[], Flow[T]]) -> Fl
             ended.append(error)
 
     while not ended:
-        yield from ask(Share(_key(app, merchant, "turn"), run))
+        yield from ask(Share(_place(app, merchant, "turn"), run))
     if isinstance(ended[0], HaomaError):
         raise ended[0]
     return ended[0]
@@ -188,7 +188,7 @@ def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer
     if answer.refused:
         refused = answer.refusal("component", STEP, component_of(app).secret, code)
         if merchant and not refused.retry:
-            yield from _drop(_key(app, merchant, "code"))
+            yield from _drop(_place(app, merchant, "code"))
         raise unspent(refused)
     info = _authorization(answer)
     app_id = info.get("authorizer_appid")
@@ -204,35 +204,35 @@ def _hold(app: WeChatApp, code: Secret, answer: Answer, event: str) -> Flow[Gran
     info = answer.found
     app_id, refresh_token = info["authorizer_appid"], Secret(info["authorizer_refresh_token"])
     yield from _forget(app, app_id)
-    yield from ask(Keep(_key(app, app_id, "refresh"), refresh_token, _KEPT_SECONDS))
+    yield from ask(Keep(_place(app, app_id, "refresh"), refresh_token, _KEPT_SECONDS))
     if "authorizer_access_token" in info:
         token, seconds = read_token(answer, "authorizer_access_token", app_id)
-        yield from ask(Keep(token_key("component", app.api_base_url, app_id), token, seconds))
+        yield from ask(Keep(token_place("component", app.api_base_url, app_id), token, seconds))
     grant = Grant(event, app_id, refresh_token, _permission_sets(info))
     yield from _tell_of(app, code, grant)
     return grant
 
 
 def _forget(app: WeChatApp, merchant: str) -> Flow[None]:
-    for key in (
-        _key(app, merchant, "code"),
-        _key(app, merchant, "exchanged"),
-        _key(app, merchant, "refresh"),
-        token_key("component", app.api_base_url, merchant),
+    for place in (
+        _place(app, merchant, "code"),
+        _place(app, merchant, "exchanged"),
+        _place(app, merchant, "refresh"),
+        token_place("component", app.api_base_url, merchant),
     ):
-        yield from _drop(key)
+        yield from _drop(place)
 
 
-def _drop(key: str) -> Flow[None]:
-    yield from ask(Drop(key, (yield from ask(Recall(key)))))
+def _drop(place: Place) -> Flow[None]:
+    yield from ask(Drop(place, (yield from ask(Recall(place)))))
 
 
 def _tell_of(app: WeChatApp, code: Secret, grant: Grant) -> Flow[None]:
     """Tell what a code was exchanged for; if that fails, it is told again when WeChat repeats the push."""
-    key = _key(app, grant.app_id, "exchanged")
-    yield from ask(Keep(key, (code, grant), _CODE_SECONDS))
+    place = _place(app, grant.app_id, "exchanged")
+    yield from ask(Keep(place, (code, grant), _CODE_SECONDS))
     yield from _tell(app, grant)
-    yield from ask(Keep(key, (code, None), _CODE_SECONDS))
+    yield from ask(Keep(place, (code, None), _CODE_SECONDS))
 
 
 def _tell(app: WeChatApp, grant: Grant) -> Flow[None]:
@@ -258,8 +258,8 @@ def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
     return frozenset(number for number in numbers if type(number) is int)
 
 
-def _key(app: WeChatApp, merchant: str, what: str) -> str:
-    return f"authorizer-{what}:{component_of(app).app_id}:{merchant}"
+def _place(app: WeChatApp, merchant: str, what: str) -> Place:
+    return in_custody(f"authorizer-{what}", component_of(app).app_id, merchant)
 
 
 # --- the merchant's token
@@ -276,13 +276,13 @@ def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
 
 
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
-    waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
+    waiting = yield from ask(Recall(_place(app, app.app_id, "code")))
     if isinstance(waiting, tuple):
         yield from _exchange_waiting(app, *waiting)
     refresh_token = yield from _refresh_token(app)
     answer = yield from _renew(app, refresh_token)
     if answer.errcode == _REFRESH_DEAD:
-        yield from ask(Drop(_key(app, app.app_id, "refresh"), refresh_token))
+        yield from ask(Drop(_place(app, app.app_id, "refresh"), refresh_token))
         dead = unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
         try:
             current = yield from _look_up(app)
@@ -298,7 +298,7 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     newer = as_token(answer.found.get("authorizer_refresh_token"))
     if newer is not None and newer != refresh_token:
         yield from _adopt(app, newer)
-    waiting = yield from ask(Recall(_key(app, app.app_id, "code")))
+    waiting = yield from ask(Recall(_place(app, app.app_id, "code")))
     return token, seconds if waiting is None else min(seconds, _WAITING_SECONDS)
 
 
@@ -321,7 +321,7 @@ def _refresh_token(app: WeChatApp) -> Flow[Secret]:
 
 
 def _known_refresh_token(app: WeChatApp) -> Flow[Secret | None]:
-    kept = yield from ask(Recall(_key(app, app.app_id, "refresh")))
+    kept = yield from ask(Recall(_place(app, app.app_id, "refresh")))
     return kept if isinstance(kept, Secret) else component_of(app).refresh_token
 
 
@@ -342,7 +342,7 @@ def _look_up(app: WeChatApp) -> Flow[Secret]:
 
 
 def _adopt(app: WeChatApp, refresh_token: Secret) -> Flow[Secret]:
-    yield from ask(Keep(_key(app, app.app_id, "refresh"), refresh_token, _KEPT_SECONDS))
+    yield from ask(Keep(_place(app, app.app_id, "refresh"), refresh_token, _KEPT_SECONDS))
     yield from _tell(app, Grant(RENEWED, app.app_id, refresh_token))
     return refresh_token
 

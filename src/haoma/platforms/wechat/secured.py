@@ -40,7 +40,7 @@ from haoma.crypto.keys import KeyProblem, parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
-from haoma.steps import Request, Spend, ask
+from haoma.steps import Place, Request, Shelf, Spend, ask
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -168,7 +168,7 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
     return plain
 
 
-def take_once(reply: Reply) -> Flow[None]:
+def take_once(app_id: str, reply: Reply) -> Flow[None]:
     """Remember an opened reply, or refuse it if it was taken before (step 5).
 
     By its body: of signatures there may be two that fit, and each may be drawn anew; the body is what they cover.
@@ -176,7 +176,8 @@ def take_once(reply: Reply) -> Flow[None]:
     Raises:
         ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
     """
-    if not (yield from ask(Spend(f"wechat:reply:{hashlib.sha256(reply.body).hexdigest()}", 1, _REMEMBERED))):
+    place = Place(Shelf.PROOFS, app_id, "reply:" + hashlib.sha256(reply.body).hexdigest())
+    if not (yield from ask(Spend(place, 1, _REMEMBERED))):
         raise _refusal("taken-before")
 
 

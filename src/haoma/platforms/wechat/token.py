@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from haoma.access_tokens import Holder, Kept, Told, as_token
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.custody import STEP, read_token, token_key
+from haoma.platforms.wechat.custody import STEP, read_token, token_place
 from haoma.platforms.wechat.grant import ask_for_token
 from haoma.refusal import refusal
 from haoma.steps import Call, Request, ask
@@ -113,10 +113,10 @@ def _from_appid(app: WeChatApp) -> Query:
 
 def custody(app: WeChatApp) -> Custody:
     """Return where the token comes from: what is kept, or what the app's settings say."""
-    key = token_key(app.issuer, app.token_url or app.api_base_url, app.app_id)
+    place = token_place(app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
-        return Told(key, lambda rejected: _from_source(app, rejected))
-    return Kept(key, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
+        return Told(place, lambda rejected: _from_source(app, rejected))
+    return Kept(place, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
 
 
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
