@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,14 +19,28 @@ from haoma.errors import (
     InternalFault,
     OutcomeUnknown,
     Spent,
-    TimedOut,
 )
 from haoma.io import aio, blocking
 from haoma.io.http import AsyncHttp, Http
-from haoma.io.memory import Memory, Waiting
+from haoma.io.memory import Memory, Shared
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
-from haoma.steps import Call, Claim, Flow, Fresh, Keep, Mint, Pause, Recall, Settle, Settled, Share, ask
+from haoma.steps import (
+    Call,
+    Claim,
+    Flow,
+    Fresh,
+    Keep,
+    Mint,
+    Pause,
+    Place,
+    Recall,
+    Settle,
+    Settled,
+    Share,
+    Shelf,
+    ask,
+)
 from haoma.verified import VerifiedPhone
 
 PHONE = VerifiedPhone(PhoneNumber("86", "13800138000"), "wechat", "shop", None, ())
@@ -33,10 +48,16 @@ CLAIM = Claim("shop", "code", Secret("code-1"), b"mine", 300)
 MANY = 40
 
 
+def place(key: str) -> Place:
+    return Place(Shelf.CUSTODY, "", key)
+
+
+KEY = place("key")
+
+
 @pytest.fixture(scope="module")
-def http() -> Iterator[Http]:
-    with Http() as transport:
-        yield transport
+def http() -> Http:
+    return Http()  # never used to connect
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +119,7 @@ def work(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow
 
 
 def shared(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[Any]:
-    return (yield from ask(Share("key", lambda: work(runs, outcome, pause))))
+    return (yield from ask(Share(KEY, lambda: work(runs, outcome, pause))))
 
 
 # --- plain steps ---
@@ -111,13 +132,13 @@ def test_steps_are_answered_and_errors_thrown_in(drive):
         raise ConnectFailed
 
     def flow() -> Flow[Any]:
-        yield from ask(Keep("k", 1, 60))
+        yield from ask(Keep(place("k"), 1, 60))
         minted = yield from ask(Mint())
         yield from ask(Pause(0))
         try:
             yield from ask(Call(failing, ()))
         except ConnectFailed:
-            return (yield from ask(Recall("k"))), len(minted), (yield from ask(Call(max, (1, 2))))
+            return (yield from ask(Recall(place("k")))), len(minted), (yield from ask(Call(max, (1, 2))))
 
     assert drive(Memory(), flow()) == [(1, 43, 2)]
 
@@ -197,7 +218,8 @@ def test_forty_shared_runs_are_one(drive, outcome):
             "ZeroDivisionError"
         ]
         assert any(isinstance(result, InternalFault) for result in results)
-    assert memory.join("key") is None  # nothing is left under way
+    with memory.lead(KEY) as led:  # nothing is left under way
+        assert isinstance(led, Shared)
 
 
 def test_shares_nest(drive):
@@ -205,21 +227,20 @@ def test_shares_nest(drive):
     runs: list[int] = []
 
     def outer() -> Flow[Any]:
-        return (yield from ask(Share("outer", lambda: shared(runs))))
+        return (yield from ask(Share(place("outer"), lambda: shared(runs))))
 
     assert drive(Memory(), outer(), outer()) == ["token", "token"]
     assert len(runs) == 1
 
 
 def test_waiting_ends(drive):
-    """Who waits for a flow that hangs is told so after a while, and the hanging one is not disturbed."""
+    """Who waits for a flow that hangs takes over after a while, and the hanging one is not disturbed."""
     runs: list[int] = []
-    claimed = drive(Memory(patience=0.05), once(runs, pause=0.3), once(runs))
-    assert {type(result) for result in claimed} == {VerifiedPhone, OutcomeUnknown}
-    assert [result.spent for result in claimed if isinstance(result, HaomaError)] == [Spent.UNKNOWN]
-    together = drive(Memory(patience=0.05), shared(runs, pause=0.3), shared(runs))
-    assert sorted(map(str, map(type, together))) == sorted(map(str, (str, TimedOut)))
-    assert len(runs) == 2
+    claimed = drive(Memory(patience=0.05), once(runs, pause=0.3), once(runs, pause=0.3))
+    assert claimed == [PHONE, PHONE]
+    together = drive(Memory(patience=0.05), shared(runs, pause=0.3), shared(runs, pause=0.3))
+    assert together == ["token", "token"]
+    assert len(runs) == 4
 
 
 def test_threads_and_tasks_share(http, async_http):
@@ -248,13 +269,54 @@ async def _gather(world: aio.World, flow: Callable[[], Flow[Any]], stop: int) ->
         return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 
-def test_a_cancelled_claim_is_unknown(async_http):
-    """The first of five is cancelled: the others are told that nobody knows, and the next try knows it as well."""
-    memory = Memory()
+@pytest.mark.parametrize("outcome", [PHONE, CodeRejected(spent=Spent.YES)], ids=repr)
+def test_a_flow_whose_caller_leaves_runs_to_its_end(async_http, outcome):
+    """The first of five is cancelled: its flow goes on, and the others and the next request get what comes of it."""
     runs: list[int] = []
-    first, *others = asyncio.run(_gather(aio.World(async_http, memory), lambda: once(runs), 0))
+    world = aio.World(async_http, Memory())
+
+    async def main() -> list[Any]:
+        found = await _gather(world, lambda: once(runs, outcome), 0)
+        with contextlib.suppress(HaomaError):
+            assert await aio.run(once(runs, outcome), world) == PHONE
+        return found
+
+    first, *others = asyncio.run(main())
     assert isinstance(first, asyncio.CancelledError)
-    assert [(type(one), one.spent) for one in others] == [(OutcomeUnknown, Spent.UNKNOWN)] * 4
+    assert {type(other) for other in others} == {type(outcome)}
+    assert len(runs) == 1
+    assert not world.under_way
+
+
+def test_the_last_caller_leaves(async_http):
+    """Everybody is cancelled; the flow ends all the same, and `finish` waits for it."""
+    runs: list[int] = []
+    world = aio.World(async_http, Memory())
+
+    async def main() -> object:
+        task = asyncio.create_task(aio.run(once(runs), world))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await world.finish()
+        return await aio.run(once(runs), world)
+
+    assert asyncio.run(main()) == PHONE
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_loop_that_ends_leaves_the_outcome_unknown(async_http, started):
+    """`asyncio.run` cancels what is under way: the claim is not held, and the next try knows."""
+    memory = Memory()
+    left: list[object] = []
+
+    async def main() -> None:
+        left.append(asyncio.create_task(aio.run(once([], pause=5), aio.World(async_http, memory))))
+        await asyncio.sleep(0.02 if started else 0)
+
+    asyncio.run(main())
     again = memory.answer(CLAIM)
     assert isinstance(again, Fresh)
     assert again.after_unknown
@@ -270,23 +332,24 @@ def test_a_cancelled_waiter_harms_nobody(async_http):
         assert len(runs) == 1
 
 
-def test_a_cancelled_leader_is_succeeded(async_http):
-    """The leader of a shared run is cancelled: exactly one of the others runs it anew, for all."""
+def test_a_cancelled_leader_still_leads(async_http):
+    """The caller of the leader of a shared run is cancelled: the run goes on, once, for all."""
     runs: list[int] = []
     first, *others = asyncio.run(_gather(aio.World(async_http, Memory()), lambda: shared(runs), 0))
     assert isinstance(first, asyncio.CancelledError)
     assert others == ["token"] * 4
-    assert len(runs) == 2
+    assert len(runs) == 1
 
 
 def test_an_interrupted_thread_leaves_nobody_waiting(http):
     """Ctrl-C in the leader: its claim is unknown, and a waiting thread takes the shared run over."""
     memory = Memory()
     world = blocking.World(http, memory)
-    waiting = threading.Event()
+    leads, waiting = threading.Event(), threading.Event()
     runs: list[int] = []
 
     def interrupt() -> None:
+        leads.set()
         waiting.wait(2)
         raise KeyboardInterrupt
 
@@ -296,11 +359,10 @@ def test_an_interrupted_thread_leaves_nobody_waiting(http):
         return (yield from ask(Call(interrupt, ())))
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(blocking.run, ask(Share("key", leader)), world)
-        while not memory._shares:
-            pass
+        first = pool.submit(blocking.run, ask(Share(KEY, leader)), world)
+        leads.wait(2)
         second = pool.submit(blocking.run, shared(runs), world)
-        while not memory._shares["key"]:
+        while not memory._state.get().runs[KEY].waiters:
             pass
         waiting.set()
         assert isinstance(first.exception(2), KeyboardInterrupt)
@@ -309,16 +371,14 @@ def test_an_interrupted_thread_leaves_nobody_waiting(http):
     assert isinstance(memory.answer(CLAIM), Fresh)
 
 
-def test_a_coroutine_that_is_dropped_lets_go(async_http):
-    """A driver that is closed instead of cancelled settles its claims as well."""
-    memory = Memory()
+def test_a_coroutine_that_is_dropped_leaves_its_flow_alone(async_http):
+    """A driver that is closed instead of cancelled: what is under way goes on."""
+    world = aio.World(async_http, Memory())
 
-    async def main() -> None:
-        driver = aio.run(once([], pause=5), aio.World(async_http, memory))
+    async def main() -> object:
+        driver = aio.run(once([]), world)
         driver.send(None)
-        waiting = memory.answer(CLAIM)
-        assert isinstance(waiting, Waiting)
         driver.close()
-        assert isinstance(waiting.future.result(0).outcome, OutcomeUnknown)
+        return await aio.run(once([]), world)
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == PHONE

@@ -11,7 +11,9 @@ import socket
 import ssl
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -27,7 +29,7 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.io.http import Limits
+from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.steps import Request, Send
 
 CANARY = "canary-5d1f0c"
@@ -189,11 +191,11 @@ def test_no_connection_is_connect_failed(way, host):
 
 
 def test_a_trusted_certificate_is_accepted(way, authority, ca_file):
-    """TLS works with a private authority, and the connection is kept for the next request."""
+    """TLS works with a private authority, and each request has a connection of its own."""
     with Server(lambda c: c.send(OK), server_tls(authority, "localhost")) as server:
         replies = send_all(way, [Send(Request("GET", server.origin), (server.origin,))] * 2, ca_file=ca_file)
     assert [reply.body for reply in replies] == [b"ok", b"ok"]
-    assert server.connections - 1 == 1  # one, and the one that ends the server
+    assert server.connections - 1 == 2  # two, and the one that ends the server
 
 
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -268,27 +270,88 @@ def test_plain_http_needs_the_setting(way):
     assert dict(caught.value.because) == {"scheme": "http"}
 
 
-# --- kept connections ---
+# --- a reply belongs to its request ---
+
+MISPLACED: dict[str, Callable[[bytes, bytes], list[bytes | float]]] = {
+    # What the server sends for a request: its own reply, and another one, in one piece or with pauses between.
+    "twice": lambda own, other: [own + other],
+    "twice, in two pieces": lambda own, other: [own, other],
+    "twice, late": lambda own, other: [own, 0.03, other],
+    "too much": lambda own, other: [own + b"\r\n" + other[: len(other) // 2]],
+    "half of it at first": lambda own, other: [own[:-1], 0.01, own[-1:] + other],
+    "early": lambda own, other: [own, other, 0.01, other],
+    "interim replies": lambda own, other: [b"HTTP/1.1 103 Early Hints\r\n\r\n" + own + other],
+}
 
 
-def test_a_connection_that_was_closed_meanwhile_is_replaced(way):
-    """The server closes a kept connection between two requests: the second takes a new one, and is sent once."""
-    with Server(lambda c: not c.send(OK)) as server:
-        send = Send(Request("GET", server.origin), (server.origin,))
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("misplaced", MISPLACED)
+def test_a_reply_never_answers_another_request(way, misplaced, tls, authority, ca_file):
+    """A server that sends more than was asked for, early or late, is read as far as its answer goes, or is lost."""
+    reply = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n%b"
+
+    def behave(connection) -> bool:
+        asked = server.requests[-1].partition(b" /")[2][:4]
+        for piece in MISPLACED[misplaced](reply % asked, reply % b"else"):
+            time.sleep(piece) if isinstance(piece, float) else connection.send(piece)
+        return True  # the server would go on with this connection
+
+    with Server(behave, server_tls(authority, "localhost") if tls else None) as server:
+        sends = [Send(Request("GET", f"{server.origin}/{number:04}"), (server.origin,)) for number in range(12)]
         replies = send_all(
-            way, [send, send], between=lambda: server.closed.acquire(timeout=2), allow_insecure_upstreams=True
+            way,
+            sends,
+            allow_insecure_upstreams=True,
+            ca_file=ca_file if tls else None,
+            between=lambda: time.sleep(0.005),
         )
-        assert [reply.status for reply in replies] == [200, 200]
-        assert (len(server.requests), server.connections) == (2, 2)
+    assert [each.body for each in replies] == [b"%04d" % number for number in range(12)]
 
 
-def test_a_kept_connection_that_breaks_is_not_tried_again(way):
-    """The server takes the second request on a kept connection and closes: lost, and not sent a third time."""
-    with Server(lambda c: len(server.requests) == 1 and c.send(OK)) as server:
-        send = Send(Request("GET", server.origin), (server.origin,))
+def test_an_answer_after_the_time_limit_is_nobodys(way):
+    """The reply to a request that was given up does not become the reply to the next one."""
+
+    def behave(connection) -> bool:
+        asked = server.requests[-1].partition(b" /")[2][:4]
+        if asked == b"0000":
+            time.sleep(0.25)
+        return connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n%b" % asked)
+
+    with Server(behave) as server:
+        first, *others = (Send(Request("GET", f"{server.origin}/{number:04}"), (server.origin,)) for number in range(4))
+        with pytest.raises(TimedOut):
+            send_all(way, [first], limits=Limits(read=0.1), allow_insecure_upstreams=True)
+        replies = send_all(way, others, allow_insecure_upstreams=True, between=lambda: time.sleep(0.1))
+    assert [each.body for each in replies] == [b"0001", b"0002", b"0003"]
+
+
+def test_a_request_is_never_sent_again(way):
+    """The server takes a request and closes: lost, and not tried a second time."""
+    with Server(lambda _: False) as server:
         with pytest.raises(ConnectionLost):
-            send_all(way, [send, send], allow_insecure_upstreams=True)
-        assert (len(server.requests), server.connections) == (2, 1)
+            get(way, server)
+        assert (len(server.requests), server.connections) == (1, 1)
+
+
+def test_only_so_many_connections_at_once(way):
+    """With all connections taken the next request waits for a while, and then nothing of it was sent."""
+    with Server(lambda c: c.hole()) as server:
+        limits = Limits(connect=0.2, read=3, total=3)
+        transport: Any = (Http if way == "sync" else AsyncHttp)(limits, allow_insecure_upstreams=True)
+        step = Send(Request("GET", server.origin), (server.origin,))
+        full = [transport._exchange(step) for _ in range(100)]
+        transport._process.get().open_now.update(full)
+
+        def send() -> Any:
+            return transport.send(step) if way == "sync" else asyncio.run(transport.send(step))
+
+        with pytest.raises(ConnectFailed) as caught:
+            send()
+        assert caught.value.spent is Spent.NO
+        assert server.requests == []
+        full.clear()  # whoever was interrupted holds no place
+        with pytest.raises(TimedOut):
+            send()
 
 
 # --- secrets ---
@@ -372,14 +435,12 @@ def test_a_cancelled_request_closes_its_connection():
     """Cancelling a task that waits for a reply ends the connection, and the cancellation goes through."""
 
     async def main(server: Server) -> None:
-        from haoma.io.http import AsyncHttp
-
-        async with AsyncHttp(Limits(), allow_insecure_upstreams=True) as http:
-            task = asyncio.create_task(http.send(Send(Request("GET", server.origin), (server.origin,))))
-            await asyncio.to_thread(server.arrived.acquire)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+        http = AsyncHttp(Limits(), allow_insecure_upstreams=True)
+        task = asyncio.create_task(http.send(Send(Request("GET", server.origin), (server.origin,))))
+        await asyncio.to_thread(server.arrived.acquire)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     def behave(connection) -> bool:
         return bool(connection.sock.recv(1))  # the client's end of the connection

@@ -29,7 +29,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from haoma.errors import AlreadyUsed, HaomaError, InternalFault, MemoryFull, PlatformRefusal, Spent
 from haoma.io import clock
-from haoma.io.process import PerProcess, is_ours
+from haoma.io.process import PerProcess, interruption
 from haoma.steps import (
     Claim,
     Drop,
@@ -438,7 +438,7 @@ class Memory:
             failure = error.again
             raise
         except Exception as error:
-            if is_ours(error):
+            if interruption(error) is None:
                 failure = InternalFault
             raise
         finally:
