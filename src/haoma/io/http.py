@@ -21,18 +21,19 @@ proven. See docs/decisions/0016.
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
 import time
 from asyncio import sleep
 from asyncio import timeout as time_limit
 from collections.abc import Iterable
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from weakref import WeakSet
 
+import anyio
 import httpcore2
 
 from haoma.errors import (
@@ -47,6 +48,7 @@ from haoma.errors import (
 )
 from haoma.io.clock import monotonic
 from haoma.io.process import PerProcess, interruption
+from haoma.io.tls import TLSStream, Trust, addresses, read_trust
 from haoma.secret import scrub
 from haoma.steps import Reply
 
@@ -218,22 +220,6 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port
 
 
-class _Trust(ssl.SSLContext):
-    """Whom we trust, and nothing that a connection could change.
-
-    httpcore2 names the protocol again for each connection. In OpenSSL that frees what a handshake in another thread
-    may be reading, so it is done once.
-    """
-
-    _named = False
-
-    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Name the protocol, the first time."""
-        if not self._named:
-            super().set_alpn_protocols(alpn_protocols)
-            self._named = True
-
-
 class _Process:
     """What the requests of one process share.
 
@@ -244,36 +230,26 @@ class _Process:
 
     def __init__(self, ca_file: str | None) -> None:
         self._ca_file = ca_file
-        self._trust: _Trust | None = None
+        self._trust: Trust | None = None
         self.open_now: WeakSet[_Exchange] = WeakSet()
 
-    def trust(self, exchange: _Exchange) -> ssl.SSLContext | None:
+    def trust(self, exchange: _Exchange) -> Trust | None:
         """Return whom to trust; None for plain http."""
         if exchange.url.scheme != b"https":
             return None
         if self._trust is None:
-            self._trust = _trust(self._ca_file)
+            self._trust = read_trust(self._ca_file)
         return self._trust
 
 
-def _trust(ca_file: str | None) -> _Trust:
-    return _system_trust.get() if ca_file is None else _read_trust(ca_file)
+def _import_now(*modules: str) -> None:
+    """Import what would be imported with the first request.
 
-
-def _read_trust(ca_file: str | None) -> _Trust:
-    context = _Trust(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(ca_file)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-# Reading it takes 50 ms, and there are programs that make a client for each request. A child reads it again: a thread
-# of its parent may have held a lock in there.
-_system_trust: Final = PerProcess[_Trust](lambda _before: _read_trust(None))
+    A thread that imports holds a lock, and a child that is forked at that moment would wait for it for ever.
+    """
+    for name in modules:
+        with suppress(ImportError):  # a name that another version does not have
+            import_module(name)
 
 
 class _Transport:
@@ -288,6 +264,7 @@ class _Transport:
     def __init__(
         self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
     ) -> None:
+        _import_now("encodings.idna", "phonenumbers")
         self._limits = limits
         self._insecure = allow_insecure_upstreams
         self._process = PerProcess[_Process](lambda _before: _Process(ca_file))
@@ -327,6 +304,14 @@ class Http(_Transport):
 
 class AsyncHttp(_Transport):
     """Sends requests for the async driver. One object serves any number of event loops, one after the other or not."""
+
+    def __init__(
+        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
+    ) -> None:
+        super().__init__(limits, ca_file=ca_file, allow_insecure_upstreams=allow_insecure_upstreams)
+        _import_now("anyio.streams.tls", "anyio._backends._asyncio")
+        for name in ("CancelScope", "Event", "Lock", "connect_tcp", "fail_after", "get_cancelled_exc_class"):
+            getattr(anyio, name)
 
     async def send(self, step: Send) -> Reply:
         """Answer ``step``."""
@@ -382,9 +367,15 @@ class _PunctualStream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        # The ssl module applies a socket timeout to a handshake as a whole, not to each of its reads.
         limit = _left(self._deadline, timeout, httpcore2.ConnectTimeout)
-        return _PunctualStream(self._stream.start_tls(ssl_context, server_hostname, limit), self._deadline)
+        until = _PunctualStream(self._stream, monotonic() + limit)  # for the handshake as a whole
+        try:
+            tls = TLSStream(until, ssl_context, server_hostname or "", None)
+        except BaseException:
+            self.close()  # nobody else knows it
+            raise
+        until._deadline = self._deadline
+        return tls
 
     def close(self) -> None:
         self._stream.close()
@@ -407,11 +398,11 @@ class _PunctualBackend(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         # `socket.create_connection` gives every address of a host the whole timeout: four dead ones would take four
         # times as long. Here each gets its share of what is left.
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = addresses(host, port)
         deadline = monotonic() + _left(self._deadline, timeout, httpcore2.ConnectTimeout)
         failure: Exception = httpcore2.ConnectTimeout()
-        for tried, (*_, address) in enumerate(addresses):
-            share = (deadline - monotonic()) / (len(addresses) - tried)
+        for tried, (*_, address) in enumerate(found):
+            share = (deadline - monotonic()) / (len(found) - tried)
             if share <= 0:
                 break
             try:

@@ -1,0 +1,196 @@
+"""Whom we trust, and TLS that survives a fork.
+
+Python lets go of its own lock while OpenSSL works. If another thread forks at that moment, the child gets OpenSSL with
+a lock in it that nobody will ever open, and hangs with its first handshake. So a fork waits until no thread of ours is
+inside, and TLS is spoken over memory: what is inside is a millisecond of arithmetic and never the network. (A server
+that forks without Python's hooks, as uWSGI does, forks before its threads begin to work.)
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import httpcore2
+
+from haoma.io.process import PerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 2.0
+_PIECE: Final = 64 * 1024
+
+
+class _Inside:
+    """The threads that are inside a library with locks of its own."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, as a child does: none of the threads inside is there."""
+        self._changed = threading.Condition(threading.Lock())
+        self._threads: set[int] = set()
+        self._forking = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._forking:
+                self._changed.wait_for(lambda: not self._forking, _PATIENCE)
+            self._threads.add(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._threads.discard(threading.get_ident())
+            self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Wait until all others are outside, but not for ever: a thread may hang, or may have been interrupted."""
+        me = {threading.get_ident()}
+        with self._changed:
+            self._forking = True
+            self._changed.wait_for(lambda: not self._threads - me, _PATIENCE)
+
+    def after_fork(self) -> None:
+        """Let the others go on."""
+        with self._changed:
+            self._forking = False
+            self._changed.notify_all()
+
+
+_inside = _Inside()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_inside.before_fork, after_in_parent=_inside.after_fork, after_in_child=_inside.begin)
+
+
+def addresses(host: str, port: int) -> list[Any]:
+    """Return the addresses of a host, as ``socket.getaddrinfo`` does; the resolver has locks as well."""
+    with _inside:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+class _Object(ssl.SSLObject):
+    """TLS over memory. Each of these calls enters OpenSSL."""
+
+    def do_handshake(self) -> None:
+        with _inside:
+            super().do_handshake()
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name of the library
+        with _inside:
+            return super().read(len, buffer)
+
+    def write(self, data: Any) -> int:
+        with _inside:
+            return super().write(data)
+
+    def unwrap(self) -> Any:
+        with _inside:
+            return super().unwrap()
+
+
+class Trust(ssl.SSLContext):
+    """The authorities that we trust, and nothing that a connection could change.
+
+    httpcore2 names the protocol again for each connection. In OpenSSL that frees what a handshake in another thread
+    may be reading, so it is done once.
+    """
+
+    sslobject_class = _Object
+    _named = False
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Name the protocol, the first time."""
+        if not self._named:
+            super().set_alpn_protocols(alpn_protocols)
+            self._named = True
+
+
+def read_trust(ca_file: str | None) -> Trust:
+    """Return the authorities of a PEM file, or those of the system when None.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    return _system.get() if ca_file is None else _read(ca_file)
+
+
+def _read(ca_file: str | None) -> Trust:
+    context = Trust(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+# Reading them takes 50 ms, and there are programs that make a client for each request.
+_system: Final = PerProcess[Trust](lambda _before: _read(None))
+
+
+class TLSStream(httpcore2.NetworkStream):
+    """TLS over another stream, in the calling thread.
+
+    Args:
+        stream: Carries the bytes.
+        trust: Whom to trust.
+        host: The name that the server has to prove.
+        timeout: Seconds for each read and write of the handshake.
+
+    Raises:
+        OSError, httpcore2.NetworkError, httpcore2.TimeoutException: The handshake failed.
+    """
+
+    def __init__(
+        self, stream: httpcore2.NetworkStream, trust: ssl.SSLContext, host: str, timeout: float | None
+    ) -> None:
+        self._stream = stream
+        self._arrived, self._leaves = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = trust.wrap_bio(self._arrived, self._leaves, server_hostname=host)
+        self._run(self._tls.do_handshake, timeout, timeout)
+
+    def _run(self, call: Callable[[], T], reading: float | None, writing: float | None) -> T:
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                self._send(writing)
+                if piece := self._stream.read(_PIECE, reading):
+                    self._arrived.write(piece)
+                else:
+                    self._arrived.write_eof()
+            finally:
+                self._send(writing)
+
+    def _send(self, timeout: float | None) -> None:
+        if piece := self._leaves.read():
+            self._stream.write(piece, timeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what has arrived; empty at the end, which many servers do not announce."""
+        try:
+            return bytes(self._run(lambda: self._tls.read(max_bytes), timeout, timeout))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it."""
+        view = memoryview(buffer)
+        while view:
+            view = view[self._run(lambda view=view: self._tls.write(view), timeout, timeout) :]  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Close the stream below."""
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore2 asks for."""
+        return self._tls if info == "ssl_object" else self._stream.get_extra_info(info)
