@@ -111,6 +111,11 @@ class Trust(ssl.SSLContext):
             super().set_alpn_protocols(alpn_protocols)
             self._named = True
 
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """Begin a connection."""
+        with _inside:
+            return super().wrap_bio(*arguments, **options)
+
 
 def read_trust(ca_file: str | None) -> Trust:
     """Return the authorities of a PEM file, or those of the system when None.
@@ -122,14 +127,15 @@ def read_trust(ca_file: str | None) -> Trust:
 
 
 def _read(ca_file: str | None) -> Trust:
-    context = Trust(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(ca_file)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    with _inside:
+        context = Trust(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
 
 # Reading them takes 50 ms, and there are programs that make a client for each request.
