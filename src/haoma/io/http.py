@@ -309,7 +309,7 @@ class AsyncHttp(_Transport):
         self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
     ) -> None:
         super().__init__(limits, ca_file=ca_file, allow_insecure_upstreams=allow_insecure_upstreams)
-        _import_now("anyio.streams.tls", "anyio._backends._asyncio")
+        _import_now("anyio.streams.tls", "anyio._backends._asyncio", "concurrent.futures.thread")
         for name in ("CancelScope", "Event", "Lock", "connect_tcp", "fail_after", "get_cancelled_exc_class"):
             getattr(anyio, name)
 

@@ -1,0 +1,174 @@
+"""Exceptions that come from outside at any line: what a signal handler raises, as celery's soft time limit does."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loopback import Server
+
+import haoma
+from haoma.errors import CodeRejected, InternalFault, Spent
+from haoma.io import blocking
+from haoma.io.memory import Memory, Shared, Waiting
+from haoma.settings import from_mapping
+from haoma.steps import Claim, Fresh, Place, Reply, Settled, Shelf
+
+APP_ID = "wx0000000000000000"
+PLACE = Place(Shelf.CUSTODY, "", "token")
+
+
+class SoftTimeLimit(Exception):
+    """As billiard's: an `Exception`, of a class that we do not know."""
+
+
+class Network:
+    """Answers at once, so that an interruption falls anywhere but into the network."""
+
+    def send(self, step: Any) -> Reply:
+        if "token" in step.request.url:
+            return Reply(200, {}, b'{"access_token":"' + b"T" * 64 + b'","expires_in":7200}')
+        number = json.loads(step.request.body)["code"].rpartition("-")[2]
+        phone = {"phoneNumber": number, "purePhoneNumber": number, "countryCode": "86"}
+        watermark = {"timestamp": 1, "appid": APP_ID}
+        return Reply(200, {}, json.dumps({"errcode": 0, "phone_info": {**phone, "watermark": watermark}}).encode())
+
+
+def settings(url: str = "http://127.0.0.1:1") -> haoma.Settings:
+    shop = {"platform": "wechat", "app_id": APP_ID, "app_secret": "0" * 32, "api_base_url": url}
+    return from_mapping({"allow_insecure_upstreams": True, "apps": {"shop": shop}})
+
+
+@pytest.fixture(params=[SoftTimeLimit, TimeoutError, OSError, ValueError])
+def raised(request) -> Iterator[type[Exception]]:
+    """The handler of SIGALRM raises an exception of this class."""
+
+    def handler(*_: object) -> None:
+        raise request.param("from the handler")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    yield request.param
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_whatever_is_interrupted_lets_go(raised):
+    """Interrupted at random lines, a call lets the exception pass, and holds neither its code nor the token."""
+    chance = random.Random(7)
+    seen: collections.Counter[str] = collections.Counter()
+    configured = settings()
+    for number in range(1200):
+        memory = Memory()
+        client = haoma.Client(configured, memory=memory)
+        client._world = blocking.World(Network(), memory)  # type: ignore[arg-type]
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(5e-6, 6e-4))
+                client.get_phone_number("shop", {"code": f"x-{13900000000 + number}"})
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except raised as error:
+            seen[str(error)] += 1
+        state = memory._state.get()
+        assert state.lock.acquire(timeout=1)
+        state.lock.release()
+        seen["run held"] += bool(state.runs)
+        for row in (state.used.get("shop") or {}).values():
+            seen["code held"] += row.waiters is not None
+    assert seen["from the handler"] > 200
+    assert seen.keys() == {"from the handler", "run held", "code held"}
+    # An interruption in the very line that lets go leaves it to the age of what is held: see test_io_memory.
+    assert seen["run held"] + seen["code held"] <= seen["from the handler"] // 50
+
+
+def test_an_interrupted_call_settles_and_closes(raised):
+    """In the middle of the exchange: the exception passes, the connection is closed, and the outcome is unknown."""
+    memory = Memory()
+
+    def behave(connection) -> bool:
+        if b"token" in server.requests[-1].split(b"?")[0].split(b"\r\n")[0]:
+            body = b'{"access_token":"' + b"T" * 64 + b'","expires_in":7200}'
+            return connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        return bool(connection.sock.recv(1))  # the client's end of the connection
+
+    with Server(behave) as server:
+        client = haoma.Client(settings(server.origin), memory=memory)
+        signal.setitimer(signal.ITIMER_REAL, 0.4)
+        with pytest.raises(raised, match="from the handler"):
+            client.get_phone_number("shop", {"code": "code-1"})
+        for _ in server.requests:
+            assert server.closed.acquire(timeout=2)
+        assert len(server.requests) == 2
+    rows = memory._state.get().used["shop"].values()
+    assert [(row.closed, row.waiters) for row in rows] == [(False, None)]
+
+
+def test_an_interrupted_wait_lets_the_exception_pass(raised):
+    """Somebody who waits for another flow is interrupted: he alone."""
+    memory = Memory()
+    world = blocking.World(Network(), memory)  # type: ignore[arg-type]
+    claim = Claim("shop", "code", haoma.Secret("code-1"), b"mine", 300)
+    first = memory.answer(claim)
+    assert isinstance(first, Fresh)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(raised, match="from the handler"):
+        blocking.run((each for each in [claim]), world)  # type: ignore[misc]
+    memory.settle(first.ref, CodeRejected(spent=Spent.YES))
+    assert isinstance(memory.answer(claim), Settled)
+
+
+def test_an_interrupted_hook_lets_the_exception_pass(raised):
+    """The application's own function is interrupted: that is not a hook that failed."""
+
+    def token_source(*_: object) -> str:
+        time.sleep(5)
+        return "T" * 64
+
+    shop = haoma.configure("wechat", app_id=APP_ID, app_secret="0" * 32, token_source=token_source)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(raised, match="from the handler"):
+        haoma.Client(shop).get_phone_number(shop, {"code": "code-1"})
+
+
+def test_a_run_whose_leader_is_interrupted_is_taken_over(raised):
+    """A thread that waits for the token of an interrupted thread fetches it itself."""
+    memory = Memory()
+    waits: list[object] = []
+
+    def wait() -> None:
+        with memory.lead(PLACE) as led:
+            waits.append(led)
+
+    def lead() -> None:
+        with memory.lead(PLACE) as first:
+            assert isinstance(first, Shared)
+            thread = threading.Thread(target=wait)
+            thread.start()
+            thread.join()
+            time.sleep(5)
+
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with pytest.raises(raised):
+        lead()
+    assert isinstance(waits[0], Waiting)
+    assert type(waits[0].future.exception(0)).__name__ == "Abandoned"
+
+
+def test_a_mistake_of_ours_is_still_ours(monkeypatch):
+    """An exception that no handler raised does not get through."""
+
+    class Broken:
+        def send(self, step: object) -> Reply:
+            return Reply(200, {}, None)  # type: ignore[arg-type]
+
+    client = haoma.Client(settings())
+    client._world = blocking.World(Broken(), Memory())  # type: ignore[arg-type]
+    with pytest.raises(InternalFault):
+        client.get_phone_number("shop", {"code": "code-1"})
