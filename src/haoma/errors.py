@@ -29,7 +29,7 @@ from __future__ import annotations
 import copy
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from haoma import catalogue
 
@@ -705,6 +705,24 @@ class TokenUnusable(CallerError):
     code = "caller.token-unusable"
     status = 422
     public = Public.EXPIRED
+
+
+class TooManyRefusedCodes(CallerError):
+    """The platform refused too many codes of this client address, or of this login, in the last minutes.
+
+    Attributes:
+        retry_after: Seconds until the next code is taken, a whole number; 0 when not known.
+    """
+
+    code = "caller.too-many-refused-codes"
+    status = 429
+    public = Public.TRY_LATER
+    next = Next.RETRY_LATER
+    retry = True
+
+    def __init__(self, *, retry_after: int = 0, **more: Any) -> None:
+        super().__init__(**more)
+        self.retry_after = retry_after
 
 
 class TooSlow(CallerError):
