@@ -6,13 +6,26 @@ words and, for platform codes, which of our errors a code means; how an error be
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LANGUAGES: Final = ("zh", "en")
+_PLACES: Final = {
+    "token": {"en": "when a token is fetched", "zh": "获取 token 时"},
+    "phone": {"en": "when a phone code is exchanged", "zh": "换取手机号时"},
+    "login": {"en": "at the login", "zh": "登录时"},
+    "check": {"en": "when a ciphertext is checked", "zh": "核对密文时"},
+    "button": {"en": "on the device", "zh": "手机端"},
+    "cloud": {"en": "when WeChat Cloud Run asks", "zh": "云托管调用时"},
+    "component": {"en": "on a third-party platform", "zh": "第三方平台调用时"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,11 @@ class Entry:
         text = self.text[lang]
         return Words(text["title"], text["cause"], text["remedy"], page(self.code), self.see)
 
+    def called(self, platform: str, lang: str) -> str:
+        """Return what the code is called, with the place where it means this: ``wechat:40029 (at the login)``."""
+        native, _, place = self.native.partition("@")
+        return f"{platform}:{native}" + (f" ({_PLACES[place][lang]})" if place else "")
+
 
 @cache
 def codes() -> dict[str, dict[str, Any]]:
@@ -93,6 +111,25 @@ def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> 
         if name in table:
             return table[name]
     return None
+
+
+def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
+    """Return the entries of a platform's code: the exact one, or else all whose code is this one.
+
+    Args:
+        code: ``alipay:40006``, ``alipay:40001/isv.missing-encrypt-key``, or without the platform's name.
+        platforms: The platforms that there are.
+    """
+    platform, colon, native = code.partition(":")
+    native = native if colon else code
+    found = []
+    for name in platforms:
+        if colon and name != platform.lower():
+            continue
+        table = refusals(name)
+        whole = [entry for entry in table.values() if re.split("[/@]", entry.native)[0] == native]
+        found += [(name, entry) for entry in whole or filter(None, [table.get(native)])]
+    return found
 
 
 def words(

@@ -58,6 +58,11 @@ class App:
     reply: str = "problem"
     sidecar: str = ""
 
+    @property
+    def remembers(self) -> bool:
+        """True if its requests need what earlier ones left: used codes, sessions, tokens, tickets, tries."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Login:

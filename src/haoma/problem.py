@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.errors import Next, Public
+from haoma.errors import BY_CODE, Next, Public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,20 @@ def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonym
         platform_request_id=error.request_id,
         because={name: _plain(value) for name, value in error.because.items()},
     )
+
+
+def behaviour(code: str, *, ask_again: bool = False) -> str:
+    """Return on one line how the service answers with a code; nothing for codes that are never answered.
+
+    Args:
+        code: A code of ours.
+        ask_again: True for a platform's code that asks for a new one, although our code usually does not.
+    """
+    cls = BY_CODE.get(code)
+    if cls is None or code.startswith("config."):
+        return ""
+    following, retry = (Next.ASK_AGAIN, False) if ask_again else (cls.next, cls.retry)
+    return f"HTTP {cls.status}, next: {following}, retry: {str(retry).lower()}"
 
 
 def _public(error: HaomaError, lang: str) -> dict[str, Any]:

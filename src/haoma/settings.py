@@ -23,6 +23,7 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 import tomllib
@@ -31,7 +32,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -47,6 +48,8 @@ from haoma.toml_lines import Lines, syntax_fault
 
 if TYPE_CHECKING:
     from haoma.contract import App
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FILE_BYTES: Final = 64 * 1024
 """Largest file that a setting may name. Keys and certificates have a few KiB."""
@@ -107,6 +110,9 @@ class ServiceSettings:
         body_seconds, request_seconds, drain_seconds: Limits for receiving a body, for a whole request, and for the
             requests in flight when the service stops.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        trusted_proxies: Networks whose ``X-Forwarded-For`` is believed.
+        refused_limit, refused_seconds: How many codes of one client address a platform may refuse within how many
+            seconds, before its codes are not taken any more.
     """
 
     host: str = "127.0.0.1"
@@ -119,6 +125,9 @@ class ServiceSettings:
     request_seconds: float = 20.0
     drain_seconds: float = 25.0
     log_level: str = "info"
+    trusted_proxies: tuple[Network, ...] = ()
+    refused_limit: int = 30
+    refused_seconds: float = 600.0
 
     @property
     def server_keys(self) -> tuple[ServiceKey, ...]:
@@ -291,7 +300,10 @@ class _Reader:
         self._faults += top.faults
         apps = self._apps(values.get("apps"), insecure=insecure)
         service = self._service(values.get("service", {}), serving=serving)
-        self._compare(apps, service.workers if workers is None else workers)
+        if workers is None:
+            self._compare(apps, service, service.workers, "service.workers")
+        else:
+            self._compare(apps, service, workers, "--workers")
         # A stable sort: faults of one line keep the order in which they were found.
         self._faults.sort(key=lambda fault: fault.line)
         if any(not fault.warning for fault in self._faults):
@@ -445,27 +457,27 @@ class _Reader:
         # A key that could not be read has its own fault; whatever else is wrong with the table does not hide this one.
         if serving and not keys and "server_keys" not in table and "publishable_keys" not in table:
             table.fault("config.no-server-keys", "")
-        workers = table.number("workers", default=1, least=1, most=256)
-        if workers % 1:
-            table.fault("config.wrong-type", "workers", found="float", needed="whole number")
         service = ServiceSettings(
             host=host,
             port=port,
             keys=tuple(dict.fromkeys(keys)),
-            workers=int(workers),
+            workers=_whole(table, "workers", default=1, most=256),
             cors_origins=_origins(table),
             signing_key=_signing_key(table),
             body_seconds=table.number("body_seconds", default=5, least=0.1, most=60),
             request_seconds=table.number("request_seconds", default=20, least=1, most=300),
             drain_seconds=table.number("drain_seconds", default=25, least=0, most=300),
             log_level=table.choice("log_level", _LEVELS, default="info"),
+            trusted_proxies=_networks(table),
+            refused_limit=_whole(table, "refused_limit", default=30, most=1000),
+            refused_seconds=table.number("refused_seconds", default=600, least=1, most=86400),
         )
         table.finish()
         self._faults += table.faults
         return service
 
-    def _compare(self, apps: Mapping[str, App], workers: int) -> None:
-        """Find what is wrong with apps only when they are seen together."""
+    def _compare(self, apps: Mapping[str, App], service: ServiceSettings, workers: int, where: str) -> None:
+        """Find what is wrong with apps and service only when they are seen together."""
         by_id: dict[tuple[str, str], str] = {}
         for name, app in apps.items():
             first = by_id.setdefault((app.platform, app.app_id), name)
@@ -474,12 +486,16 @@ class _Reader:
             for other in apps.values():
                 if other is not app and other.exclusive & app.exclusive:
                     self._fault("config.shared-aes-key", f"apps.{name}.aes_key", other=other.name)
-            if workers > 1 and getattr(app, "component", None):
-                self._fault("config.ticket-workers", f"apps.{name}.component_app_id", workers=workers)
-            if workers > 1 and getattr(app, "old_way", False):
-                # Where the old way is the only one, it is no setting.
-                setting = "old_way" if "old_way" in vars(app) else "platform"
-                self._fault("config.old-way-workers", f"apps.{name}.{setting}", workers=workers)
+        if workers == 1:
+            return
+        if remembering := [name for name, app in apps.items() if app.remembers]:
+            file, line = self._line_of(where)
+            because = {"workers": workers, "apps": ", ".join(remembering)}
+            line = 0 if where.startswith("-") else line  # an option of the command is in no line
+            self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
+        unread = any(fault.where == "service.signing_key" for fault in self._faults)
+        if service.publishable_keys and service.signing_key is None and not unread:
+            self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
 
 
 class _Unread:
@@ -518,6 +534,27 @@ def _keys(table: Table, kind: str) -> list[ServiceKey]:
                 table.warn("config.weak-server-key", setting, characters=len(text), least=WEAK_KEY)
             found.append(ServiceKey(kind, hashlib.sha256(text.encode("ascii")).digest()))
     return found
+
+
+def _whole(table: Table, setting: str, *, default: int, most: int) -> int:
+    number = table.number(setting, default=default, least=1, most=most)
+    if number % 1:
+        table.fault("config.wrong-type", setting, found="float", needed="whole number")
+    return int(number)
+
+
+def _networks(table: Table) -> tuple[Network, ...]:
+    networks = []
+    for text in table.texts("trusted_proxies"):
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            network = None
+        if network is not None and network.prefixlen:
+            networks.append(network)
+        else:  # whoever trusts everybody lets everybody choose an address
+            table.fault("config.wrong-type", "trusted_proxies", needed="10.0.0.0/8, 2001:db8::/32 or one address")
+    return tuple(networks)
 
 
 def _origins(table: Table) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import haoma
 from haoma.errors import ConfigFaults
 from haoma.settings import HaomaWarning, configure, from_mapping, load, parse_listen
+from haoma.simulator.stage import Stage
 
 NOW = 1_780_000_000.0
 CASE = Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland"
@@ -159,7 +160,7 @@ def test_apps(faults, text, expected):
 def test_service(faults, line, expected):
     """Faults of the service are found where they stand."""
     setting = line.partition(" ")[0]
-    assert faults(f"{GOOD}[service]\n# a comment\n{line}\n") == [(expected, f"service.{setting}", 8)]
+    assert faults(f"{GOOD}[service]\n# a comment\n{line}\n") == [(expected, f"service.{setting}", 7)]
 
 
 def test_the_same_key_twice(faults):
@@ -204,10 +205,59 @@ def test_one_app_twice(faults):
 
 def test_old_way_with_workers(faults):
     """Sessions of the old way live in one process, wherever the number of processes is said."""
-    fault = ("old-way-workers", "apps.mini.old_way", 6)
-    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n") == [fault]
-    assert faults(MINI + "old_way = true\n", workers=2) == [fault]
+    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n") == [("needs-one-worker", "service.workers", 8)]
+    assert faults(MINI + "old_way = true\n", workers=2) == [("needs-one-worker", "--workers", 0)]
     assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n", workers=1) == []
+
+
+EVERY_APP = Stage().settings("http://127.0.0.1:9")["apps"]
+
+
+@pytest.mark.parametrize("name", EVERY_APP)
+def test_what_needs_memory_needs_one_worker(name):
+    """An app whose requests need what earlier ones left does not start with two workers; only Alipay's envelopes do."""
+    values = {"allow_insecure_upstreams": True, "apps": {name: EVERY_APP[name]}}
+    assert from_mapping(values, workers=1).apps
+    needless = values["apps"][name]["platform"] == "alipay" and "app_private_key" not in values["apps"][name]
+    if needless:
+        assert from_mapping(values, workers=2).apps
+        return
+    with pytest.raises(ConfigFaults) as refused:
+        from_mapping(values, workers=2)
+    (fault,) = (each for each in refused.value.faults if not each.warning)
+    assert (fault.code, fault.because["apps"]) == ("config.needs-one-worker", name)
+
+
+def test_a_signing_key_for_several_workers(faults):
+    """It is asked for with all other faults, and not a second time when it is there and cannot be read."""
+    service = '[service]\nworkers = 2\npublishable_keys = "pk"\n'
+    needed = ("signing-key-needed", "service.signing_key", 6)
+    assert faults(GOOD + service) == [needed]
+    unreadable = ("key-unreadable", "service.signing_key", 9)
+    assert faults(GOOD + service + 'signing_key = "x"\n') == [unreadable]
+
+
+@pytest.mark.parametrize("proxies", ["10.0.0.1/8", "proxy.example", "0.0.0.0/0", "::/0", "", "10.0.0.0/33", "127.1"])
+def test_proxies_that_are_no_networks(faults, proxies):
+    """A network is written exactly, and is not the whole internet."""
+    code = "wrong-type" if proxies else "empty-value"
+    found = faults(f'{GOOD}[service]\ntrusted_proxies = ["{proxies}"]\n')
+    assert found == [(code, "service.trusted_proxies", 7)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "good", "bad"),
+    [
+        ("refused_limit", ("1", "1000"), ("0", "1001", "1.5", "true")),
+        ("refused_seconds", ("1", "86400", "0x10"), ("0.5", "86401", "false")),
+    ],
+)
+def test_bounds_of_refused_codes(faults, setting, good, bad):
+    """Both bounds, from both sides."""
+    for value in good:
+        assert faults(f"{GOOD}[service]\n{setting} = {value}\n") == []
+    for value in bad:
+        assert faults(f"{GOOD}[service]\n{setting} = {value}\n") == [("wrong-type", f"service.{setting}", 7)]
 
 
 def test_insecure_upstreams_warn(faults):
@@ -288,7 +338,7 @@ def test_environment(faults):
     text += '[service]\nworkers = { env = "W" }\n'
     good = {"S": WX_SECRET, "O": "true", "A": "60", "W": "1"}
     assert faults(text, environ=good) == []
-    assert faults(text, environ=good | {"W": "2"}) == [("old-way-workers", "apps.mini.old_way", 6)]
+    assert faults(text, environ=good | {"W": "2"}) == [("needs-one-worker", "service.workers", 9)]
     assert faults(text, environ=good | {"S": " "}) == [("empty-value", "apps.mini.app_secret", 5)]
     assert faults(text, environ=good | {"O": "maybe"}) == [("wrong-type", "apps.mini.old_way", 6)]
     assert [code for code, *_ in faults(text)] == ["env-unset"] * 4
@@ -323,7 +373,8 @@ def test_what_was_read(tmp_path):
 listen = "0.0.0.0:9000"
 server_keys = ["{STRONG}", "{STRONG}", "sha256:{"AB" * 32}"]
 publishable_keys = "pk"
-workers = 3
+workers = 1
+trusted_proxies = ["10.0.0.0/8", "2001:db8::1"]
 cors_origins = ["https://shop.example"]
 signing_key = "sign.pem"
 log_level = "debug"
@@ -332,7 +383,9 @@ log_level = "debug"
     path.write_text("\ufeff" + text.replace("\n", "\r\n"), encoding="utf-8")
     settings = haoma.load(path, environ={}, now=NOW)
     service = settings.service
-    assert (service.host, service.port, service.workers) == ("0.0.0.0", 9000, 3)
+    assert (service.host, service.port, service.workers) == ("0.0.0.0", 9000, 1)
+    assert [str(each) for each in service.trusted_proxies] == ["10.0.0.0/8", "2001:db8::1/128"]
+    assert (service.refused_limit, service.refused_seconds) == (30, 600)
     assert [key.id for key in service.server_keys][1] == "abababab"
     assert len(service.server_keys) == 2
     assert [key.kind for key in service.publishable_keys] == ["publishable"]

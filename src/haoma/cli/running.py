@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ def serve(
 
     \b
     Example:
-        $ haoma serve --config haoma.toml --listen 0.0.0.0:8080 --workers 2
+        $ haoma serve --config haoma.toml --listen 0.0.0.0:8080
 
     \b
     Exit codes:
@@ -39,15 +40,14 @@ def serve(
     if listen and parse_listen(listen) is None:
         raise misused("--listen: needed HOST:PORT, such as 127.0.0.1:8080")
     try:
-        # The service reads the file again, and says its warnings; here its faults are said in the reader's language.
-        load(config, serving=True, workers=workers or None)
+        load(config, serving=True, workers=workers or None)  # its faults first, and only then what is not installed
     except ConfigFaults as error:
         list_faults(error.faults, lang, config)
         raise typer.Exit(MISUSED) from None
     try:
         from haoma.service.server import serve as run
 
-        ended = run(config, listen or None, workers or None)
+        ended = run(config, listen or None, workers or None, tell=partial(list_faults, lang=lang, path=config))
     except ModuleNotFoundError as error:
         raise _install(error, lang) from None
     raise typer.Exit(ended)

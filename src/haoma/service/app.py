@@ -17,6 +17,7 @@ from haoma import authorization
 from haoma.authorize import authorize, log_in, take_push
 from haoma.errors import (
     BadField,
+    CannotOpen,
     Draining,
     HaomaError,
     InternalFault,
@@ -34,8 +35,9 @@ from haoma.service.body import read_body
 from haoma.service.callers import Callers
 from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
 from haoma.service.journal import Journal
-from haoma.service.log import Lines, make_logger
+from haoma.service.log import Lines, Sparing, make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
+from haoma.service.refused import Alarm, Budgets, client, counts
 from haoma.service.server import start_warnings
 from haoma.service.tokens import Tokens
 
@@ -76,7 +78,12 @@ class Service:
         self.metrics = Metrics()
         lines = Lines(sys.stderr.buffer)
         level = settings.service.log_level
-        self.journal = Journal(make_logger(lines, level=level), lines, self.metrics, level)
+        self.log = make_logger(lines, level=level)
+        self.sparing = Sparing()
+        self.journal = Journal(self.log, lines, self.metrics, level)
+        limits = settings.service.refused_limit, settings.service.refused_seconds
+        self.budgets = Budgets(*limits)
+        self.alarm = Alarm(*limits)
         self.routes: dict[str, Ask] = {
             "phone-number": self.phone_number,
             "login": self.login,
@@ -112,24 +119,29 @@ class Service:
 
     async def push(self, request: Incoming) -> Response[bytes]:
         """Take what WeChat posts. There is no key of ours in it: its own signature proves that it is WeChat's."""
-        exchange, app = Exchange.of(request.scope), request.path_params["app"]
+        exchange = Exchange.of(request.scope)
         try:
-            found = self.settings.apps.get(app)
-            if found is None:
-                raise UnknownRoute
-            exchange.app = found
             body = await read_body(exchange, request.receive, self.settings.service.body_seconds)
-            query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=_MOST_FIELDS))
-            said = await run(take_push(found, query, body, now=now()), self.world)
+            exchange.app = app = self._pushed_to(request.path_params["app"])
+            said = await run(take_push(app, _read_query(request.scope), body, now=now()), self.world)
             return Response(said.encode(), media_type="text/plain")
+        except (CannotOpen, UnknownRoute) as error:
+            # Whoever cannot sign does not learn which apps there are, nor which of them take pushes.
+            answer = _refused(exchange, CannotOpen())
+            exchange.error = error
+            return answer
         except HaomaError as error:
             return _refused(exchange, error)
-        except ValueError:  # too many fields
-            return _refused(exchange, UnknownRoute())
+
+    def _pushed_to(self, name: str) -> App:
+        app = self.settings.apps.get(name)
+        if app is None:
+            raise CannotOpen(diagnosis="no such app")
+        return app
 
     async def answer(self, scope: HTTPScope, exchange: Exchange, receive: Receive) -> tuple[int, bytes]:
         """Answer a request below ``/v1/apps/``: return status and body, and leave the headers with the exchange."""
-        name, _, what = scope["path"].removeprefix(BELOW).strip("/").partition("/")
+        name, _, what = scope["path"].removeprefix(BELOW).partition("/")
         ask = self.routes.get(what)
         if ask is None:
             return refuse(exchange, UnknownRoute())
@@ -139,19 +151,44 @@ class Service:
             return 204, b""
         if scope["method"] != "POST":
             return refuse(exchange, WrongMethod(), _ALLOW)
-        # The app first, because it decides in which form even a refusal is written; who may not call does not learn
-        # from the answer whether there is one.
         exchange.app = known = self.settings.apps.get(name)
-        exchange.habit = known is not None and known.reply == HABIT
         try:
             exchange.caller = caller = self.callers.recognise(exchange.authorization)
+            # The habit of the app only now: who may not call does not learn from the form of the answer that it exists.
+            exchange.habit = known is not None and known.reply == HABIT
             app = self.settings.app(name)
             body = await read_body(exchange, receive, self.settings.service.body_seconds)
-            found = await ask(app, caller, body)
+            found = await self._ask(ask, app, caller, body, scope)
         except HaomaError as error:
             return refuse(exchange, error)
         exchange.headers = _ANSWER
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found)
+
+    async def _ask(self, ask: Ask, app: App, caller: Caller, body: bytes, scope: HTTPScope) -> object:
+        """Ask within the budget of refused codes that the client's address has."""
+        address = client(scope, self.settings.service.trusted_proxies, trusted=caller.trusted)
+        account = await self.budgets.take(address) if address else None
+        refused = False
+        try:
+            return await ask(app, caller, body)
+        except HaomaError as error:
+            refused = counts(error)
+            if refused:
+                self._note_refused(app, caller)
+            raise
+        finally:
+            if account is not None and self.budgets.give_back(address, account, refused=refused):
+                self._warn("The platforms refused too many codes of an address; it has to wait.", address=address)
+
+    def _note_refused(self, app: App, caller: Caller) -> None:
+        self.metrics.count_refused(app.name, app.platform, caller.id)
+        if self.alarm.rings(app.name, caller.id):
+            self._warn("Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id)
+
+    def _warn(self, event: str, **fields: object) -> None:
+        left_out = self.sparing.left_out(event)
+        if left_out is not None:
+            self.log.warning(event, **fields, left_out=left_out)
 
     @property
     def _tokens(self) -> Tokens:
@@ -292,9 +329,10 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
         exchange = Exchange.of(request.scope)
         return _shown(exchange, pages.docs(exchange.lang), html=True)
 
-    @_page("/errors/{code:str}")
+    @_page("/errors/{code:str}", "/errors/{code:str}/{sub:str}")
     async def error_page(request: Incoming) -> Response[bytes]:
-        exchange, code = Exchange.of(request.scope), request.path_params["code"]
+        exchange, code = Exchange.of(request.scope), "/".join(request.path_params.values())
+        exchange.route = "/errors/{code}"
         html = b"text/html" in exchange.accept
         page = pages.error(code, exchange.lang, html=html)
         return _shown(exchange, page, html=html) if page else _refused(exchange, UnknownRoute())
@@ -302,8 +340,24 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
     return [apps, push, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
 
 
-def _page(path: str) -> HTTPRouteHandler:
-    return route(path, http_method=["GET", "HEAD"], status_code=200)
+def _page(*paths: str) -> HTTPRouteHandler:
+    return route(list(paths), http_method=["GET", "HEAD"], status_code=200)
+
+
+def _read_query(scope: HTTPScope) -> dict[str, str]:
+    """Return the query of a push.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: it has too many fields, or one of them twice.
+    """
+    try:
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise CannotOpen(diagnosis="too many fields in the query") from None
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        raise CannotOpen(diagnosis="a field of the query is there twice")
+    return query
 
 
 def _shown(exchange: Exchange, page: str, *, html: bool) -> Response[bytes]:

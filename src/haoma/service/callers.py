@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from haoma.errors import KeyMissing, KeyRejected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from haoma.settings import ServiceSettings
 
 
@@ -38,17 +40,24 @@ class Callers:
             for key in keys
         )
 
-    def recognise(self, header: bytes | None) -> Caller:
+    def recognise(self, headers: Sequence[bytes]) -> Caller:
         """Return the caller.
 
         The header is compared with every key, found or not: how long it takes says nothing about which one fitted.
         Keys are compared by digest, so that it says nothing about how much of one was right either.
 
+        Two headers are none of the configured keys: a proxy may have looked at the other one.
+
+        Args:
+            headers: The ``Authorization`` headers of the request.
+
         Raises:
             KeyMissing: ``caller.key-missing``.
             KeyRejected: ``caller.key-rejected``.
         """
-        scheme, _, key = (header or b"").strip().partition(b" ")
+        if len(headers) > 1:
+            raise KeyRejected(diagnosis="more than one Authorization header")
+        scheme, _, key = (headers[0] if headers else b"").strip().partition(b" ")
         key = key.strip()
         if scheme.lower() != b"bearer" or not key:
             raise KeyMissing

@@ -4,7 +4,7 @@ uvicorn parses with llhttp, which is strict about everything that frames a reque
 comes, and that is enough to stop a server:
 
 - a head that comes byte by byte, the rest of a body that was refused, an answer that is never read (Slowloris and its
-  kin): each holds a connection;
+  kin): each holds a connection, and files are few (`haoma.service.crowd` has all of them in view);
 - a head without an end, trailers, chunk extensions and requests sent ahead of their answers: each fills the memory.
 
 And it loses the body of a request that offers another protocol, as Java's HTTP client does where there is no TLS
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from haoma.service.crowd import Crowd
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,6 +36,7 @@ class Connection(HttpToolsProtocol):
         body_bytes: Most bytes after a head, before the connection ends: far above what the application reads, so that
             somebody who sends too much is told so.
         ahead: Most requests that wait for the answer to the one before.
+        crowd: All connections of the process.
     """
 
     seconds: ClassVar[float] = 30.0
@@ -41,6 +44,7 @@ class Connection(HttpToolsProtocol):
     head_fields: ClassVar[int] = 100
     body_bytes: ClassVar[int] = 1024 * 1024
     ahead: ClassVar[int] = 16
+    crowd: ClassVar[Crowd] = Crowd()
     cycle: RequestResponseCycle | None  # type: ignore[assignment] # None before the first request
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -51,15 +55,18 @@ class Connection(HttpToolsProtocol):
         self._deaf = False
         self._due: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
+        self._holds = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
         super().connection_made(transport)
         self._wait(self.seconds)
+        self.crowd.enter(self, self.client[0] if self.client else None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(exc)
+        self.crowd.leave(self)
         self._unset_keepalive_if_required()
         self._unset()
         self.resume_writing()
@@ -85,6 +92,8 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         elif self._due is None and (self.cycle is None or self.cycle.response_complete):
             self._wait(self.seconds if self._part else self.timeout_keep_alive)
+        if self._part:
+            self._hold()
 
     # What the parser calls
 
@@ -111,6 +120,7 @@ class Connection(HttpToolsProtocol):
         self._part = "body"
         self._bytes = 0
         self._unset()
+        self.crowd.touch(self)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -120,6 +130,8 @@ class Connection(HttpToolsProtocol):
         self._part = ""
         self._bytes = 0
         self._unset()
+        if self._holds:
+            self._release()
         super().on_message_complete()
 
     # What is not answered by the application
@@ -163,6 +175,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for a caller that does not read."""
         super().pause_writing()
+        self._hold()
         self._stuck = self.loop.call_later(self.seconds, self.timeout_keep_alive_handler)
 
     def resume_writing(self) -> None:
@@ -171,6 +184,29 @@ class Connection(HttpToolsProtocol):
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None
+        if self._holds and not self._part:
+            self._release()
+
+    # Room
+
+    def owes(self) -> bool:
+        """Tell whether it is the caller's turn: a head, the rest of a request, or the reading of an answer."""
+        if self._stuck is not None:
+            return True
+        cycle = self.cycle  # the last one; those before it are answered first
+        return not self.pipeline and (cycle is None or cycle.response_complete or cycle.more_body)
+
+    def leave(self) -> None:
+        """End at once: others need the room."""
+        self.transport.abort()
+
+    def _hold(self) -> None:
+        self._holds = True
+        self.crowd.hold(self, self._bytes + self.transport.get_write_buffer_size())
+
+    def _release(self) -> None:
+        self._holds = False
+        self.crowd.release(self)
 
     def _wait(self, seconds: float) -> None:
         self._due = self.loop.call_later(seconds, self.timeout_keep_alive_handler)

@@ -17,7 +17,15 @@ import msgspec
 from litestar.enums import ScopeType
 
 from haoma.contract import App
-from haoma.errors import HaomaError, InternalFault, KeyMissing, KeyRejected, TooSlow
+from haoma.errors import (
+    HaomaError,
+    InternalFault,
+    KeyMissing,
+    KeyRejected,
+    TooManyRefusedCodes,
+    TooSlow,
+    UnknownRoute,
+)
 from haoma.io.clock import monotonic
 from haoma.problem import problem
 from haoma.service.callers import Caller
@@ -51,7 +59,7 @@ class Exchange(msgspec.Struct, eq=False):
     method: str
     lang: str
     accept: bytes
-    authorization: bytes | None
+    authorization: tuple[bytes, ...]  # every header of that name
     announced: int  # bytes of the body, -1 if the caller does not say
     started: float
     due: float
@@ -85,25 +93,38 @@ def _new_id() -> str:
 
 
 def _begin(scope: HTTPScope, seconds: float) -> Exchange:
-    request_id = language = accept = b""
-    authorization: bytes | None = None
+    language = accept = b""
+    authorization: tuple[bytes, ...] = ()
+    request_ids: tuple[bytes, ...] = ()
     announced = -1
     for name, value in scope["headers"]:
         if name == b"authorization":
-            authorization = value
+            authorization = (*authorization, value)
         elif name == b"content-length":
-            announced = int(value[:20]) if value.isdigit() else -1
+            announced = max(announced, int(value[:20]) if value.isdigit() else -1)
         elif name == b"x-request-id":
-            request_id = value
-        elif name == b"accept-language":
-            language = value
+            request_ids = (*request_ids, value)
+        elif name == b"accept-language":  # a list, in one header or in several
+            language = language + b"," + value if language else value
         elif name == b"accept":
-            accept = value
-    known = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else _new_id()
+            accept = accept + b"," + value if accept else value
+    # Of two ids neither is known: a proxy may have logged the other one.
+    sane = len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0]) is not None
+    known = request_ids[0].decode("ascii") if sane else _new_id()
     started = monotonic()
     return Exchange(
         known, scope["method"], negotiate(language), accept, authorization, announced, started, started + seconds
     )
+
+
+def _canonical(scope: HTTPScope) -> bool:
+    """Tell whether the path is spelled in the only way in which it reaches a route.
+
+    A proxy that lets some paths through and not others compares the spelling: ``//v1/``, ``%2F`` or a slash at the end
+    must not be another way to the same place.
+    """
+    path = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
+    return b"%" not in path and b"//" not in path and (not path.endswith(b"/") or path == b"/")
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
@@ -113,7 +134,9 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
     anonymous = exchange.caller is not None and not exchange.caller.trusted
     body = problem(error, exchange.lang, request_id=exchange.request_id, anonymous=anonymous)
     headers = [(b"content-language", exchange.lang.encode("ascii")), (b"cache-control", b"no-store")]
-    if error.retry and error.status in _RETRY_AFTER:
+    if isinstance(error, TooManyRefusedCodes):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    elif error.retry and error.status in _RETRY_AFTER:
         headers.append((b"retry-after", _RETRY_AFTER[error.status]))
     if allow:
         headers.append((b"allow", allow.encode("latin-1")))
@@ -169,7 +192,9 @@ class Gate:
         error: HaomaError | None = None
         try:
             try:
-                if self._shortcut is not None and scope["path"].startswith(BELOW):
+                if not _canonical(scope):
+                    await _reply(send, exchange, *refuse(exchange, UnknownRoute()))
+                elif self._shortcut is not None and scope["path"].startswith(BELOW):
                     status, body = await self._shortcut(scope, exchange, receive)
                     await sleep(0)  # all that is ready is worked out, then sent: to wake a reader after each is dear
                     await _reply(send, exchange, status, body)

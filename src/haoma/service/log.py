@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import msgspec
 import structlog
 
-from haoma.io.clock import now
+from haoma.io.clock import monotonic, now
 from haoma.secret import MASK
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
 _SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
 _NUMBER: Final = re.compile(_MAINLAND)
 _SHORTEST: Final = len("+") + 7  # of a number abroad
+_MOST_KINDS: Final = 256
 
 
 @lru_cache(maxsize=512)
@@ -200,8 +201,37 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__
 
 
+class Sparing:
+    """Says which lines are written where strangers decide how often something happens.
+
+    One line of a kind in a second, and so many of all kinds in a minute. How many were left out stands in the next
+    line of the same kind.
+    """
+
+    def __init__(self, per_minute: int = 40) -> None:
+        self._per_minute = per_minute
+        self._minute = -60.0
+        self._written = 0
+        self._kinds: dict[str, tuple[float, int]] = {}
+
+    def left_out(self, kind: str) -> int | None:
+        """Return how many lines of the kind were left out before this one; None if this one is left out too."""
+        moment = monotonic()
+        if moment - self._minute >= 60:
+            self._minute, self._written = moment, 0
+        if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+            self._kinds.clear()
+        last, count = self._kinds.get(kind, (-1.0, 0))
+        if moment - last < 1 or self._written >= self._per_minute:
+            self._kinds[kind] = last, count + 1
+            return None
+        self._kinds[kind] = moment, 0
+        self._written += 1
+        return count
+
+
 class Foreign(logging.Handler):
-    """Writes the records of other libraries (the server, the event loop) as lines of our log.
+    """Writes the records of other libraries (the server, the event loop) as lines of our log, and not too many.
 
     Their messages are left as templates: arguments, exception words and extras are what may hold a request.
     """
@@ -209,11 +239,18 @@ class Foreign(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._logger = make_logger()
+        self._sparing = Sparing()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
+        """Write one record, or count it."""
+        message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        message = message.partition("\n")[0][:120]
+        left_out = self._sparing.left_out(message)
+        if left_out is None:
+            return
         fields: dict[str, Any] = {"logger": record.name}
+        if left_out:
+            fields["left_out"] = left_out
         if record.exc_info and record.exc_info[1]:
             fields["exception"], fields["traceback"] = stack(record.exc_info[1])
-        message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
-        self._logger.warning(message.partition("\n")[0][:120], **fields)
+        self._logger.warning(message, **fields)

@@ -31,6 +31,9 @@ class Metrics:
         self._seconds = Histogram(
             "haoma_request_seconds", "Time to answer a request.", ("route",), buckets=_BUCKETS, registry=own
         )
+        self._refused = Counter(
+            "haoma_refused_codes", "Codes that a platform refused.", ("app", "platform", "caller"), registry=own
+        )
         self._counters: dict[tuple[str, str, str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -45,6 +48,10 @@ class Metrics:
         if timer is None:
             timer = self._timers[route] = self._seconds.labels(route)
         timer.observe(seconds)
+
+    def count_refused(self, app: str, platform: str, caller: str) -> None:
+        """Count a code that a platform refused. ``caller`` is the short name of a configured key."""
+        self._refused.labels(app, platform, caller).inc()
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""

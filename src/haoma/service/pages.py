@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from haoma import catalogue
 from haoma.platforms import PLATFORMS
+from haoma.problem import behaviour
 from haoma.service import openapi
 
 _STYLE: Final = """
@@ -35,9 +36,10 @@ _SAY: Final = {
 
 @lru_cache(maxsize=512)
 def error(code: str, lang: str, *, html: bool) -> str | None:
-    """Return the page of a code, or None if there is no such code."""
+    """Return the page of a code of ours or of a platform's, or None if there is no such code."""
     if code not in catalogue.codes():
-        return None
+        found = catalogue.entries(code, PLATFORMS)
+        return _of_a_platform(code, found, lang, html=html) if found else None
     say, words = _SAY[lang], catalogue.words(code, lang)
     natives = [
         (platform, entry.native, entry.words(lang))
@@ -64,6 +66,32 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
         )
     body.append(f'<p><a href="/docs">{say["all"]}</a></p>')
     return _html(lang, words.title, "".join(body))
+
+
+def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: str, *, html: bool) -> str:
+    """Return what ``haoma explain`` says: a code that means several things has all of them."""
+    say = _SAY[lang]
+    parts = []
+    for platform, entry in found:
+        answered = behaviour(entry.code, ask_again=entry.ask_again)
+        words, name = entry.words(lang), f"{entry.called(platform, lang)} → {entry.code}"
+        if not html:
+            see = [f"{say['see']}: {words.see}"] if words.see else []
+            told = [f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}", *see]
+            parts.append("\n".join([name, words.title, "", *told, answered, ""]))
+            continue
+        see = [f'<p><a rel="noreferrer" href="{escape(words.see)}">{say["see"]}</a></p>'] if words.see else []
+        ours = f'<a href="/errors/{escape(entry.code)}">{escape(entry.code)}</a>'
+        parts += [
+            f"<p><code>{escape(entry.called(platform, lang))}</code> → <code>{ours}</code></p>",
+            f"<h1>{_text(words.title)}</h1><h2>{say['cause']}</h2><p>{_text(words.cause)}</p>",
+            f"<h2>{say['remedy']}</h2><p>{_text(words.remedy)}</p>",
+            *see,
+            f"<p>{escape(answered)}</p>",
+        ]
+    if not html:
+        return "\n".join(parts)
+    return _html(lang, code, "".join([*parts, f'<p><a href="/docs">{say["all"]}</a></p>']))
 
 
 @lru_cache(maxsize=4)

@@ -12,13 +12,17 @@ import socket
 import sys
 import tempfile
 from contextlib import ExitStack
+from multiprocessing import reduction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import ConfigFaults, Fault
+from haoma.service.crowd import ACCEPTED, Crowd, parse, raise_files
 from haoma.settings import load, parse_listen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import uvicorn
     from litestar import Litestar
 
@@ -33,7 +37,8 @@ reads it when it is imported, so it must be set before that."""
 _SHARED_PREFIX: Final = "haoma-metrics-"
 _CANNOT_START: Final = 3
 """Exit code of a worker that need not be started again: uvicorn's own."""
-_BACKLOG: Final = 2048
+_QUEUE: Final = 2048
+"""Connections that the system keeps until they are accepted."""
 _IDLE_SECONDS: Final = 75
 """Longer than proxies keep a connection that they do not use (nginx: 60), so that none is closed under a request."""
 _ANNOUNCE: Final = 1.0
@@ -47,7 +52,13 @@ _LOGGING: Final = {
 }
 
 
-def serve(config_path: str | os.PathLike[str], listen: str | None = None, workers: int | None = None) -> int:
+def serve(
+    config_path: str | os.PathLike[str],
+    listen: str | None = None,
+    workers: int | None = None,
+    *,
+    tell: Callable[[Sequence[Fault]], None] | None = None,
+) -> int:
     """Run the service until it is told to stop.
 
     A script that calls this with several workers does so below ``if __name__ == "__main__"``: workers are spawned, and
@@ -57,6 +68,7 @@ def serve(config_path: str | os.PathLike[str], listen: str | None = None, worker
         config_path: A ``haoma.toml``.
         listen: ``host:port`` instead of the file's.
         workers: Number of processes instead of the file's.
+        tell: Tells the faults and warnings of the configuration; they are printed on stderr when None.
 
     Returns:
         0 after a graceful stop, 2 if the configuration has faults, 1 if a worker died.
@@ -64,31 +76,49 @@ def serve(config_path: str | os.PathLike[str], listen: str | None = None, worker
     if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # or workers would start workers
         print('haoma: call serve() below if __name__ == "__main__"', file=sys.stderr)  # noqa: T201
         sys.exit(_CANNOT_START)
-    path = os.fspath(config_path)
+    path, tell = os.fspath(config_path), tell or _print
     try:
         settings = load(path, serving=True, workers=workers)
         workers = settings.service.workers if workers is None else workers
-        _check_workers(settings, workers)
-        listening = _listen(settings, listen)
+        with ExitStack() as stack:
+            if workers > 1:
+                os.environ[SHARED] = stack.enter_context(_shared_folder())
+                stack.callback(os.environ.pop, SHARED, None)
+            listening = stack.enter_context(_listen(settings, listen))
+            tell((*start_warnings(settings), *_proxy_warning(settings, listening)))
+            return _run(path, settings, listening, workers)
     except ConfigFaults as faults:
-        print(faults, file=sys.stderr)  # noqa: T201 - it is the answer to a command
+        tell(faults.faults)
         return FAULTS
-    for warning in start_warnings(settings):
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    with listening, ExitStack() as stack:
-        if workers > 1:
-            os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory(prefix=_SHARED_PREFIX))
-            stack.callback(os.environ.pop, SHARED, None)
-        return _run(path, settings, listening, workers)
+
+
+def _print(faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        print(f"{'warning: ' if fault.warning else ''}{fault}", file=sys.stderr)  # noqa: T201 - the answer to a command
+
+
+def _shared_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=_SHARED_PREFIX)
+    except OSError as error:
+        because = {"reason": type(error).__name__ if error.errno is None else os.strerror(error.errno)}
+        raise ConfigFaults([Fault("config.no-temporary-folder", "TMPDIR", because=because)]) from None
 
 
 def start_warnings(settings: Settings) -> tuple[Fault, ...]:
     """Return what should be looked at, in the order of the file."""
-    service = settings.service
+    service, found = settings.service, [*settings.warnings]
     if service.publishable_keys and service.signing_key is None:
-        ephemeral = Fault("config.signing-key-ephemeral", "service.signing_key", warning=True, file=settings.path)
-        return (*settings.warnings, ephemeral)
-    return settings.warnings
+        found.append(Fault("config.signing-key-ephemeral", "service.signing_key", warning=True, file=settings.path))
+    return tuple(found)
+
+
+def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault, ...]:
+    """Warn when users can only come through a proxy, and nobody has said which one that is."""
+    service = settings.service
+    if not service.publishable_keys or service.trusted_proxies or not parse(listening.getsockname()[0]).is_loopback:
+        return ()
+    return (Fault("config.proxy-not-named", "service.trusted_proxies", warning=True, file=settings.path),)
 
 
 def _listen(settings: Settings, listen: str | None) -> socket.socket:
@@ -98,32 +128,41 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
     if address is None:
         raise ConfigFaults([Fault("config.bad-listen", "--listen", because={"needed": "host:port"})])
     host, port = address
+    where = "service.listen" if listen is None else "--listen"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, place = found[0]
         # Without the protocol asyncio would not know that this is TCP, and the body of an answer would wait until its
         # head is acknowledged (Nagle), which callers delay by 40 ms.
-        listening = socket.socket(family, kind, protocol)
+        listening = _Port(family, kind, protocol)
         try:
             if os.name == "posix":  # elsewhere it would share the port with a stranger
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(place)
-            listening.listen(_BACKLOG)
+            listening.listen()
         except OSError:
             listening.close()
             raise
     except OSError as error:
         reason = type(error).__name__ if error.errno is None else os.strerror(error.errno)
-        fault = Fault("config.cannot-listen", "service.listen", because={"listen": f"{host}:{port}", "reason": reason})
+        fault = Fault("config.cannot-listen", where, because={"listen": f"{host}:{port}", "reason": reason})
         raise ConfigFaults([fault]) from None
     return listening
 
 
-def _check_workers(settings: Settings, workers: int) -> None:
-    service = settings.service
-    if workers > 1 and service.publishable_keys and service.signing_key is None:
-        fault = Fault("config.signing-key-needed", "service.signing_key", because={"workers": workers})
-        raise ConfigFaults([fault])
+class _Port(socket.socket):
+    """A port whose queue stays long: asyncio would make it as short as the number that it accepts in one turn."""
+
+    def listen(self, _backlog: int = 0) -> None:
+        super().listen(_QUEUE)
+
+    def __reduce__(self) -> tuple[Callable[..., _Port], tuple[Any]]:
+        return _rebuilt, (reduction.DupFd(self.fileno()),)
+
+
+def _rebuilt(passed: Any) -> _Port:
+    """Return the port in a worker."""
+    return _Port(fileno=passed.detach())
 
 
 class _Target:
@@ -144,12 +183,15 @@ class _Target:
     def __call__(self) -> Litestar:
         """Return the application."""
         from haoma.service.app import build, drain, end
+        from haoma.service.connection import Connection
 
+        raise_files()
         try:
             settings = self._settings or load(self._path, serving=True, workers=self._workers)
         except ConfigFaults as faults:  # the file has changed since the service was started
-            print(faults, file=sys.stderr)  # noqa: T201
+            _print(faults.faults)
             sys.exit(_CANNOT_START)
+        Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
         try:
             app = build(settings)
         except Exception:  # noqa: BLE001 - whatever it is, a worker started anew would meet it again
@@ -191,6 +233,7 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
         interface="asgi3",
         lifespan="on",
         http=Connection,
+        backlog=ACCEPTED,
         ws="none",
         workers=workers,
         log_config=_LOGGING,

@@ -95,7 +95,7 @@ def test_many_workers_are_refused() -> None:
     with pytest.raises(ConfigFaults) as refused:
         from_mapping(values)
     faults = [(each.code, each.where) for each in refused.value.faults]
-    assert ("config.old-way-workers", "apps.shop.platform") in faults
+    assert ("config.needs-one-worker", "service.workers") in faults
 
 
 # --- login

@@ -482,7 +482,7 @@ def test_one_process_has_the_ticket(mirror: WeChatMirror) -> None:
     """Several workers would each wait for a ticket of their own."""
     apps = {"apps": {"shop": mirror.settings(URL)["wechat-component"]}}
     assert settings.from_mapping(apps).apps["shop"].name == "shop"
-    with pytest.raises(ConfigFaults, match=r"config\.ticket-workers"):
+    with pytest.raises(ConfigFaults, match=r"config\.needs-one-worker"):
         settings.from_mapping(apps, workers=2)
 
 

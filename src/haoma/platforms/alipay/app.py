@@ -75,6 +75,11 @@ class AlipayApp(App):
     intermediates: tuple[x509.Certificate, ...] = field(default=(), repr=False)
     roots: tuple[x509.Certificate, ...] = field(default=(), repr=False)
 
+    @property
+    def remembers(self) -> bool:
+        """True if there are logins: an envelope alone is opened without any memory."""
+        return self.private_key is not None
+
 
 def configure(table: Table) -> AlipayApp | None:
     """Build the app from its settings; faults go to the table."""
