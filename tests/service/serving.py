@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -37,7 +38,9 @@ def free_port() -> int:
 class Serving:
     """A running service; its log is read from ``log``."""
 
-    def __init__(self, folder: Path, toml: str, workers: int = 1) -> None:
+    def __init__(
+        self, folder: Path, toml: str, workers: int = 1, start: str = START, prepare: Callable[[], None] | None = None
+    ) -> None:
         self.port = free_port()
         self.config = folder / "haoma.toml"
         listen = f'listen = "127.0.0.1:{self.port}"'
@@ -45,10 +48,17 @@ class Serving:
         self.config.write_text("\n".join(f"[service]\n{listen}" if line == "[service]" else line for line in lines))
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._workers = workers
+        self._start = start
+        self._prepare = prepare
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-c", START, str(self.config), str(self._workers)]
-        self.process = subprocess.Popen(command, stdout=self._stderr, stderr=self._stderr)
+        command = [sys.executable, "-c", self._start, str(self.config), str(self._workers)]
+        self.process = subprocess.Popen(
+            command,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            preexec_fn=self._prepare,  # noqa: PLW1509 - before threads
+        )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.process.poll() is None:
             try:

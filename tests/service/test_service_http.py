@@ -1,5 +1,6 @@
 """The routes, spoken to over a socket; the platforms behind them are the simulator's."""
 
+import html
 import json
 import re
 import socket
@@ -11,7 +12,9 @@ from contextlib import suppress
 import jwt
 import pytest
 from serving import Got, Serving
+from typer.testing import CliRunner
 
+from haoma.cli import app as commands
 from haoma.errors import BY_CODE
 from haoma.problem import PHRASES
 from haoma.simulator import Simulator
@@ -210,6 +213,12 @@ def test_a_publishable_key_gets_a_token_and_the_server_reveals_it(service: Servi
     assert (anonymous.status, anonymous.json["code"]) == (403, "not-allowed")
 
 
+def _next_letter(letter: str) -> str:
+    """Return the letter of base64url that differs in the last bit, which is none of the 64 bytes of a signature."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return alphabet[alphabet.index(letter) ^ 1]
+
+
 def test_a_changed_token_reveals_nothing(service: Serving, simulator: Simulator) -> None:
     """Another app's route, a changed payload or signature, and "alg": "none" are all the same refusal."""
     tap = simulator.tap("alipay", "without-login")
@@ -230,6 +239,14 @@ def test_a_changed_token_reveals_nothing(service: Serving, simulator: Simulator)
     for each in forged:
         got = service.post(f"{APP}/phone-number/reveal", {"token": each}, simulator.server_key)
         refused(got, 422, "caller.token-unusable")
+    for spelled in (
+        token + "=", token + "==", f"{head}=.{payload}.{signature}", f"{head}.{payload}==.{signature}", token + "\n",
+        f" {token}", f"{head}.{payload}.{signature[:-1]}{_next_letter(signature[-1])}", token + "A", token + ".",
+        f"{head}.{payload}.{signature}" + "!", token.replace(".", "..", 1),
+    ):  # fmt: skip
+        got = service.post(f"{APP}/phone-number/reveal", {"token": spelled}, simulator.server_key)
+        refused(got, 422, "caller.token-unusable")
+    assert service.post(f"{APP}/phone-number/reveal", {"token": token}, simulator.server_key).status == 200
     other = service.post("/v1/apps/alipay-other/phone-number/reveal", {"token": token}, simulator.server_key)
     refused(other, 422, "caller.token-unusable")
 
@@ -364,6 +381,54 @@ def test_naughty_names_of_apps(service: Serving, simulator: Simulator, name: str
     assert service.logged(got)["app"] == ""
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//v1/apps/alipay/phone-number", "/v1//apps/alipay/phone-number", "/v1/apps/alipay//phone-number",
+        "/v1/apps/alipay/phone-number/", "/v1/apps/alipay/phone-number%2Freveal", "/v1/apps/alipay/phone-number/reveal/",
+        "/v1/apps/alipay%2Fphone-number", "/v1/apps/%61lipay/phone-number", "/v1/apps/alipay/phone%2Dnumber",
+        "/%761/apps/alipay/phone-number", "/v1/apps/alipay/./phone-number", "/v1/apps/x/../alipay/phone-number",
+        "/V1/apps/alipay/phone-number", "/v1/apps/alipay/Phone-Number",
+        "/v1/apps/alipay/phone-number;x", "/v1/apps/alipay/phone-number%00", "/v1/apps/alipay/phone-number%20",
+        "/healthz/", "//healthz", "/%68ealthz", "/metrics/", "//metrics", "/metric%73", "/errors/trust.wrong%2Dapp",
+        "/errors/trust.wrong-app/", "/errors//trust.wrong-app", "/docs/", "/openapi.json/", "/readyz/",
+        "//v1/callbacks/wechat/wechat-component", "/v1/callbacks/wechat/wechat-component/",
+        "/v1/callbacks/wechat%2Fwechat-component", "/.well-known/jwks.json/", "/.well-known//jwks.json",
+    ],
+)  # fmt: skip
+def test_a_path_has_one_spelling(service: Serving, simulator: Simulator, path: str) -> None:
+    """A proxy that lets some paths through compares their spelling: no other one leads to the same place."""
+    for method in ("GET", "POST"):
+        got = service.ask(method, path, "{}", Authorization=f"Bearer {simulator.server_key}")
+        assert (got.status, got.json["code"]) in ((404, "caller.unknown-route"), (404, "caller.unknown-app"))
+
+
+def test_two_authorization_headers(service: Serving, simulator: Simulator) -> None:
+    """A proxy may have looked at the other one: neither counts, whichever is first."""
+    right, wrong = f"Authorization: Bearer {simulator.server_key}\r\n", "Authorization: Bearer wrong\r\n"
+    for headers in (right + wrong, wrong + right, right + right, right + "authorization:\r\n"):
+        head = f"POST {APP}/phone-number HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
+        found = service.raw(f"{head}{headers}\r\n{{}}".encode())
+        assert found.startswith(b"HTTP/1.1 401")
+        assert b"caller.key-rejected" in found
+
+
+@pytest.mark.parametrize("second", ["Content-Length: 3", "Transfer-Encoding: chunked"])
+def test_two_lengths(service: Serving, simulator: Simulator, second: str) -> None:
+    """Where a body ends is said once."""
+    head = f"POST {APP}/phone-number HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n{second}\r\n"
+    found = service.raw(f"{head}Authorization: Bearer {simulator.server_key}\r\n\r\n{{}}".encode())
+    assert found.startswith(b"HTTP/1.1 400")
+    assert found.count(b"HTTP/1.1") == 1
+
+
+def test_two_request_ids(service: Serving) -> None:
+    """Of two ids neither is taken over."""
+    head = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    found = service.raw(f"{head}X-Request-Id: one\r\nX-Request-Id: two\r\n\r\n".encode())
+    assert re.search(rb"x-request-id: [a-r]{32}\r\n", found)
+
+
 @pytest.mark.parametrize("value", ["\x01", "é", "\xff" * 50, "zh;q=abc", "*;q=2", ",;,;=", "en;q=" + "9" * 4000])
 @pytest.mark.parametrize("header", ["Accept-Language", "X-Request-Id", "Authorization", "Accept", "Content-Type"])
 def test_naughty_headers(service: Serving, header: str, value: str) -> None:
@@ -406,19 +471,41 @@ def test_code_msg_data(service: Serving, simulator: Simulator) -> None:
     path = f"/v1/apps/{tap.app}/phone-number"
     got = service.post(path, tap.body, simulator.server_key)
     assert (got.status, got.json["code"], got.json["msg"]) == (200, 0, "ok")
+    assert got.headers["cache-control"] == "no-store"
     assert got.json["data"]["phone_number"] == tap.phone_number
     got = service.post(path, {"nonsense": 1}, simulator.server_key)
     assert (got.status, got.json["code"]) == (200, 400)
     assert got.json["data"]["code"] == "envelope.missing-field"
     assert got.json["msg"] == got.json["data"]["title"]
-    got = service.post(path, {}, "wrong")
-    assert (got.status, got.json["code"], got.json["data"]["code"]) == (200, 401, "caller.key-rejected")
-    assert service.logged(got)["status"] == 401
+    assert got.headers["cache-control"] == "no-store"
+    assert service.logged(got)["status"] == 400
+
+
+def test_the_other_habit_only_with_a_key(service: Serving) -> None:
+    """Who may not call learns neither from code nor from form of the answer whether there is an app of that name."""
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}):
+        seen = set()
+        for app in ("alipay", "alipay-cert", "nobody"):
+            got = service.ask("POST", f"/v1/apps/{app}/phone-number", "{}", X_Request_Id="same", **headers)
+            assert got.status == 401
+            seen.add((got.body, tuple(sorted(pair for pair in got.headers.items() if pair[0] != "date"))))
+        assert len(seen) == 1
 
 
 def test_code_msg_data_is_for_front_ends(service: Serving) -> None:
     """Who pushes something to an app with the other habit is answered with a status."""
-    refused(service.post("/v1/callbacks/wechat/alipay-cert", b"<xml/>", ""), 404, "caller.unknown-route")
+    refused(service.post("/v1/callbacks/wechat/alipay-cert", b"<xml/>", ""), 422, "trust.cannot-open")
+
+
+@pytest.mark.parametrize("query", ["", "?a=1&a=2", "?" + "&".join(f"a{n}=1" for n in range(30)), "?signature=x"])
+def test_pushes_do_not_tell_which_apps_there_are(service: Serving, query: str) -> None:
+    """Whoever cannot sign gets one answer for every name: of a third-party platform, of another app, of nobody."""
+    seen = {
+        service.post(f"/v1/callbacks/wechat/{app}{query}", b"<xml/>", "", X_Request_Id="same").body
+        for app in ("wechat-component", "wechat", "alipay-cert", "nobody")
+    }
+    assert len(seen) == 1
+    assert json.loads(seen.pop())["code"] == "trust.cannot-open"
 
 
 def test_health(service: Serving) -> None:
@@ -452,6 +539,36 @@ def test_pages(service: Serving, lang: str) -> None:
         assert "default-src 'none'" in got.headers["content-security-policy"]
     plain = service.ask("GET", "/errors/trust.cannot-open", Accept_Language=lang)
     assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(
+    "code",
+    ["alipay:40006", "alipay:40001/isv.missing-encrypt-key", "wechat:40029", "wechat:-1", "WeChat:40029", "40029"],
+)
+def test_a_platforms_own_code_has_a_page(service: Serving, lang: str, code: str) -> None:
+    """It says what `haoma explain` says, as text and as HTML."""
+    said = CliRunner().invoke(commands, ["explain", code, "--lang", lang]).output
+    lines = [line for line in said.splitlines() if line]
+    plain = service.ask("GET", f"/errors/{code}", Accept_Language=lang)
+    assert (plain.status, plain.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    shown = service.ask("GET", f"/errors/{code}", Accept_Language=lang, Accept="text/html")
+    assert (shown.status, shown.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    text = html.unescape(re.sub(r"<[^>]*>", "", shown.body.decode()))
+    for line in lines:
+        words = (
+            line.partition(": ")[2] or line
+            if line.startswith(("Cause", "Remedy", "See", "原因", "办法", "参见"))
+            else line
+        )
+        assert words in plain.body.decode()
+        assert words.replace("`", "") in text or words in shown.body.decode()
+
+
+@pytest.mark.parametrize("code", ["alipay:1", "nobody:40029", ":", "alipay:", "alipay:40006/x", "wechat:40029/x/y"])
+def test_a_code_of_nobody_has_no_page(service: Serving, code: str) -> None:
+    """What no table has stays unknown."""
+    refused(service.ask("GET", f"/errors/{code}"), 404, "caller.unknown-route")
 
 
 def test_the_type_of_a_problem_is_a_page(service: Serving) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from serving import START, Serving, free_port
 
+from haoma import catalogue
+
 KEY = "server-key-0123456789abcdefghij"
 APP_ID = "wx0123456789abcdef"
 ED25519_KEY = """-----BEGIN PRIVATE KEY-----
@@ -74,6 +76,12 @@ app_id = "{APP_ID}"
 app_secret = "{"0123456789abcdef" * 2}"
 api_base_url = "{platform}"
 """
+
+
+def envelopes(service: str = "") -> str:
+    """Return a configuration that needs no memory: envelopes of Alipay alone."""
+    app = (Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland" / "app.toml").read_text("utf-8")
+    return f'[service]\nserver_keys = ["{KEY}"]\n{service}\n{app}'
 
 
 def run(config: Path, workers: int = 1) -> subprocess.CompletedProcess[str]:
@@ -143,7 +151,7 @@ def test_a_caller_that_hangs_up_loses_nothing(platform: str, tmp_path: Path) -> 
 def test_several_workers(tmp_path: Path) -> None:
     """Workers share one port, one signing key and one set of metrics."""
     service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""'
-    with Serving(tmp_path, toml(service=service), workers=2) as serving:
+    with Serving(tmp_path, envelopes(service), workers=2) as serving:
         keys = {serving.ask("GET", "/.well-known/jwks.json").body for _ in range(20)}
         assert len(keys) == 1
         counted = 'haoma_requests_total{app="",code="",platform="",route="/.well-known/jwks.json",status="2xx"} 20.0'
@@ -178,11 +186,17 @@ def test_one_worker_is_the_process(tmp_path: Path) -> None:
         assert serving.process.wait(5) == 0
 
 
-def test_several_workers_finish_what_is_in_flight(platform: str, tmp_path: Path) -> None:
+def test_several_workers_finish_what_is_in_flight(tmp_path: Path) -> None:
     """SIGTERM reaches every worker: not ready, then a closed port, then the answer under way, and 0."""
-    with Serving(tmp_path, toml(platform, "drain_seconds = 8"), workers=2) as serving, ThreadPoolExecutor(1) as pool:
-        in_flight = pool.submit(serving.post, "/v1/apps/shop/phone-number", {"code": "a-phone-code"}, KEY)
-        assert SlowWeChat.asked.wait(10)
+    head = (
+        f"POST /v1/apps/shop/phone-number HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 2\r\n"
+    )
+    with (
+        Serving(tmp_path, envelopes("drain_seconds = 8\nbody_seconds = 20"), workers=2) as serving,
+        socket.create_connection(("127.0.0.1", serving.port), 10) as connection,
+    ):
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # the body is waited for
         serving.process.send_signal(signal.SIGTERM)
         found = set()
         deadline = time.monotonic() + 6
@@ -196,14 +210,14 @@ def test_several_workers_finish_what_is_in_flight(platform: str, tmp_path: Path)
             pytest.fail("the port stays open")
         assert 503 in found
         assert serving.process.poll() is None
-        SlowWeChat.go_on.set()
-        assert in_flight.result(10).status == 200
+        connection.sendall(b"{}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
         assert serving.process.wait(10) == 0
 
 
 def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
     """The others go on, a new one comes, and the log says so; one that cannot start ends the service with 1."""
-    with Serving(tmp_path, toml(), workers=2) as serving:
+    with Serving(tmp_path, envelopes(), workers=2) as serving:
         deadline = time.monotonic() + 15
         before = children(serving.process)
         os.kill(min(before), signal.SIGKILL)
@@ -222,7 +236,7 @@ def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
 
 def test_a_script_without_a_guard_ends(tmp_path: Path) -> None:
     """Workers import the script that started them; one that would start workers again is told so, and ends."""
-    (tmp_path / "haoma.toml").write_text(toml(service=f'listen = "127.0.0.1:{free_port()}"'))
+    (tmp_path / "haoma.toml").write_text(envelopes(f'listen = "127.0.0.1:{free_port()}"'))
     script = tmp_path / "script.py"
     script.write_text('import sys\nfrom haoma.service import serve\nsys.exit(serve("haoma.toml", workers=2))\n')
     ended = subprocess.run(
@@ -251,6 +265,68 @@ def test_several_workers_need_a_signing_key(tmp_path: Path) -> None:
     config.write_text(toml(service='publishable_keys = ["publishable-key-0123"]'))
     ended = run(config, workers=2)
     assert (ended.returncode, "config.signing-key-needed" in ended.stderr) == (2, True)
+
+
+def test_several_workers_without_a_shared_memory(tmp_path: Path) -> None:
+    """Where a request needs what another one left, two workers do not start: the apps are named, and what to set."""
+    config = tmp_path / "haoma.toml"
+    config.write_text(toml())
+    for lang, say in (("en", "Set `workers = 1`"), ("zh_CN", "设置 `workers = 1`")):
+        ended = haoma(config, "--workers", "2", lang=lang)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "[config.needs-one-worker]" in ended.stderr
+        assert "apps=shop" in ended.stderr
+        assert say in ended.stderr
+    config.write_text(toml(service="workers = 2"))
+    assert "[config.needs-one-worker]" in run(config, workers=2).stderr
+    assert "[config.needs-one-worker]" in haoma(config).stderr
+
+
+def haoma(config: Path, *options: str, lang: str = "en", start: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``haoma serve`` until it ends by itself, in a terminal of this language."""
+    code = f"{start}\nimport sys\nfrom haoma.cli import app\nsys.argv[0] = 'haoma'\napp()"
+    command = [sys.executable, "-c", code, "serve", "--config", str(config), *options]
+    environ = {**os.environ, "LC_ALL": f"{lang}.UTF-8", "PYTHONUTF8": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", timeout=30, check=False, env=environ
+    )
+
+
+@pytest.mark.parametrize(("lang", "names"), [("en", ("cause: ", "remedy: ")), ("zh_CN", ("原因: ", "办法: "))])
+def test_every_fault_of_the_start_is_told_alike(tmp_path: Path, lang: str, names: tuple[str, str]) -> None:
+    """A taken port, a missing key and a missing folder are told like a fault of the file: cause, remedy, language."""
+    config = tmp_path / "haoma.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f'listen = "127.0.0.1:{taken.getsockname()[1]}"'
+        config.write_text(toml(service=listen))
+        told = {"cannot-listen": haoma(config, lang=lang)}
+        told["no-server-keys"] = _faulty(tmp_path, lang)
+        config.write_text(envelopes('publishable_keys = ["publishable-key-0123"]'))
+        told["signing-key-needed"] = haoma(config, "--workers", "2", lang=lang)
+        config.write_text(envelopes())
+        nowhere = f"import tempfile\ntempfile.tempdir = {str(tmp_path / 'nowhere')!r}"
+        told["no-temporary-folder"] = haoma(config, "--workers", "2", lang=lang, start=nowhere)
+    for code, ended in told.items():
+        assert (code, ended.returncode) == (code, 2)
+        assert f"[config.{code}]" in ended.stderr
+        words = catalogue.words(f"config.{code}", lang[:2])
+        for text in (words.title, names[0] + words.cause, names[1] + words.remedy):
+            assert text in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def _faulty(folder: Path, lang: str) -> subprocess.CompletedProcess[str]:
+    config = folder / "keyless.toml"
+    config.write_text(envelopes().replace(f'server_keys = ["{KEY}"]', ""))
+    return haoma(config, lang=lang)
+
+
+def test_an_unnamed_proxy_is_warned_of(tmp_path: Path) -> None:
+    """Where the mini program can only come through a proxy, its address is asked for."""
+    keys = 'publishable_keys = ["publishable-key-0123"]\n'
+    for service, warned in ((keys, True), (keys + 'trusted_proxies = ["127.0.0.1"]', False), ("", False)):
+        with Serving(tmp_path, toml(service=service)) as serving:
+            assert ("[config.proxy-not-named]" in serving.written()) is warned
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:

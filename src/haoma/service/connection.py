@@ -175,8 +175,8 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for a caller that does not read."""
         super().pause_writing()
-        self._hold()
         self._stuck = self.loop.call_later(self.seconds, self.timeout_keep_alive_handler)
+        self._hold()
 
     def resume_writing(self) -> None:
         """Go on."""
