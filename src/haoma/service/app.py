@@ -186,7 +186,7 @@ class Service:
             self._warn("Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id)
 
     def _warn(self, event: str, **fields: object) -> None:
-        left_out = self.sparing.left_out(event)
+        left_out = self.sparing.left_out(f"{event} {sorted(fields.items())}")
         if left_out is not None:
             self.log.warning(event, **fields, left_out=left_out)
 

@@ -1,0 +1,377 @@
+"""Budgets of refused codes: who tries codes has to wait, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Got, Serving
+
+from haoma import errors
+from haoma.errors import Next, TooManyRefusedCodes
+from haoma.service.refused import Alarm, Budgets, client, counts
+from haoma.simulator import Simulator
+
+PATH = "/v1/apps/wechat/phone-number"
+PHONE = "/wxa/business/getuserphonenumber"
+LIMIT = 5
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+def start(simulator: Simulator, folder: Path, service: str) -> Serving:
+    toml = simulator.settings_toml().replace("server_keys = [", f"{service}\nserver_keys = [", 1)
+    toml = toml.replace("[apps.wechat]", UNREACHABLE + "[apps.wechat]")
+    return Serving(folder, toml)
+
+
+UNREACHABLE = f"""[apps.nowhere]
+platform = "wechat"
+app_id = "wx0123456789abcdee"
+app_secret = "{"0123456789abcdef" * 2}"
+api_base_url = "http://127.0.0.1:9"
+
+"""
+
+
+@pytest.fixture(scope="module")
+def service(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("service")
+    with start(simulator, folder, f"refused_limit = {LIMIT}\nrefused_seconds = 600") as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def behind(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Return a service behind a proxy at 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("behind")
+    with start(simulator, folder, f'refused_limit = {LIMIT}\ntrusted_proxies = ["127.0.0.1"]') as serving:
+        yield serving
+
+
+def ask(serving: Serving, key: str, body: object, peer: str = "127.0.0.1", path: str = PATH, **headers: str) -> Got:
+    """Send a request from an address of the loopback."""
+    connection = HTTPConnection("127.0.0.1", serving.port, timeout=30, source_address=(peer, 0))
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("POST", path, json.dumps(body), {"Authorization": f"Bearer {key}", **named})
+        response = connection.getresponse()
+        return Got(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def guess() -> dict[str, str]:
+    return {"code": secrets.token_hex(32)}
+
+
+def exhaust(serving: Serving, key: str, peer: str = "127.0.0.1", **headers: str) -> None:
+    for _ in range(LIMIT):
+        assert ask(serving, key, guess(), peer, **headers).status == 422
+
+
+def test_an_address_that_tries_codes_has_to_wait(service: Serving, simulator: Simulator) -> None:
+    """After so many refused codes, 429 with the time to wait and no call more; for others nothing changes."""
+    key, peer = simulator.publishable_key, "127.0.0.10"
+    exhaust(service, key, peer)
+    calls = simulator.calls["wechat"][PHONE]
+    got = ask(service, key, guess(), peer, Accept_Language="zh")
+    assert (got.status, got.json["code"], got.json["next"], got.json["retry"]) == (
+        429,
+        "try-later",
+        "retry-later",
+        True,
+    )
+    assert 590 <= int(got.headers["retry-after"]) <= 600
+    assert got.headers["cache-control"] == "no-store"
+    good = simulator.tap("wechat", "ok")
+    assert ask(service, key, good.body, peer).status == 429
+    assert ask(service, key, {"login_code": "x"}, peer, path="/v1/apps/wechat/login").status == 429
+    assert simulator.calls["wechat"][PHONE] == calls
+    # Another address with the same key, and a back end at the same address.
+    assert ask(service, key, good.body, "127.0.0.11").status == 200
+    other = simulator.tap("wechat", "ok")
+    assert ask(service, simulator.server_key, other.body, peer).status == 200
+    assert service.logged(got)["code"] == "caller.too-many-refused-codes"
+
+
+def test_a_header_of_a_stranger_is_not_believed(service: Serving, simulator: Simulator) -> None:
+    """Without a trusted proxy an address cannot be chosen."""
+    key, peer = simulator.publishable_key, "127.0.0.12"
+    for number in range(LIMIT):
+        assert ask(service, key, guess(), peer, X_Forwarded_For=f"198.51.100.{number}").status == 422
+    assert ask(service, key, guess(), peer, X_Forwarded_For="203.0.113.1", Forwarded="for=203.0.113.1").status == 429
+
+
+def test_login_codes_count(service: Serving, simulator: Simulator) -> None:
+    """A refused login code is a refused code, at either route."""
+    key, peer = simulator.publishable_key, "127.0.0.13"
+    for number in range(LIMIT):
+        if number % 2:
+            got = ask(service, key, {"login_code": secrets.token_hex(16)}, peer, path="/v1/apps/wechat/login")
+        else:
+            good = simulator.tap("wechat", "ok").body
+            got = ask(service, key, {**(good or {}), "login_code": secrets.token_hex(16)}, peer)
+        assert got.status == 422
+        assert service.logged(got)["code"] == "platform.login-code-rejected"
+    assert ask(service, key, guess(), peer).status == 429
+
+
+def test_what_is_no_refused_code_does_not_count(service: Serving, simulator: Simulator) -> None:
+    """Malformed bodies, forged envelopes, platforms that cannot be reached, wrong settings: as often as they like."""
+    key, peer = simulator.publishable_key, "127.0.0.14"
+    tampered = simulator.tap("alipay", "tampered").body
+    for _ in range(LIMIT + 3):
+        assert ask(service, key, {}, peer).status == 400
+        assert ask(service, key, tampered, peer, path="/v1/apps/alipay/phone-number").status == 422
+        assert ask(service, key, guess(), peer, path="/v1/apps/nowhere/phone-number").status == 503
+        assert ask(service, key, guess(), peer, path="/v1/apps/wechat-errcode-40125-token/phone-number").status >= 500
+        assert (
+            ask(service, key, {"errMsg": "getPhoneNumber:fail", "errno": 1400001}, peer).status == 503
+        )  # its own word
+    assert ask(service, key, simulator.tap("wechat", "ok").body, peer).status == 200
+
+
+def test_a_burst_does_not_get_past_the_budget(service: Serving, simulator: Simulator) -> None:
+    """Two hundred at once find no budget that none of them has used yet."""
+    key, peer = simulator.publishable_key, "127.0.0.15"
+    before = simulator.calls["wechat"][PHONE]
+    with ThreadPoolExecutor(100) as pool:
+        found = [got.status for got in pool.map(lambda _: ask(service, key, guess(), peer), range(200))]
+    assert set(found) == {422, 429}
+    assert found.count(422) <= LIMIT + 20
+    assert simulator.calls["wechat"][PHONE] - before <= LIMIT + 20
+
+
+def test_many_users_of_one_address_are_not_refused(service: Serving, simulator: Simulator) -> None:
+    """A whole company behind one address taps at the same moment: everybody gets the number, some a moment later."""
+    key, peer = simulator.publishable_key, "127.0.0.16"
+    taps = [simulator.tap("wechat", "ok") for _ in range(150)]
+    with ThreadPoolExecutor(100) as pool:
+        found = list(pool.map(lambda tap: ask(service, key, tap.body, peer).status, taps))
+    assert found == [200] * len(taps)
+
+
+def test_the_budget_comes_back(simulator: Simulator, tmp_path: Path) -> None:
+    """After the window, and after `Retry-After`, the address is served again."""
+    key = simulator.publishable_key
+    with start(simulator, tmp_path, "refused_limit = 2\nrefused_seconds = 2") as serving:
+        for _ in range(2):
+            assert ask(serving, key, guess()).status == 422
+        got = ask(serving, key, guess())
+        assert got.status == 429
+        assert 1 <= int(got.headers["retry-after"]) <= 2
+        time.sleep(int(got.headers["retry-after"]))
+        assert ask(serving, key, simulator.tap("wechat", "ok").body).status == 200
+
+
+def test_the_limit_when_nothing_is_set(simulator: Simulator, tmp_path: Path) -> None:
+    """Thirty in ten minutes; the thirty-first is not tried."""
+    with start(simulator, tmp_path, "") as serving:
+        found = [ask(serving, simulator.publishable_key, guess()) for _ in range(31)]
+    assert [got.status for got in found] == [422] * 30 + [429]
+    assert 500 < int(found[-1].headers["retry-after"]) <= 600
+
+
+def test_the_proxy_names_the_address(behind: Serving, simulator: Simulator) -> None:
+    """The address that the trusted proxy saw counts; what stands to the left of it, nobody has checked."""
+    key = simulator.publishable_key
+    for number in range(LIMIT):
+        spoofed = f"203.0.113.{number}, 198.51.100.1"
+        assert ask(behind, key, guess(), X_Forwarded_For=spoofed).status == 422
+    assert ask(behind, key, guess(), X_Forwarded_For="198.51.100.1").status == 429
+    assert ask(behind, key, guess(), X_Forwarded_For="198.51.100.2").status == 422
+    # From elsewhere the header is worth nothing.
+    assert ask(behind, key, guess(), "127.0.0.20", X_Forwarded_For="198.51.100.1").status == 422
+
+
+def test_the_users_of_a_back_end(behind: Serving, simulator: Simulator) -> None:
+    """A server key speaks for many: its own address never counts, that of a user whom the proxy names does."""
+    key = simulator.server_key
+    for _ in range(LIMIT * 2):
+        assert ask(behind, key, guess()).status == 422
+        assert ask(behind, key, guess(), X_Forwarded_For="127.0.0.1").status == 422
+        assert ask(behind, key, guess(), X_Forwarded_For="nonsense").status == 422
+        assert ask(behind, key, guess(), "127.0.0.21", X_Forwarded_For="198.51.100.9").status == 422
+    exhaust(behind, key, X_Forwarded_For="198.51.100.7")
+    got = ask(behind, key, guess(), X_Forwarded_For="198.51.100.7")
+    assert (got.status, got.json["code"]) == (429, "caller.too-many-refused-codes")
+    assert got.json["remedy"]
+
+
+def test_no_address_where_it_is_not_needed(behind: Serving, simulator: Simulator) -> None:
+    """An address stands in one line, which says that it has to wait; in no metric, and in no line of a request."""
+    key, address = simulator.publishable_key, "198.51.100.77"
+    exhaust(behind, key, X_Forwarded_For=address)
+    for _ in range(3):
+        last = ask(behind, key, guess(), X_Forwarded_For=address)
+    behind.logged(last)
+    assert [line["event"] for line in behind.log() if address in json.dumps(line)] == [
+        "The platforms refused too many codes of an address; it has to wait."
+    ]
+    metrics = behind.ask("GET", "/metrics").body.decode()
+    assert "198.51.100" not in metrics
+    caller = behind.logged(last)["caller"]
+    label = f'app="wechat",caller="{caller}",platform="wechat"'
+    counted = re.search(r"^haoma_refused_codes_total\{" + re.escape(label) + r"\} (\d+)", metrics, re.MULTILINE)
+    assert counted is not None
+    assert int(counted[1]) >= LIMIT
+
+
+def test_an_alarm_for_key_and_app(simulator: Simulator, tmp_path: Path) -> None:
+    """Whoever has many addresses is not stopped, but the operator hears of it: once."""
+    with start(simulator, tmp_path, "refused_limit = 1") as serving:
+        for number in range(14):
+            got = ask(serving, simulator.publishable_key, guess(), f"127.0.7.{number + 1}")
+            assert got.status == 422
+        caller = serving.logged(got)["caller"]
+        alarms = [line for line in serving.log() if line["event"] == "Very many codes of a key were refused."]
+        good = simulator.tap("wechat", "ok")
+        assert ask(serving, simulator.publishable_key, good.body, "127.0.8.1").status == 200
+    assert [(line["app"], line["platform"], line["caller"], line["level"]) for line in alarms] == [
+        ("wechat", "wechat", caller, "warning")
+    ]
+
+
+# --- the parts ------------------------------------------------------------------------------------------------------
+
+PROXIES = tuple(ip_network(each) for each in ("10.0.0.0/8", "2001:db8:ffff::/48"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "named", "counted"),
+    [
+        ("192.0.2.1", [], "192.0.2.1"),
+        ("192.0.2.1", ["198.51.100.1"], "192.0.2.1"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["203.0.113.1, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["203.0.113.1,198.51.100.1 ,\t10.2.0.1"], "198.51.100.1"),
+        ("10.0.0.1", ["203.0.113.1", "198.51.100.1, 10.2.0.1"], "198.51.100.1"),
+        ("10.0.0.1", ["nonsense, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1:4711"], "198.51.100.1"),
+        ("10.0.0.1", ["[2001:db8:1:2:3::4]:4711"], "2001:db8:1:2::/64"),
+        ("10.0.0.1", ["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
+        ("2001:db8:ffff::1", ["2001:db8:1:2:ffff::"], "2001:db8:1:2::/64"),
+        ("::ffff:10.0.0.1", ["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["10.0.0.9"], "10.0.0.9"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1, nonsense"], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1,"], "10.0.0.1"),
+        ("10.0.0.1", ["unknown"], "10.0.0.1"),
+        ("10.0.0.1", ["_hidden, 10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", ["1980.51.100.1"], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1, " + "10.0.0.2, " * 30 + "10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", ["\xff\xfe"], "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", [], "2001:db8:1:2::/64"),
+        ("", [], ""),
+        ("testclient", [], ""),
+    ],
+)  # fmt: skip
+def test_whose_address_counts(peer: str, named: list[str], counted: str) -> None:
+    """From the right, as far as proxies are trusted; what is no list of addresses counts for nothing."""
+    scope: Any = {"client": (peer, 1), "headers": [(b"x-forwarded-for", each.encode("latin-1")) for each in named]}
+    assert client(scope, PROXIES, trusted=False) == counted
+    through = counted if named and counted and parse_peer(peer) != counted and counted != "10.0.0.9" else ""
+    assert client(scope, PROXIES, trusted=True) == through
+    assert client(scope, (), trusted=True) == ""
+    assert client({**scope, "client": None}, PROXIES, trusted=False) == ""
+
+
+def parse_peer(peer: str) -> str:
+    return peer.removeprefix("::ffff:")
+
+
+def test_which_refusals_count() -> None:
+    """Refusals of a code by the platform, listed or not; no word of a front end about itself, no network."""
+    yes = [
+        errors.CodeRejected(), errors.LoginCodeRejected(), errors.Refused(place="phone"), errors.Refused(place="login"),
+        errors.AppMismatch(place="phone"),
+    ]  # fmt: skip
+    of_a_code = errors.Refused(place="token")
+    of_a_code.next = Next.ASK_AGAIN
+    assert all(counts(each) for each in (*yes, of_a_code))
+    no = [
+        errors.Refused(place="token"), errors.Refused(place="check"), errors.CodeRejected(because={"unverified": True}),
+        errors.OutcomeUnknown(), errors.TimedOut(), errors.Busy(place="phone"), errors.RateLimited(place="phone"),
+        errors.QuotaExhausted(place="phone"), errors.CredentialsRejected(), errors.CannotOpen(), errors.AlreadyUsed(),
+        errors.TooManyRefusedCodes(), errors.UserDeclined(),
+    ]  # fmt: skip
+    assert not any(counts(each) for each in no)
+
+
+def test_whoever_waits_is_let_in_or_refused() -> None:
+    """A place that becomes free goes to the next; one that gives up, or is refused, passes it on. Nothing is left."""
+
+    async def play() -> None:
+        budgets = Budgets(2, 60)
+        inside = [await budgets.take("a") for _ in range(22)]
+        waiting = [asyncio.ensure_future(budgets.take("a")) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        waiting[0].cancel()
+        budgets.give_back("a", inside.pop(), refused=False)
+        await asyncio.sleep(0.01)
+        assert [each.done() for each in waiting] == [True, True, False, False, False]
+        inside.append(waiting[1].result())
+        # Woken and cancelled in the same turn: the place goes on to the next.
+        budgets.give_back("a", inside.pop(), refused=False)
+        waiting[2].cancel()
+        await asyncio.sleep(0.01)
+        assert waiting[3].done()
+        inside.append(waiting[3].result())
+        assert not budgets.give_back("a", inside.pop(), refused=True)
+        assert budgets.give_back("a", inside.pop(), refused=True)
+        with pytest.raises(TooManyRefusedCodes) as refused:
+            await waiting[4]
+        assert 59 <= refused.value.retry_after <= 60
+        for each in inside:
+            budgets.give_back("a", each, refused=False)
+        assert list(budgets._accounts) == ["a"]
+        account = await budgets.take("b")
+        budgets.give_back("b", account, refused=False)
+        assert list(budgets._accounts) == ["a"]
+
+    asyncio.run(play())
+
+
+def test_addresses_take_no_memory() -> None:
+    """Of very many addresses those seen last are kept; of those whose window is over, none."""
+
+    async def play() -> None:
+        budgets = Budgets(2, 60)
+        for number in range(12_000):
+            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+        assert len(budgets._accounts) == 10_000
+        assert "11999" in budgets._accounts
+        short = Budgets(2, 0.01)
+        for number in range(100):
+            short.give_back(str(number), await short.take(str(number)), refused=True)
+        await asyncio.sleep(0.02)
+        short.give_back("new", await short.take("new"), refused=False)
+        assert not short._accounts
+
+    asyncio.run(play())
+
+
+def test_the_alarm_rings_once_in_a_window() -> None:
+    """Not with every code, and not for another app or key."""
+    alarm = Alarm(1, 0.2)
+    assert [alarm.rings("shop", "k") for _ in range(30)] == [False] * 9 + [True] + [False] * 20
+    assert not alarm.rings("other", "k")
+    time.sleep(0.25)
+    assert [alarm.rings("shop", "k") for _ in range(10)] == [False] * 9 + [True]
