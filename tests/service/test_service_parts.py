@@ -189,6 +189,26 @@ def test_a_token_expires() -> None:
         tokens.reveal("shop", tokens.issue("shop", whole, {}, now - SECONDS - 1))
 
 
+@pytest.mark.parametrize(
+    ("subject", "sub"),
+    [
+        ({"openid": "o", "user_id": "2088"}, "o"),
+        ({"openid": "o"}, "o"),
+        ({"user_id": "2088"}, "2088"),
+        ({"unionid": "u"}, None),
+        (None, None),
+    ],
+)
+def test_a_token_names_its_user(subject: dict[str, str] | None, sub: str | None) -> None:
+    """By the openid, or by the user_id where a platform gives no other; without a login it names nobody."""
+    import jwt
+
+    token = Tokens(Ed25519PrivateKey.generate()).issue("shop", {}, {"subject": subject}, 1_800_000_000)
+    claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
+    assert claims.get("sub") == sub
+    assert "subject" not in claims
+
+
 def test_a_sealed_part_cannot_be_moved() -> None:
     """What one token keeps is worth nothing inside another, even one that is signed."""
     import jwt

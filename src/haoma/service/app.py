@@ -329,9 +329,9 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
         exchange = Exchange.of(request.scope)
         return _shown(exchange, pages.docs(exchange.lang), html=True)
 
-    @_page("/errors/{code:str}", "/errors/{code:str}/{sub:str}")
+    @_page("/errors/{code:path}")  # a platform's code may have a sub code behind a slash
     async def error_page(request: Incoming) -> Response[bytes]:
-        exchange, code = Exchange.of(request.scope), "/".join(request.path_params.values())
+        exchange, code = Exchange.of(request.scope), request.scope["path"].removeprefix("/errors/")
         exchange.route = "/errors/{code}"
         html = b"text/html" in exchange.accept
         page = pages.error(code, exchange.lang, html=html)
@@ -340,8 +340,8 @@ def _routes(service: Service) -> list[Any]:  # noqa: C901 - a list of functions
     return [apps, push, jwks, healthz, readyz, metrics, openapi_json, docs, error_page]
 
 
-def _page(*paths: str) -> HTTPRouteHandler:
-    return route(list(paths), http_method=["GET", "HEAD"], status_code=200)
+def _page(path: str) -> HTTPRouteHandler:
+    return route(path, http_method=["GET", "HEAD"], status_code=200)
 
 
 def _read_query(scope: HTTPScope) -> dict[str, str]:
