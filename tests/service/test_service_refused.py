@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +129,23 @@ def test_login_codes_count(service: Serving, simulator: Simulator) -> None:
             got = ask(service, key, {**(good or {}), "login_code": secrets.token_hex(16)}, peer)
         assert got.status == 422
         assert service.logged(got)["code"] == "platform.login-code-rejected"
+    assert ask(service, key, guess(), peer).status == 429
+
+
+def test_hanging_up_saves_nothing(service: Serving, simulator: Simulator) -> None:
+    """Whoever does not wait for the refusal has had it all the same."""
+    key, peer = simulator.publishable_key, "127.0.0.17"
+    before = simulator.calls["wechat"][PHONE]
+    for _ in range(LIMIT):
+        body = json.dumps(guess())
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", service.port), 5, (peer, 0)) as connection:
+            connection.sendall((head + body).encode())
+            time.sleep(0.01)
+    deadline = time.monotonic() + 10
+    while simulator.calls["wechat"][PHONE] < before + LIMIT and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
     assert ask(service, key, guess(), peer).status == 429
 
 
@@ -289,7 +307,8 @@ def test_whose_address_counts(peer: str, named: list[str], counted: str) -> None
     through = counted if named and counted and parse_peer(peer) != counted and counted != "10.0.0.9" else ""
     assert client(scope, PROXIES, trusted=True) == through
     assert client(scope, (), trusted=True) == ""
-    assert client({**scope, "client": None}, PROXIES, trusted=False) == ""
+    scope["client"] = None
+    assert client(scope, PROXIES, trusted=False) == ""
 
 
 def parse_peer(peer: str) -> str:

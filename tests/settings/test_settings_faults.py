@@ -160,7 +160,7 @@ def test_apps(faults, text, expected):
 def test_service(faults, line, expected):
     """Faults of the service are found where they stand."""
     setting = line.partition(" ")[0]
-    assert faults(f"{GOOD}[service]\n# a comment\n{line}\n") == [(expected, f"service.{setting}", 7)]
+    assert faults(f"{GOOD}[service]\n# a comment\n{line}\n") == [(expected, f"service.{setting}", 8)]
 
 
 def test_the_same_key_twice(faults):
@@ -216,10 +216,10 @@ EVERY_APP = Stage().settings("http://127.0.0.1:9")["apps"]
 @pytest.mark.parametrize("name", EVERY_APP)
 def test_what_needs_memory_needs_one_worker(name):
     """An app whose requests need what earlier ones left does not start with two workers; only Alipay's envelopes do."""
-    values = {"allow_insecure_upstreams": True, "apps": {name: EVERY_APP[name]}}
+    app = EVERY_APP[name]
+    values = {"allow_insecure_upstreams": True, "apps": {name: app}}
     assert from_mapping(values, workers=1).apps
-    needless = values["apps"][name]["platform"] == "alipay" and "app_private_key" not in values["apps"][name]
-    if needless:
+    if app["platform"] == "alipay" and "app_private_key" not in app:
         assert from_mapping(values, workers=2).apps
         return
     with pytest.raises(ConfigFaults) as refused:
