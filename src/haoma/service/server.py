@@ -134,7 +134,8 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
         family, kind, protocol, _, place = found[0]
         # Without the protocol asyncio would not know that this is TCP, and the body of an answer would wait until its
         # head is acknowledged (Nagle), which callers delay by 40 ms.
-        listening = _Port(family, kind, protocol)
+        port_class = _Port if os.name == "posix" else socket.socket  # elsewhere asyncio accepts one at a time
+        listening = port_class(family, kind, protocol)
         try:
             if os.name == "posix":  # elsewhere it would share the port with a stranger
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
