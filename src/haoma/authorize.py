@@ -27,13 +27,15 @@ from haoma.errors import (
     OutsideError,
     SessionUnknown,
     Spent,
+    TooManyRefusedCodes,
     UnknownRoute,
     UnknownShape,
 )
 from haoma.platforms import PLATFORMS
+from haoma.refusal import refuses_a_code
 from haoma.secret import Secret
 from haoma.session_keys import SealedMessage, read_plain, read_sealed
-from haoma.steps import Claim, Fresh, Keep, Mint, Place, Recall, Settle, Shelf, ask
+from haoma.steps import Claim, Fresh, Keep, Mint, Place, Recall, Refund, Settle, Shelf, Spend, ask
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
@@ -154,14 +156,45 @@ def _once(
             raise claim.outcome.again()
         return msgspec.structs.replace(claim.outcome, repeated=True)
     get_login = _login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code")
+    tries: list[Place] = []
+    if kind == "code":
+        get_login = _within_budget(app, get_login, tries)
     try:
         finding = yield from platform.find(app, message, get_login, now, claim.after_unknown)
         phone = _verified(app, finding)
     except HaomaError as error:
         yield from ask(Settle(claim.ref, _placed(error, app)))
+        if not refuses_a_code(error):
+            yield from _give_back(tries)
         raise
     yield from ask(Settle(claim.ref, phone))
+    yield from _give_back(tries)
     return phone
+
+
+def _within_budget(app: App, get_login: GetLogin, tries: list[Place]) -> GetLogin:
+    """Return ``get_login`` with a budget of refused codes for each user.
+
+    A refused code is a call on the app's quota, and whoever has logged in can make codes up. The try is taken before
+    the code is sent, or many at once would get past the budget; one that is not refused is given back.
+    """
+
+    def asked() -> Flow[Login | None]:
+        login = yield from get_login()
+        if login is not None and not tries:
+            user = login.subject.openid or login.subject.user_id
+            place = Place(Shelf.BUDGETS, app.name, f"refused:{user}")
+            if not (yield from ask(Spend(place, app.policy.refused_limit, app.policy.refused_seconds))):
+                raise TooManyRefusedCodes(retry_after=int(app.policy.refused_seconds))
+            tries.append(place)
+        return login
+
+    return asked
+
+
+def _give_back(tries: list[Place]) -> Flow[None]:
+    for place in tries:
+        yield from ask(Refund(place))
 
 
 def _verified(app: App, finding: Finding) -> VerifiedPhone:

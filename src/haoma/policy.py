@@ -22,12 +22,15 @@ class Policy:
             code lives for five minutes on any platform.
         repeat_seconds: How long after its answer the same request gets the same answer again. After that it is refused.
         session_seconds: How long a session handle of the login route lives.
+        refused_limit, refused_seconds: How many refused phone codes one login may send in how many seconds.
     """
 
     require: frozenset[CheckName] = frozenset()
     max_age: float = 300.0
     code_seconds: float = 600.0
     repeat_seconds: float = 30.0
+    refused_limit: int = 30
+    refused_seconds: float = 600.0
     session_seconds: float = 7200.0
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from haoma import catalogue
 from haoma.errors import (
     BY_CODE,
+    AppMismatch,
+    CodeRejected,
     ConnectionLost,
+    LoginCodeRejected,
     Next,
     NonsenseReply,
     OutcomeUnknown,
@@ -21,10 +24,13 @@ from haoma.errors import (
 from haoma.secret import Secret, scrub
 
 if TYPE_CHECKING:
+    from haoma.errors import HaomaError
     from haoma.steps import Flow
 
 T = TypeVar("T")
 
+_CALLS: Final = ("phone", "login")
+"""Calls with a code. Some platforms have others, but say of each refusal there that it takes another code."""
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 
 
@@ -87,6 +93,15 @@ def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
     if isinstance(refused, Refused):
         refused.next = Next.ASK_AGAIN
     return refused
+
+
+def refuses_a_code(error: HaomaError) -> bool:
+    """Tell whether a platform was asked about a code and refused it. What a front end says about itself is no call."""
+    if "unverified" in error.because:
+        return False
+    if isinstance(error, (CodeRejected, LoginCodeRejected)):
+        return True
+    return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next is Next.ASK_AGAIN)
 
 
 def sending_a_code(call: Flow[T], step: int) -> Flow[T]:

@@ -20,7 +20,8 @@ from serving import Got, Serving
 
 from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
-from haoma.service.refused import Alarm, Budgets, client, counts
+from haoma.refusal import refuses_a_code
+from haoma.service.refused import Alarm, Budgets, client
 from haoma.simulator import Simulator
 
 PATH = "/v1/apps/wechat/phone-number"
@@ -323,14 +324,14 @@ def test_which_refusals_count() -> None:
     ]  # fmt: skip
     of_a_code = errors.Refused(place="token")
     of_a_code.next = Next.ASK_AGAIN
-    assert all(counts(each) for each in (*yes, of_a_code))
+    assert all(refuses_a_code(each) for each in (*yes, of_a_code))
     no = [
         errors.Refused(place="token"), errors.Refused(place="check"), errors.CodeRejected(because={"unverified": True}),
         errors.OutcomeUnknown(), errors.TimedOut(), errors.Busy(place="phone"), errors.RateLimited(place="phone"),
         errors.QuotaExhausted(place="phone"), errors.CredentialsRejected(), errors.CannotOpen(), errors.AlreadyUsed(),
         errors.TooManyRefusedCodes(), errors.UserDeclined(),
     ]  # fmt: skip
-    assert not any(counts(each) for each in no)
+    assert not any(refuses_a_code(each) for each in no)
 
 
 def test_whoever_waits_is_let_in_or_refused() -> None:

@@ -30,6 +30,7 @@ from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
+from haoma.refusal import refuses_a_code
 from haoma.service import openapi, pages
 from haoma.service.body import read_body
 from haoma.service.callers import Callers
@@ -37,7 +38,7 @@ from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
 from haoma.service.journal import Journal
 from haoma.service.log import Lines, Sparing, make_logger
 from haoma.service.metrics import CONTENT_TYPE, Metrics
-from haoma.service.refused import Alarm, Budgets, client, counts
+from haoma.service.refused import Alarm, Budgets, client
 from haoma.service.server import start_warnings
 from haoma.service.tokens import Tokens
 
@@ -172,7 +173,7 @@ class Service:
         try:
             return await ask(app, caller, body)
         except HaomaError as error:
-            refused = counts(error)
+            refused = refuses_a_code(error)
             if refused:
                 self._note_refused(app, caller)
             raise

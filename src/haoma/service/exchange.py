@@ -6,8 +6,6 @@ refuses, what takes too long and what fails by a mistake of ours included.
 
 from __future__ import annotations
 
-import os
-import random
 import re
 import secrets
 from asyncio import CancelledError, Task, sleep
@@ -83,13 +81,8 @@ class Exchange(msgspec.Struct, eq=False):
         return cast("dict[str, Exchange]", scope)[KEY]
 
 
-_ids: Final = random.Random(secrets.randbits(256))  # noqa: S311 - an id, not a secret: no call of the system for each
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _ids.seed(secrets.randbits(256)))  # or all workers would count alike
-
-
 def _new_id() -> str:
-    return f"{_ids.getrandbits(128):032x}".translate(_LETTERS)
+    return secrets.token_hex(16).translate(_LETTERS)
 
 
 def _begin(scope: HTTPScope, seconds: float) -> Exchange:

@@ -14,7 +14,7 @@ from asyncio import get_running_loop
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import AppMismatch, CodeRejected, LoginCodeRejected, Next, Refused, TooManyRefusedCodes
+from haoma.errors import TooManyRefusedCodes
 from haoma.io.clock import monotonic
 from haoma.service.crowd import group, parse
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from litestar.types import HTTPScope
 
-    from haoma.errors import HaomaError
     from haoma.settings import Network
 
 _ADDRESSES: Final = 10_000
@@ -34,17 +33,6 @@ and nobody is refused for coming at the same time as others."""
 _ALARM: Final = 10
 """Times the budget of an address, refused under one key for one app, is an alarm."""
 _MOST_HOPS: Final = 20
-_CALLS: Final = ("phone", "login")
-"""Calls with a code. Some platforms have others, but say of each refusal there that it takes another code."""
-
-
-def counts(error: HaomaError) -> bool:
-    """Tell whether a platform was asked about a code and refused it. What a front end says about itself is no call."""
-    if "unverified" in error.because:
-        return False
-    if isinstance(error, (CodeRejected, LoginCodeRejected)):
-        return True
-    return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next is Next.ASK_AGAIN)
 
 
 def client(scope: HTTPScope, proxies: Sequence[Network], *, trusted: bool) -> str:
