@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = ROOT / "tests" / "vectors"
+
+# Where the environment forbids bytecode, as container images do, every worker would rewrite every assertion anew, and
+# every process that a test starts would compile haoma anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Examples are drawn anew in every run and the failing ones are printed; a slow machine is not a failure.
 settings.register_profile("haoma", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -54,6 +63,14 @@ def node_modules() -> Path:
     path = ROOT / "bench" / "node" / "node_modules"
     _require("node", present=shutil.which("node") is not None and path.is_dir())
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_are_checked_once() -> Iterator[None]:
+    """Checking a private key takes longer than most tests, and most of them have the same few keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("haoma.crypto.keys.load_der_private_key", functools.cache(load_der_private_key))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

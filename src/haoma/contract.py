@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from haoma.crypto import keys
 from haoma.errors import Fault
 from haoma.phone import PhoneNumber
 from haoma.policy import Policy
@@ -17,6 +18,8 @@ from haoma.secret import Secret
 from haoma.verified import Assurance, Check, CheckName, Subject
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
     from haoma.authorization import Authorization
     from haoma.steps import Flow
 
@@ -169,6 +172,7 @@ class Table:
         now: Unix seconds, to judge certificates by.
         allow_insecure_upstreams: Whether http addresses are permitted.
         faults: What was found wrong, warnings included.
+        parse_private_key: Reads a private key; raises `haoma.crypto.keys.KeyProblem`.
 
     Args:
         follow: Makes a function that reads the file of a name, again whenever it has changed; the core reads no files.
@@ -184,11 +188,13 @@ class Table:
         where: str | None = None,
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
         follow: Callable[[str], Callable[..., str]] | None = None,
+        parse_private_key: Callable[[str], RSAPrivateKey] = keys.parse_private_key,
     ) -> None:
         self.name = name
         self.now = now
         self.allow_insecure_upstreams = allow_insecure_upstreams
         self.faults: list[Fault] = []
+        self.parse_private_key = parse_private_key
         self._values = values
         self._line_of = line_of
         self._follow = follow

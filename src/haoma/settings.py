@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import base64
 import difflib
+import functools
 import hashlib
 import ipaddress
 import os
@@ -40,6 +41,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
 from haoma.contract import Table
+from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault, UnknownApp
 from haoma.io import clock
 from haoma.io.files import FollowedFile
@@ -282,6 +284,8 @@ class _Reader:
         self._environ = os.environ if environ is None else environ
         self._now = clock.now() if now is None else now
         self._line_of = line_of
+        # Checking a private key takes longer than reading the rest, and the apps of one operator often share a key.
+        self._parse_private_key = functools.cache(parse_private_key)
         self._faults: list[Fault] = []
 
     def settings(self, values: Mapping[str, Any], path: str, *, serving: bool, workers: int | None) -> Settings:
@@ -325,7 +329,15 @@ class _Reader:
         for setting, value in values.items():
             found = self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
             fetched[setting] = _Unread() if found is None else found
-        return _Fetched(name, fetched, now=self._now, where=where, line_of=self._line_of, **options)
+        return _Fetched(
+            name,
+            fetched,
+            now=self._now,
+            where=where,
+            line_of=self._line_of,
+            parse_private_key=self._parse_private_key,
+            **options,
+        )
 
     def _fault(
         self, code: str, where: str, *, warning: bool = False, because: Mapping[str, object] = _NOTHING, **more: object

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 import haoma
 from haoma.errors import ConfigFaults
@@ -469,3 +469,21 @@ def test_keys_and_certificates_in_der(tmp_path):
         app = settings.apps[name]
         assert isinstance(app, AlipayApp)
         assert app.public_keys[0].public_numbers() == key.public_numbers()
+
+
+def test_a_private_key_is_checked_once(monkeypatch):
+    """Apps that share a private key do not wait for it twice; nothing of it is kept for the next time."""
+    checked = []
+
+    def check(der, password):
+        checked.append(der)
+        return load_der_private_key(der, password)
+
+    monkeypatch.setattr("haoma.crypto.keys.load_der_private_key", check)
+    table = tomllib.loads((CASE.parents[1] / "douyin" / "both-code-first" / "app.toml").read_text("utf-8"))
+    apps = {name: {**table["apps"]["shop"], "app_id": f"tt0123456789abcde{name}"} for name in "fe"}
+    first, second = from_mapping({"apps": apps}).apps.values()
+    assert first.private_keys == second.private_keys
+    assert len(checked) == 1
+    from_mapping({"apps": apps})
+    assert len(checked) == 2

@@ -85,7 +85,7 @@ def configure(table: Table) -> AlipayApp | None:
     """Build the app from its settings; faults go to the table."""
     app_id = _app_id(table, "app_id", required=True)
     isv_app_id = _app_id(table, "isv_app_id")
-    private_key = _one(table, "app_private_key", keys.parse_private_key)
+    private_key = _one(table, "app_private_key", table.parse_private_key)
     app_cert = _certificate(table, "app_cert")
     aes_keys, isv_aes_key = _aes_keys(table)
     app_auth_token = table.secret("app_auth_token")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.contract import App, Table, origin
-from haoma.crypto.keys import KeyProblem, parse_private_key
+from haoma.crypto.keys import KeyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def _private_keys(table: Table, *, required: bool) -> tuple[RSAPrivateKey, ...]:
     found = []
     for text in table.texts("app_private_key", required=required):
         try:
-            found.append(parse_private_key(text))
+            found.append(table.parse_private_key(text))
         except KeyProblem as problem:
             table.fault(problem.code, "app_private_key", **problem.because)
     return tuple(found)

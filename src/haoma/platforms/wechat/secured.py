@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.crypto.gcm import open_gcm, seal_gcm
-from haoma.crypto.keys import KeyProblem, parse_private_key, parse_public_key
+from haoma.crypto.keys import KeyProblem, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
@@ -90,7 +90,7 @@ def configure(table: Table) -> Security | None:
     private_key, platform_keys = None, []
     try:
         for text in table.texts("api_private_key", required=True, single=True):
-            private_key = parse_private_key(text)
+            private_key = table.parse_private_key(text)
     except KeyProblem as problem:
         table.fault(problem.code, "api_private_key", **problem.because)
     try:
