@@ -27,7 +27,7 @@ check: $(READY)
 	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench conformance
 
 test: check
-	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 bench: $(READY)
 	@$(VENV)/bin/python -m bench $(ARGS)

@@ -3,89 +3,38 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
+from support.service_process import Answer as Got
+from support.service_process import ServiceProcess, free_port
+
+__all__ = ["START", "Got", "Serving", "free_port"]
 START = "import sys; from haoma.service import serve; sys.exit(serve(sys.argv[1], workers=int(sys.argv[2])))"
 
 
-class Got(NamedTuple):
-    """An answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Serving:
+class Serving(ServiceProcess):
     """A running service; its log is read from ``log``."""
 
     def __init__(
         self, folder: Path, toml: str, workers: int = 1, start: str = START, prepare: Callable[[], None] | None = None
     ) -> None:
-        self.port = free_port()
+        port = free_port()
         self.config = folder / "haoma.toml"
-        listen = f'listen = "127.0.0.1:{self.port}"'
+        listen = f'listen = "127.0.0.1:{port}"'
         lines = [line for line in toml.splitlines() if not line.startswith("listen")]
         self.config.write_text("\n".join(f"[service]\n{listen}" if line == "[service]" else line for line in lines))
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._workers = workers
-        self._start = start
-        self._prepare = prepare
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-c", self._start, str(self.config), str(self._workers)]
-        self.process = subprocess.Popen(
-            command,
-            stdout=self._stderr,
-            stderr=self._stderr,
-            preexec_fn=self._prepare,  # noqa: PLW1509 - before threads
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.ask("GET", "/healthz")
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return self
-        self.process.kill()
-        raise AssertionError(f"the service does not start: {self.written()}")
-
-    def __exit__(self, *_args: object) -> None:
-        # SIGINT stops at once; the announcement of SIGTERM is for load balancers.
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(15)
-        self._stderr.close()
+        command = [sys.executable, "-c", start, self.config, str(workers)]
+        super().__init__(command, port, folder, preexec_fn=prepare)
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Got:
         """Send one request; ``Accept_Language="zh"`` is a header."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=15)
-        try:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, named)
-            response = connection.getresponse()
-            return Got(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return self.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def post(self, path: str, body: object, key: str = "", **headers: str) -> Got:
         """Send JSON, or bytes as they are."""
@@ -107,18 +56,17 @@ class Serving:
 
     def written(self) -> str:
         """Return everything that the process has written so far."""
-        self._stderr.seek(0)
-        return self._stderr.read().decode("utf-8", "replace")
+        return self.printed.decode("utf-8", "replace")
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of the log."""
-        return [json.loads(line) for line in self.written().splitlines() if line.startswith("{")]
+        return self.log_lines()
 
     def logged(self, got: Got) -> dict[str, Any]:
         """Return the line of one request."""
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
-            for line in self.log():
+            for line in self.log_lines():
                 if line.get("request_id") == got.headers["x-request-id"]:
                     return line
             time.sleep(0.01)

@@ -3,157 +3,74 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
+
+from support.service_process import Answer, ServiceProcess, free_port
+
+__all__ = [
+    "PUBLISHABLE_KEY",
+    "SERVER_KEY",
+    "Answer",
+    "Asked",
+    "Reply",
+    "Service",
+    "environ_at",
+    "free_port",
+    "platform",
+    "serving",
+    "tables",
+]
 
 SERVER_KEY = "live_server_key_0123456789abcdef"
 PUBLISHABLE_KEY = "live_publishable_key_0123456789"
-_START = 30.0
-_STOP = 20.0
-# To check a private key takes longer than a case, and the apps of a hundred cases have the same one.
 _AT_ITS_TIME = """\
-import functools, time
-from cryptography.hazmat.primitives import serialization
-time.time = lambda: {now!r}
-serialization.load_der_private_key = functools.cache(serialization.load_der_private_key)
+import pathlib, time
+_now = pathlib.Path({path!r})
+time.time = lambda: float(_now.read_text("ascii"))
 """
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.body)
-        assert isinstance(found, dict), found
-        return found
-
-    @property
-    def code(self) -> str:
-        """The code of the refusal; empty for a success."""
-        if self.status == 200:
-            return ""
-        assert self.headers["content-type"] == "application/problem+json", self
-        return str(self.json["code"])
-
-    @property
-    def number(self) -> str:
-        return str(self.json.get("phone_number", ""))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Service:
+class Service(ServiceProcess):
     """``haoma serve`` with a configuration, for the length of a ``with`` block.
 
     Args:
         folder: Where ``haoma.toml`` and the logs go.
         apps: The text of the ``[apps.…]`` tables; http to the platforms is permitted.
-        now: The time that the process believes it is; it stands still.
+        now: The time that the process believes it is; it stands still until `set_time`.
         settings: Further settings of ``[service]``.
     """
 
     def __init__(self, folder: Path, apps: str, *, now: float | None = None, **settings: Any) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        port = free_port()
         self.config = folder / "haoma.toml"
         service = {
-            "listen": f"127.0.0.1:{self.port}",
+            "listen": f"127.0.0.1:{port}",
             "server_keys": [SERVER_KEY],
             "publishable_keys": [PUBLISHABLE_KEY],
             **settings,
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in service.items()]
         self.config.write_text("\n".join(["allow_insecure_upstreams = true", "[service]", *lines, apps]), "utf-8")
-        self._environ = environ_at(folder, now)
-        self._process: subprocess.Popen[bytes] | None = None
+        command = [sys.executable, "-m", "haoma", "serve", "--config", self.config]
+        super().__init__(command, port, folder, env=environ_at(folder, now))
 
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None
-        return self._process
-
-    @property
-    def printed(self) -> bytes:
-        """Everything that the process has written to stdout and stderr."""
-        return b"".join((self.folder / name).read_bytes() for name in ("stdout", "stderr"))
+    def set_time(self, now: float) -> None:
+        """Change the time of a process that was started with a time of its own."""
+        _write_time(self.folder, now)
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log."""
-        lines = (self.folder / "stderr").read_bytes().splitlines()
-        return [json.loads(line) for line in lines if line.startswith(b"{")]
-
-    def __enter__(self) -> Self:
-        with (self.folder / "stdout").open("wb") as stdout, (self.folder / "stderr").open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "haoma", "serve", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=self._environ,
-            )
-        try:
-            self._await_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-    def _await_ready(self) -> None:
-        deadline = time.monotonic() + _START
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.request("GET", "/readyz").status == 200:
-                    return
-            time.sleep(0.03)
-        raise AssertionError(f"the service did not start: {self.printed.decode('utf-8', 'replace')[-3000:]}")
-
-    def request(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Send one request over a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, body, dict(headers or {}))
-            response = connection.getresponse()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
-        finally:
-            connection.close()
+        return self.log_lines()
 
     def post(self, app: str, body: object, *, route: str = "phone-number", key: str = SERVER_KEY) -> Answer:
         """Send what a front end sends; bytes go out as they are."""
@@ -173,12 +90,20 @@ def tables(apps: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def environ_at(folder: Path, now: float | None) -> dict[str, str]:
-    """Return an environment in which Python processes believe that it is ``now``, and check a private key once."""
+    """Return an environment in which Python processes believe that it is ``now``."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}
     if now is not None:
-        (folder / "sitecustomize.py").write_text(_AT_ITS_TIME.format(now=now), "ascii")
+        path = _write_time(folder, now)
+        (folder / "sitecustomize.py").write_text(_AT_ITS_TIME.format(path=str(path)), "utf-8")
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), environ.get("PYTHONPATH"))))
     return environ
+
+
+def _write_time(folder: Path, now: float) -> Path:
+    path = folder / "now"
+    fresh = folder / "now.new"
+    fresh.write_text(repr(now), "ascii")
+    return fresh.replace(path)  # at once: somebody may be reading it
 
 
 @dataclass(frozen=True)
