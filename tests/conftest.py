@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +65,23 @@ def node_modules() -> Path:
     return path
 
 
-@pytest.fixture(scope="session", autouse=True)
-def keys_are_checked_once() -> Iterator[None]:
-    """Checking a private key takes longer than most tests, and most of them have the same few keys."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("haoma.crypto.keys.load_der_private_key", functools.cache(load_der_private_key))
-        yield
+def pytest_configure(config: pytest.Config) -> None:
+    """Check each private key once: that takes longer than most tests, and most of them have the same few keys."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("haoma.crypto.keys.load_der_private_key", functools.cache(load_der_private_key))
+    config.add_cleanup(patch.undo)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say plainly which optional parts were absent."""
+    """Say plainly which optional parts were absent, and what the tests of each directory took."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for part, how in _PARTS.items():
         count = sum(f"{part} is absent" in reason for reason in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} test(s) need {part}: {how}", yellow=True)
+    took: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            took[Path(report.nodeid).parts[1]] += report.duration
+    each = ", ".join(f"{directory} {seconds:.0f} s" for directory, seconds in took.most_common())
+    terminalreporter.write_line(f"Seconds in tests, all workers together: {took.total():.0f} s ({each})")

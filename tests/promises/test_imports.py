@@ -1,6 +1,7 @@
 """Imports flow one way, and what only one module may do is done nowhere else."""
 
 import ast
+import functools
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -9,16 +10,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "haoma"
-TREES = {
-    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
-}
+
+
+@functools.cache
+def trees():
+    """The syntax of every module, by its path."""
+    modules = sorted(PACKAGE.rglob("*.py"))
+    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in modules}
 
 
 def calls(name, *, bare=False):
     """The modules that call a name, or an attribute of that name; with ``bare`` only calls without arguments."""
     return {
         module
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and not (bare and (node.args or node.keywords))
@@ -29,7 +34,7 @@ def calls(name, *, bare=False):
 def imports(*names):
     """The modules that import one of the names, or something of it."""
     found = set()
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         for node in ast.walk(tree):
             listed = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             listed += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -52,7 +57,7 @@ def test_every_layer_is_in_the_contract():
 
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     layers = {name.strip() for layer in contracts[0]["layers"] for name in layer.split("|")}
-    tops = {f"haoma.{module.partition('/')[0].removesuffix('.py')}" for module in TREES}
+    tops = {f"haoma.{module.partition('/')[0].removesuffix('.py')}" for module in trees()}
     assert tops - {"haoma.__init__", "haoma.__main__"} == layers
 
 
