@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from bench.empty import BODY
 from bench.goals import Goal, Row, Section
 from bench.load import CONNECTIONS
 from haoma.platforms.alipay.mirror import ALIPAY, AlipayMirror
+from haoma.simulator.beside import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def measure(rounds: int) -> Section:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
         config, request = _configuration(folder)
-        ports = {_SERVICE: _free_port(), _EMPTY: _free_port()}
+        ports = {_SERVICE: free_port(), _EMPTY: free_port()}
         commands = {
             _SERVICE: ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{ports[_SERVICE]}"),
             _EMPTY: ("-m", "bench.empty", str(ports[_EMPTY])),
@@ -112,13 +112,6 @@ def _wire(request: dict[str, Any], port: int) -> str:
         f"content-length: {len(body)}",
     )
     return "\r\n".join(head) + "\r\n\r\n" + body
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

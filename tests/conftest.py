@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         count = sum(f"{part} is absent" in reason for reason in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} test(s) need {part}: {how}", yellow=True)
-    took: Counter[str] = Counter()
+    took: defaultdict[str, float] = defaultdict(float)
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
             took[Path(report.nodeid).parts[1]] += report.duration
-    each = ", ".join(f"{directory} {seconds:.0f} s" for directory, seconds in took.most_common())
-    terminalreporter.write_line(f"Seconds in tests, all workers together: {took.total():.0f} s ({each})")
+    slowest = sorted(took.items(), key=lambda item: -item[1])
+    each = ", ".join(f"{directory} {seconds:.0f}" for directory, seconds in slowest)
+    terminalreporter.write_line(f"Seconds in tests, all workers together: {sum(took.values()):.0f} ({each})")

@@ -7,13 +7,11 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -35,6 +33,7 @@ from haoma.service.app import build
 from haoma.settings import ServiceSettings
 from haoma.simulator import Simulator
 from haoma.verified import Check, CheckName
+from support.service_process import ServiceProcess, free_port
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -140,41 +139,25 @@ def test_the_commands_of_the_readme_run() -> None:
     assert len(ran) >= 9
 
 
-@contextmanager
-def served(line: str) -> Iterator[int]:
+def served(line: str, folder: Path) -> ServiceProcess:
     """Run a `haoma serve` of the README on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    arguments = [*shlex.split(line)[1:], "--listen", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(
-        [HAOMA, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    port = free_port()
+    command = [str(HAOMA), *shlex.split(line)[1:], "--listen", f"127.0.0.1:{port}"]
+    return ServiceProcess(command, port, folder, cwd=ROOT)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent")
-def test_the_service_of_the_readme_answers() -> None:
+def test_the_service_of_the_readme_answers(tmp_path: Path) -> None:
     """The service of the README, asked with its curl command, answers what the README shows."""
     serve, curl = (
         next(block.text for block in blocks(README, "sh") if block.text.startswith(start))
         for start in ("haoma serve", "curl")
     )
     shown = next(block.text for block in blocks(README, "json") if "checks" in block.text)
-    with served(serve) as port:
+    with served(serve, tmp_path) as service:
         address = "http://127.0.0.1:8080"
         assert address in curl
-        command = shlex.split(curl.replace("\\\n", " ").replace(address, f"http://127.0.0.1:{port}"))
+        command = shlex.split(curl.replace("\\\n", " ").replace(address, service.url))
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
     assert json.loads(done.stdout) == json.loads(shown)
 

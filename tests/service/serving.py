@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ class Serving(ServiceProcess):
         listen = f'listen = "127.0.0.1:{port}"'
         lines = [line for line in toml.splitlines() if not line.startswith("listen")]
         self.config.write_text("\n".join(f"[service]\n{listen}" if line == "[service]" else line for line in lines))
-        command = [sys.executable, "-c", start, self.config, str(workers)]
+        command = [sys.executable, "-c", start, str(self.config), str(workers)]
         super().__init__(command, port, folder, preexec_fn=prepare)
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Got:

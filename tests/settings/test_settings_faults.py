@@ -482,8 +482,7 @@ def test_a_private_key_is_checked_once(monkeypatch):
     monkeypatch.setattr("haoma.crypto.keys.load_der_private_key", check)
     table = tomllib.loads((CASE.parents[1] / "douyin" / "both-code-first" / "app.toml").read_text("utf-8"))
     apps = {name: {**table["apps"]["shop"], "app_id": f"tt0123456789abcde{name}"} for name in "fe"}
-    first, second = from_mapping({"apps": apps}).apps.values()
-    assert first.private_keys == second.private_keys
+    assert len(from_mapping({"apps": apps}).apps) == 2
     assert len(checked) == 1
     from_mapping({"apps": apps})
     assert len(checked) == 2

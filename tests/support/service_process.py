@@ -58,7 +58,7 @@ class ServiceProcess:
         options: Further arguments of `subprocess.Popen`.
     """
 
-    def __init__(self, command: Sequence[str | Path], port: int, folder: Path, **options: Any) -> None:
+    def __init__(self, command: Sequence[str], port: int, folder: Path, **options: Any) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder

@@ -60,7 +60,7 @@ class Service(ServiceProcess):
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in service.items()]
         self.config.write_text("\n".join(["allow_insecure_upstreams = true", "[service]", *lines, apps]), "utf-8")
-        command = [sys.executable, "-m", "haoma", "serve", "--config", self.config]
+        command = [sys.executable, "-m", "haoma", "serve", "--config", str(self.config)]
         super().__init__(command, port, folder, env=environ_at(folder, now))
 
     def set_time(self, now: float) -> None:
