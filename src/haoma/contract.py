@@ -162,6 +162,7 @@ class Platform(Generic[AppT, MessageT]):
 
 _HTTPS: Final = "https"
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_MEMBER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 class Table:
@@ -332,10 +333,13 @@ class Table:
             return default
         return float(value)
 
-    def policy(self) -> Policy:
+    def policy(self, *, sealed: bool = False) -> Policy:
         """Return what the settings that all platforms share demand.
 
         They are ``require``, ``max_age``, ``session_seconds`` and ``repeat_seconds``.
+
+        Args:
+            sealed: True if the platform has session_keys: then there is ``accept_members`` as well.
         """
         names = self.texts("require")
         known = {check.value for check in CheckName}
@@ -347,7 +351,16 @@ class Table:
             max_age=self.number("max_age", default=300, least=10, most=3600),
             session_seconds=self.number("session_seconds", default=7200, least=60, most=2_592_000),
             repeat_seconds=self.number("repeat_seconds", default=30, least=0, most=600),
+            accept_members=self._members() if sealed else frozenset(),
         )
+
+    def _members(self) -> frozenset[str]:
+        names = self.texts("accept_members")
+        if not all(map(_MEMBER.fullmatch, names)):
+            self.fault("config.wrong-type", "accept_members", needed="names such as countryCode or watermark.appid")
+        elif names:
+            self.warn("config.members-accepted", "accept_members", members=len(names))
+        return frozenset(names)
 
     def reply(self) -> str:
         """Return how the service answers for this app."""

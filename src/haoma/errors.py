@@ -81,6 +81,7 @@ class HaomaError(Exception):
         step: Number of the step in the platform's ``flow.py`` or ``verify.py`` that refused; 0 when none.
         because: Safe facts: sizes, names of fields, ages in seconds. Never keys, plain text or a full number.
         diagnosis: What exactly failed, for the operator's log alone; callers of the service never see it.
+        unlisted: Names of members that no phone message has, for the operator's log alone as well.
         platform_code, platform_sub_code, platform_message, request_id: The platform's own words, unchanged but for
             our secrets.
         place: Which call of the platform answered, where one code of it means two things.
@@ -100,6 +101,7 @@ class HaomaError(Exception):
         step: int = 0,
         because: Mapping[str, object] | None = None,
         diagnosis: str = "",
+        unlisted: tuple[str, ...] = (),
         platform_code: str = "",
         platform_sub_code: str = "",
         place: str = "",
@@ -113,6 +115,7 @@ class HaomaError(Exception):
         self.step = step
         self.because: Mapping[str, object] = MappingProxyType(dict(because or {}))
         self.diagnosis = diagnosis
+        self.unlisted = unlisted
         self.platform_code = platform_code
         self.platform_sub_code = platform_sub_code
         self.place = place
@@ -282,7 +285,7 @@ class CannotOpen(TrustError):
 
     One class, text, status and amount of work on purpose: a caller who can tell a bad padding from bad JSON can
     forge any number under a session_key (padding oracle). ``diagnosis`` tells the operator which
-    it was.
+    it was, and ``unlisted`` names the members that should not be there.
     """
 
     code = "trust.cannot-open"

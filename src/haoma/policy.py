@@ -23,6 +23,8 @@ class Policy:
         repeat_seconds: How long after its answer the same request gets the same answer again. After that it is refused.
         session_seconds: How long a session handle of the login route lives.
         refused_limit, refused_seconds: How many refused phone codes one login may send in how many seconds.
+        accept_members: Members of a message under a session_key that are passed over though the platform does not
+            document them. Each of them weakens what keeps joined messages out (``session_keys``).
     """
 
     require: frozenset[CheckName] = frozenset()
@@ -32,6 +34,7 @@ class Policy:
     refused_limit: int = 30
     refused_seconds: float = 600.0
     session_seconds: float = 7200.0
+    accept_members: frozenset[str] = frozenset()
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:
         """Return ``phone``, or refuse it.

@@ -5,35 +5,45 @@ is kept on the server only; it is in no `Login`, no result, no error and no log.
 failed can write any number *without* the key, in some twenty thousand tries (padding oracle). What is done about it:
 
 * There is **one** refusal, `CannotOpen`, with one text and step, from the first base64 character to the last check.
-  What it was is in ``diagnosis``, for the operator's log alone.
+  What it was is in ``diagnosis``, for the operator's log alone. All failures do the same work (`judge`).
 * On failure every key that is kept has been tried.
 * A key allows three failures in three days. A success gives its try back, a failure never does.
+
+And whoever has other messages under the same key (user info, addresses, run data), with texts in them that he may
+choose, can cut them up and join them anew: the IV and, in a frame, the first block of ciphertext are his to choose, and
+every later block goes on meaning what it meant. So a phone message has **exactly** the members that the platform
+documents (`unlisted`): what is joined from another message has others. Each platform has the list of what else is known
+to be sealed under its key in its tests.
 
 The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
 encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it; but
 where a ciphertext has no time in it, for no longer in all than a ciphertext is remembered (``code_seconds``), or a used
-one could be used again.
+one could be used again. A later login may still bring the same key once more. So that a key was seen is remembered for
+much longer, and what opens under one that is older than the memory of used ciphertexts is not called one-time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from haoma.authorization import MAX_BYTES
 from haoma.contract import Quiet, Sealed
+from haoma.crypto.opening import parse
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MissingField, SessionUnknown
+from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MemoryFull, MissingField, SessionUnknown
 from haoma.secret import Secret
 from haoma.steps import Keep, Place, Recall, Refund, Shelf, Spend, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from haoma.contract import App
+    from haoma.crypto.opening import Opened
     from haoma.phone import PhoneNumber
     from haoma.steps import Flow
 
@@ -44,11 +54,15 @@ NOT_A_KEY: Final = "session-key"
 _KEYS_KEPT: Final = 2
 _TRIES: Final = 3
 _TRIES_SECONDS: Final = 3 * 86_400.0
+_SEEN_SECONDS: Final = 30 * 86_400.0
 _BLOCK: Final = 16
 # What failed, the later the further: of two keys the one that got further says more.
 _RUNGS: Final = (
-    "tries", "length", "padding", "frame", "app-key", "text", "fields", "watermark-app", "number", "watermark-age",
+    "tries", "length", "padding", "frame", "app-key", "text", "fields", "members", "watermark-app", "number",
+    "watermark-age",
 )  # fmt: skip
+_MEMBER: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z_][A-Za-z0-9_]{0,39}")
+_NAMES_SHOWN: Final = 8
 
 
 class SealedMessage(Quiet, frozen=True, gc=False):
@@ -113,11 +127,24 @@ def read_session_key(found: object, size: int) -> Secret | None:
 
 
 class _Kept(Quiet, frozen=True):
-    """A session_key, and the Unix seconds of the login that first brought it and of its end."""
+    """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end."""
 
     key: Secret
+    first: float = 0.0
     since: float = 0.0
     until: float = math.inf
+
+
+class SessionKey(Quiet, frozen=True):
+    """A session_key of a user.
+
+    Attributes:
+        key: The key.
+        remembered: True if all that was ever opened under it is still remembered as used.
+    """
+
+    key: Secret
+    remembered: bool = True
 
 
 def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float = math.inf) -> Flow[None]:
@@ -133,8 +160,17 @@ def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float 
     kept = yield from _recall(app, user, now)
     since = next((each.since for each in kept if each.key == newest), now)
     until = min(now + app.policy.session_seconds, since + at_most)
+    first = now
+    if at_most < math.inf:
+        seen = Place(Shelf.PROOFS, app.name, "session-key-seen:" + _digest(app, user, newest.reveal()))
+        known = yield from ask(Recall(seen))
+        first = known if isinstance(known, float) else now
+        try:
+            yield from ask(Keep(seen, first, app.policy.code_seconds + _SEEN_SECONDS))
+        except MemoryFull:
+            first = -math.inf  # when it was first seen will not be known: nothing is proven under it
     older = (each for each in kept if each.key != newest)
-    yield from _keep(app, user, (_Kept(newest, since, until), *older)[:_KEYS_KEPT])
+    yield from _keep(app, user, (_Kept(newest, first, since, until), *older)[:_KEYS_KEPT])
 
 
 def replace(app: App, user: str, key: Secret) -> Flow[None]:
@@ -142,9 +178,10 @@ def replace(app: App, user: str, key: Secret) -> Flow[None]:
     yield from _keep(app, user, (_Kept(key),))
 
 
-def recall(app: App, user: str, now: float) -> Flow[tuple[Secret, ...]]:
+def recall(app: App, user: str, now: float) -> Flow[tuple[SessionKey, ...]]:
     """Return the last session_keys of a user, newest first; empty when they have expired."""
-    return tuple(each.key for each in (yield from _recall(app, user, now)))
+    kept = yield from _recall(app, user, now)
+    return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in kept)
 
 
 def newest_of(app: App, user: str) -> Flow[Secret]:
@@ -170,6 +207,11 @@ def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
 
 def _place(app: App, user: str) -> Place:
     return Place(Shelf.SESSIONS, app.name, f"session-keys:{app.app_id}:{user}")
+
+
+def _digest(app: App, *parts: str) -> str:
+    # As Python writes a tuple, no two are the same.
+    return hashlib.sha256(ascii((app.platform, app.app_id, *parts)).encode()).hexdigest()
 
 
 def read_sealed(message: SealedMessage) -> Sealed:
@@ -209,31 +251,108 @@ def key_bytes(session_key: Secret, size: int) -> bytes:
     return key
 
 
-def open_under(app: App, keys: tuple[Secret, ...], attempt: Callable[[bytes], PhoneNumber]) -> Flow[PhoneNumber]:
-    """Return what ``attempt`` finds under one of the keys.
+class Reading(Quiet, frozen=True, gc=False):
+    """What was read under one key.
+
+    Attributes:
+        number: The phone number; None if anything is wrong.
+        fault: The first thing that is wrong, for the operator alone.
+        unlisted: Names of members that no phone message has, for the operator alone.
+    """
+
+    number: PhoneNumber | None
+    fault: str = ""
+    unlisted: tuple[str, ...] = ()
+
+
+def unlisted(app: App, found: dict[str, Any], documented: Collection[str], inside: str = "") -> tuple[str, ...]:
+    """Return the names of members that the platform does not document and the app does not accept.
+
+    Args:
+        app: The app.
+        found: The JSON object.
+        documented: The members that it may have.
+        inside: What stands before a name in ``accept_members``: ``watermark.``
+
+    A name may be anything that somebody could write, so only what looks like one is shown.
+    """
+    names = [inside + name if _MEMBER.fullmatch(name) else "***" for name in found if name not in documented]
+    return tuple(name for name in names if name not in app.policy.accept_members)[:_NAMES_SHOWN]
+
+
+def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
+    """Return the number if all checks hold and no member is unlisted, or else what does not hold first.
+
+    Args:
+        number: The number that was found.
+        names: The unlisted members.
+        checks: Names of checks, and whether they hold.
+    """
+    fault = next((name for name, holds in checks if not holds), "" if number else "number")
+    return Reading(None, fault, names) if fault else Reading(number)
+
+
+def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: bytes) -> Reading:
+    """Return what ``read`` makes of what was opened.
+
+    All failures do the same work, so that they take about the same time: each parses one text that is JSON and one that
+    is not, and each reads fields once.
+
+    Args:
+        opened: What the ciphertext holds.
+        read: Reads and checks the fields, all of them whatever is wrong with the first.
+        decoy: JSON such as a phone message has, with a number that is none. What is read of it is never returned.
+    """
+    found, fault = opened
+    if found is None:
+        read(parse(decoy) or {})
+        return Reading(None, fault)
+    result = read(found)
+    if not fault and not result.fault:
+        return result
+    parse(decoy[:-1])
+    return Reading(None, fault or result.fault, () if fault else result.unlisted)
+
+
+def number_of(result: Reading) -> PhoneNumber:
+    """Return the number that was read.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: there is none.
+    """
+    if result.number is None:
+        raise _refusal(result)
+    return result.number
+
+
+def _refusal(result: Reading) -> CannotOpen:
+    return CannotOpen(step=STEP, diagnosis=result.fault, unlisted=result.unlisted)
+
+
+def open_under(
+    app: App, keys: tuple[SessionKey, ...], attempt: Callable[[bytes], Reading]
+) -> Flow[tuple[PhoneNumber, bool]]:
+    """Return what ``attempt`` finds under one of the keys, and whether all that opened under it is remembered.
 
     Args:
         app: The app; a key's tries are counted per app.
         keys: The user's session_keys, newest first.
-        attempt: Opens and checks under the bytes of one key; raises `CannotOpen` whatever fails.
+        attempt: Opens and checks under the bytes of one key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
     spent: list[Place] = []
-    rungs = ["tries"]
-    for key in keys:
-        digest = hashlib.sha256(f"{app.app_id}:{key.reveal()}".encode()).hexdigest()
-        tries = Place(Shelf.TRIES, app.app_id, digest)
+    furthest = Reading(None, "tries")
+    for each in keys:
+        tries = Place(Shelf.TRIES, app.app_id, _digest(app, each.key.reveal()))
         if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
             continue
         spent.append(tries)
-        try:
-            number = attempt(decode_base64(key.reveal(), "session_key"))
-        except CannotOpen as error:
-            rungs.append(error.diagnosis)
-            continue
-        for each in spent:
-            yield from ask(Refund(each))
-        return number
-    raise CannotOpen(step=STEP, diagnosis=max(rungs, key=_RUNGS.index))
+        result = attempt(decode_base64(each.key.reveal(), "session_key"))
+        if result.number is not None:
+            for used in spent:
+                yield from ask(Refund(used))
+            return result.number, each.remembered
+        furthest = max(furthest, result, key=lambda tried: _RUNGS.index(tried.fault))
+    raise _refusal(furthest)

@@ -488,7 +488,7 @@ def test_no_shelf_crowds_another(clock, flood):
         except MemoryFull:
             assert flood in (Shelf.PROOFS, Shelf.TRIES)
     forgetful = flood in (Shelf.SESSIONS, Shelf.BUDGETS)
-    assert taken == {Shelf.TRIES: 31, Shelf.PROOFS: 319}.get(flood, 400)
+    assert taken == {Shelf.TRIES: 31, Shelf.PROOFS: 159}.get(flood, 400)
     for each in kept:
         flooded = each.shelf is flood and each.owner == "shop"
         assert memory.answer(Recall(each)) == (None if flooded and forgetful else "kept")

@@ -37,15 +37,19 @@ class Used:
     forgotten: bool = False
 
 
-def _sealed(platform: str, key: bytes, source: random.Random, more: str = "") -> dict[str, str]:
+def _sealed(platform: str, key: bytes, source: random.Random, blanks: int = 0) -> dict[str, str]:
     iv, mobile = source.randbytes(16), f"138{source.randrange(10**8):08}"
+    members: dict[str, Any] = {"phoneNumber": mobile, "countryCode": "86"}
     if platform == "baidu":
-        content = json.dumps({"mobile": mobile, "more": more}).encode()
+        members = {"mobile": mobile}
+    elif platform == "douyin":
+        members |= {"purePhoneNumber": mobile, **WATERMARK}
+    content = json.dumps(members).encode() + b" " * blanks
+    if platform == "baidu":
         frame = source.randbytes(16) + len(content).to_bytes(4) + content + KEY.encode()
         ciphertext = forge_cbc(key, iv, frame, block=32)
     else:
-        names = {"phoneNumber": mobile, "purePhoneNumber": mobile, "countryCode": "86", "more": more}
-        ciphertext = forge_cbc(key, iv, json.dumps(names | WATERMARK).encode())
+        ciphertext = forge_cbc(key, iv, content)
     return {"encryptedData": ciphertext, "iv": base64.b64encode(iv).decode()}
 
 
@@ -68,7 +72,7 @@ def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: in
     refused = 0
     for _ in range(120):
         bench.now += source.random() * SECONDS / 2
-        kept = [base64.b64decode(each.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
+        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
         for each in used:
             each.forgotten = each.forgotten or each.key not in kept
         if not kept or source.random() < 0.5:
@@ -98,7 +102,7 @@ def test_no_other_spelling_opens_what_was_used(platform: str) -> None:
     session, _ = bench.run(log_in(app, {"login_code": "a-code"}, now=bench.now))
     lengths = set()
     for size in range(0, 192, 8):
-        body = _sealed(platform, key, source, "." * size)
+        body = _sealed(platform, key, source, size)
         text = body["encryptedData"]
         bench.find(app, {"session": session, "authorization": body})
         lengths.add(text.count("="))

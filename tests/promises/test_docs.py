@@ -267,8 +267,15 @@ def test_the_defaults_are_the_codes(page: Path) -> None:
     found: dict[str, object] = {"listen": f"{whole.service.host}:{whole.service.port}"}
     for thing in (whole, whole.service, Policy(), whole.apps["wechat"], whole.apps["alipay"]):
         found |= {field.name: getattr(thing, field.name) for field in fields(thing)}
-    found |= {"token": found["issuer"], "require": [], "server_keys": [], "publishable_keys": [], "cors_origins": []}
-    found |= {"trusted_proxies": []}
+    found |= {
+        "token": found["issuer"],
+        "require": [],
+        "accept_members": [],
+        "server_keys": [],
+        "publishable_keys": [],
+        "cors_origins": [],
+        "trusted_proxies": [],
+    }
     compared = 0
     for setting, default in listed.items():
         if default and setting in found:

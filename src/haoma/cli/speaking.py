@@ -70,7 +70,7 @@ def refuse(error: HaomaError, lang: str) -> None:
     facts = error.facts()
     line("error", f"{words.title} [{error.code}]" + (f" ({facts})" if facts else ""), "red")
     if error.diagnosis:
-        line("details", error.diagnosis)
+        line("details", ": ".join(filter(None, (error.diagnosis, ", ".join(error.unlisted)))))
     line("cause", words.cause)
     line("hint", words.remedy, "green")
     line("see", words.see or f"haoma explain {error.code}")

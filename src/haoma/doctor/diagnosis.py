@@ -124,6 +124,7 @@ def of_error(error: HaomaError, where: str = "", *, severity: Severity = Severit
         "platform_says": masked(error.platform_message),
         "our_address": our_address(error.platform_message) if error.code == "platform.ip-not-allowed" else "",
         "failed_at": error.diagnosis,
+        "unlisted": ", ".join(error.unlisted),
     }
     because |= {name: value for name, value in facts.items() if value}
     return Diagnosis(error.code, severity, where or (f"apps.{error.app}" if error.app else ""), because, error=error)

@@ -54,7 +54,7 @@ Outcome: TypeAlias = VerifiedPhone | HaomaError
 
 _TIMES: Final = {
     Shelf.CUSTODY: 1_000_000,  # what the platforms themselves sent: as much as there are apps and merchants
-    Shelf.PROOFS: 10,  # few bytes each, and some are of every exchange
+    Shelf.PROOFS: 5,  # few bytes each, and some are of every exchange
 }
 _FEW: Final = 1024
 _SWEEP_SECONDS: Final = 1.0

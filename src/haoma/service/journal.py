@@ -80,6 +80,8 @@ class Journal:
         name, platform = (app.name, app.platform) if app else ("", "")
         code = error.code if error else ""
         self._metrics.count(name, platform, code, route, exchange.status, seconds)
+        if error is not None and error.unlisted:
+            self._metrics.count_unlisted(name, platform)
         if route in _SILENT and exchange.status < 400:
             return
         method = exchange.method if exchange.method in _METHODS else ""
@@ -119,6 +121,8 @@ def _particulars(error: HaomaError) -> dict[str, object]:
     found: dict[str, object] = {}
     if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
         found["diagnosis"] = diagnosis
+    if error.unlisted:
+        found["unlisted"] = ",".join(error.unlisted)
     if error.step:
         found["step"] = error.step
     if _NATIVE.fullmatch(error.platform_code):

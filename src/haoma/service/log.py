@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OURS: Final = frozenset({
     "event", "level", "timestamp", "request_id", "method", "route", "app", "platform", "status", "code", "diagnosis",
-    "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
+    "unlisted", "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
 })  # fmt: skip
 """Fields that we write. Their names say ``code``, and their values are checked like any text."""
 

@@ -34,6 +34,12 @@ class Metrics:
         self._refused = Counter(
             "haoma_refused_codes", "Codes that a platform refused.", ("app", "platform", "caller"), registry=own
         )
+        self._unlisted = Counter(
+            "haoma_unlisted_members",
+            "Messages under a session_key with members that the platform does not document.",
+            ("app", "platform"),
+            registry=own,
+        )
         self._counters: dict[tuple[str, str, str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -52,6 +58,10 @@ class Metrics:
     def count_refused(self, app: str, platform: str, caller: str) -> None:
         """Count a code that a platform refused. ``caller`` is the short name of a configured key."""
         self._refused.labels(app, platform, caller).inc()
+
+    def count_unlisted(self, app: str, platform: str) -> None:
+        """Count one refused message that had members which the platform does not document."""
+        self._unlisted.labels(app, platform).inc()
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""

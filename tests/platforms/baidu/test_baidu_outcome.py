@@ -13,7 +13,7 @@ from haoma import catalogue
 from haoma.authorize import log_in, open_sealed
 from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc
-from haoma.crypto.opening import aes_cbc, open_framed_json
+from haoma.crypto.opening import aes_cbc, read_framed_json
 from haoma.errors import BY_CODE, AlreadyUsed, CannotOpen, ConfigFaults, OutcomeUnknown, SessionUnknown, TimedOut
 from haoma.platforms.baidu import BAIDU
 from haoma.settings import from_mapping
@@ -218,10 +218,11 @@ def test_the_known_answer_of_baidu() -> None:
         "OpCoJgs7RrVgaMNDixIvaCIyV2SFDBNLivgkVqtzq2GC10egsn+PKmQ/+5q+chT8xzldLUog2haTItyIkKyvzvmXonBQLIMeq54axAu9c3KG8IhpFD6"
         "+ymHocmx07ZKi7eED3t0KyIxJgRNSDkFk5RV1ZP2mSWa7ZgCXXcAbP0RsiUcvhcJfrSwlpsm0E1YJzKpYy429xrEEGvK+gfL+Cw=="
     )
-    found = open_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm7")
+    found, fault = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm7")
     assert found == {"openid": "open_id", "nickname": "baidu_user", "headimgurl": "url of image", "sex": 1}
-    with pytest.raises(CannotOpen):
-        open_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm8")
+    assert not fault
+    _, fault = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm8")
+    assert fault == "app-key"
 
 
 @pytest.mark.parametrize("blanks", range(32))

@@ -48,5 +48,6 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
         "app-key",
         "text",
         "fields",
+        "members",
         "number",
     }

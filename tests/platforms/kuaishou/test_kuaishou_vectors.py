@@ -36,4 +36,4 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
     assert len(errors) == len(shut)
     faces = {(str(each), repr(each), each.status, each.step, each.next, each.request_id, each.spent) for each in errors}
     assert len(faces) == 1
-    assert {each.diagnosis for each in errors} == {"base64", "length", "padding", "text", "fields", "number"}
+    assert {each.diagnosis for each in errors} == {"base64", "length", "padding", "text", "fields", "members", "number"}

@@ -1,7 +1,7 @@
 """A Baidu smart mini program as it is configured.
 
 Settings: ``app_key``, ``app_secret``, ``api_base_url``; ``login`` (``v1`` or ``v2``) and, for v2, ``openapi_base_url``;
-``app_id``, the numeric AppID, which nothing needs.
+``app_id``, the numeric AppID, which nothing needs; ``accept_members``.
 
 Baidu has three identifiers. The one that counts is the **AppKey**: the login asks for it and each frame ends in it. So
 it is the ``app_id`` of the `App`.
@@ -53,7 +53,7 @@ def configure(table: Table) -> BaiduApp | None:
     api_base_url = table.url("api_base_url", default=API)
     login = table.choice("login", ("v1", "v2"), default="v1")
     openapi_base_url = table.url("openapi_base_url", default=OPENAPI)
-    policy, reply = table.policy(), table.reply()
+    policy, reply = table.policy(sealed=True), table.reply()
     # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
     # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))

@@ -5,6 +5,8 @@
 3. Open (``open.py``).
 
 The one-time value is the ciphertext. It has no time in it, so it is remembered for as long as a session_key is kept.
+Under a session_key that was seen before that, something may have been used that is no longer remembered; then the
+result says so.
 """
 
 from __future__ import annotations
@@ -29,10 +31,14 @@ _SEALED: Final = (
     Check(CheckName.APP_BINDING, True, "the frame ends in the AppKey of this app"),
     Check(CheckName.FRESHNESS, False, "no time in the message"),
 )
+_BOUND: Final = (*_SEALED, Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"))
 _OPENED: Final = (
-    *_SEALED,
-    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    *_BOUND,
     Check(CheckName.ONE_TIME_USE, True, "remembered by this service for as long as a session_key is kept"),
+)
+_OPENED_WITH_AN_OLD_KEY: Final = (
+    *_BOUND,
+    Check(CheckName.ONE_TIME_USE, False, "the session_key is older than what is remembered of used ciphertexts"),
 )
 _AT_HAND: Final = (
     *_SEALED,
@@ -71,8 +77,8 @@ def find(app: BaiduApp, message: Message, get_login: GetLogin, now: float, after
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)
-    number = yield from open_sealed(app, message, keys)
-    return Finding(number, login.subject, _OPENED)
+    number, remembered = yield from open_sealed(app, message, keys)
+    return Finding(number, login.subject, _OPENED if remembered else _OPENED_WITH_AN_OLD_KEY)
 
 
 def find_under_key(app: BaiduApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:

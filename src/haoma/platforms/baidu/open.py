@@ -1,8 +1,14 @@
 """Open ``encryptedData`` under the user's session_key.
 
-AES-192-CBC with an IV that the client chooses, and no MAC. Around the JSON is a frame with the AppKey behind it, which
-is all that binds the message to the app; there is no watermark, and no time. Custody, tries and the one refusal are
-those of ``haoma.session_keys``.
+AES-192-CBC without a MAC. Around the JSON is a frame with the AppKey behind it, which is all that binds the message to
+the app; there is no watermark, and no time. Custody, tries and the one refusal are those of ``haoma.session_keys``.
+
+What a client chooses is more than the IV. The first 16 bytes of a frame mean nothing, so the first block of ciphertext
+may be anything as well; it is the IV of the second, which holds the length and the first twelve bytes of JSON:
+``{"mobile":"1``. And ``swan.getUserInfo`` is sealed under the same key and in the same frame, with a nickname of the
+user's choice. A nickname that ends in ten digits at the edge of a block, with such a second block in front and what
+Baidu wrote behind it, is a whole frame whose ``mobile`` is anybody's, written without the key and without a failed
+try. What gives it away is the rest of the user info: so a phone message has one member and no other.
 
 The list, continued from ``flow.py``; all of it is step 3:
 
@@ -10,6 +16,7 @@ The list, continued from ``flow.py``; all of it is step 3:
 * A kept session_key opens it: PKCS#7 in blocks of 32 bytes, then the frame. Its length lies within it, and what follows
   is this app's AppKey, compared in constant time.
 * UTF-8, strict JSON object.
+* ``mobile`` is its only member.
 * ``mobile`` is a mainland mobile number: eleven digits, 13 to 19 in front. Baidu gives no country code and does not say
   how a number abroad is written, so any other form is refused, not guessed.
 
@@ -22,24 +29,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.opening import aes_cbc, open_framed_json
-from haoma.errors import CannotOpen
+from haoma.crypto.opening import aes_cbc, read_framed_json
 from haoma.phone import MAINLAND, PhoneNumber
-from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
+from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
     from haoma.contract import Sealed
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.secret import Secret
-    from haoma.session_keys import SealedMessage
+    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 24
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
+_MEMBERS: Final = frozenset({"mobile"})
+_DECOY: Final = b'{"mobile":"00000000000"}'
 
 
-def open_sealed(app: BaiduApp, message: SealedMessage, keys: tuple[Secret, ...]) -> Flow[PhoneNumber]:
-    """Return the number in a sealed message.
+def open_sealed(app: BaiduApp, message: SealedMessage, keys: tuple[SessionKey, ...]) -> Flow[tuple[PhoneNumber, bool]]:
+    """Return the number in a sealed message, and whether all that opened under its key is remembered.
 
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
@@ -54,17 +62,22 @@ def open_under_key(app: BaiduApp, sealed: Sealed, session_key: Secret) -> PhoneN
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed)
+    return number_of(_open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed))
 
 
-def _open(app: BaiduApp, key: bytes, sealed: Sealed) -> PhoneNumber:
-    return _number(open_framed_json(aes_cbc(key, sealed.iv), sealed.ciphertext, app.app_id.encode()))
+def _open(app: BaiduApp, key: bytes, sealed: Sealed) -> Reading:
+    opened = read_framed_json(aes_cbc(key, sealed.iv), sealed.ciphertext, app.app_id.encode())
+    return judge(opened, lambda found: _read(app, found), _DECOY)
 
 
-def _number(found: dict[str, Any]) -> PhoneNumber:
+def _read(app: BaiduApp, found: dict[str, Any]) -> Reading:
     mobile = found.get("mobile")
-    if not isinstance(mobile, str) or not mobile:
-        raise CannotOpen(step=STEP, diagnosis="fields")
-    if not _MOBILE.fullmatch(mobile):
-        raise CannotOpen(step=STEP, diagnosis="number")
-    return PhoneNumber(MAINLAND, mobile)
+    mobile = mobile if isinstance(mobile, str) else ""
+    others = unlisted(app, found, _MEMBERS)
+    return reading(
+        PhoneNumber(MAINLAND, mobile),
+        others,
+        ("fields", mobile != ""),
+        ("members", not others),
+        ("number", _MOBILE.fullmatch(mobile) is not None),
+    )

@@ -2,7 +2,7 @@
 
 Settings: ``app_id``, ``app_secret``; ``app_private_key`` (text or list); ``api_base_url``, ``login_base_url``;
 ``token`` (``stable``, ``plain`` or ``central``), for a central token server ``token_url`` and ``token_url_key``, from
-Python a function as ``token_source``; ``old_way``.
+Python a function as ``token_source``; ``old_way``, ``accept_members``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def configure(table: Table) -> DouyinApp | None:
     api_base_url = table.url("api_base_url", default=API)
     login_base_url = table.url("login_base_url", default=api_base_url if "api_base_url" in table else LOGIN)
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
-    policy, reply = table.policy(), table.reply()
+    policy, reply = table.policy(sealed=True), table.reply()
     if old_way:
         # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key can be kept.
         policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))

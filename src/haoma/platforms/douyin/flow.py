@@ -55,10 +55,14 @@ _BESIDE: Final = (
 )
 _AGELESS: Final = Check(CheckName.FRESHNESS, False, "the unit of the watermark's timestamp is not documented")
 _NO_MAC: Final = (Check(CheckName.SIGNATURE, False, "AES-CBC without MAC"), _APP, _AGELESS)
+_BOUND: Final = (*_NO_MAC, Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"))
 _OLD: Final = (
-    *_NO_MAC,
-    Check(CheckName.LOGIN_BINDING, True, "opened with a session_key of this login"),
+    *_BOUND,
     Check(CheckName.ONE_TIME_USE, True, "remembered by this service, for as long as a session lives"),
+)
+_OLD_WITH_AN_OLD_KEY: Final = (
+    *_BOUND,
+    Check(CheckName.ONE_TIME_USE, False, "the session_key is older than what is remembered of used ciphertexts"),
 )
 _AT_HAND: Final = (
     *_NO_MAC,
@@ -123,7 +127,8 @@ def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None, no
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)
-    return Finding((yield from open_sealed(app, message, keys)), login.subject, _OLD)
+    number, remembered = yield from open_sealed(app, message, keys)
+    return Finding(number, login.subject, _OLD if remembered else _OLD_WITH_AN_OLD_KEY)
 
 
 def _fall_back(
@@ -145,7 +150,7 @@ def _fall_back(
         if not isinstance(claim, Fresh):
             raise AlreadyUsed(because={"kind": kind})
         try:
-            number = yield from open_sealed(app, sealed, keys)
+            number, remembered = yield from open_sealed(app, sealed, keys)
         except HaomaError as error:
             yield from ask(Settle(claim.ref, error))
             raise
@@ -154,7 +159,7 @@ def _fall_back(
         raise
     # The claim on the code holds the answer for this very request; this one is for every other.
     yield from ask(Settle(claim.ref, AlreadyUsed(because={"kind": kind}, spent=Spent.YES)))
-    return Finding(number, login.subject, _OLD)
+    return Finding(number, login.subject, _OLD if remembered else _OLD_WITH_AN_OLD_KEY)
 
 
 def find_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:

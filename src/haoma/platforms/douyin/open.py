@@ -1,14 +1,17 @@
 """The old way: open ``encryptedData`` under the user's session_key.
 
-AES-128-CBC with an IV that the client chooses, and no MAC. Custody of session_keys, the few tries and the one refusal
-are those of ``haoma.session_keys``, which all platforms share. The age of the data cannot be judged, because the unit
-of the watermark's timestamp is not clear; the ledger remembers a ciphertext for as long as a session_key is kept.
+AES-128-CBC without a MAC. Custody of session_keys, the few tries and the one refusal are those of
+``haoma.session_keys``, which all platforms share. What a client chooses is the IV, and through it the first 16 bytes of
+whatever is sealed under the same key: user info with a nickname of the user's choice, too. So a message has the four
+documented members and the two of its watermark, and no other; a wrapper is not taken here. The age of the data cannot
+be judged, because the unit of the watermark's timestamp is not clear; the ledger remembers a ciphertext for as long as
+a session_key is kept.
 
 The list, continued from ``flow.py``; all of it is step 3:
 
 * ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
 * A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the new way (``payload.py``).
+* Fields, watermark and number, as in the new way (``payload.py``), and no member beside them.
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tutorial/basic-ability/sensitive-data-process
 (read 2026-11).
@@ -16,26 +19,29 @@ Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.opening import aes_cbc, open_json
-from haoma.errors import CannotOpen
-from haoma.platforms.douyin.payload import read_payload
-from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
+from haoma.crypto.opening import aes_cbc, read_json
+from haoma.platforms.douyin.payload import MEMBERS, WATERMARK, look, watermark_of
+from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, unlisted
 
 if TYPE_CHECKING:
     from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.douyin.app import DouyinApp
     from haoma.secret import Secret
-    from haoma.session_keys import SealedMessage
+    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16
+_DECOY: Final = (
+    b'{"phoneNumber":"00000000000","purePhoneNumber":"00000000000","countryCode":"86",'
+    b'"watermark":{"appid":"","timestamp":1}}'
+)
 
 
-def open_sealed(app: DouyinApp, message: SealedMessage, keys: tuple[Secret, ...]) -> Flow[PhoneNumber]:
-    """Return the number in a sealed message.
+def open_sealed(app: DouyinApp, message: SealedMessage, keys: tuple[SessionKey, ...]) -> Flow[tuple[PhoneNumber, bool]]:
+    """Return the number in a sealed message, and whether all that opened under its key is remembered.
 
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
@@ -50,13 +56,15 @@ def open_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret) -> Phone
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    key = key_bytes(session_key, SESSION_KEY_BYTES)
-    try:
-        return _open(app, key, sealed)
-    except CannotOpen as error:
-        error.step = STEP
-        raise
+    return number_of(_open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed))
 
 
-def _open(app: DouyinApp, key: bytes, sealed: Sealed) -> PhoneNumber:
-    return read_payload(app, open_json(aes_cbc(key, sealed.iv), sealed.ciphertext))
+def _open(app: DouyinApp, key: bytes, sealed: Sealed) -> Reading:
+    opened = read_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
+    return judge(opened, lambda found: _read(app, found), _DECOY)
+
+
+def _read(app: DouyinApp, found: dict[str, Any]) -> Reading:
+    watermark = watermark_of(found)
+    others = unlisted(app, found, MEMBERS) + unlisted(app, watermark, WATERMARK, "watermark.")
+    return look(app, found, others, exact=not others and watermark.keys() >= WATERMARK)

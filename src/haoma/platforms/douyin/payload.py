@@ -18,38 +18,65 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import CannotOpen
 from haoma.phone import from_parts
+from haoma.session_keys import Reading, reading
 
 if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.platforms.douyin.app import DouyinApp
 
+MEMBERS: Final = frozenset({"phoneNumber", "purePhoneNumber", "countryCode", "watermark"})
+WATERMARK: Final = frozenset({"appid", "timestamp"})
 _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
+def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *, exact: bool = True) -> Reading:
+    """Return the number, if the payload is this app's and free of contradictions. All of it is looked at.
+
+    Args:
+        app: The app.
+        fields: The object that holds the number.
+        others: Members that must not be there.
+        exact: False if there are such, or one is missing that has to be there.
+    """
+    watermark = watermark_of(fields)
+    app_id, country_code = watermark.get("appid"), fields.get("countryCode")
+    if isinstance(country_code, int):
+        country_code = str(country_code)  # that of a bool is a word, and no number
+    country_code = _text(country_code)
+    pure, whole = _text(fields.get("purePhoneNumber")), _text(fields.get("phoneNumber"))
+    number = from_parts(country_code, pure)
+    spellings = (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00")))
+    return reading(
+        number,
+        others,
+        ("fields", isinstance(app_id, str)),
+        ("watermark-app", app_id == app.app_id),
+        ("fields", number is not None and whole != ""),
+        ("members", exact),
+        ("number", whole == pure or whole.translate(_SEPARATORS) in spellings),
+    )
+
+
+def watermark_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the watermark of an object; empty if there is none."""
+    watermark = fields.get("watermark")
+    return watermark if isinstance(watermark, dict) else {}
+
+
 def read_payload(app: DouyinApp, found: dict[str, Any]) -> PhoneNumber:
-    """Return the number, once the payload has been found to be this app's and free of contradictions.
+    """Return the number of Douyin's own reply, once it has been found to be this app's and free of contradictions.
+
+    A member that is not known is passed over: the reply came over our own connection, and nobody else wrote it.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
     inner = found.get("phone_info")  # one client of others was written for a wrapper; no page shows it
-    fields: dict[str, Any] = inner if isinstance(inner, dict) else found
-    watermark = fields.get("watermark")
-    if not isinstance(watermark, dict) or not isinstance(watermark.get("appid"), str):
-        raise CannotOpen(diagnosis="fields")
-    if watermark["appid"] != app.app_id:
-        raise CannotOpen(diagnosis="watermark-app")
-    country_code = fields.get("countryCode")
-    if isinstance(country_code, int):
-        country_code = str(country_code)  # that of a bool is a word, and no number
-    pure, whole = fields.get("purePhoneNumber"), fields.get("phoneNumber")
-    if not (isinstance(country_code, str) and isinstance(pure, str) and isinstance(whole, str)):
-        raise CannotOpen(diagnosis="fields")
-    number = from_parts(country_code, pure)
-    if number is None:
-        raise CannotOpen(diagnosis="fields")
-    if whole != pure:
-        spellings = (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00")))
-        if whole.translate(_SEPARATORS) not in spellings:
-            raise CannotOpen(diagnosis="number")
-    return number
+    result = look(app, inner if isinstance(inner, dict) else found)
+    if result.number is None:
+        raise CannotOpen(diagnosis=result.fault)
+    return result.number
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,6 +1,6 @@
 """A Kuaishou mini program as it is configured.
 
-Settings: ``app_id``, ``app_secret``, ``api_base_url``.
+Settings: ``app_id``, ``app_secret``, ``api_base_url``, ``accept_members``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def configure(table: Table) -> KuaishouApp | None:
     app_id = table.text("app_id", required=True)
     app_secret = table.secret("app_secret", required=True)
     api_base_url = table.url("api_base_url", default=API)
-    policy, reply = table.policy(), table.reply()
+    policy, reply = table.policy(sealed=True), table.reply()
     # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
     # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))

@@ -1,15 +1,19 @@
 """Open ``encryptedData`` under the user's session_key.
 
-AES-128-CBC with an IV that the client chooses, and no MAC. The plain text is ``countryCode`` and ``phoneNumber``, and
-nothing else: no watermark and no time. So nothing but the session_key ties it to the app and the user, and the only
-session_key that is ever used is the one that Kuaishou gave us for a login. Custody, tries and the one refusal are those
-of ``haoma.session_keys``.
+AES-128-CBC without a MAC. The plain text is ``countryCode`` and ``phoneNumber``, and nothing else: no watermark and no
+time. So nothing but the session_key ties it to the app and the user, and the only session_key that is ever used is the
+one that Kuaishou gave us for a login. Custody, tries and the one refusal are those of ``haoma.session_keys``.
+
+What a client chooses is the IV, and through it the first 16 bytes of whatever is sealed under the same key: user info
+with a nickname of the user's choice, too. Behind these bytes the rest of that message stands as Kuaishou wrote it, so
+it has other members, and a phone message has these two and no other.
 
 The list, continued from ``flow.py``; all of it is step 3:
 
 * ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
 * A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* ``countryCode`` and ``phoneNumber`` are there. Whether the number has the country code in front is not documented: it
+* ``countryCode`` and ``phoneNumber`` are there, and nothing else is.
+* The number is one of that country. Whether the number has the country code in front is not documented: it
   may stand bare, with ``+`` and the code, and for the mainland with ``86`` alone. A number abroad that begins with its
   country code without ``+`` can be read in two ways, so it is refused, not guessed.
 
@@ -21,58 +25,63 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.opening import aes_cbc, open_json
-from haoma.errors import CannotOpen
+from haoma.crypto.opening import aes_cbc, read_json
 from haoma.phone import MAINLAND, from_parts
-from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
+from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
     from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.kuaishou.app import KuaishouApp
     from haoma.secret import Secret
-    from haoma.session_keys import SealedMessage
+    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16
 _MOBILE: Final = re.compile(r"(?:\+?86)?(1[3-9][0-9]{9})")
+_MEMBERS: Final = frozenset({"countryCode", "phoneNumber"})
+_DECOY: Final = b'{"countryCode":"86","phoneNumber":"00000000000"}'
 
 
-def open_sealed(app: KuaishouApp, message: SealedMessage, keys: tuple[Secret, ...]) -> Flow[PhoneNumber]:
-    """Return the number in a sealed message.
+def open_sealed(
+    app: KuaishouApp, message: SealedMessage, keys: tuple[SessionKey, ...]
+) -> Flow[tuple[PhoneNumber, bool]]:
+    """Return the number in a sealed message, and whether all that opened under its key is remembered.
 
     Raises:
         CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
     """
     sealed = read_sealed(message)
-    return (yield from open_under(app, keys, lambda key: _open(key, sealed)))
+    return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
-def open_under_key(sealed: Sealed, session_key: Secret) -> PhoneNumber:
+def open_under_key(app: KuaishouApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
     """Return the number in sealed data under a session_key that is at hand.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    return _open(key_bytes(session_key, SESSION_KEY_BYTES), sealed)
+    return number_of(_open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed))
 
 
-def _open(key: bytes, sealed: Sealed) -> PhoneNumber:
-    found = open_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
-    country_code, whole = _text(found, "countryCode"), _text(found, "phoneNumber")
-    number = from_parts(country_code, _national(country_code, whole))
-    if number is None:
-        raise CannotOpen(step=STEP, diagnosis="number")
-    return number
+def _open(app: KuaishouApp, key: bytes, sealed: Sealed) -> Reading:
+    opened = read_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
+    return judge(opened, lambda found: _read(app, found), _DECOY)
 
 
-def _text(found: dict[str, Any], name: str) -> str:
-    value = found.get(name)
-    if name == "countryCode" and isinstance(value, int):
-        value = str(value)  # that of a bool is a word, and no number
-    if not isinstance(value, str) or not value:
-        raise CannotOpen(step=STEP, diagnosis="fields")
-    return value
+def _read(app: KuaishouApp, found: dict[str, Any]) -> Reading:
+    country_code, whole = found.get("countryCode"), found.get("phoneNumber")
+    if isinstance(country_code, int):
+        country_code = str(country_code)  # that of a bool is a word, and no number
+    country_code = country_code if isinstance(country_code, str) else ""
+    whole = whole if isinstance(whole, str) else ""
+    others = unlisted(app, found, _MEMBERS)
+    return reading(
+        from_parts(country_code, _national(country_code, whole)),
+        others,
+        ("fields", country_code != "" and whole != ""),
+        ("members", not others),
+    )
 
 
 def _national(country_code: str, whole: str) -> str:

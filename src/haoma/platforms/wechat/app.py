@@ -3,10 +3,10 @@
 Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
-``check_encrypted_message``, ``encrypted_hash``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``, ``api_private_key``
-and ``api_certificate`` for the API security mode (``secured.py``); ``component_app_id``, ``component_app_secret``,
-``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party platform
-(``component.py``).
+``check_encrypted_message``, ``encrypted_hash``, ``accept_members``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``,
+``api_private_key`` and ``api_certificate`` for the API security mode (``secured.py``); ``component_app_id``,
+``component_app_secret``, ``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party
+platform (``component.py``).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def configure(table: Table) -> WeChatApp | None:
         impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *secured.SETTINGS)
         for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
-    policy, reply = table.policy(), table.reply()
+    policy, reply = table.policy(sealed=True), table.reply()
     # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
     table.finish()

@@ -81,7 +81,7 @@ class _Exchange:
         if found is None and not answer.errcode:
             raise answer.nonsense("neither errcode nor phone_info", 4, Spent.UNKNOWN)
         # (5) (6) (7)
-        return read_payload(self.access.app, found, step=5, spent=Spent.YES).number
+        return read_payload(self.access.app, found, step=5, spent=Spent.YES)
 
     def _send(self) -> Flow[Answer]:
         content = {"code": self.code.reveal()} | ({"openid": self.openid} if self.openid else {})

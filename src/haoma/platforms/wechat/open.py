@@ -1,10 +1,13 @@
 """The old way: open ``encryptedData`` under the user's session_key.
 
-AES-128-CBC with an IV that the client chooses, and no MAC. Whoever can tell why an opening failed can write any phone
-number under his own session_key (padding oracle); whoever cannot can still turn bits of the first block through the
-IV. What is done about it:
+AES-128-CBC without a MAC. Whoever can tell why an opening failed can write any phone number under his own session_key
+(padding oracle). Whoever cannot still chooses the IV, and through it the first 16 bytes; and what WeChat seals under
+the same key has texts of the user's choice in it (the nickname of user info, the name and street of an address), which
+stay what they are when the blocks around them are cut off. What is done about it:
 
 * One refusal, a few tries per key, and the last two keys: ``haoma.session_keys``, which all platforms share.
+* A message has the four documented members and the two of its watermark, and no other: whatever is joined from another
+  message brings some of that one's.
 * Each field has to be there, the three forms of the number have to agree, the watermark has to name this app and to be
   young, and the ledger takes each ciphertext once.
 * By option WeChat is asked first whether it made the ciphertext (``checkencryptedmsg``).
@@ -14,7 +17,7 @@ The list, continued from ``flow.py``; all of it is step 3:
 * ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
 * By option: WeChat made it, for this app, within three days.
 * A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the new way (``payload.py``).
+* Fields, watermark and number, as in the new way (``payload.py``), and no member beside them.
 * ``watermark.timestamp`` is at most ``max_age`` seconds from now.
 
 Pages: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html,
@@ -25,29 +28,33 @@ https://developers.weixin.qq.com/miniprogram/dev/server/API/user-info/basic-info
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.opening import aes_cbc, open_json
+from haoma.crypto.opening import aes_cbc, read_json
 from haoma.crypto.strict import repair_base64
-from haoma.errors import CannotOpen, HaomaError, NonsenseReply, NumberMismatch, Spent, WrongApp
-from haoma.platforms.wechat.payload import read_payload
+from haoma.errors import CannotOpen, HaomaError, Spent
+from haoma.platforms.wechat.payload import MEMBERS, WATERMARK, look
 from haoma.platforms.wechat.token import Access
-from haoma.session_keys import STEP, key_bytes, open_under, read_sealed
+from haoma.session_keys import STEP, judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
     from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
-    from haoma.session_keys import SealedMessage
+    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16
+_DECOY: Final = (
+    b'{"phoneNumber":"00000000000","purePhoneNumber":"00000000000","countryCode":"86",'
+    b'"watermark":{"timestamp":1,"appid":""}}'
+)
 _CHECK: Final = "/wxa/business/checkencryptedmsg"
 _NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or longer ago than three days
 
 
-def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...], now: float) -> Flow[PhoneNumber]:
+def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[SessionKey, ...], now: float) -> Flow[PhoneNumber]:
     """Return the number in a sealed message.
 
     Raises:
@@ -57,7 +64,8 @@ def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[Secret, ...]
     sealed = read_sealed(message)
     if app.check_encrypted_message:
         yield from _ask_wechat(app, repair_base64(message.claimed_ciphertext), sealed.ciphertext)
-    return (yield from open_under(app, keys, lambda key: _open(app, key, sealed, now)))
+    number, _ = yield from open_under(app, keys, lambda key: _open(app, key, sealed, now))
+    return number
 
 
 def open_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: float) -> PhoneNumber:
@@ -66,24 +74,26 @@ def open_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: flo
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    return _open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed, now)
+    return number_of(_open(app, key_bytes(session_key, SESSION_KEY_BYTES), sealed, now))
 
 
-def _open(app: WeChatApp, key: bytes, sealed: Sealed, now: float) -> PhoneNumber:
-    found = open_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
-    try:
-        payload = read_payload(app, found, step=STEP, spent=Spent.NO)
-    except NonsenseReply:
-        raise _cannot_open("fields") from None
-    except WrongApp:
-        raise _cannot_open("watermark-app") from None
-    except NumberMismatch:
-        raise _cannot_open("number") from None
-    if payload.timestamp is None:
-        raise _cannot_open("fields")
-    if abs(now - payload.timestamp) > app.policy.max_age:
-        raise _cannot_open("watermark-age")
-    return payload.number
+def _open(app: WeChatApp, key: bytes, sealed: Sealed, now: float) -> Reading:
+    opened = read_json(aes_cbc(key, sealed.iv), sealed.ciphertext)
+    return judge(opened, lambda found: _read(app, found, now), _DECOY)
+
+
+def _read(app: WeChatApp, found: dict[str, Any], now: float) -> Reading:
+    payload = look(app, found)
+    others = unlisted(app, found, MEMBERS) + unlisted(app, payload.watermark, WATERMARK, "watermark.")
+    return reading(
+        payload.number,
+        others,
+        ("watermark-app", payload.ours or payload.missing == "watermark"),
+        ("fields", payload.missing == "" and payload.timestamp is not None),
+        ("members", not others),
+        ("number", payload.agrees),
+        ("watermark-age", abs(now - (payload.timestamp or 0)) <= app.policy.max_age),
+    )
 
 
 def _cannot_open(diagnosis: str) -> CannotOpen:

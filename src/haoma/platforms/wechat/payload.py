@@ -12,8 +12,7 @@ code" for numbers abroad, in a form that is not documented; so the number is bui
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from haoma.errors import NonsenseReply, NumberMismatch, WrongApp
 from haoma.phone import from_parts
@@ -23,52 +22,76 @@ if TYPE_CHECKING:
     from haoma.phone import PhoneNumber
     from haoma.platforms.wechat.app import WeChatApp
 
+MEMBERS: Final = frozenset({"phoneNumber", "purePhoneNumber", "countryCode", "watermark"})
+WATERMARK: Final = frozenset({"timestamp", "appid"})
 _END_OF_TIME: Final = 2**40  # an integer of JSON can be too large for a float
 _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """What a payload says. ``timestamp``: when the user agreed, in Unix seconds; None if it is no such integer."""
+class Payload(NamedTuple):
+    """What a payload says. All of it was looked at, whatever is wrong with the first.
 
-    number: PhoneNumber
+    Attributes:
+        number: The number; None if the fields hold none.
+        missing: The first field that is missing or is not what it has to be.
+        watermark: The watermark; empty if there is none.
+        ours: True if the watermark names this app.
+        agrees: True if the three fields of the number agree.
+        timestamp: When the user agreed, in Unix seconds; None if it is no such integer.
+    """
+
+    number: PhoneNumber | None
+    missing: str
+    watermark: dict[str, Any]
+    ours: bool
+    agrees: bool
     timestamp: int | None
 
 
-def read_payload(app: WeChatApp, found: object, *, step: int, spent: Spent) -> Payload:
-    """Return what the payload says, once it has been found to be this app's and free of contradictions.
+def look(app: WeChatApp, found: object) -> Payload:
+    """Return what the payload says."""
+    fields: dict[str, Any] = found if isinstance(found, dict) else {}
+    watermark = fields.get("watermark")
+    watermark = watermark if isinstance(watermark, dict) else {}
+    app_id, timestamp = watermark.get("appid"), watermark.get("timestamp")
+    country_code = fields.get("countryCode")
+    if isinstance(country_code, int):
+        country_code = str(country_code)  # that of a bool is a word, and no number
+    country_code = _text(country_code)
+    pure, whole = _text(fields.get("purePhoneNumber")), _text(fields.get("phoneNumber"))
+    number = from_parts(country_code, pure)
+    there = {
+        "watermark": isinstance(app_id, str),
+        "countryCode": country_code,
+        "purePhoneNumber": pure,
+        "phoneNumber": whole,
+    }
+    missing = next((name for name, value in there.items() if not value), "" if number else "purePhoneNumber")
+    spellings = (pure, country_code + pure, f"+{country_code}{pure}")
+    agrees = whole == pure or whole.translate(_SEPARATORS) in spellings
+    at = timestamp if type(timestamp) is int and 0 < timestamp < _END_OF_TIME else None
+    return Payload(number, missing, watermark, app_id == app.app_id, agrees, at)
+
+
+def read_payload(app: WeChatApp, found: object, *, step: int, spent: Spent) -> PhoneNumber:
+    """Return the number of WeChat's own reply, once it has been found to be this app's and free of contradictions.
+
+    A member that is not known is passed over: the reply came over our own connection, and nobody else wrote it.
 
     Raises:
         NonsenseReply: ``outside.nonsense-reply``: a field is missing or is not what it has to be (step).
         WrongApp: ``trust.wrong-app``: the watermark names another app (step + 1).
         NumberMismatch: ``trust.number-mismatch`` (step + 2).
     """
-    fields: dict[str, Any] = found if isinstance(found, dict) else {}
-    watermark = fields.get("watermark")
-    if not isinstance(watermark, dict) or not isinstance(watermark.get("appid"), str):
-        raise _missing("watermark", step, spent)
-    if watermark["appid"] != app.app_id:
+    payload = look(app, found)
+    if payload.missing != "watermark" and not payload.ours:
         raise WrongApp(step=step + 1, spent=spent)
-    country_code = fields.get("countryCode")
-    if isinstance(country_code, int):
-        country_code = str(country_code)  # that of a bool is a word, and no number
-    country_code = _text(country_code, "countryCode", step, spent)
-    pure = _text(fields.get("purePhoneNumber"), "purePhoneNumber", step, spent)
-    whole = _text(fields.get("phoneNumber"), "phoneNumber", step, spent)
-    number = from_parts(country_code, pure)
-    if number is None:
-        raise _missing("purePhoneNumber", step, spent)
-    if whole != pure and whole.translate(_SEPARATORS) not in (pure, country_code + pure, f"+{country_code}{pure}"):
+    if payload.missing or payload.number is None:
+        raise NonsenseReply(step=step, because={"field": payload.missing}, spent=spent)
+    if not payload.agrees:
         raise NumberMismatch(step=step + 2, because={"field": "phoneNumber"}, spent=spent)
-    timestamp = watermark.get("timestamp")
-    return Payload(number, timestamp if type(timestamp) is int and 0 < timestamp < _END_OF_TIME else None)
+    return payload.number
 
 
-def _text(value: object, name: str, step: int, spent: Spent) -> str:
-    if not isinstance(value, str) or not value:
-        raise _missing(name, step, spent)
-    return value
-
-
-def _missing(name: str, step: int, spent: Spent) -> NonsenseReply:
-    return NonsenseReply(step=step, because={"field": name}, spent=spent)
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
