@@ -1,20 +1,22 @@
-"""Laws of session_keys over random logins, taps and replays, for the platforms whose ciphertexts have no time in them."""
+"""Laws of session_keys: over random logins, taps and replays, and where two apps or two users have the same key."""
 
 from __future__ import annotations
 
 import base64
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from haoma.authorize import log_in
+from haoma.contract import App
 from haoma.crypto.forging import forge_cbc
-from haoma.errors import AlreadyUsed, CannotOpen
+from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, NotProven, SessionUnknown
 from haoma.session_keys import recall
-from wire import Bench, Given, configured
+from haoma.verified import CheckName
+from wire import NOW, Bench, Given, configured
 
 KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -22,8 +24,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
 }
-PATHS = ("/oauth/jscode2sessionkey", "/oauth2/mp/code2session", "/api/apps/v2/jscode2session")
-WATERMARK = {"watermark": {"appid": SETTINGS["douyin"]["app_id"], "timestamp": 1}}
+"""The platforms whose ciphertexts have no time in them that could be judged."""
+ALL: dict[str, dict[str, Any]] = {
+    **SETTINGS,
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+}
+OTHERS = {
+    "baidu": {"app_key": KEY[::-1]},
+    "kuaishou": {"app_id": "ks1111111111111111"},
+    "douyin": {"app_id": "tt1111111111111111"},
+    "wechat": {"app_id": "wx1111111111111111"},
+}
+"""What a second app has instead."""
+PATHS = (
+    "/oauth/jscode2sessionkey", "/oauth2/mp/code2session", "/api/apps/v2/jscode2session", "/sns/jscode2session",
+)  # fmt: skip
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 SECONDS = 7200.0
 
@@ -37,39 +52,43 @@ class Used:
     forgotten: bool = False
 
 
-def _sealed(platform: str, key: bytes, source: random.Random, blanks: int = 0) -> dict[str, str]:
+def _sealed(platform: str, key: bytes, source: random.Random, blanks: int = 0, app_id: str = "") -> dict[str, str]:
+    app_id = app_id or ALL[platform].get("app_id", KEY)
     iv, mobile = source.randbytes(16), f"138{source.randrange(10**8):08}"
     members: dict[str, Any] = {"phoneNumber": mobile, "countryCode": "86"}
     if platform == "baidu":
         members = {"mobile": mobile}
-    elif platform == "douyin":
-        members |= {"purePhoneNumber": mobile, **WATERMARK}
+    elif platform != "kuaishou":
+        members |= {"purePhoneNumber": mobile, "watermark": {"appid": app_id, "timestamp": int(NOW)}}
     content = json.dumps(members).encode() + b" " * blanks
     if platform == "baidu":
-        frame = source.randbytes(16) + len(content).to_bytes(4) + content + KEY.encode()
+        frame = source.randbytes(16) + len(content).to_bytes(4) + content + app_id.encode()
         ciphertext = forge_cbc(key, iv, frame, block=32)
     else:
         ciphertext = forge_cbc(key, iv, content)
     return {"encryptedData": ciphertext, "iv": base64.b64encode(iv).decode()}
 
 
-def _logins(key: bytes) -> Given:
+def _logins(key: bytes, openid: str = "the-user") -> Given:
     """Answer every platform's login with this session_key."""
-    found = {"openid": "the-user", "open_id": "the-user", "session_key": base64.b64encode(key).decode()}
+    found = {"openid": openid, "open_id": openid, "session_key": base64.b64encode(key).decode()}
     return Given({path: {"result": 1, "err_no": 0, **found, "data": found} for path in PATHS})
 
 
 @pytest.mark.parametrize("platform", SETTINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: int) -> None:
-    """Whatever logins come between, with the same session_key or another, and however long it takes."""
+    """Whatever logins come between, with the same session_key or another, and however long it takes.
+
+    And if the key was forgotten and a login has brought it again, nobody says that the ciphertext was used but once.
+    """
     source = random.Random(seed)
     app = configured(platform, **SETTINGS[platform])
     keys = [source.randbytes(24 if platform == "baidu" else 16) for _ in range(3)]
     bench = Bench({})
     used: list[Used] = []
     session = ""
-    refused = 0
+    refused = again = 0
     for _ in range(120):
         bench.now += source.random() * SECONDS / 2
         kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
@@ -84,12 +103,22 @@ def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: in
             body = _sealed(platform, key, source)
             bench.find(app, {"session": session, "authorization": body})
             used.append(Used(body, key))
+        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
         for each in used:
             if not each.forgotten:
                 error = bench.refused(app, {"session": session, "authorization": each.body}, "another caller")
                 assert isinstance(error, AlreadyUsed)
                 refused += 1
+            elif each.key in kept:
+                try:
+                    phone = bench.find(app, {"session": session, "authorization": each.body}, "yet another")
+                except AlreadyUsed:
+                    continue
+                assert not phone.proves(CheckName.ONE_TIME_USE)
+                each.forgotten = False
+                again += 1
     assert refused > 100
+    assert again
 
 
 @pytest.mark.parametrize("platform", SETTINGS)
@@ -117,3 +146,126 @@ def test_no_other_spelling_opens_what_was_used(platform: str) -> None:
             sent = {"session": session, "authorization": body | {"encryptedData": other}}
             assert isinstance(bench.refused(app, sent, "another caller"), AlreadyUsed | CannotOpen), other
     assert lengths == {0, 1, 2}
+
+
+def _bytes_of_a_key(platform: str, source: random.Random) -> bytes:
+    return source.randbytes(24 if platform == "baidu" else 16)
+
+
+def _two_apps(platform: str) -> tuple[App, App]:
+    other = configured(platform, **{**ALL[platform], **OTHERS[platform]})
+    return configured(platform, **ALL[platform]), replace(other, name="another")
+
+
+def _log_in(bench: Bench, app: App, key: bytes, openid: str = "the-user") -> str:
+    bench.side = _logins(key, openid)
+    session, _ = bench.run(log_in(app, {"login_code": f"code-{app.name}-{openid}-{bench.now}"}, now=bench.now))
+    return session
+
+
+def _junk(source: random.Random) -> dict[str, str]:
+    """Something that opens under no key, and is another thing each time."""
+    parts = {"encryptedData": source.randbytes(96), "iv": source.randbytes(16)}
+    return {name: base64.b64encode(each).decode() for name, each in parts.items()}
+
+
+@pytest.mark.parametrize("platform", ALL)
+def test_one_key_in_two_apps(platform: str) -> None:
+    """Two apps, one memory, one session_key: tries are counted apart, and nothing of one is the other's."""
+    source = random.Random(11)
+    one, two = _two_apps(platform)
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    sessions = {app.name: _log_in(bench, app, key) for app in (one, two)}
+    for app, other in ((one, two), (two, one)):
+        sent = {"session": sessions[other.name], "authorization": _sealed(platform, key, source, app_id=app.app_id)}
+        assert isinstance(bench.refused(app, sent), SessionUnknown)
+    for _ in range(3):
+        assert isinstance(
+            bench.refused(one, {"session": sessions[one.name], "authorization": _junk(source)}), CannotOpen
+        )
+    burnt = bench.refused(one, {"session": sessions[one.name], "authorization": _sealed(platform, key, source)})
+    assert burnt.diagnosis == "tries"
+    sent = {"session": sessions[two.name], "authorization": _sealed(platform, key, source, app_id=two.app_id)}
+    assert bench.find(two, sent).app == two.name
+
+
+@pytest.mark.parametrize("platform", [name for name in ALL if name != "kuaishou"])
+def test_what_is_sealed_for_one_app_does_not_open_in_another(platform: str) -> None:
+    """Not even under the same session_key. Kuaishou's message names no app; its checks say so."""
+    source = random.Random(12)
+    one, two = _two_apps(platform)
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    body = _sealed(platform, key, source, app_id=one.app_id)
+    sent = {"session": _log_in(bench, two, key), "authorization": body}
+    assert isinstance(bench.refused(two, sent), CannotOpen)
+    assert bench.find(one, {"session": _log_in(bench, one, key), "authorization": body}).proves(CheckName.APP_BINDING)
+
+
+@pytest.mark.parametrize("platform", ALL)
+def test_one_key_of_two_users(platform: str) -> None:
+    """Two users, one memory, one session_key: each result names who is logged in, and a ciphertext is used once."""
+    source = random.Random(13)
+    app = configured(platform, **ALL[platform])
+    key, newer = _bytes_of_a_key(platform, source), _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    sessions = {user: _log_in(bench, app, key, user) for user in ("first", "second")}
+    for user, session in sessions.items():
+        body = _sealed(platform, key, source)
+        phone = bench.find(app, {"session": session, "authorization": body})
+        assert phone.subject is not None
+        assert phone.subject.openid == user
+        for other in sessions.values():
+            again = bench.refused(app, {"session": other, "authorization": body}, "another caller")
+            assert isinstance(again, AlreadyUsed)
+    # What one user's logins bring is not the other's.
+    _log_in(bench, app, newer, "first")
+    sent = {"session": sessions["second"], "authorization": _sealed(platform, newer, source)}
+    assert isinstance(bench.refused(app, sent), CannotOpen)
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_a_key_that_comes_again_proves_no_one_time_use(platform: str) -> None:
+    """A login brings a session_key back whose ciphertexts are forgotten: the result says so, and `require` refuses."""
+    source = random.Random(14)
+    app = configured(platform, **SETTINGS[platform])
+    strict = replace(app, policy=replace(app.policy, require=frozenset({CheckName.ONE_TIME_USE})))
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    used = _sealed(platform, key, source)
+    assert bench.find(strict, {"session": _log_in(bench, strict, key), "authorization": used})
+    bench.now += app.policy.code_seconds + 100
+    assert isinstance(bench.refused(app, {"session": "gone", "authorization": used}), SessionUnknown)
+    for body in (used, _sealed(platform, key, source)):
+        error = bench.refused(strict, {"session": _log_in(bench, strict, key), "authorization": body})
+        assert isinstance(error, NotProven)
+        assert error.because["not_proven"] == "one-time-use"
+    phone = bench.find(app, {"session": _log_in(bench, app, key), "authorization": _sealed(platform, key, source)})
+    check = next(each for each in phone.checks if each.name is CheckName.ONE_TIME_USE)
+    assert not check.proven
+    assert "older" in check.how
+    # It is the key that is old: another one, and another user's same one, are not.
+    newer = _bytes_of_a_key(platform, source)
+    for user, brought in (("the-user", newer), ("another-user", key)):
+        sent = {"session": _log_in(bench, strict, brought, user), "authorization": _sealed(platform, brought, source)}
+        assert bench.find(strict, sent).proves(CheckName.ONE_TIME_USE)
+
+
+@pytest.mark.parametrize("platform", ALL)
+def test_a_login_whose_key_is_gone_asks_for_a_new_login(platform: str) -> None:
+    """The session lives and its session_key does not: log in again, which is not what a failed opening says."""
+    source = random.Random(15)
+    app = configured(platform, **ALL[platform])
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    if platform == "wechat":  # logged in while the old way was off, when no key is kept
+        session = _log_in(bench, replace(app, old_way=False), key)  # type: ignore[call-arg]
+    else:  # the same key for longer than any is kept
+        for _ in range(3):
+            session = _log_in(bench, app, key)
+            bench.now += app.policy.session_seconds - 100
+    sent = {"session": session, "authorization": _sealed(platform, key, source)}
+    error: HaomaError = bench.refused(app, sent)
+    assert isinstance(error, SessionUnknown)
+    assert (error.step, dict(error.because)) == (2, {"expired": "session_key"})
