@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -191,6 +192,8 @@ FORGERIES: dict[str, Callable[[str, float], bytes]] = {
     "future-watermark": lambda app_id, now: padded(payload(app_id, now + 3600)),
     "no-watermark": lambda app_id, now: padded(payload(app_id, now, watermark={"timestamp": None})),
     "number-mismatch": lambda app_id, now: padded(payload(app_id, now, purePhoneNumber="13900000001")),
+    "unlisted": lambda app_id, now: padded(payload(app_id, now, nickName="somebody")),
+    "unlisted-in-watermark": lambda app_id, now: padded(payload(app_id, now, watermark={"sign": "1"})),
     "number-full-width": lambda app_id, now: padded(payload(app_id, now, purePhoneNumber="１３９００００００００")),
 }
 
@@ -216,6 +219,47 @@ def test_every_failure_has_one_face(simulator: Simulator, service: Service, key:
     assert len(faces) == 1, faces.values()
     assert good[0] == 200  # what differs from the forgeries in nothing but its fault is opened
     assert good not in faces
+
+
+def test_unlisted_members_are_named_to_the_operator_alone(simulator: Simulator, service: Service) -> None:
+    """The log names them, where they look like names, and a counter counts the message; the answer shows nothing."""
+    app_id = simulator.stage.settings(simulator.url)["apps"][APP]["app_id"]
+    others = {"carrier": 1, "13900000000": 1, "a13900000000": 1, "a b": 1, "x" * 41: 1, "\u540d": 1}
+    text = payload(app_id, simulator.stage._now(), watermark={"sign": "1"}, **others)
+    counted = f'haoma_unlisted_members_total{{app="{APP}",platform="wechat"}} '
+    with httpx.Client(trust_env=False) as client:
+
+        def count() -> float:
+            lines = client.get(f"{service.url}/metrics").text.splitlines()
+            return sum(float(line.removeprefix(counted)) for line in lines if line.startswith(counted))
+
+        before = count()
+        iv = os.urandom(BLOCK)
+        attacker, session_key = fresh(simulator, service, client, SERVER_KEY)
+        known = len(service.log)
+        status, headers, body = attacker.send(iv, encrypted(session_key, iv, padded(text)))
+        assert status == 422
+        for shown in ("carrier", "unlisted", "sign"):
+            assert shown not in headers + body.decode().replace("trust.cannot-open", "").replace("signature", "")
+        lines = refusals(service, known)
+        assert [line["diagnosis"] for line in lines] == ["members"]
+        assert lines[0]["unlisted"] == "carrier,***,***,***,***,***,watermark.sign"
+        assert count() == before + 1
+        # A message that is wrong for another reason counts nothing.
+        known = len(service.log)
+        attacker, session_key = fresh(simulator, service, client, SERVER_KEY)
+        attacker.send(iv, encrypted(session_key, iv, FORGERIES["foreign-watermark"](app_id, simulator.stage._now())))
+        assert [line["diagnosis"] for line in refusals(service, known)] == ["watermark-app"]
+        assert count() == before + 1
+
+
+def refusals(service: Service, known: int) -> list[dict[str, Any]]:
+    """Return the lines of refused requests after so many others, as soon as there is one: they are written together."""
+    for _ in range(500):
+        if lines := [line for line in service.log[known:] if line.get("request_id") == "attack"]:
+            return lines
+        time.sleep(0.02)
+    return []
 
 
 def fresh(simulator: Simulator, service: Service, client: httpx.Client, key: str) -> tuple[Attacker, bytes]:

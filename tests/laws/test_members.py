@@ -1,0 +1,127 @@
+"""A phone message under a session_key has the documented members: all of them, and no other."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import random
+from typing import Any
+
+import pytest
+
+from haoma.authorize import open_sealed
+from haoma.contract import App, Table
+from haoma.crypto.forging import forge_cbc
+from haoma.errors import CannotOpen
+from haoma.platforms import PLATFORMS
+from haoma.problem import problem
+from wire import NOW, configured
+
+APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
+SETTINGS: dict[str, dict[str, Any]] = {
+    "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
+    "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+}
+PLAIN = {"countryCode": "86", "phoneNumber": "13800138000"}
+MARKED = ("douyin", "wechat")
+
+
+def _message(platform: str) -> dict[str, Any]:
+    if platform == "baidu":
+        return {"mobile": "13800138000"}
+    if platform == "kuaishou":
+        return dict(PLAIN)
+    watermark = {"timestamp": int(NOW), "appid": SETTINGS[platform]["app_id"]}
+    return {**PLAIN, "purePhoneNumber": "13800138000", "watermark": watermark}
+
+
+def _open(app: App, members: dict[str, Any]) -> str:
+    key, iv = random.Random(5).randbytes(24 if app.platform == "baidu" else 16), bytes(16)
+    text, size = json.dumps(members).encode(), 16
+    if app.platform == "baidu":
+        text, size = bytes(16) + len(text).to_bytes(4) + text + APP_KEY.encode(), 32
+    sent = {"encryptedData": forge_cbc(key, iv, text, block=size), "iv": base64.b64encode(iv).decode()}
+    return open_sealed(app, sent, base64.b64encode(key).decode(), now=NOW).phone_number
+
+
+def _refused(app: App, members: dict[str, Any]) -> CannotOpen:
+    with pytest.raises(CannotOpen) as refused:
+        _open(app, members)
+    return refused.value
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_each_member_has_to_be_there(platform: str) -> None:
+    """Without any one of them, in the watermark too, the message is refused; whole, it opens."""
+    app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
+    assert _open(app, whole) == "+8613800138000"
+    for name in whole:
+        assert _refused(app, {each: value for each, value in whole.items() if each != name}).step == 3
+    for name in whole.get("watermark", {}):
+        watermark = {each: value for each, value in whole["watermark"].items() if each != name}
+        assert _refused(app, {**whole, "watermark": watermark}).step == 3
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_no_other_member_may_be_there(platform: str) -> None:
+    """Whatever its name and value, in the watermark too; the names go to the operator, and nowhere else."""
+    app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
+    for name, value in (("carrier", None), ("nickName", "x"), ("mobile " if platform == "baidu" else "mobile", {})):
+        error = _refused(app, {**whole, name: value})
+        assert error.diagnosis == "members"
+        assert error.unlisted == ("***" if " " in name else name,)
+    error = _refused(app, {**whole, **{f"member_{number}": 1 for number in range(100)}})
+    assert error.unlisted == tuple(f"member_{number}" for number in range(8))
+    for shown in (str(error), repr(error), error.facts(), repr(problem(error)), repr(problem(error, anonymous=True))):
+        assert "member_" not in shown
+    assert pickle.loads(pickle.dumps(error)).unlisted == error.unlisted == error.again().unlisted  # noqa: S301
+    if platform in MARKED:
+        inside = {**whole, "watermark": {**whole["watermark"], "sign": "x"}}
+        assert _refused(app, inside).unlisted == ("watermark.sign",)
+        assert _refused(app, {**whole, "watermark.sign": "x"}).unlisted == ("***",)
+
+
+def _accepting(platform: str, *names: str) -> tuple[App | None, list[tuple[str, str, bool]]]:
+    table = Table("shop", {"platform": platform, **SETTINGS[platform], "accept_members": list(names)}, now=NOW)
+    app: App | None = PLATFORMS[platform].configure(table)
+    return app, [(fault.code, fault.where, fault.warning) for fault in table.faults]
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_an_app_may_accept_a_member(platform: str) -> None:
+    """That one, at that place, and no other; all else is checked as before; and it warns."""
+    app, faults = _accepting(platform, "carrier", "watermark.sign")
+    assert app is not None
+    assert faults == [("config.members-accepted", "apps.shop.accept_members", True)]
+    whole = _message(platform)
+    assert _open(app, whole) == _open(app, {**whole, "carrier": "13900139000"}) == "+8613800138000"
+    assert _refused(app, {**whole, "carrier": 1, "sign": 1}).unlisted == ("sign",)
+    assert _refused(app, {**whole, "carrier": 1, "watermark.sign": 1}).unlisted == ("***",)
+    number = "mobile" if platform == "baidu" else "phoneNumber"
+    for wrong in ("138001380", "１３８００１３８０００", "138****8000", 13800138000, None):
+        assert _refused(app, {**whole, "carrier": 1, number: wrong}).diagnosis in ("number", "fields")
+    if platform in MARKED:
+        watermark = {**whole["watermark"], "sign": 1}
+        assert _open(app, {**whole, "watermark": watermark}) == "+8613800138000"
+        assert _refused(app, {**whole, "watermark": {**watermark, "carrier": 1}}).unlisted == ("watermark.carrier",)
+        foreign = {**watermark, "appid": "another"}
+        assert _refused(app, {**whole, "watermark": foreign}).diagnosis == "watermark-app"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b.c", ".a", "1a", "a" * 41, "名", "***"])
+def test_what_is_no_name_is_not_accepted(name: str) -> None:
+    """And the fault does not repeat it: it may be anything that was pasted into the wrong place."""
+    app, faults = _accepting("baidu", "carrier", name)
+    assert app is None
+    assert {(where, warning) for _, where, warning in faults} == {("apps.shop.accept_members", False)}
+
+
+@pytest.mark.parametrize("platform", [name for name in PLATFORMS if name not in SETTINGS])
+def test_other_platforms_have_no_such_setting(platform: str) -> None:
+    """Where there is no session_key, nothing is passed over under one."""
+    table = Table("shop", {"platform": platform, "accept_members": ["carrier"]}, now=NOW)
+    PLATFORMS[platform].configure(table)
+    assert ("config.unknown-setting", "apps.shop.accept_members") in [(each.code, each.where) for each in table.faults]
