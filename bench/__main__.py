@@ -17,23 +17,30 @@ if TYPE_CHECKING:
 def main() -> int:
     """Measure, print, and with ``--strict`` fail when a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("lib", "http"), help="one of the two parts  只测其中一部分")
+    parser.add_argument("--only", choices=("lib", "http", "timing"), help="one of the parts  只测其中一部分")
     parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 24)  轮数")
+    parser.add_argument("--samples", type=int, default=20_000, help="timing: refusals of each kind  每种拒绝的次数")
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
     arguments = parser.parse_args()
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds: at least 1")
+    if arguments.samples < 10:
+        parser.error("--samples: at least 10")
     sections: list[Section] = []
-    if arguments.only != "http":
+    if arguments.only in (None, "lib"):
         from bench.envelopes import measure as measure_envelopes
         from bench.sealed import measure as measure_sealed
 
         sections += [measure_envelopes(arguments.rounds or 200), measure_sealed(arguments.rounds or 100)]
-    if arguments.only != "lib":
+    if arguments.only in (None, "http"):
         from bench.service import measure as measure_service
 
         sections += [measure_service(arguments.rounds or 24)]
+    if arguments.only in (None, "timing"):
+        from bench.timing import measure as measure_timing
+
+        sections += measure_timing(arguments.samples, max(1, arguments.samples // 4))
     if arguments.json:
         print(json.dumps([section.to_dict() for section in sections], ensure_ascii=False, indent=1))
     else:
@@ -53,8 +60,9 @@ def _show(sections: list[Section]) -> None:
         console.print(table)
         for goal in section.goals:
             verdict = "[green]met 达标[/]" if goal.met else "[red]NOT met 未达标[/]"
-            measured = f"{goal.value:.2f} {goal.unit}"
-            console.print(f"  {goal.name}: {measured} (goal 目标 {goal.sense} {goal.limit:g} {goal.unit}) {verdict}")
+            unit = f" {goal.unit}" if goal.unit else ""
+            measured = f"{goal.value:.{2 if unit else 3}f}{unit}"
+            console.print(f"  {goal.name}: {measured} (goal 目标 {goal.sense} {goal.limit:g}{unit}) {verdict}")
         for note in section.notes:
             console.print(f"  {note}", style="yellow")
         console.print()

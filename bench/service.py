@@ -50,7 +50,7 @@ def measure(rounds: int) -> Section:
         answers = {_EMPTY: BODY}
         processes = {}
         for name, command in commands.items():
-            processes[name] = stack.enter_context(_running(command))
+            processes[name] = stack.enter_context(running(command))
             answers[name] = _first_answer(ports[name], request)
         found = json.loads(answers[_SERVICE])
         if found["phone_number"] != f"+86{MOBILE}" or answers[_EMPTY] != BODY:  # a fast wrong answer is none
@@ -115,7 +115,7 @@ def _wire(request: dict[str, Any], port: int) -> str:
 
 
 @contextmanager
-def _running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
     # Its log goes to a file, as a log usually does in the end.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([sys.executable, *command], cwd=_ROOT, stdout=log, stderr=log)
@@ -155,7 +155,7 @@ def _first_answer(port: int, request: dict[str, Any]) -> bytes:
 
 def _cold_start(command: tuple[str, ...], port: int, request: dict[str, Any]) -> float:
     started = time.perf_counter()
-    with _running(command):
+    with running(command):
         _first_answer(port, request)
         return time.perf_counter() - started
 

@@ -40,7 +40,8 @@ from haoma.secret import Secret
 from haoma.steps import Keep, Place, Recall, Refund, Shelf, Spend, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from haoma.contract import App
     from haoma.crypto.opening import Opened
@@ -61,8 +62,9 @@ _RUNGS: Final = (
     "tries", "length", "padding", "frame", "app-key", "text", "fields", "members", "watermark-app", "number",
     "watermark-age",
 )  # fmt: skip
-_MEMBER: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z_][A-Za-z0-9_]{0,39}")
+_MEMBER: Final = re.compile(r"(?!.*[0-9]{7})(watermark\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 _NAMES_SHOWN: Final = 8
+_NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
 class SealedMessage(Quiet, frozen=True, gc=False):
@@ -265,7 +267,7 @@ class Reading(Quiet, frozen=True, gc=False):
     unlisted: tuple[str, ...] = ()
 
 
-def unlisted(app: App, found: dict[str, Any], documented: Collection[str], inside: str = "") -> tuple[str, ...]:
+def unlisted(app: App, found: dict[str, Any], documented: AbstractSet[str], inside: str = "") -> tuple[str, ...]:
     """Return the names of members that the platform does not document and the app does not accept.
 
     Args:
@@ -273,11 +275,13 @@ def unlisted(app: App, found: dict[str, Any], documented: Collection[str], insid
         found: The JSON object.
         documented: The members that it may have.
         inside: What stands before a name in ``accept_members``: ``watermark.``
-
-    A name may be anything that somebody could write, so only what looks like one is shown.
     """
-    names = [inside + name if _MEMBER.fullmatch(name) else "***" for name in found if name not in documented]
-    return tuple(name for name in names if name not in app.policy.accept_members)[:_NAMES_SHOWN]
+    if found.keys() <= documented:
+        return ()
+    accepted = app.policy.accept_members
+    return tuple(
+        inside + name for name in found if name not in documented and ("." in name or inside + name not in accepted)
+    )
 
 
 def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
@@ -285,7 +289,7 @@ def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[s
 
     Args:
         number: The number that was found.
-        names: The unlisted members.
+        names: The unlisted members, as they stand there.
         checks: Names of checks, and whether they hold.
     """
     fault = next((name for name, holds in checks if not holds), "" if number else "number")
@@ -305,13 +309,22 @@ def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: byte
     """
     found, fault = opened
     if found is None:
-        read(parse(decoy) or {})
-        return Reading(None, fault)
+        read(parse(decoy)[0] or {})
+        return Reading(None, fault, _shown(()))
     result = read(found)
     if not fault and not result.fault:
         return result
     parse(decoy[:-1])
-    return Reading(None, fault or result.fault, () if fault else result.unlisted)
+    return Reading(None, fault or result.fault, _shown(() if fault else result.unlisted))
+
+
+def _shown(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first few names; a name may be anything, so only what looks like one is shown.
+
+    As many are looked at whether or not there are any: see `judge`.
+    """
+    looked = [name if _MEMBER.fullmatch(name) else "***" for name in (*names, *_NO_NAMES)[:_NAMES_SHOWN]]
+    return tuple(looked[: len(names)])
 
 
 def number_of(result: Reading) -> PhoneNumber:

@@ -234,7 +234,7 @@ def test_a_key_that_comes_again_proves_no_one_time_use(platform: str) -> None:
     key = _bytes_of_a_key(platform, source)
     bench = Bench({})
     used = _sealed(platform, key, source)
-    assert bench.find(strict, {"session": _log_in(bench, strict, key), "authorization": used})
+    assert bench.find(strict, {"session": _log_in(bench, strict, key), "authorization": used}).phone_number
     bench.now += app.policy.code_seconds + 100
     assert isinstance(bench.refused(app, {"session": "gone", "authorization": used}), SessionUnknown)
     for body in (used, _sealed(platform, key, source)):

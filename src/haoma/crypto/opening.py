@@ -40,7 +40,7 @@ class Opened(NamedTuple):
     """What a ciphertext holds.
 
     Attributes:
-        found: The JSON object; None if the text is none.
+        found: The JSON object, or what looks like one; None if the text is none.
         fault: The first thing that is wrong, for the operator alone: ``length``, ``padding``, ``frame``, ``app-key``,
             ``text``. Empty if nothing is; only then does ``found`` mean anything.
     """
@@ -65,12 +65,18 @@ def _is_padded(padded: bytes, block: int) -> bool:
     return int.from_bytes(padded[-block:]) & bits == wanted
 
 
-def parse(text: bytes) -> dict[str, Any] | None:
-    """Return the strict JSON object of a text, or None if it is none."""
+def parse(raw: bytes) -> tuple[dict[str, Any] | None, bool]:
+    """Return the strict JSON object of a text, or None if it is none; and whether the text is UTF-8.
+
+    What is not UTF-8 is parsed all the same, with something else in its place: an error of the decoder would come
+    sooner than one of the parser.
+    """
+    text = raw.decode("utf-8", "replace")
     try:
-        return parse_json_object(text)
+        found = parse_json_object(text)
     except EnvelopeError:
-        return None
+        found = None
+    return found, text.encode() == raw
 
 
 def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
@@ -93,8 +99,8 @@ def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> Opened:
     """
     padded = _padded(cipher, ciphertext)
     whole = _is_padded(padded, _BLOCK)
-    found = parse(padded[: -padded[-1] if whole else len(padded)])
-    return Opened(found, "padding" if not whole else "text" if found is None else "")
+    found, is_text = parse(padded[: -padded[-1] if whole else len(padded)])
+    return Opened(found, "padding" if not whole else "" if is_text and found is not None else "text")
 
 
 def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
@@ -123,9 +129,11 @@ def read_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes
     end = _FRAME_HEAD + int.from_bytes(frame[_FRAME_HEAD - 4 : _FRAME_HEAD])
     inside = len(frame) - (frame[-1] if whole else 0)
     fits = compare_digest(frame[end:inside], app_id)
-    found = parse(frame[_FRAME_HEAD:end])
+    found, is_text = parse(frame[_FRAME_HEAD:end])
     if not whole:
         return Opened(found, "padding")
     if end > inside:
         return Opened(found, "frame")
-    return Opened(found, "" if fits and found is not None else "text" if fits else "app-key")
+    if not fits:
+        return Opened(found, "app-key")
+    return Opened(found, "" if is_text and found is not None else "text")
