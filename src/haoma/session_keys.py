@@ -278,10 +278,9 @@ def unlisted(app: App, found: dict[str, Any], documented: AbstractSet[str], insi
     """
     if found.keys() <= documented:
         return ()
-    accepted = app.policy.accept_members
-    return tuple(
-        inside + name for name in found if name not in documented and ("." in name or inside + name not in accepted)
-    )
+    # A dot stands between an object and its member, and nowhere else.
+    names = ("***" if "." in name else inside + name for name in found if name not in documented)
+    return tuple(name for name in names if name not in app.policy.accept_members)
 
 
 def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
