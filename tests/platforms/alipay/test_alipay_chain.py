@@ -260,7 +260,7 @@ class Changing:
             content = base64.b64encode(self.chain[asked].encode()).decode()
             node = {"code": "10000", "alipay_cert_content": content}
             return Reply(200, {}, json.dumps({"alipay_open_app_alipaycert_download_response": node}).encode())
-        text = '{"access_token":"t","open_id":"%s"}' % self.serial
+        text = f'{{"access_token":"t","open_id":"{self.serial}"}}'
         sign = forge_signature(self.signer, text)
         whole = f'{{"alipay_system_oauth_token_response":{text},"alipay_cert_sn":"{self.serial}","sign":"{sign}"}}'
         return Reply(200, {}, whole.encode())
