@@ -249,6 +249,16 @@ def test_a_start_of_pushes_that_fails_is_tried_again(mirror: WeChatMirror, failu
     assert bench.calls == {START_PUSH: 3}
 
 
+@pytest.mark.parametrize("errcode", [99999, 48001, 61004, 61006, 40125])
+def test_a_refused_component_leaves_the_code_alone(mirror: WeChatMirror, errcode: int) -> None:
+    """No token was given, so no code was sent: the user's is free, whether the refusal is listed or not."""
+    bench, app = Bench({COMPONENT_TOKEN: refusal(errcode)}), _app(mirror)
+    _push(bench, app, mirror.platform.push(NOW))
+    error = bench.refused(app, {"code": "a-code"})
+    assert (error.spent, error.platform_code) == (Spent.NO, str(errcode))
+    assert PHONE not in bench.calls
+
+
 def test_only_a_newer_ticket_replaces_one(mirror: WeChatMirror) -> None:
     """An older or equally old push is answered, or WeChat would send it again, but changes nothing."""
     bench, app = Bench(mirror), _app(mirror)
