@@ -16,7 +16,7 @@ import pytest
 from haoma import App
 from haoma.authorize import open_envelope, open_sealed
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch
+from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, UnknownShape
 from haoma.mirroring import Tap
 from haoma.platforms import PLATFORMS
 from haoma.problem import problem
@@ -401,3 +401,17 @@ def test_every_pair_of_apps(stage: Stage) -> None:
                     accepted.append((made_for, sent_to, stage.authorize(sent_to, tap.body)))
                 assert caught.value.code
     assert accepted == []
+
+
+@every_platform
+def test_the_desk_of_every_platform(stage: Stage, platform: str) -> None:
+    """Whoever pastes a session_key where there is none, or an envelope where it is none, is told so, in our words."""
+    sealed = {"encryptedData": "QUJD" * 16, "iv": "A" * 22 + "=="}
+    envelope = json.loads(stage.mirrors["alipay"].envelope("ok"))  # type: ignore[attr-defined]
+    for app in (app for app in stage.apps.values() if app.platform == platform):
+        with pytest.raises(HaomaError) as caught:
+            open_sealed(app, sealed, "QUJDREVGR0hJSktMTU5PUA==", now=stage.now)
+        assert caught.value.code == ("trust.cannot-open" if platform in SEALED else "envelope.unknown-shape")
+        if PLATFORMS[platform].find_offline is None:
+            with pytest.raises(UnknownShape):
+                open_envelope(app, envelope)

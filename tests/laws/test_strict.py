@@ -102,3 +102,16 @@ def test_only_our_errors(junk: bytes | str) -> None:
         parse_json(junk)
     except HaomaError:
         return
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "\\udc00\\ud800"])
+@pytest.mark.parametrize(
+    "document",
+    ['{{"{0}":1}}', '{{"a":{{"{0}":"x"}}}}', '{{"a":"{0}"}}', '[{{"a":["{0}"]}}]', '"{0}"', '{{"é{0}":"x"}}'],
+)
+def test_half_a_character(document: str, half: str) -> None:
+    """Half of a surrogate pair is refused in a name as in a value; a whole pair is a character."""
+    with pytest.raises(NotJson) as caught:
+        parse_json(document.format(half))
+    assert caught.value.because["reason"] == "lone surrogate"
+    assert parse_json(document.format("\\ud83d\\ude00")) == json.loads(document.format("\U0001f600"))

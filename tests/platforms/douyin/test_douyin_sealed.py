@@ -17,12 +17,14 @@ from douyin_side import (
     OTHER_KEY,
     PHONE,
     SESSION_KEY,
+    STABLE,
     Bench,
     block,
     configured,
     refusal,
     sealed,
     session,
+    token,
 )
 
 from haoma.authorize import log_in, open_sealed
@@ -38,7 +40,9 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
+from haoma.mirroring import Answer, Call
 from haoma.verified import ALL_CHECKS, CheckName
+from wire import Given
 
 APP = configured(old_way=True)
 KEYS = [base64.b64encode(bytes([number]) * 16).decode() for number in range(9)]
@@ -276,3 +280,34 @@ def test_a_login_without_a_session_key_left() -> None:
     assert isinstance(error, CodeRejected)
     error = bench.refused(APP, {"session": handle, "authorization": sealed("13900139000")})
     assert isinstance(error, SessionUnknown)
+
+
+@pytest.mark.parametrize("sent", [{"code": "code-1"}, {"code": "code-1", "iv": "A" * 22 + "=="}])
+def test_a_refused_code_with_nothing_sealed_beside_it(sent: dict[str, str]) -> None:
+    """The refusal of the code is the answer, also where there is a login whose session_key is kept."""
+    bench = _bench(**{PHONE: GONE})
+    error = bench.refused(APP, {"session": _log_in(bench), "authorization": sent})
+    assert isinstance(error, CodeRejected)
+
+
+def test_the_same_request_when_only_the_ciphertext_is_still_remembered() -> None:
+    """The claim on the code ends some seconds earlier than that on the ciphertext, which has the last word."""
+
+    class Slow(Given):
+        """Takes ten seconds for the first code."""
+
+        def answer(self, call: Call, now: float) -> Answer | None:
+            if call.path == PHONE and bench.calls[PHONE] == 1:
+                bench.now += 10
+            return super().answer(call, now)
+
+    app = configured(old_way=True, session_seconds=3600)
+    bench = _bench()
+    bench.side = Slow({STABLE: token(), LOGIN: session(), PHONE: GONE})
+    sent = {"login_code": "a-login-code", "authorization": _both()}
+    assert bench.find(app, sent).phone_number == OTHER
+    bench.now += app.policy.code_seconds - 5
+    error = bench.refused(app, sent)
+    assert isinstance(error, AlreadyUsed)
+    assert (error.because, error.spent) == ({"kind": "encrypted-data"}, Spent.YES)
+    assert bench.calls[PHONE] == 2

@@ -237,3 +237,19 @@ def test_a_watermark_of_yesterday_is_no_reason_in_the_new_way() -> None:
     """The code is what is young; its watermark is not judged."""
     old = {**PHONE_INFO, "watermark": {"timestamp": int(NOW) - 86_400, "appid": APP_ID}}
     assert _bench({**OK, "phone_info": old}).find(APP, SENT).phone_number
+
+
+@pytest.mark.parametrize("body", [{}, {"errmsg": "ok"}, {"phone_info": None}])
+def test_a_reply_that_says_neither_yes_nor_no(body: object) -> None:
+    """Whether the code is used up is not known then; the request may be sent again."""
+    error = _bench(body).refused(APP, SENT)
+    assert isinstance(error, NonsenseReply)
+    assert error.spent is Spent.UNKNOWN
+
+
+@pytest.mark.parametrize("found", [None, {}, [], "", 0, {"phoneNumber": "13580006666"}])
+def test_a_yes_without_a_number(found: object) -> None:
+    """WeChat has said yes, so the code is used up, whatever is missing."""
+    error = _bench({"errcode": 0, "phone_info": found}).refused(APP, SENT)
+    assert isinstance(error, NonsenseReply)
+    assert error.spent is Spent.YES

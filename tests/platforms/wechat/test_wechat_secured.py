@@ -25,6 +25,7 @@ from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.secured import open_reply, seal
 from haoma.platforms.wechat.security_mirror import Console
 from haoma.steps import Reply
+from haoma.verified import CheckName
 
 OFFICIAL: dict[str, Any] = json.loads((Path(__file__).parent / "api_security.json").read_text("utf-8"))
 """WeChat's example (its address is in it); every key in it is WeChat's own, published for this purpose."""
@@ -200,6 +201,22 @@ def _app(mirror: WeChatMirror, base: str = "https://api.weixin.qq.com") -> WeCha
     app = WECHAT.configure(Table("wechat-secured", mirror.settings(base)["wechat-secured"], now=NOW))
     assert app is not None
     return app
+
+
+def test_the_result_says_that_the_reply_was_signed() -> None:
+    """In this mode, and in no other: elsewhere it is TLS alone that vouches for the reply."""
+    mirror = Side()
+    bench = Bench(mirror)
+    tap = mirror.tap("secured", allow=True, now=NOW)
+    [check] = [each for each in bench.find(_app(mirror), tap.body).checks if each.name is CheckName.SIGNATURE]
+    assert check.proven
+    assert "API security mode" in check.how
+    plain = Bench({STABLE: TOKEN, PHONE: {"errcode": 0, "phone_info": PHONE_INFO}}).find(
+        configured(), {"code": "a-code"}
+    )
+    [check] = [each for each in plain.checks if each.name is CheckName.SIGNATURE]
+    assert check.proven
+    assert "TLS" in check.how
 
 
 def test_behind_a_proxy_wechats_address_is_signed() -> None:
