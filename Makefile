@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench conformance pages clean
+.PHONY: help demo test check fix bench conformance mutants pages clean
 VENV := .venv
 READY := $(VENV)/.ready
 LOOSE := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls  # tests: types are checked, not demanded
@@ -10,6 +10,7 @@ help:
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
+	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
 
@@ -35,6 +36,9 @@ bench: $(READY)
 conformance: $(READY)
 	@$(VENV)/bin/python -m conformance run --all --install $(ARGS)
 
+mutants: $(READY)
+	@$(VENV)/bin/python tools/mutants.py $(ARGS)
+
 fix: $(READY)
 	@$(VENV)/bin/ruff check --fix --quiet .; $(VENV)/bin/ruff format --quiet .
 
@@ -43,4 +47,4 @@ pages: $(READY)
 	@$(VENV)/bin/python tools/proofs.py
 
 clean:
-	rm -rf $(VENV) .conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

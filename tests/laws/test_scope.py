@@ -11,7 +11,7 @@ import base64
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -340,11 +340,8 @@ def test_one_ciphertext_under_one_session_key_of_two_apps() -> None:
     """Kuaishou's ciphertext names no app: that it was used by one app says nothing about another."""
     way = WAYS["kuaishou"]
     one, other = way.ids
-    bench = Bench(Platform(way))
-    bench.side.way = Way(
-        "kuaishou", way.ids, way.settings,
-        {path: lambda _app_id, answer=answer: answer(one) for path, answer in way.answers.items()}, way.sent, "",
-    )  # fmt: skip
+    [(path, answer)] = way.answers.items()
+    bench = Bench(Platform(replace(way, answers={path: lambda _app_id: answer(one)})))
     for app in (way.app(one), way.app(other)):
         assert bench.find(app, way.body(one)).phone_number == f"+86{number_of(one)}"
         assert isinstance(bench.refused(app, way.body(one), "another caller"), AlreadyUsed)

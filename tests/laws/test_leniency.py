@@ -1,0 +1,120 @@
+"""Every setting that makes an app take more: what it does not speak of is refused with it on, exactly as without.
+
+The settings are found, not listed: a new flag fails here until it has an entry. Each bad vector of the platform is then
+sent to the same app with the flag on.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from haoma.contract import App, Table
+from haoma.errors import HaomaError
+from haoma.mirroring import Answer, Call
+from haoma.platforms import PLATFORMS
+from haoma.settings import from_mapping
+from stage import BASE, Stage
+from vector_cases import Case, cases
+from wire import Bench
+
+pytest_plugins = ["on_stage"]
+
+TAKEN: dict[tuple[str, str], set[str]] = {
+    ("alipay", "allow_sha1_signatures"): {"alipay/sha1-signature_fail", "alipay/sha1-downgrade_fail"},
+    ("alipay", "sandbox"): set(),
+    ("douyin", "old_way"): {"douyin/sealed-way-off_fail", "douyin/both-fall-back-off_fail"},
+    ("wechat", "check_encrypted_message"): set(),
+    ("wechat", "old_way"): {"wechat/sealed-old-way-off_fail"},
+}
+"""Platform and flag, with the bad vectors that it is there to let in."""
+
+
+class Listening(Table):
+    """Settings that note which flags are asked for."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.flags: set[str] = set()
+
+    def flag(self, setting: str, **options: Any) -> bool:
+        self.flags.add(setting)
+        return super().flag(setting, **options)
+
+    def flag_or(self, setting: str, words: tuple[str, ...]) -> bool | str:
+        self.flags.add(setting)
+        return super().flag_or(setting, words)
+
+
+def test_every_flag_is_here(stage: Stage) -> None:
+    """Whoever adds one says here what it lets in."""
+    found = set()
+    for name, values in stage.simulated.settings(BASE)["apps"].items():
+        table = Listening(name, values, now=stage.now)
+        PLATFORMS[values["platform"]].configure(table)
+        found |= {(values["platform"], flag) for flag in table.flags}
+    assert found == set(TAKEN)
+
+
+class Replies:
+    """Answers with the replies of a vector, by the last part of the address, and with a token where there is none."""
+
+    def __init__(self, case: Case) -> None:
+        self._replies = case.replies
+
+    def answer(self, call: Call, _now: float) -> Answer:
+        given = {"access_token": "a-token-of-some-length", "expires_in": 7200}
+        token = {**given, "message": "success", "data": {**given, "error_code": 0, "description": ""}}
+        body = self._replies.get(call.path.strip("/").rpartition("/")[2], json.dumps(token).encode())
+        return Answer(headers={"content-type": "application/json"}, body=body)
+
+
+@cache
+def _app(platform: str, settings: str) -> App | None:
+    found: App | None = PLATFORMS[platform].configure(Table("shop", json.loads(settings), now=0))
+    return found
+
+
+def _taken(case: Case, flag: str) -> bool:
+    app = _app(case.platform, json.dumps({**case.app, flag: True}))
+    if app is None:
+        return False
+    bench = Bench(Replies(case))
+    bench.now = case.now or bench.now
+    try:
+        bench.find(app, case.sent)
+    except HaomaError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("platform", "flag"), TAKEN)
+def test_no_flag_lets_in_more_than_it_says(platform: str, flag: str) -> None:
+    """All that is refused without the flag is refused with it, but for what is listed above."""
+    bad = [case for case in cases(platform) if case.code]
+    assert {case.name for case in bad if _taken(case, flag)} == TAKEN[platform, flag]
+
+
+@pytest.mark.parametrize(
+    ("platform", "flag", "least"),
+    [("alipay", "allow_sha1_signatures", 2), ("douyin", "old_way", 20), ("wechat", "old_way", 20)],
+)
+def test_the_flag_has_bad_vectors_of_its_own(platform: str, flag: str, least: int) -> None:
+    """Cases that reach what only the flag opens, and must fail there."""
+    own = [case for case in cases(platform) if case.app.get(flag)]
+    assert sum(case.code.startswith("trust.") for case in own) >= least
+    assert any(case.phone_number for case in own)
+
+
+@pytest.mark.parametrize("url", ["ftp://x.test", "http://", "http://user@x.test", "//x.test", "http://x.test?a=b"])
+def test_insecure_upstreams_are_addresses_all_the_same(url: str) -> None:
+    """`allow_insecure_upstreams` permits http, and nothing else that an address may not be."""
+    shop = {"platform": "kuaishou", "app_id": "ks0000000000000001", "app_secret": "a-secret-of-22-charact"}
+    good = {"allow_insecure_upstreams": True, "apps": {"shop": {**shop, "api_base_url": "http://127.0.0.1:1"}}}
+    assert from_mapping(good).apps["shop"].upstreams == ("http://127.0.0.1:1",)
+    bad = {"allow_insecure_upstreams": True, "apps": {"shop": {**shop, "api_base_url": url}}}
+    with pytest.raises(HaomaError):
+        from_mapping(bad)
