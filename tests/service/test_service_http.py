@@ -649,3 +649,24 @@ def test_the_log_holds_nothing_that_was_sent(service: Serving, simulator: Simula
     service.logged(last)
     written = service.written() + service.ask("GET", "/metrics").body.decode()
     assert [value for value in sent if value and value in written] == []
+
+
+ODD = ["", " ", ",", ";q=", "\\", '"', "é", "\x7f", "\t", "0", "-1", "9" * 40, "zh;q=nan", "en;q=-1", "*", "Bearer", "Bearer ",
+       "Bearer \xff", "Basic !", "gzip, br", "bytes=0-", "a" * 4000, "application/json; charset=\xff", 'W/"x"']  # fmt: skip
+HEADERS = ["Accept", "Accept_Language", "Accept_Encoding", "Authorization", "Content_Type", "Content_Encoding", "Cookie",
+           "Expect", "If_None_Match", "Origin", "Range", "X_Request_Id", "X_Forwarded_For", "Traceparent"]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_any_header(service: Serving, simulator: Simulator, header: str) -> None:
+    """Whatever is in a header: an answer or one of our refusals, on every route, and never an internal error."""
+    for odd in ODD:
+        for path in (
+            f"{APP}/phone-number",
+            f"{APP}/session",
+            "/v1/apps/wechat-component/push",
+            "/healthz",
+            "/openapi.json",
+        ):
+            got = service.ask("POST" if "apps" in path else "GET", path, b"{}", **{header: odd})
+            assert got.status < 500, (header, odd, path, got)

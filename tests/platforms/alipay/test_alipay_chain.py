@@ -116,6 +116,21 @@ def test_a_ladder_that_leans_on_nothing(rungs: int) -> None:
     assert broken(leaf, [*middle, ROOT], [elsewhere]) == "no-root"
 
 
+def test_a_root_with_another_kind_of_signature() -> None:
+    """A root without an RSA signature anchors nothing, although it is in the bundle and the signatures fit."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    root = certificate("Root", "Root", ca=True, of=private, by=private)
+    leaf = certificate("Alipay", "Root", ca=False, of=key("leaf"), by=private)
+    assert broken(leaf, [], [root]) == "no-issuer"
+    assert broken(leaf, [root], [root, ROOT]) == "signature"
+
+
+def test_a_root_that_came_along() -> None:
+    """A root beside the leaf is none of ours, and no intermediate: it is as if it were not there."""
+    leaf, _ = ladder(0)
+    assert broken(leaf, [ROOT], []) == "no-issuer"
+
+
 def test_a_ring_ends() -> None:
     """Authorities that vouch for one another are followed no further than any other chain."""
     ring = [certificate("One", "Two", ca=True), certificate("Two", "One", ca=True)]
