@@ -653,20 +653,31 @@ def test_the_log_holds_nothing_that_was_sent(service: Serving, simulator: Simula
 
 ODD = ["", " ", ",", ";q=", "\\", '"', "é", "\x7f", "\t", "0", "-1", "9" * 40, "zh;q=nan", "en;q=-1", "*", "Bearer", "Bearer ",
        "Bearer \xff", "Basic !", "gzip, br", "bytes=0-", "a" * 4000, "application/json; charset=\xff", 'W/"x"']  # fmt: skip
+CALLBACK = "/v1/callbacks/wechat/wechat-component"
 HEADERS = ["Accept", "Accept_Language", "Accept_Encoding", "Authorization", "Content_Type", "Content_Encoding", "Cookie",
            "Expect", "If_None_Match", "Origin", "Range", "X_Request_Id", "X_Forwarded_For", "Traceparent"]  # fmt: skip
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_any_header(service: Serving, simulator: Simulator, header: str) -> None:
-    """Whatever is in a header: an answer or one of our refusals, on every route, and never an internal error."""
+def test_any_header(service: Serving, header: str) -> None:
+    """Whatever is in a header: an answer or one of our refusals, and never an internal error."""
     for odd in ODD:
-        for path in (
-            f"{APP}/phone-number",
-            f"{APP}/session",
-            "/v1/apps/wechat-component/push",
-            "/healthz",
-            "/openapi.json",
-        ):
-            got = service.ask("POST" if "apps" in path else "GET", path, b"{}", **{header: odd})
+        for method, path in (("POST", f"{APP}/phone-number"), ("POST", CALLBACK), ("GET", "/healthz")):
+            got = service.ask(method, path, b"{}", **{header: odd})
             assert got.status < 500, (header, odd, path, got)
+
+
+QUERIES = ["", "?", "?timestamp", "?timestamp=1&timestamp=2", "?timestamp=%ff", "?timestamp=1790000000x", "?msg_signature=%C3%A9",
+           "?msg_signature=" + "0" * 40 + "%C3%A9", "?nonce=%00", "?" + "a=1&" * 200, "?timestamp=" + "9" * 5000,
+           "?msg_signature=%ED%A0%80", "?%ff=%ff", "?timestamp=%EF%BC%91", "?;;;&&&===", "?timestamp[]=1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["as it is", "with the time"])
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query[:24])
+def test_any_query_of_a_callback(service: Serving, query: str, now: bool) -> None:
+    """From anybody, to the address of the pushes: refused, and never an internal error."""
+    if now:
+        query = f"{query or '?'}&timestamp={int(time.time())}"
+    for body in (b"", b"<xml></xml>", b"<xml><Encrypt>AAAA</Encrypt></xml>", b"\xff\xfe", b"{}"):
+        got = service.ask("POST", CALLBACK + query, body)
+        assert 400 <= got.status < 500, (query, body, got)
