@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from haoma.authorize import log_in, open_envelope
-from haoma.contract import Table
+from haoma.contract import App, Table
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import HaomaError
 from haoma.mirroring import Answer, Call
@@ -24,7 +24,7 @@ from wire import NOW, Bench
 MIRROR = AlipayMirror(random.Random(1).randbytes)
 SETTINGS = MIRROR.settings("https://gateway.example")["alipay"]
 AES = base64.b64decode(SETTINGS["aes_key"])
-APP = PLATFORMS["alipay"].configure(Table("shop", SETTINGS, now=NOW))
+APP: App = PLATFORMS["alipay"].configure(Table("shop", SETTINGS, now=NOW))  # type: ignore[assignment]
 RUBBISH: list[bytes] = [
     b"", b"\0", b"\xff", b"{", b"{}", b"[]", b'""', b"null", b"1", b"true", b"NaN", b'{"code":"10000"}', b"[[[[[[[[[[",
     b'{"code":"10000","mobile":null}', b'{"code":"10000","mobile":{}}', b'{"code":10000,"mobile":"13811112222"}',
