@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -210,6 +211,11 @@ class Table:
         """True if a fault was found that is more than a warning."""
         return any(not fault.warning for fault in self.faults)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The names of the settings that were asked for."""
+        return frozenset(self._read)
+
     def fault(self, code: str, setting: str, **because: object) -> None:
         """Report a fault of a setting."""
         self._report(code, setting, because, warning=False)
@@ -294,7 +300,7 @@ class Table:
         """Return a setting that is one of a few words."""
         value = self.text(setting, default=default)
         if value not in choices:
-            self.fault("config.wrong-type", setting, found=value[:40], needed=" | ".join(choices))
+            self.fault("config.wrong-type", setting, **hint(value, choices), needed=" | ".join(choices))
             return default
         return value
 
@@ -319,7 +325,7 @@ class Table:
         if port == 0:
             self.fault("config.bad-url", setting)
         if parts.scheme != _HTTPS and not self.allow_insecure_upstreams:
-            self.fault("config.insecure-upstream", setting, host=parts.hostname)
+            self.fault("config.insecure-upstream", setting)
         return value.rstrip("/")
 
     def number(self, setting: str, *, default: float, least: float, most: float) -> float:
@@ -345,7 +351,7 @@ class Table:
         known = {check.value for check in CheckName}
         for name in names:
             if name not in known:
-                self.fault("config.wrong-type", "require", found=name[:40], needed=" | ".join(sorted(known)))
+                self.fault("config.wrong-type", "require", **hint(name, known), needed=" | ".join(sorted(known)))
         return Policy(
             require=frozenset(CheckName(name) for name in names if name in known),
             max_age=self.number("max_age", default=300, least=10, most=3600),
@@ -370,7 +376,19 @@ class Table:
         """Report the settings that nobody asked for."""
         for setting in self._values:
             if setting not in self._read:
-                self.fault("config.unknown-setting", setting, known=", ".join(sorted(self._read)))
+                self.fault(
+                    "config.unknown-setting", setting, **hint(setting, self._read), known=", ".join(sorted(self._read))
+                )
+
+
+def hint(written: object, known: Iterable[str]) -> dict[str, object]:
+    """Return what may be said about a text of the configuration that is none of the known words.
+
+    It may be a secret in the wrong place, so it is not repeated: its length, and the word that was probably meant.
+    """
+    text = str(written)
+    near = difflib.get_close_matches(text, known, n=1)
+    return {"characters": len(text), **({"nearest": near[0]} if near else {})}
 
 
 def origin(url: str) -> str:

@@ -32,6 +32,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from haoma import catalogue
+from haoma.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,10 +160,10 @@ class HaomaError(Exception):
     def __str__(self) -> str:
         words = self.explain("en")
         facts = self.facts()
-        return f"{self.code}: {words.title}" + (f" [{facts}]" if facts else "") + f". {words.remedy}"
+        return visible(f"{self.code}: {words.title}" + (f" [{facts}]" if facts else "") + f". {words.remedy}")
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.code} {self.facts()}>".replace(" >", ">")
+        return visible(f"<{type(self).__name__} {self.code} {self.facts()}>".replace(" >", ">"))
 
 
 def _rebuild(cls: type[HaomaError], state: dict[str, object]) -> HaomaError:
@@ -643,10 +644,9 @@ class Fault:
         words = self.explain("en")
         line = f":{self.line}" if self.line else ""  # a setting that is not there is in no line
         place = f"{self.file}{line}: " if self.file else ""
+        place += f"{self.where}: " if self.where else ""
         facts = " ".join(f"{name}={value}" for name, value in self.because.items())
-        return (
-            f"{place}{self.where}: {words.title}" + (f" ({facts})" if facts else "") + f". {words.remedy} [{self.code}]"
-        )
+        return visible(f"{place}{words.title}" + (f" ({facts})" if facts else "") + f". {words.remedy} [{self.code}]")
 
     __repr__ = __str__
 

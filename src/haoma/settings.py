@@ -40,7 +40,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
-from haoma.contract import Table
+from haoma.contract import Table, hint
 from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault, UnknownApp
 from haoma.io import clock
@@ -67,7 +67,6 @@ _OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _DER_SEQUENCE: Final = b"\x30"  # what every key and certificate in DER begins with
-_LIKE_SECRET: Final = re.compile(r"=$|[A-Za-z0-9+]{20}|-----")
 _OWN: Final = ("allow_insecure_upstreams", "ca_file")
 _TOP: Final = (*_OWN, "apps", "service")
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -287,6 +286,8 @@ class _Reader:
         # Checking a private key takes longer than reading the rest, and the apps of one operator often share a key.
         self._parse_private_key = functools.cache(parse_private_key)
         self._faults: list[Fault] = []
+        self._names: set[str] = set()
+        self._words: set[str] = {"platform"}
 
     def settings(self, values: Mapping[str, Any], path: str, *, serving: bool, workers: int | None) -> Settings:
         """Return the settings of a whole document."""
@@ -300,7 +301,7 @@ class _Reader:
         ca_file = self._ca_file(top)
         for setting in values:
             if setting not in _TOP:
-                top.fault("config.unknown-setting", setting, known=", ".join(_TOP))
+                top.fault("config.unknown-setting", setting, **hint(setting, _TOP), known=", ".join(_TOP))
         self._faults += top.faults
         apps = self._apps(values.get("apps"), insecure=insecure)
         service = self._service(values.get("service", {}), serving=serving)
@@ -308,6 +309,8 @@ class _Reader:
             self._compare(apps, service, service.workers, "service.workers")
         else:
             self._compare(apps, service, workers, "--workers")
+        for fault in self._faults:
+            fault.where = self._told(fault.where)
         # A stable sort: faults of one line keep the order in which they were found.
         self._faults.sort(key=lambda fault: fault.line)
         if any(not fault.warning for fault in self._faults):
@@ -367,9 +370,9 @@ class _Reader:
             case {"env": str(name), **rest} if not rest:
                 found = self._environ.get(name)
                 if found is None:
-                    self._fault("config.env-unset", where, env=_shown(name))
+                    self._fault("config.env-unset", where, because=hint(name, self._environ))
                     return None
-                return self._filled(found, where, env=_shown(name))
+                return self._filled(found, where)
         self._fault("config.wrong-type", where, found="table", needed='{ file = "…" } or { env = "…" }')
         return None
 
@@ -386,19 +389,34 @@ class _Reader:
         try:
             text = _read_text(self._base / path, FILE_BYTES)
         except (OSError, ValueError) as error:
-            self._fault("config.file-unreadable", where, path=_shown(path), reason=_reason(error))
+            self._fault("config.file-unreadable", where, characters=len(path), reason=_reason(error))
             return None
-        return self._filled(text, where, path=_shown(path))
+        return self._filled(text, where)
 
     def _follow(self, path: str) -> FollowedFile:
         return FollowedFile(self._base / path, FILE_BYTES)
 
-    def _filled(self, text: str, where: str, **source: str) -> str | None:
+    def _filled(self, text: str, where: str) -> str | None:
         text = text.strip("\ufeff \t\r\n")
         if not text:
-            self._fault("config.empty-value", where, because=source)
+            self._fault("config.empty-value", where)
             return None
         return text
+
+    def _told(self, where: str) -> str:
+        """Return a place as far as it consists of known words: what stands there as a name may be a secret."""
+        head, _, rest = where.partition(".")
+        if head == "apps":
+            name, _, rest = rest.partition(".")
+            if name not in self._names:
+                return head
+            head = f"apps.{name}"
+        elif head != "service":
+            return where if where in _TOP else ""
+        setting, _, element = rest.partition(".")
+        if setting not in self._words:
+            return head
+        return f"{head}.{setting}" + (f".{element}" if element.isdigit() else "")
 
     # --- the tables ---
 
@@ -423,16 +441,19 @@ class _Reader:
             return None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             self._fault("config.bad-name", where)
+        else:
+            self._names.add(name)
         platform = values.get("platform")
         if platform is None:
             self._fault("config.missing-setting", f"{where}.platform", known=" | ".join(PLATFORMS))
             return None
         if not isinstance(platform, str) or platform not in PLATFORMS:
-            found = _shown(platform) if isinstance(platform, str) else type(platform).__name__
-            self._fault("config.unknown-platform", f"{where}.platform", found=found, known=" | ".join(PLATFORMS))
+            found = hint(platform, PLATFORMS) if isinstance(platform, str) else {"found": type(platform).__name__}
+            self._fault("config.unknown-platform", f"{where}.platform", because=found, known=" | ".join(PLATFORMS))
             return None
         table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
         app: App | None = PLATFORMS[platform].configure(table)
+        self._words |= table.known
         self._faults += table.faults
         return app
 
@@ -444,7 +465,7 @@ class _Reader:
         try:
             text = _read_text(path, TOML_BYTES)
         except (OSError, ValueError) as error:
-            table.fault("config.file-unreadable", "ca_file", path=_shown(name), reason=_reason(error))
+            table.fault("config.file-unreadable", "ca_file", characters=len(name), reason=_reason(error))
             return None
         try:
             load_pem_x509_certificates(text.encode("utf-8"))
@@ -485,6 +506,7 @@ class _Reader:
             refused_seconds=table.number("refused_seconds", default=600, least=1, most=86400),
         )
         table.finish()
+        self._words |= table.known
         self._faults += table.faults
         return service
 
@@ -589,11 +611,6 @@ def _signing_key(table: Table) -> Ed25519PrivateKey | None:
         table.fault("config.key-unreadable", "signing_key", needed="Ed25519 private key in PEM, without password")
         return None
     return key
-
-
-def _shown(text: str) -> str:
-    """Return the name of a file or variable for a message, unless somebody put the secret itself there."""
-    return "***" if _LIKE_SECRET.search(text) else text[:120]
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -122,5 +122,6 @@ def syntax_fault(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
     message = str(error)
     at = _AT.search(message)
     line = int(at[1]) if at and at[1] else text.rstrip().count("\n") + 1
-    reason = re.sub(r"(['\"]).{2,}\1", "…", message[: at.start()] if at else message)
+    # From the first quote or bracket to the last one: what is quoted may hold quotes itself.
+    reason = re.sub(r"[\"'(].{3,}[\"')]", "…", message[: at.start()] if at else message, flags=re.DOTALL)
     return line, reason[:120]

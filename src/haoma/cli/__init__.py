@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
 from haoma.cli.asking import alipay_aes_key
 from haoma.cli.diagnosing import doctor, inspect
@@ -14,10 +17,38 @@ from haoma.cli.explaining import explain
 from haoma.cli.keys import key
 from haoma.cli.opening import open_file
 from haoma.cli.running import demo, serve, simulate
+from haoma.visible import visible
+
+# Click's own; newer versions of Typer carry a copy of it, so that its place differs.
+_UsageError: Final = cast("type[Any]", typer.BadParameter.__base__)
+
+
+@contextmanager
+def _visible_misuse() -> Iterator[None]:
+    """Arguments that cannot be understood are quoted in what is said about them."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = visible(error.message)
+        raise
+
+
+class _Commands(TyperGroup):
+    """The commands; what Typer itself says of a wrong argument is made visible as well."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _visible_misuse():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _visible_misuse():
+            return super().invoke(ctx)
+
 
 # Without pretty exceptions: they print the values of local variables, and those hold keys and numbers.
 app = typer.Typer(
     name="haoma",
+    cls=_Commands,
     help="Verified phone numbers from mini programs. 小程序手机号授权：验签、解密、换取。",
     epilog="Every command has its own --help, with an example and its exit codes.",
     no_args_is_help=True,

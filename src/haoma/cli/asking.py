@@ -14,6 +14,7 @@ from haoma.cli.speaking import MISUSED, REFUSED, ConfigOption, LangOption, langu
 from haoma.errors import ConfigFaults, HaomaError
 from haoma.io import clock
 from haoma.platforms.alipay.app import AlipayApp
+from haoma.visible import visible
 
 
 def alipay_aes_key(
@@ -91,13 +92,13 @@ def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None)
     """Return the app id that was typed for a reset, or nothing if none was asked for."""
     if not reset and yes_reset is None:
         return ""
-    typed = yes_reset
+    typed, app_id = yes_reset, visible(app.app_id)
     if typed is None:
         text = (
-            f"这会让 {app.name}（{app.app_id}）现在的 AES 密钥立即作废，仍在使用它的服务都会无法解密。\n"
+            f"这会让 {app.name}（{app_id}）现在的 AES 密钥立即作废，仍在使用它的服务都会无法解密。\n"
             "请输入该小程序的 AppID 确认"
             if lang == "zh"
-            else f"The present AES key of {app.name} ({app.app_id}) will be dead at once: every service that still "
+            else f"The present AES key of {app.name} ({app_id}) will be dead at once: every service that still "
             "has it can open nothing more.\nType the app id of the mini program to confirm"
         )
         typed = typer.prompt(text, default="", show_default=False, err=True)

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from haoma.visible import visible, visible_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -48,20 +50,25 @@ def language(chosen: Lang | None = None) -> str:
 
 
 def say(*parts: tuple[str, str] | str, error: bool = False) -> None:
-    """Print one line of styled parts; without colour, and never wrapped, where nobody looks."""
+    """Print one line of styled parts; without colour, and never wrapped, where nobody looks.
+
+    The colours are ours. What is not printable in the parts comes from outside, and is spelt out.
+    """
     console = Console(stderr=error, soft_wrap=True, highlight=False, markup=False, emoji=False)
-    console.print(Text.assemble(*parts))
+    shown = (visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts)
+    console.print(Text.assemble(*shown))
 
 
 def write(text: str) -> None:
-    """Print one line exactly as it is."""
-    sys.stdout.write(text + "\n")
+    """Print one line as it is, but for characters that are not printable."""
+    sys.stdout.write(visible(text) + "\n")
 
 
 def write_json(value: dict[str, Any]) -> None:
     """Print an object as one line of JSON, or over several lines on a terminal."""
     unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-    write(json.dumps(value, ensure_ascii=not unicode, indent=2 if sys.stdout.isatty() else None))
+    text = json.dumps(value, ensure_ascii=not unicode, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write(visible_json(text) + "\n")
 
 
 def refuse(error: HaomaError, lang: str) -> None:
@@ -92,7 +99,7 @@ def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
         place = f"{fault.file}:{fault.line}: " if fault.file and fault.line else ""
         facts = " ".join(f"{name}={value}" for name, value in fault.because.items())
         kind = ("warning: ", "bold yellow") if fault.warning else ""
-        where = f"{fault.where}: " if fault.where != fault.file else f"{fault.file}: "
+        where = f"{fault.where}: " if fault.where else ""
         title = f"{words.title}" + (f" ({facts})" if facts else "")
         say((place, "bold"), kind, where, title, f" [{fault.code}]", error=True)
         say(f"    {names['cause']}: {words.cause}", error=True)

@@ -20,6 +20,7 @@ import structlog
 
 from haoma.io.clock import monotonic, now
 from haoma.secret import MASK
+from haoma.visible import visible_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,9 +89,11 @@ def _clean(name: str, value: object) -> object:  # noqa: PLR0911
 
 def _render(event: EventDict) -> bytes:
     try:
-        return _encode(event) + b"\n"
+        line = _encode(event)
     except (UnicodeEncodeError, TypeError):
-        return _encode({name: ascii(value) for name, value in event.items()}) + b"\n"
+        line = _encode({name: ascii(value) for name, value in event.items()})
+    # JSON escapes the C0 controls alone; a log is read on a terminal.
+    return visible_json(line.decode("utf-8")).encode("utf-8") + b"\n"
 
 
 class Lines:

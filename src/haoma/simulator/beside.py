@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError
+from haoma.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +101,7 @@ class Service:
             except (OSError, http.client.HTTPException, EnvelopeError):
                 pass
             time.sleep(0.05)
-        raise ServiceDied("\n".join(self.log.read_text("utf-8", "replace").splitlines()[-20:]))
+        raise ServiceDied("\n".join(map(visible, self.log.read_text("utf-8", "replace").splitlines()[-20:])))
 
     def _stop(self) -> None:
         if self._process is None:
