@@ -145,7 +145,7 @@ def of_a_back_end(captured: Captured) -> Looked | None:
     known = [platform for platform in PLATFORMS if len(code) > _SHORT and has_meaning(platform, code)]
     handed_on = meanings(captured, known[0], code, words) if len(known) == 1 else ()
     say = note if code in _WELL else warning
-    itself = say("doctor.own-back-end", "", answered=code[:12], says=words[:120])
+    itself = say("doctor.own-back-end", "", answered=code[:12], says=masked(words)[:120])
     return Looked("back-end", [*(replace(each, guess=True) for each in handed_on), itself])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
+from haoma.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from haoma.catalogue import Words
@@ -19,12 +22,37 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _ADDRESS: Final = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4})(?![\w:])", re.IGNORECASE
 )
-_RUN: Final = re.compile(
-    r"(?<![A-Za-z0-9+/_=-])(?![0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12})+(?![\w-]))"  # the platforms' ids of requests stay
-    r"(?=[A-Za-z+/_-]*[\d=])[A-Za-z0-9+/_=-]{24,}|"  # base64 of 16 bytes has 24; words have no digits
-    r"[A-Za-z0-9+/_=-]{40,}|(?<!\d)\+?\d{11,15}(?!\d)"
+# What a capture says is repeated but for these: numbers in every spelling, and runs that are not made of words.
+_BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_KEPT: Final = "|".join(
+    (
+        r"(?=[\d-]*[a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12}){2,4}(?![\w-])",  # the platforms' ids of requests
+        rf"{_BYTE}(?:\.{_BYTE}){{3}}(?![\w.])",
+        r"(?=[\d:]*[a-fA-F])(?=[0-9a-fA-F:]*::|(?:[0-9a-fA-F]+:){7})(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
+        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # codes of Douyin and Huawei
+        r"wx[0-9a-f]{16}(?!\w)|tt[0-9a-f]{16,18}(?!\w)",  # ids of apps
+    )
 )
-_OURS: Final = frozenset({"sn", "our_address", "page"})
+_NUMERAL: Final = r"[\d〇零一二三四五六七八九]"
+_BETWEEN: Final = r"(?:[^\S\n]|[-‐-―−－._~*()（）/\u200b-\u200f\u2060\ufeff]){1,3}|[^\w\n]"
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_SHOWN: Final = re.compile(
+    rf"(?<![\w.:-])(?P<kept>{_KEPT})"
+    r"|(?P<name>(?:secret|token|passw(?:or)?d|pwd|session_?key|aes_?key|open_?id|union_?id|密钥|密码)[\"']?\s*[:=：]\s*[\"']?)"
+    r"(?-i:(?=[a-z]*[^\sa-z\"',;&}]))[^\s\"',;&}]{4,}"
+    rf"|{_NUMERAL}(?:(?:{_BETWEEN})?{_NUMERAL}){{6,}}"
+    rf"|(?P<run>{_RUN.pattern})",
+    re.IGNORECASE,
+)
+_PIECES: Final = re.compile(r"[-_/=]+")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_VOWEL: Final = re.compile(r"[aeiouy]|http", re.IGNORECASE)
+_UNSPOKEN: Final = re.compile(
+    r"(?!http)[^aeiouy]{5}|(?!ngth|http)[^aeiouy]{4}$|[jqvwx][bcdfghjkpqtvwxz]|uu|q[^u]", re.IGNORECASE
+)
+_LONGEST_WORD: Final = 15
+_USUAL_WORD: Final = 4
+_OURS: Final = frozenset({"sn", "our_address", "page", "until", "max_bytes"})
 """Facts that we have worked out ourselves, and that are long."""
 
 
@@ -132,13 +160,53 @@ def of_error(error: HaomaError, where: str = "", *, severity: Severity = Severit
 
 def our_address(said: str) -> str:
     """Return the address in a platform's "not in whitelist": the one that our requests come from."""
-    found = _ADDRESS.search(said)
-    return found[0] if found else ""
+    for found in _ADDRESS.finditer(said):
+        try:
+            ipaddress.ip_address(found[0])
+        except ValueError:
+            continue
+        return found[0]
+    return ""
 
 
 def masked(text: str) -> str:
-    """Return text of others without long runs of characters, which may be tokens, keys or numbers."""
-    return _RUN.sub("***", text)
+    """Return what may be repeated of text of others: tokens, keys, ids of users and numbers are left out.
+
+    A number counts as one with anything between its digits, in every script's digits. A run of sixteen characters or
+    more stays only if it is made of words, as error codes and names of interfaces are.
+    """
+    return _SHOWN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    run = found["run"]
+    if found["kept"] or (run and (_is_words(run) or run in _known_runs())):
+        return found[0]
+    return (found["name"] or "") + "***"
+
+
+@cache
+def _known_runs() -> frozenset[str]:
+    """The long runs in codes, ours and the platforms'."""
+    natives = (entry.native for platform in PLATFORMS for entry in catalogue.refusals(platform).values())
+    return frozenset(run for code in (*catalogue.codes(), *natives) for run in _RUN.findall(code))
+
+
+def _is_words(run: str) -> bool:
+    pieces = [piece for piece in _PIECES.split(run) if piece]
+    if run.endswith("=") or not all(piece.isalpha() or (piece.isdigit() and len(piece) < 7) for piece in pieces):
+        return False
+    words = [word for piece in pieces if piece.isalpha() for word in _WORDS.findall(piece)]
+    if not words or sum(piece.isdigit() for piece in pieces) > 1:
+        return False
+    return sum(map(len, words)) >= _USUAL_WORD * len(words) and all(map(_is_word, words))
+
+
+def _is_word(text: str) -> bool:
+    """Tell whether letters can be spoken, more or less: random ones have many capitals, few vowels and no pattern."""
+    if not 1 < len(text) <= _LONGEST_WORD:
+        return False
+    return len(text) < _USUAL_WORD or (_VOWEL.search(text) is not None and not _UNSPOKEN.search(text))
 
 
 def repeated(found: Diagnosis) -> Diagnosis:
