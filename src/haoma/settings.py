@@ -221,9 +221,9 @@ def load(
     except tomllib.TOMLDecodeError as error:
         line, reason = syntax_fault(error, text)
         raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=line)]) from None
-    except RecursionError:
-        fault = Fault("config.not-toml", name, because={"reason": "nested too deep"}, file=name, line=1)
-        raise ConfigFaults([fault]) from None
+    except (RecursionError, ValueError) as error:  # Python refuses to read numbers of thousands of digits
+        reason = "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
+        raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=1)]) from None
     reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)))
     return reader.settings(values, name, serving=serving, workers=workers)
 

@@ -180,16 +180,17 @@ def masked(text: str) -> str:
 
 def _shown(found: re.Match[str]) -> str:
     run = found["run"]
-    if found["kept"] or (run and (_is_words(run) or run in _known_runs())):
+    if found["kept"] or found[0] in _known() or (run and _is_words(run)):
         return found[0]
     return (found["name"] or "") + "***"
 
 
 @cache
-def _known_runs() -> frozenset[str]:
-    """The long runs in codes, ours and the platforms'."""
-    natives = (entry.native for platform in PLATFORMS for entry in catalogue.refusals(platform).values())
-    return frozenset(run for code in (*catalogue.codes(), *natives) for run in _RUN.findall(code))
+def _known() -> frozenset[str]:
+    """The codes, ours and the platforms', and the long runs in them."""
+    natives = [entry.native for platform in PLATFORMS for entry in catalogue.refusals(platform).values()]
+    runs = (run for code in (*catalogue.codes(), *natives) for run in _RUN.findall(code))
+    return frozenset([*runs, *(part for native in natives for part in re.split("[/@]", native))])
 
 
 def _is_words(run: str) -> bool:

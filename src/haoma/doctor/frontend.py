@@ -32,8 +32,14 @@ _CALLS: Final = 200
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _TYPES: Final = {each.lower(): each for each in ("getPhoneNumber", "getRealtimePhoneNumber", "getAuthorize")}
 _OF_VUE: Final = {"getPhoneNumber": "getphonenumber", "getRealtimePhoneNumber": "getrealtimephonenumber"}
+_OF_VUE_ITSELF: Final = re.compile(r"\bfrom\s*[\"']vue[\"'/]|\brequire\(\s*[\"']vue[\"']|\bdefineComponent\s*\(")
+_OF_REACT_ITSELF: Final = re.compile(r"\bfrom\s*[\"']p?react[\"'/]|\brequire\(\s*[\"']p?react[\"']")
 _OF_REACT: Final = {
     "getPhoneNumber": "onGetPhoneNumber", "getRealtimePhoneNumber": "onGetRealTimePhoneNumber",
+    "getAuthorize": "onGetAuthorize",
+}  # fmt: skip
+_OF_VUE_IN_JSX: Final = {
+    "getPhoneNumber": "onGetphonenumber", "getRealtimePhoneNumber": "onGetrealtimephonenumber",
     "getAuthorize": "onGetAuthorize",
 }  # fmt: skip
 _OPEN: Final = frozenset({"...", "v-bind", "v-on"})
@@ -56,6 +62,22 @@ class Project:
     def is_taro(self) -> bool:
         """True for Taro."""
         return self._says(r"@tarojs/")
+
+    @cached_property
+    def _frameworks(self) -> frozenset[str]:
+        """What the project as a whole says that Taro works with."""
+        vue = r"plugin-framework-vue|[\"']?framework[\"']?\s*:\s*[\"']vue|[\"']vue[\"']\s*:\s*[\"']"
+        react = r"plugin-framework-react|[\"']?framework[\"']?\s*:\s*[\"']p?react|[\"']p?react[\"']\s*:\s*[\"']"
+        found = {"vue"} if self._says(vue) or any(each.suffix in _VUE for each in self.sources) else set[str]()
+        return frozenset(found | ({"react"} if self._says(react) else set()))
+
+    def framework(self, source: Source) -> str:
+        """Return ``vue`` or ``react``, whichever a file of Taro is written for; empty if nothing shows it."""
+        if source.suffix in _VUE or _OF_VUE_ITSELF.search(source.code):
+            return "vue"
+        if _OF_REACT_ITSELF.search(source.code):
+            return "react"
+        return next(iter(self._frameworks)) if len(self._frameworks) == 1 else ""
 
     @cached_property
     def for_alipay(self) -> bool:
@@ -341,6 +363,74 @@ def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagn
             yield source.at(call.start(), fault("doctor.login-code-as-phone-code", "", guess=True))
 
 
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+_SENDS: Final = re.compile(
+    r"(?<![\w$])\$?[A-Za-z_]{0,40}?(?:request|post|fetch|ajax|http|axios|api)\w{0,40}\s*\(", re.IGNORECASE
+)
+_NUMBER: Final = r"(?:pure_?)?(?:user_?)?(?:phone|mobile|telephone|tel|cell)(?:_?(?:number|no|num))?"
+_NUMBER_SENT: Final = re.compile(
+    rf"(?<![\w$.])(?P<name>{_NUMBER})[\"']?\s*:\s*(?P<of>[A-Za-z_$][\w$]*)(?P<path>(?:\s*\??\.\s*\w+){{0,6}}?)"
+    rf"\s*\??\.\s*{_NUMBER}(?![\w$])(?!\s*[.(\[])",
+    re.IGNORECASE,
+)
+_NUMBER_NAMED: Final = re.compile(
+    rf"[{{,]\s*(?P<name>{_NUMBER})\s*(?::\s*(?P<of>{_NUMBER})\s*)?(?=[,}}])", re.IGNORECASE
+)
+_CHOSEN: Final = re.compile(
+    r"detail|form|address|contact|order|shop|store|seller|input|this|that|self|event|props|state", re.IGNORECASE
+)
+_PROVEN_AGAIN: Final = re.compile(r"sms|captcha|verif\w{0,9}code|v_?code|check_?code", re.IGNORECASE)
+_OPENED: Final = re.compile(r"decrypt|get_?phone|phone_?number|encrypt", re.IGNORECASE)
+_NEAR: Final = 4000
+
+
+def number_from_the_phone(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """What the server has opened comes to the phone, which posts it as the number of whoever that is.
+
+    The first request sends the envelope or the code; a later one in the same file sends a number out of an answer. A
+    number that was typed, chosen, or is proven by a message anew is none of these.
+    """
+    del project
+    calls = [
+        (found, source.code[slice(*source.braced(found.end() - 1))])
+        for found in islice(_SENDS.finditer(source.code), _CALLS)
+    ]
+    sent = [found.start() for found, arguments in calls if _ENVELOPE.search(arguments) or _OPENED.search(arguments)]
+    for call, arguments in calls:
+        first = next((position for position in sent if 0 < call.start() - position < _NEAR), -1)
+        number = _out_of_an_answer(source, call, arguments, first) if first >= 0 else None
+        # A call within this one, such as in its callback, speaks for itself.
+        within = number and any(call.start() < other.start() < call.end() + number.start() for other, _ in calls)
+        if number and not within and not _PROVEN_AGAIN.search(arguments):
+            found = fault("doctor.number-from-the-phone", "", sent_as=number["name"])
+            yield source.at(call.end() + number.start("name"), found)
+
+
+def _out_of_an_answer(source: Source, call: re.Match[str], arguments: str, first: int) -> re.Match[str] | None:
+    """Return where the number of an answer is given to a call; None if it is not, or comes from elsewhere."""
+    since = source.code[source.code.rfind("\n", 0, first) + 1 : call.start()]
+    if number := _NUMBER_SENT.search(arguments):
+        if _CHOSEN.search(number["of"] + number["path"]) or number["of"].lower() in ("e", "ev", "evt"):
+            return None
+        return number if _is_answer(number["of"], since) else None
+    for number in islice(_NUMBER_NAMED.finditer(arguments), 8):
+        name = re.escape(number["of"] or number["name"])
+        made = re.search(rf"(?<![\w$.]){name}\s*=\s*(?P<of>\w+)(?P<path>(?:\??\.\w+){{0,6}}?)\??\.{_NUMBER}\b", since)
+        if made and not _CHOSEN.search(made["of"] + made["path"]) and _is_answer(made["of"], since):
+            return number
+    return None
+
+
+def _is_answer(name: str, since: str) -> bool:
+    """Tell whether a name is an argument of a callback, or was awaited or parsed."""
+    name = re.escape(name)
+    argument = rf"(?:\(\s*|\{{[^{{}}()]{{0,80}})?(?<![\w$.]){name}\b[^(){{}}]{{0,80}}\}}?\s*\)?\s*=>"
+    function = rf"\b(?:function|success|then)\s*\w{{0,40}}\s*\(\s*{name}\s*\)"
+    made = rf"(?<![\w$.]){name}\s*\}}?\s*=\s*(?:await\b|JSON\s*\.\s*parse\s*\(|\w+\??\.(?:data|result)\b)"
+    return re.search(f"{argument}|{function}|{made}", since) is not None
+
+
 # --- the button ------------------------------------------------------------------------------------------------------
 
 
@@ -412,7 +502,7 @@ def _never(source: Source, position: int, found: str, needed: str, *, guess: boo
 
 def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
     """uni-app: what its compiler maps for Alipay, and what it leaves dead without a word."""
-    for position, _tag, attributes in source.buttons if source.suffix in _VUE and not project.is_taro else ():
+    for position, tag, attributes in source.buttons if source.suffix in _VUE and not project.is_taro else ():
         static, dynamic = (
             attributes.get("open-type", ""),
             attributes.get(":open-type") or attributes.get("v-bind:open-type"),
@@ -429,6 +519,8 @@ def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
             yield _never(source, position, heard, "@getAuthorize")
         elif static == "getAuthorize" and not _asks_for_the_phone(attributes):
             yield _never(source, position, "no scope", 'scope="phoneNumber"')
+        elif tag != "button" and _OF_VUE.get(static) in {event.lower() for event in events}:
+            continue  # a component of their own may have events of its own
         elif static in _OF_VUE and _OF_VUE[static] not in events:
             yield _never(source, position, heard, f"@{_OF_VUE[static]}", guess=True)
 
@@ -447,19 +539,46 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
         if "TARO_ENV" not in source.code and project.for_alipay and PHONE_TYPE.search(kind):
             yield source.at(position, fault("doctor.taro-open-type", "", found=kind[:40]))
-        right = {"onGetPhoneNumber", "onGetRealTimePhoneNumber", "onGetAuthorize"}
-        wrong = [name for name in _events(attributes) if name.startswith("on") and name not in right]
-        if wrong:
-            yield _never(source, position, wrong[0], "onGetPhoneNumber, onGetAuthorize")
+        dead = list(_dead_spelling(source, project, position, tag, attributes))
+        yield from dead or _dead_in_taro(source, project, position, tag, attributes)
+
+
+def _dead_spelling(
+    source: Source, project: Project, position: int, tag: str, attributes: dict[str, str]
+) -> Iterator[Diagnosis]:
+    """Capitals: Taro for React ignores them; Vue makes ``get-phone-number`` of them, which no button has.
+
+    Vue takes for a listener only what has a capital, or no letter, after ``on``. A component of their own may have
+    events of its own, and for ``getAuthorize`` both spellings are heard.
+    """
+    of_jsx = source.suffix not in _VUE
+    framework = project.framework(source)
+    if tag.lower() != "button" or framework == "react" or (not framework and tag == "Button"):
+        return  # in JSX of Vue the buttons are written small
+    for name in _events(attributes):
+        event = re.sub(r"^(?:@|v-on:|on)", "", name).partition(".")[0]
+        right = {f"on{event.capitalize()}"} if of_jsx else {f"{sign}{event.lower()}" for sign in ("@", "v-on:")}
+        written = name.partition(".")[0]
+        if "authorize" in event.lower() or written in right or not written.startswith(("@", "v-on:", "on")):
+            continue
+        if framework:
+            needed = f"on{event.capitalize()}" if of_jsx else f"@{event.lower()}"
+            yield _never(source, position, written, needed)
         else:
-            yield from _dead_in_taro(source, position, tag, attributes)
+            yield source.at(position, note("doctor.taro-framework-unknown", "", found=written))
 
 
-def _dead_in_taro(source: Source, position: int, tag: str, attributes: dict[str, str]) -> Iterator[Diagnosis]:
+def _dead_in_taro(
+    source: Source, project: Project, position: int, tag: str, attributes: dict[str, str]
+) -> Iterator[Diagnosis]:
     guess = tag.lower() != "button"  # a component of their own may have names of its own
     kind = (attributes.get("openType") or attributes.get("open-type") or "").strip("\"'`")
-    needed = (_OF_VUE | {"getAuthorize": "getAuthorize"} if source.suffix in _VUE else _OF_REACT).get(kind, "")
-    events = {re.sub(r"^(?:@|v-on:|on(?=G))", "", name).partition(".")[0].lower() for name in _events(attributes)}
+    if source.suffix in _VUE:
+        names = _OF_VUE | {"getAuthorize": "getAuthorize"}
+    else:
+        names = _OF_VUE_IN_JSX if project.framework(source) == "vue" else _OF_REACT
+    needed = names.get(kind, "")
+    events = {re.sub(r"^(?:@|v-on:|on(?=[Gg]))", "", name).partition(".")[0].lower() for name in _events(attributes)}
     usable = {needed.removeprefix("on").lower(), *(["getphonenumber"] if kind == "getAuthorize" else [])}
     if right := _misspelt(kind):
         yield _never(source, position, f"openType={kind}", right, guess=guess)
@@ -507,7 +626,8 @@ def nothing_posted(project: Project, told: Container[str]) -> Iterator[Diagnosis
 
 
 RULES: Final[tuple[Callable[[Source, Project], Iterator[Diagnosis]], ...]] = (
-    secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, event_of_alipay,
+    secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, number_from_the_phone,
+    event_of_alipay,
     event_of_the_others, event_of_uni, open_type_of_taro, event_of_mpflutter, button_of_a_kit,
 )  # fmt: skip
 PROJECT_RULES: Final[tuple[Callable[[Project, Container[str]], Iterator[Diagnosis]], ...]] = (nothing_posted,)

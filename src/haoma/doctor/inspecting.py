@@ -205,8 +205,11 @@ def in_an_address(captured: Captured) -> Looked | None:
     found = _REQUEST_LINE.match(captured.text)
     if found is None or "\n\n" in captured.text.strip() or found[1] in ("POST", "PUT"):
         return None
-    query = urlsplit(found[2]).query
-    pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
+    try:
+        query = urlsplit(found[2]).query
+        pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
+    except ValueError:  # an address that is none, or more fields than anybody sends
+        return None
     if not _PARTS & pairs.keys() and pairs.get("error") != _DENIED:
         return None
     if pairs.get("error") == _DENIED:

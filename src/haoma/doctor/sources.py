@@ -178,7 +178,7 @@ class Source:
         return found
 
     def braced(self, opening: int) -> Span:
-        """Return what is between the brace at ``opening`` and the one that closes it."""
+        """Return what is between the bracket at ``opening`` and the one that closes it."""
         longest = min(opening + _LONGEST, len(self.code))
         return Span(opening + 1, min(self._closings.get(opening, longest), longest))
 
@@ -257,12 +257,21 @@ def kind_of(attribute: str) -> str:
 def read(folder: Path) -> tuple[list[Source], int]:
     """Return the files that are worth reading, and how many were left out because of their size or number."""
     sources: list[Source] = []
-    unreadable: list[OSError] = []
     size = left_out = 0
-    for directory, names, files in os.walk(folder, onerror=unreadable.append):
-        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
-        for name in sorted(files):
-            path = Path(directory, name)
+    waiting = [folder]
+    while waiting:  # without recursion, as `os.walk` has in Python 3.11: folders may be nested a thousand deep
+        directory = waiting.pop()
+        try:
+            with os.scandir(directory) as found:
+                entries = sorted(found, key=lambda each: each.name)
+        except OSError:
+            left_out += 1
+            continue
+        folders = [each.name for each in entries if _is_folder(each)]
+        wanted = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
+        waiting += [directory / name for name in reversed(wanted)]
+        for name in (each.name for each in entries if each.name not in folders):
+            path = directory / name
             plain = path.suffix in _PLAIN
             if not (plain or path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
                 continue
@@ -277,7 +286,14 @@ def read(folder: Path) -> tuple[list[Source], int]:
                 sources.append(Source(path.relative_to(folder).as_posix(), _decoded(path.read_bytes())))
             except (OSError, ValueError):
                 left_out += 1
-    return sources, left_out + len(unreadable)
+    return sources, left_out
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _length(path: Path) -> int:

@@ -53,6 +53,7 @@ _FAILED: Final = re.compile(
 )
 _ERRNO: Final = re.compile(r"\berrno[\"']?\s*[:=]\s*(\d{1,9})")
 _OURS: Final = re.compile(r"(?<![\w.])((?:envelope|trust|platform|outside|caller|config)\.[a-z0-9]+(?:-[a-z0-9]+)*)")
+_STEP: Final = re.compile(r"[0-9]{1,2}")
 _FACT: Final = re.compile(r"\b(platform|app|step|platform_code|platform_sub_code)=([\w./-]+)")
 _TOKEN: Final = re.compile(
     r"\s+|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<sign>[{}\[\]:,])|(?P<bare>[^\s{}\[\]:,\"']+)", re.DOTALL
@@ -291,7 +292,7 @@ def _our_line(text: str) -> Iterator[tuple[str, str]]:
     code = next((found[1] for found in islice(_OURS.finditer(text), _TRIES) if found[1] in catalogue.codes()), "")
     if code:
         facts: dict[str, str | int] = dict(_FACT.findall(text))
-        if str(facts.get("step", "")).isdigit():
+        if _STEP.fullmatch(str(facts.get("step", ""))):
             facts["step"] = int(facts["step"])
         yield "a line of haoma", json.dumps({"code": code, **facts})
 
