@@ -101,14 +101,13 @@ def test_mistakes_are_explained(
 
 
 def test_configuration_names_the_address_that_was_asked(simulator: Simulator) -> None:
-    """Who asks for the configuration under another host name gets that name; a host that is none is not repeated."""
-    _, text = ask(simulator, "GET", "/haoma.toml?listen=0.0.0.0:9", Host="simulator:8090")
+    """Who asks for the configuration under another name of this machine gets that name."""
+    _, text = ask(simulator, "GET", "/haoma.toml?listen=0.0.0.0:9", Host="localhost:8090")
     settings = tomllib.loads(text)
-    assert settings["apps"]["alipay"]["gateway_url"] == "http://simulator:8090/gateway.do"
+    assert settings["apps"]["alipay"]["gateway_url"] == "http://localhost:8090/gateway.do"
     assert settings["service"]["listen"] == "0.0.0.0:9"
     assert settings["allow_insecure_upstreams"] is True
-    _, text = ask(simulator, "GET", "/haoma.toml", Host='x"\\evil/')
-    assert tomllib.loads(text)["apps"]["alipay"]["gateway_url"] == simulator.url + "/gateway.do"
+    assert ask(simulator, "GET", "/haoma.toml?listen=x%7F")[0] == 400
 
 
 def test_write_config(simulator: Simulator, tmp_path: Path) -> None:
@@ -153,9 +152,9 @@ def test_keep_alive_and_head(simulator: Simulator) -> None:
     ("request_bytes", "status"),
     [
         (b"NONSENSE\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, b"413"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: y\r\nConnection: close\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, b"413"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.0\r\n\r\n", b"200"),
     ],
 )  # fmt: skip
@@ -175,7 +174,7 @@ def test_expect_continue(simulator: Simulator) -> None:
     with socket.create_connection((address.hostname, address.port), timeout=5) as sock:
         body = b'{"scene": "ok"}'
         sock.sendall(
-            b"POST /device/alipay/tap HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+            b"POST /device/alipay/tap HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
             b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
         )
         assert sock.recv(1024).startswith(b"HTTP/1.1 100 ")
@@ -193,7 +192,7 @@ FATES = {
 def meet(address: str, path: str) -> None:
     parts = urlsplit(address)
     with socket.create_connection((parts.hostname, parts.port), timeout=0.1) as sock:
-        sock.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
+        sock.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
         if path == "/reset":
             with pytest.raises(ConnectionResetError):
                 sock.recv(1)
@@ -227,7 +226,7 @@ def test_start_and_stop_leave_nothing(simulator: Simulator) -> None:
         other.start()
         address = urlsplit(other.url)
         with socket.create_connection((address.hostname, address.port), timeout=5) as sock:
-            sock.sendall(b"GET /device/calls HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.sendall(b"GET /device/calls HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert sock.recv(1024).endswith(b"}\n")
             other.stop()
             assert sock.recv(1) == b""

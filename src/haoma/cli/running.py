@@ -55,6 +55,10 @@ def serve(
 
 def simulate(
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8900",
+    service: Annotated[
+        str,
+        typer.Option("--service", metavar="URL", help="Where haoma is, if not on this machine: platforms push to it."),
+    ] = "",
 ) -> None:
     """Play the platforms over HTTP, and the phone with the mini program on it.
 
@@ -76,9 +80,9 @@ def simulate(
     except ModuleNotFoundError as error:
         raise _install(error, lang) from None
     try:
-        run(listen)
+        run(listen, service)
     except ValueError as error:
-        raise misused(f"--listen: {error}") from None
+        raise misused(str(error)) from None
     except OSError as error:
         raise _cannot_listen(listen, error, lang) from None
 

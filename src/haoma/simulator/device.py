@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.mirroring import Answer
+from haoma.settings import parse_listen
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import SERVICE, UnknownScene
 
@@ -19,17 +21,21 @@ if TYPE_CHECKING:
     from haoma.simulator.stage import Stage
 
 _TAP: Final = re.compile(r"/device/([^/]+)/tap")
-_SERVICE: Final = re.compile(r"http://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
-_HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
+ORIGIN: Final = re.compile(r"http://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
+_HOST: Final = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
+_READS: Final = ("GET", "HEAD", "OPTIONS")
+_OF_NO_PAGE: Final = ("same-origin", "none")
+_OF_FORMS: Final = ("text/plain", "multipart/form-data")
 _HELP: Final = """\
 haoma simulate: {platforms}
 
 GET  /device/scenes           every scene of every platform                    所有平台的所有场景
 POST /device/PLATFORM/tap     {{"scene": "ok", "allow": true}}: what the mini     用户点击后小程序得到的内容，
                               program has after a tap; `body` is what to post  其中 body 就是要提交给 haoma 的
-                              "service": "http://127.0.0.1:8080" says where    service 是 haoma 的地址，有些场景里
-                              haoma is: in some scenes the platform pushes     平台会先推送到那里（如微信的
-                              to it first (WeChat's ticket: component-*)       component-*），pushes 是推送的结果
+                              "service": "http://127.0.0.1:8080" says where    service 是本机上 haoma 的地址，有些场景里
+                              haoma is on this machine: in some scenes the     平台会先推送到那里（如微信的
+                              platform pushes to it first (component-*);       component-*）；其他机器的地址只能用
+                              elsewhere it is, by --service alone              --service 指定，pushes 是推送的结果
 GET  /device/calls            how often each platform address was called       各平台接口被调用的次数
 GET  /haoma.toml              the configuration that fits                      与之配套的配置文件
 
@@ -47,18 +53,29 @@ class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
 class Device:
     """Answers every call that reaches the simulator.
 
+    A web page that the developer has open may send requests here as well. So the host has to be one that no page on
+    the Internet has (a name of theirs may be made to lead to this machine), nothing is done for another origin, and
+    no request chooses a machine that is pushed to.
+
     Args:
         stage: The mirrors.
+        host: Where the simulator listens.
+        service: The only address beside this machine's own that is pushed to.
         url: The simulator's own address, for callers that do not say which one they used.
     """
 
-    def __init__(self, stage: Stage, url: str = "") -> None:
+    def __init__(self, stage: Stage, host: str = "127.0.0.1", service: str = "", url: str = "") -> None:
         self._stage = stage
+        self._host = host.lower()
+        self._service = service
         self.url = url
         self._pushing: set[asyncio.Task[object]] = set()
 
     async def respond(self, call: Call) -> Answer:
         """Return the answer to ``call``."""
+        refused = self._refused(call)
+        if refused is not None:
+            return refused
         tap = _TAP.fullmatch(call.path)
         if tap:
             return await self._tap(tap[1], call)
@@ -75,7 +92,10 @@ class Device:
                 text = _HELP.format(platforms=", ".join(self._stage.mirrors), url=self._base(call))
                 return Answer(headers={"content-type": "text/plain; charset=utf-8"}, body=text.encode())
             case "/haoma.toml":
-                text = self._stage.settings_toml(self._base(call), call.query.get("listen", SERVICE))
+                listen = call.query.get("listen", SERVICE)
+                if parse_listen(listen) is None:
+                    return _json(400, {"error": "listen", "needed": "HOST:PORT"})
+                text = self._stage.settings_toml(self._base(call), listen)
                 return Answer(headers={"content-type": "application/toml; charset=utf-8"}, body=text.encode())
             case "/device/scenes":
                 scenes = self._stage.scenes()
@@ -89,8 +109,10 @@ class Device:
             return _json(405, {"error": "POST it"})
         try:
             request = msgspec.json.decode(call.body, type=_TapRequest)
-            if request.service and not _SERVICE.fullmatch(request.service):
+            if request.service and not ORIGIN.fullmatch(request.service):
                 return _json(400, {"error": "service", "needed": "http://HOST:PORT"})
+            if request.service and not self._may_push_to(request.service):
+                return _json(403, {"error": "service", "needed": "an address of this machine, or --service"})
             tap = self._stage.tap(platform, request.scene, allow=request.allow)
         except msgspec.MsgspecError as error:
             return _json(400, {"error": str(error), "needed": {"scene": "ok", "allow": True}})
@@ -103,10 +125,52 @@ class Device:
         """Deliver one after the other, in threads: the service asks us while it takes a push."""
         return [await asyncio.to_thread(deliver, self._stage.service, push) for push in pushes]
 
+    def _refused(self, call: Call) -> Answer | None:
+        """Refuse what another web page sends."""
+        host, origin = call.headers.get("host", ""), call.headers.get("origin")
+        if host and not self._is_ours(host):
+            return _json(421, {"error": "host", "needed": "the address on which the simulator listens"})
+        if call.method in _READS:
+            return None
+        if call.headers.get("sec-fetch-site", "none") not in _OF_NO_PAGE or (
+            origin is not None and origin.partition("://")[2] != host
+        ):
+            return _json(403, {"error": "origin", "needed": "a request of no other web page"})
+        kind = call.headers.get("content-type", "").lower()
+        if call.path.startswith("/device/") and kind.startswith(_OF_FORMS):  # a page may post these anywhere, unasked
+            return _json(415, {"error": "content-type", "needed": "application/json"})
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Tell whether a request was meant for us: by an address, or by a name that is no site's on the Internet."""
+        found = _HOST.fullmatch(host)
+        name = found[1].strip("[]").lower() if found else ""
+        if name == self._host or is_loopback(name):
+            return True
+        return not is_loopback(self._host) and bool(name) and (_is_address(name) or "." not in name)
+
+    def _may_push_to(self, service: str) -> bool:
+        found = ORIGIN.fullmatch(service)
+        here = found is not None and is_loopback(self._host) and is_loopback(found[1].strip("[]").lower())
+        return here or service == self._service
+
     def _base(self, call: Call) -> str:
         """Return the address under which the caller reached us: another container knows us by another name."""
         host = call.headers.get("host", "")
-        return f"http://{host}" if _HOST.fullmatch(host) else self.url
+        return f"http://{host}" if host else self.url
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, whatever a name server says."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _shown(tap: Tap, deliveries: list[Delivery]) -> dict[str, object]:

@@ -9,6 +9,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from haoma.visible import visible
+
 if TYPE_CHECKING:
     from haoma.mirroring import Push
 
@@ -32,7 +34,10 @@ class Delivery:
 
 
 def deliver(service: str, push: Push) -> Delivery:
-    """Post a push to the service at ``service``, such as ``http://127.0.0.1:8080``; wait for the answer."""
+    """Post a push to the service at ``service``, such as ``http://127.0.0.1:8080``; wait for the answer.
+
+    No redirect is followed: it could lead anywhere.
+    """
     if not service:
         return Delivery(push.path, 0, "no service to push to")
     connection = http.client.HTTPConnection(urlsplit(service).netloc, timeout=_SECONDS)
@@ -49,6 +54,7 @@ def deliver(service: str, push: Push) -> Delivery:
 
 def _said(body: bytes) -> str:
     try:
-        return str(msgspec.json.decode(body, type=dict[str, object])["code"])[:_MOST]
+        said = str(msgspec.json.decode(body, type=dict[str, object])["code"])
     except (msgspec.MsgspecError, KeyError):
-        return body[:_MOST].decode("utf-8", "replace")
+        said = body.decode("utf-8", "replace")
+    return visible(said[:_MOST])

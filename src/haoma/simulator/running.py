@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 import sys
 from concurrent.futures import Future
@@ -12,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from haoma.settings import parse_listen
-from haoma.simulator.device import Device
+from haoma.simulator.device import ORIGIN, Device, is_loopback
 from haoma.simulator.pushing import deliver
 from haoma.simulator.server import Server
 from haoma.simulator.stage import SERVICE, Stage
@@ -158,25 +157,28 @@ class Simulator:
         self.stop()
 
 
-def serve(listen: str = LISTEN) -> None:
+def serve(listen: str = LISTEN, service: str = "") -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     Args:
         listen: ``host:port``. Hosts other than the loopback are warned about.
+        service: Where haoma is, such as ``http://haoma:8080``, if not on this machine; platforms push to it.
 
     Raises:
-        ValueError: ``listen`` is no such thing.
+        ValueError: ``listen`` or ``service`` is no such thing.
         OSError: The address cannot be listened on.
     """
     host, port = _address(listen)
-    if not _is_loopback(host):
+    if service and not ORIGIN.fullmatch(service):
+        raise ValueError("--service: needed http://HOST:PORT")
+    if not is_loopback(host):
         sys.stderr.write(_OPEN.format(host=host))
 
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _until(stop, Stage(service=f"http://{SERVICE}"), host, port, _announce)
+        await _until(stop, Stage(service=service or f"http://{SERVICE}"), host, port, _announce, service)
 
     asyncio.run(main())
 
@@ -186,8 +188,10 @@ def _announce(url: str) -> None:
     sys.stdout.flush()
 
 
-async def _until(stop: asyncio.Event, stage: Stage, host: str, port: int, ready: Callable[[str], None]) -> None:
-    device = Device(stage)
+async def _until(
+    stop: asyncio.Event, stage: Stage, host: str, port: int, ready: Callable[[str], None], service: str = ""
+) -> None:
+    device = Device(stage, host, service)
     server = Server(device.respond)
     device.url = await server.start(host, port)
     try:
@@ -200,12 +204,5 @@ async def _until(stop: asyncio.Event, stage: Stage, host: str, port: int, ready:
 def _address(listen: str) -> tuple[str, int]:
     address = parse_listen(listen)
     if address is None:
-        raise ValueError(f"needed HOST:PORT, such as {LISTEN}")
+        raise ValueError(f"--listen: needed HOST:PORT, such as {LISTEN}")
     return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
