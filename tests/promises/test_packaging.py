@@ -50,5 +50,7 @@ def _floors(requirements: list[str]) -> dict[str, tuple[int, ...]]:
         name, at_least, rest = each.partition(">=")
         if at_least and "extra ==" not in each:
             version = rest.partition(",")[0].partition(";")[0].strip()
-            found[name.partition("[")[0].strip().lower()] = tuple(int(part) for part in version.split("."))
+            found[name.partition("[")[0].strip().lower()] = tuple(
+                int(part) for part in version.removesuffix(".0").split(".")
+            )
     return found

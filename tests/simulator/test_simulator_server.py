@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from haoma.mirroring import Answer, Fate
-from haoma.simulator import Simulator, UnknownScene, running
+from haoma.simulator import Simulator, UnknownScene
+from haoma.simulator.device import is_loopback
 from haoma.simulator.server import Server
 
 
@@ -286,6 +287,6 @@ def test_in_the_foreground(host: str, warns: bool, number: signal.Signals) -> No
 
 def test_loopback_by_name() -> None:
     """Loopback is known by address and by name."""
-    assert running._is_loopback("localhost")
-    assert running._is_loopback("::1")
-    assert not running._is_loopback("example.org")
+    assert is_loopback("localhost")
+    assert is_loopback("::1")
+    assert not is_loopback("example.org")

@@ -32,7 +32,7 @@ _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = frozenset({
     "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
     "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
-    "authCode", "authorizationCode",
+    "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code",
 })  # fmt: skip
 _DER: Final = b"\x30\x82"  # how keys and certificates begin
 _DENIED: Final = "access_denied"  # what DingTalk's page comes back with

@@ -29,7 +29,7 @@ _TRIES: Final = 64
 _DEEPEST: Final = 64
 FIELDS: Final = (
     "response", "sign", "encryptedData", "encrypted_data", "iv", "code", "phoneCode", "phone_code", "loginCode",
-    "login_code", "authCode", "authorizationCode", "errMsg",
+    "login_code", "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code", "errMsg",
 )  # fmt: skip
 _NAMES: Final = "|".join(FIELDS)
 
