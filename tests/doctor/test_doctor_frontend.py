@@ -69,6 +69,7 @@ CASES = [
         {"p.tsx": TARO + "<Button openType={process.env.TARO_ENV} onGetPhoneNumber={onPhone} />\nconst onPhone = async (e) => {\n  const r = await Taro.login()\n  post(r)\n}"},
         "doctor.login-in-callback", "p.tsx", 6,
     ),
+    ("number-from-the-phone", {"p.js": "post('/open', { code: e.detail.code }).then(r =>\n  post('/login', { phone: r.data.phone }))"}, "doctor.number-from-the-phone", "p.js", 2),
     ("get-by-default", {"p.js": "wx.request({\n url, data: { code: e.detail.code } })"}, "doctor.sent-with-get", "p.js", 1),
     ("get", {"p.js": "\nmy.request({ url, method: 'GET', data: { response: res.response } })"}, "doctor.sent-with-get", "p.js", 2),
     ("get-in-the-address", {"p.js": "const url = base + '?encryptedData=' + e.detail.encryptedData"}, "doctor.sent-with-get", "p.js", 1),

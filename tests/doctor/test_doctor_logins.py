@@ -19,7 +19,7 @@ def test_an_envelope_with_a_login(inspect, simulator, config, name):
     body = {**parse_json(simulator.tap("alipay", "ok").event["response"]), name: CODE}
     found = inspect(body, "--app", "alipay")
     assert (found.whole["is"], found.wrong) == ("alipay-envelope", set())
-    assert open_envelope(load(config).apps["alipay"], authorization.read(body).claimed)
+    assert open_envelope(load(config).apps["alipay"], authorization.read(body).claimed).phone_number
     assert CODE not in found.text
 
 

@@ -393,7 +393,7 @@ def number_from_the_phone(source: Source, project: Project) -> Iterator[Diagnosi
     """
     del project
     calls = [
-        (found, source.code[slice(*source.braced(found.end() - 1))])
+        (found, source.code[slice(*source.braced(found.end() - 1))][:_NEAR])
         for found in islice(_SENDS.finditer(source.code), _CALLS)
     ]
     sent = [found.start() for found, arguments in calls if _ENVELOPE.search(arguments) or _OPENED.search(arguments)]
