@@ -158,7 +158,7 @@ def test_config_faults_are_all_listed(run, tmp_path):
     assert (done.exit_code, done.stdout) == (2, "")
     for line, code in ((1, "unknown-setting"), (3, "unknown-platform"), (4, "missing-setting")):
         words = catalogue.words(f"config.{code}", "en")
-        pattern = rf"^haoma\.toml:{line}: \S+: {re.escape(words.title)}.* \[config\.{code}\]$"
+        pattern = rf"^haoma\.toml:{line}: (?:\S+: )?{re.escape(words.title)}.* \[config\.{code}\]$"
         assert re.search(pattern, done.stderr, re.MULTILINE), done.stderr
         assert f"    cause: {words.cause}\n    remedy: {words.remedy}\n" in done.stderr
     assert done.stderr.startswith("haoma: error: haoma.toml: 3 fault(s)")
