@@ -412,7 +412,7 @@ class _Reader:
                 return head
             head = f"apps.{name}"
         elif head != "service":
-            return where if where in _TOP else ""
+            return where if where in _TOP or where == "--workers" else ""
         setting, _, element = rest.partition(".")
         if setting not in self._words:
             return head
