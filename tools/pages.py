@@ -41,6 +41,10 @@ _PLACES: Final = {
     "cloud": "云托管的边车 · the sidecar of Cloud Run",
     "component": "第三方平台的令牌 · the tokens of a third-party platform",
 }
+_CAUSES: Final = {
+    "whole-string": {"zh": "提交了整个字符串时", "en": "When the whole string was sent"},
+    "taken-apart": {"zh": "只收到密文时", "en": "When only the ciphertext was sent"},
+}
 _ABOUT_CODES: Final = """\
 同一个错误码在不同环节含义不同时，后面用 `@` 注明环节；`/` 之后是子错误码。没有列出的错误码原样透传，归为
 [`platform.refused`](platform.refused.md)。
@@ -116,6 +120,11 @@ def _language_part(code: str, lang: str) -> list[str]:
         special = catalogue.codes()[code].get(platform, {}).get(lang, {})
         if special:
             parts.append(f"### {_name(platform, lang)}")
+            parts += [f"{heading}{_colon(lang)}{special[key]}" for heading, key in _special(lang) if key in special]
+    for place, names in _CAUSES.items():
+        special = catalogue.codes()[code].get(place, {}).get(lang, {})
+        if special:
+            parts.append(f"### {names[lang]}")
             parts += [f"{heading}{_colon(lang)}{special[key]}" for heading, key in _special(lang) if key in special]
     rows = [
         [f"[{_name(platform, lang)} `{native}`]({platform}.md#{_slug(native)})", words.title, words.cause, words.remedy]

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
 from haoma.crypto.strict import decode_utf8, parse_json, parse_json_object
-from haoma.errors import BadField, MissingField, NotJson, TooLarge, UnknownShape
+from haoma.errors import BadField, BareCode, HaomaError, MissingField, NotJson, TooLarge, UnknownShape, wrong_argument
 from haoma.secret import Secret
 
 MAX_BYTES: Final = 32 * 1024
@@ -24,15 +26,25 @@ MAX_BYTES: Final = 32 * 1024
 MAX_CODE: Final = 512
 """Longest login code, phone code or session handle in characters. Real ones have 32 to 64."""
 
+LOGIN_NAMES: Final = (
+    "login_code", "loginCode", "auth_code", "authCode", "js_code", "jsCode", "wx_code", "wxCode",
+)  # fmt: skip
+"""Names under which front ends send the code of ``login()``.
+
+Two more rules, which depend on the platform: a name under which its phone code comes (``Platform.phone_code``) is no
+login there; and where there is no phone code, ``code`` is the login.
+"""
+PHONE_NAMES: Final = ("phone_code", "phoneCode")
+"""Names that say that the code is the button's; then a ``code`` beside it is the login's."""
+ANY_PHONE_CODE: Final = ("code", "authCode", "auth_code")
+"""Names of a phone code on any platform: for a body whose platform is not known."""
+
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
-_SPELLINGS: Final = {
-    "encrypted_data": "encryptedData",
-    "loginCode": "login_code",
-    "phoneCode": "code",
-    "phone_code": "code",
-    "err_msg": "errMsg",
-}
+_CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
+_RESULT: Final = re.compile(r"[0-9]{1,8}")
+"""A ``code`` that is a platform's result, such as Alipay's 10000 and 40001, and not a login."""
+_SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
@@ -43,14 +55,16 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         claimed: The platform's fields, whatever they are.
         login_code: What ``login()`` gave, taken before the button was tapped.
-        session: Handle that the login route gave.
+        session: Handle that the login route gave. Never beside ``login_code``.
         consent: What the user agreed to, as the front end tells it.
+        login_name: Where the login stood, such as ``login_code`` or ``authorization.authCode``; empty without one.
     """
 
     claimed: dict[str, Any]
     login_code: Secret | None = None
     session: Secret | None = None
     consent: dict[str, Any] | None = None
+    login_name: str = ""
 
     def __repr__(self) -> str:
         return f"<Authorization with {', '.join(map(repr, self.claimed))}>"
@@ -87,7 +101,8 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
 
     def missing(self, name: str) -> MissingField:
         """Return the error for a field without which nothing can be done; it names those that are there."""
-        return MissingField(because={"field": name, "found": ", ".join(sorted(map(str, self.claimed))[:8])[:120]})
+        there = sorted({*map(str, self.claimed), *filter(None, (self.login_name,))})
+        return MissingField(because={"field": name, "found": ", ".join(there[:8])[:120]})
 
 
 def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
@@ -98,48 +113,114 @@ def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
     return value
 
 
-def read(sent: str | bytes | Mapping[str, Any]) -> Authorization:
+def read(sent: object, phone_code: tuple[str, ...] = ANY_PHONE_CODE) -> Authorization:
     """Take apart what the front end sent.
 
-    Accepts JSON text or bytes, a parsed object, one level of JSON inside a JSON string, a URL-encoded document, and a
-    form; the body of the front-end kit (``authorization``, ``login_code``, ``session``, ``consent``), a bare
-    authorization, and a whole event with ``detail``.
+    Accepts JSON text or bytes, a parsed object, one level of JSON inside a JSON string, a URL-encoded document, a form
+    as text, and the multi-dict that a web framework makes of one; the body of the front-end kit (``authorization``,
+    ``login_code``, ``session``, ``consent``), a bare authorization, and a whole event with ``detail``.
+
+    A login counts wherever it stands and under each of its names. Two that differ are refused: a back end that adds the
+    login of its own session must not be overruled by what the client put elsewhere in the body.
+
+    Args:
+        sent: What the front end sent.
+        phone_code: Names under which the platform's phone code comes; empty if it has none (``Platform.phone_code``).
 
     Raises:
         TooLarge: ``envelope.too-large``: more than 32 KiB, or nested too deep.
         NotUtf8: ``envelope.not-utf8``.
         NotJson: ``envelope.not-json``.
+        BareCode: ``envelope.bare-code``: a code, and nothing that says which.
         UnknownShape: ``envelope.unknown-shape``: JSON, but not an object.
-        BadField: ``envelope.bad-field``: a code or handle that cannot be one.
+        BadField: ``envelope.bad-field``: a code or handle that cannot be one, or two that differ.
+        WrongArgument: ``config.wrong-argument``: an object that no front end can have sent.
     """
     found = _object(sent)
-    return Authorization(found) if _WIRE.isdisjoint(found) else _wire(found)
+    if not _wire_names(phone_code).isdisjoint(found):
+        return _wire(found, phone_code)
+    for each in found.values():
+        if type(each) is dict or type(each) is list:  # a login may stand in it
+            return _wire(found, phone_code)
+    return Authorization(found)
 
 
-_WIRE: Final = frozenset({"authorization", "login_code", "session", "consent", "detail", *_SPELLINGS})
-_TEXT: Final = (str, bytes)
+def with_login(found: Authorization, login_code: object) -> Authorization:
+    """Return ``found`` with the login code that the back end gives beside it. It excludes any other login.
+
+    Raises:
+        BadField: ``envelope.bad-field``: it cannot be a code, or another login was sent in the body.
+    """
+    login = Secret(_visible(login_code, "login_code", MAX_CODE))
+    if any(each is not None and each != login for each in (found.login_code, found.session)):
+        raise _differ("login_code=", found.login_name, "logins")
+    return msgspec.structs.replace(found, login_code=login, session=None, login_name="login_code=")
+
+
+_LOGINS: Final = frozenset(LOGIN_NAMES)
+_WIRE: Final = frozenset({"authorization", "session", "consent", "detail", *LOGIN_NAMES, *PHONE_NAMES, *_SPELLINGS})
+_JSON: Final = (type(None), bool, int, float, list, tuple)
+
+
+@cache
+def _wire_names(phone_code: tuple[str, ...]) -> frozenset[str]:
+    """Return the names in whose absence a body is a bare authorization with no login in it."""
+    return _WIRE.difference(phone_code) if phone_code else _WIRE | {"code"}
 
 
 def _object(sent: object) -> dict[str, Any]:
-    if not isinstance(sent, _TEXT):
-        sent = _document(sent)
-    if len(sent) > MAX_BYTES:
+    # A subclass, such as a framework's "safe" text, is refused by the C parser.
+    text = sent if type(sent) is str or type(sent) is bytes else _document(sent)
+    if len(text) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
-    if sent[:1] in ("{", b"{"):
-        return parse_json_object(sent)
-    text = decode_utf8(sent) if isinstance(sent, bytes) else sent
-    return _unwrapped(text.strip(" \t\r\n"))
+    if text[:1] in ("{", b"{"):
+        return parse_json_object(text)
+    return _unwrapped((decode_utf8(text) if isinstance(text, bytes) else text).strip(" \t\r\n"))
 
 
 def _document(sent: object) -> str | bytes:
-    if isinstance(sent, bytearray | memoryview):
-        return bytes(sent)
-    if not isinstance(sent, Mapping):
+    if isinstance(sent, str):
+        return str.__str__(sent)
+    if isinstance(sent, bytes | bytearray | memoryview):
+        return bytes(memoryview(sent))
+    if isinstance(sent, _JSON):
         raise UnknownShape(because={"type": type(sent).__name__})
+    if not isinstance(sent, Mapping):
+        raise wrong_argument("authorization", sent, _instead_of(sent))
     try:
-        return json.dumps(dict(sent))
-    except (TypeError, ValueError, RecursionError):
+        return json.dumps(sent if type(sent) is dict else _copied(sent))
+    except HaomaError:
+        raise
+    except Exception:  # noqa: BLE001 - a mapping of the caller's own runs his code
         raise NotJson(because={"reason": "an object that JSON cannot hold"}) from None
+
+
+def _copied(sent: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a mapping as a plain dictionary; of a multi-dict, the one value that each name has.
+
+    Django, werkzeug and Starlette call the method that tells all values ``getlist``, multidict and WebOb ``getall``.
+    """
+    values = getattr(sent, "getlist", None) or getattr(sent, "getall", None)
+    if not callable(values):
+        return {name: sent[name] for name in sent}
+    copied = {}
+    for name in sent:
+        first, *others = values(name)
+        if any(each != first for each in others):
+            raise BadField(because={"field": str(name)[:40], "reason": "given twice"})
+        copied[name] = first
+    return copied
+
+
+def _instead_of(sent: object) -> str:
+    """Return what to write instead of an object that no front end can have sent."""
+    if hasattr(type(sent), "__await__"):
+        return "the bytes that it gives: await request.body()"
+    if hasattr(sent, "model_dump"):
+        return "request.body, or .model_dump() of the model"
+    if is_dataclass(sent):
+        return "request.body, or dataclasses.asdict() of the object"
+    return "the body as it came: request.body (Django), await request.body() (FastAPI), request.get_data() (Flask)"
 
 
 def _unwrapped(text: str) -> dict[str, Any]:
@@ -147,8 +228,15 @@ def _unwrapped(text: str) -> dict[str, Any]:
         text = decode_utf8(unquote_to_bytes(text))
     if _FORM.match(text):
         return _form(text)
-    value = parse_json(text)
+    try:
+        value = parse_json(text)
+    except NotJson:
+        if _CODE_ALONE.fullmatch(text):
+            raise BareCode(because={"characters": len(text)}) from None
+        raise
     if isinstance(value, str):  # JSON inside a JSON string, one level
+        if _CODE_ALONE.fullmatch(value):
+            raise BareCode(because={"characters": len(value)})
         return parse_json_object(value)
     if not isinstance(value, dict):
         raise UnknownShape(because={"type": type(value).__name__})
@@ -166,44 +254,145 @@ def _form(text: str) -> dict[str, Any]:
     return found
 
 
-def _spelt(found: Mapping[str, Any]) -> dict[str, Any]:
-    spelt: dict[str, Any] = {}
-    for name, value in found.items():
-        usual = _SPELLINGS.get(name, name)
-        if usual in spelt:
-            raise BadField(because={"field": usual, "reason": "given twice in two spellings"})
-        spelt[usual] = value
-    return spelt
+def _differ(field: str, also: str, what: str) -> BadField:
+    return BadField(because={"field": field, "also": also, "reason": f"two different {what}"})
 
 
-def _wire(found: dict[str, Any]) -> Authorization:
-    outer = _spelt(found)
-    login_code, session, consent = (outer.pop(name, None) for name in ("login_code", "session", "consent"))
-    claimed = outer.pop("authorization", outer)
-    if isinstance(claimed, str):
-        claimed = _object(claimed)
-    if not isinstance(claimed, dict):
-        raise BadField(because={"field": "authorization", "type": type(claimed).__name__, "needed": "object"})
-    claimed = _event(_spelt(claimed))
-    login_code = claimed.pop("login_code", None) or login_code  # kept inside by some front ends
+class _Given:
+    """What was given in a body, each with its place: logins, session handles, and codes of the button by name."""
+
+    def __init__(self, found: dict[str, Any], phone_code: tuple[str, ...]) -> None:
+        self.logins: list[tuple[str, Any]] = []
+        self.sessions: list[tuple[str, Any]] = []
+        self.phones: list[tuple[str, Any]] = []
+        self.codes: dict[str, list[tuple[str, Any]]] = {}
+        self._take("", found, phone_code)
+
+    def _take(self, place: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> None:
+        for name, value in layer.items():
+            if value is None or value == "":
+                continue
+            into = self._list_for(name, layer, phone_code)
+            if into is not None:
+                into.append((place + name, value))
+            elif name in _WRAPPERS and isinstance(value, dict):
+                self._take(f"{place}{name}.", value, phone_code)
+            elif isinstance(value, dict | list):
+                self.logins += _deeper(f"{place}{'consent' if name == 'consent' else '*'}.", value, phone_code)
+
+    def _list_for(self, name: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> list[tuple[str, Any]] | None:
+        if name in phone_code:
+            return self.codes.setdefault(name, [])
+        if name in PHONE_NAMES:
+            return self.phones
+        if name in _LOGINS or (name == "code" and not _is_result(layer)):
+            return self.logins
+        return self.sessions if name == "session" else None
+
+
+def _wire(found: dict[str, Any], phone_code: tuple[str, ...]) -> Authorization:
+    found = _parsed(found)
+    given = _Given(found, phone_code)
+    claimed = _without(_spelt(_innermost(found)), phone_code)
+    if given.phones:
+        phone = _only(given.phones, "phone codes")
+        given.logins += [each for each in given.codes.pop("code", ()) if each[1] != phone]
+        claimed["code"] = phone
+    for name, codes in given.codes.items():
+        claimed[name] = _only(codes, "codes")
+    logins = [(place, _visible(value, place, MAX_CODE)) for place, value in (*given.logins, *given.sessions)]
+    login = Secret(_only(logins, "logins")) if logins else None
+    consent = found.get("consent")
     if consent is not None and not isinstance(consent, dict):
         raise BadField(because={"field": "consent", "type": type(consent).__name__, "needed": "object"})
     return Authorization(
         claimed=claimed,
-        login_code=Secret(_visible(login_code, "login_code", MAX_CODE)) if login_code not in (None, "") else None,
-        session=Secret(_visible(session, "session", MAX_CODE)) if session not in (None, "") else None,
+        login_code=login if given.logins else None,
+        session=None if given.logins else login,
         consent=consent,
+        login_name=logins[0][0] if logins else "",
     )
 
 
-def _event(claimed: dict[str, Any]) -> dict[str, Any]:
-    """Unwrap ``event.detail``; Skyline nests it twice, and one WeChat release put ``code`` beside it."""
+_WRAPPERS: Final = ("authorization", "detail")
+
+
+def _parsed(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with its ``authorization`` as an object, if it has one."""
+    if "authorization" not in found:
+        return found
+    inner = found["authorization"]
+    if isinstance(inner, str):
+        inner = _object(inner)
+    if not isinstance(inner, dict):
+        raise BadField(because={"field": "authorization", "type": type(inner).__name__, "needed": "object"})
+    return {**found, "authorization": inner}
+
+
+def _innermost(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the object that the platform gave, without the event around it. Skyline nests ``detail`` twice."""
+    layer: dict[str, Any] = found.get("authorization", found)
     for _ in range(2):
-        detail = claimed.get("detail")
+        detail = layer.get("detail")
         if not isinstance(detail, dict):
             break
-        code = claimed.get("code")
-        claimed = _spelt(detail)
-        if code is not None:
-            claimed.setdefault("code", code)
-    return claimed
+        layer = detail
+    return layer
+
+
+def _deeper(place: str, value: object, phone_code: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Find the logins in other objects: none belongs there, but whoever reads the body before us may see one."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name in _LOGINS and name not in phone_code and each is not None and each != "":
+                yield place + name, each
+            else:
+                yield from _deeper(place, each, phone_code)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _deeper(place, each, phone_code)
+
+
+def _only(given: list[tuple[str, Any]], what: str) -> Any:
+    """Return the one value that stands in all these places.
+
+    Raises:
+        BadField: ``envelope.bad-field``: there are two; it names both places, and neither value.
+    """
+    place, value = given[0]
+    for other, another in given[1:]:
+        if type(another) is not type(value) or another != value:
+            raise _differ(place, other, what)
+    return value
+
+
+def _is_result(layer: dict[str, Any]) -> bool:
+    """Tell whether the ``code`` in an object of a platform without phone codes is a result and no login."""
+    code = layer["code"]
+    return not isinstance(code, str) or "msg" in layer or _RESULT.fullmatch(code) is not None
+
+
+def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
+    if _SPELLINGS.keys().isdisjoint(layer):
+        return layer
+    spelt: dict[str, Any] = {}
+    for name, value in layer.items():
+        usual = _SPELLINGS.get(name, name)
+        if usual in spelt:
+            _only([(usual, spelt[usual]), (name, value)], "values")
+        spelt[usual] = value
+    return spelt
+
+
+def _without(layer: dict[str, Any], phone_code: tuple[str, ...]) -> dict[str, Any]:
+    """Return the platform's fields: the innermost object without what is ours, and without its codes."""
+    ours = _ours(phone_code)
+    fields = {name: value for name, value in layer.items() if name not in ours}
+    if not phone_code and "code" in fields and not _is_result(fields):
+        del fields["code"]
+    return fields
+
+
+@cache
+def _ours(phone_code: tuple[str, ...]) -> frozenset[str]:
+    return frozenset({"session", "consent", *LOGIN_NAMES, *PHONE_NAMES}.difference(phone_code))

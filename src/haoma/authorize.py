@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haoma import authorization
-from haoma.contract import Login
+from haoma.contract import App, Login
 from haoma.errors import (
     BadField,
     HaomaError,
-    MissingField,
     Next,
     OutsideError,
     SessionUnknown,
@@ -30,6 +29,7 @@ from haoma.errors import (
     TooManyRefusedCodes,
     UnknownRoute,
     UnknownShape,
+    wrong_argument,
 )
 from haoma.platforms import PLATFORMS
 from haoma.refusal import refuses_a_code
@@ -42,8 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.authorization import Authorization
-    from haoma.contract import App, Finding, GetLogin, Platform, Sealed
+    from haoma.contract import Finding, GetLogin, Platform, Sealed
     from haoma.steps import Flow
+
+
+def _platform_of(app: App) -> Platform[Any, Any]:
+    if not isinstance(app, App):  # a name, most often, as the clients take it
+        raise wrong_argument("app", app, "the app itself: haoma.configure(…), or haoma.load(…).app(name)")
+    return PLATFORMS[app.platform]
 
 
 def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
@@ -60,11 +66,11 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
         TrustError: ``trust.*``: it must not be believed.
         PlatformRefusal: ``platform.*``: it holds the platform's refusal.
     """
-    platform = PLATFORMS[app.platform]
+    platform = _platform_of(app)
     if platform.find_offline is None:
         raise UnknownShape(platform=app.platform, app=app.name, because={"reason": "this platform has no offline way"})
     try:
-        finding = platform.find_offline(app, platform.read(app, authorization.read(sent)))
+        finding = platform.find_offline(app, platform.read(app, authorization.read(sent, platform.phone_code)))
         return _verified(app, finding)
     except HaomaError as error:
         raise _placed(error, app) from None
@@ -90,11 +96,11 @@ def open_sealed(
         EnvelopeError: ``envelope.*``: what was sent is malformed.
         CannotOpen: ``trust.cannot-open``: it does not open under this key, or must not be believed.
     """
-    platform = PLATFORMS[app.platform]
+    platform = _platform_of(app)
     try:
         if platform.find_under_key is None:
             raise UnknownShape(because={"reason": "this platform has no session_keys"})
-        sealed = read_plain(sent) or _find_sealed(app, platform, authorization.read(sent))
+        sealed = read_plain(sent) or _find_sealed(app, platform, authorization.read(sent, platform.phone_code))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:
@@ -125,9 +131,9 @@ def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, ca
     Raises:
         HaomaError: one of ours, and nothing else, whatever was sent.
     """
-    platform = PLATFORMS[app.platform]
+    platform = _platform_of(app)
     try:
-        found = authorization.read(sent)
+        found = authorization.read(sent, platform.phone_code)
         message = platform.read(app, found)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:
@@ -278,11 +284,12 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
         MissingField: ``envelope.missing-field``: no login code was sent.
         HaomaError: the platform's refusals, and the network's.
     """
+    platform = _platform_of(app)
     try:
-        found = authorization.read(sent)
+        found = authorization.read(sent, platform.phone_code)
         if found.login_code is None:
-            raise MissingField(because={"field": "login_code"})
-        login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
+            raise found.missing("login_code")
+        login = yield from platform.log_in(app, found.login_code, now)
         handle = yield from ask(Mint())
         yield from ask(Keep(_session_place(app, handle), login, app.policy.session_seconds))
     except HaomaError as error:
@@ -303,7 +310,7 @@ def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) ->
         UnknownRoute: ``caller.unknown-route``: this platform posts nothing.
         CannotOpen: ``trust.cannot-open``: it does not come from the platform, or is not for us.
     """
-    platform = PLATFORMS[app.platform]
+    platform = _platform_of(app)
     try:
         if platform.take_push is None:
             raise UnknownRoute

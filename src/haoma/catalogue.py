@@ -135,7 +135,7 @@ def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
 def words(
     code: str, lang: str = "en", *, platform: str = "", native: str = "", sub: str = "", place: str = ""
 ) -> Words:
-    """Return the words of a code; those of the platform's own code, or for this platform, when there are any."""
+    """Return the words of a code; those of the platform's own code, or for this platform or place, if there are any."""
     lang = lang if lang in LANGUAGES else "en"
     entry = find_refusal(platform, native, sub, place) if platform and native else None
     if entry is not None and entry.code == code:
@@ -144,7 +144,8 @@ def words(
     if entry_of_code is None:
         return Words(code, "", "", page(code))
     text = dict(entry_of_code[lang])
-    text |= entry_of_code.get(platform, {}).get(lang, {})
+    for special in (platform, place):
+        text |= entry_of_code.get(special, {}).get(lang, {})
     return Words(text["title"], text["cause"], text["remedy"], page(code), entry_of_code.get("see", ""))
 
 

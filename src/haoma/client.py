@@ -11,8 +11,10 @@ A process that is forked goes on with what was known before the fork; what it le
 
 from __future__ import annotations
 
+import os
 import traceback
 import warnings
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +25,16 @@ from haoma import authorization
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
 from haoma.contract import App
-from haoma.errors import BadField, Fault, HaomaError, InternalFault
+from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, wrong_argument
 from haoma.io import aio, blocking, clock
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
 from haoma.io.process import PerProcess, is_ours, one_of_many
 from haoma.platforms import PLATFORMS
-from haoma.secret import Secret
-from haoma.settings import HaomaWarning, Settings, load, unknown_app
+from haoma.settings import HaomaWarning, Settings, compare, load, unknown_app
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from haoma.contract import Login
@@ -72,13 +72,15 @@ class _Base:
             self._insecure = apps.allow_insecure_upstreams
             ca_file = apps.ca_file
         else:
-            listed = [apps] if isinstance(apps, App) else list(apps)
+            listed = self._listed(apps)
+            _check_together(listed)
             self.apps = MappingProxyType({app.name: app for app in listed})
             # Permitted when the app was configured: otherwise it would have no such address.
             self._insecure = any(
                 url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
             )
             ca_file = None
+        self._known = dict(self.apps)
         self._memory = memory or Memory()
         self._process = PerProcess(self._begin_process)
         self._http_options: dict[str, Any] = {
@@ -96,44 +98,78 @@ class _Base:
             warnings.warn(str(fault), HaomaWarning, stacklevel=4)
         return True
 
-    def _app(self, app: object) -> App:
+    def _listed(self, apps: object) -> list[App]:
+        """Return the apps of a client's first argument.
+
+        Raises:
+            WrongArgument: ``config.wrong-argument``.
+        """
+        if isinstance(apps, App):
+            return [apps]
+        name = type(self).__name__
+        if isinstance(apps, str | os.PathLike):
+            raise wrong_argument("apps", apps, f'{name}.from_file("haoma.toml")')
+        try:
+            listed: list[Any] = list(apps)  # type: ignore[call-overload]
+        except TypeError:
+            listed = [apps]
+        for each in [apps] if isinstance(apps, Mapping) else listed:
+            if not isinstance(each, App):
+                instead = f"{name}(haoma.load(…)) or {name}([haoma.configure(…), …])"
+                raise wrong_argument("apps", each, instead)
+        return listed
+
+    def _app(self, app: object, sent: object) -> App:
         if isinstance(app, App):
-            return app
-        name = app if isinstance(app, str) else ""
-        found = self.apps.get(name)
+            return self._app_from_outside(app)
+        if not isinstance(app, str) or (app[:1] in ("{", '"', "%") and isinstance(sent, str) and sent in self.apps):
+            raise wrong_argument("app", app, "the name of an app first, then what the front end sent")
+        found = self.apps.get(app)
         if found is None:
-            raise unknown_app(name, self.apps)
+            raise unknown_app(app, self.apps)
         return found
 
+    def _app_from_outside(self, app: App) -> App:
+        """Return an app that may not have been among this client's; it is compared with those as any other."""
+        known = self._known.get(app.name)
+        if known is not app:
+            renewed = known is not None and (known.platform, known.app_id) == (app.platform, app.app_id)
+            _check_together([*(each for each in self._known.values() if not (renewed and each is known)), app])
+            self._known[app.name] = app
+        return app
+
     def _get(self, app: str | App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
-        found = self._app(app)
+        found = self._app(app, sent)
         try:
-            sent = _with_login_code(sent, login_code)
+            sent = _with_login_code(found, sent, login_code)
         except HaomaError as error:
             error.platform, error.app = found.platform, found.name
             raise
         return authorize(found, sent, now=clock.now(), caller=caller)
 
     def _log_in(self, app: str | App, sent: Sent) -> Flow[tuple[str, Login]]:
-        return log_in_flow(self._app(app), sent, now=clock.now())
+        return log_in_flow(self._app(app, sent), sent, now=clock.now())
 
 
-def _with_login_code(sent: Sent, login_code: str | None) -> Sent:
+def _check_together(apps: list[App]) -> None:
+    """Refuse apps that must not be in one process; warn about those that should not.
+
+    Raises:
+        ConfigFaults: ``config.faults``.
+    """
+    faults = compare(apps)
+    if any(not fault.warning for fault in faults):
+        raise ConfigFaults(faults)
+    for warning in faults:
+        warnings.warn(str(warning), HaomaWarning, stacklevel=5)
+
+
+def _with_login_code(app: App, sent: Sent, login_code: str | None) -> Sent:
     """Return what was sent together with a login code that was given beside it."""
     if login_code is None:
         return sent
-    if not isinstance(login_code, str):
-        needed = {"field": "login_code", "type": type(login_code).__name__, "needed": "string"}
-        raise BadField(because=needed)
-    found = authorization.read(sent)
-    if found.login_code is not None and found.login_code != Secret(login_code):
-        raise BadField(because={"field": "login_code", "reason": "another one was sent in the body"})
-    return {
-        "authorization": found.claimed,
-        "login_code": login_code,
-        "session": found.session.reveal() if found.session else None,
-        "consent": found.consent,
-    }
+    found = authorization.with_login(authorization.read(sent, PLATFORMS[app.platform].phone_code), login_code)
+    return {"authorization": found.claimed, "login_code": login_code, "consent": found.consent}
 
 
 @contextmanager

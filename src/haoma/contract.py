@@ -110,6 +110,8 @@ class Way:
         zh, en: The way's name: what the front end sends.
         checks: All five checks, as a result of this way lists them.
         certain_zh, certain_en: How certain we are, and why. One line.
+        binds_login: Whether the platform itself ties the number to the login, so that nobody can send somebody else's
+            number with his own login. Only then the check ``login-binding`` is proven.
     """
 
     zh: str
@@ -117,6 +119,7 @@ class Way:
     checks: tuple[Check, ...]
     certain_zh: str
     certain_en: str
+    binds_login: bool
 
 
 AppT = TypeVar("AppT", bound=App)
@@ -133,6 +136,9 @@ class Platform(Generic[AppT, MessageT]):
     Attributes:
         name: Lower-case latin, one word, frozen for ever.
         title: The platform's name in Chinese and English.
+        also_called: What people write instead of the name; used in advice, never accepted.
+        phone_code: Names under which the code of its phone button comes, ``code`` among them; empty if its button gives
+            none, so that a ``code`` is the login's.
         key_settings: Settings that hold keys or certificates and may name a file.
         proves: For each way in, what it can prove: rows of the table in the README.
         configure: Build the app from its settings; reports faults to the table, returns None if there are any.
@@ -158,6 +164,8 @@ class Platform(Generic[AppT, MessageT]):
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, Sealed, Secret, float], Finding] | None = None
     proves: tuple[Way, ...] = ()
+    also_called: tuple[str, ...] = ()
+    phone_code: tuple[str, ...] = ()
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
 
 

@@ -4,7 +4,7 @@
 
     HaomaError                       never raised itself
     ├── EnvelopeError    envelope.*  what arrived is malformed                        the front end's side
-    │   ├── TooLarge, NotUtf8, NotJson, UnknownShape, MissingField, BadBase64, BadField
+    │   ├── TooLarge, NotUtf8, NotJson, BareCode, UnknownShape, MissingField, BadBase64, BadField
     │   └── UserDeclined, ButtonFailed, OldWayOff
     ├── TrustError       trust.*     well formed, but must not be believed
     │   ├── SignatureMissing, SignatureMismatch, ClearTextSuccess, CannotOpen
@@ -15,7 +15,7 @@
     ├── OutsideError     outside.*   network, timeout, nonsense reply
     │   └── ConnectFailed, TimedOut, ConnectionLost, OutcomeUnknown, NonsenseReply, ReplyTooLarge, HookFailed
     ├── ConfigError      config.*    our settings; found when built, not when used
-    │   └── ConfigFaults, HostNotAllowed
+    │   └── ConfigFaults, HostNotAllowed, WrongArgument
     ├── CallerError      caller.*    whoever called the service may not, or called it wrongly
     └── LinkError        link.*      the number belongs to somebody else
 
@@ -85,7 +85,8 @@ class HaomaError(Exception):
         unlisted: Names of members that no phone message has, for the operator's log alone as well.
         platform_code, platform_sub_code, platform_message, request_id: The platform's own words, unchanged but for
             our secrets.
-        place: Which call of the platform answered, where one code of it means two things.
+        place: Which call of the platform answered, where one code of it means two things; or which of two causes a
+            code of ours has.
     """
 
     code: ClassVar[str] = ""
@@ -203,6 +204,12 @@ class NotJson(EnvelopeError):
     code = "envelope.not-json"
 
 
+class BareCode(EnvelopeError):
+    """A code alone, and nothing that says whether it is the login's or the button's."""
+
+    code = "envelope.bare-code"
+
+
 class UnknownShape(EnvelopeError):
     """JSON, but none of the shapes that this platform's front ends send."""
 
@@ -263,10 +270,14 @@ class TrustError(HaomaError):
 
 
 class SignatureMissing(TrustError):
-    """The envelope has no ``sign``. It is never skipped: a client can simply delete the field."""
+    """The envelope has no ``sign``. It is never skipped: a client can simply delete the field.
+
+    ``next`` is ``stop``: only the console or the front end's code can mend it, no second tap. An anonymous caller may
+    know, as nothing was opened. ``place`` is ``whole-string`` or ``taken-apart``, by what arrived.
+    """
 
     code = "trust.signature-missing"
-    next = Next.ASK_AGAIN
+    public = Public.NOT_AVAILABLE
 
 
 class SignatureMismatch(TrustError):
@@ -585,7 +596,7 @@ class ConfigFaults(ConfigError):
     """A configuration has faults; all of them are listed.
 
     Attributes:
-        faults: What is wrong, each with code, place and facts.
+        faults: What is wrong, each with code, place and facts; warnings as well.
     """
 
     code = "config.faults"
@@ -595,7 +606,12 @@ class ConfigFaults(ConfigError):
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return "\n".join([f"{len(self.faults)} fault(s) in the configuration:", *(str(fault) for fault in self.faults)])
+        faults = [str(fault) for fault in self.faults if not fault.warning]
+        warnings = [str(fault) for fault in self.faults if fault.warning]
+        lines = [f"{len(faults)} fault(s) in the configuration:", *faults]
+        if warnings:
+            lines += [f"{len(warnings)} warning(s):", *warnings]
+        return "\n".join(lines)
 
     __repr__ = HaomaError.__repr__
 
@@ -604,6 +620,20 @@ class HostNotAllowed(ConfigError):
     """A request to a host that no app's configuration names was stopped."""
 
     code = "config.host-not-allowed"
+
+
+class WrongArgument(ConfigError, TypeError):
+    """A mistake in the program that calls us. ``because`` has the argument, the type found, and what to write instead.
+
+    It is a `TypeError` too, for whoever looks for one.
+    """
+
+    code = "config.wrong-argument"
+
+
+def wrong_argument(argument: str, found: object, instead: str) -> WrongArgument:
+    """Return the error for an argument of a type that can never work; of ``found`` it shows the type alone."""
+    return WrongArgument(because={"argument": argument, "found": type(found).__name__, "instead": instead})
 
 
 class Fault:

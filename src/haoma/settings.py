@@ -29,7 +29,7 @@ import os
 import re
 import tomllib
 import warnings as python_warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -246,19 +246,55 @@ def from_mapping(
     return reader.settings(values, "", serving=serving, workers=workers)
 
 
-def configure(platform: str, *, name: str = "app", allow_insecure_upstreams: bool = False, **settings: Any) -> App:
+def configure(
+    platform: str, *, name: str | None = None, allow_insecure_upstreams: bool = False, **settings: Any
+) -> App:
     """Configure one app from Python.
 
     ``haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")``. Warnings are given with
     ``warnings.warn`` as `HaomaWarning`.
 
+    Args:
+        platform: ``alipay``, ``wechat``, …
+        name: Name of the app, which a client is asked by; the platform's when None.
+        allow_insecure_upstreams: Permit http to a fake platform.
+        settings: The platform's settings, as in ``haoma.toml``. None is no value: it is most often a variable of the
+            environment that is not set.
+
     Raises:
         ConfigFaults: ``config.faults``: all faults at once.
     """
-    values = {"allow_insecure_upstreams": allow_insecure_upstreams, "apps": {name: {**settings, "platform": platform}}}
+    called = name if name is not None else platform if str(platform) in PLATFORMS else "app"
+    values = {
+        "allow_insecure_upstreams": allow_insecure_upstreams,
+        "apps": {called: {**settings, "platform": platform}},
+    }
     found = from_mapping(values)
     found.give_warnings(stacklevel=3)
-    return found.apps[name]
+    return found.apps[called]
+
+
+def compare(apps: Iterable[App]) -> list[Fault]:
+    """Return what is wrong with apps only when they are seen together, whether a file or Python configured them."""
+    found: list[Fault] = []
+    seen: list[App] = []
+    for app in apps:
+        where = f"apps.{app.name}"
+        first = next((each for each in seen if (each.platform, each.app_id) == (app.platform, app.app_id)), None)
+        if any(each.name == app.name for each in seen):
+            found.append(Fault("config.same-name-twice", where))
+        elif first is not None:
+            found.append(
+                Fault("config.duplicate-app-id", f"{where}.app_id", warning=True, because={"other": first.name})
+            )
+        found += [
+            Fault("config.shared-aes-key", f"{each_where}.aes_key", because={"other": other.name})
+            for each in seen
+            if each.exclusive & app.exclusive
+            for each_where, other in ((f"apps.{each.name}", app), (where, each))
+        ]
+        seen.append(app)
+    return found
 
 
 def parse_listen(text: str) -> tuple[str, int] | None:
@@ -328,10 +364,10 @@ class _Reader:
         """Return a table whose values have been fetched from where they stand."""
         place = f"apps.{name}" if where is None else where
         keys = PLATFORMS[values["platform"]].key_settings if where is None else frozenset({"signing_key"})
-        fetched = {}
-        for setting, value in values.items():
-            found = self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
-            fetched[setting] = _Unread() if found is None else found
+        fetched = {
+            setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
+            for setting, value in values.items()
+        }
         return _Fetched(
             name,
             fetched,
@@ -350,17 +386,20 @@ class _Reader:
 
     # --- values that stand elsewhere ---
 
-    def _fetch(self, value: object, where: str, *, may_name_file: bool) -> object | None:
-        """Return a value with its ``{ file }`` and ``{ env }`` replaced, or None after a fault."""
+    def _fetch(self, value: object, where: str, *, may_name_file: bool) -> object:
+        """Return a value with its ``{ file }`` and ``{ env }`` replaced, or `_UNREAD` after a fault."""
+        if value is None:
+            self._fault("config.empty-value", where, found="None")
+            return _UNREAD
         if isinstance(value, list):
             found = [
                 self._fetch(each, f"{where}.{number}", may_name_file=may_name_file) for number, each in enumerate(value)
             ]
-            return None if None in found else found
+            return _UNREAD if _UNREAD in found else found
         if isinstance(value, Mapping):
-            return self._elsewhere(value, where)
+            return self._elsewhere(value, where) or _UNREAD
         if may_name_file and isinstance(value, str) and self._names_file(value):
-            return self._file(value, where)
+            return self._file(value, where) or _UNREAD
         return value
 
     def _elsewhere(self, value: Mapping[str, Any], where: str) -> str | None:
@@ -455,6 +494,10 @@ class _Reader:
         app: App | None = PLATFORMS[platform].configure(table)
         self._words |= table.known
         self._faults += table.faults
+        if app is not None:
+            provable = {check.name for way in PLATFORMS[platform].proves for check in way.checks if check.proven}
+            for check in sorted(app.policy.require - provable):
+                self._fault("config.never-proven", f"{where}.require", check=check.value)
         return app
 
     def _ca_file(self, table: Table) -> str | None:
@@ -512,14 +555,8 @@ class _Reader:
 
     def _compare(self, apps: Mapping[str, App], service: ServiceSettings, workers: int, where: str) -> None:
         """Find what is wrong with apps and service only when they are seen together."""
-        by_id: dict[tuple[str, str], str] = {}
-        for name, app in apps.items():
-            first = by_id.setdefault((app.platform, app.app_id), name)
-            if first != name:
-                self._fault("config.duplicate-app-id", f"apps.{name}.app_id", warning=True, other=first)
-            for other in apps.values():
-                if other is not app and other.exclusive & app.exclusive:
-                    self._fault("config.shared-aes-key", f"apps.{name}.aes_key", other=other.name)
+        for fault in compare(apps.values()):
+            self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
         if workers == 1:
             return
         if remembering := [name for name, app in apps.items() if app.remembers]:
@@ -536,6 +573,9 @@ class _Unread:
     """In the place of a value that could not be fetched."""
 
 
+_UNREAD: Final = _Unread()
+
+
 class _Fetched(Table):
     """A table in which some values could not be fetched. That they have no type is not reported on top of it."""
 
@@ -547,6 +587,14 @@ class _Fetched(Table):
     def broken(self) -> bool:
         """True if a fault was found that is more than a warning."""
         return super().broken or any(isinstance(value, _Unread) for value in self._values.values())
+
+
+def _nearest(platform: str) -> str:
+    """Return the platform that somebody must have meant, or an empty text."""
+    called = {each.lower(): name for name, each_platform in PLATFORMS.items() for each in each_platform.also_called}
+    asked = platform.strip().lower()
+    near = difflib.get_close_matches(asked, PLATFORMS, n=1)
+    return called.get(asked) or (near[0] if near else "")
 
 
 def _keys(table: Table, kind: str) -> list[ServiceKey]:

@@ -182,7 +182,7 @@ def test_config_from_the_environment(run, tmp_path, monkeypatch):
 
 
 def test_open_with_a_login_code(run, tmp_path):
-    """A login code beside the file binds the number to the login, over the platform's own connection."""
+    """A login code beside the file is exchanged over the platform's own connection, and names the subject."""
     with Simulator() as simulator:
         path = simulator.write_config(tmp_path / "sim.toml")
         tap = simulator.tap("alipay", "ok")
@@ -193,7 +193,8 @@ def test_open_with_a_login_code(run, tmp_path):
         assert done.exit_code == 0, done.stderr
         found = json.loads(done.stdout)
         assert found["phone_number"] == tap.phone_number
-        assert {check["name"]: check["proven"] for check in found["checks"]}["login-binding"]
+        assert found["subject"]["openid"]
+        assert not {check["name"]: check["proven"] for check in found["checks"]}["login-binding"]
         again = run(*arguments, sent=sent)
         assert (again.exit_code, json.loads(again.stdout)["code"]) == (1, "platform.login-code-rejected")
         assert tap.login_code not in again.stdout + again.stderr

@@ -158,7 +158,8 @@ def test_what_a_front_end_sends(platform, run, tmp_path):
         sealed,
         {"type": "getphonenumber", "detail": {"errMsg": "getPhoneNumber:ok", **sealed}},
         {"encrypted_data": sealed["encryptedData"], "iv": sealed["iv"]},
-        {"authorization": sealed, "login_code": "0a3b5c7d9e", "session": "a-handle"},
+        {"authorization": sealed, "login_code": "0a3b5c7d9e"},
+        {"authorization": sealed, "session": "a-handle"},
         {"detail": {"errMsg": "getPhoneNumber:ok", "code": "a-code-of-a-new-client", **sealed}},
         json.dumps(sealed),
     )

@@ -351,7 +351,7 @@ def test_what_is_wrong_with_a_number_of_douyin(keys, douyin):
         "douyin", app_id="tt1123456789abcdef", app_secret="1" * 40, app_private_key=pem(keys[1]), name="other"
     )
     (found,) = inspected(sealed(keys[1]), douyin).found
-    assert (found.code, found.where) == ("doctor.wrong-private-key", "apps.app.app_private_key")
+    assert (found.code, found.where) == ("doctor.wrong-private-key", "apps.douyin.app_private_key")
     assert found.because == {"keys_tried": 1, "key_bits": "2048", "ciphertext_bits": 2048}
     assert inspected(sealed(keys[0], "tt9"), douyin).found[0].code == "doctor.watermark-app"
     looked = inspected(sealed(keys[0], countryCode="999"), douyin)

@@ -89,7 +89,6 @@ REVEALING = {
     "authorization.py": "the fingerprint of a request",
     "authorize.py": "the key of a session in memory",
     "cli/asking.py": "a file of the operator's, and its digest",
-    "client.py": "a session that travels on beside a login code",
     "doctor/codes.py": "comparing the two codes of a capture",
     "io/memory.py": "the keyed digest of what was claimed",
     "session_keys.py": "opening with it, and counting the tries that it has",

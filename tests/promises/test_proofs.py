@@ -10,7 +10,7 @@ import pytest
 from haoma.errors import HaomaError
 from haoma.phone import PhoneNumber
 from haoma.platforms import PLATFORMS
-from haoma.verified import ALL_CHECKS, Assurance, VerifiedPhone
+from haoma.verified import ALL_CHECKS, Assurance, CheckName, VerifiedPhone
 from stage import Stage
 
 pytest_plugins = ["on_stage"]
@@ -45,6 +45,15 @@ def test_a_row_is_whole(platform: str, way: object) -> None:
         assert "\n" not in text
     assert row.certain_en.isascii()
     assert not row.certain_zh.isascii()
+
+
+@pytest.mark.parametrize(("platform", "way"), ROWS, ids=[f"{name}-{way.en[:20]}" for name, way in ROWS])
+def test_a_login_is_bound_only_by_the_platform(platform: str, way: object) -> None:
+    """The check `login-binding` is proven exactly where the platform itself ties number and login together."""
+    row = next(each for each in PLATFORMS[platform].proves if each is way)
+    [bound] = [check.proven for check in row.checks if check.name is CheckName.LOGIN_BINDING]
+    assert bound == row.binds_login
+    assert not (platform == "alipay" and bound)  # an envelope names no user, whoever sends it
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

@@ -68,7 +68,7 @@ def test_asking_for_another_one_is_found_at_the_start(token: str) -> None:
     with pytest.raises(ConfigFaults) as caught:
         settings.configure("wechat", app_id=APP_ID, token=token, from_appid="wx2222222222222222")
     assert [(each.code, each.where) for each in caught.value.faults] == [
-        ("config.app-ids-conflict", "apps.app.from_appid")
+        ("config.app-ids-conflict", "apps.wechat.from_appid")
     ]
 
 

@@ -10,6 +10,7 @@ from haoma.platforms.alipay import app, flow, login, read
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     name="alipay",
     title="支付宝 Alipay",
+    also_called=("zhifubao", "ali", "支付宝"),
     key_settings=app.KEY_SETTINGS,
     configure=app.configure,
     read=read.read,

@@ -2,8 +2,8 @@
 
 * A clear-text body is a refusal, whatever it says.
 * Steps 1 to 4: ``verify.py``. Steps 5 to 7: ``open.py``. Both need nothing from outside.
-8. If the front end sent a login, exchange it (``login.py``) and bind the number to its subject. This comes last, so
-   that a bad envelope does not use up a login code.
+8. If the front end sent a login, exchange it (``login.py``) and name its subject. This comes last, so that a bad
+   envelope does not use up a login code.
 
 What this proves, and what not: Alipay's payload has no time, no nonce, no user and no app id, and the same phone gives
 the same bytes for ever. A captured envelope can be sent again by anybody. Only a login in the same request says who
@@ -34,9 +34,13 @@ _ALWAYS: Final = (
 )
 _NOT_ONE_TIME: Final = Check(CheckName.ONE_TIME_USE, False, "the same envelope can be sent again")
 _UNBOUND: Final = (*_ALWAYS, Check(CheckName.LOGIN_BINDING, False, "no login was sent along"), _NOT_ONE_TIME)
-_BOUND: Final = (
+_BESIDE: Final = (
     *_ALWAYS,
-    Check(CheckName.LOGIN_BINDING, True, "sent together with a login that Alipay confirmed"),
+    Check(
+        CheckName.LOGIN_BINDING,
+        False,
+        "Alipay's signed reply says who sends it now, but not that the envelope is that user's own",
+    ),
     _NOT_ONE_TIME,
 )
 
@@ -48,20 +52,22 @@ PROVES: Final = (
         "确定：验签规则与他人公开的签名、密钥一致；报文没有时间和用户，所以证明不了更多",
         "certain: the rule is checked against signatures and keys that others published; with no time and no user in "
         "the envelope it cannot prove more",
+        binds_login=False,
     ),
     Way(
         "报文 + 登录 code",
         "envelope + login code",
-        _BOUND,
+        _BESIDE,
         "当前是谁在提交是确定的（支付宝网关应答有签名）；报文就是他本人的，仍是客户端的说法",
         "who sends it now is certain, by the gateway's signed reply; that the envelope is that user's own remains the "
         "client's word",
+        binds_login=False,
     ),
 )
 
 
 def find(app: AlipayApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
-    """Verify, open, and bind to the login if one was sent.
+    """Verify, open, and name who sent it if a login was sent along.
 
     Raises:
         HaomaError: see ``verify.py``, ``open.py`` and ``login.py``.
@@ -72,7 +78,7 @@ def find(app: AlipayApp, message: Message, get_login: GetLogin, now: float, afte
     login = yield from get_login()
     if login is None:
         return Finding(number, None, _UNBOUND)
-    return Finding(number, login.subject, _BOUND)
+    return Finding(number, login.subject, _BESIDE)
 
 
 def find_offline(app: AlipayApp, message: Message) -> Finding:

@@ -37,9 +37,9 @@ def log_in(app: AlipayApp, login_code: Secret, now: float) -> Flow[Login]:
         HaomaError: see ``gateway.py``.
     """
     if app.private_key is None:
-        raise NotProven(because={"not_proven": "login-binding", "needed": "app_private_key"})
+        raise NotProven(because={"not_proven": "login", "needed": "app_private_key"})
     if app.isv_app_id and not app.app_auth_token:
-        raise NotProven(because={"not_proven": "login-binding", "needed": "app_auth_token"})
+        raise NotProven(because={"not_proven": "login", "needed": "app_auth_token"})
     business = {"grant_type": "authorization_code", "code": login_code.reveal()}
     answer = yield from call(app, _METHOD, business, now, for_merchant=True)
     # (5)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma.authorization import LOGIN_NAMES
 from haoma.contract import Quiet
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
@@ -26,10 +27,11 @@ _DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
 class SealedMessage(Quiet, frozen=True, gc=False):
-    """Ciphertext with the signature that it claims."""
+    """Ciphertext with the signature that it claims; ``whole`` if it came in the string that the platform gave."""
 
     claimed_ciphertext: str
     claimed_sign: str | None
+    whole: bool = False
 
 
 class ClearMessage(Quiet, frozen=True):
@@ -47,49 +49,53 @@ def read(app: AlipayApp, authorization: Authorization) -> Message:
     Raises:
         UnknownShape: ``envelope.unknown-shape``: none of the layouts; ``because`` tells what it looks like.
         MissingField: ``envelope.missing-field``: an object without ``response``.
-        BadField: ``envelope.bad-field``: ``response`` or ``sign`` of another type.
+        BadField: ``envelope.bad-field``: ``response`` or ``sign`` of another type, or a login inside the string.
         UserDeclined: ``envelope.user-declined``: the event of ``onError``.
         ButtonFailed: ``envelope.button-failed``: another failure of ``my.getPhoneNumber`` on the device.
     """
     del app
     node: dict[str, Any] = authorization.claimed
+    whole = False
     for _ in _WRAPPERS:
         for name in _ENVELOPE_NAMES:
             if name in node:
                 break
         else:
-            return _without_envelope(node)
+            return _without_envelope(node, authorization)
         inner = node[name]
         if isinstance(inner, str):
             text = inner.strip(" \t\r\n")
             if text[:1] != "{":
-                return _sealed(node, inner)  # as it came: a space at its front may have been a plus
+                return _sealed(node, inner, whole=whole)  # as it came: a space at its front may have been a plus
             inner = parse_json_object(text)
+            whole = True
+            for login in LOGIN_NAMES:
+                if inner.get(login) is not None:  # it would be ignored there; the platform puts none into its string
+                    raise BadField(because={"field": f"{name}.{login}", "needed": "beside the string, not inside it"})
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})
         node = inner
     raise UnknownShape(because={"reason": "wrapped too many times"})
 
 
-def _sealed(node: dict[str, Any], ciphertext: str) -> SealedMessage:
+def _sealed(node: dict[str, Any], ciphertext: str, *, whole: bool) -> SealedMessage:
     sign = node.get("sign")
     if sign is not None and not isinstance(sign, str):
         raise BadField(because={"field": "sign", "type": type(sign).__name__, "needed": "string"})
     if not ciphertext.strip():
         raise MissingField(because={"field": "response", "reason": "empty"})
-    return SealedMessage(ciphertext, sign or None)
+    return SealedMessage(ciphertext, sign or None, whole)
 
 
-def _without_envelope(node: dict[str, Any]) -> ClearMessage:
+def _without_envelope(node: dict[str, Any], authorization: Authorization) -> ClearMessage:
     code = node.get("code")
     if isinstance(code, str) and (code.isdigit() or "msg" in node):
         return ClearMessage(node)
-    looks_like = "wechat" if {"code", "iv", "cloudID"} & node.keys() else ""
-    if looks_like:
-        raise UnknownShape(because={"looks_like": looks_like, "needed": "response"})
+    if {"code", "iv", "cloudID"} & node.keys() or authorization.login_name.rpartition(".")[2] == "code":
+        raise UnknownShape(because={"looks_like": "wechat", "needed": "response"})
     if any(name in node for name in ("errorMessage", "error", "errMsg")):
         words = str(node.get("errorMessage") or node.get("errMsg") or "").lower()
         if any(word in words for word in _DECLINED):
             raise UserDeclined
         raise ButtonFailed(because={"error": str(node.get("error", ""))[:20]})
-    raise MissingField(because={"field": "response", "found": ", ".join(sorted(map(str, node))[:8])[:120]})
+    raise authorization.missing("response")

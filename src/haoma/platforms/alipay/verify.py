@@ -43,7 +43,7 @@ def verify(app: AlipayApp, message: SealedMessage) -> SignedMessage:
     """
     # (2)
     if message.claimed_sign is None:
-        raise SignatureMissing(step=2)
+        raise SignatureMissing(step=2, place="whole-string" if message.whole else "taken-apart")
     # (3)
     ciphertext, raw = read_base64(message.claimed_ciphertext, "response")
     _, signature = read_base64(message.claimed_sign, "sign")

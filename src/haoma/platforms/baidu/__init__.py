@@ -13,6 +13,7 @@ from haoma.platforms.baidu.read import Message, read
 BAIDU: Final = Platform[BaiduApp, Message](
     name="baidu",
     title="百度 Baidu",
+    also_called=("swan", "bd", "百度"),
     key_settings=KEY_SETTINGS,
     configure=configure,
     read=read,

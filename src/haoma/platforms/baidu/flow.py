@@ -55,6 +55,7 @@ PROVES: Final = (
         "境外号码的格式未说明，一律拒绝",
         "the algorithm gives the known answer of Baidu's demo; without MAC and time whoever has the session_key can "
         "write any number; how numbers abroad are written is not documented, and they are refused",
+        binds_login=True,
     ),
 )
 

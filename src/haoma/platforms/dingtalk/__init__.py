@@ -7,12 +7,14 @@ from typing import Final
 from haoma.contract import Platform
 from haoma.platforms.dingtalk.app import KEY_SETTINGS, DingTalkApp, configure
 from haoma.platforms.dingtalk.flow import PROVES, find, log_in, one_time
-from haoma.platforms.dingtalk.read import CodeMessage, read
+from haoma.platforms.dingtalk.read import PHONE_CODE, CodeMessage, read
 
 DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     name="dingtalk",
     title="钉钉 DingTalk",
+    also_called=("dd", "dingding", "钉钉"),
     key_settings=KEY_SETTINGS,
+    phone_code=PHONE_CODE,
     configure=configure,
     read=read,
     one_time=one_time,

@@ -37,6 +37,7 @@ PROVES: Final = (
         "接口和字段来自官方文档（国际站）；code 的有效期没有文档，“只能用一次”和错误码来自公开代码；没有试过真实应答",
         "interface and fields are documented (international site); how long a code lives is not, and that it works "
         "once, with the refusals, is from public code; no live reply was seen",
+        binds_login=True,
     ),
 )
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.platforms.dingtalk.app import DingTalkApp
 
-_NAMES: Final = ("authCode", "auth_code", "code")
+PHONE_CODE: Final = ("authCode", "auth_code", "code")
+"""Names under which the code comes."""
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -43,7 +44,7 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
     claimed = authorization.claimed
     if not _OTHERS.isdisjoint(claimed):
         raise UnknownShape(because={"needed": "authCode"})
-    codes = [authorization.text(name, MAX_CODE, platform="dingtalk") for name in _NAMES]
+    codes = [authorization.text(name, MAX_CODE, platform="dingtalk") for name in PHONE_CODE]
     given = [code for code in codes if code is not None]
     if not given and claimed.get("error"):
         raise UserDeclined

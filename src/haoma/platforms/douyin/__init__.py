@@ -13,7 +13,9 @@ from haoma.platforms.douyin.read import Message, read
 DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
     title="抖音 Douyin",
+    also_called=("tt", "toutiao", "bytedance", "抖音"),
     key_settings=KEY_SETTINGS,
+    phone_code=("code",),
     configure=configure,
     read=read,
     one_time=one_time,

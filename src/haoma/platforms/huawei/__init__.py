@@ -7,12 +7,14 @@ from typing import Final
 from haoma.contract import Platform
 from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
 from haoma.platforms.huawei.flow import PROVES, find, log_in, one_time
-from haoma.platforms.huawei.read import CodeMessage, read
+from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read
 
 HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     name="huawei",
     title="华为 Huawei",
+    also_called=("harmony", "hms", "华为"),
     key_settings=KEY_SETTINGS,
+    phone_code=PHONE_CODE,
     configure=configure,
     read=read,
     one_time=one_time,

@@ -37,6 +37,7 @@ PROVES: Final = (
         "接口、字段和全部错误码来自官方文档；公开的应答样本号码都打了码，没有试过真实应答",
         "interface, fields and every code are documented; published samples of replies have masked numbers, and no "
         "live reply was seen",
+        binds_login=True,
     ),
 )
 

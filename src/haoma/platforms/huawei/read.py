@@ -26,7 +26,8 @@ MAX_CODE: Final = 2048
 """Longest Authorization Code in characters. Huawei documents no length; its codes are longer than WeChat's."""
 _CANCELLED: Final = "1001502012"
 _DEVICE_ERROR: Final = re.compile(r"100[0-9]{7}")  # ArkTS errors of Account Kit
-_NAMES: Final = ("code", "authorizationCode", "authorization_code")
+PHONE_CODE: Final = ("code", "authorizationCode", "authorization_code")
+"""Names under which the code comes."""
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -56,7 +57,7 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
         raise UnknownShape(because={"needed": "code"})
     if failed := _failure(claimed):
         raise failed
-    codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in _NAMES]
+    codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in PHONE_CODE]
     given = [code for code in codes if code is not None]
     if not given:
         raise authorization.missing("code")

@@ -13,6 +13,7 @@ from haoma.platforms.kuaishou.read import Message, read
 KUAISHOU: Final = Platform[KuaishouApp, Message](
     name="kuaishou",
     title="快手 Kuaishou",
+    also_called=("ks", "快手"),
     key_settings=KEY_SETTINGS,
     configure=configure,
     read=read,

@@ -55,6 +55,7 @@ PROVES: Final = (
         "没有水印、MAC 和时间，只有登录得到的 session_key 说明它属于谁",
         "the fields are documented and the algorithm opens what others published; of the login several "
         "implementations agree; without watermark, MAC and time only the session_key of the login says whose it is",
+        binds_login=True,
     ),
 )
 

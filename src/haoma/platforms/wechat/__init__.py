@@ -14,7 +14,9 @@ from haoma.platforms.wechat.read import Message, read
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
     title="微信 WeChat",
+    also_called=("weixin", "wx", "微信"),
     key_settings=KEY_SETTINGS,
+    phone_code=("code",),
     configure=configure,
     read=read,
     one_time=one_time,

@@ -72,6 +72,7 @@ PROVES: Final = (
         _NEW[_TLS, False],
         "接口和字段来自官方文档；用过的 code 返回哪个错误码未说明，两种都按“已用”处理",
         "interface and fields are documented; which errcode a used code gets is not, and both are read as used",
+        binds_login=False,
     ),
     Way(
         "手机号 code + 登录",
@@ -79,6 +80,7 @@ PROVES: Final = (
         _NEW[_TLS, True],
         "文档说会核对 openid；不符时的错误码未说明，任何错误码都拒绝",
         "that the openid is compared is documented; the errcode when it differs is not, and any errcode refuses",
+        binds_login=True,
     ),
     Way(
         '云托管边车（`token = "cloud"`）',
@@ -86,6 +88,7 @@ PROVES: Final = (
         _NEW[_SIDECAR, False],
         "地址和边车的行为来自官方文档；这一跳是容器内的明文 http，所以信任的是这个容器",
         "address and sidecar are documented; the hop is plain http inside the container, so the container is trusted",
+        binds_login=False,
     ),
     Way(
         "云托管边车 + 登录",
@@ -93,6 +96,7 @@ PROVES: Final = (
         _NEW[_SIDECAR, True],
         "同上；登录不能走云调用，仍用 `app_secret` 直接问微信",
         "the same; a login cannot be a cloud call, so WeChat is asked directly, with the `app_secret`",
+        binds_login=True,
     ),
     Way(
         '云托管令牌文件（`token = "cloud-file"`）',
@@ -100,6 +104,7 @@ PROVES: Final = (
         _NEW[_TLS, False],
         "文件位置、参数名和更新周期来自官方文档；没有见过真实的文件",
         "place, parameter and renewal of the file are documented; no live file was seen",
+        binds_login=False,
     ),
     Way(
         "第三方平台代商家",
@@ -108,6 +113,7 @@ PROVES: Final = (
         "推送的验签解密与官方示例一致，接口来自官方文档；参数名两处文档不一，按各 SDK",
         "pushes are verified and opened as in WeChat's own example, the interfaces are documented; of one parameter's "
         "name two pages differ, and it is what SDKs send",
+        binds_login=False,
     ),
     Way(
         "第三方平台代商家 + 登录",
@@ -115,6 +121,7 @@ PROVES: Final = (
         _NEW[_TLS, True],
         "同上；登录用平台的令牌和商家的 AppID",
         "the same; the login is exchanged with the platform's token and the merchant's AppID",
+        binds_login=True,
     ),
     Way(
         "API 安全模式",
@@ -123,6 +130,7 @@ PROVES: Final = (
         "请求和应答的签名、加密与官方示例一致（双向）；拒绝是否也签名未说明，未签名的只能是拒绝",
         "signing and sealing fit WeChat's own example in both directions; whether refusals are signed is not "
         "documented, and what is unsigned can only refuse",
+        binds_login=False,
     ),
     Way(
         "API 安全模式 + 登录",
@@ -130,6 +138,7 @@ PROVES: Final = (
         _NEW[_SIGNED, True],
         "同上；登录接口不加密，仍由 TLS 保护",
         "the same; the login is not sealed, TLS alone protects it",
+        binds_login=True,
     ),
     Way(
         "旧方式 encryptedData（默认关闭）",
@@ -137,6 +146,7 @@ PROVES: Final = (
         _NO_MAC,
         "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码",
         "the algorithm is documented; without a MAC whoever has the session_key can write any number",
+        binds_login=True,
     ),
     Way(
         "旧方式 + check_encrypted_message",
@@ -145,6 +155,7 @@ PROVES: Final = (
         "接口来自官方文档；哈希按哪种形式计算未说明，由 `encrypted_hash` 选择，选错只会全部拒绝",
         "the interface is documented; what its hash is taken over is not, so `encrypted_hash` chooses, and a wrong "
         "choice refuses everything",
+        binds_login=True,
     ),
 )
 
