@@ -34,11 +34,12 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bench.goals import Goal, Row, Section
-from bench.service import free_port, running
+from bench.service import running
 from haoma import CannotOpen, Client, configure
 from haoma.authorize import log_in
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
+from haoma.simulator.beside import free_port
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:

@@ -488,6 +488,8 @@ class _Reader:
             return None
         if not isinstance(platform, str) or platform not in PLATFORMS:
             found = hint(platform, PLATFORMS) if isinstance(platform, str) else {"found": type(platform).__name__}
+            if isinstance(platform, str) and (nearest := _nearest(platform)):
+                found = {**found, "nearest": nearest}
             self._fault("config.unknown-platform", f"{where}.platform", because=found, known=" | ".join(PLATFORMS))
             return None
         table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)

@@ -16,7 +16,7 @@ celery.conf.broker_transport_options = {
 }
 
 
-@celery.task
+@celery.task  # type: ignore[untyped-decorator]
 def ask(code: str) -> list[object]:
     """Return who answered, and the number."""
     return [os.getpid(), back_end.ask(code)]

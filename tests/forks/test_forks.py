@@ -103,7 +103,8 @@ def codes() -> list[tuple[str, str]]:
 
 
 def post(url: str, name: str, number: str) -> list[Any]:
-    return httpx.post(url, json={"code": f"{name}-{number}"}, timeout=60).json()
+    found: list[Any] = httpx.post(url, json={"code": f"{name}-{number}"}, timeout=60).json()
+    return found
 
 
 def until_it_listens(url: str, running: subprocess.Popen[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import trustme
-from loopback import OK, QUICK, Behaviour, Server, get, send_all
+from loopback import OK, QUICK, Behaviour, Connection, Server, get, send_all
 
 from haoma.errors import (
     ConnectFailed,
@@ -290,7 +290,7 @@ def test_a_reply_never_answers_another_request(way, misplaced, tls, authority, c
     """A server that sends more than was asked for, early or late, is read as far as its answer goes, or is lost."""
     reply = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n%b"
 
-    def behave(connection) -> bool:
+    def behave(connection: Connection) -> bool:
         asked = server.requests[-1].partition(b" /")[2][:4]
         for piece in MISPLACED[misplaced](reply % asked, reply % b"else"):
             time.sleep(piece) if isinstance(piece, float) else connection.send(piece)
@@ -311,7 +311,7 @@ def test_a_reply_never_answers_another_request(way, misplaced, tls, authority, c
 def test_an_answer_after_the_time_limit_is_nobodys(way):
     """The reply to a request that was given up does not become the reply to the next one."""
 
-    def behave(connection) -> bool:
+    def behave(connection: Connection) -> bool:
         asked = server.requests[-1].partition(b" /")[2][:4]
         if asked == b"0000":
             time.sleep(0.25)
@@ -442,7 +442,7 @@ def test_a_cancelled_request_closes_its_connection():
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    def behave(connection) -> bool:
+    def behave(connection: Connection) -> bool:
         return bool(connection.sock.recv(1))  # the client's end of the connection
 
     with Server(behave) as server:

@@ -20,7 +20,7 @@ from haoma.errors import (
 from haoma.io.memory import Abandoned, Memory, Shared, Waiting
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
-from haoma.steps import Claim, Drop, Fresh, Keep, Mint, Pause, Place, Recall, Refund, Settle, Settled, Shelf, Spend
+from haoma.steps import Claim, Drop, Fresh, Keep, Mint, Pause, Place, Recall, Ref, Refund, Settle, Settled, Shelf, Spend
 from haoma.verified import VerifiedPhone
 
 PHONE = VerifiedPhone(PhoneNumber("86", "13800138000"), "wechat", "shop", None, ())
@@ -51,12 +51,13 @@ def wall():
 
 @pytest.fixture
 def memory(clock, wall):
-    def now() -> float:
-        wall.time += clock.time - now.seen  # type: ignore[attr-defined] # it goes as the other, unless it is set
-        now.seen = clock.time  # type: ignore[attr-defined]
-        return wall.time
+    seen = clock()
 
-    now.seen = clock.time  # type: ignore[attr-defined]
+    def now() -> float:  # it goes as the other, unless it is set
+        nonlocal seen
+        wall.time, seen = wall() + clock() - seen, clock()
+        return float(wall())
+
     return Memory(now=clock, wall=now)
 
 
@@ -396,7 +397,7 @@ def test_whoever_waits_for_an_abandoned_try_makes_the_next(memory):
 def test_the_ref_is_held_before_the_claim_is_made(memory):
     """Wherever an exception comes up, whoever holds the list of refs can abandon the claim."""
 
-    class Told(list):
+    class Told(list[Ref]):
         def append(self, ref):
             super().append(ref)
             raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from loopback import Server
+from loopback import Connection, Server
 
 import haoma
 from haoma.errors import CodeRejected, InternalFault, Spent
@@ -92,7 +92,7 @@ def test_an_interrupted_call_settles_and_closes(raised):
     """In the middle of the exchange: the exception passes, the connection is closed, and the outcome is unknown."""
     memory = Memory()
 
-    def behave(connection) -> bool:
+    def behave(connection: Connection) -> bool:
         if b"token" in server.requests[-1].split(b"?")[0].split(b"\r\n")[0]:
             body = b'{"access_token":"' + b"T" * 64 + b'","expires_in":7200}'
             return connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
@@ -119,7 +119,7 @@ def test_an_interrupted_wait_lets_the_exception_pass(raised):
     assert isinstance(first, Fresh)
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     with pytest.raises(raised, match="from the handler"):
-        blocking.run((each for each in [claim]), world)  # type: ignore[misc]
+        blocking.run((each for each in [claim]), world)
     memory.settle(first.ref, CodeRejected(spent=Spent.YES))
     assert isinstance(memory.answer(claim), Settled)
 

@@ -44,15 +44,13 @@ def apps(simulator: Simulator) -> dict[str, App]:
 
 
 @pytest.fixture(scope="module")
-def patient() -> Iterator[Http]:
-    with Http(allow_insecure_upstreams=True) as http:
-        yield http
+def patient() -> Http:
+    return Http(allow_insecure_upstreams=True)
 
 
 @pytest.fixture(scope="module")
-def hurried() -> Iterator[Http]:
-    with Http(Limits(read=0.3, total=2.0), allow_insecure_upstreams=True) as http:
-        yield http
+def hurried() -> Http:
+    return Http(Limits(read=0.3, total=2.0), allow_insecure_upstreams=True)
 
 
 @pytest.fixture

@@ -110,8 +110,8 @@ def test_how_long_a_token_is_kept(expires_in: object, least: float, most: float)
     bench.run(share.flow())
     keep = next(step for step in bench.steps if isinstance(step, Keep))
     assert least <= keep.seconds <= most
-    assert SECRET not in keep.key
-    assert APP.app_id in keep.key
+    assert SECRET not in keep.place.key
+    assert APP.app_id in keep.place.key
     assert isinstance(keep.value, Secret)
 
 

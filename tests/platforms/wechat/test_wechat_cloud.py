@@ -112,13 +112,13 @@ def test_plain_http_is_for_the_sidecar_alone() -> None:
     """Without allow_insecure_upstreams the sidecar's address passes, and no other plain address does."""
     app = settings.configure("wechat", app_id=APP_ID, token="cloud")
     assert app.sidecar == PLAIN_API
-    with Http() as http:
-        for url in ("http://127.0.0.1:9/x", "http://api.weixin.qq.com.example.com/", "http://api.weixin.qq.com:8080/"):
-            origin = "/".join(url.split("/")[:3])
-            with pytest.raises(HostNotAllowed):
-                http.send(Send(Request("GET", url), (origin, PLAIN_API), PLAIN_API))
-        with pytest.raises(HostNotAllowed):  # the address alone is not enough: the app must have said so
-            http.send(Send(Request("GET", PLAIN_API + "/x"), (PLAIN_API,)))
+    http = Http()
+    for url in ("http://127.0.0.1:9/x", "http://api.weixin.qq.com.example.com/", "http://api.weixin.qq.com:8080/"):
+        origin = "/".join(url.split("/")[:3])
+        with pytest.raises(HostNotAllowed):
+            http.send(Send(Request("GET", url), (origin, PLAIN_API), PLAIN_API))
+    with pytest.raises(HostNotAllowed):  # the address alone is not enough: the app must have said so
+        http.send(Send(Request("GET", PLAIN_API + "/x"), (PLAIN_API,)))
     with Client(app) as client:
         assert client._insecure is False
 

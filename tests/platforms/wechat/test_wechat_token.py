@@ -119,8 +119,8 @@ def test_how_long_a_token_is_kept(expires_in: object, least: float, most: float)
     """A stable token in its last five minutes is kept for half a minute, or every request would fetch one."""
     keep = _kept(expires_in)
     assert least <= keep.seconds <= most
-    assert SECRET not in keep.key
-    assert APP.app_id in keep.key
+    assert SECRET not in keep.place.key
+    assert APP.app_id in keep.place.key
     assert isinstance(keep.value, Secret)
 
 
