@@ -17,6 +17,7 @@ from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.doctor.meanings import meanings
 from haoma.errors import HaomaError, MissingField, TooLarge
+from haoma.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,7 +239,8 @@ def posted(captured: Captured) -> Looked | None:
 
 def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
-        found = authorization.read(sent)
+        named = captured.named  # what `code` means, its platform says
+        found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
     except HaomaError as error:
         lost = isinstance(sent, str) and _NO_TEXT in sent
         missing = MissingField(because={"field": "authorization", "found": _NO_TEXT})
