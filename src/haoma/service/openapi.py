@@ -83,6 +83,7 @@ _MASKED: Final = {
     "app": "shop",
     "subject": {"openid": "<openid>"},
     "checks": [{"name": "signature", "proven": True, "how": "…"}],
+    "repeated": False,
 }
 _WHOLE: Final = {"phone_number": "+8613800138000", "country_code": "86", "national_number": "13800138000", **_MASKED}
 
@@ -230,6 +231,7 @@ def _schemas() -> dict[str, Any]:
         "app": _TEXT,
         "subject": {"anyOf": [_ref("Subject"), nobody]},
         "checks": {"type": "array", "items": _ref("Check")},
+        "repeated": {"type": "boolean"},
     }
     whole = {"phone_number": _TEXT, "country_code": _TEXT, "national_number": _TEXT, **masked}
     refusal = {
