@@ -119,7 +119,14 @@ def _find_sealed(app: App, platform: Platform[Any, Any], found: Authorization) -
     return read_sealed(message)
 
 
-def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, caller: str = "") -> Flow[VerifiedPhone]:
+def authorize(
+    app: App,
+    sent: str | bytes | Mapping[str, Any],
+    *,
+    now: float,
+    caller: str = "",
+    login_code: str | None = None,
+) -> Flow[VerifiedPhone]:
     """Turn what the front end sent into a verified phone number.
 
     Args:
@@ -127,6 +134,7 @@ def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, ca
         sent: Exactly what the front end sent.
         now: Unix seconds.
         caller: Who asks: the id of an API key. The same request by another caller is another request.
+        login_code: The login code that the back end gives. It excludes any other login in what was sent.
 
     Raises:
         HaomaError: one of ours, and nothing else, whatever was sent.
@@ -134,6 +142,8 @@ def authorize(app: App, sent: str | bytes | Mapping[str, Any], *, now: float, ca
     platform = _platform_of(app)
     try:
         found = authorization.read(sent, platform.phone_code)
+        if login_code is not None:
+            found = authorization.with_login(found, login_code)
         message = platform.read(app, found)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:

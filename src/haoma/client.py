@@ -21,7 +21,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from haoma import authorization
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
 from haoma.contract import App
@@ -139,13 +138,7 @@ class _Base:
         return app
 
     def _get(self, app: str | App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
-        found = self._app(app, sent)
-        try:
-            sent = _with_login_code(found, sent, login_code)
-        except HaomaError as error:
-            error.platform, error.app = found.platform, found.name
-            raise
-        return authorize(found, sent, now=clock.now(), caller=caller)
+        return authorize(self._app(app, sent), sent, now=clock.now(), caller=caller, login_code=login_code)
 
     def _log_in(self, app: str | App, sent: Sent) -> Flow[tuple[str, Login]]:
         return log_in_flow(self._app(app, sent), sent, now=clock.now())
@@ -162,14 +155,6 @@ def _check_together(apps: list[App]) -> None:
         raise ConfigFaults(faults)
     for warning in faults:
         warnings.warn(str(warning), HaomaWarning, stacklevel=5)
-
-
-def _with_login_code(app: App, sent: Sent, login_code: str | None) -> Sent:
-    """Return what was sent together with a login code that was given beside it."""
-    if login_code is None:
-        return sent
-    found = authorization.with_login(authorization.read(sent, PLATFORMS[app.platform].phone_code), login_code)
-    return {"authorization": found.claimed, "login_code": login_code, "consent": found.consent}
 
 
 @contextmanager

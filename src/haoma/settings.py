@@ -277,23 +277,22 @@ def configure(
 def compare(apps: Iterable[App]) -> list[Fault]:
     """Return what is wrong with apps only when they are seen together, whether a file or Python configured them."""
     found: list[Fault] = []
-    seen: list[App] = []
+    names: set[str] = set()
+    by_id: dict[tuple[str, str], App] = {}
+    by_secret: dict[bytes, App] = {}
     for app in apps:
         where = f"apps.{app.name}"
-        first = next((each for each in seen if (each.platform, each.app_id) == (app.platform, app.app_id)), None)
-        if any(each.name == app.name for each in seen):
+        first = by_id.setdefault((app.platform, app.app_id), app)
+        if app.name in names:
             found.append(Fault("config.same-name-twice", where))
-        elif first is not None:
+        elif first is not app:
             found.append(
                 Fault("config.duplicate-app-id", f"{where}.app_id", warning=True, because={"other": first.name})
             )
-        found += [
-            Fault("config.shared-aes-key", f"{each_where}.aes_key", because={"other": other.name})
-            for each in seen
-            if each.exclusive & app.exclusive
-            for each_where, other in ((f"apps.{each.name}", app), (where, each))
-        ]
-        seen.append(app)
+        names.add(app.name)
+        for other in {by_secret.setdefault(secret, app).name for secret in app.exclusive} - {app.name}:
+            found.append(Fault("config.shared-aes-key", f"apps.{other}.aes_key", because={"other": app.name}))
+            found.append(Fault("config.shared-aes-key", f"{where}.aes_key", because={"other": other}))
     return found
 
 
