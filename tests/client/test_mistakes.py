@@ -105,7 +105,9 @@ def test_none_is_no_value(setting):
     """None, which a variable that is not set gives, is a fault of that setting, whichever it is."""
     with pytest.raises(haoma.ConfigFaults) as caught:
         configure("wechat", **{**WECHAT, setting: None})
-    assert ("config.empty-value", f"apps.wechat.{setting}") in [(each.code, each.where) for each in caught.value.faults]
+    # A name that is no setting may be a secret in the wrong place: it is not repeated.
+    where = "apps.wechat" if setting == "colour" else f"apps.wechat.{setting}"
+    assert ("config.empty-value", where) in [(each.code, each.where) for each in caught.value.faults]
     with pytest.raises(haoma.ConfigFaults):
         configure("alipay", **{**VALUES, "aes_key": [VALUES["aes_key"], None]})
 
