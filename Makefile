@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench conformance mutants pages clean
+.PHONY: help demo test check fix bench conformance forks mutants pages clean
 VENV := .venv
 READY := $(VENV)/.ready
 LOOSE := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls  # tests: types are checked, not demanded
@@ -10,6 +10,7 @@ help:
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
+	@echo "make forks               200 rounds of six forks each, four times 反复 fork 的完整测试"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
@@ -35,6 +36,9 @@ bench: $(READY)
 
 conformance: $(READY)
 	@$(VENV)/bin/python -m conformance run --all --install $(ARGS)
+
+forks: $(READY)
+	@HAOMA_FORK_ROUNDS=200 $(VENV)/bin/python -m pytest tests/forks $(ARGS)
 
 mutants: $(READY)
 	@$(VENV)/bin/python tools/mutants.py $(ARGS)

@@ -32,6 +32,7 @@ _PARTS = {
     "json-test-suite/ (github.com/nst/JSONTestSuite, test_parsing) and blns.json "
     "(github.com/minimaxir/big-list-of-naughty-strings)",
     "node": "install Node.js and run: npm ci --prefix bench/node",
+    "uwsgi": "pip install pyuwsgi, which has wheels for Linux",
 }
 
 
@@ -63,6 +64,13 @@ def node_modules() -> Path:
     path = ROOT / "bench" / "node" / "node_modules"
     _require("node", present=shutil.which("node") is not None and path.is_dir())
     return path
+
+
+def uwsgi() -> str:
+    """Return where the uWSGI server is."""
+    path = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
+    _require("uwsgi", present=path is not None)
+    return str(path)
 
 
 def pytest_configure(config: pytest.Config) -> None:

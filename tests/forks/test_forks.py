@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 import trustme
+
+from conftest import uwsgi
 
 HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("HAOMA_FORK_ROUNDS", "4"))
@@ -89,7 +90,7 @@ def test_servers_that_fork(plain, server):
     """The client was used before the workers were forked; each request gets the number of its own code."""
     port = port_of_a_server()
     name, *arguments = (part.format(port=port) for part in SERVERS[server])
-    executable = shutil.which(name, path=str(Path(sys.executable).parent)) or name
+    executable = uwsgi() if name == "uwsgi" else str(Path(sys.executable).parent / name)
     with process(executable, *arguments, WECHAT=plain) as running:
         until_it_listens(f"http://127.0.0.1:{port}/", running)
         with ThreadPoolExecutor(8) as pool:
