@@ -97,7 +97,8 @@ def test_forty_at_once_are_one_call(service: Serving, simulator: Simulator) -> N
             )
         )
     assert {answer.status for answer in answers} == {200}
-    assert len({answer.body for answer in answers}) == 1
+    assert sorted(answer.json["repeated"] for answer in answers) == [False] + [True] * 39
+    assert len({json.dumps({**answer.json, "repeated": None}) for answer in answers}) == 1
     assert simulator.calls["wechat"][path] == before + 1
 
 
