@@ -199,3 +199,26 @@ def test_honest_taps_use_no_budget(simulator):
             tap.app, {"authorization": tap.body["authorization"], "session": session.handle}
         ).subject
         assert all(not len(table) for (shelf, _), table in state.tries.items() if shelf == "budgets")
+
+
+# --- the same request again
+
+
+@pytest.mark.parametrize(("platform", "scene"), [("wechat", "ok"), ("kuaishou", "ok"), ("baidu", "ok")])
+def test_a_request_from_a_log_gives_no_number(simulator, platform, scene):
+    """After `repeat_seconds` a request that was captured is refused, whoever sends it; the code is used."""
+    values = simulator.stage.settings(simulator.url)
+    values["apps"] = {platform: {**values["apps"][platform], "repeat_seconds": 0}}
+    with haoma.Client(from_mapping(values)) as client:
+        tap = simulator.tap(platform, scene)
+        assert client.get_phone_number(tap.app, tap.body).phone_number == tap.phone_number
+        for caller in ("", "another"):
+            with pytest.raises(haoma.AlreadyUsed):
+                client.get_phone_number(tap.app, tap.body, caller=caller)
+
+
+@pytest.mark.parametrize("seconds", [-1, 601, "soon", True])
+def test_how_long_an_answer_may_be_repeated(seconds):
+    """Between nothing and ten minutes."""
+    with pytest.raises(haoma.ConfigFaults, match="repeat_seconds"):
+        haoma.configure("wechat", **APP, repeat_seconds=seconds)
