@@ -52,7 +52,7 @@ def test_several_loops_at_once(simulator, client):
         asked = (client.get_phone_number(tap.app, tap.body) for tap in taps[number])
         found[number] = list(await asyncio.gather(*asked, return_exceptions=True))
 
-    threads = [threading.Thread(target=lambda number=number: asyncio.run(main(number))) for number in range(3)]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda number=number: asyncio.run(main(number))) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

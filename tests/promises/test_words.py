@@ -94,7 +94,7 @@ def test_the_table_of_codes_has_every_class() -> None:
 def test_a_code_is_the_name_of_its_class(cls: type[HaomaError]) -> None:
     """The code is the family and the kebab-case name of the class."""
     base = cls.__mro__[cls.__mro__.index(HaomaError) - 1]
-    family = re.sub(r"(Error|Refusal|Fault)$", "", base.__name__).lower()
+    family = "internal" if base is cls else re.sub(r"(Error|Refusal|Fault)$", "", base.__name__).lower()
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
     if cls is InternalFault or base is ConfigError:  # the family stands in the name of the class already
         name = name.removeprefix(f"{family}-")
