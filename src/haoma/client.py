@@ -226,7 +226,7 @@ class Client(_Base):
             app: Name of a configured app, or the app.
             authorization: Exactly what the front end sent: text, bytes or the parsed object.
             login_code: The code of ``login()``, if it came beside the authorization.
-            caller: Who asks. The same authorization again gets the same answer, but only for the same caller.
+            caller: Who asks. For ``repeat_seconds`` the same authorization gets the same answer, for this caller alone.
 
         Raises:
             HaomaError: one of ours, and nothing else, whatever was sent.
