@@ -102,7 +102,7 @@ def _ask(settings: Any) -> list[str]:
     return [str(each.message) for each in given if issubclass(each.category, HaomaWarning)]
 
 
-APP = {"app_id": "wx0000000000000000", "app_secret": "0" * 32}
+APP: dict[str, Any] = {"app_id": "wx0000000000000000", "app_secret": "0" * 32}
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "uwsgi", "celery"])
