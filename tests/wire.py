@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+import msgspec
+
 from haoma.authorize import authorize
 from haoma.contract import App, Table
 from haoma.errors import ConnectionLost, HaomaError, TimedOut
@@ -67,7 +69,7 @@ class Bench:
         self.side = side if hasattr(side, "answer") else Given(side)
         self.calls: Counter[str] = Counter()
         self.sends: list[Send] = []
-        self.world = blocking.World(cast("Http", self), Memory(now=lambda: self.now))
+        self.world = blocking.World(cast("Http", self), Memory(now=lambda: self.now, wall=lambda: self.now))
 
     def send(self, step: Send) -> Reply:
         """Take the place of the network."""
@@ -96,3 +98,8 @@ def configured(platform: str, **settings: Any) -> App:
     assert app is not None, table.faults
     assert not table.faults
     return app
+
+
+def repeated(phone: VerifiedPhone) -> VerifiedPhone:
+    """Return what the very same request gets once more."""
+    return msgspec.structs.replace(phone, repeated=True)

@@ -98,7 +98,7 @@ def test_a_service_that_dies_is_quoted(tmp_path: Path) -> None:
     """A service that does not start is not waited for: the end of its log is the error."""
     config = tmp_path / "haoma.toml"
     config.write_text("nonsense = true\n", encoding="utf-8")
-    with pytest.raises(ServiceDied, match="nonsense"), Service(config, free_port()):
+    with pytest.raises(ServiceDied, match=r"config\.unknown-setting"), Service(config, free_port()):
         pass
 
 

@@ -292,7 +292,7 @@ class Baidu(WithSessions):
         return head + content + (app_key or self.app_key).encode()
 
     def event(self, user: str, form: str = "", *, nth: int = -1, **frame: Any) -> dict[str, str]:
-        content = self.way.written(self.way.object({form or "mobile": "13900001234"}))
+        content = self.way.written({form or "mobile": "13900001234"})
         return sealed(self.frame(content, **frame), self.key(user, nth), os.urandom(16), 32)
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
@@ -449,7 +449,7 @@ class Douyin(WithSessions):
         found: dict[str, Any] = {**self.numbers["bare" if form == "wrapped" else form], "watermark": watermark}
         if form == "wrapped":
             found = {"phone_info": found}
-        return replace(self.way, spaced=False).written({"v": None, **found} if self.way.extra else found)
+        return replace(self.way, spaced=False).written(found)
 
     def event(self, user: str, form: str = "", *, nth: int = -1, app_id: str = "") -> dict[str, str]:
         return sealed(self.plain(form or "bare", app_id), self.key(user, nth), os.urandom(16), 16)
@@ -563,7 +563,7 @@ class Kuaishou(WithSessions):
         return {"platform": "kuaishou", "app_id": self.app_id, "app_secret": self.secret, "api_base_url": url}
 
     def event(self, user: str, form: str = "", *, nth: int = -1) -> dict[str, str]:
-        plain = self.way.written(self.way.object(self.numbers[form or "bare"]))
+        plain = self.way.written(self.numbers[form or "bare"])
         return sealed(plain, self.key(user, nth), os.urandom(16), 16)
 
     def respond(self, asked: Asked) -> tuple[int, Any]:

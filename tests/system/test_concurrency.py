@@ -60,7 +60,8 @@ def test_the_same_request_forty_times(simulator: Simulator, service: Service, ke
         answers = at_once(service, [(tap.app, tap.body)] * 40, key)
     assert (calls[PHONE], calls[LOGIN]) == (1, 1)
     assert {answer.status_code for answer in answers} == {200}
-    found = [{name: value for name, value in answer.json().items() if name != "token"} for answer in answers]
+    assert sorted(answer.json()["repeated"] for answer in answers) == [False] + [True] * 39
+    found = [{**answer.json(), "token": "", "repeated": None} for answer in answers]
     assert all(each == found[0] for each in found)
     if key == SERVER_KEY:
         assert found[0]["phone_number"] == tap.phone_number
@@ -74,7 +75,8 @@ def test_the_same_sealed_message_forty_times(simulator: Simulator, service: Serv
     with counted(simulator) as calls:
         answers = at_once(service, [(tap.app, tap.body)] * 40)
     assert calls == {LOGIN: 1}
-    assert {answer.content for answer in answers} == {answers[0].content}
+    assert sorted(answer.json()["repeated"] for answer in answers) == [False] + [True] * 39
+    assert all({**answer.json(), "repeated": True} == {**answers[0].json(), "repeated": True} for answer in answers)
     assert answers[0].json()["phone_number"] == tap.phone_number
 
 

@@ -405,7 +405,6 @@ def test_nothing_of_a_bad_push_is_believed(world: World) -> None:
         assert answer.status == 422, case
         told = {name: value for name, value in answer.json.items() if name != "request_id"}
         assert "diagnosis" not in told
-        assert told == {**told, "step": 1, "app": "rotating"}, case
     ways = {case: world.push("rotating", posted).json for case, posted in bad_pushes(rotating).items()}
     faces = {json.dumps({**way, "request_id": ""}, sort_keys=True) for way in ways.values()}
     assert len(faces) == 1

@@ -201,6 +201,9 @@ def in_a_message(captured: Captured) -> Looked | None:
     return None
 
 
+_BACK_ENDS: Final = frozenset({"app_secret", "client_secret", "grant_type", "secret", "sk"})
+
+
 def in_an_address(captured: Captured) -> Looked | None:
     """A request line or an address with a query: what was sent with GET."""
     found = _REQUEST_LINE.match(captured.text)
@@ -211,7 +214,8 @@ def in_an_address(captured: Captured) -> Looked | None:
         pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
     except ValueError:  # an address that is none, or more fields than anybody sends
         return None
-    if not _PARTS & pairs.keys() and pairs.get("error") != _DENIED:
+    # What only a back end sends makes it a request to the platform.
+    if _BACK_ENDS & pairs.keys() or (not _PARTS & pairs.keys() and pairs.get("error") != _DENIED):
         return None
     if pairs.get("error") == _DENIED:
         return _authorization(captured, {"error": _DENIED})
@@ -239,7 +243,8 @@ def posted(captured: Captured) -> Looked | None:
 
 def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
-        named = captured.named  # what `code` means, its platform says
+        # What `code` means, the platform of its app says, if somebody has named one: the only one may be another's.
+        named = captured.named if captured.app else None
         found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
     except HaomaError as error:
         lost = isinstance(sent, str) and _NO_TEXT in sent

@@ -27,6 +27,7 @@ from haoma.authorize import log_in
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, TimedOut
 from haoma.verified import ALL_CHECKS, CheckName
+from wire import repeated
 
 APP = configured(old_way=True)
 CHECKED = configured(old_way=True, check_encrypted_message=True)
@@ -158,7 +159,7 @@ def test_a_ciphertext_is_taken_once() -> None:
         each for number in range(100) if "+" in (each := _sealed(number=f"13580006{number:03d}"))["encryptedData"]
     )
     sent = {"session": _log_in(bench), "authorization": sealed}
-    assert bench.find(APP, sent) == bench.find(APP, sent)
+    assert repeated(bench.find(APP, sent)) == bench.find(APP, sent)
     other = _log_in(bench)
     assert isinstance(bench.refused(APP, {"session": other, "authorization": sealed}), AlreadyUsed)
     spaced = {**sealed, "encryptedData": sealed["encryptedData"].replace("+", " ")}

@@ -115,7 +115,7 @@ class Bench:
     def __init__(self, side: Any) -> None:
         self.clock = Clock()
         self.wire = Wire(side if hasattr(side, "answer") else Given(side), self.clock)
-        self.memory = Memory(now=self.clock)
+        self.memory = Memory(now=self.clock, wall=self.clock)
         self.world = blocking.World(cast("Http", self.wire), self.memory)
         self.pauses: list[float] = []
         self.steps: list[Step[Any]] = []
