@@ -28,7 +28,7 @@ from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, wrong_a
 from haoma.io import aio, blocking, clock
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
-from haoma.io.process import PerProcess, is_ours, one_of_many
+from haoma.io.process import PerProcess, interruption, is_ours, one_of_many
 from haoma.platforms import PLATFORMS
 from haoma.settings import HaomaWarning, Settings, compare, load, unknown_app
 
@@ -165,7 +165,10 @@ def _only_ours() -> Iterator[None]:
     """
     try:
         yield
-    except HaomaError:
+    except HaomaError as error:
+        # What refuses "whatever goes wrong" with something of the caller's cannot tell that from an interruption.
+        if error.__context__ is not None and (cause := interruption(error)) is not None:
+            raise cause from None
         raise
     except Exception as error:
         if not is_ours(error):

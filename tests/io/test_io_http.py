@@ -336,7 +336,7 @@ def test_a_request_is_never_sent_again(way):
 def test_only_so_many_connections_at_once(way):
     """With all connections taken the next request waits for a while, and then nothing of it was sent."""
     with Server(lambda c: c.hole()) as server:
-        limits = Limits(connect=0.2, read=3, total=3)
+        limits = Limits(connect=2.8, read=3, total=3)
         transport: Any = (Http if way == "sync" else AsyncHttp)(limits, allow_insecure_upstreams=True)
         step = Send(Request("GET", server.origin), (server.origin,))
         full = [transport._exchange(step) for _ in range(100)]

@@ -415,8 +415,8 @@ def test_nothing_of_a_bad_push_is_believed(world: World) -> None:
     assert rotating.calls == {START_PUSH: 1}
     # Whoever has no component, no such app or no such platform gets no further.
     assert world.push("side", op.push(op.ticket_xml())).code == "trust.cannot-open"
-    assert world.push("shop-a", op.push(op.ticket_xml())).status == 404
-    assert world.push("nobody", op.push(op.ticket_xml())).status == 404
+    assert world.push("shop-a", op.push(op.ticket_xml())).status == 422
+    assert world.push("nobody", op.push(op.ticket_xml())).status == 422
     assert world.service.request("GET", f"{CALLBACK}rotating").status == 405
     large = world.push("rotating", (rotating.push(rotating.ticket_xml())[0], b"<xml>" + b" " * 400_000))
     assert large.code == "envelope.too-large"

@@ -85,9 +85,10 @@ class Limits:
     """How long a request may take, in seconds, and how large a reply may be, in bytes.
 
     Attributes:
-        connect: Until one of the 100 connections of a process is free; for TCP; and for the TLS handshake, each.
+        connect: For TCP and for the TLS handshake, each.
         read: Between two pieces of the reply.
-        total: For everything together. A server that sends one byte a second never reaches ``read``.
+        total: For everything together. A server that sends one byte a second never reaches ``read``. While all 100
+            connections of a process are in use a request waits for ``total - connect``.
         body: A platform's longest reply is a few KiB.
     """
 
@@ -127,7 +128,7 @@ class _Exchange:
         self.content = request.body or (None if request.method == "GET" else b"")
         self.timeout = {"connect": limits.connect, "write": limits.read, "read": limits.read}
         self.deadline = monotonic() + limits.total
-        self._patient_until = monotonic() + limits.connect
+        self._patient_until = self.deadline - limits.connect
         self._limits = limits
         self._stage = ""
         self._socket: httpcore2.AsyncNetworkStream | None = None
