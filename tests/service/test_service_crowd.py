@@ -328,6 +328,19 @@ def test_foreign_lines_are_few(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
     assert 0 < len(capfdbinary.readouterr().err.splitlines()) < 50
 
 
+def test_one_kind_of_lines_does_not_silence_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who provokes a line every second has ten in a minute; what else goes wrong in it is written."""
+    moment = 1000.0
+    monkeypatch.setattr("haoma.service.log.monotonic", lambda: moment)
+    sparing = Sparing()
+    for second in range(120):
+        moment = 1000.0 + second
+        written = [sparing.left_out(f"provoked {kind}") is not None for kind in range(3)]
+        assert any(written) is (second % 60 < 10), second
+        if second == 55:
+            assert sparing.left_out("a real fault") == 0
+
+
 def test_kinds_of_lines_take_no_memory() -> None:
     """Whoever can choose the words cannot fill the memory with them."""
     sparing = Sparing()

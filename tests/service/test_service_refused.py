@@ -7,10 +7,12 @@ import json
 import re
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,9 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-def start(simulator: Simulator, folder: Path, service: str) -> Serving:
+def start(simulator: Simulator, folder: Path, service: str, nowhere: int = 9) -> Serving:
     toml = simulator.settings_toml().replace("server_keys = [", f"{service}\nserver_keys = [", 1)
-    toml = toml.replace("[apps.wechat]", UNREACHABLE + "[apps.wechat]")
+    toml = toml.replace("[apps.wechat]", UNREACHABLE.format(port=nowhere) + "[apps.wechat]")
     return Serving(folder, toml)
 
 
@@ -45,7 +47,7 @@ UNREACHABLE = f"""[apps.nowhere]
 platform = "wechat"
 app_id = "wx0123456789abcdee"
 app_secret = "{"0123456789abcdef" * 2}"
-api_base_url = "http://127.0.0.1:9"
+api_base_url = "http://127.0.0.1:{{port}}"
 
 """
 
@@ -148,6 +150,58 @@ def test_hanging_up_saves_nothing(service: Serving, simulator: Simulator) -> Non
         time.sleep(0.05)
     time.sleep(0.2)
     assert ask(service, key, guess(), peer).status == 429
+
+
+class SlowToRefuse(BaseHTTPRequestHandler):
+    """A platform that gives a token at once, and takes its time to refuse a code."""
+
+    protocol_version = "HTTP/1.1"
+    refused: list[str] = []
+
+    def do_POST(self) -> None:
+        sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer: dict[str, object] = {"access_token": "T" * 64, "expires_in": 7200}
+        if self.path.startswith(PHONE):
+            time.sleep(0.4)
+            self.refused.append(sent["code"])
+            answer = {"errcode": 40029, "errmsg": "invalid code"}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_late_last_byte_saves_nothing(simulator: Simulator, tmp_path: Path) -> None:
+    """The time for the answer ends while the platform is asked, as the caller wants it: the refused code counts."""
+    key = simulator.publishable_key
+    platform = ThreadingHTTPServer(("127.0.0.1", 0), SlowToRefuse)
+    threading.Thread(target=platform.serve_forever, daemon=True).start()
+    with start(simulator, tmp_path, "refused_limit = 3\nrequest_seconds = 1", platform.server_port) as serving:
+        path = "/v1/apps/nowhere/phone-number"
+
+        def answer_late(_number: int) -> bytes:
+            body = json.dumps(guess())
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n"
+            whole = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            with socket.create_connection(("127.0.0.1", serving.port), 20) as connection:
+                connection.sendall(whole[:-1])
+                time.sleep(1.1)
+                connection.sendall(whole[-1:])
+                return connection.recv(1000).split()[1]
+
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(answer_late, range(3))) == [b"408"] * 3
+        deadline = time.monotonic() + 10
+        while len(SlowToRefuse.refused) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        assert ask(serving, key, guess(), path=path).status == 429
+    platform.shutdown()
+    platform.server_close()
 
 
 def test_what_is_no_refused_code_does_not_count(service: Serving, simulator: Simulator) -> None:
@@ -264,6 +318,22 @@ def test_an_alarm_for_key_and_app(simulator: Simulator, tmp_path: Path) -> None:
     assert [(line["app"], line["platform"], line["caller"], line["level"]) for line in alarms] == [
         ("wechat", "wechat", caller, "warning")
     ]
+
+
+def test_lines_of_addresses_do_not_hide_an_alarm(simulator: Simulator, tmp_path: Path) -> None:
+    """So many addresses use their budgets up in a minute that not each has its line; an alarm comes all the same."""
+    names = ("wechat", "wechat-cloud")
+    with start(simulator, tmp_path, "refused_limit = 1") as serving:
+        for name, addresses in ((names[0], 45), (names[1], 10)):
+            for number in range(addresses):
+                path = f"/v1/apps/{name}/phone-number"
+                got = ask(serving, simulator.publishable_key, guess(), f"127.1.{len(name)}.{number + 1}", path=path)
+                assert got.status == 422, got.body
+        serving.logged(got)
+        events = [line["event"] for line in serving.log()]
+        alarms = [line["app"] for line in serving.log() if line["event"] == "Very many codes of a key were refused."]
+    assert events.count("The platforms refused too many codes of an address; it has to wait.") <= 40
+    assert alarms == list(names)
 
 
 # --- the parts ------------------------------------------------------------------------------------------------------

@@ -32,8 +32,6 @@ _CALLS: Final = 200
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _TYPES: Final = {each.lower(): each for each in ("getPhoneNumber", "getRealtimePhoneNumber", "getAuthorize")}
 _OF_VUE: Final = {"getPhoneNumber": "getphonenumber", "getRealtimePhoneNumber": "getrealtimephonenumber"}
-_OF_VUE_ITSELF: Final = re.compile(r"\bfrom\s*[\"']vue[\"'/]|\brequire\(\s*[\"']vue[\"']|\bdefineComponent\s*\(")
-_OF_REACT_ITSELF: Final = re.compile(r"\bfrom\s*[\"']p?react[\"'/]|\brequire\(\s*[\"']p?react[\"']")
 _OF_REACT: Final = {
     "getPhoneNumber": "onGetPhoneNumber", "getRealtimePhoneNumber": "onGetRealTimePhoneNumber",
     "getAuthorize": "onGetAuthorize",
@@ -73,11 +71,9 @@ class Project:
 
     def framework(self, source: Source) -> str:
         """Return ``vue`` or ``react``, whichever a file of Taro is written for; empty if nothing shows it."""
-        if source.suffix in _VUE or _OF_VUE_ITSELF.search(source.code):
+        if source.suffix in _VUE:
             return "vue"
-        if _OF_REACT_ITSELF.search(source.code):
-            return "react"
-        return next(iter(self._frameworks)) if len(self._frameworks) == 1 else ""
+        return source.framework or next(iter(self._frameworks)) if len(self._frameworks) == 1 else ""
 
     @cached_property
     def for_alipay(self) -> bool:
@@ -537,7 +533,7 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
         kind = attributes.get("openType") or attributes.get("open-type") or ""
         if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
-        if "TARO_ENV" not in source.code and project.for_alipay and PHONE_TYPE.search(kind):
+        if not source.asks_where_it_runs and project.for_alipay and PHONE_TYPE.search(kind):
             yield source.at(position, fault("doctor.taro-open-type", "", found=kind[:40]))
         dead = list(_dead_spelling(source, project, position, tag, attributes))
         yield from dead or _dead_in_taro(source, project, position, tag, attributes)

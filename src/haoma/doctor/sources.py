@@ -70,6 +70,8 @@ PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthor
 _ATTRIBUTE: Final = re.compile(
     r"(?<![:@\w.-])(?P<name>[:@\w.-]++)\s*+=\s*+(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})"
 )
+_OF_VUE: Final = re.compile(r"\bfrom\s*[\"']vue[\"'/]|\brequire\(\s*[\"']vue[\"']|\bdefineComponent\s*\(")
+_OF_REACT: Final = re.compile(r"\bfrom\s*[\"']p?react[\"'/]|\brequire\(\s*[\"']p?react[\"']")
 
 # Possessive: of two runs of white space beside each other, each may be tried at every length by a plain one.
 _FUNCTION: Final = re.compile(
@@ -165,6 +167,16 @@ class Source:
             ):
                 found.append((each.start(), each["tag"], attributes))
         return found
+
+    @cached_property
+    def framework(self) -> str:
+        """``vue`` or ``react``, whichever the file itself uses; empty if nothing shows it."""
+        return "vue" if _OF_VUE.search(self.code) else "react" if _OF_REACT.search(self.code) else ""
+
+    @cached_property
+    def asks_where_it_runs(self) -> bool:
+        """True if the file chooses by platform, as Taro lets it."""
+        return "TARO_ENV" in self.code
 
     @cached_property
     def _closings(self) -> dict[int, int]:
@@ -267,7 +279,7 @@ def read(folder: Path) -> tuple[list[Source], int]:
         except OSError:
             left_out += 1
             continue
-        folders = [each.name for each in entries if _is_folder(each)]
+        folders = {each.name: None for each in entries if _is_folder(each)}  # in their order
         wanted = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
         waiting += [directory / name for name in reversed(wanted)]
         for name in (each.name for each in entries if each.name not in folders):

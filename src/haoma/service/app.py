@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -50,10 +50,13 @@ if TYPE_CHECKING:
 
     from haoma.contract import App
     from haoma.service.callers import Caller
+    from haoma.service.refused import Account
     from haoma.settings import Settings
+    from haoma.steps import Flow
 
+T = TypeVar("T")
 Incoming: TypeAlias = Request[Any, Any, Any]
-Ask: TypeAlias = "Callable[[App, Caller, bytes], Awaitable[object]]"
+Ask: TypeAlias = "Callable[[App, Caller, bytes, str], Awaitable[object]]"
 _MOST_FIELDS: Final = 20
 _DRAINING: Final = "draining"
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
@@ -91,23 +94,23 @@ class Service:
             "phone-number/reveal": self.reveal,
         }
 
-    async def phone_number(self, app: App, caller: Caller, body: bytes) -> object:
+    async def phone_number(self, app: App, caller: Caller, body: bytes, address: str) -> object:
         """Turn an authorization into a phone number."""
-        phone = await run(authorize(app, body, now=now(), caller=caller.id), self.world)
+        phone = await self._run(authorize(app, body, now=now(), caller=caller.id), app, caller, address)
         if caller.trusted:
             return phone.answer()
         masked = phone.to_masked_dict()
         return {**masked, "token": self._tokens.issue(app.name, phone.to_dict(), masked, now())}
 
-    async def login(self, app: App, caller: Caller, body: bytes) -> dict[str, object]:
+    async def login(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, object]:
         """Exchange a login code for a session handle."""
-        handle, login = await run(log_in(app, body, now=now()), self.world)
+        handle, login = await self._run(log_in(app, body, now=now()), app, caller, address)
         answer: dict[str, object] = {"session": handle, "expires_in": int(app.policy.session_seconds)}
         if caller.trusted:
             answer["subject"] = msgspec.to_builtins(login.subject)
         return answer
 
-    async def reveal(self, app: App, caller: Caller, body: bytes) -> dict[str, object]:
+    async def reveal(self, app: App, caller: Caller, body: bytes, _address: str) -> dict[str, object]:
         """Give a server what a session token keeps."""
         if not caller.trusted:
             raise ServerKeyNeeded
@@ -159,19 +162,27 @@ class Service:
             exchange.habit = known is not None and known.reply == HABIT
             app = self.settings.app(name)
             body = await read_body(exchange, receive, self.settings.service.body_seconds)
-            found = await self._ask(ask, app, caller, body, scope)
+            address = client(scope, self.settings.service.trusted_proxies, trusted=caller.trusted)
+            found = await ask(app, caller, body, address)
         except HaomaError as error:
             return refuse(exchange, error)
         exchange.headers = _ANSWER
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found)
 
-    async def _ask(self, ask: Ask, app: App, caller: Caller, body: bytes, scope: HTTPScope) -> object:
-        """Ask within the budget of refused codes that the client's address has."""
-        address = client(scope, self.settings.service.trusted_proxies, trusted=caller.trusted)
+    async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
+        """Run a flow within the budget of refused codes that the client's address has."""
         account = await self.budgets.take(address) if address else None
+        return await run(self._counting(flow, app, caller, address, account), self.world)
+
+    def _counting(self, flow: Flow[T], app: App, caller: Caller, address: str, account: Account | None) -> Flow[T]:
+        """Count a refused code where it is refused.
+
+        The flow runs to its end even if the request is too slow for its answer, and its caller can see to that: with a
+        body whose last byte comes late.
+        """
         refused = False
         try:
-            return await ask(app, caller, body)
+            return (yield from flow)
         except HaomaError as error:
             refused = refuses_a_code(error)
             if refused:
@@ -183,8 +194,10 @@ class Service:
 
     def _note_refused(self, app: App, caller: Caller) -> None:
         self.metrics.count_refused(app.name, app.platform, caller.id)
-        if self.alarm.rings(app.name, caller.id):
-            self._warn("Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id)
+        if self.alarm.rings(app.name, caller.id):  # once in a window: no line of an address may keep it away
+            self.log.warning(
+                "Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id
+            )
 
     def _warn(self, event: str, **fields: object) -> None:
         left_out = self.sparing.left_out(f"{event} {sorted(fields.items())}")

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import traceback
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -49,6 +50,7 @@ _SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
 _NUMBER: Final = re.compile(_MAINLAND)
 _SHORTEST: Final = len("+") + 7  # of a number abroad
 _MOST_KINDS: Final = 256
+_MOST_OF_A_KIND: Final = 10
 
 
 @lru_cache(maxsize=512)
@@ -207,29 +209,30 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 class Sparing:
     """Says which lines are written where strangers decide how often something happens.
 
-    One line of a kind in a second, and so many of all kinds in a minute. How many were left out stands in the next
-    line of the same kind.
+    One line of a kind in a second and ten in a minute, so that who can provoke one kind does not silence the others,
+    and so many of all kinds in a minute. How many were left out stands in the next line of the same kind.
     """
 
     def __init__(self, per_minute: int = 40) -> None:
         self._per_minute = per_minute
         self._minute = -60.0
-        self._written = 0
+        self._written = Counter[str]()
         self._kinds: dict[str, tuple[float, int]] = {}
 
     def left_out(self, kind: str) -> int | None:
         """Return how many lines of the kind were left out before this one; None if this one is left out too."""
         moment = monotonic()
         if moment - self._minute >= 60:
-            self._minute, self._written = moment, 0
+            self._minute = moment
+            self._written.clear()
         if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
             self._kinds.clear()
         last, count = self._kinds.get(kind, (-1.0, 0))
-        if moment - last < 1 or self._written >= self._per_minute:
+        if moment - last < 1 or self._written[kind] >= _MOST_OF_A_KIND or self._written.total() >= self._per_minute:
             self._kinds[kind] = last, count + 1
             return None
         self._kinds[kind] = moment, 0
-        self._written += 1
+        self._written[kind] += 1
         return count
 
 
