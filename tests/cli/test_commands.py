@@ -312,7 +312,7 @@ def test_serve_faults(run, tmp_path):
 def test_serve_without_the_server_extra(run, tmp_path, monkeypatch):
     """Without the extra the command says what to install."""
     with (tmp_path / "haoma.toml").open("a") as file:
-        file.write('[service]\nserver_keys = ["hk_server_0123456789abcdefghijklmn"]\n')
+        file.write('[service]\nlisten = "127.0.0.1:0"\nserver_keys = ["hk_server_0123456789abcdefghijklmn"]\n')
     for name in [name for name in sys.modules if name.startswith("haoma.service")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)

@@ -4,12 +4,13 @@ import base64
 import os
 import re
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from haoma.doctor.frontend import RULES, Project, scan
 from haoma.doctor.known import known_values
-from haoma.doctor.sources import FILE_BYTES, Source
+from haoma.doctor.sources import FILE_BYTES, Source, read
 from haoma.io.clock import monotonic
 from haoma.settings import load
 
@@ -602,6 +603,24 @@ def test_time_grows_with_the_size_and_no_faster(before, piece):
     """A file of the largest size that is made to be slow is read in a few seconds."""
     source = Source("p.vue", (before + piece * (FILE_BYTES // len(piece)))[:FILE_BYTES])
     assert read_within(20, [source])
+
+
+@pytest.mark.parametrize("path", ["p.jsx", "p.vue"])
+def test_many_buttons_of_taro_are_read_quickly(path):
+    """What is asked of a file as a whole is asked once, not once for each button."""
+    button = '<button openType="getPhoneNumber"/>'
+    package = Source("package.json", '{"dependencies": {"@tarojs/taro": "3"}, "alipay": "mp-alipay"}')
+    assert read_within(20, [package, Source(path, button * (FILE_BYTES // len(button)))])
+
+
+def test_many_folders_and_files_are_read_quickly(tmp_path):
+    """Whether a name is a folder's is not sought among all of them."""
+    for number in range(6000):
+        os.mkdir(tmp_path / f"{number}")
+        os.mknod(tmp_path / f"{number}.md")
+    started = process_time()
+    assert read(tmp_path) == ([], 0)
+    assert process_time() - started < 2
 
 
 def test_many_handlers_that_call_many_functions_are_read_quickly():
