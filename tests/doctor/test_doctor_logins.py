@@ -1,10 +1,21 @@
 """A body with a login, under whichever name front ends send it: what inspect says agrees with what the service does."""
 
+import json
+from functools import partial
+from urllib.parse import urlencode
+
 import pytest
 
 from haoma import authorization
+from haoma.authorization import LOGIN_NAMES
 from haoma.authorize import open_envelope
+from haoma.client import Client
 from haoma.crypto.strict import parse_json
+from haoma.doctor.diagnosis import Severity
+from haoma.doctor.inspecting import inspect as look
+from haoma.errors import HaomaError
+from haoma.io.clock import now
+from haoma.platforms import PLATFORMS
 from haoma.settings import load
 
 pytest_plugins = ["desk"]
@@ -39,3 +50,52 @@ def test_a_login_in_a_log(inspect, name, shape):
     assert CODE not in found.text
     if shape == "address":
         assert "doctor.sent-with-get" in found.codes
+
+
+def placed(tap, name, value):
+    """Yield a fresh body with a login under a name, in each place where somebody has put one."""
+    for place in ("top", "inner", "bare", "detail", "inside detail", "twice", "elsewhere", "text", "form"):
+        body = dict(tap().body)
+        given = body.pop("login_code", None)
+        login, sent = (given or CODE) if value == "" else value, body["authorization"]
+        match place:
+            case "top":
+                yield place, {**body, name: login}
+            case "inner":
+                yield place, {"authorization": {**sent, name: login}}
+            case "bare":
+                yield place, {**sent, name: login}
+            case "detail":
+                yield place, {"detail": sent, name: login}
+            case "inside detail":
+                yield place, {"authorization": {"type": "getphonenumber", "detail": {"detail": {**sent, name: login}}}}
+            case "twice":
+                yield place, {**body, name: login, "login_code": CODE}
+            case "elsewhere":
+                yield place, {**body, "user": {"of": [{name: login}]}}
+            case "text":
+                yield place, {"authorization": json.dumps({**sent, name: login})}
+            case "form":
+                yield place, urlencode({**sent, name: login})
+
+
+@pytest.mark.parametrize("value", ["", 12345678901, "x" * 600], ids=["login", "number", "too long"])
+@pytest.mark.parametrize("platform", [name for name in PLATFORMS if name != "alipay"])
+def test_inspect_and_service_agree(simulator, tmp_path, platform, value):
+    """What the service takes has no fault, and what it refuses as malformed is said, with the same code."""
+    settings = load(simulator.write_config(tmp_path / "haoma.toml"))
+    names = [name for name in LOGIN_NAMES if name not in PLATFORMS[platform].phone_code]
+    with Client(settings) as client:
+        for name in names:
+            for place, body in placed(partial(simulator.tap, platform, "ok"), name, value):
+                text = body if isinstance(body, str) else json.dumps(body)
+                looked = look(text.encode(), settings, app=platform, now=now())
+                found = {each.code for each in looked.found if each.severity in (Severity.FAULT, Severity.WARNING)}
+                try:
+                    client.get_phone_number(platform, text)
+                except HaomaError as error:
+                    if error.code.startswith("envelope."):
+                        assert error.code in found, (name, place, found)
+                        continue
+                    assert place != "top", error
+                assert not found, (name, place, found)

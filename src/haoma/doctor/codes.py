@@ -90,6 +90,20 @@ def _refused(app: App | None, sent: Authorization, platform: str = "wechat") -> 
     return None
 
 
+def _refused_login(app: App, sent: Authorization, now: float) -> HaomaError | None:
+    """Return what a platform says against a login before it asks anybody: some have none beside the code."""
+    if sent.login_code is None:
+        return None
+    flow = PLATFORMS[app.platform].log_in(app, sent.login_code, now)
+    try:
+        next(flow, None)
+    except HaomaError as error:
+        return error
+    finally:
+        flow.close()
+    return None
+
+
 def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
     """Return what the event of a button that failed says; of several platforms', the one that says most."""
     named = captured.named
@@ -131,7 +145,7 @@ def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagno
         yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
     if platform == "alipay" and app:
         yield fault("doctor.other-platform", f"apps.{app.name}", looks_like="wechat")
-    elif app and (error := _refused(app, sent)) is not None:
+    elif app and (error := _refused(app, sent) or _refused_login(app, sent, captured.now)) is not None:
         yield of_error(error, f"apps.{app.name}")
 
 

@@ -16,7 +16,7 @@ from haoma.doctor import answers, codes, envelopes, har, lines, pasted, replies,
 from haoma.doctor.captured import MAX_BYTES, Captured, Looked, members
 from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.doctor.meanings import meanings
-from haoma.errors import HaomaError, MissingField, TooLarge
+from haoma.errors import BadField, HaomaError, MissingField, TooLarge
 from haoma.platforms import PLATFORMS
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def inspect(
     captured = Captured(text, settings, app, session_key, now)
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
-    if requests is None and (
-        looked is None or looked.kind in _OPEN or [each.code for each in looked.found] == [MissingField.code]
-    ):
+    if requests is None and (looked is None or _may_hold_more(looked)):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
@@ -74,6 +72,14 @@ def inspect(
         looked, found = _with_secrets(captured, looked, found)
     safe = found_once(list(map(repeated, found)))
     return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
+
+
+def _may_hold_more(looked: Looked) -> bool:
+    """Tell whether something known may be further in: not in a body with a wrong login, which is refused as it is."""
+    said = [(each.code, each.because.get("field")) for each in looked.found]
+    if len(said) == 1 and said[0][0] == BadField.code:
+        return said[0][1] == "code"  # of a line of a log, or of an answer
+    return looked.kind in _OPEN or [code for code, _field in said] == [MissingField.code]
 
 
 def _text(content: bytes) -> tuple[str, str]:
@@ -243,8 +249,9 @@ def posted(captured: Captured) -> Looked | None:
 
 def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
-        # What `code` means, the platform of its app says, if somebody has named one: the only one may be another's.
-        named = captured.named if captured.app else None
+        named = captured.named  # what `code` means, its platform says
+        if named and named.platform == "alipay" and not captured.app:
+            named = None  # it may be another platform's, to which nobody has configured an app
         found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
     except HaomaError as error:
         lost = isinstance(sent, str) and _NO_TEXT in sent
