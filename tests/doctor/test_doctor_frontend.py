@@ -616,8 +616,8 @@ def test_many_buttons_of_taro_are_read_quickly(path):
 def test_many_folders_and_files_are_read_quickly(tmp_path):
     """Whether a name is a folder's is not sought among all of them."""
     for number in range(6000):
-        os.mkdir(tmp_path / f"{number}")
-        os.mknod(tmp_path / f"{number}.md")
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}.md").touch()
     started = process_time()
     assert read(tmp_path) == ([], 0)
     assert process_time() - started < 2

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from serving import Got, Serving
@@ -156,7 +156,7 @@ class SlowToRefuse(BaseHTTPRequestHandler):
     """A platform that gives a token at once, and takes its time to refuse a code."""
 
     protocol_version = "HTTP/1.1"
-    refused: list[str] = []
+    refused: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
         sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
