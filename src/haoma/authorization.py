@@ -19,7 +19,7 @@ import msgspec
 
 from haoma.crypto.strict import decode_utf8, parse_json, parse_json_object
 from haoma.errors import BadField, BareCode, HaomaError, MissingField, NotJson, TooLarge, UnknownShape, wrong_argument
-from haoma.secret import Secret
+from haoma.secret import MASK, Secret
 
 MAX_BYTES: Final = 32 * 1024
 """Largest authorization in bytes. Real ones are below two kilobytes."""
@@ -40,6 +40,7 @@ ANY_PHONE_CODE: Final = ("code", "authCode", "auth_code")
 """Names of a phone code on any platform: for a body whose platform is not known."""
 
 _ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+_A_NAME: Final = re.compile(r"[A-Za-z_]{1,24}")
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
 _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
@@ -67,7 +68,10 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
     login_name: str = ""
 
     def __repr__(self) -> str:
-        return f"<Authorization with {', '.join(map(repr, self.claimed))}>"
+        return f"<Authorization with {', '.join(map(_shown, self.claimed))}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("claimed", list(map(_shown, self.claimed)))]
 
     def fingerprint(self, caller: str) -> bytes:
         """Return a digest of everything that was sent, and of who sent it."""
@@ -101,8 +105,17 @@ class Authorization(msgspec.Struct, frozen=True, gc=False):
 
     def missing(self, name: str) -> MissingField:
         """Return the error for a field without which nothing can be done; it names those that are there."""
-        there = sorted({*map(str, self.claimed), *filter(None, (self.login_name,))})
+        there = sorted({*map(_shown, self.claimed), *filter(None, (self.login_name,))})
         return MissingField(because={"field": name, "found": ", ".join(there[:8])[:120]})
+
+
+def _shown(name: object) -> str:
+    """Return a name if it looks like one.
+
+    A framework that takes JSON for a form makes the whole body, with its codes, the name of an empty value; and a form
+    without names is a code.
+    """
+    return name if isinstance(name, str) and _A_NAME.fullmatch(name) else MASK
 
 
 def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
@@ -207,7 +220,7 @@ def _copied(sent: Mapping[Any, Any]) -> dict[Any, Any]:
     for name in sent:
         first, *others = values(name)
         if any(each != first for each in others):
-            raise BadField(because={"field": str(name)[:40], "reason": "given twice"})
+            raise BadField(because={"field": _shown(name), "reason": "given twice"})
         copied[name] = first
     return copied
 

@@ -73,7 +73,8 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
         finding = platform.find_offline(app, platform.read(app, authorization.read(sent, platform.phone_code)))
         return _verified(app, finding)
     except HaomaError as error:
-        raise _placed(error, app) from None
+        failure = _placed(error, app).again()
+    raise failure  # out here, and without the frames below, which hold what was opened
 
 
 def open_sealed(
@@ -104,7 +105,8 @@ def open_sealed(
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:
-        raise _placed(error, app) from None
+        failure = _placed(error, app).again()
+    raise failure
 
 
 def _find_sealed(app: App, platform: Platform[Any, Any], found: Authorization) -> Sealed:
@@ -163,10 +165,10 @@ def _once(
     now: float,
     caller: str,
 ) -> Flow[VerifiedPhone]:
-    fingerprint = found.fingerprint(caller)
+    fingerprint = found.fingerprint(f"{app.name} {caller}")  # an app may have two names, with two policies
     kind, value = one_time
     policy = app.policy
-    claim = yield from ask(Claim(app.name, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds))
+    claim = yield from ask(Claim(app.scope, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds))
     if not isinstance(claim, Fresh):
         if isinstance(claim.outcome, HaomaError):
             raise claim.outcome.again()
@@ -199,7 +201,7 @@ def _within_budget(app: App, get_login: GetLogin, tries: list[Place]) -> GetLogi
         login = yield from get_login()
         if login is not None and not tries:
             user = login.subject.openid or login.subject.user_id
-            place = Place(Shelf.BUDGETS, app.name, f"refused:{user}")
+            place = Place(Shelf.BUDGETS, app.scope, f"refused:{user}")
             if not (yield from ask(Spend(place, app.policy.refused_limit, app.policy.refused_seconds))):
                 raise TooManyRefusedCodes(retry_after=int(app.policy.refused_seconds))
             tries.append(place)
@@ -238,7 +240,7 @@ def _login_asker(
     """
     if found.session is None and found.login_code is None:
         return _nobody
-    place = Place(Shelf.SESSIONS, app.name, f"login:{fingerprint.hex()}")
+    place = Place(Shelf.SESSIONS, app.scope, f"login:{fingerprint.hex()}")
 
     def get_login() -> Flow[Login | None]:
         try:
@@ -279,7 +281,7 @@ def resume(app: App, session: Secret) -> Flow[Login]:
 
 
 def _session_place(app: App, handle: str) -> Place:
-    return Place(Shelf.SESSIONS, app.name, f"session:{handle}")
+    return Place(Shelf.SESSIONS, app.scope, f"session:{handle}")
 
 
 def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:

@@ -12,10 +12,10 @@ A process that is forked goes on with what was known before the fork; what it le
 from __future__ import annotations
 
 import os
+import threading
 import traceback
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -33,7 +33,7 @@ from haoma.platforms import PLATFORMS
 from haoma.settings import HaomaWarning, Settings, compare, load, unknown_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from types import TracebackType
 
     from haoma.contract import Login
@@ -80,6 +80,7 @@ class _Base:
             )
             ca_file = None
         self._known = dict(self.apps)
+        self._one_by_one = PerProcess(lambda _before: threading.RLock())
         self._memory = memory or Memory()
         self._process = PerProcess(self._begin_process)
         self._http_options: dict[str, Any] = {
@@ -130,9 +131,11 @@ class _Base:
 
     def _app_from_outside(self, app: App) -> App:
         """Return an app that may not have been among this client's; it is compared with those as any other."""
-        known = self._known.get(app.name)
-        if known is not app:
-            renewed = known is not None and (known.platform, known.app_id) == (app.platform, app.app_id)
+        if self._known.get(app.name) is app:
+            return app
+        with self._one_by_one.get():
+            known = self._known.get(app.name)
+            renewed = known is not None and known.scope == app.scope
             _check_together([*(each for each in self._known.values() if not (renewed and each is known)), app])
             self._known[app.name] = app
         return app
@@ -157,27 +160,22 @@ def _check_together(apps: list[App]) -> None:
         warnings.warn(str(warning), HaomaWarning, stacklevel=5)
 
 
-@contextmanager
-def _only_ours() -> Iterator[None]:
-    """Turn a mistake of ours into an error that says where it was, without the words, which may quote what was sent.
+def _only_ours(error: Exception) -> BaseException:
+    """Return what to raise, outside of any ``except``, in the place of an exception that came up.
 
-    An exception that comes from the application, such as one that a signal handler raises, passes as it is.
+    One of our errors comes without the frames that it went through: what they hold (codes, keys, opened messages) would
+    go wherever an error tracker sends local variables. A mistake of ours becomes an error that says where it was,
+    without its words, which may quote what was sent. An exception that comes from the application, such as one that a
+    signal handler raises, passes as it is, also if it came up where ours took it for a fault of what was read.
     """
-    try:
-        yield
-    except HaomaError as error:
-        # What refuses "whatever goes wrong" with something of the caller's cannot tell that from an interruption.
-        if error.__context__ is not None and (cause := interruption(error)) is not None:
-            raise cause from None
-        raise
-    except Exception as error:
-        if not is_ours(error):
-            raise
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        failure = InternalFault(diagnosis=f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
-    else:
-        return
-    raise failure
+    if (cause := interruption(error)) is not None:
+        return cause
+    if isinstance(error, HaomaError):
+        return error.again()
+    if not is_ours(error):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return InternalFault(diagnosis=f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
 
 
 class Client(_Base):
@@ -217,8 +215,11 @@ class Client(_Base):
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
-        with _only_ours():
+        try:
             return blocking.run(flow, self._world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
@@ -235,8 +236,11 @@ class Client(_Base):
             HaomaError: one of ours, and nothing else, whatever was sent.
         """
         self._process.get()
-        with _only_ours():
+        try:
             return blocking.run(self._get(app, authorization, login_code, caller), self._world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     def log_in(self, app: str | App, authorization: Sent) -> Session:
         """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
@@ -245,9 +249,12 @@ class Client(_Base):
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
-        with _only_ours():
+        try:
             handle, login = blocking.run(self._log_in(app, authorization), self._world)
             return Session(handle, login.subject, login.app)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     def close(self) -> None:
         """Do nothing: each request closes its own connection. For ``with``, and for what a client may hold one day."""
@@ -301,8 +308,11 @@ class AsyncClient(_Base):
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
-        with _only_ours():
+        try:
             return await aio.run(flow, self._world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     async def get_phone_number(
         self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
@@ -313,8 +323,11 @@ class AsyncClient(_Base):
             HaomaError: one of ours, and nothing else, whatever was sent.
         """
         self._process.get()
-        with _only_ours():
+        try:
             return await aio.run(self._get(app, authorization, login_code, caller), self._world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     async def log_in(self, app: str | App, authorization: Sent) -> Session:
         """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
@@ -323,9 +336,12 @@ class AsyncClient(_Base):
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
-        with _only_ours():
+        try:
             handle, login = await aio.run(self._log_in(app, authorization), self._world)
             return Session(handle, login.subject, login.app)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+            failure = _only_ours(error)
+        raise failure
 
     async def aclose(self) -> None:
         """Let the requests of this event loop come to their end, those included whose caller has left."""

@@ -37,6 +37,10 @@ class Quiet(msgspec.Struct, frozen=True):
 
     __str__ = __repr__
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # msgspec writes one with every field, and rich (its tracebacks show local variables) asks this and not `repr`.
+        return []
+
 
 @dataclass(frozen=True, kw_only=True)
 class App:
@@ -61,6 +65,15 @@ class App:
     exclusive: frozenset[bytes] = field(default=frozenset(), repr=False)
     reply: str = "problem"
     sidecar: str = ""
+
+    @property
+    def scope(self) -> str:
+        """Whose memory it is: the platform's own app, whatever it is called here.
+
+        A name would do neither for two names of one app, where a value that was used by one could be used again by the
+        other, nor for two clients that share a `Memory` and call two apps alike.
+        """
+        return f"{self.platform}:{self.app_id}"
 
     @property
     def remembers(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -42,6 +42,9 @@ class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True
 
     def __str__(self) -> str:
         return self.masked
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("masked", self.masked)]
 
 
 def is_digits(text: str) -> bool:

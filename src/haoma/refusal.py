@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CODE_REFUSED: Final = "code_refused"
+"""Among the facts of another error: the platform's code with which it had refused a code before."""
 _CALLS: Final = ("phone", "login")
 """Calls with a code. Some platforms have others, but say of each refusal there that it takes another code."""
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
@@ -99,7 +101,7 @@ def refuses_a_code(error: HaomaError) -> bool:
     """Tell whether a platform was asked about a code and refused it. What a front end says about itself is no call."""
     if "unverified" in error.because:
         return False
-    if isinstance(error, (CodeRejected, LoginCodeRejected)):
+    if isinstance(error, (CodeRejected, LoginCodeRejected)) or CODE_REFUSED in error.because:
         return True
     return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next is Next.ASK_AGAIN)
 

@@ -165,7 +165,7 @@ def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float 
     until = min(now + app.policy.session_seconds, since + at_most)
     first = now
     if at_most < math.inf:
-        seen = Place(Shelf.PROOFS, app.name, "session-key-seen:" + _digest(app, user, newest.reveal()))
+        seen = Place(Shelf.PROOFS, app.scope, "session-key-seen:" + _digest(app, user, newest.reveal()))
         known = yield from ask(Recall(seen))
         first = known if isinstance(known, float) else now
         try:
@@ -209,7 +209,7 @@ def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
 
 
 def _place(app: App, user: str) -> Place:
-    return Place(Shelf.SESSIONS, app.name, f"session-keys:{app.app_id}:{user}")
+    return Place(Shelf.SESSIONS, app.scope, f"session-keys:{user}")
 
 
 def _digest(app: App, *parts: str) -> str:

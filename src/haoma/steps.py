@@ -109,8 +109,8 @@ class Place(NamedTuple):
 
     Attributes:
         shelf: The kind of thing.
-        owner: Name of the app whose users fill this part of the shelf; empty where users cannot. Each owner has a part
-            of his own.
+        owner: ``App.scope`` of the app whose users fill this part of the shelf; empty where users cannot. Each owner
+            has a part of his own.
         key: The place within that part. It may hold a secret and is never shown.
     """
 
@@ -202,9 +202,10 @@ class Ref(NamedTuple):
     """Which claim a `Settle` speaks of.
 
     Attributes:
-        app: Name of the app.
+        app: ``App.scope`` of the app.
         key: Keyed digest of the value.
-        fence: Number of the try. A word about an earlier try than the last is too late, unless it is a success.
+        fence: Number of the try; no two have the same. A word about an earlier try than the last is too late, unless it
+            is a success.
     """
 
     app: str
@@ -232,7 +233,7 @@ class Claim(Step["Fresh | Settled"]):
     """Claim a value that can be used once.
 
     Attributes:
-        app: Name of the configured app.
+        app: ``App.scope`` of the app.
         kind: What the value is: ``code``, ``login-code``, ``encrypted-data``.
         value: The value; a ledger stores only a keyed hash of it.
         fingerprint: Digest of everything that the caller sent and of who the caller is. The same fingerprint gets the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -133,6 +133,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Answer({self.masked!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("masked", self.masked)]
 
 
 _GIVES_AWAY: Final = frozenset({"phone_number", "country_code", "national_number"})

@@ -9,12 +9,17 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import haoma
+from haoma.client import Client
+from haoma.contract import App
+from haoma.errors import HaomaError
+from haoma.io.process import PerProcess
 from haoma.settings import HaomaWarning, from_mapping
 from haoma.simulator import Simulator
 from vector_cases import cases
@@ -222,3 +227,49 @@ def test_how_long_an_answer_may_be_repeated(seconds):
     """Between nothing and ten minutes."""
     with pytest.raises(haoma.ConfigFaults, match="repeat_seconds"):
         haoma.configure("wechat", **APP, repeat_seconds=seconds)
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_first_calls_come_at_once() -> None:
+    """Many threads are the first to use a client: each gets what is the process's own, and nobody sees a fork."""
+    befores: list[object] = []
+
+    def make(before: object) -> object:
+        befores.append(before)
+        return object()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(800):
+            values = PerProcess(make)
+            everybody = threading.Barrier(8)
+            asked = [pool.submit(lambda each=values, all_=everybody: (all_.wait(), each.get())[1]) for _ in range(8)]  # type: ignore[misc]
+            assert len({each.result() for each in asked}) == 1
+    assert set(befores) == {None}
+
+
+@pytest.mark.usefixtures("hurried")
+def test_apps_that_a_client_does_not_know_yet() -> None:
+    """Threads bring apps of their own to one client at once: none of them stumbles over another's."""
+    apps = [haoma.configure("wechat", name=f"w{n}", app_id=f"wx{n:016}", app_secret="0" * 32) for n in range(160)]
+
+    def log_in(client: Client, app: App) -> str:
+        try:
+            client.log_in(app, {})
+        except HaomaError as error:
+            return error.code
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            client = Client(apps[0])
+            found = set(pool.map(lambda app, client=client: log_in(client, app), apps))  # type: ignore[misc]
+            assert found == {"envelope.missing-field"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -285,7 +287,7 @@ def test_a_flow_whose_caller_leaves_runs_to_its_end(async_http, outcome):
     assert isinstance(first, asyncio.CancelledError)
     assert {type(other) for other in others} == {type(outcome)}
     assert len(runs) == 1
-    assert not world.under_way
+    assert not any(world.under_way.values())
 
 
 def test_the_last_caller_leaves(async_http):
@@ -320,6 +322,41 @@ def test_a_loop_that_ends_leaves_the_outcome_unknown(async_http, started):
     again = memory.answer(CLAIM)
     assert isinstance(again, Fresh)
     assert again.after_unknown
+
+
+def test_loops_that_are_closed_leave_nothing(async_http):
+    """A program closes its loops with flows in them, which will never go on: they are not kept for ever."""
+    world = aio.World(async_http, Memory())
+    left = weakref.WeakSet[asyncio.Task[Any]]()
+
+    def flow() -> Flow[Any]:
+        yield from ask(Pause(1e6))
+
+    for _ in range(5):
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(aio.run(flow(), world))
+        loop.run_until_complete(asyncio.sleep(0.01))
+        left.update(*world.under_way.values())
+        loop.close()
+    del loop, task
+    gc.collect()
+    assert len(left) == 1
+
+
+def test_a_hook_in_which_something_is_cancelled_has_failed(async_http):
+    """A function of the application that runs into a cancellation of its own does not cancel our caller."""
+
+    async def hook() -> None:
+        raise asyncio.CancelledError
+
+    def flow() -> Flow[Any]:
+        yield from ask(Call(hook, ()))
+
+    async def main() -> None:
+        with pytest.raises(HookFailed):
+            await aio.run(flow(), aio.World(async_http, Memory()))
+
+    asyncio.run(main())
 
 
 def test_a_cancelled_waiter_harms_nobody(async_http):

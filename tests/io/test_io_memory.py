@@ -514,3 +514,30 @@ def test_what_expired_does_not_wait_for_a_full_table(clock):
         clock.time += 1
         memory.answer(Keep(place(str(number)), number, 100))
     assert size(memory) <= 1024
+
+
+# --- words about a value that is somebody else's by now ---
+
+
+def test_the_last_word_about_a_value_that_was_given_free(memory):
+    """A flow that gave its value free and then ends says nothing about whoever has claimed it since."""
+    first = take(memory, claim(fingerprint=b"one"))
+    memory.answer(Settle(first.ref, UNSPENT))
+    second = take(memory, claim(fingerprint=b"another"))
+    memory.abandon(first.ref)
+    waiting = memory.answer(claim(fingerprint=b"another"))
+    assert isinstance(waiting, Waiting)
+    memory.answer(Settle(second.ref, PHONE))
+    assert waiting.future.result(0).outcome == PHONE
+
+
+@pytest.mark.parametrize("outcome", [PHONE, REFUSED], ids=repr)
+def test_a_late_success_is_not_anothers(memory, clock, outcome):
+    """A try hangs until its value is forgotten, and somebody else claims the value: he does not get the first's user."""
+    late = take(memory, claim(fingerprint=b"one", seconds=100))
+    clock.time += 200
+    mine = take(memory, claim(fingerprint=b"another", seconds=100))
+    memory.answer(Settle(late.ref, outcome))
+    assert isinstance(memory.answer(claim(fingerprint=b"another")), Waiting)
+    memory.answer(Settle(mine.ref, REFUSED))
+    assert memory.answer(claim(fingerprint=b"another")).outcome.code == REFUSED.code

@@ -15,13 +15,14 @@ import pytest
 from loopback import Connection, Server
 
 import haoma
-from haoma.errors import CodeRejected, InternalFault, Spent
+from haoma.errors import CodeRejected, ConnectFailed, InternalFault, Spent
 from haoma.io import blocking
-from haoma.io.memory import Memory, Shared, Waiting
+from haoma.io.memory import Memory, Waiting
 from haoma.settings import from_mapping
-from haoma.steps import Claim, Fresh, Place, Reply, Settled, Shelf
+from haoma.steps import Claim, Flow, Fresh, Pause, Place, Reply, Settled, Share, Shelf, ask
 
 APP_ID = "wx0000000000000000"
+SCOPE = f"wechat:{APP_ID}"
 PLACE = Place(Shelf.CUSTODY, "", "token")
 
 
@@ -80,7 +81,7 @@ def test_whatever_is_interrupted_lets_go(raised):
         assert state.lock.acquire(timeout=1)
         state.lock.release()
         seen["run held"] += bool(state.runs)
-        for row in (state.used.get("shop") or {}).values():
+        for row in (state.used.get(SCOPE) or {}).values():
             seen["code held"] += row.waiters is not None
     assert seen["from the handler"] > 200
     assert seen.keys() == {"from the handler", "run held", "code held"}
@@ -106,7 +107,7 @@ def test_an_interrupted_call_settles_and_closes(raised):
         for _ in server.requests:
             assert server.closed.acquire(timeout=2)
         assert len(server.requests) == 2
-    rows = memory._state.get().used["shop"].values()
+    rows = memory._state.get().used[SCOPE].values()
     assert [(row.closed, row.waiters) for row in rows] == [(False, None)]
 
 
@@ -146,17 +147,19 @@ def test_a_run_whose_leader_is_interrupted_is_taken_over(raised):
         with memory.lead(PLACE) as led:
             waits.append(led)
 
-    def lead() -> None:
-        with memory.lead(PLACE) as first:
-            assert isinstance(first, Shared)
-            thread = threading.Thread(target=wait)
-            thread.start()
-            thread.join()
-            time.sleep(5)
+    def lead() -> Flow[None]:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+        time.sleep(5)
+        yield from ask(Pause(0))
+
+    def share() -> Flow[None]:
+        yield from ask(Share(PLACE, lead))
 
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     with pytest.raises(raised):
-        lead()
+        blocking.run(share(), blocking.World(Network(), memory))  # type: ignore[arg-type]
     assert isinstance(waits[0], Waiting)
     assert type(waits[0].future.exception(0)).__name__ == "Abandoned"
 
@@ -172,3 +175,26 @@ def test_a_mistake_of_ours_is_still_ours(monkeypatch):
     client._world = blocking.World(Broken(), Memory())  # type: ignore[arg-type]
     with pytest.raises(InternalFault):
         client.get_phone_number("shop", {"code": "code-1"})
+
+
+def test_an_interruption_of_long_ago_is_not_ours(raised):
+    """The application calls while it handles what interrupted it before: a refusal of this call is what it gets."""
+    client = haoma.Client(settings())  # an address where nobody listens
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        time.sleep(5)
+    except raised:
+        for code in ("a", "b"):
+            with pytest.raises(ConnectFailed):
+                client.get_phone_number("shop", {"code": code})
+
+
+def test_an_interruption_that_looks_like_a_fault_of_what_was_sent(raised):
+    """It comes up where ours takes any exception for a fault of the body; it passes all the same."""
+
+    class Slow(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            signal.raise_signal(signal.SIGALRM)
+
+    with pytest.raises(raised, match="from the handler"):
+        haoma.Client(settings()).get_phone_number("shop", Slow(code="a"))

@@ -336,6 +336,37 @@ def test_two_apps_with_the_same_values(name: str, broken: bool) -> None:
     assert {app_id for app_id, _ in platform.calls} == set(way.ids)
 
 
+@pytest.mark.parametrize("name", WAYS)
+def test_one_app_with_two_names(name: str) -> None:
+    """What was used under one name of a platform's app is used under its other; no answer of one is the other's."""
+    way = WAYS[name]
+    app_id = way.ids[0]
+    bench = Bench(Platform(way))
+    one, other = way.app(app_id), replace(way.app(app_id), name="another-name")
+    sent = way.body(app_id)
+    assert bench.find(one, sent).app == one.name
+    assert isinstance(bench.refused(other, sent), AlreadyUsed)
+    sent = {**sent, "login_code": "another-login-code"} if way.login else sent
+    if way.platform == "alipay":  # its envelope is the same for every grant
+        assert bench.find(other, sent).app == other.name
+    else:
+        assert isinstance(bench.refused(other, sent), AlreadyUsed)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_two_apps_of_one_name(name: str) -> None:
+    """Two clients that share a memory each have an app that is called by its platform: neither has what the other has."""
+    way = WAYS[name]
+    bench = Bench(Platform(way))
+    apps = {app_id: replace(way.app(app_id), name="shop") for app_id in way.ids}
+    if way.login:
+        handle, _ = bench.run(log_in(apps[way.ids[0]], {"login_code": LOGIN_CODE}, now=bench.now))
+        sent = {"session": handle, "authorization": way.sent(way.ids[1])}
+        assert isinstance(bench.refused(apps[way.ids[1]], sent), SessionUnknown)
+    for app_id, app in apps.items():
+        assert bench.find(app, way.body(app_id)).phone_number == f"+86{number_of(app_id)}"
+
+
 def test_one_ciphertext_under_one_session_key_of_two_apps() -> None:
     """Kuaishou's ciphertext names no app: that it was used by one app says nothing about another."""
     way = WAYS["kuaishou"]

@@ -24,17 +24,30 @@ class World:
     """What the steps of a flow are answered with. Any number of event loops may share one.
 
     Attributes:
-        under_way: Flows that run to their end, whether their caller still waits or not.
+        under_way: For each event loop the flows that run to their end, whether their caller still waits or not.
     """
 
     http: AsyncHttp
     memory: Memory
-    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Keep a task until it is done: an event loop has weak references only.
+
+        What is left of loops that were closed, with tasks in them that will never go on, is let go.
+        """
+        loop = task.get_loop()
+        if loop not in self.under_way:
+            for each in list(self.under_way):
+                if each.is_closed():
+                    self.under_way.pop(each, None)
+        tasks = self.under_way.setdefault(loop, set())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     async def finish(self) -> None:
         """Wait for the flows of this event loop; cancel those that still hang after 30 seconds."""
-        loop = asyncio.get_running_loop()
-        tasks = [task for task in list(self.under_way) if task.get_loop() is loop and not task.done()]
+        tasks = [task for task in self.under_way.get(asyncio.get_running_loop(), ()) if not task.done()]
         if tasks:
             _, hanging = await asyncio.wait(tasks, timeout=_PATIENCE)
             for task in hanging:
@@ -61,8 +74,7 @@ async def run(flow: Flow[T], world: World) -> T:
     finally:
         if task is None:
             drive.close()
-    world.under_way.add(task)
-    task.add_done_callback(world.under_way.discard)
+    world.keep(task)
     task.add_done_callback(lambda _task: drive.close())  # a task that is cancelled before it starts runs no `finally`
     return await asyncio.shield(task)
 
@@ -143,6 +155,11 @@ async def _call(step: Call) -> object:
         return await result if inspect.isawaitable(result) else result
     except HaomaError:
         raise
+    except asyncio.CancelledError as error:
+        # Nobody cancelled this flow: something inside the function was, and our caller would take it for his own end.
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        failure = HookFailed(because={"error": type(error).__name__})
     except Exception as error:  # noqa: BLE001 - it is the application's code, and its words may hold secrets
         failure = HookFailed(because={"error": type(error).__name__})
     raise failure

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import math
 import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -138,17 +138,20 @@ class _Row:
     """One claim of one value: under way while ``waiters`` is a list, then closed, or with an unknown outcome.
 
     Attributes:
+        first, fence: Numbers of the first try of these claims and of the last. Before the first the value may have been
+            somebody else's.
         stale: From when on a try under way is given up.
         until, until_wall: When both have passed, by the one clock and the other, the value may be forgotten.
         closed: The value is used. ``outcome`` is there for the same request, until ``answer_until``.
     """
 
     fingerprint: bytes
+    first: int
+    fence: int
     stale: float
     until: float
     until_wall: float
     repeat_seconds: float
-    fence: int = 0
     after_unknown: bool = False
     waiters: list[Future[Any]] | None = field(default_factory=list)
     closed: bool = False
@@ -210,18 +213,18 @@ class _State:
         self.used: dict[str, _Rows] = {}
         self.runs: dict[Place, _Run] = {}
         self.answers: deque[_Row] = deque()
+        self.fences: Iterator[int] = itertools.count() if before is None else before.fences
         if before is not None:
             self.kept = {part: table.copy(lambda value: value) for part, table in list(before.kept.items())}
             self.tries = {part: table.copy(list) for part, table in list(before.tries.items())}
-            self.used = {app: _carried_over(rows) for app, rows in list(before.used.items())}
+            self.used = {app: self._carried_over(rows) for app, rows in list(before.used.items())}
 
-
-def _carried_over(rows: _Rows) -> _Rows:
-    """Return what a child knows of its parent's claims: that they were made. What was under way is not its own."""
-    return _Rows(
-        (key, replace(row, fence=row.fence + 1, after_unknown=True, waiters=None, outcome=None))
-        for key, row in list(rows.items())
-    )
+    def _carried_over(self, rows: _Rows) -> _Rows:
+        """Return what a child knows of its parent's claims: that they were made. What was under way is not its own."""
+        return _Rows(
+            (key, replace(row, fence=next(self.fences), after_unknown=True, waiters=None, outcome=None))
+            for key, row in list(rows.items())
+        )
 
 
 class Memory:
@@ -332,30 +335,32 @@ class Memory:
             row = rows.get(key)
             if row is not None and row.is_over(now, wall):
                 row = None
+            fence = next(state.fences)
             if row is None:
                 if not rows.has_room(self._cap, now, wall):
-                    raise MemoryFull(app=step.app, because={"kind": "used values"})
-                fence, waiters, after_unknown = 0, [], False
+                    raise MemoryFull(because={"kind": "used values"})
+                first, waiters, after_unknown = fence, [], False
             else:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
-                    raise AlreadyUsed(app=step.app, because={"kind": step.kind})
+                    raise AlreadyUsed(because={"kind": step.kind})
                 if row.closed:
                     if row.outcome is None or row.answer_until <= now:
-                        raise AlreadyUsed(app=step.app, because={"kind": step.kind})
+                        raise AlreadyUsed(because={"kind": step.kind})
                     return Settled(_again(row.outcome))
                 if row.waiters is not None and row.stale > now:
                     return _wait(row.waiters, row.stale - now)
                 # Those who wait for a try that is given up wait for the one that follows.
-                fence, waiters, after_unknown = row.fence + 1, row.waiters or [], True
+                first, waiters, after_unknown = row.first, row.waiters or [], True
             ref = Ref(step.app, key, fence)
             held.append(ref)
             rows[key] = _Row(
                 fingerprint,
+                first,
+                fence,
                 stale=now + self._patience,
                 until=now + step.seconds,
                 until_wall=wall + step.seconds,
                 repeat_seconds=step.repeat_seconds,
-                fence=fence,
                 after_unknown=after_unknown,
                 waiters=waiters,
             )
@@ -378,11 +383,12 @@ class Memory:
         with state.lock:
             rows = state.used.get(ref.app, _Rows())
             row = rows.get(ref.key)
-            if row is None or row.closed or (row.fence != ref.fence and not isinstance(outcome, VerifiedPhone)):
+            late = row is not None and row.first <= ref.fence < row.fence and isinstance(outcome, VerifiedPhone)
+            if row is None or row.closed or not (late or row.fence == ref.fence):
                 return
             now = self._now()
             waiters, row.waiters = row.waiters or [], None
-            row.fence += 1
+            row.fence = next(state.fences)
             if spent is Spent.YES and outcome is not None:
                 self._close(state, row, outcome, now)
             elif spent is Spent.NO and not row.after_unknown:
@@ -414,42 +420,53 @@ class Memory:
 
     # --- shared flows ---
 
-    @contextmanager
-    def lead(self, place: Place) -> Iterator[Shared | Waiting]:
-        """Lead the run for ``place``, or get a `Waiting` if there is one under way.
+    def lead(self, place: Place) -> Lead:
+        """Lead the run for ``place``, or get a `Waiting` if there is one under way."""
+        return Lead(self._state.get(), place, self._now, self._patience)
 
-        What the block puts into ``result``, or how it ends otherwise, is shared with all who wait.
-        """
-        shared = Shared()
-        failure: Callable[[], Exception] | None = Abandoned  # cancelled, interrupted or closed
-        state, now = self._state.get(), self._now()
-        mine = _Run(now + self._patience)
+
+class Lead:
+    """A ``with`` block around a run. What it puts into ``result``, or how it ends otherwise, all who wait get.
+
+    It is no generator: an exception that a signal handler raises while one is being closed by the garbage collector
+    goes to nobody.
+    """
+
+    def __init__(self, state: _State, place: Place, now: Callable[[], float], patience: float) -> None:
+        self._state, self._place, self._now, self._patience = state, place, now, patience
+        self._shared = Shared()
+        self._mine = _Run(now() + patience)
+
+    def __enter__(self) -> Shared | Waiting:
+        state, now = self._state, self._now()
         try:
             with state.lock:
-                under_way = state.runs.get(place)
-                led: Shared | Waiting = shared
-                if under_way is None or under_way.stale <= now:
-                    state.runs[place] = mine
-                else:
-                    led = _wait(under_way.waiters, under_way.stale - now)
-            yield led
-            failure = None
-        except HaomaError as error:
-            failure = error.again
+                under_way = state.runs.get(self._place)
+                if under_way is not None and under_way.stale > now:
+                    return _wait(under_way.waiters, under_way.stale - now)
+                state.runs[self._place] = self._mine
+        except BaseException:
+            self._end(Abandoned)
             raise
-        except Exception as error:
-            if interruption(error) is None:
-                failure = InternalFault
-            raise
-        finally:
-            with state.lock:
-                if state.runs.get(place) is mine:
-                    del state.runs[place]
-            for waiter in filter(_waits, mine.waiters):
-                if failure is None:
-                    waiter.set_result(shared.result)
-                else:
-                    waiter.set_exception(failure())
+        return self._shared
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
+        if kind is None:
+            self._end(None)
+        elif isinstance(error, Exception) and interruption(error) is None:
+            self._end(error.again if isinstance(error, HaomaError) else InternalFault)
+        else:
+            self._end(Abandoned)  # cancelled, interrupted or closed
+
+    def _end(self, failure: Callable[[], Exception] | None) -> None:
+        with self._state.lock:
+            if self._state.runs.get(self._place) is self._mine:
+                del self._state.runs[self._place]
+        for waiter in filter(_waits, self._mine.waiters):
+            if failure is None:
+                waiter.set_result(self._shared.result)
+            else:
+                waiter.set_exception(failure())
 
 
 def _wait(waiters: list[Future[Any]], seconds: float) -> Waiting:

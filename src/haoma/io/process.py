@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 T = TypeVar("T")
 
@@ -52,7 +53,8 @@ class PerProcess(Generic[T]):
         me = (os.getpid(), _forks)
         value = self._values.get(me)
         if value is None:
-            before = next(iter(self._values.values()), None)
+            # Another thread may have put this process's own there since.
+            before = next((each for owner, each in list(self._values.items()) if owner != me), None)
             value = self._values.setdefault(me, self._make(before))
             for other in list(self._values):
                 if other != me:
@@ -78,7 +80,9 @@ def interruption(error: BaseException) -> BaseException | None:
     """
     handlers = {code for number in signal.valid_signals() if (code := _code_of(signal.getsignal(number)))}
     for each in _chain(error):
-        if any(frame.f_code in handlers for frame, _ in traceback.walk_tb(each.__traceback__)):
+        frames = [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
+        # One that the application was handling when it called us begins in the application.
+        if frames and _is_known(_module_of(frames[0])) and any(frame.f_code in handlers for frame in frames):
             return each
     return None
 
@@ -110,8 +114,12 @@ def is_ours(error: BaseException) -> bool:
     last = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         last = frame
-    raised_in = "" if last is None else str(last.f_globals.get("__name__", ""))
+    raised_in = "" if last is None else _module_of(last)
     return _is_known(raised_in) and _is_known(type(error).__module__) and interruption(error) is None
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _is_known(module: str) -> bool:

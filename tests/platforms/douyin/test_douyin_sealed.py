@@ -39,6 +39,7 @@ from haoma.errors import (
     SessionUnknown,
     Spent,
     TimedOut,
+    TooManyRefusedCodes,
 )
 from haoma.mirroring import Answer, Call
 from haoma.verified import ALL_CHECKS, CheckName
@@ -234,7 +235,7 @@ def test_a_ciphertext_cannot_come_again_beside_another_bad_code() -> None:
     for number in (2, 3):
         error = bench.refused(APP, {"session": handle, "authorization": _both(number)})
         assert isinstance(error, AlreadyUsed)
-        assert error.because == {"kind": "encrypted-data"}
+        assert error.because["kind"] == "encrypted-data"
     alone = {"session": handle, "authorization": sealed("13900139000")}
     assert isinstance(bench.refused(APP, alone), AlreadyUsed)
     assert isinstance(bench.refused(APP, {"session": handle, "authorization": _both(1)}, caller="b"), AlreadyUsed)
@@ -282,6 +283,17 @@ def test_a_login_without_a_session_key_left() -> None:
     assert isinstance(error, SessionUnknown)
 
 
+def test_a_refused_code_counts_whatever_came_of_the_fall_back() -> None:
+    """Something sealed beside each made-up code does not make Douyin's refusals free: the user's budget runs out."""
+    bench = _bench(**{PHONE: GONE})
+    handle = _log_in(bench)
+    for number in range(1, 40):
+        sent = {"session": handle, "authorization": {"code": f"made-up-{number}", **_wrong(number)}}
+        last = bench.refused(APP, sent)
+    assert isinstance(last, TooManyRefusedCodes)
+    assert bench.calls[PHONE] == APP.policy.refused_limit
+
+
 @pytest.mark.parametrize("sent", [{"code": "code-1"}, {"code": "code-1", "iv": "A" * 22 + "=="}])
 def test_a_refused_code_with_nothing_sealed_beside_it(sent: dict[str, str]) -> None:
     """The refusal of the code is the answer, also where there is a login whose session_key is kept."""
@@ -309,5 +321,5 @@ def test_the_same_request_when_only_the_ciphertext_is_still_remembered() -> None
     bench.now += app.policy.code_seconds - 5
     error = bench.refused(app, sent)
     assert isinstance(error, AlreadyUsed)
-    assert (error.because, error.spent) == ({"kind": "encrypted-data"}, Spent.YES)
+    assert (error.because, error.spent) == ({"kind": "encrypted-data", "code_refused": "28005187"}, Spent.YES)
     assert bench.calls[PHONE] == 2

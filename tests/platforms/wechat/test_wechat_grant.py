@@ -250,6 +250,41 @@ def test_an_event_is_remembered_for_as_long_as_it_may_come_again(mirror: WeChatM
     assert [grant.event for grant in told] == ["unauthorized", "authorized"]
 
 
+def test_a_clock_that_is_set_back_lets_no_old_push_undo_a_newer_one(mirror: WeChatMirror) -> None:
+    """Hours later the clock is set back, and a withdrawal from before the grant is near once more: the grant stays."""
+    told: list[Grant] = []
+    app = _app(mirror, on_grant=told.append)
+    bench = _started(mirror)
+    left = mirror.merchants.push_leave(app.app_id, NOW, created=NOW - 10)
+    _push(bench, app, left)
+    _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    bench.clock.now = NOW + 8000
+    assert bench.run(take_push(app, *left, now=NOW + 60)) == "success"
+    assert [grant.event for grant in told] == ["unauthorized", "authorized"]
+
+
+def test_an_event_that_hung_does_not_make_its_time_the_last(mirror: WeChatMirror) -> None:
+    """Its hook hangs until the next event is taken over it. Then one from between the two comes: it is too old."""
+    told: list[str] = []
+    app: WeChatApp
+
+    def hook(grant: Grant) -> None:
+        told.append(grant.event)
+        if len(told) == 1:
+            bench.clock.now += 61  # whoever waits for this one takes over
+            thread = threading.Thread(
+                target=lambda: _push(bench, app, _event(mirror, app, "updateauthorized", NOW + 2))
+            )
+            thread.start()
+            thread.join()
+
+    app = _app(mirror, on_grant=hook)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), PHONE: refusal(40029)})
+    _push(bench, app, _event(mirror, app, "authorized", NOW))
+    assert _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1)) == "success"
+    assert told == ["authorized", "updateauthorized"]
+
+
 def test_a_push_that_comes_twice_at_once_is_one_exchange(mirror: WeChatMirror) -> None:
     """WeChat repeats what takes five seconds; a code works once."""
     app = _app(mirror)

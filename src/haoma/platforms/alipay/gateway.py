@@ -198,7 +198,7 @@ def _check_signature(app: AlipayApp, found: _Reply, now: float) -> Flow[None]:
 def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKey]:
     if not app.roots:
         raise _untrusted("no root", alipay_cert_sn=serial_name, needed="alipay_root_cert")
-    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.name}:{serial_name}")
+    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.scope}:{serial_name}")
     kept = yield from ask(Recall(place))
     if isinstance(kept, RSAPublicKey):
         return kept

@@ -64,7 +64,7 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         PlatformRefusal: ``platform.*`` (steps 3 and 5).
         OutsideError: ``outside.*``: no connection, or no sense in an answer (steps 2 to 6).
     """
-    place = Place(Shelf.SESSIONS, app.name, "dingtalk:" + hashlib.sha256(code.reveal().encode("ascii")).hexdigest())
+    place = Place(Shelf.SESSIONS, app.scope, "dingtalk:" + hashlib.sha256(code.reveal().encode("ascii")).hexdigest())
     # (2) (3)
     token = yield from ask(Recall(place))
     if not isinstance(token, Secret):

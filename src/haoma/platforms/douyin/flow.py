@@ -30,6 +30,7 @@ from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, MissingField, Se
 from haoma.platforms.douyin.fetch import exchange
 from haoma.platforms.douyin.open import open_sealed, open_under_key
 from haoma.platforms.douyin.read import CodeMessage, Message
+from haoma.refusal import CODE_REFUSED
 from haoma.session_keys import SealedMessage, one_time_of, recall
 from haoma.steps import Claim, Fresh, Settle, ask
 from haoma.verified import Check, CheckName
@@ -149,7 +150,7 @@ def _fall_back(
         raise refused
     kind, value = one_time_of(sealed)
     try:
-        claim = yield from ask(Claim(app.name, kind, value, message.fingerprint, app.policy.code_seconds))
+        claim = yield from ask(Claim(app.scope, kind, value, message.fingerprint, app.policy.code_seconds))
         if not isinstance(claim, Fresh):
             raise AlreadyUsed(because={"kind": kind})
         try:
@@ -159,6 +160,7 @@ def _fall_back(
             raise
     except HaomaError as error:
         error.spent = Spent.YES  # of the code: Douyin has refused it for good
+        error.because = {**error.because, CODE_REFUSED: refused.platform_code}
         raise
     # The claim on the code holds the answer for this very request; this one is for every other.
     yield from ask(Settle(claim.ref, AlreadyUsed(because={"kind": kind}, spent=Spent.YES)))

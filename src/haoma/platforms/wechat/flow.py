@@ -174,7 +174,7 @@ def find(app: WeChatApp, message: Message, get_login: GetLogin, now: float, afte
     # (2) to (7)
     openid = subject.openid if subject else ""
     number = yield from exchange(app, message.code, openid, now=now, after_unknown=after_unknown)
-    return Finding(number, subject, _NEW[_how(app), subject is not None])
+    return Finding(number, subject, _NEW[_how(app), openid != ""])
 
 
 def _how(app: WeChatApp) -> str:

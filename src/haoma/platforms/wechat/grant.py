@@ -43,7 +43,6 @@ from haoma.errors import CannotOpen, HaomaError, HookFailed, NonsenseReply, Outs
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.component import PATH, component_of, unspent, with_component_token
 from haoma.platforms.wechat.custody import STEP, read_token, token_place
-from haoma.platforms.wechat.push import EVENT_AWAY
 from haoma.refusal import refusal
 from haoma.secret import Secret
 from haoma.steps import Call, Drop, Keep, Recall, Share, ask
@@ -67,7 +66,6 @@ PHONE_SET: Final = 18
 _KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant takes it back
 _CODE_SECONDS: Final = 3600.0
 _WAITING_SECONDS: Final = 60.0  # then a code that is still not exchanged is tried again
-_EVENT_SECONDS: Final = 2.0 * EVENT_AWAY  # as long as the same push may be let in again
 _REFRESH_DEAD: Final = "61023"
 _APP_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SETS: Final = 200
@@ -140,13 +138,17 @@ def _take(app: WeChatApp, event: str, merchant: str, code: Secret, created: int)
         return
     if created > latest:  # said at once: one that fails is more recent than those before it all the same
         done = frozenset()
-        yield from ask(Keep(seen_place, (created, done), _EVENT_SECONDS))
+        yield from ask(Keep(seen_place, (created, done), _KEPT_SECONDS))
     if event == TAKEN_BACK:
         yield from _forget(app, merchant)
         yield from _tell(app, Grant(event, merchant))
     else:
         yield from _take_code(app, event, merchant, code)
-    yield from ask(Keep(seen_place, (created, done | {(created, event, code)}), _EVENT_SECONDS))
+    if (yield from ask(Recall(seen_place))) == (
+        created,
+        done,
+    ):  # or this one hung so long that a later one had its turn
+        yield from ask(Keep(seen_place, (created, done | {(created, event, code)}), _KEPT_SECONDS))
 
 
 def _take_code(app: WeChatApp, event: str, merchant: str, code: Secret) -> Flow[None]:
@@ -232,7 +234,8 @@ def _tell_of(app: WeChatApp, code: Secret, grant: Grant) -> Flow[None]:
     place = _place(app, grant.app_id, "exchanged")
     yield from ask(Keep(place, (code, grant), _CODE_SECONDS))
     yield from _tell(app, grant)
-    yield from ask(Keep(place, (code, None), _CODE_SECONDS))
+    if (yield from ask(Recall(place))) == (code, grant):
+        yield from ask(Keep(place, (code, None), _CODE_SECONDS))
 
 
 def _tell(app: WeChatApp, grant: Grant) -> Flow[None]:
