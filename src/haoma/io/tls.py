@@ -37,12 +37,12 @@ class _Inside:
         """Begin anew, as a child does: none of the threads inside is there."""
         self._changed = threading.Condition(threading.Lock())
         self._threads: set[int] = set()
-        self._forking = False
+        self._forks = 0
 
     def __enter__(self) -> None:
         with self._changed:
-            if self._forking:
-                self._changed.wait_for(lambda: not self._forking, _PATIENCE)
+            if self._forks:
+                self._changed.wait_for(lambda: not self._forks, _PATIENCE)
             self._threads.add(threading.get_ident())
 
     def __exit__(self, *_: object) -> None:
@@ -54,13 +54,13 @@ class _Inside:
         """Wait until all others are outside, but not for ever: a thread may hang, or may have been interrupted."""
         me = {threading.get_ident()}
         with self._changed:
-            self._forking = True
+            self._forks += 1  # two threads may fork at once
             self._changed.wait_for(lambda: not self._threads - me, _PATIENCE)
 
     def after_fork(self) -> None:
         """Let the others go on."""
         with self._changed:
-            self._forking = False
+            self._forks -= 1
             self._changed.notify_all()
 
 
