@@ -46,6 +46,7 @@ _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
 """A ``code`` that is a platform's result, such as Alipay's 10000 and 40001, and not a login."""
 _SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
+_SPELT: Final = frozenset(_SPELLINGS)
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
@@ -279,18 +280,24 @@ class _Given:
         self.sessions: list[tuple[str, Any]] = []
         self.phones: list[tuple[str, Any]] = []
         self.codes: dict[str, list[tuple[str, Any]]] = {}
+        self._telling = _telling(phone_code)
         self._take("", found, phone_code)
 
     def _take(self, place: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> None:
+        telling = self._telling
         for name, value in layer.items():
-            if value is None or value == "":
+            if name in telling:
+                if value is None or value == "":
+                    continue
+                into = self._list_for(name, layer, phone_code)
+                if into is not None:
+                    into.append((place + name, value))
+                    continue
+            if type(value) is not dict and type(value) is not list:
                 continue
-            into = self._list_for(name, layer, phone_code)
-            if into is not None:
-                into.append((place + name, value))
-            elif name in _WRAPPERS and isinstance(value, dict):
+            if name in _WRAPPERS and type(value) is dict:
                 self._take(f"{place}{name}.", value, phone_code)
-            elif isinstance(value, dict | list):
+            else:
                 self.logins += _deeper(f"{place}{'consent' if name == 'consent' else '*'}.", value, phone_code)
 
     def _list_for(self, name: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> list[tuple[str, Any]] | None:
@@ -313,7 +320,9 @@ def _wire(found: dict[str, Any], phone_code: tuple[str, ...]) -> Authorization:
         claimed["code"] = phone
     for name, codes in given.codes.items():
         claimed[name] = _only(codes, "codes")
-    logins = [(place, _visible(value, place, MAX_CODE)) for place, value in (*given.logins, *given.sessions)]
+    logins = given.logins + given.sessions
+    for place, value in logins:
+        _visible(value, place, MAX_CODE)
     login = Secret(_only(logins, "logins")) if logins else None
     consent = found.get("consent")
     if consent is not None and not isinstance(consent, dict):
@@ -339,7 +348,7 @@ def _parsed(found: dict[str, Any]) -> dict[str, Any]:
         inner = _object(inner)
     if not isinstance(inner, dict):
         raise BadField(because={"field": "authorization", "type": type(inner).__name__, "needed": "object"})
-    return {**found, "authorization": inner}
+    return found if inner is found["authorization"] else {**found, "authorization": inner}
 
 
 def _innermost(found: dict[str, Any]) -> dict[str, Any]:
@@ -386,7 +395,7 @@ def _is_result(layer: dict[str, Any]) -> bool:
 
 
 def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
-    if _SPELLINGS.keys().isdisjoint(layer):
+    if _SPELT.isdisjoint(layer):
         return layer
     spelt: dict[str, Any] = {}
     for name, value in layer.items():
@@ -400,10 +409,18 @@ def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
 def _without(layer: dict[str, Any], phone_code: tuple[str, ...]) -> dict[str, Any]:
     """Return the platform's fields: the innermost object without what is ours, and without its codes."""
     ours = _ours(phone_code)
+    if ours.isdisjoint(layer) and (phone_code or "code" not in layer):
+        return layer
     fields = {name: value for name, value in layer.items() if name not in ours}
     if not phone_code and "code" in fields and not _is_result(fields):
         del fields["code"]
     return fields
+
+
+@cache
+def _telling(phone_code: tuple[str, ...]) -> frozenset[str]:
+    """Return the names under which a login, a session handle or a code of the button may stand."""
+    return frozenset({"session", "code", *LOGIN_NAMES, *PHONE_NAMES, *phone_code})
 
 
 @cache

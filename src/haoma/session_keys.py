@@ -147,7 +147,7 @@ class SessionKey(Quiet, frozen=True):
     """
 
     key: Secret
-    remembered: bool = True
+    remembered: bool
 
 
 def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float = math.inf) -> Flow[None]:

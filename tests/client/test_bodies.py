@@ -335,3 +335,76 @@ def test_the_order_of_fields_does_not_matter(stage):
     again = stage.authorize(tap.app, json.dumps(turned))
     assert again.repeated
     assert msgspec.structs.replace(again, repeated=False) == first
+
+
+@pytest.mark.parametrize("platform", ["wechat", "douyin"])
+def test_another_login_is_another_request(stage, platform):
+    """The same caller with the same phone code and another user's login does not get the first user's answer."""
+    one, two = stage.tap(platform, "ok"), stage.tap(platform, "ok")
+    code = one.body["authorization"]
+    assert stage.authorize(one.app, {"login_code": one.login_code, "authorization": code}).subject
+    with pytest.raises(errors.AlreadyUsed):
+        stage.authorize(one.app, {"login_code": two.login_code, "authorization": code})
+    with pytest.raises(errors.AlreadyUsed):
+        stage.authorize(one.app, {"authorization": code})
+
+
+def test_two_sessions_are_two_requests():
+    """Whatever makes a request another one is in its fingerprint, and who sends it."""
+    bodies = [
+        {"code": "c"},
+        {"code": "d"},
+        *({"authorization": {"code": "c"}, name: "x"} for name in ("session", "js_code")),
+    ]
+    bodies.append({"authorization": {"code": "c"}, "session": "y"})
+    prints = {read(body, ("code",)).fingerprint(caller) for body in bodies for caller in ("", "me")}
+    assert len(prints) == 2 * len(bodies)
+
+
+def test_what_was_sent_prints_its_names_only():
+    """No value of a front end gets into a log."""
+    found = read({"authorization": {"code": "the-phone-code", "iv": "the-iv"}, "js_code": "the-login"}, ("code",))
+    assert repr(found) == "<Authorization with code, iv>"
+
+
+@pytest.mark.parametrize("sent", [None, True, 3, 2.5, [], [{}], ()])
+def test_json_that_is_no_object(sent):
+    """It is refused with its type, whether it comes parsed or as text."""
+    with pytest.raises(errors.UnknownShape) as parsed:
+        read(sent)
+    assert parsed.value.because == {"type": type(sent).__name__}
+    with pytest.raises(errors.UnknownShape) as text:
+        read(json.dumps(sent))
+    assert text.value.because == {"type": type(json.loads(json.dumps(sent))).__name__}
+
+
+def test_what_is_missing_and_what_is_there():
+    """The error names the field that is needed and the first eight that came, in order."""
+    found = read({**{f"name_{each}": "x" for each in "ihgfedcba"}, "js_code": "a-login"}, ("code",))
+    because = found.missing("code").because
+    assert because == {"field": "code", "found": ", ".join(["js_code", *(f"name_{each}" for each in "abcdefg")])}
+
+
+def test_an_empty_field_is_missing():
+    """Of a code that is empty nobody says that it cannot be one."""
+    found = read({"code": "", "iv": None, "state": "x" * 4}, ("code",))
+    assert [found.text(name, 4, platform="wechat") for name in ("code", "iv", "no", "state")] == [
+        None,
+        None,
+        None,
+        "xxxx",
+    ]
+    for value, facts in (("x" * 5, {"characters": 5, "max": 4}), ("a b", {"characters": 3, "max": 4})):
+        with pytest.raises(errors.BadField) as refused:
+            read({"code": value}, ("code",)).text("code", 4, platform="wechat")
+        assert refused.value.because == {"field": "code", **facts}
+        assert refused.value.platform == "wechat"
+
+
+def test_alipays_envelope_is_known_on_other_platforms(stage):
+    """The envelope that gets sent to other platforms' apps is called what it is."""
+    for name, app in stage.apps.items():
+        if app.platform in ("wechat", "douyin", "baidu", "kuaishou"):
+            with pytest.raises(errors.UnknownShape) as refused:
+                stage.authorize(name, {"response": B64, "sign": B64})
+            assert refused.value.because["looks_like"] == "alipay"

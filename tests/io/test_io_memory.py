@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,7 @@ from haoma.errors import (
     CodeRejected,
     ConnectFailed,
     HaomaError,
+    InternalFault,
     MemoryFull,
     OutcomeUnknown,
     Spent,
@@ -141,7 +143,7 @@ def test_minted_strings_differ(memory):
 
 def test_a_step_for_the_driver_is_a_mistake(memory):
     """A step that memory does not answer is not answered with nothing."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="no answer to Pause"):
         memory.answer(Pause(1))
 
 
@@ -514,6 +516,230 @@ def test_what_expired_does_not_wait_for_a_full_table(clock):
         clock.time += 1
         memory.answer(Keep(place(str(number)), number, 100))
     assert size(memory) <= 1024
+
+
+def in_a_child(check) -> bool:
+    """Tell what ``check`` says after a fork, in the child."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if check() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_knows_what_was_kept_and_used_before_the_fork(memory, clock):
+    """What was kept is there until its end, tries count on, and what was under way has an unknown outcome."""
+    memory.answer(Keep(place("token"), "t1", 10))
+    assert memory.answer(Spend(place("tries", Shelf.TRIES), 1, 10))
+    memory.answer(Settle(take(memory, claim("settled")).ref, PHONE))
+    ours = take(memory, claim("under way")).ref
+
+    def check() -> bool:
+        memory.answer(Settle(ours, REFUSED))  # the parent's try has no say in the child
+        second = take(memory, claim("under way"))
+        try:
+            memory.answer(claim("settled"))
+        except AlreadyUsed:
+            pass
+        else:
+            return False
+        memory.answer(Settle(ours, UNSPENT))
+        waits = isinstance(memory.answer(claim("under way")), Waiting)
+        known = memory.answer(Recall(place("token"))) == "t1"
+        none_left = not memory.answer(Spend(place("tries", Shelf.TRIES), 1, 10))
+        clock.time += 10
+        gone = memory.answer(Recall(place("token"))) is None
+        return second.after_unknown and waits and known and none_left and gone
+
+    assert in_a_child(check)
+    assert isinstance(memory.answer(claim("under way")), Waiting)  # and the parent goes on
+
+
+def test_a_table_in_a_child_is_as_large_as_before(clock):
+    """The same limits hold after a fork, and a full table forgets the oldest there as well."""
+    memory = Memory(cap=16, now=clock)
+    for number in range(16):
+        memory.answer(Keep(place(str(number)), number, 500))
+
+    def check() -> bool:
+        memory.answer(Keep(place("new"), "new", 500))
+        return [number for number in range(16) if memory.answer(Recall(place(str(number)))) is None] == [0]
+
+    assert in_a_child(check)
+
+
+def test_what_is_written_again_is_the_youngest(clock):
+    """A session that goes on is not the one that a full table forgets, and it takes no second place."""
+    memory = Memory(cap=16, now=clock)
+    for number in range(16):
+        memory.answer(Keep(place(str(number)), number, 500))
+    memory.answer(Keep(place("0"), "again", 500))
+    assert size(memory) == 16
+    memory.answer(Keep(place("new"), "new", 500))
+    assert memory.answer(Recall(place("0"))) == "again"
+    assert [number for number in range(16) if memory.answer(Recall(place(str(number)))) is None] == [1]
+
+
+def test_a_full_table_forgets_one_in_sixteen(clock):
+    """No more than that: the sessions of the others go on."""
+    memory = Memory(cap=1600, now=clock)
+    for number in range(1601):
+        memory.answer(Keep(place(str(number)), number, 500))
+    gone = [number for number in range(1601) if memory.answer(Recall(place(str(number)))) is None]
+    assert gone == list(range(100))
+
+
+def test_a_shelf_that_forgets_nothing_says_that_it_is_full(clock):
+    """Proofs are refused, never dropped; what has expired makes room at that very moment."""
+    memory = Memory(cap=2, now=clock)
+    for number in range(10):
+        memory.answer(Keep(place(str(number), Shelf.PROOFS), number, 10))
+    with pytest.raises(MemoryFull) as full:
+        memory.answer(Keep(place("one more", Shelf.PROOFS), 1, 10))
+    assert full.value.because == {"kind": "proofs"}
+    memory.answer(Keep(place("3", Shelf.PROOFS), "anew", 10))  # it has its place already
+    clock.time += 10
+    memory.answer(Keep(place("one more", Shelf.PROOFS), 1, 10))
+
+
+def test_used_values_make_room_when_they_are_over(memory, clock):
+    """A full ledger is searched again after a second, and takes a new value as soon as one is over."""
+    memory = Memory(cap=2, now=clock, wall=clock)
+    for number in range(2):
+        memory.answer(Settle(take(memory, claim(str(number), seconds=10)).ref, PHONE))
+    with pytest.raises(MemoryFull):
+        memory.answer(claim("new"))
+    clock.time += 1
+    with pytest.raises(MemoryFull):
+        memory.answer(claim("new"))
+    clock.time += 9
+    take(memory, claim("new"))
+
+
+def test_a_full_ledger_is_searched_once_a_second(clock):
+    """Whoever floods it does not make every request search it."""
+    memory = Memory(cap=2, now=clock, wall=clock)
+    for number, seconds in enumerate((1, 1.5)):
+        memory.answer(Settle(take(memory, claim(str(number), seconds=seconds)).ref, PHONE))
+    clock.time += 1.2
+    take(memory, claim("new", seconds=600))  # searched: one was over
+    clock.time += 0.9
+    with pytest.raises(MemoryFull):
+        memory.answer(claim("newer"))  # the second is over, but it was searched just now
+    clock.time += 0.1
+    take(memory, claim("newer"))
+
+
+def test_a_try_under_way_outlives_the_time_of_its_value(memory, clock):
+    """A value that may be forgotten after a second is not free while its exchange is under way."""
+    memory.answer(claim(seconds=1))
+    clock.time += 59.9
+    assert isinstance(memory.answer(claim()), Waiting)
+    with pytest.raises(AlreadyUsed):
+        memory.answer(claim(fingerprint=b"other"))
+    clock.time += 0.1  # given up, and over: nothing is known of it any more
+    assert not take(memory, claim(fingerprint=b"other")).after_unknown
+
+
+def test_a_value_that_is_settled_is_used_until_its_end(memory, clock):
+    """To the moment: one before, it is used; then it is free."""
+    memory.answer(Settle(take(memory, claim(seconds=300)).ref, PHONE))
+    clock.time += 299.9
+    with pytest.raises(AlreadyUsed):
+        memory.answer(claim())
+    clock.time += 0.1
+    take(memory, claim())
+
+
+def test_each_try_counts_for_its_own_seconds_to_the_moment(memory, clock):
+    """Of two tries the older ends first, and a refund gives back one of them, not both."""
+    tries = Spend(place("key", Shelf.TRIES), 2, 10)
+    assert memory.answer(tries)
+    clock.time += 5
+    assert memory.answer(tries)
+    clock.time += 4.9
+    assert not memory.answer(tries)
+    clock.time += 0.1
+    assert memory.answer(tries)
+    assert not memory.answer(tries)
+    memory.answer(Refund(tries.place))
+    assert memory.answer(tries)
+    assert not memory.answer(tries)
+
+
+def test_an_unknown_outcome_is_the_last_word_of_a_try(memory):
+    """What the same try says after that closes nothing, unless it is a success."""
+    ref = take(memory, claim()).ref
+    memory.answer(Settle(ref, UNKNOWN))
+    memory.answer(Settle(ref, REFUSED))
+    assert take(memory, claim()).after_unknown
+
+
+def test_so_many_answers_are_remembered_in_all(clock):
+    """They hold phone numbers: there are as many as the cap, over all apps, and the oldest goes."""
+    memory = Memory(cap=4, now=clock, wall=clock)
+    settled = [claim(value, app=app) for app in ("one", "two") for value in ("a", "b")]
+    for each in settled:
+        memory.answer(Settle(take(memory, each).ref, PHONE))
+    assert all(isinstance(memory.answer(each), Settled) for each in settled)
+    memory.answer(Settle(take(memory, claim("c", app="two")).ref, PHONE))
+    assert isinstance(memory.answer(settled[1]), Settled)
+    with pytest.raises(AlreadyUsed):
+        memory.answer(settled[0])
+
+
+def test_answers_go_when_their_time_is_over_whatever_comes_after(memory, clock):
+    """One that is to be remembered for long does not hold back those before it."""
+    for value, seconds in (("short", 10.0), ("long", 1000.0)):
+        step = Claim("shop", "code", Secret(value), b"mine", 5000, seconds)
+        memory.answer(Settle(take(memory, step).ref, PHONE))
+    clock.time += 10
+    memory.answer(claim("another"))
+    rows = memory._state.get().used["shop"].values()
+    assert [row.outcome for row in rows] == [None, PHONE, None]
+
+
+def raise_value_error() -> None:
+    raise ValueError("a programmer's mistake")
+
+
+def raise_refused() -> None:
+    raise REFUSED.again()
+
+
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("end", "raised", "shared"),
+    [
+        (raise_refused, CodeRejected, CodeRejected),
+        (raise_value_error, ValueError, InternalFault),
+        (raise_interrupt, KeyboardInterrupt, Abandoned),
+    ],
+)
+def test_all_who_share_a_run_share_its_end(memory, clock, end, raised, shared):
+    """An error of ours is everybody's; a mistake is told as one; one that was interrupted is for the next to take."""
+    waiters = []
+
+    def lead() -> None:
+        with memory.lead(place("token")):
+            clock.time += 10
+            for _ in range(2):
+                with memory.lead(place("token")) as waiting:
+                    assert waiting.seconds == 50
+                    waiters.append(waiting.future)
+            end()
+
+    with pytest.raises(raised):
+        lead()
+    assert [type(each.exception(0)) for each in waiters] == [shared, shared]
+    assert waiters[0].exception() is not waiters[1].exception()
+    with memory.lead(place("token")) as again:
+        assert isinstance(again, Shared)
 
 
 # --- words about a value that is somebody else's by now ---

@@ -12,7 +12,7 @@ from haoma.contract import Table
 from haoma.errors import NotProven, Spent
 from haoma.io.blocking import run
 from haoma.platforms import PLATFORMS
-from haoma.policy import Policy
+from haoma.policy import STANDARD, Policy
 from haoma.verified import ALL_CHECKS, CheckName
 from stage import Stage
 
@@ -59,3 +59,17 @@ def test_the_setting() -> None:
     table = Table("shop", {"require": [name.value for name in CheckName]}, now=0)
     assert table.policy().require == frozenset(ALL_CHECKS)
     assert table.faults == []
+
+
+def test_what_an_app_without_settings_demands() -> None:
+    """The times and limits that the reference documents, as numbers."""
+    assert {name: getattr(STANDARD, name) for name in STANDARD.__dataclass_fields__} == {
+        "require": frozenset(),
+        "max_age": 300.0,
+        "code_seconds": 600.0,
+        "repeat_seconds": 30.0,
+        "refused_limit": 30,
+        "refused_seconds": 600.0,
+        "session_seconds": 7200.0,
+        "accept_members": frozenset(),
+    }

@@ -14,7 +14,10 @@ from haoma.authorize import log_in
 from haoma.contract import App
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, NotProven, SessionUnknown
-from haoma.session_keys import recall
+from haoma.io.blocking import World
+from haoma.io.memory import Memory
+from haoma.session_keys import newest_of, recall
+from haoma.steps import Keep, Place, Shelf
 from haoma.verified import CheckName
 from wire import NOW, Bench, Given, configured
 
@@ -269,3 +272,75 @@ def test_a_login_whose_key_is_gone_asks_for_a_new_login(platform: str) -> None:
     error: HaomaError = bench.refused(app, sent)
     assert isinstance(error, SessionUnknown)
     assert (error.step, dict(error.because)) == (2, {"expired": "session_key"})
+
+
+@pytest.mark.parametrize("platform", ALL)
+def test_the_newest_key_is_that_of_the_last_login(platform: str) -> None:
+    """Of the two that are kept, the platform has the last one."""
+    source = random.Random(16)
+    app = configured(platform, **ALL[platform])
+    bench = Bench({})
+    for _ in range(3):
+        key = _bytes_of_a_key(platform, source)
+        _log_in(bench, app, key)
+        assert base64.b64decode(bench.run(newest_of(app, "the-user")).reveal()) == key
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_where_no_key_can_be_remembered_nothing_is_proven_under_it(platform: str) -> None:
+    """A login goes on when the shelf of proofs is full, and its ciphertexts are not called one-time."""
+    source = random.Random(17)
+    app = configured(platform, **ALL[platform])
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    memory = Memory(cap=32, now=lambda: bench.now, wall=lambda: bench.now)
+    bench.world = World(bench.world.http, memory)
+    for number in range(5 * 32):
+        memory.answer(Keep(Place(Shelf.PROOFS, app.scope, str(number)), 1.0, 9e9))
+    sent = {"session": _log_in(bench, app, key), "authorization": _sealed(platform, key, source)}
+    assert not bench.find(app, sent).proves(CheckName.ONE_TIME_USE)
+
+
+def test_three_failures_count_for_three_days() -> None:
+    """To the second, however often the same key is brought by a login in between."""
+    source = random.Random(18)
+    app = configured("kuaishou", **ALL["kuaishou"])
+    key = _bytes_of_a_key("kuaishou", source)
+    bench = Bench({})
+    session = _log_in(bench, app, key)
+    for _ in range(3):
+        wrong = _sealed("kuaishou", source.randbytes(16), source)
+        assert isinstance(bench.refused(app, {"session": session, "authorization": wrong}), CannotOpen)
+    bench.now += 3 * 86_400 - 1
+    sent = {"session": _log_in(bench, app, key), "authorization": _sealed("kuaishou", key, source)}
+    assert bench.refused(app, sent).diagnosis == "tries"
+    bench.now += 1
+    again = {"session": _log_in(bench, app, key), "authorization": _sealed("kuaishou", key, source)}
+    assert bench.find(app, again).phone_number
+
+
+@pytest.mark.parametrize(("away", "proven"), [(-1, False), (0, True)])
+def test_that_a_key_was_seen_is_remembered_for_a_month(away: float, proven: bool) -> None:
+    """For a month longer than what was used under it; after that it counts as new."""
+    source = random.Random(19)
+    app = configured("kuaishou", **ALL["kuaishou"])
+    key = _bytes_of_a_key("kuaishou", source)
+    bench = Bench({})
+    _log_in(bench, app, key)
+    bench.now += app.policy.code_seconds + 30 * 86_400 + away
+    sent = {"session": _log_in(bench, app, key), "authorization": _sealed("kuaishou", key, source)}
+    assert bench.find(app, sent).proves(CheckName.ONE_TIME_USE) is proven
+
+
+@pytest.mark.parametrize("platform", ALL)
+def test_a_new_key_has_its_own_time(platform: str) -> None:
+    """It lives as long as any, whenever the one before it came."""
+    source = random.Random(20)
+    app = configured(platform, **ALL[platform])
+    bench = Bench({})
+    for _ in range(3):
+        key = _bytes_of_a_key(platform, source)
+        _log_in(bench, app, key)
+        bench.now += app.policy.session_seconds - 1
+        kept = bench.run(recall(app, "the-user", bench.now))
+        assert base64.b64decode(kept[0].key.reveal()) == key

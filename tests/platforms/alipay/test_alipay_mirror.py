@@ -108,3 +108,16 @@ def test_mirror_shares_no_code_with_what_it_tests() -> None:
     source = Path(mirror_module.__file__).read_text("utf-8")
     imports = {line.split()[1] for line in source.splitlines() if line.startswith("from haoma")}
     assert imports == {"haoma.crypto.forging", "haoma.mirroring"}
+
+
+def test_the_steps_that_refuse_a_signature() -> None:
+    """One that is missing and one that does not fit, with what the place of the first tells."""
+    whole = json.loads(MIRROR.envelope("ok", "13800138000"))
+    for sent, code, step, place in (
+        ({"response": whole["response"]}, "trust.signature-missing", 2, "taken-apart"),
+        ({"response": json.dumps({"response": whole["response"]})}, "trust.signature-missing", 2, "whole-string"),
+        ({**whole, "response": whole["response"][4:]}, "trust.signature-mismatch", 4, ""),
+    ):
+        with pytest.raises(HaomaError) as refused:
+            open_envelope(APPS["alipay"], sent)
+        assert (refused.value.code, refused.value.step, refused.value.place) == (code, step, place)

@@ -197,3 +197,21 @@ def test_an_unlisted_refusal_of_a_login_asks_for_a_new_one(result: int, followin
     """What a dead code gets is not known, so only a refusal that is known not to be the code's stops."""
     error = Bench({LOGIN: {"result": result, "error": "no", "error_msg": "no"}}).refused(APP, _sent())
     assert (str(error.next), error.retry) == (following, False)
+
+
+@pytest.mark.parametrize(
+    ("country_code", "number", "diagnosis"),
+    [
+        (None, "13800138000", "fields"),
+        ("", "13800138000", "fields"),
+        ("86", None, "fields"),
+        ("86", "", "fields"),
+        ("86", "1380013800", "number"),
+        (True, "13800138000", "number"),
+    ],
+)
+def test_the_operator_reads_what_is_missing(country_code: object, number: object, diagnosis: str) -> None:
+    """The refusal is the same; the log tells a field that is not there from a number that is none."""
+    refused = Bench({LOGIN: _login()}).refused(APP, _sent(_sealed(country_code=country_code, number=number)))
+    assert isinstance(refused, CannotOpen)
+    assert refused.diagnosis == diagnosis
