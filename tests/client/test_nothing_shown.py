@@ -67,7 +67,8 @@ REFUSALS = {
 
 
 def _asked(kind: str, answers: tuple[Any, Any]) -> Callable[[], object]:
-    client, network = (Client(APP), Network) if kind == "sync" else (AsyncClient(APP), AsyncNetwork)
+    client: Any = Client(APP) if kind == "sync" else AsyncClient(APP)
+    network = Network if kind == "sync" else AsyncNetwork
     object.__setattr__(client._world, "http", network(*answers))
     asked = client.get_phone_number
     return lambda: asked("shop", {"code": CODE}) if kind == "sync" else asyncio.run(asked("shop", {"code": CODE}))
@@ -109,7 +110,7 @@ def test_no_frame_of_what_was_opened_offline() -> None:
 # --- rich
 
 
-def _records(kind: type) -> list[type]:
+def _records(kind: Any) -> list[Any]:
     found = [kind, *(each for sub in kind.__subclasses__() for each in _records(sub))]
     return [each for each in found if each.__module__.startswith("haoma.")]
 

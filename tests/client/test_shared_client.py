@@ -271,5 +271,5 @@ def test_apps_that_a_client_does_not_know_yet() -> None:
     with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
             client = Client(apps[0])
-            found = set(pool.map(lambda app, client=client: log_in(client, app), apps))  # type: ignore[misc]
+            found = set(pool.map(lambda app, client=client: log_in(client, app), apps))
             assert found == {"envelope.missing-field"}
