@@ -56,12 +56,6 @@ _PLATFORMS: Final[dict[str, dict[str, Any]]] = {
 _TRIES: Final = 3
 _AT_ONCE: Final = 3_000  # messages that one memory sees, so that its tables stay small
 _NEAR: Final = {"process": 0.05, "http": 0.02}
-_USER_INFO: Final = {
-    "openId": "the-openid-of-a-user",
-    "nickName": "somebody",
-    "avatarUrl": "https://a.b/c",
-    "gender": 0,
-}
 
 
 def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
@@ -79,12 +73,14 @@ def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
         return lambda: _padded(platform, text)
 
     text = msgspec.json.encode(whole)
+    # Another message, as long as the others: whoever sends one knows its length.
+    other = b'{"nickName":"%b"}' % (b"x" * (len(text) - len('{"nickName":""}')))
     kinds = {
         "padding": lambda: _padded(platform, text)[:-1] + b"\0",
         "noise": lambda: os.urandom(len(_padded(platform, text))),
         "text": lambda: _padded(platform, text.replace(b"138", b"\xff\xfe\xfd")),
         "JSON": lambda: _padded(platform, text[:-1]),
-        "fields": lambda: _padded(platform, msgspec.json.encode(_USER_INFO)),
+        "fields": lambda: _padded(platform, other),
         "members": changed(carrier="x"),
         "number": changed(**{"mobile" if platform == "baidu" else "phoneNumber": "138****8000"}),
     }
