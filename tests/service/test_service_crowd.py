@@ -6,6 +6,7 @@ import json
 import logging
 import resource
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -331,7 +332,7 @@ def test_foreign_lines_are_few(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
 def test_one_kind_of_lines_does_not_silence_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who provokes a line every second has ten in a minute; what else goes wrong in it is written."""
     moment = 1000.0
-    monkeypatch.setattr("haoma.service.log.monotonic", lambda: moment)
+    monkeypatch.setattr(sys.modules[Sparing.__module__], "monotonic", lambda: moment)
     sparing = Sparing()
     for second in range(120):
         moment = 1000.0 + second

@@ -73,7 +73,7 @@ class Project:
         """Return ``vue`` or ``react``, whichever a file of Taro is written for; empty if nothing shows it."""
         if source.suffix in _VUE:
             return "vue"
-        return source.framework or next(iter(self._frameworks)) if len(self._frameworks) == 1 else ""
+        return source.framework or (next(iter(self._frameworks)) if len(self._frameworks) == 1 else "")
 
     @cached_property
     def for_alipay(self) -> bool:

@@ -18,6 +18,7 @@ does it (DefaultAopClient, LoadAlipayPublicKey); what captures add is in the REA
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -26,6 +27,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from haoma.contract import Quiet
@@ -198,7 +200,9 @@ def _check_signature(app: AlipayApp, found: _Reply, now: float) -> Flow[None]:
 def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKey]:
     if not app.roots:
         raise _untrusted("no root", alipay_cert_sn=serial_name, needed="alipay_root_cert")
-    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.scope}:{serial_name}")
+    # What one app's roots vouch for is nothing to an app with other roots.
+    roots = hashlib.sha256(b"".join(root.fingerprint(SHA256()) for root in app.roots)).hexdigest()
+    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.scope}:{roots}:{serial_name}")
     kept = yield from ask(Recall(place))
     if isinstance(kept, RSAPublicKey):
         return kept
