@@ -29,7 +29,7 @@ check: $(READY)
 	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench conformance
 
 test: check
-	@$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(READY)
 	@$(VENV)/bin/python -m bench $(ARGS)

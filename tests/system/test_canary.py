@@ -177,6 +177,7 @@ def bodies(values: dict[str, str], aes_key: bytes, alipay_key: rsa.RSAPrivateKey
         "iv": base64.b64encode(iv).decode(),
     }
     for app in (*MODES, "unreachable"):
+        code = {"code": f"{values['phone_code']}-{app}"}  # they are one app of WeChat: a code is good for one of them
         yield app, code
         yield app, {**login, "authorization": code}
         yield app, {**login, "authorization": {**sealed, "iv": values["session_key"]}}
