@@ -210,7 +210,7 @@ def divide() -> tuple[list[Case], list[Case]]:
     apart = [case for case in alipay if case not in together]
     used: set[tuple[str, str, str]] = set()
     for case in (case for case in served if case.platform != "alipay"):
-        text = case.sent.decode("utf-8", "replace") if isinstance(case.sent, bytes) else case.sent
+        text = case.sent.decode("utf-8", "replace")
         once = {(case.platform, str(case.app.get("app_id") or case.app.get("app_key")), each) for each in values(text)}
         (together if used.isdisjoint(once) else apart).append(case)
         used |= once
@@ -220,7 +220,9 @@ def divide() -> tuple[list[Case], list[Case]]:
 
 def values(text: str) -> set[str]:
     """Return the beginnings of all longer values in a body, however they are written down."""
-    return {each[:12] for each in re.findall(r"[A-Za-z0-9._/+ -]{6,}", text.replace("\\", "")) if re.search(r"[0-9-]", each)}
+    return {
+        each[:12] for each in re.findall(r"[A-Za-z0-9._/+ -]{6,}", text.replace("\\", "")) if re.search(r"[0-9-]", each)
+    }
 
 
 def keys(case: Case) -> set[str]:
