@@ -79,7 +79,7 @@ def interruption(error: BaseException) -> BaseException | None:
     of any class, `TimeoutError` included, and can come up at any line of ours and of the libraries below.
     """
     handlers = {code for number in signal.valid_signals() if (code := _code_of(signal.getsignal(number)))}
-    for each in _chain(error):
+    for each in causes(error):
         frames = [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
         # One that the application was handling when it called us begins in the application.
         if frames and _is_known(_module_of(frames[0])) and any(frame.f_code in handlers for frame in frames):
@@ -93,7 +93,8 @@ def _code_of(handler: object) -> object:
     return code or getattr(vars(type(function)).get("__call__"), "__code__", None)  # or an object that can be called
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it was raised from, ten at most."""
     found: BaseException | None = error
     for _ in range(10):
         if found is None:

@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from haoma.io.clock import monotonic, now
+from haoma.io.process import causes
 from haoma.secret import MASK
 from haoma.visible import visible_json
 
@@ -191,19 +192,10 @@ def stack(error: BaseException) -> tuple[str, list[str]]:
     Neither local variables nor source lines nor the words of the exception: a foreign exception quotes what it was
     given.
     """
-    return " < ".join(type(each).__name__ for each in _chain(error)), [
+    return " < ".join(type(each).__name__ for each in causes(error)), [
         f"{frame.name} ({frame.filename.rpartition('site-packages/')[2].rpartition('/src/')[2]}:{frame.lineno})"
         for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
     ]
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    for _ in range(5):
-        if found is None:
-            return
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 class Sparing:
