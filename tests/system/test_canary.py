@@ -367,7 +367,7 @@ def test_library(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture)
     config.write_text(world.config, "utf-8")
     caplog.set_level(logging.DEBUG)
     for name in ("asyncio", "httpcore2", "haoma"):
-        logging.getLogger(name).setLevel(logging.DEBUG)  # what an application may well do
+        caplog.set_level(logging.DEBUG, name)  # what an application may well do
     settings = load(config)
     written: list[tuple[str, bytes | str]] = [("settings", repr(settings))]
     written += [(name, repr(app) + str(app)) for name, app in settings.apps.items()]
