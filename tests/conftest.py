@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import shutil
 import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 from hypothesis import HealthCheck, settings
+from typer.main import get_command
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = ROOT / "tests" / "vectors"
@@ -73,11 +77,52 @@ def uwsgi() -> str:
     return str(path)
 
 
+class Keys:
+    """RSA keys that are kept from process to process: to make or to check one takes longer than most tests.
+
+    In one process no two that are made are the same. Another process is given the same ones, in the order in which it
+    asks; no test lets a key of one process meet another's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._checked: dict[bytes, Any] = {}
+
+    def generate(self, public_exponent: int, key_size: int) -> RSAPrivateKey:
+        """Do as `generate_private_key` does."""
+        if (public_exponent, key_size) != (65537, 2048):
+            return generate_private_key(public_exponent, key_size)
+        path = self._folder / f"{next(self._numbers)}.der"
+        try:
+            der = path.read_bytes()
+        except FileNotFoundError:
+            key = generate_private_key(public_exponent, key_size)
+            der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+                file.write(der)
+            os.replace(file.name, path)  # at once: the other workers may be reading it
+        key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)  # type: ignore[assignment]
+        self._checked[der] = key
+        return key
+
+    def load(self, data: bytes, password: None) -> Any:
+        """Do as `load_der_private_key` does, but check each key once."""
+        if data not in self._checked:
+            self._checked[data] = load_der_private_key(data, password)
+        return self._checked[data]
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Check each private key once: that takes longer than most tests, and most of them have the same few keys."""
+    """Make each private key, check each and build the command line once."""
     patch = pytest.MonkeyPatch()
-    patch.setattr("haoma.crypto.keys.load_der_private_key", functools.cache(load_der_private_key))
     config.add_cleanup(patch.undo)
+    cache = config.rootpath / ".pytest_cache" / "d" / "rsa"
+    cache.mkdir(0o700, parents=True, exist_ok=True)
+    keys = Keys(cache)
+    patch.setattr("cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key", keys.generate)
+    patch.setattr("haoma.crypto.keys.load_der_private_key", keys.load)
+    patch.setattr("typer.testing._get_command", functools.cache(get_command))
 
 
 _SLOW_FIRST = ("forks", "system", "service", "laws", "simulator", "doctor", "io")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,9 +48,10 @@ class Case:
         return self.code.startswith("config.")
 
 
-def cases(platform: str) -> list[Case]:
-    """Return all cases of a platform, by name."""
-    return [_read(path) for path in sorted((VECTORS / platform).iterdir()) if path.is_dir()]
+@functools.cache
+def cases(platform: str) -> tuple[Case, ...]:
+    """Return all cases of a platform, by name. Many files of tests ask; the folders are read once."""
+    return tuple(_read(path) for path in sorted((VECTORS / platform).iterdir()) if path.is_dir())
 
 
 def _read(path: Path) -> Case:
