@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 from hypothesis import HealthCheck, settings
@@ -101,7 +102,7 @@ class Keys:
             der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
             with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
                 file.write(der)
-            os.replace(file.name, path)  # at once: the other workers may be reading it
+            Path(file.name).replace(path)  # at once: the other workers may be reading it
         key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)  # type: ignore[assignment]
         self._checked[der] = key
         return key
@@ -114,18 +115,24 @@ class Keys:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make each private key, check each and build the command line once."""
+    """Make each private key, check each and build the command line once; trust one authority."""
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
-    cache = config.rootpath / ".pytest_cache" / "d" / "rsa"
+    cache = config.rootpath / ".pytest_cache" / "d" / "keys"
     cache.mkdir(0o700, parents=True, exist_ok=True)
     keys = Keys(cache)
+    # To load the system's authorities takes longer than a request, and nobody here speaks TLS with the world.
+    authority = cache / f"authority-{os.getpid()}.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    config.add_cleanup(lambda: authority.unlink(missing_ok=True))
+    patch.setenv("SSL_CERT_FILE", str(authority))
+    patch.setenv("SSL_CERT_DIR", str(cache))
     patch.setattr("cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key", keys.generate)
     patch.setattr("haoma.crypto.keys.load_der_private_key", keys.load)
     patch.setattr("typer.testing._get_command", functools.cache(get_command))
 
 
-_SLOW_FIRST = ("forks", "system", "service", "laws", "simulator", "doctor", "io")
+_SLOW_FIRST = ("system", "service", "forks", "laws", "simulator", "doctor", "cli", "promises", "io")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
