@@ -21,5 +21,6 @@ def service(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> I
     apps = simulator.stage.settings(simulator.url)["apps"]
     # The same mini program under another address: nothing is known of it, not even a token.
     apps["herd"] = {**apps["wechat"], "api_base_url": simulator.url.replace("127.0.0.1", "localhost")}
-    with Service(tmp_path_factory.mktemp("service"), tables(apps), log_level="debug") as service:
+    # All tests call from one address: none may be refused for what another has tried.
+    with Service(tmp_path_factory.mktemp("service"), tables(apps), log_level="debug", refused_limit=1000) as service:
         yield service

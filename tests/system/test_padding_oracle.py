@@ -12,14 +12,14 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from live import PUBLISHABLE_KEY, SERVER_KEY, Service
+from live import PUBLISHABLE_KEY, SERVER_KEY, Service, tables
 
 from haoma.simulator import Simulator
 
@@ -96,6 +96,14 @@ class Attacker:
         answer = self.client.post(f"{self.service.url}/v1/apps/{APP}/phone-number", json=body, headers=headers)
         shown = sorted((name, value) for name, value in answer.headers.items() if name != "date")
         return answer.status_code, repr(shown), answer.content
+
+
+@pytest.fixture(scope="module")
+def service(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of their own, with its usual limit: an attacker is not refused for what others have tried."""
+    apps = {APP: simulator.stage.settings(simulator.url)["apps"][APP]}
+    with Service(tmp_path_factory.mktemp("service"), tables(apps), log_level="debug") as service:
+        yield service
 
 
 def log_in(service: Service, login_code: str) -> str:
