@@ -282,43 +282,59 @@ def test_several_workers_without_a_shared_memory(tmp_path: Path) -> None:
     assert "[config.needs-one-worker]" in haoma(config).stderr
 
 
-def haoma(config: Path, *options: str, lang: str = "en", start: str = "") -> subprocess.CompletedProcess[str]:
+def haoma(config: Path, *options: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
     """Run ``haoma serve`` until it ends by itself, in a terminal of this language."""
-    code = f"{start}\nimport sys\nfrom haoma.cli import app\nsys.argv[0] = 'haoma'\napp()"
-    command = [sys.executable, "-c", code, "serve", "--config", str(config), *options]
+    code = "import sys\nfrom haoma.cli import app\nsys.argv[0] = 'haoma'\napp()"
+    return python(code, "serve", "--config", str(config), *options, lang=lang)
+
+
+def python(code: str, *arguments: str, lang: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "LC_ALL": f"{lang}.UTF-8", "PYTHONUTF8": "1"}
     return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", timeout=30, check=False, env=environ
-    )
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True, text=True, encoding="utf-8", timeout=30, check=False, env=environ,
+    )  # fmt: skip
+
+
+IN_TURN = """
+import contextlib, io, json, sys, tempfile
+from haoma.cli import app
+told = {}
+for code, config, options, folder in json.loads(sys.argv[1]):
+    tempfile.tempdir = folder
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as stderr:
+        try:
+            app(["serve", "--config", config, *options], prog_name="haoma")
+        except SystemExit as ended:
+            told[code] = ended.code, stderr.getvalue()
+print(json.dumps(told))
+"""
 
 
 @pytest.mark.parametrize(("lang", "names"), [("en", ("cause: ", "remedy: ")), ("zh_CN", ("原因: ", "办法: "))])
 def test_every_fault_of_the_start_is_told_alike(tmp_path: Path, lang: str, names: tuple[str, str]) -> None:
     """A taken port, a missing key and a missing folder are told like a fault of the file: cause, remedy, language."""
-    config = tmp_path / "haoma.toml"
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = f'listen = "127.0.0.1:{taken.getsockname()[1]}"'
-        config.write_text(toml(service=listen))
-        told = {"cannot-listen": haoma(config, lang=lang)}
-        told["no-server-keys"] = _faulty(tmp_path, lang)
-        config.write_text(envelopes('publishable_keys = ["publishable-key-0123"]'))
-        told["signing-key-needed"] = haoma(config, "--workers", "2", lang=lang)
-        config.write_text(envelopes())
-        nowhere = f"import tempfile\ntempfile.tempdir = {str(tmp_path / 'nowhere')!r}"
-        told["no-temporary-folder"] = haoma(config, "--workers", "2", lang=lang, start=nowhere)
-    for code, ended in told.items():
-        assert (code, ended.returncode) == (code, 2)
-        assert f"[config.{code}]" in ended.stderr
+        faults: dict[str, tuple[str, list[str], str | None]] = {
+            "cannot-listen": (toml(service=f'listen = "127.0.0.1:{taken.getsockname()[1]}"'), [], None),
+            "no-server-keys": (envelopes().replace(f'server_keys = ["{KEY}"]', ""), [], None),
+            "signing-key-needed": (envelopes('publishable_keys = ["publishable-key-0123"]'), ["--workers", "2"], None),
+            "no-temporary-folder": (envelopes(), ["--workers", "2"], str(tmp_path / "nowhere")),
+        }
+        starts = []
+        for code, (text, options, folder) in faults.items():
+            (tmp_path / f"{code}.toml").write_text(text)
+            starts.append((code, str(tmp_path / f"{code}.toml"), options, folder))
+        # All in one process: to start one takes longer than to find a fault. Nothing is served.
+        told = json.loads(python(IN_TURN, json.dumps(starts), lang=lang).stdout)
+    assert told.keys() == faults.keys()
+    for code, (status, said) in told.items():
+        assert (code, status) == (code, 2)
+        assert f"[config.{code}]" in said
         words = catalogue.words(f"config.{code}", lang[:2])
         for text in (words.title, names[0] + words.cause, names[1] + words.remedy):
-            assert text in ended.stderr
-        assert "Traceback" not in ended.stderr
-
-
-def _faulty(folder: Path, lang: str) -> subprocess.CompletedProcess[str]:
-    config = folder / "keyless.toml"
-    config.write_text(envelopes().replace(f'server_keys = ["{KEY}"]', ""))
-    return haoma(config, lang=lang)
+            assert text in said
+        assert "Traceback" not in said
 
 
 def test_an_unnamed_proxy_is_warned_of(tmp_path: Path) -> None:

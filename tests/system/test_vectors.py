@@ -212,7 +212,7 @@ def divide() -> tuple[list[Case], list[list[Case]]]:
     while rest:
         group: list[Case] = []
         used: set[tuple[str, str, str]] = set()
-        left = []
+        left: list[Case] = []
         for case in rest:
             if case.platform == "alipay":
                 fits = all(case.app == other.app or keys(case).isdisjoint(keys(other)) for other in group)

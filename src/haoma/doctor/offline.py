@@ -236,7 +236,7 @@ def packages(path: Sequence[str] | None = None) -> Iterator[Diagnosis]:
     Args:
         path: Directories to look in; those of this interpreter when None.
     """
-    there = {} if path is None else {"path": list(path)}
+    there: dict[str, Any] = {} if path is None else {"path": list(path)}
     # Asked for by name: to read what every package of a large environment says of itself takes longer than all else.
     found = {name: each.version for name in _CLASHING for each in metadata.distributions(name=name, **there)}
     if len(found) == len(_CLASHING):
