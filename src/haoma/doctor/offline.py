@@ -9,7 +9,7 @@ import stat
 from importlib import metadata
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto import keys
 from haoma.crypto.keys import KeyProblem
