@@ -44,9 +44,18 @@ NODE = "alipay_open_auth_app_aes_get_response"
 ZERO_IV = bytes(16)
 
 
-@pytest.fixture
-def mirror() -> AlipayMirror:
+@pytest.fixture(scope="module")
+def first_mirror() -> AlipayMirror:
     return AlipayMirror(os.urandom)
+
+
+@pytest.fixture
+def mirror(first_mirror: AlipayMirror) -> AlipayMirror:
+    """A mirror that has just started, with the keys of the first: to make them takes longer than a test."""
+    mirror = AlipayMirror(os.urandom)
+    names = ("alipay_key", "app_key", "another_key", "next_key")
+    vars(mirror).update({name: getattr(first_mirror, name) for name in names})
+    return mirror
 
 
 def table(mirror: AlipayMirror, name: str = MERCHANT, **changed: Any) -> Table:
