@@ -54,6 +54,38 @@ def test_an_envelope_that_is_not_whole_blocks(size: int) -> None:
     assert caught.value.code == "trust.cannot-open"
 
 
+STEPS: list[tuple[bytes, str, int, str, dict[str, object]]] = [
+    (b"{}", "trust.cannot-open", 5, "code", {"keys_tried": 1}),
+    (b'{"code":1}', "trust.cannot-open", 5, "code", {"keys_tried": 1}),
+    (b"x", "trust.cannot-open", 5, "text", {"keys_tried": 1}),
+    (b'{"code":"40003","subCode":"x","subMsg":"a","msg":"c"}', "platform.user-not-authorized", 6, "40003 x a", {}),
+    (b'{"code":"40003","sub_code":"y","sub_msg":"b","msg":"c"}', "platform.user-not-authorized", 6, "40003 y b", {}),
+    (b'{"code":"40003","msg":"c"}', "platform.user-not-authorized", 6, "40003  c", {}),
+    (b'{"code":"10000"}', "platform.no-phone-bound", 7, "10000  mobile is empty", {}),
+    (b'{"code":"10000","mobile":""}', "platform.no-phone-bound", 7, "10000  mobile is empty", {}),
+    (b'{"code":"10000","mobile":1}', "outside.nonsense-reply", 7, "mobile", {"field": "mobile", "type": "int"}),
+    (b'{"code":"10000","mobile":"x"}', "outside.nonsense-reply", 7, "mobile", {"field": "mobile", "type": "str"}),
+]
+
+
+@pytest.mark.parametrize(("plain", "code", "step", "said", "because"), STEPS)
+def test_the_step_that_refuses(plain: bytes, code: str, step: int, said: str, because: dict[str, object]) -> None:
+    """What is inside of an envelope is refused by the step whose number the refusal bears, with its facts."""
+    sealed = forge_cbc(AES, bytes(16), plain)
+    with pytest.raises(HaomaError) as caught:
+        open_envelope(APP, {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')})
+    error = caught.value
+    words = f"{error.platform_code} {error.platform_sub_code} {error.platform_message}".strip() or error.diagnosis
+    assert (error.code, error.step, words, error.because) == (code, step, said, because)
+
+
+def test_what_is_in_clear_text_is_no_word_of_the_platform() -> None:
+    """A refusal that anybody could have written says so, and bears no step."""
+    with pytest.raises(HaomaError) as caught:
+        open_envelope(APP, {"code": "40003", "msg": "m"})
+    assert (caught.value.platform_message, caught.value.step, caught.value.because) == ("m", 0, {"unverified": True})
+
+
 class Gateway:
     """Answers a login with a node that is rightly signed."""
 

@@ -52,9 +52,10 @@ def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
     text = text.lstrip("\ufeff").strip().replace("\\r", "").replace("\\n", "\n")  # PEM on one line of a .env file
     found = _PEM.findall(text) if "-----BEGIN" in text else [("", text)]
     for label, body in found:
-        lines = [line for line in re.split(r"[\r\n]+", body) if ":" not in line]  # PEM headers such as Proc-Type
+        # In PEM a line with a colon is a header such as Proc-Type; elsewhere it is hexadecimal as OpenSSL prints it.
+        lines = [line for line in re.split(r"[\r\n]+", body) if not label or ":" not in line]
         compact = re.sub(r"\s+", "", "".join(lines))
-        if label == "" and re.fullmatch(r"[0-9a-fA-F:]+", compact):
+        if not label and re.fullmatch(r"[0-9a-fA-F:]+", compact):
             raise KeyProblem("config.key-unreadable", reason="hexadecimal, not base64")
         try:
             yield label, binascii.a2b_base64(compact + "=" * (-len(compact) % 4), strict_mode=True)

@@ -206,7 +206,8 @@ def test_an_app_without_its_key_can_ask_for_it(mirror: AlipayMirror) -> None:
     assert [(fault.code, fault.warning) for fault in found.faults] == [("config.missing-setting", True)]
     with pytest.raises(CannotOpen) as caught:
         open_envelope(app, mirror.envelope("isv-ok", app=MERCHANT))
-    assert (caught.value.next, caught.value.because["needed"]) == ("stop", "aes_key")  # no tap will change that
+    assert (caught.value.next, caught.value.step) == ("stop", 5)  # no tap will change that
+    assert caught.value.because == {"keys_tried": 0, "needed": "aes_key"}
     assert by_mirror(mirror, fetch_content_key(app, NOW)).reveal() == mirror.settings(BASE)[MERCHANT]["aes_key"]
 
 

@@ -31,7 +31,7 @@ class SealedMessage(Quiet, frozen=True, gc=False):
 
     claimed_ciphertext: str
     claimed_sign: str | None
-    whole: bool = False
+    whole: bool
 
 
 class ClearMessage(Quiet, frozen=True):
@@ -94,7 +94,7 @@ def _without_envelope(node: dict[str, Any], authorization: Authorization) -> Cle
     if {"code", "iv", "cloudID"} & node.keys() or authorization.login_name.rpartition(".")[2] == "code":
         raise UnknownShape(because={"looks_like": "wechat", "needed": "response"})
     if any(name in node for name in ("errorMessage", "error", "errMsg")):
-        words = str(node.get("errorMessage") or node.get("errMsg") or "").lower()
+        words = str(node.get("errorMessage") or node.get("errMsg", "")).lower()
         if any(word in words for word in _DECLINED):
             raise UserDeclined
         raise ButtonFailed(because={"error": str(node.get("error", ""))[:20]})
