@@ -121,6 +121,9 @@ WRONG: list[tuple[str, str, dict[str, object]]] = [
     ("-----BEGIN PUBLIC KEY-----", UNREADABLE, {"reason": "not base64 or PEM"}),
     (_pem("PUBLIC KEY", PUBLIC["PUBLIC KEY"]).replace("END PUBLIC", "END PRIVATE"), UNREADABLE,
      {"reason": "not base64 or PEM"}),
+    (_text(PUBLIC["PUBLIC KEY"]).replace("A", "*A", 1), UNREADABLE, {"reason": "not base64 or PEM"}),
+    ("-----BEGIN X-----\n*\n-----END X-----\n" + _pem("PUBLIC KEY", PUBLIC["PUBLIC KEY"]), UNREADABLE,
+     {"reason": "not base64 or PEM"}),
     (PUBLIC["PUBLIC KEY"].hex(), UNREADABLE, {"reason": "hexadecimal, not base64"}),
     (PUBLIC["PUBLIC KEY"].hex(":").upper(), UNREADABLE, {"reason": "hexadecimal, not base64"}),
     (LOCKED, UNREADABLE, {"reason": "protected by a password"}),
@@ -155,10 +158,11 @@ def test_short_keys_in_other_places() -> None:
 def test_bundles() -> None:
     """Blocks that are no certificate are passed over, wherever they stand; a bundle without any is none."""
     pem = CERTIFICATE.public_bytes(Encoding.PEM).decode()
-    others = [_pem("CERTIFICATE", b"x"), _pem("CERTIFICATE", SM2), "-----BEGIN X-----\n!\n-----END X-----\n"]
+    blocks = ("!", "ABCD")  # the second one is base64, though of hexadecimal digits alone
+    others = [_pem("CERTIFICATE", SM2), *(f"-----BEGIN X-----\n{block}\n-----END X-----\n" for block in blocks)]
     for order in itertools.permutations([pem, *others]):
         assert keys.parse_certificates("".join(order)) == [CERTIFICATE]
-    assert problem(keys.parse_certificates, others[0]) == ("config.certificate-unreadable", {})
+    assert problem(keys.parse_certificates, "".join(others[1:])) == ("config.certificate-unreadable", {})
     assert problem(keys.parse_certificates, "".join(others)) == ("config.key-not-rsa", {"algorithm": "SM2"})
 
 
@@ -169,6 +173,8 @@ def test_the_leaf_of_a_file() -> None:
         for order in itertools.permutations(chain[:size]):
             assert keys.leaf(list(order)) is chain[0]
     assert keys.leaf(chain[2:]) is chain[2]
+    alone = [chain[2], _certificate("Leaf", "Elsewhere")]
+    assert keys.leaf(alone) is alone[0]  # which has issued none but itself
     ring = [_certificate("One", "Two"), _certificate("Two", "One")]
     assert keys.leaf(ring) is ring[0]
 
@@ -185,6 +191,7 @@ def test_content_keys() -> None:
         (_text(bytes(17)), "config.aes-key-length", {"bytes": 17, "needed": 16}),
         ("", "config.aes-key-length", {"bytes": 0, "needed": 16}),
         (AES[:-1], "config.aes-key-not-base64", {"characters": 23}),
+        (f"{AES[:9]}*{AES[9:]}", "config.aes-key-not-base64", {"characters": 25}),
         ("A" * 199, "config.aes-key-not-base64", {"characters": 199}),
         ("A" * 200, "config.aes-key-length", {"bytes": 150, "needed": 16}),
         ("A" * 201, "config.aes-key-is-rsa-key", {"characters": 201}),

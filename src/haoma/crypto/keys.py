@@ -63,7 +63,7 @@ def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
             yield label, b""
 
 
-def _der(text: str) -> tuple[str, bytes]:
+def _der(text: str) -> bytes:
     if len(text) > _LARGEST:
         raise KeyProblem("config.key-unreadable", reason="too long", characters=len(text))
     label, der = next(_blocks(text), ("", b""))
@@ -71,11 +71,11 @@ def _der(text: str) -> tuple[str, bytes]:
         raise KeyProblem("config.key-unreadable", reason="protected by a password")
     if not der:
         raise KeyProblem("config.key-unreadable", reason="not base64 or PEM")
-    return label, der
+    _refuse_sm2(der)
+    return der
 
 
 def _private(der: bytes) -> RSAPrivateKey | None:
-    _refuse_sm2(der)
     try:
         key = load_der_private_key(der, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -92,7 +92,6 @@ def _refuse_sm2(der: bytes) -> None:
 
 
 def _public(der: bytes) -> RSAPublicKey | None:
-    _refuse_sm2(der)
     try:
         key = load_der_public_key(der)  # SubjectPublicKeyInfo, and PKCS#1 as well
     except (ValueError, UnsupportedAlgorithm):
@@ -122,7 +121,7 @@ def parse_public_key(text: str) -> RSAPublicKey:
         KeyProblem: ``config.key-unreadable``, ``config.private-key-pasted``, ``config.key-not-rsa``,
             ``config.key-too-short``.
     """
-    _label, der = _der(text)
+    der = _der(text)
     key = _public(der)
     if key is None and (certificate := _certificate(der)):
         key = certificate_key(certificate)
@@ -139,7 +138,7 @@ def parse_private_key(text: str) -> RSAPrivateKey:
         KeyProblem: ``config.key-unreadable``, ``config.public-key-pasted``, ``config.key-not-rsa``,
             ``config.key-too-short``.
     """
-    _label, der = _der(text)
+    der = _der(text)
     key = _private(der)
     if key is None:
         code = "config.public-key-pasted" if _public(der) or _certificate(der) else "config.key-unreadable"

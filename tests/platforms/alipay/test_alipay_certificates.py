@@ -332,4 +332,7 @@ def test_sm2_is_named() -> None:
     with pytest.raises(keys.KeyProblem) as caught:
         keys.parse_private_key(base64.b64encode(spki).decode("ascii"))
     assert caught.value.code == "config.key-not-rsa"
+    with pytest.raises(keys.KeyProblem) as caught:
+        keys.certificate_key(ROOTS[0])
+    assert caught.value.because == {"algorithm": "SM2"}
     assert found(alipay_cert=pem(ROOTS[0]))[0][:2] == ("config.key-not-rsa", False)
