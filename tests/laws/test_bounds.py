@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from haoma import authorization
-from haoma.access_tokens import as_seconds, as_token
+from haoma.access_tokens import as_seconds, as_token, kept_for
 from haoma.authorize import log_in, open_sealed
 from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc
@@ -138,3 +138,16 @@ def test_how_long_a_session_lives(seconds: float, known: bool) -> None:
     assert isinstance(error, SessionUnknown)  # no session_key was kept, so what is missing tells the two apart
     assert error.because == ({"expired": "session_key"} if known else {})
     assert not isinstance(error, CannotOpen)
+
+
+@pytest.mark.parametrize(
+    ("lives", "kept"), [(1, 1), (2, 1), (3, 1.5), (59, 29.5), (61, 30), (351, 30), (352, 31), (7200, 6879)]
+)
+def test_how_long_a_token_is_kept(lives: int, kept: float) -> None:
+    """Until five minutes and the app's own share of a sixth one before its end; never less than half of a short life."""
+    assert kept_for(lives, WECHAT_ID) == kept
+
+
+def test_tokens_are_not_renewed_in_one_second() -> None:
+    """Apps spread over a whole minute, each with a moment of its own that it keeps."""
+    assert {kept_for(7200, f"app-{number}") for number in range(600)} == set(range(6841, 6901))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from haoma.steps import Reply, Send
 PUBLISHED = Path(__file__).parent / "published"
 NOW = 1_800_000_000.0
 MIRROR = AlipayMirror(os.urandom)
+PLAIN = MIRROR.settings("")["alipay"]["alipay_public_key"]
 CERT = "alipay-cert"
 ROOTS = keys.parse_certificates((PUBLISHED / "root-bundle.pem").read_text("ascii"))
 REAL = keys.parse_certificates((PUBLISHED / "alipay-certificates.pem").read_text("ascii"))
@@ -190,6 +192,15 @@ def test_the_new_certificate_is_fetched_once() -> None:
     assert gateway.methods == ["login", "download", "login"]
 
 
+def test_a_certificate_is_kept_for_a_day() -> None:
+    """Then it is fetched and followed anew."""
+    gateway, moment = Gateway(), [0.0]
+    memory = Memory(now=lambda: moment[0], wall=lambda: NOW)
+    for moment[0] in (0.0, 86_399.5, 86_400.5, 86_401.0):
+        assert logged_in("cert-rotated", gateway, memory).subject.openid
+    assert gateway.methods == ["login", "download", "login", "login", "download", "login"]
+
+
 def test_nothing_is_fetched_as_long_as_the_configured_certificate_signs() -> None:
     """The way without a change makes no further call."""
     gateway = Gateway()
@@ -207,8 +218,8 @@ def test_a_certificate_that_is_not_trusted(scene: str, reason: str) -> None:
     for _ in range(2):
         with pytest.raises(CertificateNotTrusted) as caught:
             logged_in(scene, gateway, memory)
-        assert caught.value.because["reason"] == reason
-        assert caught.value.spent is Spent.UNKNOWN
+        assert caught.value.because == {"reason": reason, "alipay_cert_sn": caught.value.because["alipay_cert_sn"]}
+        assert (caught.value.step, caught.value.spent) == (4, Spent.UNKNOWN)
     assert gateway.methods == ["login", "download"] * 2
 
 
@@ -238,11 +249,13 @@ def test_the_download_fails() -> None:
     assert caught.value.spent is Spent.UNKNOWN
 
 
-def login_reply(app: AlipayApp, sn: str, download: str) -> Login:
+def login_reply(app: AlipayApp, sn: str, download: str, asked: list[bytes] | None = None) -> Login:
     """Answer a login with a reply of an unknown certificate, and its download with ``download``."""
 
     class Answers:
         def send(self, step: Send) -> Reply:
+            if asked is not None:
+                asked.append(step.request.body)
             if b"alipaycert.download" in step.request.body:
                 return Reply(200, {}, download.encode())
             node = '{"access_token":"t","open_id":"o"}'
@@ -269,6 +282,8 @@ def downloaded(content: object) -> str:
         ("0" * 32, downloaded(""), CertificateNotTrusted, "unreadable"),
         ("0" * 32, downloaded(1), CertificateNotTrusted, "not given"),
         ("0" * 32, '{"error_response":{"code":"40002","sub_code":"isv.x"}}', CertificateNotTrusted, "not given"),
+        ("0" * 32, '{"error_response":{"code":"40002","sub_code":"%s"}}' % ("x" * 70), CertificateNotTrusted, "not given"),
+        ("0" * 32, '{"error_response":{}}', CertificateNotTrusted, "not given"),
         ("0" * 32, "{}", HaomaError, "no response node"),
         ("../../x", "{}", ReplySignatureMismatch, None),
     ],
@@ -278,6 +293,36 @@ def test_downloads_that_are_refused(sn: str, download: str, refusal: type[HaomaE
     with pytest.raises(refusal) as caught:
         login_reply(configured(), sn, download)
     assert caught.value.because.get("reason") == reason
+    if refusal is CertificateNotTrusted:
+        assert (caught.value.step, caught.value.because["alipay_cert_sn"], caught.value.spent) == (4, sn, Spent.UNKNOWN)
+        codes = re.findall(r'"sub_code":"([\w.]+)"', download)
+        answer = {"answer": codes[0][:60] if codes else "None"} if reason == "not given" else {}
+        assert caught.value.because == {"reason": reason, "alipay_cert_sn": sn, **answer}
+
+
+def test_a_download_is_no_call_for_a_merchant() -> None:
+    """The merchant's grant goes with the login alone; a certificate is the application's affair."""
+    bodies: list[bytes] = []
+    app = configured(isv_app_id="2021000000000009", app_auth_token="the-merchants-grant")
+    with pytest.raises(CertificateNotTrusted):
+        login_reply(app, "0" * 32, downloaded(1), bodies)
+    login, download = bodies
+    assert b"app_auth_token=the-merchants-grant" in login
+    assert b"app_auth_token" not in download
+    assert b"app_id=2021000000000009" in login
+    assert b"app_id=2021000000000009" in download
+
+
+def test_a_certificate_is_fetched_in_its_own_mode_alone() -> None:
+    """Without a certificate of Alipay's the configured key is all that counts; of a configured one there is no other."""
+    for app, sn in (
+        (configured(alipay_cert="", alipay_root_cert="", app_cert="", alipay_public_key=PLAIN), "0" * 32),
+        (configured(), keys.serial_name(configured().leaves[0])),
+    ):
+        bodies: list[bytes] = []
+        with pytest.raises(ReplySignatureMismatch) as caught:
+            login_reply(app, sn, downloaded(1), bodies)
+        assert (len(bodies), caught.value.because) == (1, {"keys_tried": 1})
 
 
 def test_a_successor_is_good_for_the_gateway_alone() -> None:

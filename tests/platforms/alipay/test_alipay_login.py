@@ -288,6 +288,83 @@ def test_reply_is_refused(body: str | bytes, refusal: type[HaomaError]) -> None:
     assert type(caught.value) is refusal
 
 
+NAMED = "alipay_system_oauth_token_response"
+
+
+def saying(words: str, name: str = NAMED) -> str:
+    return f'{{"{name}":{{"code":"40002","sub_code":"isv.code-invalid",{words}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "step", "said"),
+    [
+        (f'{{"{NAMED}":{OK_NODE}}}', "trust.reply-unsigned", 3, {}),
+        (f'{{"{NAMED}":{{"code":"10000","open_id":"o"}}}}', "trust.reply-unsigned", 3, {}),
+        (f'{{"{NAMED}":{OK_NODE},"sign":"AAAA"}}', "trust.reply-signature-mismatch", 3, {"keys_tried": 1}),
+        ("x", "outside.nonsense-reply", 3, {"reason": "not JSON", "status": 200, "bytes": 1}),
+        ("{}", "outside.nonsense-reply", 3, {"reason": "no response node", "status": 200, "bytes": 2}),
+        ('{"error_response":""}', "outside.nonsense-reply", 3, {"reason": "no response node", "status": 200, "bytes": 21}),
+        (f'{{"{NAMED}":1}}', "outside.nonsense-reply", 3, {"reason": "no response node", "status": 200, "bytes": 40}),
+        (signed('"AAAA"'), "outside.nonsense-reply", 3, {"reason": "sealed"}),
+        (signed('"A/"').replace("A/", "A\\/"), "outside.nonsense-reply", 3, {"reason": "sealed"}),
+        (signed('{"access_token":"t"}'), "outside.nonsense-reply", 3, {"reason": "success without token or id"}),
+        (signed('{"open_id":"o"}'), "outside.nonsense-reply", 3, {"reason": "success without token or id"}),
+        (saying('"sub_msg":"a","msg":"b"'), "platform.login-code-rejected", 5, "a"),
+        (saying('"sub_msg":"","msg":"b"'), "platform.login-code-rejected", 5, "b"),
+        (saying('"msg":"no a-code"', "error_response"), "platform.login-code-rejected", 5, "no ***"),
+        (saying('"sub_msg":null', "error_response"), "platform.login-code-rejected", 5, ""),
+    ],
+)  # fmt: skip
+def test_the_facts_of_a_reply_that_is_refused(body: str, code: str, step: int, said: object) -> None:
+    """Each refusal bears the number of its step, and says why: in our words, or in the gateway's."""
+    with pytest.raises(HaomaError) as caught:
+        with_reply(body)
+    error = caught.value
+    assert (error.code, error.step) == (code, step)
+    assert said == (error.platform_message if error.platform_code else error.because)
+    assert error.platform_sub_code == ("isv.code-invalid" if error.platform_code else "")
+    assert error.spent is (Spent.UNKNOWN if code in NOT_TOLD else Spent.YES)
+
+
+NOT_TOLD = ("trust.reply-signature-mismatch", "outside.nonsense-reply")
+
+
+@pytest.mark.parametrize(
+    ("node", "openid", "unionid", "user_id"),
+    [
+        ({"open_id": "o"}, "o", "", ""),
+        ({"open_id": "o", "union_id": "u", "user_id": "2088"}, "o", "u", "2088"),
+        ({"user_id": "2088"}, "", "", "2088"),
+        ({"alipay_user_id": "2088"}, "", "", "2088"),
+        ({"user_id": "2088", "alipay_user_id": "other"}, "", "", "2088"),
+        ({"open_id": 1, "union_id": ["u"], "user_id": "2088", "code": "10000"}, "", "", "2088"),
+    ],
+)
+def test_who_logged_in(node: dict[str, Any], openid: str, unionid: str, user_id: str) -> None:
+    """Each id under each of its names; what is no text is none."""
+    login = with_reply(signed(json.dumps({"access_token": "t", **node})))
+    assert (login.subject.openid, login.subject.unionid, login.subject.user_id) == (openid, unionid, user_id)
+    assert (login.app, login.at) == ("alipay", NOW)
+
+
+@pytest.mark.parametrize(
+    ("missing", "needed"),
+    [({"app_private_key": ""}, "app_private_key"), ({"isv_app_id": "2021000000000009"}, "app_auth_token")],
+)
+def test_a_login_that_cannot_be_checked(missing: dict[str, Any], needed: str) -> None:
+    """The setting that is missing is named, before anything is sent."""
+    with pytest.raises(NotProven) as caught:
+        next(log_in(configured(**missing), Secret("x"), NOW))
+    assert caught.value.because == {"not_proven": "login", "needed": needed}
+
+
+def test_what_is_signed() -> None:
+    """Parameters by name, without the empty ones and without a signature."""
+    assert (
+        string_to_sign({"b": "2 &", "a": "1", "sign": "x", "c": "", "sign_type": "RSA2"}) == "a=1&b=2 &&sign_type=RSA2"
+    )
+
+
 @pytest.mark.parametrize("entry", catalogue.refusals("alipay").values(), ids=lambda entry: entry.native)
 def test_a_code_becomes_its_error(entry: catalogue.Entry) -> None:
     """Every code of the table is raised with its words and its next step, wherever it may stand."""
