@@ -51,6 +51,7 @@ def test_every_last_byte() -> None:
         if 1 <= last <= 16:
             assert decrypt(CIPHER, seal(whole)) == whole[:-last]
             assert decrypt(CIPHER, seal(whole[32:])) == whole[32:-last]
+            assert decrypt(CIPHER, seal(bytes(32 - last) + whole[-last:])) == bytes(32 - last)
         else:
             assert why(lambda raw=whole: decrypt(CIPHER, seal(raw))) == "padding"  # type: ignore[misc]
         for size in range(2, last + 1 if last <= 16 else 2):
@@ -75,6 +76,7 @@ def pad(raw: bytes, block: int) -> bytes:
     [
         (pad(TEXT, 16), ""),
         (pad(b"{}", 16), ""),
+        (pad(b'{"abcdefgh":12}', 16), ""),
         (pad(b"[]", 16), "text"),
         (pad(b"", 16), "text"),
         (pad(b'{"a":"\xff"}', 16), "text"),
@@ -86,6 +88,7 @@ def test_what_is_wrong_with_a_text(raw: bytes, fault: str) -> None:
     """The first fault is named; a text whose padding is wrong is read as far as it goes, for the sake of time alone."""
     opened = read_json(CIPHER, seal(raw))
     assert opened.fault == fault
+    assert opened.found is not None or fault == "text" or raw[-1] == 0
     if fault:
         assert why(lambda: open_json(CIPHER, seal(raw))) == fault
     else:
@@ -114,6 +117,7 @@ LONG = b'{"a":"' + b"x" * 40 + b'"}'
         (frame(length=13), "app-key"),  # the text goes to the end: no room for an id
         (frame(length=14), "frame"),
         (frame(length=2**32 - 1), "frame"),
+        (frame(length=2**24 + len(TEXT)), "frame"),
         (frame(b"[]"), "text"),
         (frame(b'{"a":"\xff"}'), "text"),
         (frame(b""), "text"),

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object, read_base64
-from haoma.errors import BadBase64, HaomaError, NotJson, TooLarge
+from haoma.errors import BadBase64, HaomaError, NotJson, NotUtf8, TooLarge
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 _values = st.recursive(
@@ -115,3 +115,55 @@ def test_half_a_character(document: str, half: str) -> None:
         parse_json(document.format(half))
     assert caught.value.because["reason"] == "lone surrogate"
     assert parse_json(document.format("\\ud83d\\ude00")) == json.loads(document.format("\U0001f600"))
+
+
+@pytest.mark.parametrize(
+    ("document", "refusal", "because"),
+    [
+        ("[1e999]", NotJson, {"reason": "number out of range"}),
+        ('{"a":-1e999}', NotJson, {"reason": "number out of range"}),
+        ("[NaN]", NotJson, {"reason": "NaN or Infinity"}),
+        ("[-Infinity]", NotJson, {"reason": "NaN or Infinity"}),
+        ('[{"a":1,"a":1}]', NotJson, {"reason": "duplicate key"}),
+        ("[1", NotJson, {"reason": "syntax", "at": 2}),
+        ("[1] 1", NotJson, {"reason": "syntax", "at": 4}),
+        ("9" * 5000, NotJson, {"reason": "syntax", "at": 0}),
+        (b"\xef\xbb\xbf{}", NotJson, {"reason": "syntax", "at": 0}),
+        (b'{"a":"\xc3("}', NotUtf8, {"at_byte": 6}),
+        ("[" * 17 + "]" * 17, TooLarge, {"max_depth": 16}),
+        ("[" * 200_000, TooLarge, {"max_depth": 16}),
+    ],
+    ids=range(12),
+)
+def test_why_a_document_is_refused(
+    document: str | bytes, refusal: type[HaomaError], because: dict[str, object]
+) -> None:
+    """By the short way and by the long one; and what is no object is no document at all."""
+    for read in (parse_json, parse_json_object):
+        with pytest.raises(refusal) as caught:
+            read(document)
+        assert caught.value.because == because
+    for other in ("[]", b"1", "null", '"a"', b"[{}]"):
+        with pytest.raises(NotJson) as caught:
+            parse_json_object(other)
+        assert caught.value.because == {"reason": "not an object"}
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("", {"field": "x", "reason": "empty"}),
+        ("YWJ=", {"field": "x", "reason": "trailing bits"}),
+        ("YR==", {"field": "x", "reason": "trailing bits"}),
+        ("Y", {"field": "x", "characters": 1}),
+        ("YW", {"field": "x", "characters": 2}),
+        ("YW*=", {"field": "x", "characters": 4}),
+        ("YWé=", {"field": "x", "characters": 4}),
+        ("YQ", {"field": "x", "characters": 2}),
+    ],
+)
+def test_why_base64_is_refused(text: str, because: dict[str, object]) -> None:
+    """The field is named, and never a part of its text."""
+    with pytest.raises(BadBase64) as caught:
+        decode_base64(text, "x")
+    assert caught.value.because == because

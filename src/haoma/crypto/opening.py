@@ -127,7 +127,7 @@ def read_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes
     frame = _padded(cipher, ciphertext)
     whole = _is_padded(frame, _FRAME_BLOCK) and not len(frame) % _FRAME_BLOCK
     end = _FRAME_HEAD + int.from_bytes(frame[_FRAME_HEAD - 4 : _FRAME_HEAD])
-    inside = len(frame) - (frame[-1] if whole else 0)
+    inside = len(frame) - frame[-1]
     fits = compare_digest(frame[end:inside], app_id)
     found, is_text = parse(frame[_FRAME_HEAD:end])
     if not whole:
