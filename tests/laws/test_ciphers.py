@@ -62,7 +62,7 @@ def test_every_last_byte() -> None:
 @pytest.mark.parametrize("size", [0, 1, 15, 17, 31, 33])
 def test_what_is_not_whole_blocks(size: int) -> None:
     """Whoever sent it can count, so it needs no hiding."""
-    for read in (decrypt, read_json, open_json, lambda *args: read_framed_json(*args, APP)):
+    for read in (decrypt, read_json, open_json, lambda cipher, text: read_framed_json(cipher, text, APP)):
         assert why(lambda read=read: read(CIPHER, bytes(size))) == "length"  # type: ignore[misc]
 
 

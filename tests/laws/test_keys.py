@@ -35,8 +35,8 @@ def _name(text: str) -> x509.Name:
 
 
 def _certificate(subject: str, issuer: str, key: Any = KEY) -> x509.Certificate:
-    days = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2040))
-    builder = x509.CertificateBuilder(_name(issuer), _name(subject), key.public_key(), 7, *days)
+    starts, ends = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2040))
+    builder = x509.CertificateBuilder(_name(issuer), _name(subject), key.public_key(), 7, starts, ends)
     return builder.sign(KEY, SHA256())
 
 

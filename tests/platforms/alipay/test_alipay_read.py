@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ PARTS: dict[str, str] = json.loads(WHOLE)
 NAMES = ("response", "encryptedData", "encrypted_data")
 
 
-def refused(sent: Any) -> tuple[str, dict[str, object]]:
+def refused(sent: Any) -> tuple[str, Mapping[str, object]]:
     assert APP is not None
     with pytest.raises(HaomaError) as caught:
         open_envelope(APP, sent)
