@@ -323,6 +323,15 @@ def test_the_facts_of_a_reply_that_is_refused(body: str, code: str, step: int, s
 NOT_TOLD = ("trust.reply-signature-mismatch", "outside.nonsense-reply")
 
 
+@pytest.mark.parametrize("node", ['{"msg":"m"}', '{"code":"10000","access_token":"t","open_id":"o","msg":"m"}'])
+def test_an_error_node_is_a_refusal_whatever_it_says(node: str) -> None:
+    """Its name decides, signed or not, and no user comes of it."""
+    for body in (f'{{"error_response":{node}}}', signed(node, "error_response")):
+        with pytest.raises(PlatformRefusal) as caught:
+            with_reply(body)
+        assert (caught.value.code, caught.value.platform_message) == ("platform.refused", "m")
+
+
 @pytest.mark.parametrize(
     ("node", "openid", "unionid", "user_id"),
     [
