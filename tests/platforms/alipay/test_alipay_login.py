@@ -36,7 +36,7 @@ from haoma.errors import (
 )
 from haoma.mirroring import Call
 from haoma.platforms.alipay.app import AlipayApp, configure
-from haoma.platforms.alipay.gateway import request_parameters, string_to_sign
+from haoma.platforms.alipay.gateway import call, request_parameters, string_to_sign
 from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
 from haoma.secret import Secret
@@ -361,6 +361,12 @@ def test_a_login_that_cannot_be_checked(missing: dict[str, Any], needed: str) ->
     assert caught.value.because == {"not_proven": "login", "needed": needed}
 
 
+def test_nothing_is_asked_without_a_key() -> None:
+    """A caller that has not looked for the key makes a mistake of its own, which no platform hears of."""
+    with pytest.raises(ValueError, match="no private key"):
+        next(call(configured(app_private_key=""), "m", {}, NOW))
+
+
 def test_what_is_signed() -> None:
     """Parameters by name, without the empty ones and without a signature."""
     assert (
@@ -405,4 +411,5 @@ def test_lost_connections(failure: HaomaError, becomes: type[HaomaError]) -> Non
     sent(flow)
     with pytest.raises(becomes) as caught:
         flow.throw(failure)
-    assert caught.value.spent is (Spent.UNKNOWN if becomes is OutcomeUnknown else Spent.NO)
+    expected = (Spent.UNKNOWN, 2) if becomes is OutcomeUnknown else (Spent.NO, 0)
+    assert (caught.value.spent, caught.value.step) == expected
