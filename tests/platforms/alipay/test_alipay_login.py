@@ -255,6 +255,8 @@ ERROR_NODE = '{"msg":"Invalid Arguments","code":"40002","sub_msg":"授权码code
         (f'{{"alipay_system_oauth_token_response":{OK_NODE}}}', ReplyUnsigned),
         (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":""}}', ReplyUnsigned),
         (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":null}}', ReplyUnsigned),
+        (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":1}}', ReplyUnsigned),
+        (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":["AAAA"]}}', ReplyUnsigned),
         (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":"AAAA"}}', ReplySignatureMismatch),
         (f'{{"alipay_system_oauth_token_response":{OK_NODE},"sign":"!"}}', ReplySignatureMismatch),
         (signed(OK_NODE).replace('"o"', '"p"'), ReplySignatureMismatch),
