@@ -314,10 +314,12 @@ def test_a_download_is_no_call_for_a_merchant() -> None:
 
 
 def test_a_certificate_is_fetched_in_its_own_mode_alone() -> None:
-    """Without a certificate of Alipay's the configured key is all that counts; of a configured one there is no other."""
+    """Without a certificate of Alipay's the configured key is all that counts; a name is whole, or none."""
     for app, sn in (
         (configured(alipay_cert="", alipay_root_cert="", app_cert="", alipay_public_key=PLAIN), "0" * 32),
         (configured(), keys.serial_name(configured().leaves[0])),
+        (configured(), "0" * 33),
+        (configured(), "0" * 32 + "\\n"),
     ):
         bodies: list[bytes] = []
         with pytest.raises(ReplySignatureMismatch) as caught:

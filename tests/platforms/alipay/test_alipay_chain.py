@@ -304,8 +304,9 @@ def test_two_changes_of_certificate_in_one_day() -> None:
             assert logged_in(app, MIRROR, gateway, memory) == gateway.serial
     assert gateway.downloads == 2
     gateway.serial = next(iter(chain))
-    with pytest.raises(ReplySignatureMismatch):
+    with pytest.raises(ReplySignatureMismatch) as caught:
         logged_in(app, MIRROR, gateway, memory)
+    assert caught.value.because == {"keys_tried": 2}
 
 
 @pytest.mark.parametrize(
