@@ -309,6 +309,20 @@ def test_two_changes_of_certificate_in_one_day() -> None:
     assert caught.value.because == {"keys_tried": 2}
 
 
+def test_what_one_app_has_followed_is_nothing_to_another() -> None:
+    """Under one root Alipay has a key for each company: what is kept of the one does not open the other's login."""
+    _, middle = ladder(1)
+    following = certificate("Alipay", "Middle 0", ca=False, serial=2, of=MIRROR.next_key)
+    gateway = Changing({serial_name(following): pem(following, *middle)}, serial_name(following), MIRROR.next_key)
+    memory = Memory()
+    assert logged_in(app_of("shop", settings()), MIRROR, gateway, memory)
+    company = certificate("Alipay of a company", "Middle 0", ca=False, of=MIRROR.alipay_key)
+    other = app_of("other", settings(app_id="2021000000000077", alipay_cert=pem(company, *middle)))
+    with pytest.raises(CertificateNotTrusted) as caught:
+        logged_in(other, MIRROR, gateway, memory)
+    assert caught.value.because["reason"] == "another-holder"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
