@@ -16,6 +16,7 @@ from haoma.crypto.forging import forge_cbc
 from haoma.errors import CannotOpen
 from haoma.platforms import PLATFORMS
 from haoma.problem import problem
+from haoma.verified import ALL_CHECKS, CheckName, VerifiedPhone
 from wire import NOW, configured
 
 APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
@@ -27,6 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 PLAIN = {"countryCode": "86", "phoneNumber": "13800138000"}
 MARKED = ("douyin", "wechat")
+NOTHING = (None, 1.5, [], {})
 
 
 def _message(platform: str) -> dict[str, Any]:
@@ -38,13 +40,17 @@ def _message(platform: str) -> dict[str, Any]:
     return {**PLAIN, "purePhoneNumber": "13800138000", "watermark": watermark}
 
 
-def _open(app: App, members: dict[str, Any]) -> str:
+def _at_the_desk(app: App, members: dict[str, Any]) -> VerifiedPhone:
     key, iv = random.Random(5).randbytes(24 if app.platform == "baidu" else 16), bytes(16)
     text, size = json.dumps(members).encode(), 16
     if app.platform == "baidu":
         text, size = bytes(16) + len(text).to_bytes(4) + text + APP_KEY.encode(), 32
     sent = {"encryptedData": forge_cbc(key, iv, text, block=size), "iv": base64.b64encode(iv).decode()}
-    return open_sealed(app, sent, base64.b64encode(key).decode(), now=NOW).phone_number
+    return open_sealed(app, sent, base64.b64encode(key).decode(), now=NOW)
+
+
+def _open(app: App, members: dict[str, Any]) -> str:
+    return _at_the_desk(app, members).phone_number
 
 
 def _refused(app: App, members: dict[str, Any]) -> CannotOpen:
@@ -53,16 +59,65 @@ def _refused(app: App, members: dict[str, Any]) -> CannotOpen:
     return refused.value
 
 
+def _broken(members: dict[str, Any], unjudged: str = "") -> list[dict[str, Any]]:
+    """The members without each of them, and with what none of them can be."""
+    less = [{each: value for each, value in members.items() if each != name} for name in members]
+    return less + [{**members, name: value} for name in members if name != unjudged for value in NOTHING]
+
+
 @pytest.mark.parametrize("platform", SETTINGS)
 def test_each_member_has_to_be_there(platform: str) -> None:
-    """Without any one of them, in the watermark too, the message is refused; whole, it opens."""
+    """Without any one of them, in the watermark too, or with what it cannot be, it is refused; whole, it opens."""
     app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
     assert _open(app, whole) == "+8613800138000"
-    for name in whole:
-        assert _refused(app, {each: value for each, value in whole.items() if each != name}).step == 3
-    for name in whole.get("watermark", {}):
-        watermark = {each: value for each, value in whole["watermark"].items() if each != name}
-        assert _refused(app, {**whole, "watermark": watermark}).step == 3
+    unjudged = "timestamp" if platform == "douyin" else ""  # its unit is not documented
+    broken = _broken(whole) + [{**whole, "watermark": each} for each in _broken(whole.get("watermark", {}), unjudged)]
+    for each in broken:
+        error = _refused(app, each)
+        assert (error.step, error.diagnosis) == (3, "fields"), each
+
+
+@pytest.mark.parametrize(
+    ("platform", "proven"),
+    [
+        ("baidu", {CheckName.APP_BINDING}),
+        ("kuaishou", set()),
+        ("douyin", {CheckName.APP_BINDING}),
+        ("wechat", {CheckName.APP_BINDING, CheckName.FRESHNESS}),
+    ],
+)
+def test_what_is_proven_at_the_desk(platform: str, proven: set[CheckName]) -> None:
+    """What stands in the message, and nothing of who sent it or how often; all five checks are listed."""
+    phone = _at_the_desk(configured(platform, **SETTINGS[platform]), _message(platform))
+    assert tuple(check.name for check in phone.checks) == ALL_CHECKS
+    assert {check.name for check in phone.checks if check.proven} == proven
+    assert phone.subject is None
+
+
+@pytest.mark.parametrize("platform", MARKED)
+def test_the_forms_of_a_number(platform: str) -> None:
+    """A country code may be a number; the whole number may have it in front, if it is that one and all of it."""
+    app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
+    assert _open(app, {**whole, "countryCode": 86}) == "+8613800138000"
+    abroad = {**whole, "countryCode": "852", "purePhoneNumber": "51234567"}
+    long_way = "0085251234567"
+    for good in ("51234567", "85251234567", "+85251234567", "+852 5123-4567", *([long_way] * (platform == "douyin"))):
+        assert _open(app, {**abroad, "phoneNumber": good}) == "+85251234567"
+    for bad in ("+51234567", "852", "+852", "85351234567", "+85151234567", "0051234567", "00852", "51234568", long_way):
+        if (platform, bad) != ("douyin", long_way):
+            assert _refused(app, {**abroad, "phoneNumber": bad}).diagnosis == "number"
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_a_number_with_something_around_it(platform: str) -> None:
+    """Whatever stands before or behind it, it is none; where a mainland number is told by its form, digits as well."""
+    app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
+    for more in ("x", " ", "\n", "\0", "+", "１", *(() if platform in MARKED else ("0", "86"))):
+        for number in ("13800138000" + more, more + "13800138000"):
+            if (platform, number) == ("kuaishou", "8613800138000"):
+                continue  # that is the number
+            fields = [name for name in whole if name in ("mobile", "phoneNumber", "purePhoneNumber")]
+            assert _refused(app, {**whole, **dict.fromkeys(fields, number)}).step == 3
 
 
 @pytest.mark.parametrize("platform", SETTINGS)

@@ -62,7 +62,8 @@ def test_the_checks_of_a_code_without_a_login() -> None:
     """All five checks are listed; only the login is not proven."""
     phone = _bench(OK).find(APP, SENT)
     assert tuple(check.name for check in phone.checks) == ALL_CHECKS
-    assert [check.name for check in phone.checks if not check.proven] == [CheckName.LOGIN_BINDING]
+    unproven = [check for check in phone.checks if not check.proven]
+    assert [(check.name, check.how) for check in unproven] == [(CheckName.LOGIN_BINDING, "no login was sent along")]
     assert phone.subject is None
 
 

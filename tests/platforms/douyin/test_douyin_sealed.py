@@ -249,6 +249,15 @@ def test_a_ciphertext_that_came_alone_cannot_come_beside_a_bad_code() -> None:
     assert isinstance(bench.refused(APP, {"session": handle, "authorization": _both(1)}), AlreadyUsed)
 
 
+def test_the_fall_back_under_an_old_key_proves_no_one_time_use() -> None:
+    """The session_key is older than what is remembered of used ciphertexts; beside a code it is so as well."""
+    bench = _bench(**{PHONE: GONE})
+    _log_in(bench)
+    bench.now += APP.policy.code_seconds + 100
+    phone = bench.find(APP, {"session": _log_in(bench), "authorization": _both()})
+    assert not phone.proves(CheckName.ONE_TIME_USE)
+
+
 def test_what_does_not_open_in_the_fall_back_is_not_claimed() -> None:
     """A refused ciphertext may come again with the right login; the code stays refused, and Douyin is asked once."""
     bench = _bench(KEYS[0], SESSION_KEY, **{PHONE: GONE})

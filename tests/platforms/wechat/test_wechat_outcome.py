@@ -51,10 +51,13 @@ def _bench(*answers: object, **more: Any) -> Bench:
 
 
 def test_the_checks_of_a_code_without_a_login() -> None:
-    """All five checks are listed; only the login is not proven."""
-    phone = _bench(OK).find(APP, SENT)
+    """All five checks are listed; only the login is not proven, and WeChat is told of none."""
+    bench = _bench(OK)
+    phone = bench.find(APP, SENT)
+    assert json.loads(bench.wire.requests[-1].body) == SENT
     assert tuple(check.name for check in phone.checks) == ALL_CHECKS
-    assert [check.name for check in phone.checks if not check.proven] == [CheckName.LOGIN_BINDING]
+    unproven = [check for check in phone.checks if not check.proven]
+    assert [(check.name, check.how) for check in unproven] == [(CheckName.LOGIN_BINDING, "no login was sent along")]
     assert phone.subject is None
 
 
@@ -63,6 +66,7 @@ def test_the_checks_of_a_code_with_a_login() -> None:
     bench = _bench(OK, **{LOGIN: SESSION})
     phone = bench.find(APP, {"login_code": "a-login-code", "authorization": SENT})
     assert all(check.proven for check in phone.checks)
+    assert any("matched the code to it" in check.how for check in phone.checks)
     assert phone.subject is not None
     assert (phone.subject.openid, phone.subject.unionid) == (OPENID, "u-nion")
     sent = next(each for each in bench.wire.requests if each.url.endswith(PHONE))
@@ -238,6 +242,55 @@ def test_a_watermark_of_yesterday_is_no_reason_in_the_new_way() -> None:
     """The code is what is young; its watermark is not judged."""
     old = {**PHONE_INFO, "watermark": {"timestamp": int(NOW) - 86_400, "appid": APP_ID}}
     assert _bench({**OK, "phone_info": old}).find(APP, SENT).phone_number
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "step"),
+    [
+        (TimedOut(), "outside.outcome-unknown", 3),
+        (BUSY, "outside.outcome-unknown", 4),
+        (USED, "platform.code-rejected", 4),
+        ({}, "outside.nonsense-reply", 4),
+        ({**OK, "phone_info": {}}, "outside.nonsense-reply", 5),
+        ({**OK, "phone_info": {**PHONE_INFO, "watermark": {"appid": "wx1", "timestamp": 1}}}, "trust.wrong-app", 6),
+        ({**OK, "phone_info": {**PHONE_INFO, "phoneNumber": "13900000000"}}, "trust.number-mismatch", 7),
+    ],
+)
+def test_the_step_that_refuses(answer: object, code: str, step: int) -> None:
+    """An error carries the number that the step has in the list, and speaks of no openid where none was sent."""
+    error = _bench(answer).refused(APP, SENT)
+    assert (error.code, error.step) == (code, step)
+    assert "openid_sent" not in error.because
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"watermark": None}, "watermark"),
+        ({"watermark": {"timestamp": 1}}, "watermark"),
+        *(({"countryCode": each}, "countryCode") for each in (None, "", 1.5, [86])),
+        ({"countryCode": True}, "purePhoneNumber"),
+        ({"purePhoneNumber": 13580006666}, "purePhoneNumber"),
+        ({"purePhoneNumber": "1358000666x", "phoneNumber": "1358000666x"}, "purePhoneNumber"),
+        ({"phoneNumber": None}, "phoneNumber"),
+    ],
+)
+def test_the_field_that_makes_no_sense(change: dict[str, Any], field: str) -> None:
+    """The operator reads which field of WeChat's reply was missing, or none of its kind."""
+    error = _bench({**OK, "phone_info": {**PHONE_INFO, **change}}).refused(APP, SENT)
+    assert (error.code, error.because) == ("outside.nonsense-reply", {"field": field})
+
+
+def test_a_lost_question_for_the_token_says_nothing_of_the_code() -> None:
+    """It was not sent, so that nothing about it is unknown."""
+    error = Bench({STABLE: TimedOut()}).refused(APP, SENT)
+    assert (type(error), error.spent) == (TimedOut, Spent.NO)
+
+
+@pytest.mark.parametrize("errcode", [{}, {"errcode": ""}, {"errcode": "0"}])
+def test_a_number_without_an_errcode(errcode: dict[str, str]) -> None:
+    """Zero or none: both say yes."""
+    assert _bench({**errcode, "phone_info": PHONE_INFO}).find(APP, SENT).phone_number == "+8613580006666"
 
 
 @pytest.mark.parametrize("body", [{}, {"errmsg": "ok"}, {"phone_info": None}])

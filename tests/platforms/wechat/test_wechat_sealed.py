@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from wechat_side import (
     APP_ID,
+    BUSY,
     CHECK,
     DEAD,
     LOGIN,
@@ -21,11 +22,12 @@ from wechat_side import (
     TOKEN,
     Bench,
     configured,
+    refusal,
 )
 
 from haoma.authorize import log_in
 from haoma.crypto.forging import forge_cbc
-from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, TimedOut
+from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, Spent, TimedOut
 from haoma.verified import ALL_CHECKS, CheckName
 from wire import repeated
 
@@ -186,14 +188,14 @@ def test_a_refused_ciphertext_may_come_with_another_login() -> None:
     assert bench.find(APP, {"login_code": "two", "authorization": _sealed(KEYS[1])}).phone_number
 
 
-@pytest.mark.parametrize("age", [-301, 301, 10**6])
+@pytest.mark.parametrize("age", [-301, 301, 10**6, 10**400, -(10**400)])
 def test_the_age_of_the_watermark(age: int) -> None:
-    """Older or newer than five minutes is refused; the limit itself is not."""
+    """Older or newer than five minutes is refused, by whatever number; the limit itself is not."""
     bench = _bench()
     handle = _log_in(bench)
     stale = _sealed(watermark={"timestamp": int(NOW) - age, "appid": APP_ID})
     assert bench.refused(APP, {"session": handle, "authorization": stale}).diagnosis == "watermark-age"
-    limit = _sealed(watermark={"timestamp": int(NOW) - 300, "appid": APP_ID})
+    limit = _sealed(watermark={"timestamp": int(NOW) - (300 if age > 0 else -300), "appid": APP_ID})
     assert bench.find(APP, {"session": handle, "authorization": limit}).phone_number
 
 
@@ -234,15 +236,22 @@ def test_wechat_may_spell_it_right_one_day() -> None:
     assert bench.find(CHECKED, {"session": _log_in(bench), "authorization": _sealed()}).phone_number
 
 
-@pytest.mark.parametrize("answer", [{"errcode": 0, "vaild": False}, {"errcode": 1, "errmsg": "not found"}])
-def test_nothing_is_opened_that_wechat_does_not_know(answer: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        ({"errcode": 0, "vaild": False}, "platform-check"),
+        ({"errcode": 0, "vaild": False, "valid": True}, "platform-check"),
+        ({"errcode": 1, "errmsg": "not found", "vaild": True}, "platform-check: 1"),
+    ],
+)
+def test_nothing_is_opened_that_wechat_does_not_know(answer: dict[str, object], diagnosis: str) -> None:
     """A forgery under a leaked session_key costs no try, because no key is touched."""
     bench = _bench(**{CHECK: (*[answer] * 5, {"errcode": 0, "vaild": True})})
     handle = _log_in(bench)
     for number in range(5):
         error = bench.refused(CHECKED, {"session": handle, "authorization": _wrong(number)})
         assert isinstance(error, CannotOpen)
-        assert error.diagnosis.startswith("platform-check")
+        assert (error.diagnosis, error.step, error.spent) == (diagnosis, 3, Spent.NO)
     assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).phone_number
 
 
@@ -254,15 +263,27 @@ def test_the_question_renews_a_dead_token() -> None:
     assert (bench.calls[CHECK], bench.calls[STABLE]) == (2, 2)
 
 
-@pytest.mark.parametrize("failure", [TimedOut(), {"errcode": -1, "errmsg": "system error"}, b"<html>", DEAD])
-def test_a_question_without_an_answer_uses_nothing_up(failure: object) -> None:
-    """Asking is harmless: another try works, with the same ciphertext."""
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (TimedOut(), "outside.timed-out"),
+        (BUSY, "platform.busy"),
+        ({**BUSY, "vaild": True}, "platform.busy"),
+        (refusal(12345), "platform.refused"),
+        (b"<html>", "outside.nonsense-reply"),
+        (DEAD, "platform.token-rejected"),
+        ({"errcode": 0}, "outside.nonsense-reply"),
+        *(({"errcode": 0, "vaild": each}, "outside.nonsense-reply") for each in (None, "true", 1, [True])),
+    ],
+)
+def test_a_question_without_an_answer_uses_nothing_up(failure: object, code: str) -> None:
+    """Whatever is not a plain yes opens nothing. Asking is harmless: another try works, with the same ciphertext."""
     tokens = tuple({**TOKEN, "access_token": f"57_token-{each}"} for each in range(3))
     answers = (failure, *([failure] if failure is DEAD else []), {"errcode": 0, "vaild": True})
     bench = _bench(**{STABLE: tokens, CHECK: answers})
     handle = _log_in(bench)
     error = bench.refused(CHECKED, {"session": handle, "authorization": _sealed()})
-    assert error.spent.value == "no"
+    assert (error.code, error.spent) == (code, Spent.NO)
     assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).phone_number
 
 

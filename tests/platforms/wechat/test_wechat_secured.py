@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from wechat_side import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, USED, Bench, configured
 
 from haoma.contract import Table
+from haoma.crypto.gcm import open_gcm
 from haoma.crypto.keys import parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.errors import NonsenseReply, ReplySignatureMismatch, SecurityModeMismatch, Spent
@@ -22,7 +23,7 @@ from haoma.mirroring import Answer, Call
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.secured import open_reply, seal
+from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, seal, sealed_post
 from haoma.platforms.wechat.security_mirror import Console
 from haoma.steps import Reply
 from haoma.verified import CheckName
@@ -66,9 +67,19 @@ def test_the_official_request_comes_out_byte_for_byte() -> None:
     assert not is_pss(public, base64.b64decode(request["signature"]), lines + b" ")
 
 
-def test_the_official_reply_opens() -> None:
-    """Under the official certificate, to the official plain text."""
-    plain = open_reply(_security(), URL, OFFICIAL_APP, _official_reply(), now=THEN)
+def test_what_is_drawn_for_a_request() -> None:
+    """24 bytes of nonce, which need no padding in base64, and beside them the 12 bytes of IV that GCM is made for."""
+    security = _security()
+    request = sealed_post(security, URL, APP_ID, {"code": "a-code"}, now=NOW, random="d" * 43, to=URL)
+    iv, sealed, tag = (base64.b64decode(json.loads(request.body)[name]) for name in ("iv", "data", "authtag"))
+    inside = json.loads(open_gcm(security.sym_key, iv, sealed, tag, security.beside(URL, APP_ID, str(int(NOW)))))
+    assert (len(iv), len(base64.b64decode(inside["_n"]))) == (12, 24)
+
+
+@pytest.mark.parametrize("away", [0, 300, -300])
+def test_the_official_reply_opens(away: float) -> None:
+    """Under the official certificate, to the official plain text, and at the limits of its time."""
+    plain = open_reply(_security(), URL, OFFICIAL_APP, _official_reply(), now=THEN + away)
     assert plain.decode() == OFFICIAL["response"]["plaintext"]
 
 
@@ -175,9 +186,10 @@ class Replaying(WeChatMirror):
     def __init__(self) -> None:
         super().__init__(random.Random(1).randbytes)
         self.first: Answer | None = None
+        self.ahead = 0.0
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        said = super().answer(call, now)
+        said = super().answer(call, now + self.ahead)
         if call.path != PHONE or said is None:
             return said
         self.first = self.first or said
@@ -246,26 +258,29 @@ def test_an_unsigned_refusal_is_believed_and_every_try_is_sealed_anew() -> None:
     assert len(sealed) == len(set(sealed)) == 3
 
 
-def test_a_reply_answers_one_question() -> None:
-    """Sent again for another user's code it is refused, for as long as its time is near."""
+@pytest.mark.parametrize("ahead", [0, 300])
+def test_a_reply_answers_one_question(ahead: float) -> None:
+    """Sent again for another user's code it is refused, for as long as its time is near, wherever WeChat's clock is."""
     mirror = Replaying()
+    mirror.ahead = ahead
     bench, app = Bench(mirror), _app(mirror)
-    taps = [mirror.tap("secured", allow=True, now=NOW) for _ in range(3)]
-    assert bench.find(app, taps[0].body).phone_number == taps[0].phone_number
-    for tap, later in zip(taps[1:], (0, 299), strict=True):
+    tap = mirror.tap("secured", allow=True, now=NOW)
+    assert bench.find(app, tap.body).phone_number == tap.phone_number
+    for later in (0, ahead + 300):
         bench.clock.now = NOW + later
-        error = bench.refused(app, tap.body)
+        error = bench.refused(app, mirror.tap("secured", allow=True, now=bench.clock.now).body)
         assert (type(error), error.diagnosis) == (ReplySignatureMismatch, "taken-before")
         assert error.spent is Spent.UNKNOWN
 
 
 class Clear:
-    """Answers the phone call in plain, with WeChat's signature; the key is the test's own."""
+    """Answers the phone call in plain, with WeChat's signature; the key, and if it is given the time, is the test's own."""
 
     key = rsa.generate_private_key(65537, 2048)
 
-    def __init__(self, *bodies: bytes) -> None:
+    def __init__(self, *bodies: bytes, time: str | None = None) -> None:
         self.bodies = list(bodies)
+        self.time = time
 
     def app(self) -> WeChatApp:
         public = self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -275,7 +290,7 @@ class Clear:
         if call.path == STABLE:
             token = {**TOKEN, "access_token": "second" if b'"force_refresh":true' in call.body else "first"}
             return Answer(body=json.dumps(token).encode())
-        body, time = self.bodies.pop(0), str(int(now))
+        body, time = self.bodies.pop(0), str(int(now)) if self.time is None else self.time
         signature = sign_pss(self.key, f"https://api.weixin.qq.com{PHONE}\n{APP_ID}\n{time}\n".encode() + body)
         headers = {"wechatmp-appid": APP_ID, "wechatmp-timestamp": time}
         return Answer(headers={**headers, "wechatmp-signature": base64.b64encode(signature).decode()}, body=body)
@@ -289,6 +304,25 @@ def test_a_refusal_in_plain_may_be_signed() -> None:
     bench = Bench(side)
     assert bench.refused(side.app(), {"code": "b-code"}).code == "platform.token-rejected"
     assert bench.calls[STABLE] == 2
+
+
+@pytest.mark.parametrize("errcode", [1, True, "1", -1, 40029])
+def test_every_refusal_in_plain_is_one(errcode: object) -> None:
+    """Signed or not, whatever is neither zero nor nothing refuses, and is not taken for a reply of somebody else."""
+    body = json.dumps({"errcode": errcode, "errmsg": "no"}).encode()
+    assert is_unsigned_refusal(Reply(200, {}, body))
+    side = Clear(*[body] * 3)
+    error = Bench(side).refused(side.app(), {"code": "a-code"})
+    assert not isinstance(error, ReplySignatureMismatch)
+
+
+@pytest.mark.parametrize("time", ["", "1.8e9", f"{int(NOW)}\n", f" {int(NOW)}", "１８００００００００", "9" * 13, "-1"])
+def test_a_time_that_is_not_written_as_one(time: str) -> None:
+    """Digits alone, and not too many; also where the signature covers just that text."""
+    side = Clear(json.dumps(USED).encode(), time=time)
+    error = Bench(side).refused(side.app(), {"code": "a-code"})
+    assert isinstance(error, ReplySignatureMismatch)
+    assert error.diagnosis == "headers"
 
 
 @pytest.mark.parametrize(
@@ -358,6 +392,7 @@ def test_every_refusal_of_the_mode(errcode: int) -> None:
         ({"api_sym_key": "AAAA"}, [("config.api-sym-key", "api_sym_key")]),
         ({"api_sym_key": "not base64!"}, [("config.api-sym-key", "api_sym_key")]),
         ({"api_private_key": SETTINGS["api_certificate"]}, [("config.public-key-pasted", "api_private_key")]),
+        ({"api_private_key": [SETTINGS["api_private_key"]] * 2}, [("config.wrong-type", "api_private_key")]),
         ({"api_certificate": SETTINGS["api_private_key"]}, [("config.private-key-pasted", "api_certificate")]),
         ({"token": "cloud"}, [("config.not-in-the-cloud", name) for name in SETTINGS]),
     ],
@@ -368,7 +403,8 @@ def test_a_fault_of_the_four_settings(changed: dict[str, Any], faults: list[tupl
     table = Table("shop", {name: value for name, value in values.items() if value is not None}, now=NOW)
     assert WECHAT.configure(table) is None
     assert [(fault.code, fault.where.removeprefix("apps.shop.")) for fault in table.faults] == faults
-    assert OFFICIAL["sym_key"] not in repr(configured(**SETTINGS)) + repr(_security())
+    assert repr(_security()) == f"Security(sym_sn={OFFICIAL['sym_sn']!r})"
+    assert repr(_security().sym_key) not in repr(configured(**SETTINGS))
 
 
 def test_a_certificate_may_come_as_its_key() -> None:

@@ -67,4 +67,4 @@ def _open(app: DouyinApp, key: bytes, sealed: Sealed) -> Reading:
 def _read(app: DouyinApp, found: dict[str, Any]) -> Reading:
     watermark = watermark_of(found)
     others = unlisted(app, found, MEMBERS) + unlisted(app, watermark, WATERMARK, "watermark.")
-    return look(app, found, others, exact=not others and watermark.keys() >= WATERMARK)
+    return look(app, found, others, complete=watermark.keys() >= WATERMARK)

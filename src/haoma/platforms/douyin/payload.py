@@ -29,14 +29,14 @@ WATERMARK: Final = frozenset({"appid", "timestamp"})
 _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
-def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *, exact: bool = True) -> Reading:
+def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *, complete: bool = True) -> Reading:
     """Return the number, if the payload is this app's and free of contradictions. All of it is looked at.
 
     Args:
         app: The app.
         fields: The object that holds the number.
         others: Members that must not be there.
-        exact: False if there are such, or one is missing that has to be there.
+        complete: False if one is missing that has to be there.
     """
     watermark = watermark_of(fields)
     app_id, country_code = watermark.get("appid"), fields.get("countryCode")
@@ -52,8 +52,9 @@ def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *
         ("fields", isinstance(app_id, str)),
         ("watermark-app", app_id == app.app_id),
         ("fields", number is not None and whole != ""),
-        ("members", exact),
-        ("number", whole == pure or whole.translate(_SEPARATORS) in spellings),
+        ("fields", complete),
+        ("members", not others),
+        ("number", whole.translate(_SEPARATORS) in spellings),
     )
 
 

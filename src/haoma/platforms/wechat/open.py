@@ -85,14 +85,16 @@ def _open(app: WeChatApp, key: bytes, sealed: Sealed, now: float) -> Reading:
 def _read(app: WeChatApp, found: dict[str, Any], now: float) -> Reading:
     payload = look(app, found)
     others = unlisted(app, found, MEMBERS) + unlisted(app, payload.watermark, WATERMARK, "watermark.")
+    max_age = app.policy.max_age
     return reading(
         payload.number,
         others,
         ("watermark-app", payload.ours or payload.missing == "watermark"),
-        ("fields", payload.missing == "" and payload.timestamp is not None),
+        ("fields", payload.missing == "" and payload.timestamp != 0),
         ("members", not others),
         ("number", payload.agrees),
-        ("watermark-age", abs(now - (payload.timestamp or 0)) <= app.policy.max_age),
+        # Not the distance of the two: an integer of JSON may be too large for a float.
+        ("watermark-age", now - max_age <= payload.timestamp <= now + max_age),
     )
 
 

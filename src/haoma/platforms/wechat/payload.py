@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MEMBERS: Final = frozenset({"phoneNumber", "purePhoneNumber", "countryCode", "watermark"})
 WATERMARK: Final = frozenset({"timestamp", "appid"})
-_END_OF_TIME: Final = 2**40  # an integer of JSON can be too large for a float
 _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
@@ -37,7 +36,7 @@ class Payload(NamedTuple):
         watermark: The watermark; empty if there is none.
         ours: True if the watermark names this app.
         agrees: True if the three fields of the number agree.
-        timestamp: When the user agreed, in Unix seconds; None if it is no such integer.
+        timestamp: When the user agreed, in Unix seconds; 0 if it is no integer.
     """
 
     number: PhoneNumber | None
@@ -45,7 +44,7 @@ class Payload(NamedTuple):
     watermark: dict[str, Any]
     ours: bool
     agrees: bool
-    timestamp: int | None
+    timestamp: int
 
 
 def look(app: WeChatApp, found: object) -> Payload:
@@ -68,8 +67,8 @@ def look(app: WeChatApp, found: object) -> Payload:
     }
     missing = next((name for name, value in there.items() if not value), "" if number else "purePhoneNumber")
     spellings = (pure, country_code + pure, f"+{country_code}{pure}")
-    agrees = whole == pure or whole.translate(_SEPARATORS) in spellings
-    at = timestamp if type(timestamp) is int and 0 < timestamp < _END_OF_TIME else None
+    agrees = whole.translate(_SEPARATORS) in spellings
+    at = timestamp if type(timestamp) is int else 0
     return Payload(number, missing, watermark, app_id == app.app_id, agrees, at)
 
 

@@ -48,11 +48,13 @@ _BLOCK: Final = 32
 _HEAD: Final = 20  # 16 random bytes, 4 of length
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{40}")
-_START: Final = re.compile(r"\s*<([A-Za-z][A-Za-z0-9_]{0,63})(/?)>")
-_TEXT: Final = re.compile(r"\s*<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>\s*|((?:(?!\]\]>)[^<&])*)", re.DOTALL)
-_SPACE: Final = re.compile(r"\s*")
+_NAME: Final = r"([A-Za-z][A-Za-z0-9_]{0,63})"
+_ROOT: Final = re.compile(r"\s*<xml>")
+_ROOT_ENDS: Final = re.compile(r"\s*</xml>\s*")
+_STARTS: Final = re.compile(rf"\s*<{_NAME}(/?)>")
+_ENDS: Final = re.compile(rf"\s*</{_NAME}>")
+_LEAF: Final = re.compile(r"(?:\s*<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>\s*|((?:(?!\]\]>)[^<&])*))(?=</)", re.DOTALL)
 _DEEPEST: Final = 4
-_ROOT: Final = re.compile(r"\s*<xml>(.*)</xml>\s*", re.DOTALL)
 _CHARACTERS: Final = 32 * 1024
 
 
@@ -131,11 +133,11 @@ def read_flat_xml(text: str) -> dict[str, str]:
     Raises:
         CannotOpen: ``trust.cannot-open``: it is not XML of such elements.
     """
-    root = _ROOT.fullmatch(text) if len(text) <= _CHARACTERS else None
+    root = _ROOT.match(text) if len(text) <= _CHARACTERS else None
     if root is None:
         raise CannotOpen(step=1, diagnosis="xml")
-    found, end = _read_elements(root[1], 0, 1)
-    if root[1][end:].strip():
+    found, place = _read_elements(text, root.end(), 1)
+    if not _ROOT_ENDS.fullmatch(text, place):
         raise CannotOpen(step=1, diagnosis="xml")
     return found
 
@@ -143,23 +145,20 @@ def read_flat_xml(text: str) -> dict[str, str]:
 def _read_elements(text: str, place: int, depth: int) -> tuple[dict[str, str], int]:
     """Return the elements from a place on, and where they end."""
     found: dict[str, str] = {}
-    while start := _START.match(text, place):
+    while start := _STARTS.match(text, place):
         name, place = start[1], start.end()
         if depth > _DEEPEST or (depth == 1 and name in found):
             raise CannotOpen(step=1, diagnosis="xml")
         found[name] = ""
         if start[2]:
             continue
-        end = f"</{name}>"
-        characters = _TEXT.match(text, place)
-        if characters and text.startswith(end, characters.end()):
-            found[name] = characters[1] if characters[1] is not None else characters[2].strip()
-            place = characters.end()
+        if leaf := _LEAF.match(text, place):
+            found[name] = leaf[1] if leaf[1] is not None else leaf[2].strip()
+            place = leaf.end()
         else:
             _, place = _read_elements(text, place, depth + 1)
-            if space := _SPACE.match(text, place):
-                place = space.end()
-            if not text.startswith(end, place):
-                raise CannotOpen(step=1, diagnosis="xml")
-        place += len(end)
+        end = _ENDS.match(text, place)
+        if end is None or end[1] != name:
+            raise CannotOpen(step=1, diagnosis="xml")
+        place = end.end()
     return found, place

@@ -76,7 +76,7 @@ def _failure(claimed: dict[str, Any]) -> HaomaError | None:
     errno = str(errno) if isinstance(errno, int | str) and not isinstance(errno, bool) else ""
     if errno in ("", "0"):
         errno = next((number for said, number in _SAID if said in lowered), "")
-    if errno and catalogue.find_refusal("wechat", f"{errno}@button"):
+    if catalogue.find_refusal("wechat", f"{errno}@button"):
         return refusal("wechat", errno, place="button", message=words, because={"unverified": True})
     if errno or "fail" in lowered:
         return ButtonFailed(because={"errno": errno[:20]} if errno else None)

@@ -97,7 +97,7 @@ def configure(table: Table) -> Security | None:
         platform_keys = [parse_public_key(text) for text in table.texts("api_certificate", required=True)]
     except KeyProblem as problem:
         table.fault(problem.code, "api_certificate", **problem.because)
-    if private_key is None or not platform_keys:
+    if private_key is None:  # that is a fault, as it is if there is no key of WeChat: no app is made
         return None
     return Security(sym_key=sym_key, sym_sn=sym_sn, private_key=private_key, platform_keys=tuple(platform_keys))
 
@@ -196,7 +196,7 @@ def is_unsigned_refusal(reply: Reply) -> bool:
 
 
 def _refuses(found: dict[str, Any]) -> bool:
-    return found.get("errcode", 0) not in (0, "0", "", None, False)
+    return found.get("errcode", 0) not in (0, "0", "", None)
 
 
 def _is_signed(security: Security, lines: bytes, headers: dict[str, str]) -> bool:

@@ -1,0 +1,151 @@
+"""What a button's event says, platform by platform: what is asked, what is opened, and why it is refused if not."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from haoma import catalogue
+from haoma.errors import ConnectFailed, PlatformRefusal
+from haoma.mirroring import Answer, Call
+from vector_cases import VECTORS
+from wire import Bench, configured
+
+
+def _settings(case: str) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((VECTORS / case / "app.toml").read_text("utf-8"))["apps"]["shop"]
+    return {name: value for name, value in found.items() if name != "old_way"}
+
+
+WECHAT, DOUYIN = _settings("wechat/code-mainland"), _settings("douyin/code-mainland")
+KEYLESS = {name: value for name, value in DOUYIN.items() if name != "app_private_key"}
+OLD = {"old_way": True}
+APPS = {
+    "wechat": configured(**WECHAT),
+    "wechat-old": configured(**WECHAT, **OLD),
+    "douyin": configured(**DOUYIN),
+    "douyin-old": configured(**KEYLESS, **OLD),
+    "douyin-both": configured(**DOUYIN, **OLD),
+    "kuaishou": configured(**_settings("kuaishou/event-deny_fail")),
+    "baidu": configured(**_settings("baidu/event-deny_fail")),
+}
+SEALED = {"encryptedData": "A" * 43 + "=", "iv": "A" * 22 + "=="}
+DECLINED, FAILED, MISSING = "envelope.user-declined", "envelope.button-failed", "envelope.missing-field"
+ASKED, OTHER_SHAPE, OFF = "outside.connect-failed", "envelope.unknown-shape", "envelope.old-way-off"
+UNDECLARED = "platform.privacy-not-declared"
+LOGIN = (MISSING, "login_code")  # what sealed data needs once it has been found
+
+
+class Unreachable:
+    """A platform that cannot be asked: that it was tried to is seen."""
+
+    def answer(self, _call: Call, _now: float) -> Answer:
+        raise ConnectFailed
+
+
+def _told(app: str, event: dict[str, Any]) -> tuple[str, object]:
+    """The error, and what it says: the platform's own word, the field that is missing, or the errno."""
+    error = Bench(Unreachable()).refused(APPS[app], {"authorization": event})
+    if isinstance(error, PlatformRefusal):
+        assert error.because == {"unverified": True}
+        return error.code, error.platform_code
+    said = error.because.get("field", error.because.get("errno"))
+    assert said != "login_code" or error.step == 1
+    return error.code, said
+
+
+EVERYWHERE = [
+    ({"errMsg": "getPhoneNumber:fail user DENY"}, (DECLINED, None)),
+    ({"errMsg": "getPhoneNumber:fail cancel"}, (DECLINED, None)),
+    ({"response": "x", "sign": "x"}, (OTHER_SHAPE, None)),
+    *(
+        ({"errMsg": words}, (MISSING, "THE-FIELD"))
+        for words in ("getPhoneNumber:ok", "", None, 5, ["deny"], {"fail": 1})
+    ),
+]
+FIELDS = {"wechat": "code", "wechat-old": "code", "douyin": "code", "douyin-both": "code"}
+
+
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize(("event", "told"), EVERYWHERE)
+def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, object]) -> None:
+    """A user who declined, another platform's envelope, and words that say nothing."""
+    field = FIELDS.get(app, "encryptedData")
+    assert _told(app, event) == tuple(field if each == "THE-FIELD" else each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("app", "event", "told"),
+    [
+        # WeChat: the code comes first; an errno says more than words; a number that is none says nothing.
+        ("wechat", {"code": "a-code", "errMsg": "getPhoneNumber:fail user deny"}, (ASKED, None)),
+        ("wechat-old", {"code": "a-code", **SEALED}, (ASKED, None)),
+        ("wechat", {"code": "", "errMsg": "getPhoneNumber:fail", **SEALED}, (FAILED, None)),
+        ("wechat", {"errMsg": "getPhoneNumber:fail user deny", "errno": 102}, (DECLINED, None)),
+        ("wechat", {"errMsg": "fail not declared in the privacy agreement"}, (UNDECLARED, "112")),
+        ("wechat", {"errMsg": "fail Not Declared in the privacy agreement", "errno": 0}, (UNDECLARED, "112")),
+        ("wechat", {"errMsg": "fail privacy permission is not authorized", "errno": "0"}, (UNDECLARED, "104")),
+        ("wechat", {"errMsg": "fail not declared in the privacy agreement", "errno": 102}, ("platform.permission-missing", "102")),
+        ("wechat", {"errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+        ("wechat", {"errMsg": "getPhoneNumber:fail", "errno": 0}, (FAILED, None)),
+        ("wechat", {"errno": 999999}, (FAILED, "999999")),
+        ("wechat", {"errno": "9" * 21}, (FAILED, "9" * 20)),
+        *(("wechat", {"errno": each}, (MISSING, "code")) for each in (None, "", 0, "0", True, [102], 1.5)),
+        ("wechat", {"cloudID": "12_abc"}, (OTHER_SHAPE, None)),
+        ("wechat-old", {"cloudID": "12_abc", **SEALED}, LOGIN),
+        ("wechat", SEALED, (OFF, None)),
+        ("wechat-old", SEALED, LOGIN),
+        ("wechat-old", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+        # Douyin: a code is of use with a private key only; what is beside it is looked at if the old way is on.
+        ("douyin", {"code": "a-code", "errMsg": "getPhoneNumber:fail auth deny"}, (ASKED, None)),
+        ("douyin", {"code": "a-code", "encryptedData": 5, "iv": "x"}, (ASKED, None)),
+        ("douyin-both", {"code": "a-code", **SEALED}, (ASKED, None)),
+        ("douyin-both", {"code": "a-code", **SEALED, "iv": ""}, (ASKED, None)),
+        ("douyin-both", {"code": "a-code", **SEALED, "encryptedData": ""}, (ASKED, None)),
+        ("douyin-both", {"code": "a-code", "encryptedData": 5, "iv": "x"}, ("envelope.bad-field", "encryptedData")),
+        ("douyin-old", {"code": "a-code"}, (MISSING, "encryptedData")),
+        ("douyin-old", {"code": "a-code", **SEALED}, LOGIN),
+        ("douyin-old", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, "")),
+        ("douyin", SEALED, (OFF, None)),
+        ("douyin", {"cloudId": "33_abc"}, (OTHER_SHAPE, None)),
+        ("douyin", {"cloudID": "33_abc"}, (OTHER_SHAPE, None)),
+        ("douyin-old", {"cloudId": "33_abc", **SEALED}, LOGIN),
+        ("douyin", {"errMsg": "getPhoneNumber:fail auth deny"}, (DECLINED, None)),
+        ("douyin", {"errMsg": "getPhoneNumber:fail"}, (FAILED, "")),
+        ("douyin", {"errno": 10200}, (FAILED, "10200")),
+        ("douyin", {"errno": "9" * 21}, (FAILED, "9" * 20)),
+        *(("douyin", {"errno": each}, (MISSING, "code")) for each in (None, "", 0, "0", True, [102], 1.5)),
+        # Kuaishou and Baidu: sealed data that is there is opened, whatever the words say.
+        ("kuaishou", {**SEALED, "errMsg": "getPhoneNumber:fail user deny"}, LOGIN),
+        ("kuaishou", {"encryptedData": "", "errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
+        ("kuaishou", {"errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+        ("baidu", {**SEALED, "errMsg": "getPhoneNumber:fail user deny"}, LOGIN),
+        ("baidu", {"data": SEALED["encryptedData"], "iv": SEALED["iv"]}, LOGIN),
+        ("baidu", {"encryptedData": "", "data": "", "errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
+        ("baidu", {"errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+    ],
+)  # fmt: skip
+def test_what_it_is_taken_for(app: str, event: dict[str, Any], told: tuple[str, object]) -> None:
+    """What comes first where an event says several things, and what each of them is."""
+    assert _told(app, event) == told
+
+
+BUTTONS = [
+    (platform, entry)
+    for platform in ("wechat", "douyin", "kuaishou", "baidu")
+    for entry in catalogue.refusals(platform).values()
+    if entry.native.endswith("@button")
+]
+
+
+@pytest.mark.parametrize(("platform", "entry"), BUTTONS, ids=lambda each: getattr(each, "native", each))
+def test_every_listed_refusal_of_a_button(platform: str, entry: catalogue.Entry) -> None:
+    """WeChat's by its number, as a number or as text, the others' by their words; each is the error of the table."""
+    native = entry.native.partition("@")[0]
+    events: list[dict[str, Any]] = [{"errMsg": f"getPhoneNumber:fail {native.upper()}"}]
+    if platform == "wechat":
+        events = [{"errno": int(native), "errMsg": "getPhoneNumber:fail"}, {"errno": native}]
+    for event in events:
+        assert _told(platform, event) == (entry.code, native)
