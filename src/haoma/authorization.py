@@ -46,12 +46,11 @@ _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
 """A ``code`` that is a platform's result, such as Alipay's 10000 and 40001, and not a login."""
 _SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
-_SPELT: Final = frozenset(_SPELLINGS)
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
 
-class Authorization(msgspec.Struct, frozen=True, gc=False):
+class Authorization(msgspec.Struct, frozen=True):
     """What the front end sent, taken apart.
 
     Attributes:
@@ -179,12 +178,11 @@ _JSON: Final = (type(None), bool, int, float, list, tuple)
 @cache
 def _wire_names(phone_code: tuple[str, ...]) -> frozenset[str]:
     """Return the names in whose absence a body is a bare authorization with no login in it."""
-    return _WIRE.difference(phone_code) if phone_code else _WIRE | {"code"}
+    return (_WIRE | {"code"}).difference(phone_code)
 
 
 def _object(sent: object) -> dict[str, Any]:
-    # A subclass, such as a framework's "safe" text, is refused by the C parser.
-    text = sent if type(sent) is str or type(sent) is bytes else _document(sent)
+    text = _document(sent)
     if len(text) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
     if text[:1] in ("{", b"{"):
@@ -193,6 +191,7 @@ def _object(sent: object) -> dict[str, Any]:
 
 
 def _document(sent: object) -> str | bytes:
+    # A subclass, such as a framework's "safe" text, is refused by the C parser.
     if isinstance(sent, str):
         return str.__str__(sent)
     if isinstance(sent, bytes | bytearray | memoryview):
@@ -202,7 +201,7 @@ def _document(sent: object) -> str | bytes:
     if not isinstance(sent, Mapping):
         raise wrong_argument("authorization", sent, _instead_of(sent))
     try:
-        return json.dumps(sent if type(sent) is dict else _copied(sent))
+        return json.dumps(_copied(sent))
     except HaomaError:
         raise
     except Exception:  # noqa: BLE001 - a mapping of the caller's own runs his code
@@ -280,22 +279,16 @@ class _Given:
         self.sessions: list[tuple[str, Any]] = []
         self.phones: list[tuple[str, Any]] = []
         self.codes: dict[str, list[tuple[str, Any]]] = {}
-        self._telling = _telling(phone_code)
         self._take("", found, phone_code)
 
     def _take(self, place: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> None:
-        telling = self._telling
         for name, value in layer.items():
-            if name in telling:
-                if value is None or value == "":
-                    continue
-                into = self._list_for(name, layer, phone_code)
-                if into is not None:
-                    into.append((place + name, value))
-                    continue
-            if type(value) is not dict and type(value) is not list:
+            if value is None or value == "":
                 continue
-            if name in _WRAPPERS and type(value) is dict:
+            into = self._list_for(name, layer, phone_code)
+            if into is not None:
+                into.append((place + name, value))
+            elif name in _WRAPPERS and type(value) is dict:
                 self._take(f"{place}{name}.", value, phone_code)
             else:
                 self.logins += _deeper(f"{place}{'consent' if name == 'consent' else '*'}.", value, phone_code)
@@ -348,7 +341,7 @@ def _parsed(found: dict[str, Any]) -> dict[str, Any]:
         inner = _object(inner)
     if not isinstance(inner, dict):
         raise BadField(because={"field": "authorization", "type": type(inner).__name__, "needed": "object"})
-    return found if inner is found["authorization"] else {**found, "authorization": inner}
+    return {**found, "authorization": inner}
 
 
 def _innermost(found: dict[str, Any]) -> dict[str, Any]:
@@ -382,7 +375,7 @@ def _only(given: list[tuple[str, Any]], what: str) -> Any:
         BadField: ``envelope.bad-field``: there are two; it names both places, and neither value.
     """
     place, value = given[0]
-    for other, another in given[1:]:
+    for other, another in given:
         if type(another) is not type(value) or another != value:
             raise _differ(place, other, what)
     return value
@@ -395,8 +388,6 @@ def _is_result(layer: dict[str, Any]) -> bool:
 
 
 def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
-    if _SPELT.isdisjoint(layer):
-        return layer
     spelt: dict[str, Any] = {}
     for name, value in layer.items():
         usual = _SPELLINGS.get(name, name)
@@ -409,18 +400,10 @@ def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
 def _without(layer: dict[str, Any], phone_code: tuple[str, ...]) -> dict[str, Any]:
     """Return the platform's fields: the innermost object without what is ours, and without its codes."""
     ours = _ours(phone_code)
-    if ours.isdisjoint(layer) and (phone_code or "code" not in layer):
-        return layer
     fields = {name: value for name, value in layer.items() if name not in ours}
     if not phone_code and "code" in fields and not _is_result(fields):
         del fields["code"]
     return fields
-
-
-@cache
-def _telling(phone_code: tuple[str, ...]) -> frozenset[str]:
-    """Return the names under which a login, a session handle or a code of the button may stand."""
-    return frozenset({"session", "code", *LOGIN_NAMES, *PHONE_NAMES, *phone_code})
 
 
 @cache

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -67,7 +67,7 @@ _NAMES_SHOWN: Final = 8
 _NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
-class SealedMessage(Quiet, frozen=True, gc=False):
+class SealedMessage(Quiet, frozen=True):
     """Ciphertext and IV, both as the client claims them."""
 
     claimed_ciphertext: str
@@ -97,7 +97,6 @@ def one_time_of(message: SealedMessage) -> tuple[str, Secret]:
     return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
 
 
-_TEXT: Final = (str, bytes)
 _decode: Final = msgspec.json.Decoder(Sealed).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -109,7 +108,7 @@ def read_plain(sent: object) -> Sealed | None:
     in two ways: written again it gives the same bytes, so no name stood there twice, and the base64 was canonical.
     """
     # The C parser takes no subclass.
-    if not isinstance(sent, _TEXT) or type(sent) not in _TEXT or len(sent) > MAX_BYTES:
+    if not (type(sent) is str or type(sent) is bytes) or len(sent) > MAX_BYTES:
         return None
     try:
         sealed = _decode(sent)
@@ -133,8 +132,8 @@ class _Kept(Quiet, frozen=True):
     """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end."""
 
     key: Secret
-    first: float = 0.0
-    since: float = 0.0
+    first: float = -math.inf
+    since: float = -math.inf
     until: float = math.inf
 
 
@@ -162,9 +161,10 @@ def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float 
     """
     kept = yield from _recall(app, user, now)
     since = next((each.since for each in kept if each.key == newest), now)
-    until = min(now + app.policy.session_seconds, since + at_most)
+    until = now + app.policy.session_seconds
     first = now
     if at_most < math.inf:
+        until = min(until, since + at_most)
         seen = Place(Shelf.PROOFS, app.scope, "session-key-seen:" + _digest(app, user, newest.reveal()))
         known = yield from ask(Recall(seen))
         first = known if isinstance(known, float) else now
@@ -193,7 +193,7 @@ def newest_of(app: App, user: str) -> Flow[Secret]:
     Raises:
         SessionUnknown: ``trust.session-unknown``: none is kept.
     """
-    kept = yield from _recall(app, user, 0.0)
+    kept = yield from _recall(app, user, -math.inf)
     if not kept:
         raise SessionUnknown(because={"expired": "session_key"})
     return kept[0].key
@@ -254,7 +254,7 @@ def key_bytes(session_key: Secret, size: int) -> bytes:
     return key
 
 
-class Reading(Quiet, frozen=True, gc=False):
+class Reading(Quiet, frozen=True):
     """What was read under one key.
 
     Attributes:
@@ -277,11 +277,9 @@ def unlisted(app: App, found: dict[str, Any], documented: AbstractSet[str], insi
         documented: The members that it may have.
         inside: What stands before a name in ``accept_members``: ``watermark.``
     """
-    if found.keys() <= documented:
-        return ()
     # A dot stands between an object and its member, and nowhere else.
-    names = ("***" if "." in name else inside + name for name in found if name not in documented)
-    return tuple(name for name in names if name not in app.policy.accept_members)
+    names = ["***" if "." in name else inside + name for name in found if name not in documented]
+    return tuple([name for name in names if name not in app.policy.accept_members])
 
 
 def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
@@ -309,12 +307,12 @@ def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: byte
     """
     found, fault = opened
     if found is None:
-        read(parse(decoy)[0] or {})
+        read(cast("dict[str, Any]", parse(decoy)[0]))
         return Reading(None, fault, _shown(()))
     result = read(found)
     if not fault and not result.fault:
         return result
-    parse(decoy[:-1])
+    parse(decoy.removesuffix(b"}"))
     return Reading(None, fault or result.fault, _shown(() if fault else result.unlisted))
 
 

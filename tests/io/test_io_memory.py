@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import itertools
 import os
+import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -25,6 +33,7 @@ from haoma.secret import Secret
 from haoma.steps import Claim, Drop, Fresh, Keep, Mint, Pause, Place, Recall, Ref, Refund, Settle, Settled, Shelf, Spend
 from haoma.verified import VerifiedPhone
 
+DOCS = Path(__file__).parents[2] / "docs"
 PHONE = VerifiedPhone(PhoneNumber("86", "13800138000"), "wechat", "shop", None, ())
 REFUSED = CodeRejected(spent=Spent.YES)
 UNKNOWN = OutcomeUnknown(spent=Spent.UNKNOWN)
@@ -509,13 +518,20 @@ def test_tries_that_were_given_back_take_no_room(clock):
     assert size(memory) == 0
 
 
-def test_what_expired_does_not_wait_for_a_full_table(clock):
-    """Expired entries are swept long before the cap is reached."""
-    memory = Memory(now=clock)
-    for number in range(20_000):
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize(("stay", "most"), [(0, 1024), (600, 1398)])
+def test_what_expired_does_not_wait_for_a_full_table(clock, used, stay, most):
+    """It is swept whenever there is twice as much as the last sweep left, and 1024 at least: not later, not sooner."""
+    memory = Memory(now=clock, wall=clock)
+    largest = 0
+    for number in range(1800):
         clock.time += 1
-        memory.answer(Keep(place(str(number)), number, 100))
-    assert size(memory) <= 1024
+        seconds = 9e9 if number < stay else 100
+        memory.answer(
+            claim(str(number), seconds=seconds) if used else Keep(place(str(number), Shelf.PROOFS), number, seconds)
+        )
+        largest = max(largest, size(memory))
+    assert largest == most
 
 
 def in_a_child(check) -> bool:
@@ -618,6 +634,16 @@ def test_used_values_make_room_when_they_are_over(memory, clock):
     take(memory, claim("new"))
 
 
+def test_a_ledger_that_is_not_full_is_not_searched(clock):
+    """Or one that fills up within a second would refuse, though there is room to make. It may be the first second."""
+    clock.time = 0.0
+    memory = Memory(cap=2, now=clock, wall=clock)
+    for number in range(2):
+        memory.answer(Settle(take(memory, claim(str(number), seconds=0.5)).ref, PHONE))
+    clock.time += 0.6
+    take(memory, claim("new"))
+
+
 def test_a_full_ledger_is_searched_once_a_second(clock):
     """Whoever floods it does not make every request search it."""
     memory = Memory(cap=2, now=clock, wall=clock)
@@ -651,6 +677,64 @@ def test_a_value_that_is_settled_is_used_until_its_end(memory, clock):
         memory.answer(claim())
     clock.time += 0.1
     take(memory, claim())
+
+
+def test_so_many_used_values_are_remembered_as_the_documentation_says() -> None:
+    """What a limit does is tested with small ones; this is the one that a service has."""
+    cap = inspect.signature(Memory).parameters["cap"].default
+    assert all(f"{cap:,}" in (DOCS / name).read_text("utf-8") for name in ("http.md", "http.zh-CN.md"))
+
+
+def interrupted(line: int, run: Callable[[], object]) -> bool:
+    """Run something, and raise where it comes to this line of memory, as a signal handler may. Tell whether it did."""
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.endswith("memory.py"):
+            return None
+        left -= event == "line"
+        if left < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    assert left >= 0
+    return False
+
+
+@pytest.mark.parametrize("step", [Spend(place("key", Shelf.TRIES), 2, 10), Keep(place("key", Shelf.PROOFS), "new", 10)])
+def test_an_interruption_loses_nothing_that_must_not_be_forgotten(step):
+    """Wherever it comes up, a try that was spent stays spent, and a proof stays known."""
+    for line in itertools.count():
+        memory = Memory(now=Clock())
+        memory.answer(Keep(place("key", Shelf.PROOFS), "old", 10))
+        assert memory.answer(Spend(place("key", Shelf.TRIES), 2, 10))
+        came = interrupted(line, partial(memory.answer, step))
+        assert memory.answer(Recall(place("key", Shelf.PROOFS))) in ("old", "new")
+        again = [memory.answer(Spend(place("key", Shelf.TRIES), 2, 10)) for _ in range(2)]
+        assert again in ([True, False], [False, False])
+        if not came:
+            break
+    assert line > 10
+
+
+def test_a_run_that_is_interrupted_before_it_begins_is_nobodys():
+    """Wherever it comes up: the next one leads, and waits for nobody."""
+    for line in itertools.count():
+        memory = Memory(now=Clock())
+        if not interrupted(line, memory.lead(place("token")).__enter__):
+            break
+        with memory.lead(place("token")) as again:
+            assert isinstance(again, Shared)
+    assert line > 5
 
 
 def test_each_try_counts_for_its_own_seconds_to_the_moment(memory, clock):
@@ -690,15 +774,20 @@ def test_so_many_answers_are_remembered_in_all(clock):
         memory.answer(settled[0])
 
 
-def test_answers_go_when_their_time_is_over_whatever_comes_after(memory, clock):
-    """One that is to be remembered for long does not hold back those before it."""
-    for value, seconds in (("short", 10.0), ("long", 1000.0)):
-        step = Claim("shop", "code", Secret(value), b"mine", 5000, seconds)
-        memory.answer(Settle(take(memory, step).ref, PHONE))
-    clock.time += 10
-    memory.answer(claim("another"))
-    rows = memory._state.get().used["shop"].values()
-    assert [row.outcome for row in rows] == [None, PHONE, None]
+@pytest.mark.parametrize("order", [("short", "long"), ("long", "short")])
+def test_answers_go_when_their_time_is_over_whatever_else_is_remembered(memory, clock, order):
+    """One that is to be remembered for long holds back none, whether it came before or after."""
+    seconds = {"short": 10.0, "long": 1000.0}
+    steps = {name: Claim(name, "code", Secret("value"), b"mine", 5000, seconds[name]) for name in order}
+    for name in order:
+        memory.answer(Settle(take(memory, steps[name]).ref, PHONE))
+    clock.time += 9.9
+    assert memory.answer(steps["short"]) == Settled(PHONE)
+    clock.time += 0.1
+    assert memory.answer(steps["long"]) == Settled(PHONE)
+    assert [row.outcome for row in memory._state.get().used["short"].values()] == [None]  # nobody had to ask for it
+    with pytest.raises(AlreadyUsed):
+        memory.answer(steps["short"])
 
 
 def raise_value_error() -> None:

@@ -1,14 +1,17 @@
-"""What has been judged is not changed afterwards: every record on the way from a message to a number is frozen."""
+"""What was read or judged is not changed afterwards: every record on the way to a number is frozen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from haoma.authorization import Authorization
 from haoma.contract import App, Finding, Login, Quiet
 from haoma.platforms import PLATFORMS
 from haoma.policy import Policy
-from haoma.verified import Check
+from haoma.verified import Check, VerifiedPhone
 
 
 def _below(cls: type[Any]) -> Iterator[type[Any]]:
@@ -25,3 +28,13 @@ def test_no_record_can_be_changed() -> None:
     for each in records:
         config = getattr(each, "__struct_config__", None) or each.__dataclass_params__
         assert config.frozen, each
+
+
+def test_nothing_can_be_set_anew() -> None:
+    """Not by a platform's code either, after a check has looked at it."""
+    kinds = [each for each in (Quiet, *_below(Quiet), VerifiedPhone, Authorization) if each.__module__.startswith("haoma.")]
+    assert len(kinds) > 10
+    for kind in kinds:
+        for name in kind.__struct_fields__:  # type: ignore[attr-defined]
+            with pytest.raises(AttributeError, match="immutable"):
+                setattr(kind(*kind.__struct_fields__), name, None)  # type: ignore[attr-defined]

@@ -16,16 +16,18 @@ made by another flow, `Memory.answer` returns a `Waiting`, and the driver waits 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import hmac
 import itertools
 import math
 import secrets
+import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
 
 from haoma.errors import AlreadyUsed, HaomaError, InternalFault, MemoryFull, PlatformRefusal, Spent
 from haoma.io import clock
@@ -53,7 +55,7 @@ V = TypeVar("V")
 Outcome: TypeAlias = VerifiedPhone | HaomaError
 
 _TIMES: Final = {
-    Shelf.CUSTODY: 1_000_000,  # what the platforms themselves sent: as much as there are apps and merchants
+    Shelf.CUSTODY: sys.maxsize,  # what the platforms themselves sent: as much as there are apps and merchants
     Shelf.PROOFS: 5,  # few bytes each, and some are of every exchange
 }
 _FEW: Final = 1024
@@ -96,8 +98,10 @@ class _Table(Generic[V]):
     def put(self, key: str, value: V, until: float) -> bool:
         """Keep a value; False if the table is full of what must not be forgotten."""
         if key in self._entries:
+            # An entry that is written again is the youngest. What must not be forgotten is nowhere absent meanwhile: a
+            # signal handler may raise between the two lines.
             if self._forgetful:
-                del self._entries[key]  # an entry that is written again is the youngest
+                del self._entries[key]
         elif len(self._entries) >= self._sweep_at and not self._make_room():
             return False
         self._entries[key] = (until, value)
@@ -118,8 +122,7 @@ class _Table(Generic[V]):
         return len(kept) < self._cap
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """The answer is being made by another flow.
 
     Every waiter has a future of its own: one that is cancelled takes nobody with it.
@@ -133,8 +136,7 @@ class Waiting:
     seconds: float
 
 
-@dataclass(eq=False, slots=True)
-class _Row:
+class _Row(msgspec.Struct):
     """One claim of one value: under way while ``waiters`` is a list, then closed, or with an unknown outcome.
 
     Attributes:
@@ -142,7 +144,7 @@ class _Row:
             somebody else's.
         stale: From when on a try under way is given up.
         until, until_wall: When both have passed, by the one clock and the other, the value may be forgotten.
-        closed: The value is used. ``outcome`` is there for the same request, until ``answer_until``.
+        closed: The value is used. ``outcome`` is there for the same request, until `_State.answers` lets go of it.
     """
 
     fingerprint: bytes
@@ -152,11 +154,10 @@ class _Row:
     until: float
     until_wall: float
     repeat_seconds: float
-    after_unknown: bool = False
-    waiters: list[Future[Any]] | None = field(default_factory=list)
+    after_unknown: bool
+    waiters: list[Future[Any]] | None
     closed: bool = False
     outcome: Outcome | None = None
-    answer_until: float = 0.0
 
     def is_over(self, now: float, wall: float) -> bool:
         """Tell whether the value can no longer be used again.
@@ -171,7 +172,7 @@ class _Rows(dict[bytes, _Row]):
     """The claims of one app. What is used is never forgotten for the sake of something new."""
 
     sweep_at = _FEW
-    not_before = 0.0
+    not_before = -math.inf
 
     def has_room(self, cap: int, now: float, wall: float) -> bool:
         """Tell whether one more value can be remembered."""
@@ -183,12 +184,11 @@ class _Rows(dict[bytes, _Row]):
         return len(self) < cap
 
 
-@dataclass(eq=False, slots=True)
-class _Run:
+class _Run(NamedTuple):
     """A run that several flows share. It is given up at ``stale``."""
 
     stale: float
-    waiters: list[Future[Any]] = field(default_factory=list)
+    waiters: list[Future[Any]]
 
 
 class Abandoned(Exception):
@@ -212,7 +212,7 @@ class _State:
         self.tries: dict[tuple[Shelf, str], _Table[list[float]]] = {}
         self.used: dict[str, _Rows] = {}
         self.runs: dict[Place, _Run] = {}
-        self.answers: deque[_Row] = deque()
+        self.answers: list[tuple[float, int, _Row]] = []  # a heap: until when, fence, row
         self.fences: Iterator[int] = itertools.count() if before is None else before.fences
         if before is not None:
             self.kept = {part: table.copy(lambda value: value) for part, table in list(before.kept.items())}
@@ -222,7 +222,7 @@ class _State:
     def _carried_over(self, rows: _Rows) -> _Rows:
         """Return what a child knows of its parent's claims: that they were made. What was under way is not its own."""
         return _Rows(
-            (key, replace(row, fence=next(self.fences), after_unknown=True, waiters=None, outcome=None))
+            (key, msgspec.structs.replace(row, fence=next(self.fences), waiters=None, outcome=None))
             for key, row in list(rows.items())
         )
 
@@ -251,7 +251,7 @@ class Memory:
         self._wall = wall
         # Keyed with what dies with the process: nothing that was claimed can be found out from a dump of the table,
         # short codes and phone-like values included. A child goes on with it, or it would not know what was used.
-        self._key = secrets.token_bytes(32)
+        self._key = secrets.token_bytes(hashlib.blake2s.MAX_KEY_SIZE)
         self._state = PerProcess(_State)
 
     def answer(self, step: Step[Any], held: list[Ref] | None = None) -> object:  # noqa: C901 - one line a step
@@ -327,7 +327,7 @@ class Memory:
 
     def _claim(self, state: _State, step: Claim, held: list[Ref]) -> Fresh | Settled | Waiting:
         key = self._digest(b"value", step.app, step.kind, step.value.reveal())
-        fingerprint = self._digest(b"fingerprint", step.fingerprint)
+        fingerprint = self._digest(b"print", step.fingerprint)
         with state.lock:
             now, wall = self._now(), self._wall()
             self._forget_answers(state, now)
@@ -344,7 +344,7 @@ class Memory:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
                     raise AlreadyUsed(because={"kind": step.kind})
                 if row.closed:
-                    if row.outcome is None or row.answer_until <= now:
+                    if row.outcome is None:
                         raise AlreadyUsed(because={"kind": step.kind})
                     return Settled(_again(row.outcome))
                 if row.waiters is not None and row.stale > now:
@@ -368,31 +368,28 @@ class Memory:
 
     def abandon(self, ref: Ref) -> None:
         """Say that nothing is known of what came of a claim, unless something was said already."""
-        self._settle(ref, None, Spent.UNKNOWN)
+        self._settle(ref, None)
 
     def settle(self, ref: Ref, outcome: Outcome) -> None:
         """Say what came of a claim. Only the first word counts; a success counts as long as nothing is settled."""
-        spent = Spent.YES
-        if isinstance(outcome, HaomaError):
-            spent = outcome.spent
-            outcome = outcome.again()  # without the traceback, whose frames hold plain text
-        self._settle(ref, outcome, spent)
+        self._settle(ref, _again(outcome))  # without the traceback, whose frames hold plain text
 
-    def _settle(self, ref: Ref, outcome: Outcome | None, spent: Spent) -> None:
+    def _settle(self, ref: Ref, outcome: Outcome | None) -> None:
         state = self._state.get()
         with state.lock:
             rows = state.used.get(ref.app, _Rows())
             row = rows.get(ref.key)
-            late = row is not None and row.first <= ref.fence < row.fence and isinstance(outcome, VerifiedPhone)
+            late = row is not None and row.first <= ref.fence and isinstance(outcome, VerifiedPhone)
             if row is None or row.closed or not (late or row.fence == ref.fence):
                 return
             now = self._now()
             waiters, row.waiters = row.waiters or [], None
             row.fence = next(state.fences)
-            if spent is Spent.YES and outcome is not None:
-                self._close(state, row, outcome, now)
-            elif spent is Spent.NO and not row.after_unknown:
-                del rows[ref.key]
+            match outcome:
+                case VerifiedPhone() | HaomaError(spent=Spent.YES):
+                    self._close(state, row, outcome, now)
+                case HaomaError(spent=Spent.NO) if not row.after_unknown:
+                    del rows[ref.key]
             # "Not spent" after an unknown outcome speaks of the second try alone: the row stays unknown.
         for waiter in filter(_waits, waiters):
             if outcome is None:
@@ -401,22 +398,24 @@ class Memory:
                 waiter.set_result(Settled(_again(outcome)))
 
     def _close(self, state: _State, row: _Row, outcome: Outcome, now: float) -> None:
-        row.closed, row.outcome, row.answer_until = True, outcome, now + row.repeat_seconds
+        answer_until = now + row.repeat_seconds
+        heapq.heappush(state.answers, (answer_until, row.fence, row))  # first: no answer is there that nobody lets go
+        row.closed, row.outcome = True, outcome
         if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
             # What the platform refuses once it refuses again. It need not be remembered for longer than its answer,
             # so whoever sends made-up codes fills nothing.
-            row.until, row.until_wall = min(row.until, row.answer_until), 0.0
-        state.answers.append(row)
+            row.until, row.until_wall = min(row.until, answer_until), -math.inf
 
     def _forget_answers(self, state: _State, now: float) -> None:
         """Let go of answers whose time is over: they hold phone numbers."""
         answers = state.answers
-        while answers and (answers[0].answer_until <= now or len(answers) > self._cap):
-            answers.popleft().outcome = None
+        while answers and (answers[0][0] <= now or len(answers) > self._cap):
+            *_, row = heapq.heappop(answers)
+            row.outcome = None
 
     def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
         # As Python writes a tuple, no two are the same.
-        return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose, digest_size=32).digest()
+        return hashlib.blake2s(ascii(parts).encode(), key=self._key, person=purpose).digest()
 
     # --- shared flows ---
 
@@ -435,7 +434,7 @@ class Lead:
     def __init__(self, state: _State, place: Place, now: Callable[[], float], patience: float) -> None:
         self._state, self._place, self._now, self._patience = state, place, now, patience
         self._shared = Shared()
-        self._mine = _Run(now() + patience)
+        self._mine = _Run(now() + patience, [])
 
     def __enter__(self) -> Shared | Waiting:
         state, now = self._state, self._now()
@@ -445,10 +444,10 @@ class Lead:
                 if under_way is not None and under_way.stale > now:
                     return _wait(under_way.waiters, under_way.stale - now)
                 state.runs[self._place] = self._mine
+                return self._shared  # in here: a signal handler may raise at this line, too
         except BaseException:
             self._end(Abandoned)
             raise
-        return self._shared
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
         if kind is None:
@@ -481,4 +480,4 @@ def _again(outcome: Outcome) -> Outcome:
 
 def _waits(waiter: Future[Any]) -> bool:
     """Tell whether somebody still waits; from then on the future can no longer be cancelled, only resolved."""
-    return not waiter.done() and waiter.set_running_or_notify_cancel()
+    return waiter.set_running_or_notify_cancel()
