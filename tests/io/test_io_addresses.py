@@ -14,7 +14,7 @@ from haoma.errors import ConnectFailed, HostNotAllowed, Spent
 from haoma.io.http import Limits
 from haoma.steps import Request, Send
 
-LIMITS = Limits(connect=1.0, read=5.0, total=10.0)
+LIMITS = Limits(connect=0.5, read=5.0, total=10.0)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -29,7 +28,7 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.io.http import AsyncHttp, Http, Limits
+from haoma.io.http import AsyncHttp, Limits
 from haoma.steps import Request, Send
 
 CANARY = "canary-5d1f0c"
@@ -331,27 +330,6 @@ def test_a_request_is_never_sent_again(way):
         with pytest.raises(ConnectionLost):
             get(way, server)
         assert (len(server.requests), server.connections) == (1, 1)
-
-
-def test_only_so_many_connections_at_once(way):
-    """With all connections taken the next request waits for a while, and then nothing of it was sent."""
-    with Server(lambda c: c.hole()) as server:
-        limits = Limits(connect=2.8, read=3, total=3)
-        transport: Any = (Http if way == "sync" else AsyncHttp)(limits, allow_insecure_upstreams=True)
-        step = Send(Request("GET", server.origin), (server.origin,))
-        full = [transport._exchange(step) for _ in range(100)]
-        transport._process.get().open_now.update(full)
-
-        def send() -> Any:
-            return transport.send(step) if way == "sync" else asyncio.run(transport.send(step))
-
-        with pytest.raises(ConnectFailed) as caught:
-            send()
-        assert caught.value.spent is Spent.NO
-        assert server.requests == []
-        full.clear()  # whoever was interrupted holds no place
-        with pytest.raises(TimedOut):
-            send()
 
 
 # --- secrets ---

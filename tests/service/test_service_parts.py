@@ -1,6 +1,7 @@
 """The parts of the service: language, log, tokens, CORS, faults, documents."""
 
 import asyncio
+import base64
 import io
 import json
 import logging
@@ -10,10 +11,14 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from haoma.errors import BY_CODE, TokenUnusable
+from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnusable
 from haoma.service import create_app
 from haoma.service.app import build
+from haoma.service.callers import Callers
 from haoma.service.language import negotiate
 from haoma.service.log import Foreign, make_logger, stack
 from haoma.service.openapi import document
@@ -21,6 +26,8 @@ from haoma.service.tokens import SECONDS, Tokens
 from haoma.settings import Settings, from_mapping
 
 KEY = "server-key-0123456789abcdefghij"
+SECOND = "second-key-0123456789abcdefghij"
+PUBLIC = "publishable-key-0123456789abcdef"
 NUMBER = "13800138000"
 
 
@@ -210,18 +217,129 @@ def test_a_token_names_its_user(subject: dict[str, str] | None, sub: str | None)
 
 
 def test_a_sealed_part_cannot_be_moved() -> None:
-    """What one token keeps is worth nothing inside another, even one that is signed."""
+    """What one token keeps is worth nothing inside another, even one that is signed: not of the same app, nor of one."""
+    import time
+
     import jwt
 
     key = Ed25519PrivateKey.generate()
     tokens = Tokens(key)
-    import time
-
     first, second = (tokens.issue("shop", {"phone_number": each}, {}, time.time()) for each in ("+861", "+862"))
     claims = [jwt.decode(each, options={"verify_signature": False}) for each in (first, second)]
-    mixed = jwt.encode({**claims[0], "sealed": claims[1]["sealed"]}, key, algorithm="EdDSA")
-    with pytest.raises(TokenUnusable):
-        tokens.reveal("shop", mixed)
+    for app, moved in (
+        ("shop", {"sealed": claims[1]["sealed"]}),
+        ("other", {"aud": "other"}),
+        ("shop", {"aud": ["shop"]}),
+    ):
+        mixed = jwt.encode({**claims[0], **moved}, key, algorithm="EdDSA")
+        with pytest.raises(TokenUnusable):
+            tokens.reveal(app, mixed)
+
+
+def test_a_token_to_the_letter() -> None:
+    """What is in it, and how it is sealed, read by other means: other versions and other workers have to agree."""
+    import hashlib
+    import time
+
+    import jwt
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    tokens = Tokens(key)
+    whole: dict[str, object] = {"phone_number": "+86" + NUMBER}
+    now = int(time.time())
+    token = tokens.issue("shop", whole, {"masked": "+86 138****8000", "subject": {"openid": "o"}}, now + 0.5)
+    (public,) = json.loads(tokens.jwks)["keys"]
+    assert (public["kty"], public["crv"], public["use"], public["alg"]) == ("OKP", "Ed25519", "sig", "EdDSA")
+    assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": public["kid"], "typ": "JWT"}
+    thumbprint = json.dumps({name: public[name] for name in ("crv", "kty", "x")}, separators=(",", ":"))
+    assert base64url(public["kid"]) == hashlib.sha256(thumbprint.encode()).digest()
+    assert base64url(public["x"]) == key.public_key().public_bytes_raw()
+
+    claims = jwt.decode(token, options={"verify_signature": False})
+    token_id, sealed = claims.pop("jti"), base64url(claims.pop("sealed"))
+    assert len(base64url(token_id)) == 16
+    assert claims == {
+        "masked": "+86 138****8000",
+        "sub": "o",
+        "iss": "haoma",
+        "aud": "shop",
+        "iat": now,
+        "exp": now + 600,
+    }
+    sealing_key = HKDF(SHA256(), 32, salt=None, info=b"haoma session token: sealed result, v1")
+    cipher = AESGCM(sealing_key.derive(key.private_bytes_raw()))
+    assert json.loads(cipher.decrypt(sealed[:12], sealed[12:], f"{token_id}|shop".encode())) == whole
+
+
+def base64url(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+@pytest.mark.parametrize("length", [8192, 8193])
+def test_a_token_has_a_length(length: int) -> None:
+    """One that is longer than any of ours is refused, however well it is signed."""
+    import time
+
+    import jwt
+
+    key = Ed25519PrivateKey.generate()
+    tokens = Tokens(key)
+    claims = jwt.decode(tokens.issue("shop", {"a": 1}, {}, time.time()), options={"verify_signature": False})
+    short = len(jwt.encode({**claims, "more": ""}, key, algorithm="EdDSA"))
+    sizes = ((length - short) * 3 // 4 - 3 + each for each in range(7))  # base64 has lengths that no text has
+    sized = (
+        jwt.encode({**claims, "more": "a" * size}, key, algorithm="EdDSA", headers=typ)
+        for size in sizes
+        for typ in TYPES
+    )
+    token = next(each for each in sized if len(each) == length)
+    if length > 8192:
+        with pytest.raises(TokenUnusable):
+            tokens.reveal("shop", token)
+    else:
+        assert tokens.reveal("shop", token) == {"a": 1}
+
+
+TYPES: list[dict[str, object]] = [{"typ": "JWT" + "x" * more} for more in range(3)]
+
+
+def test_a_token_has_one_spelling() -> None:
+    """No padding, and no bits to spare: a list of tokens that were taken back has to hold."""
+    import string
+    import time
+
+    tokens = Tokens(Ed25519PrivateKey.generate())
+    token = tokens.issue("shop", {}, {}, time.time())
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    twin = token[:-1] + letters[letters.index(token[-1]) ^ 1]  # 64 bytes leave four bits of the last letter
+    for each in (token + "=", token + "==", token.replace(".", "=.", 1), twin):
+        with pytest.raises(TokenUnusable):
+            tokens.reveal("shop", each)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([f"Bearer {KEY}"], True), ([f"bearer {KEY}"], True), ([f" BEARER   {KEY} "], True), ([f"Bearer {PUBLIC}"], False),
+        ([f"Bearer {SECOND}"], True), ([], KeyMissing), ([""], KeyMissing), (["Bearer"], KeyMissing), (["Bearer "], KeyMissing),
+        ([f"Basic {KEY}"], KeyMissing), ([KEY], KeyMissing), ([f"Bearer{KEY}"], KeyMissing), ([f"Bearer {KEY}x"], KeyRejected),
+        ([f"Bearer {KEY[:-1]}"], KeyRejected), ([f"Bearer {KEY} {KEY}"], KeyRejected), ([f"Bearer {KEY}"] * 2, KeyRejected),
+        ([f"Bearer {KEY}", ""], KeyRejected), (["", f"Bearer {KEY}"], KeyRejected),
+    ],
+)  # fmt: skip
+def test_who_calls(sent: list[str], expected: bool | type[HaomaError]) -> None:
+    """A configured key in the one header, whatever the case of ``Bearer``; and what it may see."""
+    callers = Callers(settings(server_keys=[KEY, SECOND], publishable_keys=[PUBLIC]).service)
+    headers = [each.encode() for each in sent]
+    if isinstance(expected, bool):
+        found = callers.recognise(headers)
+        assert found.trusted is expected
+        digest = repr(found.digest)[2:-1]
+        assert digest not in repr(found)
+        assert found.id in repr(found)
+    else:
+        with pytest.raises(expected):
+            callers.recognise(headers)
 
 
 def test_cors_when_it_is_on() -> None:

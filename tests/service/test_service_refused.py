@@ -364,7 +364,11 @@ PROXIES = tuple(ip_network(each) for each in ("10.0.0.0/8", "2001:db8:ffff::/48"
         ("10.0.0.1", ["unknown"], "10.0.0.1"),
         ("10.0.0.1", ["_hidden, 10.0.0.2"], "10.0.0.1"),
         ("10.0.0.1", ["1980.51.100.1"], "10.0.0.1"),
-        ("10.0.0.1", ["198.51.100.1, " + "10.0.0.2, " * 30 + "10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1, " + "10.0.0.2, " * 19 + "10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1, " + "10.0.0.2, " * 20 + "10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", ["10.0.0.8,10.0.0.9"], "10.0.0.8"),
+        ("10.0.0.1", ["[2001:db8:1:2::4]"], "2001:db8:1:2::/64"),
+        ("10.0.0.1", ["[198.51.100.1"], "198.51.100.1"),
         ("10.0.0.1", ["\xff\xfe"], "10.0.0.1"),
         ("2001:db8:1:2:3:4:5:6", [], "2001:db8:1:2::/64"),
         ("", [], ""),
@@ -375,7 +379,7 @@ def test_whose_address_counts(peer: str, named: list[str], counted: str) -> None
     """From the right, as far as proxies are trusted; what is no list of addresses counts for nothing."""
     scope: Any = {"client": (peer, 1), "headers": [(b"x-forwarded-for", each.encode("latin-1")) for each in named]}
     assert client(scope, PROXIES, trusted=False) == counted
-    through = counted if named and counted and parse_peer(peer) != counted and counted != "10.0.0.9" else ""
+    through = counted if named and counted and parse_peer(peer) != counted and not counted.startswith("10.") else ""
     assert client(scope, PROXIES, trusted=True) == through
     assert client(scope, (), trusted=True) == ""
     scope["client"] = None
@@ -465,3 +469,93 @@ def test_the_alarm_rings_once_in_a_window() -> None:
     assert not alarm.rings("other", "k")
     time.sleep(0.25)
     assert [alarm.rings("shop", "k") for _ in range(10)] == [False] * 9 + [True]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands until it is set."""
+    now = [1000.0]
+    monkeypatch.setattr("haoma.service.refused.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_budget_by_the_clock(clock: list[float]) -> None:
+    """Each refused code counts for the whole window and no longer, also while others come and go."""
+
+    async def play() -> None:
+        budgets = Budgets(2, 10)
+
+        async def told(address: str, *, refused: bool) -> bool | int:
+            try:
+                account = await budgets.take(address)
+            except TooManyRefusedCodes as error:
+                return error.retry_after
+            return budgets.give_back(address, account, refused=refused)
+
+        assert await told("a", refused=True) is False
+        clock[0] = 1006
+        assert await told("a", refused=False) is False
+        assert await told("a", refused=True) is True
+        for moment, wait in ((1006.0, 4), (1006.5, 4), (1008.9, 2), (1009.5, 1), (1009.999, 1)):
+            clock[0] = moment
+            assert await told("a", refused=True) == wait
+            assert await told("b", refused=False) is False
+        clock[0] = 1010
+        assert await told("b", refused=True) is False
+        assert await told("a", refused=True) is True  # the first one is over, the second is not
+        assert await told("a", refused=True) == 6
+        clock[0] = 1015.9
+        inside = await budgets.take("b")
+        assert await told("a", refused=True) == 1
+        clock[0] = 1016
+        assert await told("a", refused=False) is False
+        clock[0] = 1019.8
+        assert await told("c", refused=False) is False
+        assert "b" in budgets._accounts  # its request is under way
+        assert budgets.give_back("b", inside, refused=False) is False
+        clock[0] = 1019.9
+        assert await told("c", refused=False) is False
+        assert list(budgets._accounts) == ["b", "a"]
+        clock[0] = 1020
+        assert await told("c", refused=False) is False
+        assert not budgets._accounts
+
+    asyncio.run(play())
+
+
+@pytest.mark.usefixtures("clock")
+def test_of_very_many_addresses_those_seen_last_are_kept() -> None:
+    """One that comes again is not the next to be forgotten; one that is forgotten while it is inside harms nobody."""
+
+    async def play() -> None:
+        budgets = Budgets(2, 60)
+        first = await budgets.take("first")
+        for number in range(9_999):
+            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+        assert len(budgets._accounts) == 10_000
+        again = await budgets.take("first")
+        assert again is first
+        budgets.give_back("x", await budgets.take("x"), refused=True)
+        assert len(budgets._accounts) == 10_000
+        assert "0" not in budgets._accounts
+        assert {"first", "1", "x"} <= budgets._accounts.keys()
+        for number in range(10_000, 20_001):
+            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+        assert "first" not in budgets._accounts
+        new = await budgets.take("first")
+        budgets.give_back("first", first, refused=False)
+        budgets.give_back("first", again, refused=False)
+        assert budgets._accounts["first"] is new
+
+    asyncio.run(play())
+
+
+def test_an_alarm_by_the_clock(clock: list[float]) -> None:
+    """It counts within a window that begins with the first code, and rings with the tenth time of the limit."""
+    alarm = Alarm(2, 10)
+    assert [alarm.rings("shop", "k") for _ in range(19)] == [False] * 19
+    clock[0] += 9.5
+    assert alarm.rings("shop", "k")
+    assert not any(alarm.rings("shop", "k") for _ in range(40))
+    clock[0] += 0.5
+    assert [alarm.rings("shop", "k") for _ in range(21)] == [False] * 19 + [True, False]

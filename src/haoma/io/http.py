@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from weakref import WeakSet
 
-import anyio
 import httpcore2
 
 from haoma.errors import (
@@ -132,7 +131,6 @@ class _Exchange:
         self._limits = limits
         self._stage = ""
         self._socket: httpcore2.AsyncNetworkStream | None = None
-        self._status = 0
         self._headers: dict[str, str] = {}
         self._body = bytearray()
 
@@ -311,8 +309,6 @@ class AsyncHttp(_Transport):
     ) -> None:
         super().__init__(limits, ca_file=ca_file, allow_insecure_upstreams=allow_insecure_upstreams)
         _import_now("anyio.streams.tls", "anyio._backends._asyncio", "concurrent.futures.thread")
-        for name in ("CancelScope", "Event", "Lock", "connect_tcp", "fail_after", "get_cancelled_exc_class"):
-            getattr(anyio, name)
 
     async def send(self, step: Send) -> Reply:
         """Answer ``step``."""
@@ -380,9 +376,6 @@ class _PunctualStream(httpcore2.NetworkStream):
 
     def close(self) -> None:
         self._stream.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
 
 class _PunctualBackend(httpcore2.SyncBackend):

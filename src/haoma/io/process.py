@@ -78,7 +78,7 @@ def interruption(error: BaseException) -> BaseException | None:
     Celery's soft time limit and most decorators that limit the time of a call work this way. Such an exception can be
     of any class, `TimeoutError` included, and can come up at any line of ours and of the libraries below.
     """
-    handlers = {code for number in signal.valid_signals() if (code := _code_of(signal.getsignal(number)))}
+    handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()}
     for each in causes(error):
         frames = [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
         # One that the application was handling when it called us begins in the application.
@@ -88,7 +88,7 @@ def interruption(error: BaseException) -> BaseException | None:
 
 
 def _code_of(handler: object) -> object:
-    function = getattr(handler, "__func__", None) or getattr(handler, "func", None) or handler
+    function = getattr(handler, "func", None) or handler  # a method has the code of its function
     code = getattr(function, "__code__", None)
     return code or getattr(vars(type(function)).get("__call__"), "__code__", None)  # or an object that can be called
 
@@ -125,4 +125,4 @@ def _module_of(frame: FrameType) -> str:
 
 def _is_known(module: str) -> bool:
     package = module.partition(".")[0]
-    return package in _OURS or (package in sys.stdlib_module_names and package != "__main__")
+    return package in _OURS or package in sys.stdlib_module_names  # not "__main__"

@@ -76,23 +76,19 @@ def addresses(host: str, port: int) -> list[Any]:
 
 
 class _Object(ssl.SSLObject):
-    """TLS over memory. Each of these calls enters OpenSSL."""
+    """TLS over memory. Each of these calls enters OpenSSL. Nobody says goodbye (``unwrap``): the socket is closed."""
 
     def do_handshake(self) -> None:
         with _inside:
             super().do_handshake()
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name of the library
+    def read(self, *arguments: Any) -> Any:
         with _inside:
-            return super().read(len, buffer)
+            return super().read(*arguments)
 
     def write(self, data: Any) -> int:
         with _inside:
             return super().write(data)
-
-    def unwrap(self) -> Any:
-        with _inside:
-            return super().unwrap()
 
 
 class Trust(ssl.SSLContext):
@@ -196,7 +192,3 @@ class TLSStream(httpcore2.NetworkStream):
     def close(self) -> None:
         """Close the stream below."""
         self._stream.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore2 asks for."""
-        return self._tls if info == "ssl_object" else self._stream.get_extra_info(info)

@@ -57,7 +57,7 @@ class Callers:
         """
         if len(headers) > 1:
             raise KeyRejected(diagnosis="more than one Authorization header")
-        scheme, _, key = (headers[0] if headers else b"").strip().partition(b" ")
+        scheme, _, key = next(iter(headers), b"").strip().partition(b" ")
         key = key.strip()
         if scheme.lower() != b"bearer" or not key:
             raise KeyMissing

@@ -98,9 +98,9 @@ def _begin(scope: HTTPScope, seconds: float) -> Exchange:
         elif name == b"x-request-id":
             request_ids = (*request_ids, value)
         elif name == b"accept-language":  # a list, in one header or in several
-            language = language + b"," + value if language else value
+            language += value + b","
         elif name == b"accept":
-            accept = accept + b"," + value if accept else value
+            accept += value + b","
     # Of two ids neither is known: a proxy may have logged the other one.
     sane = len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0]) is not None
     known = request_ids[0].decode("ascii") if sane else _new_id()
@@ -117,7 +117,7 @@ def _canonical(scope: HTTPScope) -> bool:
     must not be another way to the same place.
     """
     path = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    return b"%" not in path and b"//" not in path and (not path.endswith(b"/") or path == b"/")
+    return b"%" not in path and b"//" not in path and not path.endswith(b"/")
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
