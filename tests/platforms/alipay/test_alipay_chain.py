@@ -400,3 +400,13 @@ def test_every_refusal_of_the_chain_is_ours() -> None:
     with pytest.raises(HaomaError) as caught:
         logged_in(app_of("shop", bare), MIRROR, gateway, Memory())
     assert caught.value.because["reason"] == "no-issuer"
+
+
+def test_a_name_under_another_authority_is_another_holder() -> None:
+    """Whoever is called like Alipay, but by another intermediate of our root, is not whom the operator configured."""
+    _, middle = ladder(2)
+    namesake = certificate("Alipay", "Middle 1", ca=False, serial=2, of=MIRROR.next_key)
+    gateway = Changing({serial_name(namesake): pem(namesake, *middle)}, serial_name(namesake), MIRROR.next_key)
+    with pytest.raises(CertificateNotTrusted) as caught:
+        logged_in(app_of("shop", settings()), MIRROR, gateway, Memory())
+    assert caught.value.because["reason"] == "another-holder"
