@@ -624,6 +624,28 @@ def test_many_folders_and_files_are_read_quickly(tmp_path):
     assert process_time() - started < 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["const /*" + "-" * 2000 + "*/ a", "import x" + "\n" * 60_000, "<" + "a." * 20_000],
+    ids=["a long comment behind const", "an import without an end", "a tag without an end"],
+)
+def test_what_is_begun_is_read_once(text):
+    """A run of spaces or of letters is not tried anew from each of its characters."""
+    source = Source("p.vue", text)
+    started = process_time()
+    assert (dict(source.imports), source.buttons) == ({}, [])
+    assert process_time() - started < 3
+
+
+def test_imports_are_found():
+    """In every spelling, with line breaks between."""
+    text = """import a from "./a"; import {b, c as d}from"../b/index"; import * as e from 'e'
+const { f: g,
+  h } = require( "./h.js" ); var j = 1, k = 2; const l = other("m")"""
+    expected = {"a": "a", "b": "index", "c": "index", "as": "e", "d": "index", "e": "e", "f": "h", "g": "h", "h": "h"}
+    assert dict(Source("p.js", text).imports) == expected
+
+
 def test_many_handlers_that_call_many_functions_are_read_quickly():
     """Each name is sought once, not once for each call: 200 buttons whose callbacks call 100 functions each."""
     buttons = "".join(f'<button open-type="getPhoneNumber" @getphonenumber="h{i}" />' for i in range(200))

@@ -32,7 +32,9 @@ def test_no_record_can_be_changed() -> None:
 
 def test_nothing_can_be_set_anew() -> None:
     """Not by a platform's code either, after a check has looked at it."""
-    kinds = [each for each in (Quiet, *_below(Quiet), VerifiedPhone, Authorization) if each.__module__.startswith("haoma.")]
+    kinds = [
+        each for each in (Quiet, *_below(Quiet), VerifiedPhone, Authorization) if each.__module__.startswith("haoma.")
+    ]
     assert len(kinds) > 10
     for kind in kinds:
         for name in kind.__struct_fields__:  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 
 import jwt
 import pytest
@@ -400,6 +401,28 @@ def test_a_path_has_one_spelling(service: Serving, simulator: Simulator, path: s
     for method in ("GET", "POST"):
         got = service.ask(method, path, "{}", Authorization=f"Bearer {simulator.server_key}")
         assert (got.status, got.json["code"]) in ((404, "caller.unknown-route"), (404, "caller.unknown-app"))
+
+
+def test_what_was_asked_for_is_not_remembered(service: Serving, simulator: Simulator) -> None:
+    """Long paths of strangers, each another one, leave nothing in the memory."""
+
+    def resident() -> float:
+        found = re.search(
+            r"^process_resident_memory_bytes (\S+)", service.ask("GET", "/metrics").body.decode(), re.MULTILINE
+        )
+        assert found is not None
+        return float(found[1])
+
+    service.ask("GET", "/errors/trust.wrong-app")
+    before = resident()
+    with closing(HTTPConnection("127.0.0.1", service.port, timeout=30)) as connection:
+        for number in range(300):
+            connection.request("GET", f"/errors/{number}{'a' * 60_000}", headers={"Accept-Language": f"zh-{number}"})
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read())["code"]) == (404, "caller.unknown-route")
+    assert resident() - before < 20e6
+    long = service.post(f"/v1/apps/{'a' * 60_000}/phone-number", {}, simulator.server_key)
+    refused(long, 404, "caller.unknown-route")
 
 
 def test_two_authorization_headers(service: Serving, simulator: Simulator) -> None:

@@ -23,6 +23,7 @@ from serving import Got, Serving
 from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
 from haoma.refusal import refuses_a_code
+from haoma.service.crowd import parse
 from haoma.service.refused import Alarm, Budgets, client
 from haoma.simulator import Simulator
 
@@ -386,6 +387,34 @@ def test_whose_address_counts(peer: str, named: list[str], counted: str) -> None
     assert client(scope, PROXIES, trusted=False) == ""
 
 
+@pytest.mark.parametrize(
+    ("form", "limit"),
+    [
+        ("2001:db8:1:2::{0:x}", LIMIT),
+        ("2001:db8:2:{0:x}::1", 4 * LIMIT),
+        ("2001:db8:3:{0:x}00::1", 16 * LIMIT),
+        ("2002:c633:64c8:{0:x}::1", LIMIT),
+        ("64:ff9b::198.51.100.201%{0}", LIMIT),
+        ("64:ff9b::198.51.{0}.1", 0),
+        ("2001:db9:{0:x}::1", 0),
+    ],
+    ids=["of a line", "of 256 lines", "of a network of 48 bits", "6to4", "a zone", "NAT64", "strangers"],
+)
+def test_addresses_that_belong_together(behind: Serving, simulator: Simulator, form: str, limit: int) -> None:
+    """Who has a network of IPv6 has not as many budgets as addresses; who shares a translator has one of his own."""
+    statuses = [
+        ask(behind, simulator.publishable_key, guess(), X_Forwarded_For=form.format(number + 1)).status
+        for number in range((limit or 8) + 2)
+    ]
+    assert statuses == ([422] * limit + [429] * 2 if limit else [422] * 10)
+
+
+def test_a_zone_without_an_end_is_no_address() -> None:
+    """What has been parsed is remembered, so it has to be short."""
+    with pytest.raises(ValueError, match="long"):
+        parse("fe80::1%" + "a" * 60)
+
+
 def parse_peer(peer: str) -> str:
     return peer.removeprefix("::ffff:")
 
@@ -418,26 +447,26 @@ def test_whoever_waits_is_let_in_or_refused() -> None:
         await asyncio.sleep(0)
         assert not any(each.done() for each in waiting)
         waiting[0].cancel()
-        budgets.give_back("a", inside.pop(), refused=False)
+        budgets.give_back(inside.pop(), refused=False)
         await asyncio.sleep(0.01)
         assert [each.done() for each in waiting] == [True, True, False, False, False]
         inside.append(waiting[1].result())
         # Woken and cancelled in the same turn: the place goes on to the next.
-        budgets.give_back("a", inside.pop(), refused=False)
+        budgets.give_back(inside.pop(), refused=False)
         waiting[2].cancel()
         await asyncio.sleep(0.01)
         assert waiting[3].done()
         inside.append(waiting[3].result())
-        assert not budgets.give_back("a", inside.pop(), refused=True)
-        assert budgets.give_back("a", inside.pop(), refused=True)
+        assert not budgets.give_back(inside.pop(), refused=True)
+        assert budgets.give_back(inside.pop(), refused=True)
         with pytest.raises(TooManyRefusedCodes) as refused:
             await waiting[4]
         assert 59 <= refused.value.retry_after <= 60
         for each in inside:
-            budgets.give_back("a", each, refused=False)
+            budgets.give_back(each, refused=False)
         assert list(budgets._accounts) == ["a"]
         account = await budgets.take("b")
-        budgets.give_back("b", account, refused=False)
+        budgets.give_back(account, refused=False)
         assert list(budgets._accounts) == ["a"]
 
     asyncio.run(play())
@@ -449,14 +478,14 @@ def test_addresses_take_no_memory() -> None:
     async def play() -> None:
         budgets = Budgets(2, 60)
         for number in range(12_000):
-            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+            budgets.give_back(await budgets.take(str(number)), refused=True)
         assert len(budgets._accounts) == 10_000
         assert "11999" in budgets._accounts
         short = Budgets(2, 0.01)
         for number in range(100):
-            short.give_back(str(number), await short.take(str(number)), refused=True)
+            short.give_back(await short.take(str(number)), refused=True)
         await asyncio.sleep(0.02)
-        short.give_back("new", await short.take("new"), refused=False)
+        short.give_back(await short.take("new"), refused=False)
         assert not short._accounts
 
     asyncio.run(play())

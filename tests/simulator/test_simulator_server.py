@@ -6,12 +6,14 @@ import asyncio
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -157,6 +159,7 @@ def test_keep_alive_and_head(simulator: Simulator) -> None:
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, b"413"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.0\r\n\r\n", b"200"),
+        (b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n", b"400"),
     ],
 )  # fmt: skip
 def test_protocol(simulator: Simulator, request_bytes: bytes, status: bytes) -> None:
@@ -167,6 +170,14 @@ def test_protocol(simulator: Simulator, request_bytes: bytes, status: bytes) -> 
         assert len(request_bytes) > 65536
         return
     assert received.split(b" ", 2)[1] == status
+
+
+def test_what_a_mirror_cannot_read(simulator: Simulator, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is answered, and is no failure of the simulator."""
+    status, said = ask(simulator, "POST", "/oauth/jscode2sessionkey", b"\xff\xfe")
+    assert (status, said) == (500, {"error": "the mirror failed: UnicodeDecodeError"})
+    assert ask(simulator, "GET", "/device/calls")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_expect_continue(simulator: Simulator) -> None:
@@ -263,17 +274,26 @@ def test_unknown_scene(simulator: Simulator) -> None:
 @pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_in_the_foreground(host: str, warns: bool, number: signal.Signals) -> None:
-    """``serve`` prints its address, warns when anybody can reach it, and stops cleanly on both signals."""
-    with subprocess.Popen(
-        [sys.executable, "-c", f"from haoma.simulator import serve; serve('{host}:0')"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    ) as process:
+    """``serve`` prints its address, warns when anybody can reach it, and stops cleanly on both signals.
+
+    More silent connections than it may have files do not stop it.
+    """
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", f"from haoma.simulator import serve; serve('{host}:0')"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)),  # noqa: PLW1509
+        ) as process,
+        ExitStack() as silent,
+    ):
         assert process.stdout is not None
         first = process.stdout.readline()
         url = first.split()[-1].replace("0.0.0.0", "127.0.0.1")
+        for _ in range(200):
+            silent.enter_context(socket.create_connection(("127.0.0.1", urlsplit(url).port), 5))
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
         connection.request("GET", "/device/calls")
         assert connection.getresponse().status == 200

@@ -53,9 +53,10 @@ _GIVEN_DETAIL: Final = re.compile(
     r"(?<![\w$])(?:(?P<api>" + API + r")\s*\.\s*)?+(?P<name>[A-Za-z_$][\w$]*+)(?:<[^()]{0,200}>)?\s*\("
     r"(?=[^;()]{0,200}\bdetail\b)"
 )
+# A comment is as many spaces as it has characters: between two words each is looked at once.
 _IMPORT: Final = re.compile(
-    r"\b(?:import|const|let|var)\s+(?P<names>[\w$*{},: \n]{1,300}?)\s*(?:\bfrom\s*|=\s*require\s*\(\s*)"
-    r"[\"'](?P<path>[^\"'\n]{1,200})[\"']"
+    r"\b(?:import|const|let|var)\s++(?P<names>(?:(?:[\w$]++|[*{},:])\s*+){1,150}?)"
+    r"(?:\bfrom\s*+|=\s*+require\s*+\(\s*+)[\"'](?P<path>[^\"'\n]{1,200})[\"']"
 )
 _NOT_SENDING: Final = frozenset({
     "if", "while", "switch", "log", "info", "warn", "error", "debug", "stringify", "setData", "setState", "showToast",
@@ -63,7 +64,7 @@ _NOT_SENDING: Final = frozenset({
     "includes", "indexOf", "test", "match", "String", "Boolean", "parse",
 })  # fmt: skip
 _BUTTON: Final = re.compile(
-    r"<\s*(?P<tag>[A-Za-z][\w.-]*)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
+    r"<\s*(?P<tag>[A-Za-z][\w.-]*+)(?P<attributes>(?:[^<>\"'{]|\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})*?)/?>",
     re.DOTALL,
 )
 PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize")

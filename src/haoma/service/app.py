@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -30,6 +30,7 @@ from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
+from haoma.platforms import PLATFORMS
 from haoma.refusal import refuses_a_code
 from haoma.service import openapi, pages
 from haoma.service.body import read_body
@@ -126,8 +127,9 @@ class Service:
         exchange = Exchange.of(request.scope)
         try:
             body = await read_body(exchange, request.receive, self.settings.service.body_seconds)
-            exchange.app = app = self._pushed_to(request.path_params["app"])
-            said = await run(take_push(app, _read_query(request.scope), body, now=now()), self.world)
+            query = _read_query(request.scope)
+            exchange.app = app = self._pushed_to(request.path_params["app"], query, body)
+            said = await run(take_push(app, query, body, now=now()), self.world)
             return Response(said.encode(), media_type="text/plain")
         except (CannotOpen, UnknownRoute) as error:
             # Whoever cannot sign does not learn which apps there are, nor which of them take pushes.
@@ -137,11 +139,23 @@ class Service:
         except HaomaError as error:
             return _refused(exchange, error)
 
-    def _pushed_to(self, name: str) -> App:
+    def _pushed_to(self, name: str, query: dict[str, str], body: bytes) -> App:
+        """Return the app that a push is for.
+
+        Raises:
+            CannotOpen: ``trust.cannot-open``: there is no such app. It takes as long as a push to another one that is
+                refused, or the time would tell which apps there are.
+        """
         app = self.settings.apps.get(name)
-        if app is None:
-            raise CannotOpen(diagnosis="no such app")
-        return app
+        if app is not None and PLATFORMS[app.platform].take_push is not None:
+            return app
+        other = next((each for each in self.settings.apps.values() if PLATFORMS[each.platform].take_push), None)
+        if other is not None:
+            flow = take_push(other, query, body, now=now())
+            with suppress(HaomaError, StopIteration):
+                next(flow)  # up to the first step, which is not taken: it may be a good one, at a wrong address
+            flow.close()
+        raise CannotOpen(diagnosis="no such app")
 
     async def answer(self, scope: HTTPScope, exchange: Exchange, receive: Receive) -> tuple[int, bytes]:
         """Answer a request below ``/v1/apps/``: return status and body, and leave the headers with the exchange."""
@@ -172,9 +186,9 @@ class Service:
     async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
         """Run a flow within the budget of refused codes that the client's address has."""
         account = await self.budgets.take(address) if address else None
-        return await run(self._counting(flow, app, caller, address, account), self.world)
+        return await run(self._counting(flow, app, caller, account), self.world)
 
-    def _counting(self, flow: Flow[T], app: App, caller: Caller, address: str, account: Account | None) -> Flow[T]:
+    def _counting(self, flow: Flow[T], app: App, caller: Caller, account: Account | None) -> Flow[T]:
         """Count a refused code where it is refused.
 
         The flow runs to its end even if the request is too slow for its answer, and its caller can see to that: with a
@@ -189,8 +203,8 @@ class Service:
                 self._note_refused(app, caller)
             raise
         finally:
-            if account is not None and self.budgets.give_back(address, account, refused=refused):
-                self._warn("The platforms refused too many codes of an address; it has to wait.", address=address)
+            if account is not None and (used_up := self.budgets.give_back(account, refused=refused)):
+                self._warn("The platforms refused too many codes of an address; it has to wait.", address=used_up)
 
     def _note_refused(self, app: App, caller: Caller) -> None:
         self.metrics.count_refused(app.name, app.platform, caller.id)

@@ -46,6 +46,7 @@ HABIT: Final = "code-msg-data"
 _HUNG_UP: Final = 499  # what proxies log for a caller that did not wait
 _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of ours looks like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LONGEST_PATH: Final = 256
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 
@@ -114,10 +115,11 @@ def _canonical(scope: HTTPScope) -> bool:
     """Tell whether the path is spelled in the only way in which it reaches a route.
 
     A proxy that lets some paths through and not others compares the spelling: ``//v1/``, ``%2F`` or a slash at the end
-    must not be another way to the same place.
+    must not be another way to the same place. None is as long as `_LONGEST_PATH`, and a router may remember what it was
+    asked for.
     """
     path = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    return b"%" not in path and b"//" not in path and not path.endswith(b"/")
+    return len(path) <= _LONGEST_PATH and b"%" not in path and b"//" not in path and not path.endswith(b"/")
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:

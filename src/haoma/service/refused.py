@@ -1,7 +1,8 @@
 """How many codes of one client a platform may refuse: a publishable key is public, and anybody can try codes with it.
 
 Each refused code is a call on the app's quota. Only the client's address is held back; a key or an app is not, or
-anybody who has unpacked the mini program could lock everybody out. For those there is an alarm.
+anybody who has unpacked the mini program could lock everybody out. For those there is an alarm. With IPv6 the networks
+around an address are held back as well, later: whoever has one of them has as many addresses as he likes.
 
 An address is kept for as long as it has refused codes to its name or a request under way, in memory alone. It is in no
 metric, and in the log only in the line that says that its budget is used up.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import TooManyRefusedCodes
 from haoma.io.clock import monotonic
-from haoma.service.crowd import group, parse
+from haoma.service.crowd import around, group, parse
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -79,15 +80,29 @@ def _host(hop: str) -> str:
 
 
 class Account:
-    """What is known about one address."""
+    """What is known about one address, or about a network around it.
 
-    __slots__ = ("inside", "refused", "under_way", "waiting")
+    Attributes:
+        name: The address or network.
+        limit: Refused codes that it may have within the window.
+        networks: The accounts of the networks around the address.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("inside", "limit", "name", "networks", "refused", "under_way", "waiting")
+
+    def __init__(self, name: str, limit: int) -> None:
+        self.name = name
+        self.limit = limit
+        self.networks: tuple[Account, ...] = ()
         self.refused: deque[float] = deque()  # when, by the monotonic clock
         self.inside = 0  # requests that are under way or wait
         self.under_way = 0
         self.waiting: deque[Future[None]] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """True if another request has to wait."""
+        return self.under_way >= self.limit - len(self.refused) + _AT_ONCE
 
 
 class Budgets:
@@ -95,6 +110,8 @@ class Budgets:
 
     A place is taken before the platform is asked and given back afterwards: otherwise a thousand requests at once
     would all find a budget that none of them has used yet.
+
+    An address of IPv6 has accounts around it (`haoma.service.crowd.around`), of which none may be used up either.
 
     Args:
         limit: Refused codes that an address may have within ``seconds``.
@@ -112,52 +129,69 @@ class Budgets:
         Raises:
             TooManyRefusedCodes: ``caller.too-many-refused-codes``.
         """
-        now = monotonic()
-        account = self._accounts.pop(address, None) or Account()
-        self._forget_some(now)
-        self._accounts[address] = account  # the last to go
-        account.inside += 1
+        self._forget_some(monotonic())
+        account = self._account(address, 1)
+        account.networks = tuple(self._account(name, times) for name, times in around(address))
+        every = (account, *account.networks)
+        for each in every:
+            each.inside += 1
         try:
             while True:
-                self._check(account, monotonic())
-                if account.under_way < self._limit - len(account.refused) + _AT_ONCE:
+                now = monotonic()
+                for each in every:
+                    self._check(each, now)
+                full = next((each for each in every if each.is_full), None)
+                if full is None:
                     break
                 turn: Future[None] = get_running_loop().create_future()
-                account.waiting.append(turn)
+                full.waiting.append(turn)
                 await turn
+                if not full.is_full and any(each.is_full for each in every):
+                    self._wake_next(full)  # its place is for somebody else
         except BaseException:
-            account.inside -= 1
-            self._wake_next(account)
+            for each in every:
+                each.inside -= 1
+                self._wake_next(each)
             raise
-        account.under_way += 1
+        for each in every:
+            each.under_way += 1
         return account
 
-    def give_back(self, address: str, account: Account, *, refused: bool) -> bool:
-        """Give a place back; return True if the budget is used up from now on."""
-        account.inside -= 1
-        account.under_way -= 1
-        if refused:
-            account.refused.append(monotonic())
-        self._wake_next(account)
-        if not account.inside and not account.refused and self._accounts.get(address) is account:
-            del self._accounts[address]
-        return refused and len(account.refused) == self._limit
+    def give_back(self, account: Account, *, refused: bool) -> str:
+        """Give a place back; return the address or network whose budget is used up from now on, if there is one."""
+        used_up = ""
+        for each in (account, *account.networks):
+            each.inside -= 1
+            each.under_way -= 1
+            if refused:
+                each.refused.append(monotonic())
+                if len(each.refused) == each.limit:
+                    used_up = each.name
+            self._wake_next(each)
+            if not each.inside and not each.refused and self._accounts.get(each.name) is each:
+                del self._accounts[each.name]
+        return used_up
+
+    def _account(self, name: str, times: int) -> Account:
+        account = self._accounts.pop(name, None) or Account(name, self._limit * times)
+        self._accounts[name] = account  # the last to go
+        return account
 
     def _check(self, account: Account, now: float) -> None:
         while account.refused and account.refused[0] <= now - self._seconds:
             account.refused.popleft()
-        if len(account.refused) >= self._limit:
-            again = account.refused[-self._limit] + self._seconds - now
+        if len(account.refused) >= account.limit:
+            again = account.refused[-account.limit] + self._seconds - now
             raise TooManyRefusedCodes(retry_after=max(1, math.ceil(again)))
 
     def _forget_some(self, now: float) -> None:
         """Forget addresses, from the one not seen for longest: whose window is over, and those beyond the bound."""
         while self._accounts:
-            address, account = next(iter(self._accounts.items()))
+            name, account = next(iter(self._accounts.items()))
             over = not account.inside and (not account.refused or account.refused[-1] <= now - self._seconds)
             if not over and len(self._accounts) < _ADDRESSES:
                 return
-            del self._accounts[address]
+            del self._accounts[name]
 
     @staticmethod
     def _wake_next(account: Account) -> None:

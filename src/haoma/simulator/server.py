@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,10 @@ _PIECE: Final = 64 * 1024
 _IDLE: Final = 75.0  # seconds in which a kept-alive connection, or a slow client, has to say something
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds. A close then sends RST, not FIN.
 
+_ACCEPTED: Final = 16  # in one turn of the event loop; without a file left, asyncio logs as many lines
+_MOST: Final = 500
+_OWN: Final = 64  # files that are kept back: what Python has open, pushes, and connections that are being closed
+
 Respond: TypeAlias = "Callable[[Call], Answer | Awaitable[Answer]]"
 
 
@@ -39,11 +44,11 @@ class Server:
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
         self._server: asyncio.Server | None = None
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._conversations: dict[asyncio.Task[None], _Conversation] = {}  # the oldest first
 
     async def start(self, host: str, port: int) -> str:
         """Listen, and return the address of the server; port 0 takes any free port."""
-        self._server = await asyncio.start_server(self._accept, host, port)
+        self._server = await asyncio.start_server(self._accept, host, port, backlog=_ACCEPTED)
         bound_host, bound_port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
 
@@ -59,24 +64,53 @@ class Server:
         await self._server.wait_closed()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = _Conversation(reader, writer, self._respond)
+        if len(self._conversations) >= _most() and not self._make_room():
+            writer.transport.abort()
+            return
+
         async def hold() -> None:
             # Whatever ends a conversation, its client knows best; a server that plays broken ones does not complain.
             with contextlib.suppress(OSError, TimeoutError, h11.ProtocolError):
-                await _Conversation(reader, writer, self._respond).hold()
+                await conversation.hold()
 
         def end(task: asyncio.Task[None]) -> None:
-            self._conversations.discard(task)
+            self._conversations.pop(task, None)
             writer.close()
 
         task = asyncio.create_task(hold())
-        self._conversations.add(task)
+        self._conversations[task] = conversation
         task.add_done_callback(end)
+
+    def _make_room(self) -> bool:
+        """End the oldest conversation in which it is the other side's turn."""
+        found = next((task for task, each in self._conversations.items() if each.waits), None)
+        if found is None:
+            return False
+        del self._conversations[found]
+        found.cancel()
+        return True
+
+
+def _most() -> int:
+    """Return how many connections there may be: each can hold a body, and a file."""
+    if sys.platform == "win32":
+        return _MOST
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if soft == resource.RLIM_INFINITY else max(1, min(_MOST, soft - _OWN))
 
 
 class _Conversation:
-    """One connection."""
+    """One connection.
+
+    Attributes:
+        waits: True while the next piece of a request is waited for.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Respond) -> None:
+        self.waits = True
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
         self._reader = reader
         self._writer = writer
@@ -92,9 +126,7 @@ class _Conversation:
                 return
             if call is None:
                 return
-            answer = self._respond(call)
-            if not isinstance(answer, Answer):
-                answer = await answer
+            answer = await self._answer(call)
             if answer.delay:
                 await asyncio.sleep(answer.delay)
             if answer.fate is Fate.RESET:
@@ -110,6 +142,14 @@ class _Conversation:
                 return
             self._http.start_next_cycle()
 
+    async def _answer(self, call: Call) -> Answer:
+        try:
+            answer = self._respond(call)
+            return answer if isinstance(answer, Answer) else await answer
+        except Exception as error:  # noqa: BLE001 - a mirror plays what it knows; what it cannot read is anybody's
+            headers = {"content-type": "application/json"}
+            return Answer(500, headers, json.dumps({"error": f"the mirror failed: {type(error).__name__}"}).encode())
+
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while True:
             event = self._http.next_event()
@@ -117,8 +157,10 @@ class _Conversation:
                 return event  # type: ignore[return-value]
             if self._http.they_are_waiting_for_100_continue:  # curl does, with bodies above a kilobyte
                 await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            self.waits = True
             async with asyncio.timeout(_IDLE):
                 self._http.receive_data(await self._reader.read(_PIECE))
+            self.waits = False
 
     async def _read(self) -> Call | None:
         """Return the next request; None when there is none, or when it was refused."""
@@ -133,7 +175,11 @@ class _Conversation:
                 return None
         if not isinstance(piece, h11.EndOfMessage):
             return None
-        target = urlsplit(event.target.decode("latin-1"))
+        try:
+            target = urlsplit(event.target.decode("latin-1"))
+        except ValueError:  # brackets that are no address
+            await self._refuse(400, "malformed request")
+            return None
         return Call(
             method=event.method.decode("ascii"),
             path=unquote(target.path),

@@ -19,6 +19,7 @@ from haoma.errors import CannotOpen
 from haoma.platforms.wechat.component import TICKET, component_of, take_ticket
 from haoma.platforms.wechat.grant import EVENTS, take_event
 from haoma.platforms.wechat.push import EVENT_AWAY, TICKET_AWAY, is_near, read_push
+from haoma.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 _HEARD: Final = "success"
+_NO_TOKEN: Final = Secret("")
 
 
 def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float) -> Flow[str]:
@@ -36,6 +38,9 @@ def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float)
         CannotOpen: ``trust.cannot-open``, whatever is wrong with it.
         OutsideError, PlatformRefusal: a grant was announced, and could not be fetched.
     """
+    if app.component is None:
+        # The same work as for an app that has one: the time tells a stranger nothing.
+        read_push(query, body, token=_NO_TOKEN, keys=(), receiver="", now=now)
     component = component_of(app)
     # (1) to (4)
     found = read_push(query, body, token=component.token, keys=component.aes_keys, receiver=component.app_id, now=now)

@@ -56,6 +56,8 @@ _ENDS: Final = re.compile(rf"\s*</{_NAME}>")
 _LEAF: Final = re.compile(r"(?:\s*<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>\s*|((?:(?!\]\]>)[^<&])*))(?=</)", re.DOTALL)
 _DEEPEST: Final = 4
 _CHARACTERS: Final = 32 * 1024
+_SIGNS: Final = 300
+"""Most signs ``<`` of a push, two or three an element. The longest that is documented has some twenty elements."""
 
 
 def read_push(
@@ -133,7 +135,8 @@ def read_flat_xml(text: str) -> dict[str, str]:
     Raises:
         CannotOpen: ``trust.cannot-open``: it is not XML of such elements.
     """
-    root = _ROOT.match(text) if len(text) <= _CHARACTERS else None
+    # It is read before the signature can be looked at, so it must not be much work.
+    root = _ROOT.match(text) if len(text) <= _CHARACTERS and text.count("<") <= _SIGNS else None
     if root is None:
         raise CannotOpen(step=1, diagnosis="xml")
     found, place = _read_elements(text, root.end(), 1)
