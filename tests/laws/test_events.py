@@ -21,7 +21,7 @@ def _settings(case: str) -> dict[str, Any]:
 
 WECHAT, DOUYIN = _settings("wechat/code-mainland"), _settings("douyin/code-mainland")
 KEYLESS = {name: value for name, value in DOUYIN.items() if name != "app_private_key"}
-OLD = {"old_way": True}
+OLD: dict[str, Any] = {"old_way": True}
 APPS = {
     "wechat": configured(**WECHAT),
     "wechat-old": configured(**WECHAT, **OLD),

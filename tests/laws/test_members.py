@@ -28,7 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 PLAIN = {"countryCode": "86", "phoneNumber": "13800138000"}
 MARKED = ("douyin", "wechat")
-NOTHING = (None, 1.5, [], {})
+NOTHING: tuple[Any, ...] = (None, 1.5, [], {})
 
 
 def _message(platform: str) -> dict[str, Any]:

@@ -519,7 +519,7 @@ def test_a_budget_by_the_clock(clock: list[float]) -> None:
                 account = await budgets.take(address)
             except TooManyRefusedCodes as error:
                 return error.retry_after
-            return budgets.give_back(address, account, refused=refused)
+            return bool(budgets.give_back(account, refused=refused))
 
         assert await told("a", refused=True) is False
         clock[0] = 1006
@@ -541,7 +541,7 @@ def test_a_budget_by_the_clock(clock: list[float]) -> None:
         clock[0] = 1019.8
         assert await told("c", refused=False) is False
         assert "b" in budgets._accounts  # its request is under way
-        assert budgets.give_back("b", inside, refused=False) is False
+        assert budgets.give_back(inside, refused=False) == ""
         clock[0] = 1019.9
         assert await told("c", refused=False) is False
         assert list(budgets._accounts) == ["b", "a"]
@@ -560,20 +560,20 @@ def test_of_very_many_addresses_those_seen_last_are_kept() -> None:
         budgets = Budgets(2, 60)
         first = await budgets.take("first")
         for number in range(9_999):
-            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+            budgets.give_back(await budgets.take(str(number)), refused=True)
         assert len(budgets._accounts) == 10_000
         again = await budgets.take("first")
         assert again is first
-        budgets.give_back("x", await budgets.take("x"), refused=True)
+        budgets.give_back(await budgets.take("x"), refused=True)
         assert len(budgets._accounts) == 10_000
         assert "0" not in budgets._accounts
         assert {"first", "1", "x"} <= budgets._accounts.keys()
         for number in range(10_000, 20_001):
-            budgets.give_back(str(number), await budgets.take(str(number)), refused=True)
+            budgets.give_back(await budgets.take(str(number)), refused=True)
         assert "first" not in budgets._accounts
         new = await budgets.take("first")
-        budgets.give_back("first", first, refused=False)
-        budgets.give_back("first", again, refused=False)
+        budgets.give_back(first, refused=False)
+        budgets.give_back(again, refused=False)
         assert budgets._accounts["first"] is new
 
     asyncio.run(play())
