@@ -236,8 +236,9 @@ def test_answers_that_are_not_read_have_a_bound_together(port: int) -> None:
             connection.bind((f"127.0.3.{number + 1}", 0))
             connection.connect(("127.0.0.1", port))
             mine.append(connection)
-            for _ in range(10):
-                connection.sendall(b"GET /page HTTP/1.1\r\n\r\n")
+            with suppress(ConnectionError):  # the service may let go of it before it has asked for all
+                for _ in range(10):
+                    connection.sendall(b"GET /page HTTP/1.1\r\n\r\n")
             time.sleep(0.1)
         assert Crowded.crowd._held <= HELD
 

@@ -129,11 +129,12 @@ class Budgets:
         Raises:
             TooManyRefusedCodes: ``caller.too-many-refused-codes``.
         """
+        every = [self._taken_out(name, times) for name, times in ((address, 1), *around(address))]
+        account = every[0]
+        account.networks = tuple(every[1:])
         self._forget_some(monotonic())
-        account = self._account(address, 1)
-        account.networks = tuple(self._account(name, times) for name, times in around(address))
-        every = (account, *account.networks)
         for each in every:
+            self._accounts[each.name] = each  # the last to go
             each.inside += 1
         try:
             while True:
@@ -172,10 +173,8 @@ class Budgets:
                 del self._accounts[each.name]
         return used_up
 
-    def _account(self, name: str, times: int) -> Account:
-        account = self._accounts.pop(name, None) or Account(name, self._limit * times)
-        self._accounts[name] = account  # the last to go
-        return account
+    def _taken_out(self, name: str, times: int) -> Account:
+        return self._accounts.pop(name, None) or Account(name, self._limit * times)
 
     def _check(self, account: Account, now: float) -> None:
         while account.refused and account.refused[0] <= now - self._seconds:
