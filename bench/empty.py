@@ -7,7 +7,7 @@ import sys
 import uvicorn
 from litestar import Litestar, Response, post
 
-from haoma.service.connection import Connection
+from haoma.service.run.connection import Connection
 
 BODY = b'{"status":"ok"}'
 

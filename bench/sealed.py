@@ -36,10 +36,10 @@ from haoma.io.memory import Memory
 from haoma.platforms.baidu.flow import find_under_key
 from haoma.platforms.baidu.mirror import BaiduMirror
 from haoma.platforms.baidu.read import read as find_message
+from haoma.platforms.base.session_keys import read_sealed
 from haoma.platforms.douyin.fetch import exchange
 from haoma.platforms.douyin.mirror import DouyinMirror
 from haoma.secret import Secret
-from haoma.session_keys import read_sealed
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Final
 
 from haoma import catalogue
 from haoma.errors import BY_CODE
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 ERRORS: Final = Path(__file__).resolve().parent.parent / "docs" / "errors"
 _NOTE: Final = "<!-- Written by tools/pages.py from the words in src/haoma; edit those. -->"

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 from haoma.verified import ALL_CHECKS
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from haoma.authorize import authorize, open_envelope, open_sealed
-from haoma.contract import App, Table
 from haoma.errors import HaomaError
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
-from haoma.platforms import PLATFORMS
-from haoma.platforms.wechat.push import read_push
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.wechat.third_party.push import read_push
 from haoma.secret import Secret
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:
     from haoma.io.http import Http
+    from haoma.platforms.base.contract import App
 
 # Nothing here is sent anywhere, and nothing of it decides.
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -42,10 +42,11 @@ from haoma.errors import (
 if TYPE_CHECKING:
     from haoma.authorize import open_envelope
     from haoma.client import AsyncClient, Client, Session
-    from haoma.contract import App
     from haoma.phone import PhoneNumber
+    from haoma.platforms.base.contract import App
     from haoma.secret import Secret
-    from haoma.settings import HaomaWarning, Settings, configure, load
+    from haoma.settings.model import HaomaWarning, Settings
+    from haoma.settings.reader import configure, load
     from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
 
 __all__ = [
@@ -94,21 +95,21 @@ __version__: Final = "0.1.0"
 # Imported when first used, so that `import haoma` stays quick: the clients bring the network, and the rest brings
 # the ciphers, which whoever only catches errors does not need.
 _LATE: Final = {
-    "App": "haoma.contract",
+    "App": "haoma.platforms.base.contract",
     "Assurance": "haoma.verified",
     "AsyncClient": "haoma.client",
     "Check": "haoma.verified",
     "CheckName": "haoma.verified",
     "Client": "haoma.client",
-    "HaomaWarning": "haoma.settings",
+    "HaomaWarning": "haoma.settings.model",
     "PhoneNumber": "haoma.phone",
     "Secret": "haoma.secret",
     "Session": "haoma.client",
-    "Settings": "haoma.settings",
+    "Settings": "haoma.settings.model",
     "Subject": "haoma.verified",
     "VerifiedPhone": "haoma.verified",
-    "configure": "haoma.settings",
-    "load": "haoma.settings",
+    "configure": "haoma.settings.reader",
+    "load": "haoma.settings.reader",
     "open_envelope": "haoma.authorize",
 }
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haoma import authorization
-from haoma.contract import App, Login
 from haoma.errors import (
     BadField,
     HaomaError,
@@ -31,10 +30,11 @@ from haoma.errors import (
     UnknownShape,
     wrong_argument,
 )
-from haoma.platforms import PLATFORMS
-from haoma.refusal import refuses_a_code
+from haoma.platforms.base.contract import App, Login
+from haoma.platforms.base.refusal import refuses_a_code
+from haoma.platforms.base.session_keys import SealedMessage, read_plain, read_sealed
+from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
-from haoma.session_keys import SealedMessage, read_plain, read_sealed
 from haoma.steps import Claim, Fresh, Keep, Mint, Place, Recall, Refund, Settle, Shelf, Spend, ask
 from haoma.verified import VerifiedPhone
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.authorization import Authorization
-    from haoma.contract import Finding, GetLogin, Platform, Sealed
+    from haoma.platforms.base.contract import Finding, GetLogin, Platform, Sealed
     from haoma.steps import Flow
 
 

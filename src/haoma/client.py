@@ -23,20 +23,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
-from haoma.contract import App
 from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, wrong_argument
 from haoma.io import aio, blocking, clock
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
 from haoma.io.process import PerProcess, interruption, is_ours, one_of_many
-from haoma.platforms import PLATFORMS
-from haoma.settings import HaomaWarning, Settings, compare, load, unknown_app
+from haoma.platforms.base.contract import App
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.model import HaomaWarning, Settings, unknown_app
+from haoma.settings.reader import compare, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from haoma.contract import Login
+    from haoma.platforms.base.contract import Login
     from haoma.steps import Flow
     from haoma.verified import Subject, VerifiedPhone
 

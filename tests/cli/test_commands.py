@@ -19,11 +19,11 @@ import haoma
 from haoma import catalogue
 from haoma.cli import app
 from haoma.cli.explaining import explain
-from haoma.cli.speaking import Lang
-from haoma.platforms import PLATFORMS
-from haoma.settings import load
+from haoma.cli.output import Lang
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.reader import load
 from haoma.simulator import Simulator
-from vector_cases import cases
+from support.vector_cases import cases
 
 HAOMA = Path(sysconfig.get_path("scripts")) / "haoma"
 CASES = {case.name.removeprefix("alipay/"): case for case in cases("alipay")}

@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from haoma.cli import app
-from haoma.platforms import PLATFORMS
-from vector_cases import cases
+from haoma.platforms.registry import PLATFORMS
+from support.vector_cases import cases
 
 WITH_KEYS = [name for name, platform in PLATFORMS.items() if platform.find_under_key is not None]
 COMMAND = typer.main.get_command(app)  # once: it takes longer than an opening

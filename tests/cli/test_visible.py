@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from haoma.cli import app
 from haoma.errors import ConfigFaults, Fault, PlatformRefusal
-from haoma.service.log import Foreign, Lines, make_logger
-from haoma.settings import HaomaWarning, Settings, load
+from haoma.service.observe.log import Foreign, Lines, make_logger
+from haoma.settings.model import HaomaWarning, Settings
+from haoma.settings.reader import load
 from haoma.visible import visible, visible_json
 
 FAKED = "\nhaoma: error: faked"

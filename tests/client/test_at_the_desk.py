@@ -12,9 +12,9 @@ from haoma.authorize import authorize, open_envelope, open_sealed
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import BadField, CannotOpen, HaomaError, UnknownShape, WrongArgument
 from haoma.secret import Secret
-from haoma.settings import from_mapping
-from vector_cases import cases
-from wire import NOW, configured
+from haoma.settings.reader import from_mapping
+from support.vector_cases import cases
+from support.wire import NOW, configured
 
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 ALIPAY = from_mapping({"apps": {"shop": SHOP.app}}).apps["shop"]

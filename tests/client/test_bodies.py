@@ -10,14 +10,14 @@ import pytest
 from haoma import errors
 from haoma.authorization import LOGIN_NAMES, PHONE_NAMES, read, with_login
 from haoma.client import Client
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.secret import Secret
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
-from vector_cases import cases
+from support.vector_cases import cases
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")

@@ -10,9 +10,9 @@ import pytest
 import haoma
 from haoma import errors
 from haoma.client import AsyncClient, Client
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
-from vector_cases import cases
+from support.vector_cases import cases
 
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 

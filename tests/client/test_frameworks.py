@@ -19,8 +19,8 @@ from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict, Multi
 from haoma import errors, open_envelope
 from haoma.authorize import authorize, open_sealed
 from haoma.client import AsyncClient, Client
-from haoma.settings import configure, from_mapping
-from vector_cases import cases
+from haoma.settings.reader import configure, from_mapping
+from support.vector_cases import cases
 
 if not django_settings.configured:
     django_settings.configure(DEFAULT_CHARSET="utf-8")

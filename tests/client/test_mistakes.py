@@ -10,9 +10,10 @@ import haoma
 from haoma import errors
 from haoma.authorize import authorize, log_in, open_envelope, open_sealed, take_push
 from haoma.client import AsyncClient, Client
-from haoma.settings import configure, from_mapping, load
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.reader import configure, from_mapping, load
 from haoma.verified import CheckName
-from vector_cases import cases
+from support.vector_cases import cases
 
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 VALUES = {name: value for name, value in SHOP.app.items() if name != "platform"}
@@ -130,10 +131,7 @@ def test_a_check_that_is_never_proven():
     for platform, values in (("alipay", VALUES), ("wechat", WECHAT)):
         for check in CheckName:
             provable = any(
-                each.proven
-                for way in haoma.platforms.PLATFORMS[platform].proves
-                for each in way.checks
-                if each.name == check
+                each.proven for way in PLATFORMS[platform].proves for each in way.checks if each.name == check
             )
             if provable:
                 assert configure(platform, **values, require=[check.value]).policy.require == {check}

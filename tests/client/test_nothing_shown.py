@@ -23,12 +23,12 @@ from haoma.authorization import read
 from haoma.authorize import open_sealed
 from haoma.client import AsyncClient, Client
 from haoma.errors import HaomaError
-from haoma.session_keys import SealedMessage
-from haoma.settings import from_mapping
+from haoma.platforms.base.session_keys import SealedMessage
+from haoma.settings.reader import from_mapping
 from haoma.steps import Reply
-from vector_cases import cases
+from support.vector_cases import cases
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 NUMBER, SECRET, CODE = "13800138000", "0123456789abcdef0123456789abcdef", "0a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d"
 PAYLOAD = {"phoneNumber": NUMBER, "purePhoneNumber": NUMBER, "countryCode": "86",

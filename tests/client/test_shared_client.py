@@ -17,12 +17,13 @@ import pytest
 
 import haoma
 from haoma.client import Client
-from haoma.contract import App
 from haoma.errors import HaomaError
 from haoma.io.process import PerProcess
-from haoma.settings import HaomaWarning, from_mapping
+from haoma.platforms.base.contract import App
+from haoma.settings.model import HaomaWarning
+from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
-from vector_cases import cases
+from support.vector_cases import cases
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from conformance import make_cases, table
 from conftest import ROOT, node_modules
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 CASES = cases()
 NAMED = {case["name"]: case for case in CASES}

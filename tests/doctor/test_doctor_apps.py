@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from haoma.doctor import offline
-from haoma.doctor.known import known_values
+from haoma.doctor.configuration import offline
+from haoma.doctor.configuration.secrets import known_values
 from haoma.io.clock import now
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 SECRET = "0123456789abcdef0123456789abcdef"
 TABLES: dict[str, dict[str, Any]] = {

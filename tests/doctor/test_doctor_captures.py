@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from haoma.doctor.captured import KINDS
+from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.inspect import inspect as look
 from haoma.doctor.diagnosis import Severity, masked
-from haoma.doctor.inspecting import inspect as look
-from haoma.settings import load
+from haoma.settings.reader import load
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
 RAW = (EXAMPLE / "envelope.json").read_text().strip()

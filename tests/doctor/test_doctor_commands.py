@@ -7,26 +7,26 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from doctor_side import some_apps
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from test_doctor_frontend import write
 
 from haoma import catalogue
-from haoma.doctor import offline
-from haoma.doctor.captured import KINDS
+from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.inspect import inspect as look
+from haoma.doctor.configuration import offline
+from haoma.doctor.configuration.online import NO_CODE, ask_platforms
+from haoma.doctor.configuration.secrets import known_values
 from haoma.doctor.diagnosis import Diagnosis, Severity, masked, our_address
-from haoma.doctor.inspecting import inspect as look
-from haoma.doctor.known import known_values
-from haoma.doctor.online import NO_CODE, ask_platforms
 from haoma.io.clock import now
-from haoma.mirroring import Answer
+from haoma.platforms.base.mirroring import Answer
 from haoma.secret import Secret
-from haoma.settings import load
+from haoma.settings.reader import load
 from haoma.simulator.running import Simulator
+from support.simulator_toml import some_apps
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 APP_ID = "wx0123456789abcdef"
 SECRET = "fedcba9876543210fedcba9876543210"

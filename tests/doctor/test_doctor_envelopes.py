@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from haoma import configure
-from haoma.doctor.inspecting import inspect as look
+from haoma.doctor.captures.inspect import inspect as look
 from haoma.secret import Secret
-from haoma.settings import Settings
+from haoma.settings.model import Settings
 
 NUMBER = "13800138000"
 KEYS = [rsa.generate_private_key(65537, 2048) for _ in range(2)]  # Alipay's, one for each app

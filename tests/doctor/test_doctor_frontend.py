@@ -8,12 +8,12 @@ from time import process_time
 
 import pytest
 
-from haoma.doctor.frontend import RULES, Project, scan
-from haoma.doctor.known import known_values
-from haoma.doctor.sources import FILE_BYTES, Source, read
-from haoma.settings import load
+from haoma.doctor.configuration.secrets import known_values
+from haoma.doctor.mini_program.rules import RULES, Project, scan
+from haoma.doctor.mini_program.sources import FILE_BYTES, Source, read
+from haoma.settings.reader import load
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 ROOT = Path(__file__).parents[2]
 QUARTER = FILE_BYTES // 4
@@ -176,7 +176,7 @@ def test_every_rule_has_a_mistake(tmp_path):
     for rule in RULES:
         heard = False
         for number, (_name, files, code, *_place) in enumerate(CASES):
-            from haoma.doctor.sources import read
+            from haoma.doctor.mini_program.sources import read
 
             folder = tmp_path / str(number)
             sources, _ = read(folder if folder.exists() else write(folder, files))
@@ -243,7 +243,7 @@ def test_a_server_key_is_found_by_its_digest(tmp_path):
     """A key of which the configuration has only the SHA-256 is found; a publishable one may be there."""
     from hashlib import sha256
 
-    from haoma.settings import ServiceKey
+    from haoma.settings.model import ServiceKey
 
     keys = [
         ServiceKey(kind, sha256(f"the-{kind}-key-of-the-test".encode()).digest()) for kind in ("server", "publishable")

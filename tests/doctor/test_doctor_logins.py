@@ -11,14 +11,14 @@ from haoma.authorization import LOGIN_NAMES
 from haoma.authorize import open_envelope
 from haoma.client import Client
 from haoma.crypto.strict import parse_json
+from haoma.doctor.captures.inspect import inspect as look
 from haoma.doctor.diagnosis import Severity
-from haoma.doctor.inspecting import inspect as look
 from haoma.errors import HaomaError
 from haoma.io.clock import now
-from haoma.platforms import PLATFORMS
-from haoma.settings import load
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.reader import load
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 NAMES = ("login_code", "loginCode", "auth_code", "js_code", "jsCode", "wx_code", "wxCode")
 CODE = "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"

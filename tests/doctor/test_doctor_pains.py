@@ -12,15 +12,15 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from doctor_side import some_apps
 from test_doctor_frontend import CASES, write
 
 from haoma import Client, catalogue
-from haoma.doctor.offline import packages
+from haoma.doctor.configuration.offline import packages
 from haoma.errors import HaomaError
 from haoma.problem import problem
+from support.simulator_toml import some_apps
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "doctor.md", ROOT / "docs" / "doctor.zh-CN.md"]

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from haoma.cli.speaking import language
+from haoma.cli.output import language
+from haoma.doctor.captures.inspect import inspect as look
 from haoma.doctor.diagnosis import masked, our_address
-from haoma.doctor.inspecting import inspect as look
 
 FULL_WIDTH = str.maketrans("0123456789+-() ", "０１２３４５６７８９＋－（）　")
 NUMBERS = [

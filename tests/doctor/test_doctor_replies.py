@@ -8,12 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from haoma import catalogue, configure
-from haoma.doctor.captured import KINDS
-from haoma.doctor.inspecting import inspect as look
-from haoma.platforms import PLATFORMS
-from haoma.settings import Settings
+from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.inspect import inspect as look
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.model import Settings
 
-pytest_plugins = ["desk"]
+pytest_plugins = ["support.desk"]
 
 NOW = 1790000000.0
 WORDS = "what the platform says"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from haoma.doctor.frontend import scan
+from haoma.doctor.mini_program.rules import scan
 
 VUE3 = '{"dependencies": {"@tarojs/taro": "3.6.0", "@tarojs/plugin-framework-vue3": "3.6.0", "vue": "^3.3.0"}}'
 VUE2 = '{"dependencies": {"@tarojs/taro": "3.6.0", "@tarojs/plugin-framework-vue2": "3.6.0", "vue": "^2.7.0"}}'

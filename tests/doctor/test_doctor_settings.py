@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from haoma.doctor import offline
+from haoma.doctor.configuration import offline
 from haoma.doctor.diagnosis import Severity
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 
 def private(key, protection=None):

@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 
-from haoma.doctor.captured import KINDS
-from haoma.doctor.frontend import scan
-from haoma.doctor.inspecting import inspect as look
-from haoma.doctor.offline import examine
+from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.inspect import inspect as look
+from haoma.doctor.configuration.offline import examine
+from haoma.doctor.mini_program.rules import scan
 from haoma.errors import ConfigFaults
-from haoma.settings import load
+from haoma.settings.reader import load
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 import haoma
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 
 warnings.simplefilter("ignore")
 client = haoma.Client(

@@ -19,7 +19,7 @@ import warnings
 from typing import Any
 
 import haoma
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 
 _HANGS = 20.0
 _codes = iter(range(10**9))

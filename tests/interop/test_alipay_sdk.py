@@ -15,8 +15,8 @@ import haoma
 from conftest import ROOT, node_modules
 from haoma.authorize import log_in, open_envelope
 from haoma.errors import HaomaError
-from haoma.mirroring import Call
 from haoma.platforms.alipay.mirror import ALIPAY, CERT, AlipayMirror
+from haoma.platforms.base.mirroring import Call
 from haoma.steps import Mint, Reply, Send
 
 if TYPE_CHECKING:

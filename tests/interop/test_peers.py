@@ -17,12 +17,12 @@ from Crypto.Util.Padding import pad, unpad
 
 import haoma
 from haoma.authorize import log_in
-from haoma.contract import App
 from haoma.errors import CannotOpen
 from haoma.io.blocking import run
 from haoma.platforms.alipay.mirror import ALIPAY, AlipayMirror
+from haoma.platforms.base.contract import App
 from haoma.steps import Reply, Send
-from stage import NOW, Stage
+from support.stage import NOW, Stage
 
 alipay_key = cache(RSA.generate)  # takes seconds: not at import, which every worker does
 AES_KEY = os.urandom(16)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from loopback import OK, Server, send_all
 
 from haoma.errors import ConnectFailed, HostNotAllowed, Spent
 from haoma.io.http import Limits
 from haoma.steps import Request, Send
+from support.loopback import OK, Server, send_all
 
 LIMITS = Limits(connect=0.5, read=5.0, total=10.0)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from loopback import OK, QUICK, Behaviour, Connection, Server, get, send_all
 
 from haoma.errors import (
     ConnectFailed,
@@ -30,6 +29,7 @@ from haoma.errors import (
 )
 from haoma.io.http import AsyncHttp, Limits
 from haoma.steps import Request, Send
+from support.loopback import OK, QUICK, Behaviour, Connection, Server, get, send_all
 
 CANARY = "canary-5d1f0c"
 

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from loopback import OK, Server, get, send_all
 
 from haoma.errors import (
     ConnectFailed,
@@ -28,6 +27,7 @@ from haoma.errors import (
 )
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.steps import Reply, Request, Send
+from support.loopback import OK, Server, get, send_all
 
 LINE = b"HTTP/1.1 200 OK\r\n"
 NOBODY = "http://127.0.0.1:9"

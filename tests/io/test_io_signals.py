@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from loopback import Connection, Server
 
 import haoma
 from haoma.errors import CodeRejected, ConnectFailed, InternalFault, Spent
 from haoma.io import blocking
 from haoma.io.memory import Memory, Waiting
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.steps import Claim, Flow, Fresh, Pause, Place, Reply, Settled, Share, Shelf, ask
+from support.loopback import Connection, Server
 
 APP_ID = "wx0000000000000000"
 SCOPE = f"wechat:{APP_ID}"

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 import trustme
-from loopback import OK, Behaviour, Connection, Server, get, send_all
 
 from haoma.io import tls
 from haoma.steps import Request, Send
+from support.loopback import OK, Behaviour, Connection, Server, get, send_all
 
 
 @pytest.fixture(params=["sync", "async"])

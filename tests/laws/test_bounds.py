@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from haoma import authorization
-from haoma.access_tokens import as_seconds, as_token, kept_for
 from haoma.authorize import log_in, open_sealed
-from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.keys import KeyProblem, parse_certificates, parse_public_key
 from haoma.crypto.strict import parse_json
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, SessionUnknown
-from wire import NOW, Bench, configured
+from haoma.platforms.base.access_tokens import as_seconds, as_token, kept_for
+from haoma.platforms.base.table import Table
+from support.wire import NOW, Bench, configured
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY = base64.b64encode(b"k" * 16).decode()

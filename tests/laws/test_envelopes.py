@@ -17,13 +17,13 @@ from haoma import App
 from haoma.authorize import open_envelope, open_sealed
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, UnknownShape
-from haoma.mirroring import Tap
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.mirroring import Tap
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.verified import CheckName, VerifiedPhone
-from stage import BASE, Stage
+from support.stage import BASE, Stage
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 BODIES = 105_000
 RENEWED = 1000  # bodies after which every scene is played again: most codes are used up by then

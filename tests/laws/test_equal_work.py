@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from haoma import session_keys
 from haoma.authorize import open_sealed
 from haoma.crypto import opening
 from haoma.errors import CannotOpen
-from wire import NOW, configured
+from haoma.platforms.base import session_keys
+from support.wire import NOW, configured
 
 APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -9,9 +9,9 @@ import pytest
 
 from haoma import catalogue
 from haoma.errors import ConnectFailed, PlatformRefusal
-from haoma.mirroring import Answer, Call
-from vector_cases import VECTORS
-from wire import Bench, configured
+from haoma.platforms.base.mirroring import Answer, Call
+from support.vector_cases import VECTORS
+from support.wire import Bench, configured
 
 
 def _settings(case: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from haoma.authorization import Authorization
-from haoma.contract import App, Finding, Login, Quiet
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.contract import App, Finding, Login, Quiet
+from haoma.platforms.registry import PLATFORMS
 from haoma.policy import Policy
 from haoma.verified import Check, VerifiedPhone
 

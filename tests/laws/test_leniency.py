@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from haoma.contract import App, Table
 from haoma.errors import HaomaError
-from haoma.mirroring import Answer, Call
-from haoma.platforms import PLATFORMS
-from haoma.settings import from_mapping
-from stage import BASE, Stage
-from vector_cases import Case, cases
-from wire import Bench
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Answer, Call
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.reader import from_mapping
+from support.stage import BASE, Stage
+from support.vector_cases import Case, cases
+from support.wire import Bench
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 TAKEN: dict[tuple[str, str], set[str]] = {
     ("alipay", "allow_sha1_signatures"): {"alipay/sha1-signature_fail", "alipay/sha1-downgrade_fail"},

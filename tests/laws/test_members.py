@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from haoma.authorize import open_sealed
-from haoma.contract import App, Table
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import CannotOpen
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.verified import ALL_CHECKS, CheckName, VerifiedPhone
-from wire import NOW, configured
+from support.wire import NOW, configured
 
 APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -12,8 +12,8 @@ from haoma.authorize import open_sealed
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.opening import aes_cbc
 from haoma.errors import BadField, CannotOpen, HaomaError, MissingField
-from haoma.session_keys import find_sealed, read_plain
-from wire import NOW, configured
+from haoma.platforms.base.session_keys import find_sealed, read_plain
+from support.wire import NOW, configured
 
 KEY = bytes(range(16))
 IV = bytes(range(16, 32))

@@ -8,15 +8,15 @@ from itertools import combinations
 import pytest
 
 from haoma.authorize import authorize
-from haoma.contract import Table
 from haoma.errors import NotProven, Spent
 from haoma.io.blocking import run
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
 from haoma.policy import STANDARD, Policy
 from haoma.verified import ALL_CHECKS, CheckName
-from stage import Stage
+from support.stage import Stage
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 SETS = [set(names) for size in range(len(ALL_CHECKS) + 1) for names in combinations(ALL_CHECKS, size)]
 
 

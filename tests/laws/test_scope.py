@@ -18,18 +18,18 @@ from typing import Any
 import pytest
 
 from haoma.authorize import log_in
-from haoma.contract import App
 from haoma.crypto.forging import forge_cbc, forge_rsa, forge_signature
 from haoma.crypto.keys import parse_private_key
 from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, TimedOut
-from haoma.mirroring import Answer, Call
-from haoma.platforms import PLATFORMS
 from haoma.platforms.alipay.mirror import AlipayMirror
-from stage import Stage
-from vector_cases import cases
-from wire import Bench, configured
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Answer, Call
+from haoma.platforms.registry import PLATFORMS
+from support.stage import Stage
+from support.vector_cases import cases
+from support.wire import Bench, configured
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 SECRET = "0123456789abcdef0123456789abcdef"
 OPENID = "the-user"

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from haoma.authorize import log_in
-from haoma.contract import App
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, NotProven, SessionUnknown
 from haoma.io.blocking import World
 from haoma.io.memory import Memory
-from haoma.session_keys import newest_of, recall
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.session_keys import newest_of, recall
 from haoma.steps import Keep, Place, Shelf
 from haoma.verified import CheckName
-from wire import NOW, Bench, Given, configured
+from support.wire import NOW, Bench, Given, configured
 
 KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from haoma.authorize import log_in, open_envelope
-from haoma.contract import App, Table
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import HaomaError
-from haoma.mirroring import Answer, Call
-from haoma.platforms import PLATFORMS
 from haoma.platforms.alipay.mirror import AlipayMirror
-from wire import NOW, Bench
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Answer, Call
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
+from support.wire import NOW, Bench
 
 MIRROR = AlipayMirror(random.Random(1).randbytes)
 SETTINGS = MIRROR.settings("https://gateway.example")["alipay"]

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from haoma.authorize import open_sealed
-from haoma.contract import App, Table
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import CannotOpen
-from haoma.platforms import PLATFORMS
-from wire import NOW, configured
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
+from support.wire import NOW, configured
 
 BLOCK = 16
 VICTIM = "13900139000"

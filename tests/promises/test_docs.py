@@ -20,17 +20,18 @@ from typing import Any
 import pytest
 import typer
 
-from haoma import catalogue, settings
+from haoma import catalogue
 from haoma.authorize import open_envelope
 from haoma.cli import app as command_line
 from haoma.client import Client
 from haoma.errors import ConfigFaults, HaomaError, Public, UserNotAuthorized
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 from haoma.policy import Policy
 from haoma.problem import problem
-from haoma.service import openapi
 from haoma.service.app import build
-from haoma.settings import ServiceSettings
+from haoma.service.pages import openapi
+from haoma.settings import reader
+from haoma.settings.model import ServiceSettings
 from haoma.simulator import Simulator
 from haoma.verified import Check, CheckName
 from support.service_process import ServiceProcess, free_port
@@ -223,7 +224,7 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
     environ["TOKEN_SERVER_URL"] = "https://127.0.0.1/token"
     path = tmp_path / "haoma.toml"
     path.write_text(shown)
-    assert settings.load(path, environ=environ).warnings == ()
+    assert reader.load(path, environ=environ).warnings == ()
 
 
 # --- what is named exists, and what exists is named ---
@@ -232,7 +233,7 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
 def known_settings(table: dict[str, Any]) -> set[str]:
     """The settings that the code reads from a table: it lists them when it meets one that it does not know."""
     with pytest.raises(ConfigFaults) as caught:
-        settings.from_mapping({"apps": {}, **table})
+        reader.from_mapping({"apps": {}, **table})
     unknown = [fault for fault in caught.value.faults if fault.code == "config.unknown-setting"]
     return set(str(unknown[0].because["known"]).split(", "))
 
@@ -263,7 +264,7 @@ def test_the_defaults_are_the_codes(page: Path) -> None:
     shop = {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}
     keys = {"alipay_public_key": _public_key(), "aes_key": "AAAAAAAAAAAAAAAAAAAAAA=="}
     apps = {"wechat": shop, "alipay": {"platform": "alipay", "app_id": "2021000000000000", **keys}}
-    whole = settings.from_mapping({"apps": apps})
+    whole = reader.from_mapping({"apps": apps})
     found: dict[str, object] = {"listen": f"{whole.service.host}:{whole.service.port}"}
     for thing in (whole, whole.service, Policy(), whole.apps["wechat"], whole.apps["alipay"]):
         found |= {field.name: getattr(thing, field.name) for field in fields(thing)}
@@ -332,7 +333,7 @@ def test_every_route_is_documented(page: Path) -> None:
     """The application, its OpenAPI document and the table of the page have the same routes."""
     table = {"server_keys": ["documentation-test-server-key"]}
     apps = {"shop": {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}}
-    application = build(settings.from_mapping({"apps": apps, "service": table}, serving=True))
+    application = build(reader.from_mapping({"apps": apps, "service": table}, serving=True))
     routes = {route.path_format for route in application.routes}
     listed = [cell for row in rows(page) if len(row) == 3 for cell in re.findall(r"`(?:GET|POST) ([^`]+)`", row[0])]
     assert sorted(listed) == sorted(routes)
@@ -348,7 +349,7 @@ def test_every_public_code_is_documented(page: Path) -> None:
 @pytest.mark.parametrize("page", HTTP, ids=name_of)
 def test_every_member_is_documented(page: Path) -> None:
     """Whatever a number or a problem is made of stands on the page."""
-    shop = settings.load(ROOT / "docs" / "example" / "haoma.toml").app("shop")
+    shop = reader.load(ROOT / "docs" / "example" / "haoma.toml").app("shop")
     members = set(open_envelope(shop, (ROOT / "docs" / "example" / "envelope.json").read_bytes()).to_dict())
     refusal = UserNotAuthorized(
         platform="alipay", app="shop", step=6, because={"field": "mobile"}, platform_code="40003", request_id="1",

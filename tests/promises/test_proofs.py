@@ -9,11 +9,11 @@ import pytest
 
 from haoma.errors import HaomaError
 from haoma.phone import PhoneNumber
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 from haoma.verified import ALL_CHECKS, Assurance, CheckName, VerifiedPhone
-from stage import Stage
+from support.stage import Stage
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 ROOT = Path(__file__).parents[2]
 PROVEN = {

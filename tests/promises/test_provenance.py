@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from haoma.platforms import PLATFORMS
-from vector_cases import VECTORS, Case, cases
+from haoma.platforms.registry import PLATFORMS
+from support.vector_cases import VECTORS, Case, cases
 
 ROOT = Path(__file__).parents[2]
 SOURCE = re.compile(r"(?m)^Source: (official|peer|layout|forged)\b")

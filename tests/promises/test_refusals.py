@@ -14,10 +14,10 @@ import pytest
 
 from haoma import catalogue
 from haoma.errors import HaomaError
-from haoma.platforms import PLATFORMS
-from stage import Stage
+from haoma.platforms.registry import PLATFORMS
+from support.stage import Stage
 
-pytest_plugins = ["on_stage"]
+pytest_plugins = ["support.stage_fixtures"]
 
 ROOT = Path(__file__).parents[2]
 

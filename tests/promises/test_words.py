@@ -11,7 +11,7 @@ import pytest
 
 from haoma import catalogue
 from haoma.errors import BY_CODE, ConfigError, HaomaError, InternalFault, PlatformRefusal, Spent
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
 ERRORS = ROOT / "docs" / "errors"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from serving import Serving
 
-from haoma.service.connection import Connection
+from haoma.service.run.connection import Connection
+from support.serving import Serving
 
 SECONDS = 0.4
 IDLE = 1

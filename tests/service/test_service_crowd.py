@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 import uvicorn
-from serving import Serving
 from test_service_connection import echo
 
-from haoma.service import crowd
-from haoma.service.connection import Connection
-from haoma.service.crowd import Bounds, Crowd, group, parse
-from haoma.service.log import Foreign, Sparing
+from haoma.service.addresses import group, parse
+from haoma.service.observe.log import Foreign, Sparing
+from haoma.service.run import crowd
+from haoma.service.run.connection import Connection
+from haoma.service.run.crowd import Bounds, Crowd
+from support.serving import Serving
 
 SERVER_KEY = "server-key-0123456789abcdefghij"
 TOML = f"""[service]

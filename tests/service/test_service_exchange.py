@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from haoma.service.app import create_app
-from haoma.settings import Settings, from_mapping
+from haoma.settings.model import Settings
+from haoma.settings.reader import from_mapping
 
 KEY, PUBLIC = "server-key-0123456789abcdefghij", "publishable-key-0123456789abcdef"
 RIGHT = ("authorization", f"Bearer {KEY}")

@@ -12,13 +12,13 @@ from http.client import HTTPConnection
 
 import jwt
 import pytest
-from serving import Got, Serving
 from typer.testing import CliRunner
 
 from haoma.cli import app as commands
 from haoma.errors import BY_CODE
 from haoma.problem import PHRASES
 from haoma.simulator import Simulator
+from support.serving import Got, Serving
 
 APP = "/v1/apps/alipay"
 OTHER_SERVER_KEY = "another-server-key-0123456789abcdef"

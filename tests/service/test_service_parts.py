@@ -22,11 +22,12 @@ from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnus
 from haoma.service import create_app
 from haoma.service.app import build
 from haoma.service.callers import Callers
-from haoma.service.language import negotiate
-from haoma.service.log import Foreign, make_logger, stack
-from haoma.service.openapi import document
+from haoma.service.gate.language import negotiate
+from haoma.service.observe.log import Foreign, make_logger, stack
+from haoma.service.pages.openapi import document
 from haoma.service.tokens import SECONDS, Tokens
-from haoma.settings import Settings, from_mapping
+from haoma.settings.model import Settings
+from haoma.settings.reader import from_mapping
 
 KEY = "server-key-0123456789abcdefghij"
 SECOND = "second-key-0123456789abcdefghij"

@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from serving import START, Serving, free_port
 
 from haoma import catalogue
+from support.serving import START, Serving, free_port
 
 KEY = "server-key-0123456789abcdefghij"
 APP_ID = "wx0123456789abcdef"

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from serving import Got, Serving
 
 from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
-from haoma.refusal import refuses_a_code
-from haoma.service.crowd import parse
-from haoma.service.refused import Alarm, Budgets, client
+from haoma.platforms.base.refusal import refuses_a_code
+from haoma.service.addresses import parse
+from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.simulator import Simulator
+from support.serving import Got, Serving
 
 PATH = "/v1/apps/wechat/phone-number"
 PHONE = "/wxa/business/getuserphonenumber"
@@ -504,7 +504,7 @@ def test_the_alarm_rings_once_in_a_window() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands until it is set."""
     now = [1000.0]
-    monkeypatch.setattr("haoma.service.refused.monotonic", lambda: now[0])
+    monkeypatch.setattr("haoma.service.gate.refused.monotonic", lambda: now[0])
     return now
 
 

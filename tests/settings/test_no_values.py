@@ -15,11 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from haoma.cli import app as commands
-from haoma.contract import Table
-from haoma.doctor.offline import examine
+from haoma.doctor.configuration.offline import examine
 from haoma.errors import ConfigFaults
-from haoma.platforms import PLATFORMS
-from haoma.settings import configure, from_mapping, load
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.reader import configure, from_mapping, load
 from haoma.simulator.stage import Stage
 
 NOW = 1_780_000_000.0
@@ -168,8 +168,8 @@ def test_serve_and_warnings_of_a_process(tmp_path):
     odd = {"platform": "wechat", "app_id": secret, "app_secret": secret, secret: 1, "reply": secret}
     path.write_text(written({"apps": {"shop": odd}, "service": SERVICE}), encoding="utf-8")
     for program in (
-        f"from haoma.service.server import serve; serve({str(path)!r})",
-        f"from haoma.settings import load; load({str(path)!r})",
+        f"from haoma.service.run.server import serve; serve({str(path)!r})",
+        f"from haoma.settings.reader import load; load({str(path)!r})",
         f"import haoma, os; haoma.configure('wechat', app_id=os.environ['S'], app_secret=os.environ['S'], {secret}=1)",
         "import haoma, os; haoma.configure('wechat', app_id=os.environ['S'], app_secret=os.environ['S'])",
     ):

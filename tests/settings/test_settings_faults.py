@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 import haoma
 from haoma.errors import ConfigFaults
-from haoma.settings import HaomaWarning, configure, from_mapping, load, parse_listen
+from haoma.settings.model import HaomaWarning
+from haoma.settings.reader import configure, from_mapping, load
+from haoma.settings.service import parse_listen
 from haoma.simulator.stage import Stage
 
 NOW = 1_780_000_000.0
@@ -454,7 +456,7 @@ def test_keys_and_certificates_in_der(tmp_path):
     from haoma.crypto.keys import leaf, parse_certificates
     from haoma.platforms.alipay.app import AlipayApp
     from haoma.platforms.alipay.mirror import AlipayMirror
-    from haoma.settings import from_mapping
+    from haoma.settings.reader import from_mapping
 
     mirror = AlipayMirror(bytes)
     values = mirror.settings("https://platform.test")["alipay-cert"]

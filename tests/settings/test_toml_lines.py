@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haoma.toml_lines import Lines
+from haoma.settings.lines import Lines
 
 TEXT = '''# comment = 1
 top = 1 # [not.a.table]

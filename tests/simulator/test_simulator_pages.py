@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from haoma.mirroring import Push
+from haoma.platforms.base.mirroring import Push
 from haoma.simulator import Simulator
 from haoma.simulator.pushing import deliver
 

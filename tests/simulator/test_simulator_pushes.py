@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from haoma.mirroring import Push
+from haoma.platforms.base.mirroring import Push
 from haoma.simulator import Simulator
 from haoma.simulator.beside import Service, free_port
 from haoma.simulator.pushing import deliver

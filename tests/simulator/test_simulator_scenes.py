@@ -10,13 +10,14 @@ from contextlib import suppress
 import pytest
 
 from haoma.authorize import authorize, take_push
-from haoma.contract import App, Table
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, OutcomeUnknown
 from haoma.io import blocking, clock
 from haoma.io.http import Http, Limits
 from haoma.io.memory import Memory
-from haoma.mirroring import Scene, Tap
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Scene, Tap
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
 from haoma.simulator import Simulator
 from haoma.simulator.stage import Stage
 from haoma.verified import CheckName, VerifiedPhone

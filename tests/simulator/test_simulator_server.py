@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from haoma.mirroring import Answer, Fate
+from haoma.platforms.base.mirroring import Answer, Fate
 from haoma.simulator import Simulator, UnknownScene
 from haoma.simulator.device import is_loopback
 from haoma.simulator.server import Server

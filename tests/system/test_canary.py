@@ -27,16 +27,16 @@ from urllib.parse import parse_qsl, quote
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from live import PUBLISHABLE_KEY, SERVER_KEY, Asked, Reply, Service, platform, tables
 
 from haoma import AsyncClient, Client, ConfigFaults, HaomaError, authorization, load
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.mirroring import Answer as CallAnswer
-from haoma.mirroring import Call, Scene, Tap
+from haoma.platforms.base.mirroring import Answer as CallAnswer
+from haoma.platforms.base.mirroring import Call, Scene, Tap
 from haoma.problem import problem
 from haoma.simulator import Simulator
+from support.live import PUBLISHABLE_KEY, SERVER_KEY, Asked, Reply, Service, platform, tables
 
-pytest_plugins = ["running"]
+pytest_plugins = ["support.whole_system"]
 
 APP_ID = "wx0a1b2c3d4e5f6a7b"
 OPENID = "oCanary000000000000000000001"

@@ -15,13 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
-from live import PUBLISHABLE_KEY, SERVER_KEY, Asked, Reply, Service, platform, tables
 
 from haoma import AsyncClient, Client, HaomaError, load
-from haoma.mirroring import Tap
+from haoma.platforms.base.mirroring import Tap
 from haoma.simulator import Simulator
+from support.live import PUBLISHABLE_KEY, SERVER_KEY, Asked, Reply, Service, platform, tables
 
-pytest_plugins = ["running"]
+pytest_plugins = ["support.whole_system"]
 
 PHONE = "/wxa/business/getuserphonenumber"
 STABLE = "/cgi-bin/stable_token"

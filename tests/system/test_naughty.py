@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from live import PUBLISHABLE_KEY, SERVER_KEY, Answer, Service
 
 from conftest import corpus_json
 from haoma.simulator import Simulator
+from support.live import PUBLISHABLE_KEY, SERVER_KEY, Answer, Service
 
-pytest_plugins = ["running"]
+pytest_plugins = ["support.whole_system"]
 
 CONNECTIONS = 16
 B64 = "QUJDREVGR0hJSktMTU5PUA=="

@@ -25,10 +25,10 @@ from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from live import Service, serving, tables
 from typer.testing import CliRunner
 
 from haoma.cli import app as command_line
+from support.live import Service, serving, tables
 
 APP_ID = "wx00aa11bb22cc33dd"
 APP_SECRET = "fedcba9876543210fedcba9876543210"

@@ -22,8 +22,14 @@ from urllib.parse import urlencode
 
 import pytest
 import trustme
-from live import Answer, Service, serving, tables
-from other_platforms import (
+from typer.testing import CliRunner
+
+import haoma
+from haoma.cli import app as command_line
+from haoma.errors import HaomaError, OutcomeUnknown
+from haoma.io.http import Limits
+from haoma.io.memory import Memory
+from support.independent.others import (
     ABROAD,
     LATE,
     MAINLAND,
@@ -39,13 +45,7 @@ from other_platforms import (
     behaviour,
     sealed,
 )
-from typer.testing import CliRunner
-
-import haoma
-from haoma.cli import app as command_line
-from haoma.errors import HaomaError, OutcomeUnknown
-from haoma.io.http import Limits
-from haoma.io.memory import Memory
+from support.live import Answer, Service, serving, tables
 
 PLATFORMS: dict[str, type[Stranger]] = {
     "baidu": Baidu,

@@ -21,7 +21,21 @@ from urllib.parse import parse_qsl
 
 import pytest
 import trustme
-from foreign import (
+from typer.testing import CliRunner, Result
+
+from haoma import HaomaError
+from haoma.authorize import take_push
+from haoma.cli import app as command_line
+from haoma.client import Client
+from haoma.errors import CannotOpen, ConfigFaults, NonsenseReply, ReplySignatureMismatch, Spent
+from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
+from haoma.platforms.wechat.session import check_session, reset_session_key
+from haoma.platforms.wechat.third_party.grant import Grant, take_grant
+from haoma.platforms.wechat.usage import usage
+from haoma.problem import problem
+from haoma.settings.model import Settings
+from haoma.settings.reader import from_mapping
+from support.independent.wechat_and_alipay import (
     NUMBER,
     PHONE,
     WEIXIN,
@@ -49,20 +63,7 @@ from foreign import (
     seal_raw,
     sign_pss,
 )
-from live import PUBLISHABLE_KEY, Answer, Asked, Reply, Service, platform, tables
-from typer.testing import CliRunner, Result
-
-from haoma import HaomaError
-from haoma.authorize import take_push
-from haoma.cli import app as command_line
-from haoma.client import Client
-from haoma.errors import CannotOpen, ConfigFaults, NonsenseReply, ReplySignatureMismatch, Spent
-from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
-from haoma.platforms.wechat.grant import Grant, take_grant
-from haoma.platforms.wechat.session import check_session, reset_session_key
-from haoma.platforms.wechat.usage import usage
-from haoma.problem import problem
-from haoma.settings import Settings, from_mapping
+from support.live import PUBLISHABLE_KEY, Answer, Asked, Reply, Service, platform, tables
 
 COMPONENT = "/cgi-bin/component/"
 COMPONENT_TOKEN = f"{COMPONENT}api_component_token"

@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from live import PUBLISHABLE_KEY, SERVER_KEY, Service, tables
 
 from haoma.simulator import Simulator
+from support.live import PUBLISHABLE_KEY, SERVER_KEY, Service, tables
 
-pytest_plugins = ["running"]
+pytest_plugins = ["support.whole_system"]
 
 APP = "wechat-old"
 BLOCK = 16

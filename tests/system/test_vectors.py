@@ -17,14 +17,14 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from live import Answer, Asked, Reply, Service, environ_at, platform
 from typer.main import get_command
 
 from haoma import AsyncClient, Client, ConfigFaults, HaomaError, load, open_envelope
 from haoma.cli import app as command_line
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 from haoma.service import create_app
-from vector_cases import Case, cases
+from support.live import Answer, Asked, Reply, Service, environ_at, platform
+from support.vector_cases import Case, cases
 
 CASES = [case for name in PLATFORMS for case in cases(name)]
 COMMAND = get_command(command_line)  # to build it takes longer than a case

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from typer.core import TyperGroup
 
-from haoma.cli.asking import alipay_aes_key
+from haoma.cli.alipay_aes_key import alipay_aes_key
 from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.explaining import explain
 from haoma.cli.keys import key

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from haoma.cli.opening import SessionKeyOption, session_key_of
-from haoma.cli.speaking import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
+from haoma.cli.output import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
 from haoma.errors import ConfigFaults
-from haoma.settings import Settings, load
+from haoma.settings.reader import load
 
 if TYPE_CHECKING:
-    from haoma.doctor.captured import Looked
+    from haoma.doctor.captures.capture import Looked
     from haoma.doctor.diagnosis import Diagnosis
+    from haoma.settings.model import Settings
 
 FOUND: Final = 1
 _STYLES: Final = {"fault": "bold red", "warning": "bold yellow", "note": "bold blue", "good": "bold green"}
@@ -63,7 +64,7 @@ def doctor(
         1    at least one fault or warning
         2    the command is at fault: there is no such file or folder
     """  # noqa: D301 - \b tells the help text to keep these lines
-    from haoma.doctor import offline
+    from haoma.doctor.configuration import offline
     from haoma.doctor.diagnosis import is_fine, note
 
     words = language(lang)
@@ -74,11 +75,11 @@ def doctor(
     if online and settings is None:
         found.append(note("doctor.not-asked", "", reason="the haoma.toml has faults"))
     elif online and settings is not None:
-        from haoma.doctor.online import ask_platforms
+        from haoma.doctor.configuration.online import ask_platforms
 
         found += ask_platforms(settings)
     if front_end:
-        from haoma.doctor.frontend import scan
+        from haoma.doctor.mini_program.rules import scan
 
         found += scan(Path(front_end), known, settings.service.keys if settings else ())
     _tell(found, words, as_json=as_json)
@@ -117,9 +118,9 @@ def inspect(
         1    something found
         2    the command, the file or haoma.toml is at fault
     """  # noqa: D301 - \b tells the help text to keep these lines
-    from haoma.doctor.captured import KINDS, MAX_BYTES
+    from haoma.doctor.captures.capture import KINDS, MAX_BYTES
+    from haoma.doctor.captures.inspect import inspect as look
     from haoma.doctor.diagnosis import is_fine
-    from haoma.doctor.inspecting import inspect as look
     from haoma.io import clock
 
     words = language(lang)

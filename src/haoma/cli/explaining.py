@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from haoma import catalogue
-from haoma.cli.speaking import LangOption, language, misused, say
-from haoma.platforms import PLATFORMS
+from haoma.cli.output import LangOption, language, misused, say
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import behaviour
 
 if TYPE_CHECKING:

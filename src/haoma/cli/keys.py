@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haoma.cli.speaking import write
+from haoma.cli.output import write
 
 
 def key(

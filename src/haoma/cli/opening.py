@@ -10,7 +10,7 @@ import typer
 
 from haoma.authorization import MAX_BYTES
 from haoma.authorize import open_sealed
-from haoma.cli.speaking import (
+from haoma.cli.output import (
     MISUSED,
     REFUSED,
     ConfigOption,
@@ -24,14 +24,15 @@ from haoma.cli.speaking import (
 )
 from haoma.errors import ConfigFaults, HaomaError
 from haoma.io import clock
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.session_keys import NOT_A_KEY
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.secret import Secret
-from haoma.session_keys import NOT_A_KEY
-from haoma.settings import Settings, load
+from haoma.settings.reader import load
 
 if TYPE_CHECKING:
-    from haoma.contract import App
+    from haoma.platforms.base.contract import App
+    from haoma.settings.model import Settings
 
 SessionKeyOption = Annotated[
     str | None,

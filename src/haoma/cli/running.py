@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from haoma.cli.speaking import MISUSED, ConfigOption, LangOption, language, list_faults, misused
+from haoma.cli.output import MISUSED, ConfigOption, LangOption, language, list_faults, misused
 from haoma.errors import ConfigFaults
-from haoma.settings import load, parse_listen
+from haoma.settings.reader import load
+from haoma.settings.service import parse_listen
 
 
 def serve(
@@ -45,7 +46,7 @@ def serve(
         list_faults(error.faults, lang, config)
         raise typer.Exit(MISUSED) from None
     try:
-        from haoma.service.server import serve as run
+        from haoma.service.run.server import serve as run
 
         ended = run(config, listen or None, workers or None, tell=partial(list_faults, lang=lang, path=config))
     except ModuleNotFoundError as error:

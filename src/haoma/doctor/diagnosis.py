@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from haoma.catalogue import Words

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haoma.service.server import serve
+from haoma.service.run.server import serve
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
-    from haoma.settings import Settings
+    from haoma.settings.model import Settings
 
 __all__ = ["create_app", "serve"]
 

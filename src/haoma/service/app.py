@@ -30,18 +30,20 @@ from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
-from haoma.platforms import PLATFORMS
-from haoma.refusal import refuses_a_code
-from haoma.service import openapi, pages
-from haoma.service.body import read_body
+from haoma.platforms.base.refusal import refuses_a_code
+from haoma.platforms.registry import PLATFORMS
 from haoma.service.callers import Callers
-from haoma.service.exchange import BELOW, HABIT, JSON, Exchange, Gate, refuse
-from haoma.service.journal import Journal
-from haoma.service.log import Lines, Sparing, make_logger
-from haoma.service.metrics import CONTENT_TYPE, Metrics
-from haoma.service.refused import Alarm, Budgets, client
-from haoma.service.server import start_warnings
+from haoma.service.exchange import BELOW, JSON, Exchange
+from haoma.service.gate.body import read_body
+from haoma.service.gate.gate import Gate
+from haoma.service.gate.refused import Alarm, Budgets, client
+from haoma.service.gate.refusing import HABIT, refuse
+from haoma.service.observe.journal import Journal
+from haoma.service.observe.log import Lines, Sparing, make_logger
+from haoma.service.observe.metrics import CONTENT_TYPE, Metrics
+from haoma.service.pages import openapi, pages
 from haoma.service.tokens import Tokens
+from haoma.settings.service import start_warnings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,10 +51,10 @@ if TYPE_CHECKING:
     from litestar.handlers import HTTPRouteHandler
     from litestar.types import HTTPScope, Receive
 
-    from haoma.contract import App
+    from haoma.platforms.base.contract import App
     from haoma.service.callers import Caller
-    from haoma.service.refused import Account
-    from haoma.settings import Settings
+    from haoma.service.gate.refused import Account
+    from haoma.settings.model import Settings
     from haoma.steps import Flow
 
 T = TypeVar("T")
@@ -276,7 +278,7 @@ def build(settings: Settings) -> _Lean:
     origins = service_settings.cors_origins
     app = _Lean(
         _routes(service),
-        openapi_config=None,  # see `haoma.service.openapi`
+        openapi_config=None,  # see `haoma.service.pages.openapi`
         exception_handlers={HTTPException: _not_routed, Exception: _failed},
         cors_config=CORSConfig(
             allow_origins=list(origins),

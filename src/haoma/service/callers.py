@@ -12,7 +12,7 @@ from haoma.errors import KeyMissing, KeyRejected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from haoma.settings import ServiceSettings
+    from haoma.settings.model import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
 from haoma.simulator.running import Simulator
 
 if TYPE_CHECKING:
-    from haoma.mirroring import Tap
+    from haoma.platforms.base.mirroring import Tap
 
 SCENES: Final = (
     ("alipay", "ok"),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.mirroring import Answer
-from haoma.settings import parse_listen
+from haoma.platforms.base.mirroring import Answer
+from haoma.settings.service import parse_listen
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import SERVICE, UnknownScene
 
 if TYPE_CHECKING:
-    from haoma.mirroring import Call, Push, Tap
+    from haoma.platforms.base.mirroring import Call, Push, Tap
     from haoma.simulator.pushing import Delivery
     from haoma.simulator.stage import Stage
 

@@ -12,7 +12,7 @@ import msgspec
 from haoma.visible import visible
 
 if TYPE_CHECKING:
-    from haoma.mirroring import Push
+    from haoma.platforms.base.mirroring import Push
 
 _SECONDS: Final = 5.0  # as long as WeChat waits for an answer
 _MOST: Final = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
-from haoma.settings import parse_listen
+from haoma.settings.service import parse_listen
 from haoma.simulator.device import ORIGIN, Device, is_loopback
 from haoma.simulator.pushing import deliver
 from haoma.simulator.server import Server
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from haoma.mirroring import Tap
+    from haoma.platforms.base.mirroring import Tap
 
 LISTEN: Final = "127.0.0.1:8900"
 

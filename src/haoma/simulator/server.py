@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import h11
 
-from haoma.mirroring import Answer, Call, Fate
+from haoma.platforms.base.mirroring import Answer, Call, Fate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

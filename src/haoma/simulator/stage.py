@@ -11,12 +11,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.io import clock
-from haoma.platforms import PLATFORMS
+from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from haoma.mirroring import Answer, Call, Mirror, Scene, Tap
+    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Scene, Tap
 
 SERVICE: Final = "127.0.0.1:8080"
 """Where the service listens, by the configuration that the simulator serves."""

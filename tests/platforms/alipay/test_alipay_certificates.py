@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from haoma.authorize import open_envelope
-from haoma.contract import Login, Table
 from haoma.crypto import keys
 from haoma.crypto.chain import ChainBroken, check_chain
 from haoma.crypto.forging import forge_signature
@@ -32,12 +31,14 @@ from haoma.errors import (
 )
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
-from haoma.mirroring import Call
 from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
 from haoma.secret import Secret
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.steps import Reply, Send
 
 PUBLISHED = Path(__file__).parent / "published"

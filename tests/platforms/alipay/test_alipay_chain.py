@@ -17,17 +17,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from haoma.authorize import log_in
-from haoma.contract import App, Table
 from haoma.crypto.chain import ChainBroken, check_chain
 from haoma.crypto.forging import forge_signature
 from haoma.crypto.keys import KeyProblem, parse_certificates, parse_public_key, serial_name
 from haoma.errors import CertificateNotTrusted, ConfigFaults, HaomaError, ReplySignatureMismatch
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
-from haoma.mirroring import Call
 from haoma.platforms.alipay.app import configure
 from haoma.platforms.alipay.mirror import CERT, AlipayMirror
-from haoma.settings import from_mapping
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
+from haoma.settings.reader import from_mapping
 from haoma.steps import Reply, Send
 
 if TYPE_CHECKING:

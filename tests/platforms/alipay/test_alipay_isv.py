@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from haoma.authorize import open_envelope
 from haoma.cli import app as command_line
-from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import (
     CannotOpen,
@@ -27,13 +26,14 @@ from haoma.errors import (
     ReplySignatureMismatch,
     ReplyUnsigned,
 )
-from haoma.mirroring import Call
 from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
 from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
 from haoma.secret import Secret
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
 from haoma.steps import Flow, Reply, Send
 

@@ -15,7 +15,6 @@ import pytest
 
 from haoma import catalogue
 from haoma.authorize import open_envelope
-from haoma.contract import Login, Table
 from haoma.crypto import keys
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.crypto.signing import is_rsa2
@@ -34,11 +33,13 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.mirroring import Call
 from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.gateway import call, request_parameters, string_to_sign
 from haoma.platforms.alipay.login import log_in
 from haoma.platforms.alipay.mirror import AlipayMirror
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
 from haoma.secret import Secret
 from haoma.steps import Flow, Reply, Send
 

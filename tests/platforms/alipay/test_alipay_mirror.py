@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haoma.authorize import open_envelope
-from haoma.contract import Table
 from haoma.errors import HaomaError
-from haoma.mirroring import Call
 from haoma.platforms.alipay import mirror as mirror_module
 from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.mirror import SCENES, AlipayMirror
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
 
 NOW = 1_800_000_000.0
 MIRROR = AlipayMirror(os.urandom)
@@ -108,7 +108,7 @@ def test_mirror_shares_no_code_with_what_it_tests() -> None:
     """The mirror imports neither readers nor openers, nor the strict parsers below them."""
     source = Path(mirror_module.__file__).read_text("utf-8")
     imports = {line.split()[1] for line in source.splitlines() if line.startswith("from haoma")}
-    assert imports == {"haoma.crypto.forging", "haoma.mirroring"}
+    assert imports == {"haoma.crypto.forging", "haoma.platforms.base.mirroring"}
 
 
 def test_the_steps_that_refuse_a_signature() -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from haoma.authorization import LOGIN_NAMES
 from haoma.authorize import open_envelope
-from haoma.contract import Table
 from haoma.errors import HaomaError
 from haoma.platforms.alipay.app import configure
 from haoma.platforms.alipay.mirror import AlipayMirror
+from haoma.platforms.base.table import Table
 
 MIRROR = AlipayMirror(random.Random(1).randbytes)
 APP = configure(Table("shop", MIRROR.settings("https://gateway.example")["alipay"], now=1_800_000_000))

@@ -9,7 +9,7 @@ from pathlib import Path
 from haoma.crypto import keys, opening
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
-from vector_cases import cases
+from support.vector_cases import cases
 
 CASES = cases("alipay")
 PUBLISHED = Path(__file__).parent / "published"

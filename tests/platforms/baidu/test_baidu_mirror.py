@@ -7,13 +7,13 @@ import random
 import pytest
 
 from haoma.authorize import log_in
-from haoma.contract import Table
 from haoma.errors import HaomaError
-from haoma.mirroring import Call, Mirror, Scene, Tap
 from haoma.platforms.baidu import BAIDU
 from haoma.platforms.baidu.app import BaiduApp
 from haoma.platforms.baidu.mirror import SCENES, BaiduMirror
-from wire import NOW, Bench
+from haoma.platforms.base.mirroring import Call, Mirror, Scene, Tap
+from haoma.platforms.base.table import Table
+from support.wire import NOW, Bench
 
 URL = "https://platform.test"
 

@@ -11,14 +11,14 @@ import pytest
 
 from haoma import catalogue
 from haoma.authorize import log_in, open_sealed
-from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.opening import aes_cbc, read_framed_json
 from haoma.errors import BY_CODE, AlreadyUsed, CannotOpen, ConfigFaults, OutcomeUnknown, SessionUnknown, TimedOut
 from haoma.platforms.baidu import BAIDU
-from haoma.settings import from_mapping
+from haoma.platforms.base.table import Table
+from haoma.settings.reader import from_mapping
 from haoma.verified import ALL_CHECKS, CheckName
-from wire import NOW, Bench, configured, repeated
+from support.wire import NOW, Bench, configured, repeated
 
 APP_KEY = "synthAppKeySynthAppKeySynthKey00"
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from haoma.contract import Table
 from haoma.errors import HaomaError
 from haoma.platforms.baidu import BAIDU
-from vector_cases import Case, cases
-from wire import Bench
+from haoma.platforms.base.table import Table
+from support.vector_cases import Case, cases
+from support.wire import Bench
 
 CASES = cases("baidu")
 _PATHS = {

@@ -10,7 +10,6 @@ import pytest
 
 from haoma import catalogue
 from haoma.authorize import log_in
-from haoma.contract import App, Table
 from haoma.errors import (
     AlreadyUsed,
     CodeRejected,
@@ -27,12 +26,14 @@ from haoma.errors import (
     TimedOut,
     UnknownShape,
 )
-from haoma.mirroring import Call, Mirror
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Call, Mirror
+from haoma.platforms.base.table import Table
 from haoma.platforms.dingtalk import DINGTALK
 from haoma.platforms.dingtalk.mirror import SCENES, DingTalkMirror
 from haoma.verified import ALL_CHECKS, CheckName
-from vector_cases import Case, cases
-from wire import NOW, Bench, configured, repeated
+from support.vector_cases import Case, cases
+from support.wire import NOW, Bench, configured, repeated
 
 TOKEN = "/v1.0/oauth2/userAccessToken"
 ME = "/v1.0/contact/users/me"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from douyin_side import APP_ID, KEY, OTHER_KEY, SECRET, configured
 
-from haoma.contract import Table
 from haoma.crypto.keys import parse_private_key, same_key
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.table import Table
 from haoma.platforms.douyin import DOUYIN
+from haoma.platforms.registry import PLATFORMS
+from support.douyin import APP_ID, KEY, OTHER_KEY, SECRET, configured
 
 GOOD = {"app_id": APP_ID, "app_secret": SECRET, "app_private_key": KEY}
 

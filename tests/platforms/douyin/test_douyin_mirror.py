@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from douyin_side import LOGIN, PHONE, PLAIN, STABLE, Bench
 
 import haoma.platforms.douyin.mirror as mirror_module
 from haoma.authorize import log_in
-from haoma.contract import Table
 from haoma.errors import HaomaError, OutcomeUnknown
-from haoma.mirroring import Call, Mirror, Tap
+from haoma.platforms.base.mirroring import Call, Mirror, Tap
+from haoma.platforms.base.table import Table
 from haoma.platforms.douyin import DOUYIN
 from haoma.platforms.douyin.app import DouyinApp
 from haoma.platforms.douyin.mirror import SCENES, DouyinMirror
-from wire import NOW
+from support.douyin import LOGIN, PHONE, PLAIN, STABLE, Bench
+from support.wire import NOW
 
 URL = "https://open.douyin.com"
 MIRROR = DouyinMirror(os.urandom)
@@ -79,10 +79,14 @@ def test_it_is_a_mirror(mirror: DouyinMirror) -> None:
 
 def test_mirror_shares_no_code_with_what_it_tests() -> None:
     """It imports what forges, and nothing of what reads."""
-    part = "haoma.platforms.douyin.refusals_mirror"
+    part = "haoma.platforms.douyin.mirror.refusals"
     folder = Path(mirror_module.__file__).parent
-    assert _imports(folder / "mirror.py") == {"haoma.crypto.forging", "haoma.mirroring", part}
-    assert _imports(folder / "refusals_mirror.py") == {"haoma.mirroring"}
+    assert _imports(folder / "mirror" / "__init__.py") == {
+        "haoma.crypto.forging",
+        "haoma.platforms.base.mirroring",
+        part,
+    }
+    assert _imports(folder / "mirror" / "refusals.py") == {"haoma.platforms.base.mirroring"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -6,7 +6,26 @@ import json
 from typing import Any
 
 import pytest
-from douyin_side import (
+
+from haoma.errors import (
+    AlreadyUsed,
+    CannotOpen,
+    CodeRejected,
+    ConnectFailed,
+    ConnectionLost,
+    HaomaError,
+    LoginCodeRejected,
+    NonsenseReply,
+    NotProven,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    ReplyTooLarge,
+    Spent,
+    TimedOut,
+)
+from haoma.verified import ALL_CHECKS, CheckName
+from support.douyin import (
     APP_ID,
     BUSY,
     DEAD,
@@ -28,26 +47,7 @@ from douyin_side import (
     refusal,
     session,
 )
-
-from haoma.errors import (
-    AlreadyUsed,
-    CannotOpen,
-    CodeRejected,
-    ConnectFailed,
-    ConnectionLost,
-    HaomaError,
-    LoginCodeRejected,
-    NonsenseReply,
-    NotProven,
-    OutcomeUnknown,
-    RateLimited,
-    Refused,
-    ReplyTooLarge,
-    Spent,
-    TimedOut,
-)
-from haoma.verified import ALL_CHECKS, CheckName
-from wire import repeated
+from support.wire import repeated
 
 APP = configured()
 SENT = {"code": "a-code"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from douyin_side import BUSY, LOGIN, OK, PHONE, STABLE, Bench, configured, no_token, refusal
 
 from haoma import catalogue
 from haoma.errors import BY_CODE, Next, OutcomeUnknown, UserDeclined
+from support.douyin import BUSY, LOGIN, OK, PHONE, STABLE, Bench, configured, no_token, refusal
 
 APP = configured()
 ENTRIES = list(catalogue.refusals("douyin").values())

@@ -7,7 +7,24 @@ import json
 from typing import Any
 
 import pytest
-from douyin_side import (
+
+from haoma.authorize import log_in, open_sealed
+from haoma.errors import (
+    AlreadyUsed,
+    BadField,
+    CannotOpen,
+    CodeRejected,
+    ConnectionLost,
+    HaomaError,
+    OutcomeUnknown,
+    SessionUnknown,
+    Spent,
+    TimedOut,
+    TooManyRefusedCodes,
+)
+from haoma.platforms.base.mirroring import Answer, Call
+from haoma.verified import ALL_CHECKS, CheckName
+from support.douyin import (
     APP_ID,
     BUSY,
     GONE,
@@ -26,24 +43,7 @@ from douyin_side import (
     session,
     token,
 )
-
-from haoma.authorize import log_in, open_sealed
-from haoma.errors import (
-    AlreadyUsed,
-    BadField,
-    CannotOpen,
-    CodeRejected,
-    ConnectionLost,
-    HaomaError,
-    OutcomeUnknown,
-    SessionUnknown,
-    Spent,
-    TimedOut,
-    TooManyRefusedCodes,
-)
-from haoma.mirroring import Answer, Call
-from haoma.verified import ALL_CHECKS, CheckName
-from wire import Given, repeated
+from support.wire import Given, repeated
 
 APP = configured(old_way=True)
 KEYS = [base64.b64encode(bytes([number]) * 16).decode() for number in range(9)]

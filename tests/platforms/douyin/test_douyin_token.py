@@ -8,7 +8,23 @@ import time
 from typing import Any
 
 import pytest
-from douyin_side import (
+
+from haoma.errors import (
+    ConnectFailed,
+    HaomaError,
+    HookFailed,
+    NonsenseReply,
+    RateLimited,
+    Refused,
+    Spent,
+    TimedOut,
+    TokenRejected,
+)
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.douyin.token import custody
+from haoma.secret import Secret
+from haoma.steps import Keep, Recall, Share
+from support.douyin import (
     BUSY,
     DEAD,
     OK,
@@ -23,22 +39,6 @@ from douyin_side import (
     refusal,
     token,
 )
-
-from haoma.errors import (
-    ConnectFailed,
-    HaomaError,
-    HookFailed,
-    NonsenseReply,
-    RateLimited,
-    Refused,
-    Spent,
-    TimedOut,
-    TokenRejected,
-)
-from haoma.mirroring import Call
-from haoma.platforms.douyin.token import custody
-from haoma.secret import Secret
-from haoma.steps import Keep, Recall, Share
 
 APP = configured()
 TOKENS = [token(f"clt.token-{number}") for number in range(20)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from douyin_side import LOGIN, PHONE, STABLE, Bench
-
-from haoma.contract import Table
 from haoma.errors import HaomaError
+from haoma.platforms.base.table import Table
 from haoma.platforms.douyin import DOUYIN
 from haoma.platforms.douyin.app import DouyinApp
-from vector_cases import Case, cases
+from support.douyin import LOGIN, PHONE, STABLE, Bench
+from support.vector_cases import Case, cases
 
 CASES = cases("douyin")
 _PATHS = {"stable_client_token": STABLE, "jscode2session": LOGIN, "get_phonenumber_info": PHONE}

@@ -10,7 +10,6 @@ import pytest
 
 from haoma import catalogue
 from haoma.authorize import log_in
-from haoma.contract import App, Table
 from haoma.errors import (
     AlreadyUsed,
     CodeRejected,
@@ -26,12 +25,14 @@ from haoma.errors import (
     TimedOut,
     UnknownShape,
 )
-from haoma.mirroring import Call, Mirror
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.mirroring import Call, Mirror
+from haoma.platforms.base.table import Table
 from haoma.platforms.huawei import HUAWEI
 from haoma.platforms.huawei.mirror import SCENES, HuaweiMirror
 from haoma.verified import ALL_CHECKS, Assurance
-from vector_cases import Case, cases
-from wire import NOW, Bench, configured, repeated
+from support.vector_cases import Case, cases
+from support.wire import NOW, Bench, configured, repeated
 
 PATH = "/oauth2/v6/quickLogin/getPhoneNumber"
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -7,13 +7,13 @@ import random
 import pytest
 
 from haoma.authorize import log_in
-from haoma.contract import Table
 from haoma.errors import HaomaError
-from haoma.mirroring import Call, Mirror, Scene, Tap
+from haoma.platforms.base.mirroring import Call, Mirror, Scene, Tap
+from haoma.platforms.base.table import Table
 from haoma.platforms.kuaishou import KUAISHOU
 from haoma.platforms.kuaishou.app import KuaishouApp
 from haoma.platforms.kuaishou.mirror import SCENES, KuaishouMirror
-from wire import NOW, Bench
+from support.wire import NOW, Bench
 
 URL = "https://platform.test"
 

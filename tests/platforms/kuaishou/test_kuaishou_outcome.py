@@ -11,13 +11,13 @@ import pytest
 
 from haoma import catalogue
 from haoma.authorize import log_in, open_sealed
-from haoma.contract import Table
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import BY_CODE, AlreadyUsed, CannotOpen, ConfigFaults, NotProven, OutcomeUnknown, TimedOut
+from haoma.platforms.base.table import Table
 from haoma.platforms.kuaishou import KUAISHOU
-from haoma.settings import from_mapping
+from haoma.settings.reader import from_mapping
 from haoma.verified import ALL_CHECKS, CheckName
-from wire import NOW, Bench, configured, repeated
+from support.wire import NOW, Bench, configured, repeated
 
 APP_ID = "ks000000000000000000"
 SECRET = "kuaishou-secret-of-the-tests"

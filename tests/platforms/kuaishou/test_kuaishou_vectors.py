@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from haoma.contract import Table
 from haoma.errors import HaomaError
+from haoma.platforms.base.table import Table
 from haoma.platforms.kuaishou import KUAISHOU
-from vector_cases import Case, cases
-from wire import Bench
+from support.vector_cases import Case, cases
+from support.wire import Bench
 
 CASES = cases("kuaishou")
 _PATHS = {"code2session": "/oauth2/mp/code2session"}

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from wechat_side import BUSY, LOGIN, OK, PHONE, STABLE, TOKEN, USED, Bench, configured
 
 from haoma.authorize import authorize
 from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, TimedOut, TooManyRefusedCodes
+from support.wechat import BUSY, LOGIN, OK, PHONE, STABLE, TOKEN, USED, Bench, configured
 
 APP = replace(configured(), policy=replace(configured().policy, refused_limit=3, refused_seconds=600.0))
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wechat_side import APP_ID, DEAD, LOGIN, NOW, OK, OPENID, PHONE, SECRET, Bench, configured
 
-from haoma import settings
 from haoma.client import Client
 from haoma.errors import ConfigFaults, HookFailed, HostNotAllowed, NotProven, PermissionMissing, Spent, TokenRejected
 from haoma.io.files import FollowedFile
 from haoma.io.http import Http
-from haoma.mirroring import Answer
+from haoma.platforms.base.mirroring import Answer
 from haoma.platforms.wechat.mirror import WeChatMirror
+from haoma.settings import reader
 from haoma.steps import Request, Send
+from support.wechat import APP_ID, DEAD, LOGIN, NOW, OK, OPENID, PHONE, SECRET, Bench, configured
 
 API = "https://api.weixin.qq.com"
 PLAIN_API = "http://api.weixin.qq.com"
@@ -25,7 +25,7 @@ PLAIN_API = "http://api.weixin.qq.com"
 
 def _from_file(path: Path, **more: Any) -> Any:
     values = {"platform": "wechat", "app_id": APP_ID, "token": "cloud-file", "cloud_token_file": str(path), **more}
-    return settings.from_mapping({"apps": {"shop": values}}).apps["shop"]
+    return reader.from_mapping({"apps": {"shop": values}}).apps["shop"]
 
 
 def test_by_the_sidecar_no_token_is_sent() -> None:
@@ -43,7 +43,7 @@ def test_a_login_does_not_go_by_the_sidecar() -> None:
     bench = Bench({PHONE: OK, LOGIN: {"openid": OPENID, "session_key": "x"}})
     bench.find(configured(token="cloud"), {"login_code": "l", "authorization": {"code": "a-code"}})
     assert [request.url for request in bench.wire.requests] == [API + LOGIN, PLAIN_API + PHONE]
-    app = settings.configure("wechat", app_id=APP_ID, token="cloud")
+    app = reader.configure("wechat", app_id=APP_ID, token="cloud")
     assert isinstance(
         bench.refused(app, {"login_code": "l", "authorization": {"code": "b-code"}}),  # type: ignore[arg-type]
         NotProven,
@@ -66,7 +66,7 @@ def test_another_ones_environment_says_for_whom_it_asks(tmp_path: Path, token: s
 def test_asking_for_another_one_is_found_at_the_start(token: str) -> None:
     """The number would be another mini program's, and be refused when its code has been paid for."""
     with pytest.raises(ConfigFaults) as caught:
-        settings.configure("wechat", app_id=APP_ID, token=token, from_appid="wx2222222222222222")
+        reader.configure("wechat", app_id=APP_ID, token=token, from_appid="wx2222222222222222")
     assert [(each.code, each.where) for each in caught.value.faults] == [
         ("config.app-ids-conflict", "apps.wechat.from_appid")
     ]
@@ -110,7 +110,7 @@ def test_a_dead_token_of_the_sidecar_is_not_renewed() -> None:
 
 def test_plain_http_is_for_the_sidecar_alone() -> None:
     """Without allow_insecure_upstreams the sidecar's address passes, and no other plain address does."""
-    app = settings.configure("wechat", app_id=APP_ID, token="cloud")
+    app = reader.configure("wechat", app_id=APP_ID, token="cloud")
     assert app.sidecar == PLAIN_API
     http = Http()
     for url in ("http://127.0.0.1:9/x", "http://api.weixin.qq.com.example.com/", "http://api.weixin.qq.com:8080/"):
@@ -126,10 +126,10 @@ def test_plain_http_is_for_the_sidecar_alone() -> None:
 def test_another_plain_address_needs_leave() -> None:
     """cloud_base_url is held to https like any other address, unless it is the sidecar's own."""
     with pytest.raises(ConfigFaults, match=r"config\.insecure-upstream"):
-        settings.configure("wechat", app_id=APP_ID, token="cloud", cloud_base_url="http://sidecar.example.com")
+        reader.configure("wechat", app_id=APP_ID, token="cloud", cloud_base_url="http://sidecar.example.com")
     with pytest.raises(ConfigFaults, match=r"config\.insecure-upstream"):
-        settings.configure("wechat", app_id=APP_ID, app_secret=SECRET, api_base_url=PLAIN_API)
-    app = settings.configure("wechat", app_id=APP_ID, token="cloud", cloud_base_url="https://proxy.example.com")
+        reader.configure("wechat", app_id=APP_ID, app_secret=SECRET, api_base_url=PLAIN_API)
+    app = reader.configure("wechat", app_id=APP_ID, token="cloud", cloud_base_url="https://proxy.example.com")
     assert app.sidecar == ""
 
 
@@ -137,7 +137,7 @@ def test_another_plain_address_needs_leave() -> None:
 def test_what_the_cloud_cannot_ask_is_a_fault(token: str) -> None:
     """checkencryptedmsg takes no cloud call; so the settings are refused, not the users."""
     with pytest.raises(ConfigFaults, match=r"config\.not-in-the-cloud"):
-        settings.configure(
+        reader.configure(
             "wechat", app_id=APP_ID, app_secret=SECRET, token=token, old_way=True, check_encrypted_message=True
         )
 

@@ -12,11 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from wechat_side import APP_ID, LOGIN, NOW, PHONE, Bench, configured, refusal
 
-from haoma import settings
 from haoma.authorize import take_push
-from haoma.contract import Table
 from haoma.errors import (
     CannotOpen,
     ConfigFaults,
@@ -27,12 +24,15 @@ from haoma.errors import (
     TokenRejected,
     UnknownRoute,
 )
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.push import open_message, read_flat_xml, read_push, sign
+from haoma.platforms.wechat.third_party.push import open_message, read_flat_xml, read_push, sign
 from haoma.secret import Secret
+from haoma.settings import reader
+from support.wechat import APP_ID, LOGIN, NOW, PHONE, Bench, configured, refusal
 
 VECTORS: list[dict[str, str]] = json.loads((Path(__file__).parent / "msg_crypt.json").read_text("utf-8"))
 URL = "https://api.weixin.qq.com"
@@ -491,9 +491,9 @@ def test_an_app_id_of_another_form_is_worth_a_look(mirror: WeChatMirror) -> None
 def test_one_process_has_the_ticket(mirror: WeChatMirror) -> None:
     """Several workers would each wait for a ticket of their own."""
     apps = {"apps": {"shop": mirror.settings(URL)["wechat-component"]}}
-    assert settings.from_mapping(apps).apps["shop"].name == "shop"
+    assert reader.from_mapping(apps).apps["shop"].name == "shop"
     with pytest.raises(ConfigFaults, match=r"config\.needs-one-worker"):
-        settings.from_mapping(apps, workers=2)
+        reader.from_mapping(apps, workers=2)
 
 
 # --- the route
@@ -526,7 +526,7 @@ def test_the_route_answers_success(mirror: WeChatMirror) -> None:
     apps = {"shop": mirror.settings(URL)["wechat-component"], "own": mirror.settings(URL)["wechat"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the framework's own, about how its routes are declared
-        app = build(settings.from_mapping({"apps": apps, "service": {"server_keys": ["0123456789-test-server-key"]}}))
+        app = build(reader.from_mapping({"apps": apps, "service": {"server_keys": ["0123456789-test-server-key"]}}))
     path = "/v1/callbacks/wechat/"
     query, body = mirror.platform.push(now())
     assert _post(app, path + "shop", query, body) == (200, b"success")
@@ -540,7 +540,7 @@ def test_the_route_answers_success(mirror: WeChatMirror) -> None:
 def test_a_platform_that_pushes_nothing() -> None:
     """An app of another platform has no such address."""
     bench = Bench({})
-    app = settings.configure("wechat", app_id=APP_ID, app_secret="0" * 32)
+    app = reader.configure("wechat", app_id=APP_ID, app_secret="0" * 32)
     assert isinstance(_refused_push(bench, app, ({}, b"")), CannotOpen)
     assert WECHAT.take_push is not None
     other = next(name for name in PLATFORMS if PLATFORMS[name].take_push is None)

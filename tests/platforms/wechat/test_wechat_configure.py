@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wechat_side import APP_ID, SECRET, configured
 
-from haoma.contract import Table
-from haoma.platforms import PLATFORMS
+from haoma.platforms.base.table import Table
+from haoma.platforms.registry import PLATFORMS
 from haoma.platforms.wechat import WECHAT
+from support.wechat import APP_ID, SECRET, configured
 
 
 def _faults(**settings: Any) -> list[tuple[str, str]]:

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from wechat_side import NOW, PHONE, Bench, refusal
 
 from haoma.authorize import take_push
-from haoma.contract import Table
 from haoma.errors import (
     Busy,
     CannotOpen,
@@ -25,11 +23,13 @@ from haoma.errors import (
     TokenRejected,
 )
 from haoma.io.blocking import World
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
-from haoma.platforms.wechat.grant import Grant, take_grant
 from haoma.platforms.wechat.mirror import WeChatMirror
+from haoma.platforms.wechat.third_party.grant import Grant, take_grant
 from haoma.steps import Reply, Send
+from support.wechat import NOW, PHONE, Bench, refusal
 
 if TYPE_CHECKING:
     from haoma.io.http import Http

@@ -8,16 +8,16 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from wechat_side import LOGIN, NOW, PHONE, PLAIN, STABLE, Bench
 
 from haoma.authorize import log_in, take_push
-from haoma.contract import Table
 from haoma.errors import CannotOpen, HaomaError, OutcomeUnknown
-from haoma.mirroring import Answer, Call, Mirror, Tap
+from haoma.platforms.base.mirroring import Answer, Call, Mirror, Tap
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.scenes_mirror import SCENES
+from haoma.platforms.wechat.mirror.scenes import SCENES
+from support.wechat import LOGIN, NOW, PHONE, PLAIN, STABLE, Bench
 
 URL = "https://api.weixin.qq.com"
 

@@ -6,22 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from wechat_side import (
-    APP_ID,
-    BUSY,
-    LOGIN,
-    NOW,
-    OK,
-    OPENID,
-    PHONE,
-    PHONE_INFO,
-    STABLE,
-    TOKEN,
-    USED,
-    Bench,
-    configured,
-    refusal,
-)
 
 from haoma.errors import (
     AlreadyUsed,
@@ -39,7 +23,23 @@ from haoma.errors import (
     TimedOut,
 )
 from haoma.verified import ALL_CHECKS, CheckName
-from wire import repeated
+from support.wechat import (
+    APP_ID,
+    BUSY,
+    LOGIN,
+    NOW,
+    OK,
+    OPENID,
+    PHONE,
+    PHONE_INFO,
+    STABLE,
+    TOKEN,
+    USED,
+    Bench,
+    configured,
+    refusal,
+)
+from support.wire import repeated
 
 APP = configured()
 SENT = {"code": "a-code"}

@@ -12,15 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wechat_side import NOW, Bench
 
 from haoma.authorize import take_push
-from haoma.contract import Table
 from haoma.errors import CannotOpen, HaomaError, NonsenseReply, PlatformRefusal
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.push import read_flat_xml
+from haoma.platforms.wechat.third_party.push import read_flat_xml
+from support.wechat import NOW, Bench
 
 Pushed = tuple[dict[str, str], bytes]
 MIRROR = WeChatMirror(random.Random(1).randbytes)

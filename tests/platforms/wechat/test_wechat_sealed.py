@@ -8,7 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from wechat_side import (
+
+from haoma.authorize import log_in
+from haoma.crypto.forging import forge_cbc
+from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, Spent, TimedOut
+from haoma.verified import ALL_CHECKS, CheckName
+from support.wechat import (
     APP_ID,
     BUSY,
     CHECK,
@@ -24,12 +29,7 @@ from wechat_side import (
     configured,
     refusal,
 )
-
-from haoma.authorize import log_in
-from haoma.crypto.forging import forge_cbc
-from haoma.errors import AlreadyUsed, CannotOpen, SessionUnknown, Spent, TimedOut
-from haoma.verified import ALL_CHECKS, CheckName
-from wire import repeated
+from support.wire import repeated
 
 APP = configured(old_way=True)
 CHECKED = configured(old_way=True, check_encrypted_message=True)

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from wechat_side import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, USED, Bench, configured
 
-from haoma.contract import Table
 from haoma.crypto.gcm import open_gcm
 from haoma.crypto.keys import parse_private_key, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.errors import NonsenseReply, ReplySignatureMismatch, SecurityModeMismatch, Spent
-from haoma.mirroring import Answer, Call
+from haoma.platforms.base.mirroring import Answer, Call
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
+from haoma.platforms.wechat.api_security import is_unsigned_refusal, open_reply, seal, sealed_post
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, seal, sealed_post
-from haoma.platforms.wechat.security_mirror import Console
+from haoma.platforms.wechat.mirror.security import Console
 from haoma.steps import Reply
 from haoma.verified import CheckName
+from support.wechat import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, USED, Bench, configured
 
 OFFICIAL: dict[str, Any] = json.loads((Path(__file__).parent / "api_security.json").read_text("utf-8"))
 """WeChat's example (its address is in it); every key in it is WeChat's own, published for this purpose."""

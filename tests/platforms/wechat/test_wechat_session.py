@@ -7,18 +7,18 @@ import random
 from typing import Any
 
 import pytest
-from wechat_side import APP_ID, LOGIN, NOW, OPENID, STABLE, TOKEN, Bench, configured, refusal
 
 from haoma.authorize import log_in
-from haoma.contract import Table
 from haoma.errors import HaomaError, RateLimited, SessionUnknown, Spent, TokenRejected, WrongTokenKind
+from haoma.platforms.base.session_keys import recall
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.session import check_session, reset_session_key, sign
 from haoma.platforms.wechat.usage import Usage, usage
 from haoma.secret import Secret
-from haoma.session_keys import recall
+from support.wechat import APP_ID, LOGIN, NOW, OPENID, STABLE, TOKEN, Bench, configured, refusal
 
 KEY = "o0q0otL8aEzpcZL/FT9WsQ=="
 NEW_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="

@@ -9,24 +9,8 @@ import threading
 from typing import Any
 
 import pytest
-from wechat_side import (
-    BUSY,
-    DEAD,
-    NOW,
-    OK,
-    PHONE,
-    PLAIN,
-    SECRET,
-    STABLE,
-    TOKEN,
-    Bench,
-    Wire,
-    configured,
-    refusal,
-)
 
 from haoma.authorize import authorize
-from haoma.contract import Table
 from haoma.errors import (
     Busy,
     ConnectFailed,
@@ -39,12 +23,14 @@ from haoma.errors import (
     TokenRejected,
 )
 from haoma.io import aio
-from haoma.mirroring import Call
+from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.token import custody
 from haoma.secret import Secret
 from haoma.steps import Keep, Recall, Share
+from support.wechat import BUSY, DEAD, NOW, OK, PHONE, PLAIN, SECRET, STABLE, TOKEN, Bench, Wire, configured, refusal
 
 APP = configured()
 TOKENS = [{"access_token": f"57_token-{number}", "expires_in": 7200} for number in range(100)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from wechat_side import STABLE, TOKEN, Bench, configured
 
 from haoma.platforms.wechat.usage import usage
+from support.wechat import STABLE, TOKEN, Bench, configured
 
 
 @pytest.mark.parametrize(

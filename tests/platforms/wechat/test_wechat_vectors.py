@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wechat_side import CHECK, LOGIN, PHONE, STABLE, TOKEN, Bench
-
-from haoma.contract import Table
 from haoma.errors import HaomaError
+from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
-from vector_cases import Case, cases
+from support.vector_cases import Case, cases
+from support.wechat import CHECK, LOGIN, PHONE, STABLE, TOKEN, Bench
 
 CASES = cases("wechat")
 _PATHS = {"stable_token": STABLE, "jscode2session": LOGIN, "getuserphonenumber": PHONE, "checkencryptedmsg": CHECK}

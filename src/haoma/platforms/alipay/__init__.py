@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
 from haoma.platforms.alipay import app, flow, login, read
+from haoma.platforms.base.contract import Platform
 
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     name="alipay",

@@ -16,11 +16,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from haoma.contract import App, Table, origin
 from haoma.crypto import keys
 from haoma.crypto.chain import ChainBroken, check_chain, may_issue
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.opening import aes_cbc
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable

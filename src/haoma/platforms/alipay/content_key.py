@@ -26,7 +26,7 @@ from haoma.crypto.opening import decrypt, open_json
 from haoma.crypto.strict import decode_base64
 from haoma.errors import CannotOpen, ConfigFaults, ConnectFailed, EnvelopeError, Fault, HaomaError, PlatformRefusal
 from haoma.platforms.alipay.gateway import call, nonsense
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
 from haoma.secret import Secret
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding, Way
 from haoma.platforms.alipay.open import open_message, refuse_clear
 from haoma.platforms.alipay.read import ClearMessage, Message
 from haoma.platforms.alipay.verify import verify
+from haoma.platforms.base.contract import Finding, Way
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin
     from haoma.phone import PhoneNumber
     from haoma.platforms.alipay.app import AlipayApp
+    from haoma.platforms.base.contract import GetLogin
     from haoma.secret import Secret
     from haoma.steps import Flow
 

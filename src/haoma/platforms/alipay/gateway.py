@@ -30,7 +30,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from haoma.contract import Quiet
 from haoma.crypto import keys
 from haoma.crypto.chain import ChainBroken, check_chain, is_current
 from haoma.crypto.signing import is_rsa2, sign_rsa2
@@ -44,7 +43,8 @@ from haoma.errors import (
     ReplyUnsigned,
     Spent,
 )
-from haoma.refusal import sending_a_code
+from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.refusal import sending_a_code
 from haoma.steps import Keep, Place, Recall, Request, Send, Share, Shelf, ask
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.contract import Login
 from haoma.errors import NotProven
 from haoma.platforms.alipay.gateway import call, nonsense
-from haoma.refusal import refusal
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.refusal import refusal
 from haoma.verified import Subject
 
 if TYPE_CHECKING:

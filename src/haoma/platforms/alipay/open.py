@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.crypto.opening import open_json
 from haoma.errors import CannotOpen, ClearTextSuccess, Next, NonsenseReply, NoPhoneBound
 from haoma.phone import MAINLAND, PhoneNumber, from_parts
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
 
 if TYPE_CHECKING:
     from haoma.errors import HaomaError

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import LOGIN_NAMES
-from haoma.contract import Quiet
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.platforms.base.contract import Quiet
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Quiet
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
 from haoma.crypto.strict import read_base64
 from haoma.errors import SignatureMismatch, SignatureMissing
+from haoma.platforms.base.contract import Quiet
 
 if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp

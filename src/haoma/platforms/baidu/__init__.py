@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
 from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
 from haoma.platforms.baidu.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
 from haoma.platforms.baidu.read import Message, read
+from haoma.platforms.base.contract import Platform
 
 BAIDU: Final = Platform[BaiduApp, Message](
     name="baidu",

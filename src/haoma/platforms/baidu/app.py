@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
-from haoma.contract import App, Table, origin
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table, origin
 from haoma.secret import Secret
 
 API: Final = "https://spapi.baidu.com"

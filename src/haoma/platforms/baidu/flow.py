@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding, Way
 from haoma.errors import MissingField, SessionUnknown
 from haoma.platforms.baidu.open import open_sealed, open_under_key
-from haoma.session_keys import one_time_of, recall
+from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.session_keys import one_time_of, recall
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin, Sealed
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.platforms.baidu.read import Message
+    from haoma.platforms.base.contract import GetLogin, Sealed
     from haoma.secret import Secret
     from haoma.steps import Flow
 

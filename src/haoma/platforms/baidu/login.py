@@ -19,14 +19,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma import session_keys
-from haoma.access_tokens import Holder
-from haoma.contract import Login
 from haoma.errors import Spent
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
 from haoma.platforms.baidu.token import custody
-from haoma.refusal import of_a_code, sending_a_code
+from haoma.platforms.base import session_keys
+from haoma.platforms.base.access_tokens import Holder
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.refusal import of_a_code, sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Open ``encryptedData`` under the user's session_key.
 
 AES-192-CBC without a MAC. Around the JSON is a frame with the AppKey behind it, which is all that binds the message to
-the app; there is no watermark, and no time. Custody, tries and the one refusal are those of ``haoma.session_keys``.
+the app; there is no watermark, and no time. Custody, tries and the one refusal are those of
+``haoma.platforms.base.session_keys``.
 
 What a client chooses is more than the IV. The first 16 bytes of a frame mean nothing, so the first block of ciphertext
 may be anything as well; it is the IV of the second, which holds the length and the first twelve bytes of JSON:
@@ -31,13 +32,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.opening import aes_cbc, read_framed_json
 from haoma.phone import MAINLAND, PhoneNumber
-from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
+from haoma.platforms.base.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
-    from haoma.contract import Sealed
     from haoma.platforms.baidu.app import BaiduApp
+    from haoma.platforms.base.contract import Sealed
+    from haoma.platforms.base.session_keys import Reading, SealedMessage, SessionKey
     from haoma.secret import Secret
-    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 24

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.errors import ButtonFailed, UserDeclined
-from haoma.session_keys import SealedMessage, find_sealed
+from haoma.platforms.base.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization

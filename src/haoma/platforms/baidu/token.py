@@ -1,7 +1,7 @@
 """The access_token, which login v2 needs.
 
 It lives for a month, by ``expires_in``. Whether a new one kills the one before is not documented, so none is fetched
-without need (``haoma.access_tokens``).
+without need (``haoma.platforms.base.access_tokens``).
 
 Page: https://smartprogram.baidu.com/docs/develop/serverapi/power_exp/ (swan-team/swan-docs, 2020-04).
 """
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.access_tokens import Kept, as_seconds, as_token, in_custody, kept_for
 from haoma.errors import HaomaError, Spent
 from haoma.platforms.baidu import api
+from haoma.platforms.base.access_tokens import Kept, as_seconds, as_token, in_custody, kept_for
 
 if TYPE_CHECKING:
-    from haoma.access_tokens import Custody
     from haoma.platforms.baidu.app import BaiduApp
+    from haoma.platforms.base.access_tokens import Custody
     from haoma.secret import Secret
     from haoma.steps import Flow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
+from haoma.platforms.base.contract import Platform
 from haoma.platforms.dingtalk.app import KEY_SETTINGS, DingTalkApp, configure
 from haoma.platforms.dingtalk.flow import PROVES, find, log_in, one_time
 from haoma.platforms.dingtalk.read import PHONE_CODE, CodeMessage, read

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import App, origin
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import origin
 
 if TYPE_CHECKING:
-    from haoma.contract import Table
+    from haoma.platforms.base.table import Table
     from haoma.secret import Secret
 
 API: Final = "https://api.dingtalk.com"

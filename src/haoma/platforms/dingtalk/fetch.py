@@ -37,7 +37,7 @@ from haoma.errors import (
     Spent,
 )
 from haoma.phone import from_parts
-from haoma.refusal import of_a_code, refusal, sending_a_code
+from haoma.platforms.base.refusal import of_a_code, refusal, sending_a_code
 from haoma.secret import Secret
 from haoma.steps import Keep, Place, Recall, Request, Send, Shelf, ask
 from haoma.verified import Subject

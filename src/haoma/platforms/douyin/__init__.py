@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
+from haoma.platforms.base.contract import Platform
 from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
 from haoma.platforms.douyin.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in

@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.contract import App, Table, origin
 from haoma.crypto.keys import KeyProblem
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable

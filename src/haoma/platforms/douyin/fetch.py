@@ -35,9 +35,9 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
+from haoma.platforms.base.refusal import of_a_code
 from haoma.platforms.douyin.payload import read_payload
 from haoma.platforms.douyin.token import Access
-from haoma.refusal import of_a_code
 from haoma.steps import Pause, ask
 
 if TYPE_CHECKING:

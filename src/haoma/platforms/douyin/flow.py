@@ -25,18 +25,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding, Way
 from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, MissingField, SessionUnknown, Spent
+from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.refusal import CODE_REFUSED
+from haoma.platforms.base.session_keys import SealedMessage, one_time_of, recall
 from haoma.platforms.douyin.fetch import exchange
 from haoma.platforms.douyin.open import open_sealed, open_under_key
 from haoma.platforms.douyin.read import CodeMessage, Message
-from haoma.refusal import CODE_REFUSED
-from haoma.session_keys import SealedMessage, one_time_of, recall
 from haoma.steps import Claim, Fresh, Settle, ask
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin, Login, Sealed
+    from haoma.platforms.base.contract import GetLogin, Login, Sealed
     from haoma.platforms.douyin.app import DouyinApp
     from haoma.secret import Secret
     from haoma.steps import Flow

@@ -1,7 +1,8 @@
 """Login: exchange a ``tt.login`` code at ``jscode2session`` (version 2).
 
 Only ``code`` is sent, never ``anonymous_code``: what an anonymous code proves is a device, not a user. The
-``session_key`` that comes with the login is kept only if the app has the old way on (``haoma.session_keys``).
+``session_key`` that comes with the login is kept only if the app has the old way on
+(``haoma.platforms.base.session_keys``).
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/basic-abilities/log-in/code-2-session
 (read 2026-11).
@@ -12,11 +13,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma import session_keys
-from haoma.contract import Login
 from haoma.errors import NotProven, Spent
+from haoma.platforms.base import session_keys
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.refusal import sending_a_code
 from haoma.platforms.douyin import api
-from haoma.refusal import sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
 """The old way: open ``encryptedData`` under the user's session_key.
 
 AES-128-CBC without a MAC. Custody of session_keys, the few tries and the one refusal are those of
-``haoma.session_keys``, which all platforms share. What a client chooses is the IV, and through it the first 16 bytes of
-whatever is sealed under the same key: user info with a nickname of the user's choice, too. So a message has the four
-documented members and the two of its watermark, and no other; a wrapper is not taken here. The age of the data cannot
-be judged, because the unit of the watermark's timestamp is not clear; the ledger remembers a ciphertext for as long as
-a session_key is kept.
+``haoma.platforms.base.session_keys``, which all platforms share. What a client chooses is the IV, and through it the
+first 16 bytes of whatever is sealed under the same key: user info with a nickname of the user's choice, too. So a
+message has the four documented members and the two of its watermark, and no other; a wrapper is not taken here. The age
+of the data cannot be judged, because the unit of the watermark's timestamp is not clear; the ledger remembers a
+ciphertext for as long as a session_key is kept.
 
 The list, continued from ``flow.py``; all of it is step 3:
 
@@ -22,15 +22,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.opening import aes_cbc, read_json
+from haoma.platforms.base.session_keys import judge, key_bytes, number_of, open_under, read_sealed, unlisted
 from haoma.platforms.douyin.payload import MEMBERS, WATERMARK, look, watermark_of
-from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, unlisted
 
 if TYPE_CHECKING:
-    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
+    from haoma.platforms.base.contract import Sealed
+    from haoma.platforms.base.session_keys import Reading, SealedMessage, SessionKey
     from haoma.platforms.douyin.app import DouyinApp
     from haoma.secret import Secret
-    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16

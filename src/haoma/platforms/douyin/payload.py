@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import CannotOpen
 from haoma.phone import from_parts
-from haoma.session_keys import Reading, reading
+from haoma.platforms.base.session_keys import Reading, reading
 
 if TYPE_CHECKING:
     from haoma.phone import PhoneNumber

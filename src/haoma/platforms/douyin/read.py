@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import MAX_CODE
 from haoma.errors import ButtonFailed, OldWayOff, UnknownShape, UserDeclined
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.session_keys import SealedMessage, find_sealed
 from haoma.secret import Secret
-from haoma.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization

@@ -3,7 +3,7 @@
 ``/oauth/stable_client_token/`` by default: for two hours it answers the same token to everybody, so that many processes
 can ask. A plain ``/oauth/client_token/`` makes a new token with every call and lets only the newest two live, the older
 one for five minutes; a test environment that asks with the credentials of production kills production's token. What is
-done about it: ``haoma.access_tokens``.
+done about it: ``haoma.platforms.base.access_tokens``.
 
 Pages: https://developer.open-douyin.com/docs/resource/zh-CN/dop/develop/openapi/account-permission/generate-stable-client-token,
 https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/interface-request-credential/non-user-authorization/get-client_token
@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.access_tokens import Holder, Kept, Told, as_seconds, as_token, in_custody, kept_for
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
+from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_seconds, as_token, in_custody, kept_for
 from haoma.platforms.douyin import api
 from haoma.steps import Call, Request, ask
 
 if TYPE_CHECKING:
-    from haoma.access_tokens import Custody
+    from haoma.platforms.base.access_tokens import Custody
     from haoma.platforms.douyin.api import Answer
     from haoma.platforms.douyin.app import DouyinApp
     from haoma.secret import Secret

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
+from haoma.platforms.base.contract import Platform
 from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
 from haoma.platforms.huawei.flow import PROVES, find, log_in, one_time
 from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read

@@ -34,7 +34,7 @@ from haoma.errors import (
     Spent,
 )
 from haoma.phone import from_parts
-from haoma.refusal import refusal, sending_a_code
+from haoma.platforms.base.refusal import refusal, sending_a_code
 from haoma.steps import Request, Send, ask
 from haoma.verified import Assurance, Subject
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding, Way
 from haoma.errors import UnknownShape
+from haoma.platforms.base.contract import Finding, Way
 from haoma.platforms.huawei.fetch import exchange
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin, Login
+    from haoma.platforms.base.contract import GetLogin, Login
     from haoma.platforms.huawei.app import HuaweiApp
     from haoma.platforms.huawei.read import CodeMessage
     from haoma.secret import Secret

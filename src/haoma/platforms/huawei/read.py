@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.errors import BadField, ButtonFailed, UnknownShape, UserDeclined
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
 from haoma.secret import Secret
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
+from haoma.platforms.base.contract import Platform
 from haoma.platforms.kuaishou.app import KEY_SETTINGS, KuaishouApp, configure
 from haoma.platforms.kuaishou.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.kuaishou.login import log_in

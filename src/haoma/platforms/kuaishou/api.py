@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
 from haoma.steps import Request, Send, ask
 
 if TYPE_CHECKING:

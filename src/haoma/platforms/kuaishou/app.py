@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from haoma.contract import App, Table, origin
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
     from haoma.secret import Secret

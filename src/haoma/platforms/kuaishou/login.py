@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from haoma import session_keys
-from haoma.contract import Login
 from haoma.errors import Spent
+from haoma.platforms.base import session_keys
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.refusal import of_a_code, sending_a_code
 from haoma.platforms.kuaishou import api
 from haoma.platforms.kuaishou.open import SESSION_KEY_BYTES
-from haoma.refusal import of_a_code, sending_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:

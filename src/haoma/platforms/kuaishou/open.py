@@ -2,7 +2,8 @@
 
 AES-128-CBC without a MAC. The plain text is ``countryCode`` and ``phoneNumber``, and nothing else: no watermark and no
 time. So nothing but the session_key ties it to the app and the user, and the only session_key that is ever used is the
-one that Kuaishou gave us for a login. Custody, tries and the one refusal are those of ``haoma.session_keys``.
+one that Kuaishou gave us for a login. Custody, tries and the one refusal are those of
+``haoma.platforms.base.session_keys``.
 
 What a client chooses is the IV, and through it the first 16 bytes of whatever is sealed under the same key: user info
 with a nickname of the user's choice, too. Behind these bytes the rest of that message stands as Kuaishou wrote it, so
@@ -27,14 +28,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.opening import aes_cbc, read_json
 from haoma.phone import MAINLAND, from_parts
-from haoma.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
+from haoma.platforms.base.session_keys import judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
-    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
+    from haoma.platforms.base.contract import Sealed
+    from haoma.platforms.base.session_keys import Reading, SealedMessage, SessionKey
     from haoma.platforms.kuaishou.app import KuaishouApp
     from haoma.secret import Secret
-    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.contract import Platform
+from haoma.platforms.base.contract import Platform
 from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
-from haoma.platforms.wechat.callback import take_push
 from haoma.platforms.wechat.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read
+from haoma.platforms.wechat.third_party.callback import take_push
 
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",

@@ -16,9 +16,9 @@ import msgspec
 from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError, NonsenseReply
-from haoma.platforms.wechat.address import API
-from haoma.platforms.wechat.secured import is_unsigned_refusal, open_reply, sealed_post, take_once
-from haoma.refusal import refusal
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.wechat.api_security import is_unsigned_refusal, open_reply, sealed_post, take_once
+from haoma.platforms.wechat.app import API
 from haoma.steps import Mint, Request, Send, ask
 
 if TYPE_CHECKING:

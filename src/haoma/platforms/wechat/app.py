@@ -4,7 +4,7 @@ Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, `
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
 ``check_encrypted_message``, ``encrypted_hash``, ``accept_members``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``,
-``api_private_key`` and ``api_certificate`` for the API security mode (``secured.py``); ``component_app_id``,
+``api_private_key`` and ``api_certificate`` for the API security mode (``api_security.py``); ``component_app_id``,
 ``component_app_secret``, ``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party
 platform (``component.py``).
 """
@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.contract import App, Table, origin
-from haoma.platforms.wechat import secured
-from haoma.platforms.wechat.address import API
+from haoma.platforms.base.contract import App
+from haoma.platforms.base.table import Table, origin
+from haoma.platforms.wechat import api_security
 from haoma.platforms.wechat.component import SETTINGS as COMPONENT_SETTINGS
 from haoma.platforms.wechat.component import Component
 from haoma.platforms.wechat.component import configure as read_component
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from haoma.secret import Secret
+
+API: Final = "https://api.weixin.qq.com"
 
 SIDECAR: Final = "http://api.weixin.qq.com"
 """In WeChat Cloud Run with the open-interface service, requests to this address are taken by a process in the same
@@ -83,7 +85,7 @@ class WeChatApp(App):
     check_encrypted_message: bool = False
     encrypted_hash: str = "base64-text"
     quota_warning: int = 1000
-    security: secured.Security | None = field(default=None, repr=False)
+    security: api_security.Security | None = field(default=None, repr=False)
     component: Component | None = field(default=None, repr=False)
 
     @property
@@ -120,9 +122,9 @@ def configure(table: Table) -> WeChatApp | None:
     check_encrypted_message = table.flag("check_encrypted_message")
     encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
     quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
-    security = secured.configure(table)
+    security = api_security.configure(table)
     if issuer in _CLOUD:
-        impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *secured.SETTINGS)
+        impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *api_security.SETTINGS)
         for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(sealed=True), table.reply()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.access_tokens import as_seconds, as_token, in_custody, kept_for
 from haoma.errors import Spent
+from haoma.platforms.base.access_tokens import as_seconds, as_token, in_custody, kept_for
 
 if TYPE_CHECKING:
     from haoma.platforms.wechat.api import Answer

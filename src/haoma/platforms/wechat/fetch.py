@@ -4,8 +4,8 @@ The list, continued from ``flow.py``:
 
 3. Send the code, with the ``openid`` of the login if there is one: WeChat then refuses a code of another user. If the
    token is dead, once more with a new one. If WeChat is busy, at most twice more after a pause.
-4. In API security mode the reply is WeChat's (``secured.py``). It is strict JSON, whatever its status and content type,
-   with an ``errcode`` of zero or none.
+4. In API security mode the reply is WeChat's (``api_security.py``). It is strict JSON, whatever its status and content
+   type, with an ``errcode`` of zero or none.
 5. ``phone_info`` has its fields.
 6. Its watermark names this app.
 7. Its three forms of the number agree.

@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.contract import Finding, Way
 from haoma.errors import MissingField, SessionUnknown
+from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.session_keys import SealedMessage, one_time_of, recall
 from haoma.platforms.wechat.fetch import exchange
 from haoma.platforms.wechat.open import open_sealed, open_under_key
 from haoma.platforms.wechat.read import CodeMessage, Message
-from haoma.session_keys import SealedMessage, one_time_of, recall
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
-    from haoma.contract import GetLogin, Sealed
+    from haoma.platforms.base.contract import GetLogin, Sealed
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
     from haoma.steps import Flow

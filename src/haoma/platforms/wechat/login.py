@@ -1,6 +1,7 @@
 """Login: exchange a ``wx.login`` code at ``jscode2session``.
 
-The ``session_key`` that comes with it is kept only if the app has the old way on (``haoma.session_keys``).
+The ``session_key`` that comes with it is kept only if the app has the old way on
+(``haoma.platforms.base.session_keys``).
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session (read 2026-11).
 """
@@ -10,12 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from haoma import session_keys
-from haoma.contract import Login
 from haoma.errors import NotProven, Spent
+from haoma.platforms.base import session_keys
+from haoma.platforms.base.contract import Login
+from haoma.platforms.base.refusal import sending_a_code
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.component import with_component_token
-from haoma.refusal import sending_a_code
+from haoma.platforms.wechat.third_party.tokens import with_component_token
 from haoma.verified import Subject
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ AES-128-CBC without a MAC. Whoever can tell why an opening failed can write any 
 the same key has texts of the user's choice in it (the nickname of user info, the name and street of an address), which
 stay what they are when the blocks around them are cut off. What is done about it:
 
-* One refusal, a few tries per key, and the last two keys: ``haoma.session_keys``, which all platforms share.
+* One refusal, a few tries per key, and the last two keys: ``haoma.platforms.base.session_keys``, which all platforms
+  share.
 * A message has the four documented members and the two of its watermark, and no other: whatever is joined from another
   message brings some of that one's.
 * Each field has to be there, the three forms of the number have to agree, the watermark has to name this app and to be
@@ -33,16 +34,25 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.crypto.opening import aes_cbc, read_json
 from haoma.crypto.strict import repair_base64
 from haoma.errors import CannotOpen, HaomaError, Spent
+from haoma.platforms.base.session_keys import (
+    STEP,
+    judge,
+    key_bytes,
+    number_of,
+    open_under,
+    read_sealed,
+    reading,
+    unlisted,
+)
 from haoma.platforms.wechat.payload import MEMBERS, WATERMARK, look
 from haoma.platforms.wechat.token import Access
-from haoma.session_keys import STEP, judge, key_bytes, number_of, open_under, read_sealed, reading, unlisted
 
 if TYPE_CHECKING:
-    from haoma.contract import Sealed
     from haoma.phone import PhoneNumber
+    from haoma.platforms.base.contract import Sealed
+    from haoma.platforms.base.session_keys import Reading, SealedMessage, SessionKey
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
-    from haoma.session_keys import Reading, SealedMessage, SessionKey
     from haoma.steps import Flow
 
 SESSION_KEY_BYTES: Final = 16

@@ -17,8 +17,8 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from haoma import session_keys
 from haoma.errors import Spent
+from haoma.platforms.base import session_keys
 from haoma.platforms.wechat.token import Access
 
 if TYPE_CHECKING:

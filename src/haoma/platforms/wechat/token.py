@@ -2,13 +2,14 @@
 
 ``/cgi-bin/stable_token`` by default: it answers the same token to everybody while it is valid, so that many processes
 can ask. Each call of the plain ``/cgi-bin/token`` kills the token of the call before; two processes that do so kill
-each other's tokens for ever. What is done about it: ``haoma.access_tokens``.
+each other's tokens for ever. What is done about it: ``haoma.platforms.base.access_tokens``.
 ``force_refresh`` is never sent: it would kill the token of everybody else.
 
 In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
 see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
 
-For a third-party platform it is the merchant's token, which hangs on two others (``grant.py``, ``component.py``).
+For a third-party platform it is the merchant's token, which hangs on two others (``third_party/grant.py``,
+``third_party/tokens.py``).
 
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/developers/dev/AccessToken.html,
@@ -20,18 +21,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.access_tokens import Holder, Kept, Told, as_token
 from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
+from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_token
+from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token, token_place
-from haoma.platforms.wechat.grant import ask_for_token
-from haoma.refusal import refusal
+from haoma.platforms.wechat.third_party.grant import ask_for_token
 from haoma.steps import Call, Request, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from haoma.access_tokens import Custody
+    from haoma.platforms.base.access_tokens import Custody
     from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret

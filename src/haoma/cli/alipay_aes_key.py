@@ -1,0 +1,118 @@
+"""``haoma alipay-aes-key``: a merchant's content key, as Alipay tells it to the third-party application."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haoma.cli.opening import app_name, read_settings
+from haoma.cli.output import MISUSED, REFUSED, ConfigOption, LangOption, language, list_faults, misused, refuse, write
+from haoma.errors import ConfigFaults, HaomaError
+from haoma.io import clock
+from haoma.platforms.alipay.app import AlipayApp
+from haoma.visible import visible
+
+
+def alipay_aes_key(
+    config: ConfigOption = "haoma.toml",
+    app: Annotated[
+        str, typer.Option("--app", metavar="NAME", help="App of the haoma.toml; not needed if it has only one.")
+    ] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="FILE", help="Write the key to this new file, for its owner alone.")
+    ] = "",
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Let Alipay make a NEW key: the present one is dead at once, everywhere.")
+    ] = False,
+    yes_reset: Annotated[
+        str | None, typer.Option("--yes-reset", metavar="APP_ID", help="The same without the question, for scripts.")
+    ] = None,
+    lang: LangOption = None,
+) -> None:
+    """Ask Alipay for the content key (aes_key) of a merchant's mini program.
+
+    For third-party applications (ISV): the app needs isv_app_id, isv_aes_key and app_private_key. The key itself is
+    never printed; what is printed tells whether it is the configured one. With --reset Alipay makes a new key, and
+    whatever it seals from then on no longer opens with the old one.
+
+    \b
+    Example:
+        $ haoma alipay-aes-key --app merchant --to secrets/merchant-aes-key.txt
+        merchant     2021000000000004
+        aes_key      ********************** (sha256 5feceb66ffc8)
+
+    \b
+    Exit codes:
+        0    the key was fetched
+        1    refused: the reason is on stderr
+        2    the command or haoma.toml is at fault
+    """  # noqa: D301 - \b tells the help text to keep these lines
+    words = language(lang)
+    settings = read_settings(config, words)
+    found = settings.apps[app_name(settings, app, words)]
+    if not isinstance(found, AlipayApp):
+        raise misused(f"{found.name} 不是支付宝应用" if words == "zh" else f"{found.name} is not an app of Alipay")
+    if to:  # before anything is changed at Alipay
+        _check_place(to, words)
+    confirmed = _confirmed(found, words, reset=reset, yes_reset=yes_reset)
+    from haoma.client import Client  # brings the network, which a usage error does not need
+    from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
+
+    now = clock.now()
+    flow = replace_content_key(found, now, confirm_app_id=confirmed) if confirmed else fetch_content_key(found, now)
+    try:
+        with Client(settings) as client:
+            key = client.run(flow).reveal()
+    except ConfigFaults as error:
+        list_faults(error.faults, words, config)
+        raise typer.Exit(MISUSED) from None
+    except HaomaError as error:
+        refuse(error, words)
+        raise typer.Exit(REFUSED) from None
+    if to:
+        _write_file(to, key, words)
+    write(f"{'merchant':<12} {found.app_id}")
+    write(f"{'aes_key':<12} {'*' * 22} (sha256 {hashlib.sha256(key.encode('ascii')).hexdigest()[:12]})")
+
+
+def _check_place(path: str, lang: str) -> None:
+    """Refuse a file that is there, and one that could not be written."""
+    folder = Path(path).parent
+    if os.path.lexists(path):
+        raise misused(f"{path} 已存在" if lang == "zh" else f"{path} exists already")
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise misused(f"无法在 {folder} 里新建文件" if lang == "zh" else f"cannot make a file in {folder}")
+
+
+def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None) -> str:
+    """Return the app id that was typed for a reset, or nothing if none was asked for."""
+    if not reset and yes_reset is None:
+        return ""
+    typed, app_id = yes_reset, visible(app.app_id)
+    if typed is None:
+        text = (
+            f"这会让 {app.name}（{app_id}）现在的 AES 密钥立即作废，仍在使用它的服务都会无法解密。\n"
+            "请输入该小程序的 AppID 确认"
+            if lang == "zh"
+            else f"The present AES key of {app.name} ({app_id}) will be dead at once: every service that still "
+            "has it can open nothing more.\nType the app id of the mini program to confirm"
+        )
+        typed = typer.prompt(text, default="", show_default=False, err=True)
+    if typed.strip() != app.app_id:
+        raise misused("AppID 不一致，没有做任何改动" if lang == "zh" else "not the app id; nothing was changed")
+    return app.app_id
+
+
+def _write_file(path: str, key: str, lang: str) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(key + "\n")
+    except OSError as error:
+        reason = type(error).__name__
+    else:
+        return
+    raise misused(f"无法写入 {path}（{reason}）" if lang == "zh" else f"cannot write {path} ({reason})")

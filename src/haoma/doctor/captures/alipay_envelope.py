@@ -1,0 +1,188 @@
+"""Alipay's envelope: which of the configured apps it belongs to, and which rule it breaks.
+
+A service verifies, and then decrypts, and stops at the first thing that is wrong. At the desk more can be asked: if the
+content key opens what no key has signed, then it is the public key that is wrong. That answer is used for nothing else:
+what an unsigned envelope holds is neither believed nor shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.authorize import open_envelope
+from haoma.crypto.opening import open_json
+from haoma.crypto.signing import is_rsa2, is_rsa_sha1
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.doctor.captures.base64_damage import examine_base64
+from haoma.doctor.captures.capture import Captured, Looked
+from haoma.doctor.captures.unwrap import TOO_OFTEN
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
+from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, SignatureMissing
+from haoma.platforms.alipay.app import AlipayApp
+from haoma.platforms.alipay.open import refuse_clear
+from haoma.platforms.alipay.read import ClearMessage, SealedMessage
+from haoma.platforms.registry import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.authorization import Authorization
+
+_SIGNATURES: Final = (128, 256, 384, 512)
+_LONG: Final = 150  # characters; a success has 88, refusals 152 and more
+
+
+def look(captured: Captured, sent: Authorization) -> Looked:
+    """Look at what an Alipay mini program sent."""
+    found = list(_stock_shape(sent.claimed))
+    try:
+        message = PLATFORMS["alipay"].read(None, sent)
+    except HaomaError as error:
+        error.platform = "alipay"
+        return Looked("alipay-event", [of_error(error), *found])
+    if isinstance(message, ClearMessage):
+        refused = refuse_clear(message)
+        refused.platform = "alipay"
+        return Looked("alipay-clear-text", [of_error(refused), *found])
+    return Looked("alipay-envelope", [*_sealed(captured, sent, message), *found])
+
+
+def _stock_shape(claimed: dict[str, Any]) -> Iterator[Diagnosis]:
+    if "encryptedData" in claimed and "iv" not in claimed and "response" not in claimed:
+        inner = claimed["encryptedData"]
+        yield warning(
+            "doctor.stock-uni-app", "encryptedData", holds="error body" if isinstance(inner, dict) else "ciphertext"
+        )
+
+
+def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> Iterator[Diagnosis]:
+    if message.claimed_sign is None and message.claimed_ciphertext.lstrip()[:1] in ('"', "{"):
+        yield warning("doctor.inside-something", "response", how=TOO_OFTEN)
+        return
+    if _swapped(message):
+        yield fault("doctor.swapped", "", fields="response, sign")
+        return
+    damaged = [
+        *examine_base64("response", message.claimed_ciphertext),
+        *examine_base64("sign", message.claimed_sign or ""),
+    ]
+    if not damaged and _is_damaged(message):
+        damaged.append(
+            fault("doctor.base64-damaged", "sign", how="cut off", characters=len(message.claimed_sign or ""))
+        )
+    apps = [app for app in captured.apps("alipay") if isinstance(app, AlipayApp)]
+    if message.claimed_sign is None:
+        yield from _unsigned(captured, sent)
+    elif not apps:
+        yield note("doctor.no-configuration", "")
+    else:
+        yield from _tried(captured, sent, message, apps)
+    yield from damaged
+    if not apps and len(message.claimed_ciphertext) > _LONG:
+        yield warning("doctor.error-inside", "response", guess=True, characters=len(message.claimed_ciphertext))
+
+
+def _swapped(message: SealedMessage) -> bool:
+    """Tell by the lengths: a signature has those of RSA, a ciphertext has whole blocks and is shorter."""
+    try:
+        text = decode_base64(repair_base64(message.claimed_ciphertext), "response")
+        sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
+    except (BadBase64, ValueError):
+        return False
+    return len(text) in _SIGNATURES and len(sign) not in _SIGNATURES and len(sign) % 16 == 0
+
+
+def _unsigned(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
+    # Alone, the object may be ``res.response`` as Alipay made it; beside other fields, it is what somebody took out.
+    alone = captured.object.keys() == {"response"}
+    bare = next((sent.claimed[name] for name in ("response", "encryptedData") if name in sent.claimed), "")
+    if not alone and isinstance(bare, str) and not bare.lstrip().startswith("{"):
+        yield fault("doctor.sign-lost", "response", guess=True)
+    yield of_error(SignatureMissing(platform="alipay"))
+
+
+def _tried(
+    captured: Captured, sent: Authorization, message: SealedMessage, apps: list[AlipayApp]
+) -> Iterator[Diagnosis]:
+    errors: dict[str, HaomaError] = {}
+    for app in apps:
+        try:
+            phone = open_envelope(app, sent.claimed)
+        except HaomaError as error:
+            errors[app.name] = error
+            if isinstance(error, SignatureMismatch | SignatureMissing | CannotOpen | BadBase64):
+                continue
+            yield of_error(error, f"apps.{app.name}")  # it opened; what it holds is a refusal
+        else:
+            yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
+        yield from _elsewhere(captured, app)
+        return
+    yield from _refused(captured, message, apps, errors)
+
+
+def _elsewhere(captured: Captured, app: AlipayApp) -> Iterator[Diagnosis]:
+    if captured.app and captured.app != app.name:
+        yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
+
+
+def _refused(
+    captured: Captured, message: SealedMessage, apps: list[AlipayApp], errors: dict[str, HaomaError]
+) -> Iterator[Diagnosis]:
+    opener = next((app for app in apps if _opens(app, message)), None)
+    signed = [name for name, error in errors.items() if isinstance(error, CannotOpen)]  # whose keys fit the signature
+    if signed and (opener is None or captured.app in signed):
+        name = captured.app if captured.app in signed else signed[0]
+        tried = sum(len(app.ciphers) for app in apps)
+        fits: dict[str, Any] = {"fits_key_of": opener.name} if opener is not None and opener.name != name else {}
+        yield fault("doctor.wrong-aes-key", f"apps.{name}.aes_key", keys_tried=tried, **fits)
+        yield of_error(errors[name])
+    elif opener is not None and isinstance(errors[opener.name], SignatureMismatch) and not _is_damaged(message):
+        yield _why_not_signed(opener, message, signed)
+        yield of_error(errors[opener.name])
+        yield from _elsewhere(captured, opener)
+    else:
+        yield of_error(next(iter(errors.values())))
+
+
+def _is_damaged(message: SealedMessage) -> bool:
+    """Tell whether the signature has no length of RSA's, or is not base64 as it should be: no key is to blame then."""
+    sign = message.claimed_sign or ""
+    if any(each.severity is Severity.FAULT for each in examine_base64("sign", sign)):
+        return True
+    try:
+        return len(decode_base64(repair_base64(sign), "sign")) not in _SIGNATURES
+    except (BadBase64, ValueError):
+        return False
+
+
+def _parts(message: SealedMessage) -> tuple[bytes, bytes, bytes]:
+    text = repair_base64(message.claimed_ciphertext)
+    sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
+    return text.encode("ascii"), decode_base64(text, "response"), sign
+
+
+def _opens(app: AlipayApp, message: SealedMessage) -> bool:
+    try:
+        _text, ciphertext, _sign = _parts(message)
+    except (HaomaError, ValueError):
+        return False
+    for cipher in app.ciphers:
+        try:
+            if isinstance(open_json(cipher, ciphertext).get("code"), str):
+                return True
+        except CannotOpen:
+            continue
+    return False
+
+
+def _why_not_signed(app: AlipayApp, message: SealedMessage, fitting: list[str]) -> Diagnosis:
+    """Say which rule the signature breaks: the hash, the quotes, or the key."""
+    text, _ciphertext, sign = _parts(message)
+    for key in app.public_keys:
+        if is_rsa_sha1(key, sign, b'"' + text + b'"'):
+            return fault("doctor.signature-sha1", f"apps.{app.name}", hash="SHA-1")
+        if is_rsa2(key, sign, text):
+            return fault("doctor.signed-without-quotes", f"apps.{app.name}")
+    facts: dict[str, Any] = {"signature_bits": 8 * len(sign), "key_bits": app.public_keys[0].key_size}
+    facts |= {"fits_key_of": ", ".join(fitting)} if fitting else {}
+    return fault("doctor.wrong-public-key", f"apps.{app.name}.alipay_public_key", **facts)

@@ -1,0 +1,223 @@
+"""Codes, and the sealed data of the old way: WeChat, Douyin and the others."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.authorize import open_sealed
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.doctor.captures.base64_damage import examine_base64
+from haoma.doctor.captures.capture import Captured, Looked
+from haoma.doctor.diagnosis import Diagnosis, fault, good, masked, note, of_error
+from haoma.errors import (
+    BadBase64,
+    ButtonFailed,
+    CannotOpen,
+    HaomaError,
+    MissingField,
+    OldWayOff,
+    PlatformRefusal,
+    UserDeclined,
+)
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.session_keys import NOT_A_KEY
+from haoma.platforms.douyin.app import DouyinApp
+from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.wechat.app import WeChatApp
+from haoma.verified import CheckName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.authorization import Authorization
+    from haoma.platforms.base.contract import App
+    from haoma.secret import Secret
+    from haoma.verified import VerifiedPhone
+
+# Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
+_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
+_LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
+_NOBODY: Final = {
+    "wechat": WeChatApp(name="", platform="wechat", app_id="", old_way=True),
+    "douyin": DouyinApp(name="", platform="douyin", app_id="", old_way=True),
+}
+"""Apps for a capture of which nobody knows the app. The other platforms read without one."""
+_BLOCK: Final = 16
+_CODES: Final = ("code", "authCode", "authorizationCode")
+_EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
+_NOT_PERMITTED: Final = "no permission"
+_ITS_ERRNO: Final = "102"  # WeChat's; developers report the two together, no page does
+_OLD_WAY: Final = "wechat | baidu | douyin | kuaishou"
+
+_BEHIND: Final = {
+    "padding": "doctor.session-key-stale",
+    "text": "doctor.session-key-stale",
+    "frame": "doctor.session-key-stale",
+    "watermark-app": "doctor.watermark-app",
+    "app-key": "doctor.watermark-app",
+    "watermark-age": "doctor.watermark-old",
+    "session-key": "doctor.garbage-decrypted",
+}
+"""What stands behind the rung at which an opening failed; for others it is the data itself."""
+
+
+def look(captured: Captured, sent: Authorization) -> Looked:
+    """Look at what a mini program with codes or session_keys sent."""
+    claimed = sent.claimed
+    if (failed := _failed(captured, sent)) is not None:
+        return Looked("event", [failed])
+    code = next((claimed[name] for name in _CODES if isinstance(claimed.get(name), str) and claimed[name]), "")
+    sealed = "encryptedData" in claimed or {"data", "iv"} <= claimed.keys()
+    if sealed and (not code or captured.session_key is not None):
+        return Looked("sealed", list(_sealed(captured, sent)))
+    if code:
+        return Looked("phone-code", list(_code(captured, sent, code)))
+    error = _refused(captured.named, sent)
+    kind = "event" if {"errMsg", "errno"} & claimed.keys() else "login-code" if sent.login_code else "unknown"
+    return Looked(kind, [of_error(error)] if error else [])
+
+
+def _refused(app: App | None, sent: Authorization, platform: str = "wechat") -> HaomaError | None:
+    """Return what the reader of an app's platform, or of a platform, says against it."""
+    platform = app.platform if app else platform
+    try:
+        PLATFORMS[platform].read(app or _NOBODY.get(platform), sent)
+    except HaomaError as error:
+        error.platform = platform
+        return error
+    return None
+
+
+def _refused_login(app: App, sent: Authorization, now: float) -> HaomaError | None:
+    """Return what a platform says against a login before it asks anybody: some have none beside the code."""
+    if sent.login_code is None:
+        return None
+    flow = PLATFORMS[app.platform].log_in(app, sent.login_code, now)
+    try:
+        next(flow, None)
+    except HaomaError as error:
+        return error
+    finally:
+        flow.close()
+    return None
+
+
+def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
+    """Return what the event of a button that failed says; of several platforms', the one that says most."""
+    named = captured.named
+    if named is not None and named.platform != "alipay":
+        return _event(named, sent)
+    configured = {app.platform for app in captured.apps()} - {"alipay"}
+    for platforms in (configured, PLATFORMS.keys() - {"alipay"}):
+        heard = [found for name in PLATFORMS if name in platforms and (found := _event(None, sent, name))]
+        for kind in _EVENTS:
+            for each in heard:
+                if isinstance(each.error, kind):
+                    return replace(each, guess=each.guess or (kind is PlatformRefusal and len(configured) != 1))
+    return None
+
+
+def _event(app: App | None, sent: Authorization, platform: str = "wechat") -> Diagnosis | None:
+    """Return the event of a failed button as the reader of a platform understands it; None if it is none."""
+    error = _refused(app, sent, platform)
+    said = sent.claimed.get("errMsg")
+    words = said if isinstance(said, str) else ""
+    if not isinstance(error, ButtonFailed):
+        return of_error(error) if isinstance(error, _EVENTS) else None
+    if error.platform == "wechat" and _NOT_PERMITTED in words and "errno" not in error.because:
+        permission = refusal("wechat", _ITS_ERRNO, place="button", message=words)
+        return replace(of_error(permission), guess=True)
+    return of_error(error, says=masked(words)[:200]) if words else of_error(error)
+
+
+def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagnosis]:
+    app = captured.named
+    platform = app.platform if app else ""
+    if sent.login_code is not None and sent.login_code.reveal() == code:
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", same_as="login_code")
+    elif platform in ("", "wechat") and _is_login_code(code):
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, characters=len(code))
+    elif platform in ("baidu", "kuaishou"):  # whose button gives no code
+        yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, needed="encryptedData and iv")
+    else:
+        yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
+    if platform == "alipay" and app:
+        yield fault("doctor.other-platform", f"apps.{app.name}", looks_like="wechat")
+    elif app and (error := _refused(app, sent) or _refused_login(app, sent, captured.now)) is not None:
+        yield of_error(error, f"apps.{app.name}")
+
+
+def _is_login_code(code: str) -> bool:
+    return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
+
+
+def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
+    claimed = sent.claimed
+    if _size(claimed.get("iv")) > _BLOCK == _size(claimed.get("encryptedData", claimed.get("data"))):
+        yield fault("doctor.swapped", "", fields="encryptedData, iv")
+        return
+    if "iv" not in claimed:
+        yield of_error(sent.missing("iv"))
+        return
+    damaged = [
+        each
+        for name in ("encryptedData", "data", "iv")
+        for each in examine_base64(name, claimed[name] if isinstance(claimed.get(name), str) else "")
+    ]
+    apps = [app for app in captured.apps() if PLATFORMS[app.platform].find_under_key is not None]
+    named = captured.named
+    if named is not None and PLATFORMS[named.platform].find_under_key is None:
+        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like=_OLD_WAY)
+    elif captured.session_key is None or not apps:
+        yield from _unopened(named, sent, apps)
+    else:
+        yield from _opened(captured, captured.session_key, claimed, apps)
+    yield from damaged
+
+
+def _size(text: object) -> int:
+    try:
+        return len(decode_base64(repair_base64(text), "field")) if isinstance(text, str) else 0
+    except (BadBase64, ValueError):
+        return 0
+
+
+def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:
+    # Without an app only WeChat's and Douyin's field is known; with one, its own platform has the word.
+    if (error := _refused(named, sent)) is not None and (named or "data" not in sent.claimed):
+        yield of_error(error)
+    yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
+    if sent.login_code is None and sent.session is None:
+        yield of_error(MissingField(because={"field": "login_code", "or": "session"}))
+
+
+def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
+    refused: list[tuple[App, HaomaError]] = []
+    opened: list[tuple[App, VerifiedPhone]] = []
+    for app in apps:
+        try:
+            opened.append((app, open_sealed(app, claimed, session_key, now=captured.now)))
+        except HaomaError as error:
+            refused.append((app, error))
+    # A platform without a watermark opens what is another platform's.
+    bound = [each for each in opened if each[1].proves(CheckName.APP_BINDING)]
+    foreign = any(error.diagnosis in _BEHIND and "watermark" in error.diagnosis for _app, error in refused)
+    if bound or (opened and not foreign):
+        app, phone = (bound or opened)[0]
+        yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
+        if getattr(app, "old_way", True) is False:  # it opens here, but not in a service
+            yield of_error(OldWayOff(platform=app.platform, app=app.name))
+        if captured.app and captured.app != app.name:
+            yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
+        return
+    # The named app is the first; another app of it says more only if it got further, to a watermark.
+    # And a key of the wrong size is of another platform.
+    further = [each for each in refused if each[1].diagnosis == "watermark-age"]
+    fitting = [each for each in refused if each[1].diagnosis != NOT_A_KEY and not captured.app]
+    app, first = (further or fitting or refused)[0]
+    code = _BEHIND.get(first.diagnosis) if isinstance(first, CannotOpen) else None
+    if code:
+        yield fault(code, f"apps.{app.name}", failed_at=first.diagnosis)
+    yield of_error(first)

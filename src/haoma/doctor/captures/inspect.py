@@ -1,0 +1,302 @@
+"""``inspect``: what a capture is, what is wrong with it, and the one thing to change.
+
+A recogniser takes the capture and says what it is, or None if that is for another one to say.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from haoma import authorization, catalogue
+from haoma.doctor.captures import alipay_envelope, answers, codes, har, keys, log_lines, replies, unwrap
+from haoma.doctor.captures.capture import MAX_BYTES, Captured, Looked, members
+from haoma.doctor.captures.native_codes import meanings
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
+from haoma.errors import BadField, HaomaError, MissingField, TooLarge
+from haoma.platforms.registry import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from haoma.secret import Secret
+    from haoma.settings.model import Settings
+
+_REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
+_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
+_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # what my.getAuthCode gives beside the code
+_NO_TEXT: Final = "[object Object]"
+_EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
+_PARTS: Final = frozenset({
+    "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
+    "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
+    "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code",
+})  # fmt: skip
+_DER: Final = b"\x30\x82"  # how keys and certificates begin
+_DENIED: Final = "access_denied"  # what DingTalk's page comes back with
+_MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
+_DEEPEST: Final = 6
+_OPEN: Final = ("unknown", "back-end")  # kinds that may have something better known inside
+_ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
+
+
+def inspect(
+    content: bytes, settings: Settings | None = None, *, app: str = "", session_key: Secret | None = None, now: float
+) -> Looked:
+    """Return what a capture is, and what there is to say about it.
+
+    Args:
+        content: Exactly what was captured.
+        settings: The configuration, whose apps are tried.
+        app: Name of the app that it was sent to, if that is known.
+        session_key: The user's session_key, if it is at hand.
+        now: Unix seconds, to judge a watermark by.
+    """
+    if len(content) > MAX_BYTES:
+        return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
+    text, encoding = _text(content)
+    captured = Captured(text, settings, app, session_key, now)
+    requests = har.exchanges(text)
+    looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
+    if requests is None and (looked is None or _may_hold_more(looked)):
+        looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
+    if looked is None:
+        looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
+    found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
+    if encoding and looked.kind not in ("unknown", "log", "key"):
+        found.append(note("doctor.inside-something", "", how=encoding))
+    if looked.kind in ("unknown", "log", "secret", "back-end") or looked.kind.endswith("-reply"):
+        looked, found = _with_secrets(captured, looked, found)
+    safe = found_once(list(map(repeated, found)))
+    return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
+
+
+def _may_hold_more(looked: Looked) -> bool:
+    """Tell whether something known may be further in: not in a body with a wrong login, which is refused as it is."""
+    said = [(each.code, each.because.get("field")) for each in looked.found]
+    if len(said) == 1 and said[0][0] == BadField.code:
+        return said[0][1] == "code"  # of a line of a log, or of an answer
+    return looked.kind in _OPEN or [code for code, _field in said] == [MissingField.code]
+
+
+def _text(content: bytes) -> tuple[str, str]:
+    """Return the text, and its encoding if that is not plain UTF-8.
+
+    PowerShell redirects in UTF-16, and Windows in China writes GB 18030.
+    """
+    if content[:2] == _DER:
+        return b2a_base64(content, newline=False).decode("ascii"), "DER"
+    if sixteen := _sixteen_bits(content):
+        return content.decode(sixteen, "replace"), "UTF-16"
+    text = content.decode("utf-8", "replace")
+    if text.startswith("\ufeff"):
+        return text[1:], "UTF-8 with a byte order mark"
+    if text.count("\ufffd") < 3:  # one character may be cut in two by a log
+        return text, ""
+    try:
+        return content.decode("gb18030"), "GB 18030"
+    except UnicodeDecodeError:
+        return text, ""
+
+
+def _sixteen_bits(content: bytes) -> str:
+    """Return which UTF-16 it is, if it is one: by its mark, or by the zeros beside what is mostly ASCII."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if content[:2] == b"\0\0" or content.count(0) <= len(content) // 3:
+        return ""
+    return "utf-16-be" if content[0] == 0 else "utf-16-le"
+
+
+def _recognised(captured: Captured) -> Looked | None:
+    return next(filter(None, (recognise(captured) for recognise in RECOGNISERS)), None)
+
+
+def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
+    """Return what is inside a log, a command, HTML or the like, and say in what it was; None if nothing known is."""
+    for how, text in unwrap.unwrapped(captured.text):
+        inner, path = replace(captured, text=text), (*around, how)
+        looked = _recognised(inner)
+        if (looked is None or looked.kind in _OPEN) and len(path) < _DEEPEST and (deeper := _inside(inner, path)):
+            return deeper
+        if looked is not None and looked.kind != "unknown":
+            mangled = unwrap.is_mangled(path)
+            say = warning if mangled else note
+            wrapping = say("doctor.inside-something", "", guess=mangled, how=", ".join(path))
+            return Looked(looked.kind, [*looked.found, *_leaked(inner), wrapping])
+    return None
+
+
+def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | None:
+    """Return the request of a page that is about a number, with its answer; of several one with a proven fault."""
+    found = []
+    for sent, answered in requests:
+        answer = _one_of_many(captured, answered)
+        if answer is not None and not answer.kind.endswith(("-reply", "-problem", "-results")):
+            answer = None  # most answers of a page are about something else
+        if both := [each for each in (_one_of_many(captured, sent), answer) if each is not None]:
+            found.append(Looked(both[0].kind, [diagnosis for each in both for diagnosis in each.found]))
+    return min(found, key=_doubt, default=None)
+
+
+def _one_of_many(captured: Captured, text: str) -> Looked | None:
+    inner, around = replace(captured, text=text), ("a HAR file",)
+    looked = _recognised(inner)
+    if looked is None or looked.kind in _OPEN:
+        return _inside(inner, around)
+    return Looked(looked.kind, [*looked.found, *_leaked(inner), note("doctor.inside-something", "", how=around[0])])
+
+
+def _doubt(looked: Looked) -> int:
+    """Tell how little is known: 0 with a proven fault, 1 if all is well, 2 with guesses, such as of a mere login."""
+    wrong = [each for each in looked.found if each.severity in (Severity.FAULT, Severity.WARNING)]
+    return 1 if not wrong else 2 * all(each.guess for each in wrong)
+
+
+def _cut_off(captured: Captured) -> Looked | None:
+    cut = unwrap.is_cut_off(captured.text)
+    return Looked("piece", [fault("doctor.cut-off", characters=len(captured.text))]) if cut else None
+
+
+def _a_part(captured: Captured) -> Looked | None:
+    """Return what a value without the rest is, or that there is nothing."""
+    text = captured.text.strip()
+    if text in (*_EMPTY, "{}"):
+        missing = of_error(MissingField(because={"field": "body", "found": text or "nothing"}))
+        return Looked("unknown", [missing])
+    return keys.look_at_a_value(text)
+
+
+def _with_secrets(captured: Captured, looked: Looked, found: list[Diagnosis]) -> tuple[Looked, list[Diagnosis]]:
+    what = sorted({keys.SECRETS[name.lower().replace("_", "")] for name in keys.NAMED.findall(captured.text)})
+    if not what:
+        return looked, found
+    pasted_secret = warning("doctor.secret-pasted", "", what=", ".join(what))
+    if looked.kind == "unknown":
+        return Looked("secret", []), [pasted_secret]
+    return looked, [*found, pasted_secret]
+
+
+def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
+    """Yield each diagnosis once; two of one code and place are one."""
+    seen: set[tuple[str, str, str]] = set()
+    for each in found:
+        key = each.code, each.where, str(dict(each.because))
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def in_a_message(captured: Captured) -> Looked | None:
+    """A whole HTTP message: its body is what counts; of an answer without one, the status."""
+    head = _MESSAGE.match(captured.text)
+    if head is None:
+        return None
+    body = re.split(r"\r?\n\r?\n", captured.text, maxsplit=1)[1:]
+    inner = replace(captured, text=body[0] if body else "")
+    for recognise in RECOGNISERS[1:]:
+        looked = recognise(inner)
+        if looked is not None:
+            return looked
+    native, app = f"http-{head[1]}", captured.named
+    if app is not None and catalogue.find_refusal(app.platform, native):
+        return Looked(f"{app.platform}-reply", list(meanings(captured, app.platform, native)))
+    return None
+
+
+def in_an_address(captured: Captured) -> Looked | None:
+    """A request line or an address with a query: what was sent with GET."""
+    found = _REQUEST_LINE.match(captured.text)
+    if found is None or "\n\n" in captured.text.strip() or found[1] in ("POST", "PUT"):
+        return None
+    try:
+        query = urlsplit(found[2]).query
+        pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
+    except ValueError:  # an address that is none, or more fields than anybody sends
+        return None
+    # A server's call to its platform, such as jscode2session, has the secret in its address.
+    of_a_server = any(keys.SECRETS.get(name.lower().replace("_", "")) == "AppSecret" for name in pairs)
+    if of_a_server or (not _PARTS & pairs.keys() and pairs.get("error") != _DENIED):
+        return None
+    if pairs.get("error") == _DENIED:
+        return _authorization(captured, {"error": _DENIED})
+    looked = _authorization(
+        captured, {name: value for name, value in pairs.items() if name in _PARTS | {"sign", "session"}}
+    )
+    fields = sorted(_PARTS & pairs.keys())
+    if fields == ["authCode"] and "state" in pairs:  # so DingTalk's own page comes back
+        return looked
+    return Looked(looked.kind, [fault("doctor.sent-with-get", "", fields=", ".join(fields)), *looked.found])
+
+
+def posted(captured: Captured) -> Looked | None:
+    """What a front end posts: JSON, JSON in JSON, or a form."""
+    value = captured.value
+    if isinstance(value, dict) and not (_PARTS & value.keys() or value.get("error") == _DENIED):
+        return None
+    text = captured.text.strip()
+    if not isinstance(value, dict | str) and not re.match(r"[{\"]|%7[bB]|%22|[A-Za-z_]+=", text):
+        return None
+    if value is None and text[:1] not in '{"%' and not any(f"{name}=" in text for name in _PARTS):
+        return None
+    return _authorization(captured, text)
+
+
+def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
+    try:
+        named = captured.named  # what `code` means, its platform says
+        if named and named.platform == "alipay" and not captured.app:
+            named = None  # it may be another platform's, to which nobody has configured an app
+        found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
+    except HaomaError as error:
+        lost = isinstance(sent, str) and _NO_TEXT in sent
+        missing = MissingField(because={"field": "authorization", "found": _NO_TEXT})
+        return Looked("unknown", [of_error(missing if lost else error)])
+    if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in found.claimed:
+        # Alipay's button only says that the user agreed; the envelope is fetched with my.getPhoneNumber.
+        return Looked("alipay-event", [of_error(MissingField(platform="alipay", because={"field": "response"}))])
+    empty = [name for name, value in found.claimed.items() if isinstance(value, str) and value.strip() in _EMPTY]
+    looked = _by_shape(captured, found)
+    undefined = [
+        of_error(MissingField(because={"field": name, "found": "nothing"})) for name in empty if name in _PARTS
+    ]
+    return Looked(looked.kind, undefined or looked.found)
+
+
+def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
+    claimed, named = found.claimed, captured.named
+    if "authCode" in claimed and (_GRANTED & claimed.keys() or (captured.app and named and named.platform == "alipay")):
+        login = MissingField(platform="alipay", because={"field": "response", "found": "authCode"})
+        return Looked("login-code", [of_error(login)])
+    code = claimed.get("code")
+    error_body = isinstance(code, str) and code.isdigit() and len(code) == 5
+    stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
+    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # not uni-app's if there is no such app
+        stock = stock and (named.platform == "alipay" if named else bool(captured.apps("alipay")))
+    if _ALIPAY & claimed.keys() or error_body or stock:
+        looked = alipay_envelope.look(captured, found)
+        if named is not None and named.platform != "alipay":
+            other = fault("doctor.other-platform", f"apps.{named.name}", looks_like="alipay")
+            return Looked(looked.kind, [other, *looked.found])
+        return looked
+    return codes.look(captured, found)
+
+
+def _leaked(captured: Captured) -> Iterator[Diagnosis]:
+    """A request that holds a session_key or a secret: it was where it must not be."""
+    if not (_PARTS & captured.object.keys()):
+        return
+    names = {name.lower() for name, _value in members(captured.object)}
+    if {"session_key", "sessionkey"} & names:
+        yield fault("doctor.session-key-in-front-end", "session_key")
+    if {"app_secret", "appsecret", "secret", "client_secret", "clientsecret"} & names:
+        yield fault("doctor.secret-in-front-end", "app_secret", what="AppSecret")
+
+
+RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
+    in_a_message, keys.look, in_an_address, answers.problem, answers.results, answers.gateway, replies.look,
+    answers.wechat, replies.douyin_ciphertext, log_lines.look, answers.of_a_back_end, posted,
+)  # fmt: skip

@@ -1,0 +1,127 @@
+"""A key, a certificate or another value by itself: what it is, and where it belongs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.crypto import keys
+from haoma.crypto.keys import KeyProblem
+from haoma.crypto.strict import decode_base64
+from haoma.doctor.captures.capture import Captured, Looked
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, warning
+from haoma.errors import HaomaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_PEM: Final = "-----BEGIN"
+_BARE: Final = re.compile(r"MI[IGCH][A-Za-z0-9+/=\s]{60,}")
+_AES: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
+_SETTING: Final = re.compile(r"(?:export\s+)?[\w.-]{2,40}\s*[:=]\s*(?=[\"']?(?:-----BEGIN|MI[IGCH]))")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,4000}={0,2}")
+
+# Shapes seen in public, by no promise of the platforms.
+_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
+_LOGIN_CODE: Final = re.compile(r"0(?=\w*[A-Z])[0-9A-Za-z_-]{31}")
+_ACCESS_TOKEN: Final = re.compile(r"\d{1,4}_[A-Za-z0-9_-]{60,600}")
+_APP_SECRET: Final = re.compile(r"[0-9a-f]{32}")
+SECRETS: Final = {
+    "secret": "AppSecret", "appsecret": "AppSecret", "clientsecret": "AppSecret", "sessionkey": "session_key",
+    "accesstoken": "access_token", "refreshtoken": "refresh_token", "authorizerrefreshtoken": "refresh_token",
+}  # fmt: skip
+NAMED: Final = re.compile(
+    r"(?i)(?<![a-z])(secret|app_?secret|client_?secret|session_?key|access_?token|(?:authorizer_)?refresh_?token)"
+    r"[\\\"']{0,8}\s*(?:=>?|:)\s*[\\\"']{0,8}(?:clt\.)?[A-Za-z0-9+/_=-]{16,}"
+)
+
+
+def look(captured: Captured) -> Looked | None:
+    """Look at a key; None if it is none."""
+    text = captured.text.strip()
+    if setting := _SETTING.match(text):
+        text = text[setting.end() :]
+    text = text.strip("\"';,").strip()
+    if _AES.fullmatch(text):
+        found = note("doctor.key-recognised", "", kind="AES key", setting="aes_key", or_else="session_key, iv")
+        return Looked("key", [found])
+    if not (text.startswith(_PEM) or _BARE.fullmatch(text)):
+        return None
+    return Looked("key", list(_key(captured, text)))
+
+
+def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
+    own = {app.name: key.public_key() for app in captured.apps() for key in _private_keys(app)}
+    trusted = {app.name: key for app in captured.apps("alipay") for key in getattr(app, "public_keys", ())}
+    if (private := _parsed(keys.parse_private_key, text)) is not None:
+        yield note(
+            "doctor.key-recognised",
+            "",
+            kind="private key",
+            setting="app_private_key",
+            **_whose(private.public_key(), own),
+        )
+        return
+    public, kind, setting = _parsed(keys.parse_public_key, text), "public key", "alipay_public_key"
+    more: dict[str, Any] = {}
+    if certificates := _parsed(keys.parse_certificates, text):
+        found = keys.leaf(certificates)
+        kind, setting = "certificate", "alipay_cert | app_cert"
+        more = {"until": found.not_valid_after_utc.date().isoformat(), "sn": keys.serial_name(found)}
+        public = _parsed(keys.certificate_key, found)
+    if public is None:
+        yield _unreadable(text)
+    elif ours := _whose(public, own):
+        yield fault("doctor.app-public-key", "", kind=kind, **ours, **more)
+    else:
+        yield note("doctor.key-recognised", "", kind=kind, setting=setting, **_whose(public, trusted), **more)
+
+
+def _unreadable(text: str) -> Diagnosis:
+    if text.startswith(_PEM) and "-----END" not in text:
+        return fault("config.key-unreadable", "", reason="cut off: there is no END line")
+    try:
+        (keys.parse_private_key if "PRIVATE" in text else keys.parse_public_key)(text)
+    except KeyProblem as problem:
+        return Diagnosis(problem.code, Severity.FAULT, because=problem.because)
+    return fault("config.key-unreadable")
+
+
+def look_at_a_value(text: str) -> Looked | None:
+    """Look at a value by itself, without its name: a code, a token, a ciphertext; None if it has no known shape."""
+    text = text.strip("\"',; ")
+    for shape, kind, found in (
+        (_PHONE_CODE, "phone-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
+        (_LOGIN_CODE, "login-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
+        (_ACCESS_TOKEN, "secret", warning("doctor.secret-pasted", "", guess=True, what="access_token")),
+        (_APP_SECRET, "secret", warning("doctor.secret-pasted", "", guess=True, what="AppSecret")),
+    ):
+        if shape.fullmatch(text):
+            return Looked(kind, [found])
+    try:
+        raw = decode_base64(text, "value") if _BASE64.fullmatch(text) else b""
+    except HaomaError:
+        return None
+    if 16 < len(raw) <= 32:
+        return Looked("key", [fault("config.aes-key-length", "", guess=True, bytes=len(raw), needed=16)])
+    if len(raw) >= 48 and len(raw) % 16 == 0:
+        return Looked("part", [fault("doctor.part-alone", "", guess=True, looks_like="ciphertext", bytes=len(raw))])
+    return None
+
+
+def _private_keys(app: Any) -> list[Any]:
+    return [key for key in (getattr(app, "private_key", None), *getattr(app, "private_keys", ())) if key is not None]
+
+
+def _parsed(parse: Any, pasted: Any) -> Any:
+    try:
+        return parse(pasted)
+    except (KeyProblem, HaomaError):
+        return None
+
+
+def _whose(key: RSAPublicKey, known: dict[str, RSAPublicKey]) -> dict[str, Any]:
+    names = [name for name, each in known.items() if keys.same_key(key, each)]
+    return {"of": ", ".join(names)} if names else {}

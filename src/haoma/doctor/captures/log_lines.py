@@ -1,0 +1,126 @@
+"""Lines of a log, and the error messages of other libraries."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from haoma import catalogue
+from haoma.doctor.captures.capture import Captured, Looked
+from haoma.doctor.captures.native_codes import has_meaning, meanings
+from haoma.doctor.diagnosis import Diagnosis, Severity, fault, warning
+from haoma.platforms.registry import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIELDS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
+    (re.compile(rf"(?<![A-Za-z_])[\"']?(?:{names})[\"']?\s*[:：=]\s*[\"']?(-?\d{{1,12}})"), platforms)
+    for names, platforms in (
+        ("errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码", ("wechat", "dingtalk")),
+        ("err_no", ("douyin",)),
+        ("error_code", ("douyin", "baidu")),
+        ("errno", ("baidu",)),
+        ("resultCode", ("huawei",)),
+        ("result", ("kuaishou",)),
+    )
+)
+"""Where a code stands, and the platforms whose it may be; the first one whose table knows it."""
+_OF_DINGTALK: Final = re.compile(
+    r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b"
+)
+_SAID: Final = re.compile(
+    r"[\"']?(?:errmsg|err_tips|err_msg|error_msg|error_description|resultDesc)[\"']?\s*[:=]\s*[\"']([^\"'\n]{0,200})",
+    re.IGNORECASE,
+)
+_HOPELESS: Final = frozenset({
+    "platform.app-mismatch", "platform.credentials-rejected", "platform.ip-not-allowed", "platform.secret-frozen",
+    "platform.rate-limited", "platform.quota-exhausted", "platform.permission-missing", "platform.user-blocked",
+})  # fmt: skip
+"""What the same request gets again, however often it is sent; each try counts against a quota. (A bad code is not
+among them: several in one log are most likely of several users.)"""
+_STORM: Final = 3
+_DEAD_TOKEN: Final = ("40001", "40014", "42001")
+_GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged", "doctor.wrong-public-key")
+
+_MESSAGES: Final = (
+    (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
+    (re.compile(r"Invalid AES key length: (?:[4-9]\d|\d{3,})"), "config.aes-key-is-rsa-key"),
+    (re.compile(r"(?:Invalid|Incorrect) AES key length[: (]+[1-3]?\d\b"), "config.aes-key-length"),
+    (
+        re.compile(r"RSA key format is not supported|at <TagSet|Could not deserialize key|no start line"),
+        "config.key-unreadable",
+    ),
+    (
+        re.compile(
+            r"pad block corrupted|BadPadding|bad decrypt|Padding is (?:invalid|incorrect)|Invalid padding bytes|"
+            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|-41003|Illegal_?Buffer|"
+            r"UnicodeDecodeError: 'utf-8' codec can't decode byte|Expecting value: line 1 column 1 \(char 0\)|"
+            r"Given final block not properly padded|data not multiple of block|wrong final block length",
+            re.IGNORECASE,
+        ),
+        "doctor.garbage-decrypted",
+    ),
+    (
+        re.compile(r"Invalid base64|Incorrect padding|Illegal base64|illegal base64 data", re.IGNORECASE),
+        "doctor.base64-damaged",
+    ),
+    (re.compile(r"ISV权限不足|insufficient-isv-permissions"), "platform.permission-missing"),
+    (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
+    (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
+    (re.compile(r"sign check fail: check Sign and Data Fail"), "doctor.wrong-public-key"),  # of Alipay's SDK for Java
+    (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
+    (
+        re.compile(
+            r"ConnectTimeout|connect timed out|Connection refused|UnknownHostException|Name or service not known"
+        ),
+        "outside.connect-failed",
+    ),
+)
+
+
+def look(captured: Captured) -> Looked | None:
+    """Look at a text; None if nothing in it is known."""
+    if isinstance(captured.value, dict | list):
+        return None
+    found = [*_repeated(captured), *_messages(captured.text)]
+    return Looked("log", found) if found else None
+
+
+def _repeated(captured: Captured) -> Iterator[Diagnosis]:
+    counted = _counted(captured.text)
+    words = _SAID.findall(captured.text)
+    for (platform, code), count in counted.items():
+        message = next((each for each in words if len(counted) == 1), "")
+        from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
+        found = list(meanings(captured, platform, code, message, place="token" if from_token else ""))
+        if found[0].code in _HOPELESS and count >= _STORM:
+            yield fault("doctor.retry-storm", "", platform_code=code, times=count)
+        if platform == "wechat" and code in _DEAD_TOKEN:
+            say = fault if count >= _STORM else warning
+            yield say("doctor.token-war", "", guess=count < _STORM, platform_code=code, times=count)
+        yield from found
+
+
+def _counted(text: str) -> Counter[tuple[str, str]]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for pattern, platforms in _FIELDS:
+        for code, count in Counter(pattern.findall(text)).items():
+            known = (each for each in platforms if each in _whose(code))
+            counted.update({(platform, code): count for platform in [next(known, "")] if platform})
+    counted.update(("dingtalk", each) for each in _OF_DINGTALK.findall(text) if "dingtalk" in _whose(each))
+    return counted
+
+
+def _whose(code: str) -> list[str]:
+    """Return the platforms whose replies may hold a code."""
+    return [platform for platform in PLATFORMS if has_meaning(platform, code)]
+
+
+def _messages(text: str) -> Iterator[Diagnosis]:
+    for pattern, code in _MESSAGES:
+        found = pattern.search(text)
+        if found:
+            line = text.count("\n", 0, found.start()) + 1
+            yield Diagnosis(code, Severity.FAULT, "", {"words": found[0]}, guess=code in _GUESSED, line=line)

@@ -1,0 +1,1 @@
+"""The doctor for the source of a mini program."""

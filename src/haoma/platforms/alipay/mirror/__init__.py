@@ -1,0 +1,599 @@
+r"""Alipay's side: the phone that shows the button, and the gateway.
+
+It writes what ``read`` reads, signs what ``verify`` verifies, seals what ``open`` opens and answers what ``login``
+asks. It shares no code with them, certificate serial names included, so that a mistake would have to be made twice.
+Kept quirks: HTTP 200 and ``text/html`` for every reply, ``error_response`` instead of the method's node, a success
+without ``code``, ``\/`` inside signed text, numbers that are sometimes text. Sources are in this folder's README.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from haoma.crypto.forging import forge_cbc, forge_signature
+from haoma.platforms.base.mirroring import Answer, Call, Fate, RandomBytes, Scene, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATH: Final = "/gateway.do"
+_LOGIN: Final = "alipay.system.oauth.token"
+_DOWNLOAD: Final = "alipay.open.app.alipaycert.download"
+_KEY_GET, _KEY_SET = "alipay.open.auth.app.aes.get", "alipay.open.auth.app.aes.set"
+_METHODS: Final = frozenset({_LOGIN, _DOWNLOAD, _KEY_GET, _KEY_SET})
+_BEIJING: Final = timezone(timedelta(hours=8))
+_CLOCK_SKEW: Final = 900.0  # seconds; Alipay does not publish its window, but eight hours are outside of it
+_CODE_LIVES: Final = 86400.0
+_CODES_KEPT: Final = 10_000
+_ZERO_IV: Final = bytes(16)
+_STARTS, _ENDS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC)
+
+ALIPAY, CERT, OTHER = "alipay", "alipay-cert", "alipay-other"
+ISV, MERCHANT, MERCHANT_2 = "alipay-isv", "alipay-merchant", "alipay-merchant-2"
+_APP_IDS: Final = {
+    ALIPAY: "2021000000000001", CERT: "2021000000000002", OTHER: "2021000000000003",
+    MERCHANT: "2021000000000004", MERCHANT_2: "2021000000000005",
+}  # fmt: skip
+_ISV_APP_ID: Final = "2021000000000099"
+_MERCHANTS: Final = (MERCHANT, MERCHANT_2)
+_HELP: Final = "解决办法详见：https://docs.open.alipay.com/common/isverror"
+
+_OVERSEAS: Final = "852-51234567"
+_REFUSED: Final = {
+    "40001-missing-encrypt-key": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
+    "40001-missing-default-signature-type": (
+        "40001", "Missing Required Arguments", "isv.missing-default-signature-type", "应用未设置默认签名类型",
+    ),
+    "40002": ("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常"),
+    "40003": ("40003", "Insufficient Conditions", "isv.invalid-auth-relations", "无效的授权关系"),
+    "40006": (
+        "40006", "Insufficient Permissions", "isv.insufficient-isv-permissions",
+        "ISV权限不足，建议在开发者中心检查对应功能是否已经添加，" + _HELP,
+    ),
+    "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error", "系统繁忙"),
+    "isv-id-missing": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
+    "40001-unlisted": ("40001", "Missing Required Arguments", "isv.missing-something-new", "缺少没见过的设置"),
+    "40002-unlisted": ("40002", "Invalid Arguments", "isv.invalid-something-new", "没见过的参数无效"),
+    "40003-unlisted": ("40003", "Insufficient Conditions", "isv.not-in-any-list", "条件不满足"),
+    "40006-unlisted": ("40006", "Insufficient Permissions", "isv.not-in-any-list", "权限不足"),
+    "unknown-code": ("49999", "Something New", "isv.not-in-any-list", "一个没见过的错误"),
+}  # fmt: skip
+_CLEAR: Final = frozenset(
+    {"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002", "isv-id-missing", "40001-unlisted"}
+)
+_TOKEN, _MISSING, _INVALID = "Insufficient Token Permissions", "Missing Required Arguments", "Invalid Arguments"
+_REFUSED_AT_LOGIN: Final = {
+    "login-busy": ("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙"),
+    "login-token-invalid": ("20001", _TOKEN, "aop.invalid-auth-token", "无效的访问令牌"),
+    "login-token-time-out": ("20001", _TOKEN, "aop.auth-token-time-out", "访问令牌已过期"),
+    "login-token-unlisted": ("20001", _TOKEN, "aop.not-in-any-list", "没见过的令牌错误"),
+    "isv-grant-withdrawn": ("20001", _TOKEN, "aop.invalid-app-auth-token", "无效的应用授权令牌"),
+    "isv-grant-time-out": ("20001", _TOKEN, "aop.app-auth-token-time-out", "应用授权令牌已过期"),
+    "isv-grant-without-login": ("20001", _TOKEN, "aop.invalid-app-auth-token-no-api", "应用授权令牌没有此接口的权限"),
+    "login-no-public-key-40001": ("40001", _MISSING, "isv.missing-signature-key", "缺少签名公钥配置"),
+    "login-no-public-key": ("40002", _INVALID, "isv.missing-signature-key", "缺少签名公钥配置"),
+    "login-argument-missing": ("40001", _MISSING, "isv.missing-app-cert-sn", "缺少应用公钥证书SN"),
+    "login-argument-invalid": ("40002", _INVALID, "isv.not-in-any-list", "没见过的参数错误"),
+    "login-refresh-token": ("40002", _INVALID, "isv.refresh-token-invalid", "刷新令牌无效"),
+    "login-wrong-key": ("40002", _INVALID, "isv.invalid-signature", "无效签名，" + _HELP),
+    "login-clock": ("40002", _INVALID, "isv.invalid-timestamp", "非法的时间戳参数"),
+}
+_ROTATED: Final = frozenset({"cert-rotated", "cert-rotated-untrusted", "cert-rotated-to-another-company"})
+
+SCENES: Final = (
+    Scene("ok", "用户同意授权，同时提交登录码", "The user agrees; envelope and login code are sent", "ok", ALIPAY),
+    Scene("without-login", "用户同意授权，但没有提交登录码", "The user agrees; no login code is sent", "ok", ALIPAY),
+    Scene("overseas", "香港手机号（852-…）", "A phone number of Hong Kong (852-…)", "ok", ALIPAY),
+    Scene("plus-became-space", "传输中 + 变成了空格", "On its way every + became a space", "ok", ALIPAY),
+    Scene("cert-ok", "证书模式的小程序", "A mini program in certificate mode", "ok", CERT),
+    Scene("no-phone-bound", "支付宝账号没有绑定手机号", "The Alipay account has no phone number",
+          "platform.no-phone-bound", ALIPAY),
+    Scene("denied", "用户拒绝授权", "The user declines", "envelope.user-declined", ALIPAY),
+    Scene("no-sign", "控制台没有设置加签方式，报文没有 sign", "Signing is not set in the console: no sign",
+          "trust.signature-missing", ALIPAY),
+    Scene("40001-missing-encrypt-key", "没有设置接口内容加密方式", "Content encryption is not set in the console",
+          "platform.encryption-not-configured", ALIPAY),
+    Scene("40001-missing-default-signature-type", "没有设置默认签名类型", "No default signature type is set",
+          "platform.signing-not-configured", ALIPAY),
+    Scene("40002", "支付宝侧的 AES 密钥已损坏", "The AES key is broken on Alipay's side",
+          "platform.encryption-not-configured", ALIPAY),
+    Scene("40003", "用户没有授权，或已解除授权", "The user has not granted, or has revoked the grant",
+          "platform.user-not-authorized", ALIPAY),
+    Scene("40006", "没有绑定获取会员手机号产品", "The product for phone numbers is not bound",
+          "platform.permission-missing", ALIPAY),
+    Scene("20000", "支付宝系统繁忙", "Alipay is busy", "platform.busy", ALIPAY),
+    Scene("40001-unlisted", "支付宝说缺少某个设置，子错误码不在列表里",
+          "Something is not set, by a sub code in no list", "platform.request-rejected", ALIPAY),
+    Scene("40002-unlisted", "支付宝说参数无效，子错误码不在列表里", "An argument is invalid, by a sub code in no list",
+          "platform.request-rejected", ALIPAY),
+    Scene("40003-unlisted", "支付宝说条件不满足，子错误码不在列表里",
+          "A condition is not met, by a sub code in no list", "platform.user-not-authorized", ALIPAY),
+    Scene("40006-unlisted", "支付宝说权限不足，子错误码不在列表里", "Permissions are missing, by a sub code in no list",
+          "platform.permission-missing", ALIPAY),
+    Scene("unknown-code", "支付宝返回没见过的错误码", "Alipay answers with a code that nobody knows",
+          "platform.refused", ALIPAY),
+    Scene("tampered", "密文在途中被改了一个字符", "One character of the ciphertext was changed",
+          "trust.signature-mismatch", ALIPAY),
+    Scene("signed-by-another-key", "由另一把密钥签名", "Signed by another key", "trust.signature-mismatch", ALIPAY),
+    Scene("wrong-aes-key", "用已更换的旧 AES 密钥加密", "Sealed with an AES key that is no longer ours",
+          "trust.cannot-open", ALIPAY),
+    Scene("other-apps-envelope", "提交了另一个小程序的报文", "The envelope of another mini program is sent",
+          "trust.cannot-open", ALIPAY),
+    Scene("clear-text-success", "未加密、未签名的“成功”报文", "A “success” in clear text, without signature",
+          "trust.clear-text-success", ALIPAY),
+    Scene("used-login-code", "登录码已经用过", "The login code was used before",
+          "platform.login-code-rejected", ALIPAY),
+    Scene("expired-login-code", "登录码已过期", "The login code has expired", "platform.login-code-rejected", ALIPAY),
+    Scene("other-apps-login-code", "提交了另一个小程序的登录码", "The login code of another mini program is sent",
+          "platform.app-mismatch", ALIPAY),
+    Scene("login-busy", "换取登录时网关繁忙", "The gateway is busy when the login is exchanged",
+          "platform.busy", ALIPAY),
+    Scene("login-token-invalid", "网关不接受令牌（aop.invalid-auth-token）",
+          "The gateway does not accept the token (aop.invalid-auth-token)", "platform.token-rejected", ALIPAY),
+    Scene("login-token-time-out", "令牌已过期（aop.auth-token-time-out）",
+          "The token has expired (aop.auth-token-time-out)", "platform.token-rejected", ALIPAY),
+    Scene("login-token-unlisted", "令牌错误（20001），子错误码不在列表里",
+          "The token is refused (20001), by a sub code in no list", "platform.token-rejected", ALIPAY),
+    Scene("login-no-public-key-40001", "控制台里没有应用公钥（40001）",
+          "The console has no public key of the app (40001)", "platform.signing-not-configured", ALIPAY),
+    Scene("login-no-public-key", "控制台里没有应用公钥（40002）", "The console has no public key of the app (40002)",
+          "platform.signing-not-configured", ALIPAY),
+    Scene("login-argument-missing", "控制台用证书模式，请求里没有证书序列号（40001）",
+          "The console uses certificates, and the request names none (40001)", "platform.request-rejected", ALIPAY),
+    Scene("login-argument-invalid", "网关说参数无效（40002），子错误码不在列表里",
+          "The gateway calls an argument invalid (40002), by a sub code in no list",
+          "platform.request-rejected", ALIPAY),
+    Scene("login-refresh-token", "别的值被当作授权码提交（isv.refresh-token-invalid）",
+          "Some other value was sent as the code (isv.refresh-token-invalid)", "platform.login-code-rejected", ALIPAY),
+    Scene("login-wrong-key", "私钥与控制台里的应用公钥不是一对（isv.invalid-signature）",
+          "The private key and the public key in the console are no pair (isv.invalid-signature)",
+          "platform.credentials-rejected", ALIPAY),
+    Scene("login-clock", "服务器时钟不准（isv.invalid-timestamp）",
+          "The server's clock is wrong (isv.invalid-timestamp)", "platform.request-rejected", ALIPAY),
+    Scene("login-unsigned", "网关的成功应答没有签名", "The gateway's success comes without a signature",
+          "trust.reply-unsigned", ALIPAY),
+    Scene("login-forged", "网关的应答由另一把密钥签名", "The gateway's answer is signed by another key",
+          "trust.reply-signature-mismatch", ALIPAY),
+    Scene("login-reset", "登录码被消费后连接被重置", "The connection is reset after the login code was used",
+          "outside.outcome-unknown", ALIPAY),
+    Scene("cert-rotated", "支付宝换了公钥证书，新证书由同一根证书签发",
+          "Alipay has changed its certificate; the root is the same", "ok", CERT),
+    Scene("cert-rotated-untrusted", "换上的证书不是根证书签发的", "The new certificate was not issued under the root",
+          "trust.certificate-not-trusted", CERT),
+    Scene("cert-rotated-to-another-company", "换上的是另一家公司的证书", "The new certificate is another company's",
+          "trust.certificate-not-trusted", CERT),
+    Scene("isv-ok", "服务商：商家小程序的报文", "Third-party application: the envelope of a merchant's mini program",
+          "ok", MERCHANT),
+    Scene("isv-login", "服务商：用 app_auth_token 代商家换取登录", "Third-party application: a login for the merchant",
+          "ok", MERCHANT),
+    Scene("isv-other-merchants-envelope", "服务商：提交了另一个商家的报文",
+          "Third-party application: another merchant's envelope", "trust.cannot-open", MERCHANT),
+    Scene("isv-other-merchants-login-code", "服务商：提交了另一个商家的登录码",
+          "Third-party application: another merchant's login code", "platform.app-mismatch", MERCHANT),
+    Scene("isv-grant-withdrawn", "服务商：商家解除了授权",
+          "Third-party application: the merchant has withdrawn the grant", "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-time-out", "服务商：商家的应用授权令牌已过期",
+          "Third-party application: the merchant's app_auth_token has expired",
+          "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-without-login", "服务商：商家没有授权换取登录的接口",
+          "Third-party application: the merchant has not granted the interface for logins",
+          "platform.permission-missing", MERCHANT),
+    Scene("isv-id-missing", "服务商：前端没有传 isvAppId", "Third-party application: the front end sent no isvAppId",
+          "platform.encryption-not-configured", MERCHANT),
+)  # fmt: skip
+_WITHOUT_LOGIN: Final = frozenset({"without-login", "isv-ok"})
+
+
+@dataclass(slots=True)
+class _Issued:
+    """A login code that the phone was given."""
+
+    app: str
+    scene: str
+    user: str = field(repr=False)
+    expires: float
+    used: bool = False
+
+
+class AlipayMirror:
+    """Alipay's side of five mini programs: in public-key mode, in certificate mode, another company's, two merchants'.
+
+    The merchants' are built by a third-party application.
+
+    RSA keys come from the generator of ``cryptography`` and are made when first needed.
+
+    Args:
+        random_bytes: Source of AES keys, numbers and codes.
+    """
+
+    name = "alipay"
+    scenes: tuple[Scene, ...] = SCENES
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._aes = {app: random_bytes(16) for app in _APP_IDS}
+        self._stale_aes = random_bytes(16)
+        self._isv_aes = random_bytes(16)
+        self._grants = {app: "202101BB" + random_bytes(16).hex() for app in _MERCHANTS}
+        self._issued: dict[str, _Issued] = {}
+
+    # --- keys
+
+    @cached_property
+    def alipay_key(self) -> rsa.RSAPrivateKey:
+        """The key that Alipay signs with."""
+        return _new_key()
+
+    @cached_property
+    def app_key(self) -> rsa.RSAPrivateKey:
+        """The key that the mini programs sign their requests with."""
+        return _new_key()
+
+    @cached_property
+    def another_key(self) -> rsa.RSAPrivateKey:
+        """A key that nobody trusts."""
+        return _new_key()
+
+    @cached_property
+    def next_key(self) -> rsa.RSAPrivateKey:
+        """The key that Alipay signs with after it has changed its certificate."""
+        return _new_key()
+
+    @cached_property
+    def _certificates(self) -> _Certificates:
+        return _Certificates(self.alipay_key, self.app_key)
+
+    @cached_property
+    def _successors(self) -> dict[str, tuple[str, str]]:
+        return self._certificates.successors(self.next_key, self.another_key)
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the ``[apps.NAME]`` tables that fit this mirror, when it is served at ``base_url``."""
+        spki = self.alipay_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        pkcs8 = self.app_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        by_key = {"alipay_public_key": _base64(spki)}
+        by_cert = {
+            "alipay_cert": self._certificates.alipay_file,
+            "app_cert": self._certificates.app_file,
+            "alipay_root_cert": self._certificates.root_file,
+        }
+        return {
+            app: {
+                "platform": "alipay",
+                "app_id": app_id,
+                **(by_cert if app == CERT else by_key),
+                "aes_key": _base64(self._aes[app]),
+                "app_private_key": _base64(pkcs8),
+                "gateway_url": base_url + _PATH,
+                **(self._isv_settings(app) if app in _MERCHANTS else {}),
+            }
+            for app, app_id in _APP_IDS.items()
+        }
+
+    def _isv_settings(self, app: str) -> dict[str, str]:
+        return {
+            "isv_app_id": _ISV_APP_ID,
+            "app_auth_token": self._grants[app],
+            "isv_aes_key": _base64(self._isv_aes),
+        }
+
+    # --- the phone
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Play a scene on the device: log in, tap the button, allow or deny.
+
+        Raises:
+            KeyError: There is no such scene.
+        """
+        played = {each.name: each for each in SCENES}[scene]
+        app, expect = played.app, played.expect
+        login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now)
+        if not allow or scene == "denied":
+            event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": "用户取消授权"}}
+            return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
+        mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, f"1381111{self._below(10_000):04d}")
+        event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
+        sent = event["response"].replace("+", " ") if scene == "plus-became-space" else event["response"]
+        number = ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile) if expect == "ok" else ""
+        return Tap(scene, app, event, login_code, _body(login_code, {"response": sent}), expect, number)
+
+    def envelope(self, scene: str, mobile: str = "13811112222", *, app: str = ALIPAY) -> str:
+        """Return ``res.response`` of ``my.getPhoneNumber``: a string that holds JSON."""
+        if scene in _CLEAR:
+            body = _escaped(_refused(*_REFUSED[scene]))
+            return body if scene == "40001-missing-default-signature-type" else f'{{"response":{body}}}'
+        refused = _REFUSED.get(scene)
+        plain = _escaped(_refused(*refused) if refused else {"code": "10000", "msg": "Success", "mobile": mobile})
+        if scene == "clear-text-success":
+            return f'{{"response":{plain}}}'
+        aes_key = {
+            "wrong-aes-key": self._stale_aes,
+            "other-apps-envelope": self._aes[OTHER],
+            "isv-other-merchants-envelope": self._aes[MERCHANT_2],
+        }.get(scene, self._aes[app])
+        sealed = forge_cbc(aes_key, _ZERO_IV, plain.encode("utf-8"))
+        if scene == "no-sign":
+            return json.dumps({"response": sealed})
+        signer = self.another_key if scene == "signed-by-another-key" else self.alipay_key
+        sign = forge_signature(signer, f'"{sealed}"')
+        if scene == "tampered":
+            sealed = ("B" if sealed[30] == "A" else "A").join((sealed[:30], sealed[31:]))
+        return json.dumps({"response": sealed, "sign": sign}, separators=(",", ":"))
+
+    def _issue(self, scene: Scene, now: float) -> str:
+        code = self._random(16).hex()
+        others = {"other-apps-login-code": OTHER, "isv-other-merchants-login-code": MERCHANT_2}
+        app = others.get(scene.name, scene.app)
+        expires = now - 1 if scene.name == "expired-login-code" else now + _CODE_LIVES
+        used = scene.name == "used-login-code"
+        self._issued[code] = _Issued(app, scene.name, self._random(8).hex(), expires, used)
+        if len(self._issued) > _CODES_KEPT:
+            del self._issued[next(iter(self._issued))]
+        return code
+
+    def _below(self, limit: int) -> int:
+        return int.from_bytes(self._random(8)) % limit
+
+    # --- the gateway
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Answer a request to the platform, or None if the platform has no such address."""
+        if call.path != _PATH:
+            return None
+        try:
+            form = dict(parse_qsl(call.body.decode("utf-8"), keep_blank_values=True))
+        except UnicodeDecodeError:
+            form = {}
+        parameters = {**call.query, **form}
+        app = self._caller(parameters)
+        refused = self._refuse_request(app, parameters, now)
+        if refused:
+            return self._reply(app, "error_response", refused)
+        method = parameters["method"]
+        if method == _DOWNLOAD:
+            return self._download(parameters["biz_content"])
+        if method in (_KEY_GET, _KEY_SET):
+            return self._tell_key(parameters)
+        return self._exchange(app, parameters, now)
+
+    def _caller(self, parameters: dict[str, str]) -> str:
+        """Return the mini program that is spoken for; without a grant, a third-party application speaks for itself."""
+        app_id = parameters.get("app_id")
+        if app_id == _ISV_APP_ID:
+            return next((app for app, grant in self._grants.items() if grant == parameters.get("app_auth_token")), ISV)
+        return next((name for name, each in _APP_IDS.items() if each == app_id and name not in _MERCHANTS), "")
+
+    def _refuse_request(self, app: str, parameters: dict[str, str], now: float) -> dict[str, str] | None:
+        """Return the refusal of a request that is not in order, in the order in which the gateway looks."""
+        needed = {"method": "method", "app_id": "app-id", "timestamp": "timestamp", "version": "version",
+                  "sign_type": "signature-type", "sign": "signature"}  # fmt: skip
+        if app == CERT:
+            needed |= {"app_cert_sn": "app-cert-sn", "alipay_root_cert_sn": "alipay-root-cert-sn"}
+        missing = next((sub for name, sub in needed.items() if not parameters.get(name)), "")
+        if missing:
+            return _gateway_error("40001", "Missing Required Arguments", f"isv.missing-{missing}", "缺少必要参数")
+        in_order: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+            ("isv.invalid-method", "不存在的方法名", lambda: parameters["method"] in _METHODS),
+            ("isv.invalid-app-id", "无效的AppID参数", lambda: bool(app)),
+            ("isv.invalid-signature-type", "无效的签名类型", lambda: parameters["sign_type"] == "RSA2"),
+            ("isv.invalid-timestamp", "非法的时间戳参数", lambda: _on_time(parameters["timestamp"], now)),
+            (
+                "isv.invalid-app-cert-sn",
+                "应用公钥证书SN无效",
+                lambda: app != CERT or self._knows_certificates(parameters),
+            ),
+            ("isv.invalid-signature", "无效签名，" + _HELP, lambda: self._is_signed(parameters)),
+        )
+        if parameters["method"] == _LOGIN:
+            in_order += (
+                ("isv.invalid-parameter", "参数无效", lambda: parameters.get("grant_type") == "authorization_code"),
+                ("isv.code-invalid", "授权码code无效", lambda: bool(parameters.get("code"))),
+            )
+        else:
+            in_order += (("isv.invalid-parameter", "参数无效", lambda: bool(parameters.get("biz_content"))),)
+        for sub_code, sub_msg, holds in in_order:
+            if not holds():
+                return _gateway_error("40002", "Invalid Arguments", sub_code, sub_msg)
+        return None
+
+    def _knows_certificates(self, parameters: dict[str, str]) -> bool:
+        sent = parameters["app_cert_sn"], parameters["alipay_root_cert_sn"]
+        return sent == (self._certificates.app_sn, self._certificates.root_sn)
+
+    def _is_signed(self, parameters: dict[str, str]) -> bool:
+        named = sorted((name, value) for name, value in parameters.items() if value and name != "sign")
+        signed = "&".join("=".join(pair) for pair in named).encode("utf-8")
+        try:
+            sign = base64.b64decode(parameters["sign"], validate=True)  # noqa: TID251 - not with the code under test
+            self.app_key.public_key().verify(sign, signed, PKCS1v15(), SHA256())
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
+    def _download(self, biz_content: str) -> Answer:
+        """Hand out a certificate, without a signature, as the gateway does."""
+        by_sn = dict(self._successors.values())
+        content = next((file for sn, file in by_sn.items() if biz_content == f'{{"alipay_cert_sn":"{sn}"}}'), "")
+        node = {"code": "10000", "msg": "Success", "alipay_cert_content": _base64(content.encode("ascii"))}
+        name = _DOWNLOAD.replace(".", "_") + "_response"
+        return Answer(headers={"content-type": "text/html;charset=utf-8"}, body=_escaped({name: node}).encode())
+
+    def _tell_key(self, parameters: dict[str, str]) -> Answer:
+        """Tell a merchant's content key, or make a new one; question and answer are sealed for the application."""
+        cipher = Cipher(algorithms.AES(self._isv_aes), modes.CBC(_ZERO_IV)).decryptor()
+        try:
+            sealed = base64.b64decode(parameters["biz_content"], validate=True)  # noqa: TID251
+            padded = cipher.update(sealed) + cipher.finalize()
+        except ValueError:
+            padded = b"\0"
+        asked = padded[: -padded[-1]].decode("utf-8", "replace")
+        app = next((each for each in _MERCHANTS if asked == f'{{"merchant_app_id":"{_APP_IDS[each]}"}}'), "")
+        if not app:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常")
+            return self._reply(ISV, "error_response", refused)
+        if parameters["method"] == _KEY_SET:
+            self._aes[app] = self._random(16)
+        node = {"code": "10000", "msg": "Success", "aes_key": _base64(self._aes[app])}
+        name = parameters["method"].replace(".", "_") + "_response"
+        return self._reply(ISV, name, forge_cbc(self._isv_aes, _ZERO_IV, _escaped(node).encode("utf-8")))
+
+    def _exchange(self, app: str, parameters: dict[str, str], now: float) -> Answer:
+        issued = self._issued.get(parameters["code"])
+        if issued is None or issued.used or issued.expires < now:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid", "授权码code无效")
+            return self._reply(app, "error_response", refused)
+        trouble = "isv-grant-withdrawn" if app == ISV else issued.scene
+        if trouble in _REFUSED_AT_LOGIN and app in (ISV, issued.app):
+            return self._reply(app, "error_response", _gateway_error(*_REFUSED_AT_LOGIN[trouble]))
+        if issued.app != app:
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
+            return self._reply(app, "error_response", refused)
+        issued.used = True
+        if issued.scene == "login-reset":
+            return Answer(fate=Fate.RESET)
+        granted: dict[str, object] = {
+            "access_token": "authusrB" + self._random(16).hex(),
+            "auth_start": datetime.fromtimestamp(now, _BEIJING).strftime("%Y-%m-%d %H:%M:%S"),
+            "expires_in": "1296000" if app == CERT else 1296000,
+            "re_expires_in": 2592000,
+            "refresh_token": "authusrB" + self._random(16).hex(),
+        }
+        # New apps get open_id and union_id alone, apps in transition both, old apps user_id alone.
+        if app != OTHER:
+            granted |= {"open_id": f"0{issued.user}-{_APP_IDS[app][-1]}", "union_id": f"u{issued.user}"}
+        if app != ALIPAY:
+            granted["user_id"] = f"2088{int(issued.user, 16) % 10**12:012d}"
+        return self._reply(app, _LOGIN.replace(".", "_") + "_response", granted, scene=issued.scene)
+
+    def _reply(self, app: str, name: str, node: dict[str, object] | dict[str, str] | str, *, scene: str = "") -> Answer:
+        # A sealed node is signed as it is written for an envelope, in quotes and with its slashes as they are.
+        text = f'"{node}"' if isinstance(node, str) else _escaped(node)
+        key = self.another_key if scene == "login-forged" else self.next_key if scene in _ROTATED else self.alipay_key
+        parts = [f'"{name}":{text}']
+        if app == CERT:
+            sn = self._successors[scene][0] if scene in _ROTATED else self._certificates.alipay_sn
+            parts.append(f'"alipay_cert_sn":"{sn}"')
+        if scene != "login-unsigned":
+            parts.append(f'"sign":"{forge_signature(key, text)}"')
+        return Answer(headers={"content-type": "text/html;charset=utf-8"}, body=f"{{{','.join(parts)}}}".encode())
+
+
+MIRROR: Final = AlipayMirror
+
+
+class _Certificates:
+    """Root, intermediate and two leaves, in the layout of the files that Alipay's console offers."""
+
+    def __init__(self, alipay_key: rsa.RSAPrivateKey, app_key: rsa.RSAPrivateKey) -> None:
+        authority = _new_key()
+        elder = ec.generate_private_key(ec.SECP256R1())
+        root_name, class_2, class_1 = "Simulated Root CA", "Simulated Class 2 CA", "Simulated Class 1 CA"
+        root = _certify(root_name, 11, authority.public_key(), root_name, authority)
+        # Alipay's bundle starts with an SM2 root, which does not count for the root's serial name.
+        elder_root = _certify("Simulated EC Root CA", 12, elder.public_key(), "Simulated EC Root CA", elder)
+        middle = _certify(class_2, 21, authority.public_key(), root_name, authority)
+        alipay = _certify("Simulated Alipay", 1001, alipay_key.public_key(), class_2, authority)
+        app = _certify("Simulated Mini Program", 1002, app_key.public_key(), class_1, authority)
+        self.alipay_file = _pem(alipay) + _pem(middle)
+        self.app_file = _pem(app)
+        self.root_file = _pem(elder_root) + _pem(root)
+        self.alipay_sn = _serial_name(class_2, 1001)
+        self.app_sn = _serial_name(class_1, 1002)
+        self.root_sn = _serial_name(root_name, 11)
+        self._authority, self._middle = authority, _pem(middle)
+
+    def successors(self, key: rsa.RSAPrivateKey, stranger: rsa.RSAPrivateKey) -> dict[str, tuple[str, str]]:
+        """Return serial name and file of the certificates that each scene of rotation puts in place of Alipay's."""
+        class_2, public = "Simulated Class 2 CA", key.public_key()
+        good = _certify("Simulated Alipay", 1003, public, class_2, self._authority)
+        forged = _certify("Simulated Alipay", 1004, public, class_2, stranger)
+        another = _certify("Simulated Other Company", 1005, public, class_2, self._authority)
+        return {
+            "cert-rotated": (_serial_name(class_2, 1003), _pem(good) + self._middle),
+            "cert-rotated-untrusted": (_serial_name(class_2, 1004), _pem(forged) + self._middle),
+            "cert-rotated-to-another-company": (_serial_name(class_2, 1005), _pem(another) + self._middle),
+        }
+
+
+def _certify(
+    subject: str,
+    serial: int,
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    issuer: str,
+    issuer_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_distinguished(subject))
+        .issuer_name(_distinguished(issuer))
+        .serial_number(serial)
+        .public_key(key)
+        .not_valid_before(_STARTS)
+        .not_valid_after(_ENDS)
+        .add_extension(x509.BasicConstraints(ca=serial < 1000, path_length=None), critical=True)
+        .sign(issuer_key, SHA256())
+    )
+
+
+def _distinguished(common_name: str) -> x509.Name:
+    oid = x509.NameOID
+    parts = ((oid.COUNTRY_NAME, "CN"), (oid.ORGANIZATION_NAME, "haoma"), (oid.ORGANIZATIONAL_UNIT_NAME, "Simulator"),
+             (oid.COMMON_NAME, common_name))  # fmt: skip
+    return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts])
+
+
+def _serial_name(issuer: str, serial: int) -> str:
+    named = f"CN={issuer},OU=Simulator,O=haoma,C=CN{serial}"
+    return hashlib.md5(named.encode("ascii"), usedforsecurity=False).hexdigest()
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _escaped(node: object) -> str:
+    r"""Return JSON as Alipay's servers write it: Chinese as it is, ``/`` as ``\/``."""
+    return json.dumps(node, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
+
+
+def _body(login_code: str, authorization: dict[str, Any]) -> dict[str, Any]:
+    return {**({"login_code": login_code} if login_code else {}), "authorization": authorization}
+
+
+def _refused(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
+    return {"code": code, "msg": msg, "subCode": sub_code, "subMsg": sub_msg}
+
+
+def _gateway_error(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
+    return {"msg": msg, "code": code, "sub_msg": sub_msg, "sub_code": sub_code}
+
+
+def _on_time(timestamp: str, now: float) -> bool:
+    try:
+        sent = datetime.strptime(timestamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING)
+    except ValueError:
+        return False
+    return abs(sent.timestamp() - now) <= _CLOCK_SKEW

@@ -1,0 +1,369 @@
+"""Custody of session_keys, for every platform whose login gives one.
+
+Whoever has a user's session_key can write any phone number for that user, because AES-CBC under it has no MAC. So a key
+is kept on the server only; it is in no `Login`, no result, no error and no log. And whoever can tell why an opening
+failed can write any number *without* the key, in some twenty thousand tries (padding oracle). What is done about it:
+
+* There is **one** refusal, `CannotOpen`, with one text and step, from the first base64 character to the last check.
+  What it was is in ``diagnosis``, for the operator's log alone. All failures do the same work (`judge`).
+* On failure every key that is kept has been tried.
+* A key allows three failures in three days. A success gives its try back, a failure never does.
+
+And whoever has other messages under the same key (user info, addresses, run data), with texts in them that he may
+choose, can cut them up and join them anew: the IV and, in a frame, the first block of ciphertext are his to choose, and
+every later block goes on meaning what it meant. So a phone message has **exactly** the members that the platform
+documents (`unlisted`): what is joined from another message has others. Each platform has the list of what else is known
+to be sealed under its key in its tests.
+
+The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
+encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it; but
+where a ciphertext has no time in it, for no longer in all than a ciphertext is remembered (``code_seconds``), or a used
+one could be used again. A later login may still bring the same key once more. So that a key was seen is remembered for
+much longer, and what opens under one that is older than the memory of used ciphertexts is not called one-time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from haoma.authorization import MAX_BYTES
+from haoma.crypto.opening import parse
+from haoma.crypto.strict import decode_base64, repair_base64
+from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MemoryFull, MissingField, SessionUnknown
+from haoma.platforms.base.contract import Quiet, Sealed
+from haoma.secret import Secret
+from haoma.steps import Keep, Place, Recall, Refund, Shelf, Spend, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+
+    from haoma.crypto.opening import Opened
+    from haoma.phone import PhoneNumber
+    from haoma.platforms.base.contract import App
+    from haoma.steps import Flow
+
+STEP: Final = 3
+"""Number of the step "open" in the flows of all platforms with session_keys."""
+NOT_A_KEY: Final = "session-key"
+"""Diagnosis of an opening under what cannot be a session_key: only somebody at the desk can paste that."""
+_KEYS_KEPT: Final = 2
+_TRIES: Final = 3
+_TRIES_SECONDS: Final = 3 * 86_400.0
+_SEEN_SECONDS: Final = 30 * 86_400.0
+_BLOCK: Final = 16
+# What failed, the later the further: of two keys the one that got further says more.
+_RUNGS: Final = (
+    "tries", "length", "padding", "frame", "app-key", "text", "fields", "members", "watermark-app", "number",
+    "watermark-age",
+)  # fmt: skip
+_MEMBER: Final = re.compile(r"(?!.*[0-9]{7})(watermark\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
+_NAMES_SHOWN: Final = 8
+_NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
+
+
+class SealedMessage(Quiet, frozen=True):
+    """Ciphertext and IV, both as the client claims them."""
+
+    claimed_ciphertext: str
+    claimed_iv: str
+
+
+def find_sealed(claimed: dict[str, Any], name: str = "encryptedData") -> SealedMessage:
+    """Return ciphertext and IV from the fields that a client claims.
+
+    Raises:
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
+
+
+def _text(claimed: dict[str, Any], name: str) -> str:
+    value = claimed.get(name)
+    if value is None or value == "":
+        raise MissingField(because={"field": name})
+    if not isinstance(value, str):
+        raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    return value
+
+
+def one_time_of(message: SealedMessage) -> tuple[str, Secret]:
+    """Return the ciphertext in the one form in which it is opened."""
+    return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
+
+
+_decode: Final = msgspec.json.Decoder(Sealed).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def read_plain(sent: object) -> Sealed | None:
+    """Return what is in a body that has ``encryptedData`` and ``iv`` and nothing else; None if it is any other.
+
+    It says the same as the readers that take every body, and is five times faster. Nothing in such a body can be taken
+    in two ways: written again it gives the same bytes, so no name stood there twice, and the base64 was canonical.
+    """
+    # The C parser takes no subclass.
+    if not (type(sent) is str or type(sent) is bytes) or len(sent) > MAX_BYTES:
+        return None
+    try:
+        sealed = _decode(sent)
+        plain = _encode(sealed) == (sent if isinstance(sent, bytes) else sent.encode())
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+    size = len(sealed.ciphertext)
+    return sealed if plain and size and not size % _BLOCK and len(sealed.iv) == _BLOCK else None
+
+
+def read_session_key(found: object, size: int) -> Secret | None:
+    """Return the session_key of a login reply, or None if it is not base64 of ``size`` bytes."""
+    try:
+        usable = isinstance(found, str) and len(decode_base64(found, "session_key")) == size
+    except EnvelopeError:
+        usable = False
+    return Secret(str(found)) if usable else None
+
+
+class _Kept(Quiet, frozen=True):
+    """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end."""
+
+    key: Secret
+    first: float = -math.inf
+    since: float = -math.inf
+    until: float = math.inf
+
+
+class SessionKey(Quiet, frozen=True):
+    """A session_key of a user.
+
+    Attributes:
+        key: The key.
+        remembered: True if all that was ever opened under it is still remembered as used.
+    """
+
+    key: Secret
+    remembered: bool
+
+
+def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float = math.inf) -> Flow[None]:
+    """Keep the session_key that a login has brought, with the one before it.
+
+    Args:
+        app: The app.
+        user: The user's openid.
+        newest: The key.
+        now: Unix seconds.
+        at_most: Most seconds from the login that first brought it to its end.
+    """
+    kept = yield from _recall(app, user, now)
+    since = next((each.since for each in kept if each.key == newest), now)
+    until = now + app.policy.session_seconds
+    first = now
+    if at_most < math.inf:
+        until = min(until, since + at_most)
+        seen = Place(Shelf.PROOFS, app.scope, "session-key-seen:" + _digest(app, user, newest.reveal()))
+        known = yield from ask(Recall(seen))
+        first = known if isinstance(known, float) else now
+        try:
+            yield from ask(Keep(seen, first, app.policy.code_seconds + _SEEN_SECONDS))
+        except MemoryFull:
+            first = -math.inf  # when it was first seen will not be known: nothing is proven under it
+    older = (each for each in kept if each.key != newest)
+    yield from _keep(app, user, (_Kept(newest, first, since, until), *older)[:_KEYS_KEPT])
+
+
+def replace(app: App, user: str, key: Secret) -> Flow[None]:
+    """Keep a session_key, and forget the user's others."""
+    yield from _keep(app, user, (_Kept(key),))
+
+
+def recall(app: App, user: str, now: float) -> Flow[tuple[SessionKey, ...]]:
+    """Return the last session_keys of a user, newest first; empty when they have expired."""
+    kept = yield from _recall(app, user, now)
+    return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in kept)
+
+
+def newest_of(app: App, user: str) -> Flow[Secret]:
+    """Return the newest session_key of a user.
+
+    Raises:
+        SessionUnknown: ``trust.session-unknown``: none is kept.
+    """
+    kept = yield from _recall(app, user, -math.inf)
+    if not kept:
+        raise SessionUnknown(because={"expired": "session_key"})
+    return kept[0].key
+
+
+def _keep(app: App, user: str, kept: tuple[_Kept, ...]) -> Flow[None]:
+    yield from ask(Keep(_place(app, user), kept, app.policy.session_seconds))
+
+
+def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
+    kept = yield from ask(Recall(_place(app, user)))
+    return tuple(each for each in kept if each.until > now) if isinstance(kept, tuple) else ()
+
+
+def _place(app: App, user: str) -> Place:
+    return Place(Shelf.SESSIONS, app.scope, f"session-keys:{user}")
+
+
+def _digest(app: App, *parts: str) -> str:
+    # As Python writes a tuple, no two are the same.
+    return hashlib.sha256(ascii((app.platform, app.app_id, *parts)).encode()).hexdigest()
+
+
+def read_sealed(message: SealedMessage) -> Sealed:
+    """Return ciphertext and IV, after the usual damage of transport has been repaired.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    try:
+        sealed = Sealed(_bytes(message.claimed_ciphertext), _bytes(message.claimed_iv))
+    except BadBase64:
+        raise CannotOpen(step=STEP, diagnosis="base64") from None
+    if len(sealed.iv) != _BLOCK or len(sealed.ciphertext) % _BLOCK:
+        raise CannotOpen(step=STEP, diagnosis="length")
+    return sealed
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return decode_base64(text, "sealed")
+    except BadBase64:
+        return decode_base64(repair_base64(text), "sealed")
+
+
+def key_bytes(session_key: Secret, size: int) -> bytes:
+    """Return the bytes of a session_key that somebody pasted.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    try:
+        key = decode_base64(session_key.reveal(), "session_key")
+    except EnvelopeError:
+        key = b""
+    if len(key) != size:
+        raise CannotOpen(step=STEP, diagnosis=NOT_A_KEY, because={"needed": f"base64 of {size} bytes"})
+    return key
+
+
+class Reading(Quiet, frozen=True):
+    """What was read under one key.
+
+    Attributes:
+        number: The phone number; None if anything is wrong.
+        fault: The first thing that is wrong, for the operator alone.
+        unlisted: Names of members that no phone message has, for the operator alone.
+    """
+
+    number: PhoneNumber | None
+    fault: str = ""
+    unlisted: tuple[str, ...] = ()
+
+
+def unlisted(app: App, found: dict[str, Any], documented: AbstractSet[str], inside: str = "") -> tuple[str, ...]:
+    """Return the names of members that the platform does not document and the app does not accept.
+
+    Args:
+        app: The app.
+        found: The JSON object.
+        documented: The members that it may have.
+        inside: What stands before a name in ``accept_members``: ``watermark.``
+    """
+    # A dot stands between an object and its member, and nowhere else.
+    names = ["***" if "." in name else inside + name for name in found if name not in documented]
+    return tuple([name for name in names if name not in app.policy.accept_members])
+
+
+def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
+    """Return the number if all checks hold and no member is unlisted, or else what does not hold first.
+
+    Args:
+        number: The number that was found.
+        names: The unlisted members, as they stand there.
+        checks: Names of checks, and whether they hold.
+    """
+    fault = next((name for name, holds in checks if not holds), "" if number else "number")
+    return Reading(None, fault, names) if fault else Reading(number)
+
+
+def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: bytes) -> Reading:
+    """Return what ``read`` makes of what was opened.
+
+    All failures do the same work, so that they take about the same time: each parses one text that is JSON and one that
+    is not, and each reads fields once.
+
+    Args:
+        opened: What the ciphertext holds.
+        read: Reads and checks the fields, all of them whatever is wrong with the first.
+        decoy: JSON such as a phone message has, with a number that is none. What is read of it is never returned.
+    """
+    found, fault = opened
+    if found is None:
+        read(cast("dict[str, Any]", parse(decoy)[0]))
+        return Reading(None, fault, _shown(()))
+    result = read(found)
+    if not fault and not result.fault:
+        return result
+    parse(decoy.removesuffix(b"}"))
+    return Reading(None, fault or result.fault, _shown(() if fault else result.unlisted))
+
+
+def _shown(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first few names; a name may be anything, so only what looks like one is shown.
+
+    As many are looked at whether or not there are any: see `judge`.
+    """
+    looked = [name if _MEMBER.fullmatch(name) else "***" for name in (*names, *_NO_NAMES)[:_NAMES_SHOWN]]
+    return tuple(looked[: len(names)])
+
+
+def number_of(result: Reading) -> PhoneNumber:
+    """Return the number that was read.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: there is none.
+    """
+    if result.number is None:
+        raise _refusal(result)
+    return result.number
+
+
+def _refusal(result: Reading) -> CannotOpen:
+    return CannotOpen(step=STEP, diagnosis=result.fault, unlisted=result.unlisted)
+
+
+def open_under(
+    app: App, keys: tuple[SessionKey, ...], attempt: Callable[[bytes], Reading]
+) -> Flow[tuple[PhoneNumber, bool]]:
+    """Return what ``attempt`` finds under one of the keys, and whether all that opened under it is remembered.
+
+    Args:
+        app: The app; a key's tries are counted per app.
+        keys: The user's session_keys, newest first.
+        attempt: Opens and checks under the bytes of one key.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``.
+    """
+    spent: list[Place] = []
+    furthest = Reading(None, "tries")
+    for each in keys:
+        tries = Place(Shelf.TRIES, app.app_id, _digest(app, each.key.reveal()))
+        if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
+            continue
+        spent.append(tries)
+        result = attempt(decode_base64(each.key.reveal(), "session_key"))
+        if result.number is not None:
+            for used in spent:
+                yield from ask(Refund(used))
+            return result.number, each.remembered
+        furthest = max(furthest, result, key=lambda tried: _RUNGS.index(tried.fault))
+    raise _refusal(furthest)

@@ -1,0 +1,194 @@
+"""The other side: DingTalk's API and the authorization page, for the simulator and the tests.
+
+It shares no code with what it is there to test. Refusals come with an HTTP status of their own and ``code``,
+``message`` and ``requestid``.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+
+if TYPE_CHECKING:
+    from haoma.platforms.base.mirroring import Call, RandomBytes
+
+_USER_TOKEN: Final = "/v1.0/oauth2/userAccessToken"  # noqa: S105 - an address
+_ME: Final = "/v1.0/contact/users/me"
+_LIFE: Final = 300.0  # a guess: how long a code lives is not documented
+_OK: Final = "ok"
+_APP: Final = "dingtalk"
+_REJECTED: Final = "platform.code-rejected"
+_OUTCOME: Final = "outside.outcome-unknown"
+_PERMISSION: Final = "platform.permission-missing"
+
+SCENES: Final[tuple[Scene, ...]] = (
+    Scene("ok", "用户授权，得到手机号", "The user authorizes; the number comes", _OK, _APP),
+    Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, _APP),
+    Scene("denied", "用户拒绝授权", "The user declines", "envelope.user-declined", _APP),
+    Scene("login-sent-along", "前端多带了一个 login_code", "The front end sends a login_code along",
+          "envelope.unknown-shape", _APP),
+    Scene("expired-code", "authCode 已过期", "The authCode has expired", _REJECTED, _APP),
+    Scene("used-code", "authCode 已被别处用掉", "The authCode was used elsewhere before", _REJECTED, _APP),
+    Scene("wrong-secret", "client_secret 填错", "The client_secret is wrong", "platform.credentials-rejected",
+          "dingtalk-secret"),
+    Scene("no-mobile", "没有“个人手机号信息”权限：应答里没有 mobile",
+          "No permission for the number: the answer has no mobile", _PERMISSION, _APP),
+    Scene("no-permission", "没有个人信息读权限（AccessTokenPermissionDenied）",
+          "No permission to read the profile (AccessTokenPermissionDenied)", _PERMISSION, _APP),
+    Scene("no-permission-60011", "没有接口权限（60011）", "No permission for the interface (60011)", _PERMISSION, _APP),
+    Scene("token-dropped", "代理删掉了 accessToken 请求头", "A proxy drops the header with the accessToken",
+          "platform.token-rejected", _APP),
+    Scene("qps", "接口限流（QpsLimitForApi）", "The interface is limited (QpsLimitForApi)",
+          "platform.rate-limited", _APP),
+    Scene("qps-app", "应用调用太频繁", "The app calls too often", "platform.rate-limited", _APP),
+    Scene("unavailable", "钉钉暂时不可用（ServiceUnavailable）", "DingTalk is not available (ServiceUnavailable)",
+          "platform.busy", _APP),
+    Scene("slow", "钉钉收到 authCode 后不再回应", "DingTalk takes the authCode and does not answer", _OUTCOME, _APP),
+    Scene("reset-after-consumed", "authCode 已被消费，返回前连接被重置",
+          "The authCode is consumed, then the connection is reset", _OUTCOME, _APP),
+    Scene("reset-at-the-user", "第二步的连接被重置", "The connection is reset at the second call",
+          "outside.connection-lost", _APP),
+    Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
+          "outside.nonsense-reply", _APP),
+)  # fmt: skip
+
+_AT_CODE: Final = {
+    "qps": (403, "Forbidden.AccessDenied.QpsLimitForApi"),
+    "qps-app": (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"),
+    "unavailable": (503, "ServiceUnavailable"),
+}
+_AT_USER: Final = {
+    "no-permission": (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied"),
+    "no-permission-60011": (400, "60011"),
+    "token-dropped": (400, "InvalidAuthentication"),
+}
+
+
+@dataclass(slots=True)
+class _Code:
+    client_id: str
+    until: float
+    scene: str
+    mobile: str = field(repr=False)
+    state: str = "86"
+    used: bool = False
+    resets: int = 1
+
+
+class DingTalkMirror:
+    """DingTalk's side. Makes its own Client IDs, secrets, users, codes and tokens."""
+
+    name = "dingtalk"
+    scenes = SCENES
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._apps = {name: (f"ding{random_bytes(8).hex()}", self._text(48)) for name in (_APP, "dingtalk-secret")}
+        self._codes: dict[str, _Code] = {}
+        self._tokens: dict[str, _Code] = {}
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the ``[apps.NAME]`` tables that fit; ``dingtalk-secret`` has the wrong secret."""
+        return {
+            name: {
+                "platform": "dingtalk",
+                "client_id": client_id,
+                "client_secret": secret if name == _APP else secret[::-1],
+                "api_base_url": base_url,
+            }
+            for name, (client_id, secret) in self._apps.items()
+        }
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Play a scene on the device: the authorization page.
+
+        Raises:
+            KeyError: There is no such scene.
+        """
+        played = {each.name: each for each in SCENES}[scene]
+        if not allow or scene == "denied":
+            event: dict[str, Any] = {"error": "access_denied"}
+            return Tap(scene, played.app, event, "", {"authorization": event}, "envelope.user-declined")
+        self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
+        self._tokens = {text: code for text, code in self._tokens.items() if now < code.until + _LIFE}
+        code = _Code(
+            self._apps[played.app][0], now + _LIFE, scene, f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        )
+        if scene == "overseas":
+            code.state, code.mobile = "852", "51234567"
+        code.used = scene in ("used-code", "expired-code")
+        text = self._random(16).hex()
+        self._codes[text] = code
+        event = {"authCode": text}
+        body: dict[str, Any] = {"authorization": event}
+        if scene == "login-sent-along":
+            body["login_code"] = self._text(24)
+        number = f"+{code.state}{code.mobile}" if played.expect == _OK else ""
+        return Tap(scene, played.app, event, "", body, played.expect, number)
+
+    def _text(self, size: int) -> str:
+        return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Answer a request, or None if DingTalk has no such address."""
+        if (call.method, call.path) == ("POST", _USER_TOKEN):
+            return self._give_token(_object(call.body), now)
+        if (call.method, call.path) == ("GET", _ME):
+            headers = {name.lower(): value for name, value in call.headers.items()}
+            return self._give_user(self._tokens.get(headers.get("x-acs-dingtalk-access-token", "")))
+        return None
+
+    def _give_token(self, asked: dict[str, Any], now: float) -> Answer:
+        known = dict(self._apps.values())
+        secret = asked.get("clientSecret")
+        if not secret or known.get(str(asked.get("clientId"))) != secret:
+            return self._no(400, "invalidClientIdOrSecret")
+        code = self._codes.get(str(asked.get("code")))
+        if code is None or code.used or now > code.until or code.client_id != asked["clientId"]:
+            return self._no(400, "invalidParameter.authCode.notFound")
+        if code.scene in _AT_CODE:
+            return self._no(*_AT_CODE[code.scene])
+        code.used = True
+        if code.scene in ("slow", "reset-after-consumed"):
+            return Answer(fate=Fate.HANG if code.scene == "slow" else Fate.RESET)
+        if code.scene == "garbage-reply":
+            return Answer(200, {"content-type": "text/html"}, b"<html><body>Please log in to the network</body></html>")
+        token = self._text(24)
+        self._tokens[token] = code
+        return _say(200, {"accessToken": token, "refreshToken": self._text(24), "expireIn": 7200})
+
+    def _give_user(self, code: _Code | None) -> Answer:
+        if code is None:
+            return self._no(400, "InvalidAuthentication")
+        if code.scene in _AT_USER:
+            return self._no(*_AT_USER[code.scene])
+        if code.scene == "reset-at-the-user" and code.resets:
+            code.resets -= 1
+            return Answer(fate=Fate.RESET)
+        user = {"nick": "zhangsan", "openId": self._text(12), "unionId": self._text(12)}
+        if code.scene != "no-mobile":
+            user |= {"mobile": code.mobile, "stateCode": code.state}
+        return _say(200, user)
+
+    def _no(self, status: int, native: str) -> Answer:
+        request_id = "-".join(self._random(size).hex().upper() for size in (4, 2, 2, 2, 6))
+        return _say(status, {"code": native, "requestid": request_id, "message": "no"})
+
+
+def _say(status: int, content: dict[str, Any]) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, msgspec.json.encode(content))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}
+
+
+MIRROR: Final = DingTalkMirror

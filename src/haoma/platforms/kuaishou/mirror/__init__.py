@@ -1,0 +1,193 @@
+"""The other side: Kuaishou's login and the phone in the user's hand, for the simulator and the tests.
+
+It shares no code with what it is there to test. What Kuaishou answers to a dead login code is not public: the mirror
+takes a number that is in no table, so that its scenes show what happens to such a number.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from haoma.crypto.forging import forge_cbc
+from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+
+if TYPE_CHECKING:
+    from haoma.platforms.base.mirroring import Call, RandomBytes
+
+_LIFE: Final = 300.0  # a guess: not documented
+_DEAD_CODE: Final = 999_999_999  # a guess: not public
+
+_OK: Final = "ok"
+_OUTCOME: Final = "outside.outcome-unknown"
+_SHUT: Final = "trust.cannot-open"
+
+SCENES: Final[tuple[Scene, ...]] = (
+    Scene("ok", "用户允许，session_key 解密成功", "The user allows; opened with the session_key", _OK, "kuaishou"),
+    Scene("plus-in-front", "phoneNumber 带 +86", "phoneNumber has +86 in front", _OK, "kuaishou"),
+    Scene("code-in-front", "phoneNumber 带 86", "phoneNumber has 86 in front", _OK, "kuaishou"),
+    Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "kuaishou"),
+    Scene("denied", "用户点了拒绝", "The user denies", "envelope.user-declined", "kuaishou"),
+    Scene("no-permission", "小程序没有获取手机号的权限", "The mini program may not ask for phone numbers",
+          "platform.permission-missing", "kuaishou"),
+    Scene("without-login", "前端没有提交登录 code", "The front end sends no login code", "envelope.missing-field",
+          "kuaishou"),
+    Scene("used-login-code", "登录 code 已被用过（错误码未公开）",
+          "The login code was used before (its number is not public)", "platform.refused", "kuaishou"),
+    Scene("empty-parameter", "代理弄丢了表单（100200100）", "A proxy has lost the form (100200100)",
+          "platform.request-rejected", "kuaishou"),
+    Scene("wrong-secret", "app_secret 填错（100200101）", "The app_secret is wrong (100200101)",
+          "platform.credentials-rejected", "kuaishou-wrong-secret"),
+    Scene("login-in-callback", "前端在按钮回调里又登录了一次，session_key 已更换",
+          "The front end logs in again inside the callback, and the session_key is another one", _SHUT, "kuaishou"),
+    Scene("own-session-key", "攻击者用自己选的 session_key 加密，并把它一起提交",
+          "An attacker seals with a session_key of his own and sends it along", _SHUT, "kuaishou"),
+    Scene("other-country", "phoneNumber 的区号与 countryCode 矛盾",
+          "The code in phoneNumber contradicts countryCode", _SHUT, "kuaishou"),
+    Scene("bit-flips", "密文被改动一位", "A bit of the ciphertext is flipped", _SHUT, "kuaishou"),
+    Scene("slow", "快手收到登录 code 后不再回应", "Kuaishou takes the login code and does not answer", _OUTCOME,
+          "kuaishou"),
+    Scene("reset-after-consumed", "登录 code 已被消费，返回前连接被重置",
+          "The login code is consumed, then the connection is reset", _OUTCOME, "kuaishou"),
+    Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
+          "outside.nonsense-reply", "kuaishou"),
+)  # fmt: skip
+
+_EVENTS: Final = {"denied": "getPhoneNumber:user deny", "no-permission": "getPhoneNumber:fail no permission"}
+
+
+@dataclass(frozen=True, slots=True)
+class _MiniProgram:
+    app_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _LoginCode:
+    """``fault``: name of the scene, if something goes wrong with it."""
+
+    app_id: str
+    openid: str
+    session_key: str
+    until: float
+    fault: str
+    used: bool = False
+
+
+class KuaishouMirror:
+    """Kuaishou's side. Makes its own app ids, secrets, users and codes."""
+
+    name = "kuaishou"
+    scenes = SCENES
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._programs = {
+            name: _MiniProgram(f"ks{int.from_bytes(random_bytes(7)):018d}", self._text(16))
+            for name in ("kuaishou", "kuaishou-wrong-secret")
+        }
+        self._codes: dict[str, _LoginCode] = {}
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the ``[apps.NAME]`` tables that fit."""
+        return {
+            name: {
+                "platform": "kuaishou",
+                "app_id": program.app_id,
+                "app_secret": program.secret[::-1] if name.endswith("wrong-secret") else program.secret,
+                "api_base_url": base_url,
+            }
+            for name, program in self._programs.items()
+        }
+
+    def _text(self, size: int) -> str:
+        return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
+
+    # --- the device ---
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Play a scene on the device: ``ks.login``, then the button.
+
+        Raises:
+            KeyError: There is no such scene.
+        """
+        played = {each.name: each for each in SCENES}[scene]
+        program = self._programs[played.app]
+        self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
+        session_key = base64.b64encode(self._random(16)).decode("ascii")
+        login_code = self._text(32)
+        login = _LoginCode(program.app_id, self._random(16).hex(), session_key, now + _LIFE, scene)
+        login.used = scene == "used-login-code"
+        self._codes[login_code] = login
+        words = _EVENTS["denied"] if not allow else _EVENTS.get(scene, "")
+        if words:
+            event: dict[str, Any] = {"errMsg": words}
+            expect = played.expect if allow else "envelope.user-declined"
+            return Tap(scene, played.app, event, login_code, {"login_code": login_code, "authorization": event}, expect)
+        country_code, national = "86", f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        if scene == "overseas":
+            country_code, national = "852", "51234567"
+        sealed = self._seal(scene, login, country_code, national)
+        event = {"errMsg": "getPhoneNumber:ok", **sealed}
+        body = {"authorization": sealed} | ({} if scene == "without-login" else {"login_code": login_code})
+        number = f"+{country_code}{national}" if played.expect == _OK else ""
+        return Tap(scene, played.app, event, login_code, body, played.expect, number)
+
+    def _seal(self, scene: str, login: _LoginCode, country_code: str, national: str) -> dict[str, str]:
+        fronts = {"plus-in-front": "+86", "code-in-front": "86", "other-country": "+852"}
+        plain = msgspec.json.encode({"countryCode": country_code, "phoneNumber": fronts.get(scene, "") + national})
+        key = base64.b64decode(login.session_key)  # noqa: TID251
+        if scene in ("login-in-callback", "own-session-key"):
+            key = self._random(16)
+        iv = self._random(16)
+        text = forge_cbc(key, iv, plain)
+        if scene == "bit-flips":
+            flipped = bytearray(base64.b64decode(text))  # noqa: TID251
+            flipped[len(flipped) // 2] ^= 1
+            text = base64.b64encode(flipped).decode("ascii")
+        sealed = {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
+        if scene == "own-session-key":
+            sealed["session_key"] = base64.b64encode(key).decode("ascii")
+        return sealed
+
+    # --- the API ---
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Answer a request, or None if Kuaishou has no such address."""
+        if call.path != "/oauth2/mp/code2session":
+            return None
+        asked = dict(parse_qsl(call.body.decode("utf-8")))
+        login = self._codes.get(asked.get("js_code", ""))
+        if not {"app_id", "app_secret", "js_code"} <= asked.keys() or (login and login.fault == "empty-parameter"):
+            return _no(100200100, "invalid_request")
+        credentials = _MiniProgram(asked["app_id"], asked["app_secret"])
+        if credentials not in self._programs.values():
+            return _no(100200101, "invalid_client")
+        if login is None or login.used or login.app_id != credentials.app_id or now > login.until:
+            return _no(_DEAD_CODE, "js_code")
+        return self._give(login)
+
+    def _give(self, login: _LoginCode) -> Answer:
+        login.used = True
+        match login.fault:
+            case "slow" | "reset-after-consumed":
+                return Answer(fate=Fate.HANG if login.fault == "slow" else Fate.RESET)
+            case "garbage-reply":
+                page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+                return Answer(502, {"content-type": "text/html"}, page)
+        return _say({"result": 1, "session_key": login.session_key, "open_id": login.openid})
+
+
+def _no(result: int, error: str) -> Answer:
+    return _say({"result": result, "error": error, "error_msg": error})
+
+
+def _say(content: dict[str, Any]) -> Answer:
+    return Answer(headers={"content-type": "application/json"}, body=msgspec.json.encode(content))
+
+
+MIRROR: Final = KuaishouMirror

@@ -1,0 +1,222 @@
+"""API security mode: requests are encrypted and signed, replies are verified and then decrypted.
+
+AES-256-GCM and RSASSA-PSS (SHA-256, MGF1 with SHA-256, 32 bytes of salt). Both sides sign four lines, ``url``,
+``app id``, ``timestamp``, ``body``, and authenticate ``url|app id|timestamp|number of the AES key`` beside the
+ciphertext. The url is that of WeChat itself, with scheme and without query, also when a proxy stands in between.
+
+A reply, in this order:
+
+1. Its headers name a time, and no other app; the signature covers both.
+2. Its signature fits under one of the configured keys of WeChat. While WeChat changes its certificate, it sends
+   another signature under the one that goes; either will do, so that old and new certificate may stand in the settings
+   together. Which one WeChat says that it used is not looked at: it is trusted for its key, not for its number.
+3. Body and ciphertext are well formed, and the tag fits. A body that says no in plain passes: it can only refuse.
+4. ``_appid`` and ``_timestamp`` inside are those of the headers, and the time is near ours.
+5. If it says yes, it was not taken before. Nothing in it names the question that it answers: whoever stands between,
+   where a proxy ends TLS, could else answer one user's code with the number of another.
+
+Whatever fails is one refusal, `ReplySignatureMismatch`; what it was is in ``diagnosis``. A reply without a signature
+can only refuse: WeChat has no other way to say that it cannot read a request.
+
+SM2 and SM4, the other pair that the console offers, are not there yet.
+
+Page: https://developers.weixin.qq.com/miniprogram/dev/server/getting_started/api_signature.html (read 2026-11). The
+number of the certificate is not among the lines: WeChat's own example fits only without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.crypto.gcm import open_gcm, seal_gcm
+from haoma.crypto.keys import KeyProblem, parse_public_key
+from haoma.crypto.signing import is_pss, sign_pss
+from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
+from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
+from haoma.steps import Place, Request, Shelf, Spend, ask
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+    from haoma.platforms.base.table import Table
+    from haoma.steps import Flow, Reply
+
+SETTINGS: Final = ("api_sym_key", "api_sym_sn", "api_private_key", "api_certificate")
+_KEY_BYTES: Final = 32
+_AWAY: Final = 300  # seconds between WeChat's clock and ours
+_REMEMBERED: Final = 3.0 * _AWAY  # a reply is near for 600 seconds, and a request may take its time
+_STEP: Final = 4
+_TIME: Final = re.compile(r"[0-9]{1,12}")
+_SIGNATURES: Final = ("wechatmp-signature", "wechatmp-signature-deprecated")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """The keys of an app in API security mode.
+
+    Attributes:
+        sym_key, sym_sn: The AES key of the console, and its number there.
+        private_key: Ours; the console has its public half.
+        platform_keys: WeChat's, one or two.
+    """
+
+    sym_key: bytes = field(repr=False)
+    sym_sn: str
+    private_key: RSAPrivateKey = field(repr=False)
+    platform_keys: tuple[RSAPublicKey, ...] = field(repr=False)
+
+    def beside(self, url: str, app_id: str, timestamp: str) -> bytes:
+        """Return what is authenticated beside the ciphertext."""
+        return f"{url}|{app_id}|{timestamp}|{self.sym_sn}".encode()
+
+
+def configure(table: Table) -> Security | None:
+    """Read the four settings; None if there are none of them, or after a fault."""
+    if not any(setting in table for setting in SETTINGS):
+        return None
+    sym_sn, sym_key = table.text("api_sym_sn", required=True), b""
+    if text := table.text("api_sym_key", required=True):
+        with suppress(EnvelopeError):
+            sym_key = decode_base64(text, "api_sym_key")
+        if len(sym_key) != _KEY_BYTES:
+            table.fault("config.api-sym-key", "api_sym_key", characters=len(text), needed_bytes=_KEY_BYTES)
+    private_key, platform_keys = None, []
+    try:
+        for text in table.texts("api_private_key", required=True, single=True):
+            private_key = table.parse_private_key(text)
+    except KeyProblem as problem:
+        table.fault(problem.code, "api_private_key", **problem.because)
+    try:
+        platform_keys = [parse_public_key(text) for text in table.texts("api_certificate", required=True)]
+    except KeyProblem as problem:
+        table.fault(problem.code, "api_certificate", **problem.because)
+    if private_key is None:  # that is a fault, as it is if there is no key of WeChat: no app is made
+        return None
+    return Security(sym_key=sym_key, sym_sn=sym_sn, private_key=private_key, platform_keys=tuple(platform_keys))
+
+
+def sealed_post(
+    security: Security, url: str, app_id: str, content: dict[str, str], *, now: float, random: str, to: str
+) -> Request:
+    """Return the request.
+
+    Args:
+        security: The keys.
+        url: WeChat's own address of the interface.
+        app_id: The app.
+        content: What WeChat shall read.
+        now: Unix seconds.
+        random: 256 random bits; nonce and IV are made of them.
+        to: Where the request goes: ``url``, or the same interface behind a proxy.
+    """
+    drawn = hashlib.sha512(random.encode("ascii")).digest()
+    timestamp = str(int(now))
+    # 24 bytes are within what the page allows, and need no padding, which its own example leaves out.
+    own = {"_n": _text(drawn[:24]), "_appid": app_id, "_timestamp": int(now)}
+    body = seal(security, url, app_id, timestamp, iv=drawn[24:36], plain=msgspec.json.encode({**own, **content}))
+    signature = sign_pss(security.private_key, _lines(url, app_id, timestamp, body))
+    headers = (
+        ("content-type", "application/json"),
+        ("wechatmp-appid", app_id),
+        ("wechatmp-timestamp", timestamp),
+        ("wechatmp-signature", _text(signature)),
+    )
+    return Request("POST", to, headers=headers, body=body)
+
+
+def seal(security: Security, url: str, app_id: str, timestamp: str, *, iv: bytes, plain: bytes) -> bytes:
+    """Return the body of a request."""
+    sealed, tag = seal_gcm(security.sym_key, iv, plain, security.beside(url, app_id, timestamp))
+    return msgspec.json.encode({"iv": _text(iv), "data": _text(sealed), "authtag": _text(tag)})
+
+
+def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: float) -> bytes:
+    """Return the JSON inside a reply, or the reply itself if it is a refusal in plain.
+
+    Raises:
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``, whatever is wrong.
+    """
+    # (1)
+    timestamp = reply.headers.get("wechatmp-timestamp", "")
+    if reply.headers.get("wechatmp-appid", app_id) != app_id or not _TIME.fullmatch(timestamp):
+        raise _refusal("headers")
+    # (2)
+    if not _is_signed(security, _lines(url, app_id, timestamp, reply.body), reply.headers):
+        raise _refusal("signature")
+    try:
+        # (3)
+        found = parse_json_object(reply.body)
+        if "data" not in found and _refuses(found):
+            return reply.body
+        iv, sealed, tag = (decode_base64(str(found.get(name, "")), name) for name in ("iv", "data", "authtag"))
+        plain = open_gcm(security.sym_key, iv, sealed, tag, security.beside(url, app_id, timestamp))
+        inside = parse_json_object(plain)
+    except (EnvelopeError, CannotOpen):
+        raise _refusal("sealed") from None
+    # (4)
+    if (inside.get("_appid"), inside.get("_timestamp")) != (app_id, int(timestamp)):
+        raise _refusal("inside")
+    if abs(now - int(timestamp)) > _AWAY:
+        raise _refusal("time")
+    return plain
+
+
+def take_once(app_id: str, reply: Reply) -> Flow[None]:
+    """Remember an opened reply, or refuse it if it was taken before (step 5).
+
+    By its body: of signatures there may be two that fit, and each may be drawn anew; the body is what they cover.
+
+    Raises:
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
+    """
+    place = Place(Shelf.PROOFS, app_id, "reply:" + hashlib.sha256(reply.body).hexdigest())
+    if not (yield from ask(Spend(place, 1, _REMEMBERED))):
+        raise _refusal("taken-before")
+
+
+def is_unsigned_refusal(reply: Reply) -> bool:
+    """Tell whether a reply is a plain "no": no signature, and an errcode that is not zero, or no JSON at all.
+
+    The latter is the page of a gateway in between, which says nothing of certificates.
+    """
+    if any(name in reply.headers for name in _SIGNATURES):
+        return False
+    try:
+        found = parse_json(reply.body)
+    except EnvelopeError:
+        return True
+    return isinstance(found, dict) and _refuses(found)
+
+
+def _refuses(found: dict[str, Any]) -> bool:
+    return found.get("errcode", 0) not in (0, "0", "", None)
+
+
+def _is_signed(security: Security, lines: bytes, headers: dict[str, str]) -> bool:
+    for name in _SIGNATURES:
+        try:
+            signature = decode_base64(headers.get(name, ""), name)
+        except EnvelopeError:
+            continue
+        if any(is_pss(key, signature, lines) for key in security.platform_keys):
+            return True
+    return False
+
+
+def _lines(url: str, app_id: str, timestamp: str, body: bytes) -> bytes:
+    return f"{url}\n{app_id}\n{timestamp}\n".encode() + body
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _refusal(diagnosis: str) -> ReplySignatureMismatch:
+    return ReplySignatureMismatch(platform="wechat", step=_STEP, diagnosis=diagnosis, spent=Spent.UNKNOWN)

@@ -1,0 +1,138 @@
+"""Third-party platform: a mini program that has granted us its rights, through the tokens of our component.
+
+::
+
+    ticket (pushed every ten minutes, lives twelve hours)
+      └── component_access_token (two hours)
+            └── authorizer_access_token (two hours) of one merchant, by his authorizer_refresh_token
+
+Each of them is kept on its own and fetched by one request at a time; the last one is the business of ``grant.py``. Only
+a ticket with a later ``CreateTime`` replaces the one that is kept, so that an old push that is sent again changes
+nothing. What is kept is in the memory of one process. Without a ticket, as after a restart, WeChat is asked to start
+pushing (``api_start_push_ticket``, once it has agreed not again for ten minutes), and requests are refused until one
+has come.
+
+Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getcomponentaccesstoken,
+https://developers.weixin.qq.com/doc/oplatform/openApi/miniprogram-management/login/api_thirdpartycode2session.html
+(read 2026-11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import CannotOpen, OutsideError, Spent
+from haoma.platforms.base.access_tokens import Holder, Kept, as_token, in_custody
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.wechat import api
+from haoma.platforms.wechat.custody import STEP, read_token
+from haoma.steps import Drop, Keep, Recall, Refund, Spend, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from haoma.errors import HaomaError
+    from haoma.platforms.wechat.api import Answer
+    from haoma.platforms.wechat.app import WeChatApp
+    from haoma.platforms.wechat.component import Component
+    from haoma.secret import Secret
+    from haoma.steps import Flow, Place
+
+PATH: Final = "/cgi-bin/component/"
+_TICKET_SECONDS: Final = 12 * 3600.0
+_ASK_AGAIN: Final = 600.0
+_TICKET_EXPIRED: Final = "61005"
+TICKET: Final = "component_verify_ticket"
+
+
+# --- the ticket
+
+
+def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
+    """Keep the ticket of a push, if it is newer than the one that is kept.
+
+    Raises:
+        CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
+    """
+    created, ticket = int(found["CreateTime"]), as_token(found.get("ComponentVerifyTicket"))
+    if ticket is None:
+        raise CannotOpen(step=1, diagnosis="fields")
+    kept = yield from ask(Recall(_ticket_place(app)))
+    if not isinstance(kept, tuple) or created > kept[0]:
+        yield from ask(Keep(_ticket_place(app), (created, ticket), _TICKET_SECONDS))
+
+
+def _ticket_place(app: WeChatApp) -> Place:
+    return in_custody("component-ticket", component_of(app).app_id)
+
+
+# --- the component's token
+
+
+def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answer]]) -> Flow[Answer]:
+    """Ask with the component's token; if WeChat calls it dead, ask once more with a new one.
+
+    Raises:
+        OutsideError, PlatformRefusal: also if no token was given.
+    """
+    sent: list[Secret] = []
+
+    def asked(token: Secret) -> Flow[Answer]:
+        sent.append(token)
+        return question(token)
+
+    place = in_custody("component-token", app.api_base_url, component_of(app).app_id)
+    answer = yield from Holder(Kept(place, lambda: _ask_for_token(app))).ask(asked)
+    return replace(answer, sent=tuple(sent))
+
+
+def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
+    component = component_of(app)
+    found = yield from ask(Recall(_ticket_place(app)))
+    if not isinstance(found, tuple):
+        raise (yield from _no_ticket(app))
+    ticket: Secret = found[1]
+    content = {
+        "component_appid": component.app_id,
+        "component_appsecret": component.secret.reveal(),
+        TICKET: ticket.reveal(),
+    }
+    answer = yield from api.post(app, f"{PATH}api_component_token", content)
+    if answer.errcode == _TICKET_EXPIRED:  # the next request asks WeChat to push again
+        yield from ask(Drop(_ticket_place(app), found))
+    if answer.refused:
+        raise unspent(answer.refusal("component", STEP, component.secret, ticket))
+    return read_token(answer, "component_access_token", component.app_id)
+
+
+def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:
+    """Have WeChat start pushing; return the refusal of this request."""
+    component = component_of(app)
+    tries = in_custody("start-push", component.app_id)
+    asked = yield from ask(Spend(tries, 1, _ASK_AGAIN))
+    if asked:
+        # This call names the secret otherwise than the call for the token does.
+        content = {"component_appid": component.app_id, "component_secret": component.secret.reveal()}
+        try:
+            answer = yield from api.post(app, f"{PATH}api_start_push_ticket", content)
+        except OutsideError:
+            yield from ask(Refund(tries))
+            raise
+        if answer.refused:  # the next request says so as well, and notices when it is mended
+            yield from ask(Refund(tries))
+            return unspent(answer.refusal("component", STEP, component.secret))
+    return refusal("wechat", "no-ticket", place="component", step=STEP, because={"push_asked_for": asked})
+
+
+def component_of(app: WeChatApp) -> Component:
+    """Return the app's component. A push to an app without one is refused like any other that is not for us."""
+    if app.component is None:
+        raise CannotOpen(step=1, diagnosis="no component")
+    return app.component
+
+
+def unspent(error: HaomaError) -> HaomaError:
+    """Return the refusal of a token: whatever it means, no code of a user has been sent."""
+    error.spent = Spent.NO
+    return error

@@ -1,0 +1,1 @@
+"""What every request goes through: reading it, refusing it, answering it in time."""

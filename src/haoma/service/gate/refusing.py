@@ -1,0 +1,37 @@
+"""The answer to a refused request: RFC 9457, or the habit of many front ends."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from haoma.errors import HaomaError, KeyMissing, KeyRejected, TooManyRefusedCodes
+from haoma.problem import problem
+from haoma.service.exchange import JSON, Exchange
+
+PROBLEM: Final = "application/problem+json"
+HABIT: Final = "code-msg-data"
+_RETRY_AFTER: Final = {429: b"60", 503: b"5"}
+
+
+def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
+    """Note that the request is refused; return the status and the body of the answer."""
+    exchange.error = error
+    exchange.status = error.status
+    anonymous = exchange.caller is not None and not exchange.caller.trusted
+    body = problem(error, exchange.lang, request_id=exchange.request_id, anonymous=anonymous)
+    headers = [(b"content-language", exchange.lang.encode("ascii")), (b"cache-control", b"no-store")]
+    if isinstance(error, TooManyRefusedCodes):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
+    elif error.retry and error.status in _RETRY_AFTER:
+        headers.append((b"retry-after", _RETRY_AFTER[error.status]))
+    if allow:
+        headers.append((b"allow", allow.encode("latin-1")))
+    if exchange.habit:
+        exchange.headers = (*headers, (b"content-type", JSON.encode()))
+        return 200, msgspec.json.encode({"code": error.status, "msg": body["title"], "data": body})
+    if isinstance(error, (KeyMissing, KeyRejected)):
+        headers.append((b"www-authenticate", b'Bearer realm="haoma"'))
+    exchange.headers = (*headers, (b"content-type", PROBLEM.encode()))
+    return error.status, msgspec.json.encode(body)

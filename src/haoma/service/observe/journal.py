@@ -1,0 +1,133 @@
+"""What came of the requests: a line in the log and a count in the metrics for each.
+
+Line and count of one request take as long as to decrypt its envelope, and a fraction of that when many are made one
+after the other. So exchanges wait for each other, but not for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma import catalogue
+from haoma.io.clock import monotonic, now
+from haoma.service.observe.log import Answered, stack
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from haoma.errors import HaomaError
+    from haoma.service.exchange import Exchange
+    from haoma.service.observe.log import Lines
+    from haoma.service.observe.metrics import Metrics
+
+_DELAY: Final = 0.05
+_MOST_WAITING: Final = 64
+_NATIVE: Final = re.compile(r"-?\d{1,8}")
+_PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max")
+"""Facts of an error whose values are written in our code or configuration; others may quote what was sent."""
+
+
+class Journal:
+    """Writes down what came of each request.
+
+    Args:
+        logger: Makes the line of a refused request, and writes to ``lines``.
+        lines: Where all lines go.
+        metrics: Counts each request.
+        level: The level of ``logger``.
+    """
+
+    def __init__(self, logger: FilteringBoundLogger, lines: Lines, metrics: Metrics, level: str) -> None:
+        self._logger = logger
+        self._lines = lines
+        self._metrics = metrics
+        self._tells_of_answers = level in ("debug", "info")
+        self._waiting: list[Exchange] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def note(self, exchange: Exchange) -> None:
+        """Note an exchange that is over; it is written down within `_DELAY`, and at once if it failed by our fault."""
+        exchange.ended = monotonic()
+        self._waiting.append(exchange)
+        if exchange.fault is not None or len(self._waiting) >= _MOST_WAITING:
+            self.write()
+            return
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a loop that was closed calls nothing any more
+            self._loop = loop
+            loop.call_later(_DELAY, self._write_later)
+
+    def write(self) -> None:
+        """Write down all that wait."""
+        waiting, self._waiting = self._waiting, []
+        began = now() - monotonic()
+        with self._lines.together():
+            for exchange in waiting:
+                self._write(exchange, began + exchange.ended)
+
+    def _write_later(self) -> None:
+        self._loop = None
+        self.write()
+
+    def _write(self, exchange: Exchange, moment: float) -> None:
+        seconds = exchange.ended - exchange.started
+        app, error, route = exchange.app, exchange.error, exchange.route or ""
+        name, platform = (app.name, app.platform) if app else ("", "")
+        code = error.code if error else ""
+        self._metrics.count(name, platform, code, route, exchange.status, seconds)
+        if error is not None and error.unlisted:
+            self._metrics.count_unlisted(name, platform)
+        if route in _SILENT and exchange.status < 400:
+            return
+        method = exchange.method if exchange.method in _METHODS else ""
+        caller = exchange.caller.id if exchange.caller else ""
+        ms = round(seconds * 1000, 2)
+        if error is None and exchange.fault is None:
+            if self._tells_of_answers:
+                request_id, status = exchange.request_id, exchange.status
+                self._lines.answered(Answered(request_id, method, route, name, platform, status, caller, ms), moment)
+            return
+        line: dict[str, Any] = {
+            "request_id": exchange.request_id,
+            "method": method,
+            "route": route,
+            "app": name,
+            "platform": platform,
+            "status": exchange.status,
+            "code": code,
+            "caller": caller,
+            "ms": ms,
+            "timestamp": moment,
+        }
+        if error is not None:
+            line |= _particulars(error)
+        if exchange.fault is not None:
+            line["exception"], line["traceback"] = stack(exchange.fault)
+            self._logger.error("request", **line)
+        elif exchange.status >= 500:
+            self._logger.warning("request", **line)
+        else:
+            self._logger.info("request", **line)
+
+
+def _particulars(error: HaomaError) -> dict[str, object]:
+    """Return what the operator needs to know, without anything that the caller could have chosen."""
+    facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
+    found: dict[str, object] = {}
+    if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
+        found["diagnosis"] = diagnosis
+    if error.unlisted:
+        found["unlisted"] = ",".join(error.unlisted)
+    if error.step:
+        found["step"] = error.step
+    if _NATIVE.fullmatch(error.platform_code):
+        both = f"{error.platform_code}/{error.platform_sub_code}"
+        found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
+    if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
+        found["platform_request_id"] = error.request_id
+    return found

@@ -1,0 +1,254 @@
+"""Log lines: JSON to stderr, written so that there is nothing to hide, and then looked through once more.
+
+What is logged is chosen by name in `haoma.service.observe.journal`: no body, no header, no path. `redact` is the second
+net, for what a later change or a foreign library lets through.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import msgspec
+import structlog
+
+from haoma.io.clock import monotonic, now
+from haoma.io.process import causes
+from haoma.secret import MASK
+from haoma.visible import visible_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+OURS: Final = frozenset({
+    "event", "level", "timestamp", "request_id", "method", "route", "app", "platform", "status", "code", "diagnosis",
+    "unlisted", "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
+})  # fmt: skip
+"""Fields that we write. Their names say ``code``, and their values are checked like any text."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
+"""Of these, what is written in our code or in the configuration, or counted."""
+_TELLING: Final = re.compile(
+    r"code|token|secret|phone|mobile|number|session|authori[sz]ation|password|key|cookie|sign|encrypted|sealed"
+    r"|open_?id|union_?id|user_?id|body|query|header|^iv$",
+    re.IGNORECASE,
+)
+# Looks back for what may stand before it, so that the search starts at a 1 and not at every character.
+_MAINLAND: Final = r"1[3-9]\d{9}(?!\d)(?:(?<!\d{12})|(?<=(?<!\d)86\d{11})|(?<=(?<!\d)0086\d{11}))"
+_ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # without its `+` it would look like any count or id
+_KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
+_SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
+_NUMBER: Final = re.compile(_MAINLAND)
+_SHORTEST: Final = len("+") + 7  # of a number abroad
+_MOST_KINDS: Final = 256
+_MOST_OF_A_KIND: Final = 10
+
+
+@lru_cache(maxsize=512)
+def _telling(name: str) -> bool:
+    return name not in OURS and _TELLING.search(name) is not None
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask values whose name tells a secret, and text that looks like a number or a key."""
+    for name, value in event.items():
+        if name in _WRITTEN:
+            continue
+        if type(value) is str and len(value) < _SHORTEST:
+            if _telling(name):
+                event[name] = MASK
+        elif value is not None or _telling(name):
+            event[name] = _clean(name, value)
+    return event
+
+
+def _clean(name: str, value: object) -> object:  # noqa: PLR0911
+    if _telling(name):
+        return MASK
+    match value:
+        case str():
+            # An id of a request may be long: it came with a shape that was checked, and is sent back as it is.
+            return (_NUMBER if name == "request_id" else _SUSPECT).sub(MASK, value)
+        case dict():
+            return {str(key): _clean(str(key), each) for key, each in value.items()}
+        case list() | tuple():
+            return [_clean(name, each) for each in value]
+        case bool() | None:
+            return value
+        case int() | float():
+            return MASK if _NUMBER.search(str(value)) else value
+    return MASK  # its repr could hold anything
+
+
+def _render(event: EventDict) -> bytes:
+    try:
+        line = _encode(event)
+    except (UnicodeEncodeError, TypeError):
+        line = _encode({name: ascii(value) for name, value in event.items()})
+    # JSON escapes the C0 controls alone; a log is read on a terminal.
+    return visible_json(line.decode("utf-8")).encode("utf-8") + b"\n"
+
+
+class Lines:
+    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._together: list[bytes] | None = None
+
+    def info(self, line: bytes) -> None:
+        """Write a line."""
+        if self._together is not None:
+            self._together.append(line)
+            return
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = warning = error = critical = info
+
+    def answered(self, line: Answered, moment: float) -> None:
+        """Write the line of a request that was answered."""
+        line.request_id = _NUMBER.sub(MASK, line.request_id)
+        line.timestamp = _stamp(moment)
+        self.info(_encode(line) + b"\n")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of a block at once: each write lets go of the interpreter, which costs more than a line."""
+        lines: list[bytes] = []
+        self._together = lines
+        try:
+            yield
+        finally:
+            self._together = None
+            if lines:
+                self.info(b"".join(lines))
+
+
+def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") -> FilteringBoundLogger:
+    """Return a logger that writes JSON lines from ``level`` on to ``stream``, stderr by default."""
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        stream if isinstance(stream, Lines) else Lines(stream or sys.stderr.buffer),
+        processors=[_finish],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+    ).bind()
+    return logger
+
+
+class Answered(msgspec.Struct, gc=False):
+    """A request that was answered without a refusal: most of all lines, and nothing in them to hide.
+
+    Every value is of our code or configuration, but for the request id, which is looked through. So they need neither
+    the chain of structlog nor `redact`. All other lines go there.
+    """
+
+    request_id: str
+    method: str
+    route: str
+    app: str
+    platform: str
+    status: int
+    caller: str
+    ms: float
+    timestamp: str = ""
+    code: str = ""
+    level: str = "info"
+    event: str = "request"
+
+
+def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    event["level"] = method
+    event["timestamp"] = _stamp(event.get("timestamp") or now())
+    return _render(redact(logger, method, event))
+
+
+def _stamp(moment: float) -> str:
+    second = int(moment)
+    return f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def stack(error: BaseException) -> tuple[str, list[str]]:
+    """Return the types of ``error`` and of its causes, and where it was raised.
+
+    Neither local variables nor source lines nor the words of the exception: a foreign exception quotes what it was
+    given.
+    """
+    return " < ".join(type(each).__name__ for each in causes(error)), [
+        f"{frame.name} ({frame.filename.rpartition('site-packages/')[2].rpartition('/src/')[2]}:{frame.lineno})"
+        for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    ]
+
+
+class Sparing:
+    """Says which lines are written where strangers decide how often something happens.
+
+    One line of a kind in a second and ten in a minute, so that who can provoke one kind does not silence the others,
+    and so many of all kinds in a minute. How many were left out stands in the next line of the same kind.
+    """
+
+    def __init__(self, per_minute: int = 40) -> None:
+        self._per_minute = per_minute
+        self._minute = -60.0
+        self._written = Counter[str]()
+        self._kinds: dict[str, tuple[float, int]] = {}
+
+    def left_out(self, kind: str) -> int | None:
+        """Return how many lines of the kind were left out before this one; None if this one is left out too."""
+        moment = monotonic()
+        if moment - self._minute >= 60:
+            self._minute = moment
+            self._written.clear()
+        if kind not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+            self._kinds.clear()
+        last, count = self._kinds.get(kind, (-1.0, 0))
+        if moment - last < 1 or self._written[kind] >= _MOST_OF_A_KIND or self._written.total() >= self._per_minute:
+            self._kinds[kind] = last, count + 1
+            return None
+        self._kinds[kind] = moment, 0
+        self._written[kind] += 1
+        return count
+
+
+class Foreign(logging.Handler):
+    """Writes the records of other libraries (the server, the event loop) as lines of our log, and not too many.
+
+    Their messages are left as templates: arguments, exception words and extras are what may hold a request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = make_logger()
+        self._sparing = Sparing()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, or count it."""
+        message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        message = message.partition("\n")[0][:120]
+        left_out = self._sparing.left_out(message)
+        if left_out is None:
+            return
+        fields: dict[str, Any] = {"logger": record.name}
+        if left_out:
+            fields["left_out"] = left_out
+        if record.exc_info and record.exc_info[1]:
+            fields["exception"], fields["traceback"] = stack(record.exc_info[1])
+        self._logger.warning(message, **fields)

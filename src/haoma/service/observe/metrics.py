@@ -1,0 +1,68 @@
+"""Counts requests. Labels name what is configured or written in our code, never what a caller sent."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from haoma.service.observe.shared import SHARED
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4"
+_BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The numbers of one service."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        shared = SHARED in os.environ
+        own = None if shared else self._registry
+        if shared:
+            MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
+        else:
+            ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "haoma_requests", "Requests.", ("app", "platform", "code", "route", "status"), registry=own
+        )
+        self._seconds = Histogram(
+            "haoma_request_seconds", "Time to answer a request.", ("route",), buckets=_BUCKETS, registry=own
+        )
+        self._refused = Counter(
+            "haoma_refused_codes", "Codes that a platform refused.", ("app", "platform", "caller"), registry=own
+        )
+        self._unlisted = Counter(
+            "haoma_unlisted_members",
+            "Messages under a session_key with members that the platform does not document.",
+            ("app", "platform"),
+            registry=own,
+        )
+        self._counters: dict[tuple[str, str, str, str, int], Counter] = {}
+        self._timers: dict[str, Histogram] = {}
+
+    def count(self, app: str, platform: str, code: str, route: str, status: int, seconds: float) -> None:
+        """Count one request. ``route`` is the template of the path, ``code`` that of the refusal."""
+        labels = (app, platform, code, route, status)
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = self._requests.labels(app, platform, code, route, f"{status // 100}xx")
+        counter.inc()
+        timer = self._timers.get(route)
+        if timer is None:
+            timer = self._timers[route] = self._seconds.labels(route)
+        timer.observe(seconds)
+
+    def count_refused(self, app: str, platform: str, caller: str) -> None:
+        """Count a code that a platform refused. ``caller`` is the short name of a configured key."""
+        self._refused.labels(app, platform, caller).inc()
+
+    def count_unlisted(self, app: str, platform: str) -> None:
+        """Count one refused message that had members which the platform does not document."""
+        self._unlisted.labels(app, platform).inc()
+
+    def render(self) -> bytes:
+        """Return all numbers in the text format of Prometheus."""
+        return generate_latest(self._registry)

@@ -1,0 +1,150 @@
+"""Pages for people: the documentation of the service and of each error code. No script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from html import escape
+from typing import Any, Final
+
+from haoma import catalogue
+from haoma.platforms.registry import PLATFORMS
+from haoma.problem import behaviour
+from haoma.service.pages import openapi
+
+_STYLE: Final = """
+:root{color-scheme:light dark;--line:#8884;--soft:#8881}
+body{font:16px/1.6 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin:2.2rem 0 .4rem;overflow-wrap:anywhere}
+h3{font-size:1rem;margin:1.2rem 0 .3rem}
+code,pre{font:.875em ui-monospace,monospace}pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:6px}
+table{border-collapse:collapse;width:100%}
+td{border-top:1px solid var(--line);padding:.35rem .5rem;vertical-align:top}
+summary{cursor:pointer}.verb{border:1px solid var(--line);border-radius:4px;padding:0 .4em;font-size:.8em}
+"""
+_SAY: Final = {
+    "zh": {
+        "cause": "原因", "remedy": "怎么办", "native": "平台错误码", "see": "平台文档", "request": "请求",
+        "answer": "回答", "refusals": "拒绝", "all": "接口文档", "title": "haoma 接口",
+    },
+    "en": {
+        "cause": "Why", "remedy": "What to do", "native": "Codes of the platform", "see": "The platform's page",
+        "request": "Request", "answer": "Answer", "refusals": "Refusals", "all": "All routes", "title": "haoma routes",
+    },
+}  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def error(code: str, lang: str, *, html: bool) -> str | None:
+    """Return the page of a code of ours or of a platform's, or None if there is no such code."""
+    if code not in catalogue.codes():
+        found = catalogue.entries(code, PLATFORMS)
+        return _of_a_platform(code, found, lang, html=html) if found else None
+    say, words = _SAY[lang], catalogue.words(code, lang)
+    natives = [
+        (platform, entry.native, entry.words(lang))
+        for platform in PLATFORMS
+        for entry in catalogue.refusals(platform).values()
+        if entry.code == code
+    ]
+    if not html:
+        lines = [code, words.title, "", f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}"]
+        for platform, native, special in natives:
+            lines += ["", f"{platform}:{native}  {special.title}", special.cause, special.remedy]
+        return "\n".join([*lines, ""])
+    body = [
+        f"<p><code>{escape(code)}</code></p><h1>{_text(words.title)}</h1>",
+        f"<h2>{say['cause']}</h2><p>{_text(words.cause)}</p><h2>{say['remedy']}</h2><p>{_text(words.remedy)}</p>",
+    ]
+    if natives:
+        body.append(f"<h2>{say['native']}</h2>")
+    for platform, native, special in natives:
+        see = f'<p><a rel="noreferrer" href="{escape(special.see)}">{say["see"]}</a></p>' if special.see else ""
+        body.append(
+            f"<h3><code>{escape(f'{platform}:{native}')}</code> {_text(special.title)}</h3>"
+            f"<p>{_text(special.cause)}</p><p>{_text(special.remedy)}</p>{see}"
+        )
+    body.append(f'<p><a href="/docs">{say["all"]}</a></p>')
+    return _html(lang, words.title, "".join(body))
+
+
+def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: str, *, html: bool) -> str:
+    """Return what ``haoma explain`` says: a code that means several things has all of them."""
+    say = _SAY[lang]
+    parts = []
+    for platform, entry in found:
+        answered = behaviour(entry.code, ask_again=entry.ask_again)
+        words, name = entry.words(lang), f"{entry.called(platform, lang)} → {entry.code}"
+        if not html:
+            see = [f"{say['see']}: {words.see}"] if words.see else []
+            told = [f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}", *see]
+            parts.append("\n".join([name, words.title, "", *told, answered, ""]))
+            continue
+        see = [f'<p><a rel="noreferrer" href="{escape(words.see)}">{say["see"]}</a></p>'] if words.see else []
+        ours = f'<a href="/errors/{escape(entry.code)}">{escape(entry.code)}</a>'
+        parts += [
+            f"<p><code>{escape(entry.called(platform, lang))}</code> → <code>{ours}</code></p>",
+            f"<h1>{_text(words.title)}</h1><h2>{say['cause']}</h2><p>{_text(words.cause)}</p>",
+            f"<h2>{say['remedy']}</h2><p>{_text(words.remedy)}</p>",
+            *see,
+            f"<p>{escape(answered)}</p>",
+        ]
+    if not html:
+        return "\n".join(parts)
+    return _html(lang, code, "".join([*parts, f'<p><a href="/docs">{say["all"]}</a></p>']))
+
+
+@lru_cache(maxsize=4)
+def docs(lang: str) -> str:
+    """Return the documentation of all routes."""
+    document, say = openapi.document(lang), _SAY[lang]
+    body = [f"<h1>{say['title']}</h1><p>{_text(document['info']['description'])}</p>"]
+    for path, item in document["paths"].items():
+        body += [_operation(path, verb, item[verb], say) for verb in ("get", "post") if verb in item]
+    return _html(lang, say["title"], "".join(body))
+
+
+def _operation(path: str, verb: str, operation: dict[str, Any], say: dict[str, str]) -> str:
+    parts = [f'<h2><span class="verb">{verb.upper()}</span> <code>{escape(path)}</code></h2>']
+    parts.append(f"<p>{_text(operation['summary'])}</p>")
+    request = operation.get("requestBody")
+    if request:
+        parts.append(f"<h3>{say['request']}</h3><p>{_text(request['description'])}</p>")
+        parts += _examples(request["content"]["application/json"])
+    refusals = []
+    for status, response in operation["responses"].items():
+        for kind, content in response["content"].items():
+            if kind == "application/problem+json":
+                refusals += [
+                    f'<tr><td>{status}</td><td><a href="/errors/{escape(code)}"><code>{escape(code)}</code></a></td>'
+                    f"<td>{_text(example['summary'])}</td></tr>"
+                    for code, example in content["examples"].items()
+                ]
+            else:
+                parts.append(f"<h3>{say['answer']} {status} <code>{escape(kind)}</code></h3>")
+                parts += _examples(content)
+    if refusals:
+        parts.append(f"<details><summary>{say['refusals']}</summary><table>{''.join(refusals)}</table></details>")
+    return "".join(parts)
+
+
+def _examples(content: dict[str, Any]) -> list[str]:
+    return [
+        f"<p>{escape(example.get('summary', name))}</p><pre>"
+        f"{escape(json.dumps(example['value'], ensure_ascii=False, indent=2))}</pre>"
+        for name, example in content.get("examples", {}).items()
+    ]
+
+
+def _text(text: str) -> str:
+    """Return escaped text in which `…` is code."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def _html(lang: str, title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body>{body}</body></html>"
+    )

@@ -1,0 +1,1 @@
+"""Settings: what ``haoma.toml`` and the environment say, as configured apps and a configured service."""

@@ -1,0 +1,461 @@
+"""Settings: ``haoma.toml`` and the environment in, configured apps out; every fault of a file is reported at once.
+
+::
+
+    allow_insecure_upstreams = false      # true permits http to a fake platform, and warns at every start
+    ca_file = "company-ca.pem"            # authorities to trust instead of the system's, for a proxy in between
+
+    [apps.shop]
+    platform = "alipay"                   # the other settings are the platform's own: platforms/*/app.py
+    aes_key = { file = "secrets/aes" }    # any value may stand in a file or in the environment
+    app_private_key = { env = "SHOP_KEY" }
+
+    [service]
+    listen = "127.0.0.1:8080"
+    server_keys = ["sha256:…"]            # `haoma key` makes one; in clear is possible too
+    publishable_keys = ["…"]
+
+Files are sought from the directory of ``haoma.toml``. A setting that holds a key may also name its file directly.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.x509 import load_pem_x509_certificates
+
+from haoma.crypto.keys import parse_private_key
+from haoma.errors import ConfigFaults, Fault
+from haoma.io import clock
+from haoma.io.files import FollowedFile
+from haoma.platforms.base.table import Table, hint
+from haoma.platforms.registry import PLATFORMS
+from haoma.settings.lines import Lines, syntax_fault
+from haoma.settings.model import ServiceSettings, Settings
+from haoma.settings.service import read_service
+
+if TYPE_CHECKING:
+    from haoma.platforms.base.contract import App
+
+FILE_BYTES: Final = 64 * 1024
+"""Largest file that a setting may name. Keys and certificates have a few KiB."""
+TOML_BYTES: Final = 1024 * 1024
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
+_DER_SEQUENCE: Final = b"\x30"  # what every key and certificate in DER begins with
+_OWN: Final = ("allow_insecure_upstreams", "ca_file")
+_TOP: Final = (*_OWN, "apps", "service")
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    now: float | None = None,
+    serving: bool = False,
+    workers: int | None = None,
+) -> Settings:
+    """Read a ``haoma.toml``.
+
+    Args:
+        path: The file.
+        environ: Where ``{ env = "…" }`` looks; the environment of the process when None.
+        now: Unix seconds, to judge certificates by; the clock's when None.
+        serving: Also check what only the service needs.
+        workers: Number of processes, when it is not the file that says it.
+
+    Raises:
+        ConfigFaults: ``config.faults``: all faults of the file, each with line, cause and remedy.
+    """
+    name = os.fspath(path)
+    try:
+        text = _read_text(Path(name), TOML_BYTES)
+    except OSError as error:
+        raise ConfigFaults(
+            [Fault("config.file-missing", name, because={"reason": _reason(error)}, file=name)]
+        ) from None
+    except ValueError as error:
+        raise ConfigFaults(
+            [Fault("config.not-toml", name, because={"reason": str(error)}, file=name, line=1)]
+        ) from None
+    try:
+        values = tomllib.loads(text)
+        lines = Lines(text)
+    except tomllib.TOMLDecodeError as error:
+        line, reason = syntax_fault(error, text)
+        raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=line)]) from None
+    except (RecursionError, ValueError) as error:  # Python refuses to read numbers of thousands of digits
+        reason = "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
+        raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=1)]) from None
+    reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)))
+    return reader.settings(values, name, serving=serving, workers=workers)
+
+
+def from_mapping(
+    values: Mapping[str, Any],
+    *,
+    base_dir: str | os.PathLike[str] = ".",
+    environ: Mapping[str, str] | None = None,
+    now: float | None = None,
+    serving: bool = False,
+    workers: int | None = None,
+) -> Settings:
+    """Build the settings from what a ``haoma.toml`` would hold; see `load`.
+
+    Raises:
+        ConfigFaults: ``config.faults``.
+    """
+    reader = _Reader(Path(base_dir), environ, now, lambda _where: ("", 0))
+    return reader.settings(values, "", serving=serving, workers=workers)
+
+
+def configure(
+    platform: str, *, name: str | None = None, allow_insecure_upstreams: bool = False, **settings: Any
+) -> App:
+    """Configure one app from Python.
+
+    ``haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")``. Warnings are given with
+    ``warnings.warn`` as `HaomaWarning`.
+
+    Args:
+        platform: ``alipay``, ``wechat``, …
+        name: Name of the app, which a client is asked by; the platform's when None.
+        allow_insecure_upstreams: Permit http to a fake platform.
+        settings: The platform's settings, as in ``haoma.toml``. None is no value: it is most often a variable of the
+            environment that is not set.
+
+    Raises:
+        ConfigFaults: ``config.faults``: all faults at once.
+    """
+    called = name if name is not None else platform if str(platform) in PLATFORMS else "app"
+    values = {
+        "allow_insecure_upstreams": allow_insecure_upstreams,
+        "apps": {called: {**settings, "platform": platform}},
+    }
+    found = from_mapping(values)
+    found.give_warnings(stacklevel=3)
+    return found.apps[called]
+
+
+def compare(apps: Iterable[App]) -> list[Fault]:
+    """Return what is wrong with apps only when they are seen together, whether a file or Python configured them."""
+    found: list[Fault] = []
+    names: set[str] = set()
+    by_id: dict[tuple[str, str], App] = {}
+    by_secret: dict[bytes, App] = {}
+    for app in apps:
+        where = f"apps.{app.name}"
+        first = by_id.setdefault((app.platform, app.app_id), app)
+        if app.name in names:
+            found.append(Fault("config.same-name-twice", where))
+        elif first is not app:
+            found.append(
+                Fault("config.duplicate-app-id", f"{where}.app_id", warning=True, because={"other": first.name})
+            )
+        names.add(app.name)
+        for other in {by_secret.setdefault(secret, app).name for secret in app.exclusive} - {app.name}:
+            found.append(Fault("config.shared-aes-key", f"apps.{other}.aes_key", because={"other": app.name}))
+            found.append(Fault("config.shared-aes-key", f"{where}.aes_key", because={"other": other}))
+    return found
+
+
+class _Reader:
+    """Reads one document and collects its faults."""
+
+    def __init__(
+        self,
+        base: Path,
+        environ: Mapping[str, str] | None,
+        now: float | None,
+        line_of: Callable[[str], tuple[str, int]],
+    ) -> None:
+        self._base = base
+        self._environ = os.environ if environ is None else environ
+        self._now = clock.now() if now is None else now
+        self._line_of = line_of
+        # Checking a private key takes longer than reading the rest, and the apps of one operator often share a key.
+        self._parse_private_key = functools.cache(parse_private_key)
+        self._faults: list[Fault] = []
+        self._names: set[str] = set()
+        self._words: set[str] = {"platform"}
+
+    def settings(self, values: Mapping[str, Any], path: str, *, serving: bool, workers: int | None) -> Settings:
+        """Return the settings of a whole document."""
+        top_values = {key: value for key, value in values.items() if key in _OWN}
+        if isinstance(ca := top_values.get("ca_file"), Mapping) and ca.keys() == {"file"}:
+            top_values["ca_file"] = ca["file"]  # this setting is the name of a file, either way
+        top = self._table("", top_values, "")
+        insecure = top.flag("allow_insecure_upstreams")
+        if insecure:
+            top.warn("config.insecure-upstreams-allowed", "allow_insecure_upstreams")
+        ca_file = self._ca_file(top)
+        for setting in values:
+            if setting not in _TOP:
+                top.fault("config.unknown-setting", setting, **hint(setting, _TOP), known=", ".join(_TOP))
+        self._faults += top.faults
+        apps = self._apps(values.get("apps"), insecure=insecure)
+        service = self._service(values.get("service", {}), serving=serving)
+        if workers is None:
+            self._compare(apps, service, service.workers, "service.workers")
+        else:
+            self._compare(apps, service, workers, "--workers")
+        for fault in self._faults:
+            fault.where = self._told(fault.where)
+        # A stable sort: faults of one line keep the order in which they were found.
+        self._faults.sort(key=lambda fault: fault.line)
+        if any(not fault.warning for fault in self._faults):
+            raise ConfigFaults(self._faults)
+        return Settings(
+            apps=MappingProxyType(apps),
+            service=service,
+            allow_insecure_upstreams=insecure,
+            ca_file=ca_file,
+            warnings=tuple(self._faults),
+            path=path,
+        )
+
+    def _table(self, name: str, values: Mapping[str, Any], where: str | None, **options: Any) -> Table:
+        """Return a table whose values have been fetched from where they stand."""
+        place = f"apps.{name}" if where is None else where
+        keys = PLATFORMS[values["platform"]].key_settings if where is None else frozenset({"signing_key"})
+        fetched = {
+            setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
+            for setting, value in values.items()
+        }
+        return _Fetched(
+            name,
+            fetched,
+            now=self._now,
+            where=where,
+            line_of=self._line_of,
+            parse_private_key=self._parse_private_key,
+            **options,
+        )
+
+    def _fault(
+        self, code: str, where: str, *, warning: bool = False, because: Mapping[str, object] = _NOTHING, **more: object
+    ) -> None:
+        file, line = self._line_of(where)
+        self._faults.append(Fault(code, where, because={**because, **more}, warning=warning, file=file, line=line))
+
+    # --- values that stand elsewhere ---
+
+    def _fetch(self, value: object, where: str, *, may_name_file: bool) -> object:
+        """Return a value with its ``{ file }`` and ``{ env }`` replaced, or `_UNREAD` after a fault."""
+        if value is None:
+            self._fault("config.empty-value", where, found="None")
+            return _UNREAD
+        if isinstance(value, list):
+            found = [
+                self._fetch(each, f"{where}.{number}", may_name_file=may_name_file) for number, each in enumerate(value)
+            ]
+            return _UNREAD if _UNREAD in found else found
+        if isinstance(value, Mapping):
+            return self._elsewhere(value, where) or _UNREAD
+        if may_name_file and isinstance(value, str) and self._names_file(value):
+            return self._file(value, where) or _UNREAD
+        return value
+
+    def _elsewhere(self, value: Mapping[str, Any], where: str) -> str | None:
+        match dict(value):
+            case {"file": str(path), **rest} if not rest:
+                return self._file(path, where)
+            case {"env": str(name), **rest} if not rest:
+                found = self._environ.get(name)
+                if found is None:
+                    self._fault("config.env-unset", where, because=hint(name, self._environ))
+                    return None
+                return self._filled(found, where)
+        self._fault("config.wrong-type", where, found="table", needed='{ file = "…" } or { env = "…" }')
+        return None
+
+    def _names_file(self, value: str) -> bool:
+        """Tell whether the text of a key setting is the name of a file: one that is there, or that looks like one."""
+        if len(value) > 255 or "\n" in value or "\x00" in value:
+            return False
+        try:
+            return (self._base / value).is_file() or _KEY_FILE.fullmatch(value) is not None
+        except OSError:
+            return False
+
+    def _file(self, path: str, where: str) -> str | None:
+        try:
+            text = _read_text(self._base / path, FILE_BYTES)
+        except (OSError, ValueError) as error:
+            self._fault("config.file-unreadable", where, characters=len(path), reason=_reason(error))
+            return None
+        return self._filled(text, where)
+
+    def _follow(self, path: str) -> FollowedFile:
+        return FollowedFile(self._base / path, FILE_BYTES)
+
+    def _filled(self, text: str, where: str) -> str | None:
+        text = text.strip("\ufeff \t\r\n")
+        if not text:
+            self._fault("config.empty-value", where)
+            return None
+        return text
+
+    def _told(self, where: str) -> str:
+        """Return a place as far as it consists of known words: what stands there as a name may be a secret."""
+        head, _, rest = where.partition(".")
+        if head == "apps":
+            name, _, rest = rest.partition(".")
+            if name not in self._names:
+                return head
+            head = f"apps.{name}"
+        elif head != "service":
+            return where if where in _TOP or where == "--workers" else ""
+        setting, _, element = rest.partition(".")
+        if setting not in self._words:
+            return head
+        return f"{head}.{setting}" + (f".{element}" if element.isdigit() else "")
+
+    # --- the tables ---
+
+    def _apps(self, tables: object, *, insecure: bool) -> dict[str, App]:
+        if tables is None or tables == {}:
+            self._fault("config.no-apps", "apps")
+            return {}
+        if not isinstance(tables, Mapping):
+            self._fault("config.wrong-type", "apps", found=type(tables).__name__, needed="[apps.NAME]")
+            return {}
+        apps: dict[str, App] = {}
+        for name, table in tables.items():
+            app = self._app(name, table, insecure=insecure)
+            if app is not None:
+                apps[name] = app
+        return apps
+
+    def _app(self, name: object, values: object, *, insecure: bool) -> App | None:
+        where = f"apps.{name}"
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", where, found=type(values).__name__, needed="table")
+            return None
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            self._fault("config.bad-name", where)
+        else:
+            self._names.add(name)
+        platform = values.get("platform")
+        if platform is None:
+            self._fault("config.missing-setting", f"{where}.platform", known=" | ".join(PLATFORMS))
+            return None
+        if not isinstance(platform, str) or platform not in PLATFORMS:
+            found = hint(platform, PLATFORMS) if isinstance(platform, str) else {"found": type(platform).__name__}
+            if isinstance(platform, str) and (nearest := _nearest(platform)):
+                found = {**found, "nearest": nearest}
+            self._fault("config.unknown-platform", f"{where}.platform", because=found, known=" | ".join(PLATFORMS))
+            return None
+        table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
+        app: App | None = PLATFORMS[platform].configure(table)
+        self._words |= table.known
+        self._faults += table.faults
+        if app is not None:
+            provable = {check.name for way in PLATFORMS[platform].proves for check in way.checks if check.proven}
+            for check in sorted(app.policy.require - provable):
+                self._fault("config.never-proven", f"{where}.require", check=check.value)
+        return app
+
+    def _ca_file(self, table: Table) -> str | None:
+        name = table.text("ca_file")
+        if not name:
+            return None
+        path = self._base / name
+        try:
+            text = _read_text(path, TOML_BYTES)
+        except (OSError, ValueError) as error:
+            table.fault("config.file-unreadable", "ca_file", characters=len(name), reason=_reason(error))
+            return None
+        try:
+            load_pem_x509_certificates(text.encode("utf-8"))
+        except ValueError:
+            table.fault("config.certificate-unreadable", "ca_file", reason="no PEM certificate in it")
+        return str(path)
+
+    def _service(self, values: object, *, serving: bool) -> ServiceSettings:
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "service", found=type(values).__name__, needed="table")
+            return ServiceSettings()
+        # An empty list is nothing: it is how a template says that there is none.
+        table = self._table("", {key: value for key, value in values.items() if value != []}, "service")
+        service = read_service(table, serving=serving)
+        self._words |= table.known
+        self._faults += table.faults
+        return service
+
+    def _compare(self, apps: Mapping[str, App], service: ServiceSettings, workers: int, where: str) -> None:
+        """Find what is wrong with apps and service only when they are seen together."""
+        for fault in compare(apps.values()):
+            self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
+        if workers == 1:
+            return
+        if remembering := [name for name, app in apps.items() if app.remembers]:
+            file, line = self._line_of(where)
+            because = {"workers": workers, "apps": ", ".join(remembering)}
+            line = 0 if where.startswith("-") else line  # an option of the command is in no line
+            self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
+        unread = any(fault.where == "service.signing_key" for fault in self._faults)
+        if service.publishable_keys and service.signing_key is None and not unread:
+            self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
+
+
+class _Unread:
+    """In the place of a value that could not be fetched."""
+
+
+_UNREAD: Final = _Unread()
+
+
+class _Fetched(Table):
+    """A table in which some values could not be fetched. That they have no type is not reported on top of it."""
+
+    def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
+        if code != "config.wrong-type" or not isinstance(self._values.get(setting), _Unread):
+            super()._report(code, setting, because, warning=warning)
+
+    @property
+    def broken(self) -> bool:
+        """True if a fault was found that is more than a warning."""
+        return super().broken or any(isinstance(value, _Unread) for value in self._values.values())
+
+
+def _nearest(platform: str) -> str:
+    """Return the platform that somebody must have meant, or an empty text."""
+    called = {each.lower(): name for name, each_platform in PLATFORMS.items() for each in each_platform.also_called}
+    asked = platform.strip().lower()
+    near = difflib.get_close_matches(asked, PLATFORMS, n=1)
+    return called.get(asked) or (near[0] if near else "")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+def _read_text(path: Path, limit: int) -> str:
+    """Read a text file of at most ``limit`` bytes; a key or certificate in DER comes as base64.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, or not UTF-8 text.
+    """
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"more than {limit // 1024} KiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if content[:1] != _DER_SEQUENCE:
+            raise ValueError("not UTF-8 text") from None
+        return base64.b64encode(content).decode("ascii")

@@ -1,0 +1,140 @@
+"""The table ``[service]``: who may call, from where, and how the service runs."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from haoma.errors import Fault
+from haoma.settings.model import Network, ServiceKey, ServiceSettings, Settings
+
+if TYPE_CHECKING:
+    from haoma.platforms.base.table import Table
+
+WEAK_KEY: Final = 24
+"""Fewest characters of a service key that nobody can guess, if they are random."""
+_DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
+_BEARER: Final = re.compile(r"[!-~]{1,512}")
+_PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as `haoma key` makes them
+_OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
+_LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_DEFAULT_LISTEN: Final = "127.0.0.1:8080"
+
+
+def parse_listen(text: str) -> tuple[str, int] | None:
+    """Return host and port of ``127.0.0.1:8080`` or ``[::1]:8080``, or None if it is neither."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[2]) > 65535:
+        return None
+    return match[1].strip("[]"), int(match[2])
+
+
+def read_service(table: Table, *, serving: bool) -> ServiceSettings:
+    """Read the table ``[service]``; faults are left with it. ``serving``: see `load`."""
+    listen = parse_listen(table.text("listen", default=_DEFAULT_LISTEN))
+    if listen is None:
+        table.fault("config.bad-listen", "listen", needed="host:port")
+    host, port = listen or ("", 0)
+    keys = [*_keys(table, "server"), *_keys(table, "publishable")]
+    digests = {key.digest for key in keys if key.kind == "server"}
+    if any(key.kind == "publishable" and key.digest in digests for key in keys):
+        table.fault("config.same-key-twice", "publishable_keys")
+    # A key that could not be read has its own fault; whatever else is wrong with the table does not hide this one.
+    if serving and not keys and "server_keys" not in table and "publishable_keys" not in table:
+        table.fault("config.no-server-keys", "")
+    service = ServiceSettings(
+        host=host,
+        port=port,
+        keys=tuple(dict.fromkeys(keys)),
+        workers=_whole(table, "workers", default=1, most=256),
+        cors_origins=_origins(table),
+        signing_key=_signing_key(table),
+        body_seconds=table.number("body_seconds", default=5, least=0.1, most=60),
+        request_seconds=table.number("request_seconds", default=20, least=1, most=300),
+        drain_seconds=table.number("drain_seconds", default=25, least=0, most=300),
+        log_level=table.choice("log_level", _LEVELS, default="info"),
+        trusted_proxies=_networks(table),
+        refused_limit=_whole(table, "refused_limit", default=30, most=1000),
+        refused_seconds=table.number("refused_seconds", default=600, least=1, most=86400),
+    )
+    table.finish()
+    return service
+
+
+def _keys(table: Table, kind: str) -> list[ServiceKey]:
+    setting = f"{kind}_keys"
+    found = []
+    for text in table.texts(setting):
+        digest = _DIGEST.fullmatch(text)
+        if digest:
+            found.append(ServiceKey(kind, bytes.fromhex(digest[1])))
+        elif text.lower().startswith("sha256:"):
+            table.fault("config.wrong-type", setting, needed="sha256: and 64 hexadecimal digits")
+        elif not _BEARER.fullmatch(text):
+            table.fault("config.wrong-type", setting, needed="visible ASCII characters without spaces")
+        elif text.startswith(_PREFIX[_OTHER_KIND[kind]]):
+            # A key of the mini program among the server's would give full numbers to everybody who unpacks it.
+            table.fault("config.key-of-the-other-kind", setting, found=f"{_PREFIX[_OTHER_KIND[kind]]}...")
+        else:
+            if len(text) < WEAK_KEY and kind == "server":
+                table.warn("config.weak-server-key", setting, characters=len(text), least=WEAK_KEY)
+            found.append(ServiceKey(kind, hashlib.sha256(text.encode("ascii")).digest()))
+    return found
+
+
+def _whole(table: Table, setting: str, *, default: int, most: int) -> int:
+    number = table.number(setting, default=default, least=1, most=most)
+    if number % 1:
+        table.fault("config.wrong-type", setting, found="float", needed="whole number")
+    return int(number)
+
+
+def _networks(table: Table) -> tuple[Network, ...]:
+    networks = []
+    for text in table.texts("trusted_proxies"):
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            network = None
+        if network is not None and network.prefixlen:
+            networks.append(network)
+        else:  # whoever trusts everybody lets everybody choose an address
+            table.fault("config.wrong-type", "trusted_proxies", needed="10.0.0.0/8, 2001:db8::/32 or one address")
+    return tuple(networks)
+
+
+def _origins(table: Table) -> tuple[str, ...]:
+    origins = table.texts("cors_origins")
+    for origin in origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", origin):
+            table.fault("config.bad-url", "cors_origins", needed="https://host")
+    return tuple(origins)
+
+
+def _signing_key(table: Table) -> Ed25519PrivateKey | None:
+    text = table.text("signing_key")
+    if not text:
+        return None
+    try:
+        key = load_pem_private_key(text.encode("utf-8"), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        table.fault("config.key-unreadable", "signing_key", needed="Ed25519 private key in PEM, without password")
+        return None
+    return key
+
+
+def start_warnings(settings: Settings) -> tuple[Fault, ...]:
+    """Return what should be looked at, in the order of the file."""
+    service, found = settings.service, [*settings.warnings]
+    if service.publishable_keys and service.signing_key is None:
+        found.append(Fault("config.signing-key-ephemeral", "service.signing_key", warning=True, file=settings.path))
+    return tuple(found)
