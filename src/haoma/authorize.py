@@ -1,11 +1,11 @@
 """The use case: what the front end sent in, a verified phone number out.
 
 1. Take apart what was sent (``authorization.read``) and let the platform find its message (its ``read.py``).
-2. Claim the one-time value: the phone code, the ciphertext, or else the login code. The same request by the same
+2. Reserve the one-time value: the phone code, the ciphertext, or else the login code. The same request by the same
    caller gets the same answer again for ``repeat_seconds``, marked as ``repeated``; anybody else is refused.
 3. Run the platform's flow: verify, then open or exchange (its ``flow.py`` has the numbered list).
 4. Apply the app's policy.
-5. Settle the claim with what came of it.
+5. Conclude: say what came of it, and what the user agreed to.
 
 This module is the only one that builds a `VerifiedPhone`.
 """
@@ -13,11 +13,12 @@ This module is the only one that builds a `VerifiedPhone`.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from haoma import authorization
+from haoma.codecs import Record
 from haoma.errors import (
     BadField,
     HaomaError,
@@ -35,7 +36,8 @@ from haoma.platforms.base.refusal import refuses_a_code
 from haoma.platforms.base.session_keys import SealedMessage, read_plain, read_sealed
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
-from haoma.steps import Claim, Fresh, Keep, Mint, Place, Recall, Refund, Settle, Shelf, Spend, ask
+from haoma.sharing import reserve
+from haoma.steps import Conclude, Keep, Key, Mint, Recall, Reserve, Reserved, ReturnTry, Room, Shelf, TakeTry, ask
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from haoma.authorization import Authorization
     from haoma.platforms.base.contract import Finding, GetLogin, Platform, Sealed
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Outcome, Place
 
 
 def _platform_of(app: App) -> Platform[Any, Any]:
@@ -149,8 +151,7 @@ def authorize(
         message = platform.read(app, found)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:
-            finding = yield from platform.find(app, message, _login_asker(app, found, now), now, False)
-            return _verified(app, finding)
+            return (yield from _concluded(app, platform, found, message, _login_asker(app, found, now), now))
         return (yield from _once(app, platform, found, message, one_time, now, caller))
     except HaomaError as error:
         raise _placed(error, app) from None
@@ -168,29 +169,52 @@ def _once(
     fingerprint = found.fingerprint(f"{app.name} {caller}")  # an app may have two names, with two policies
     kind, value = one_time
     policy = app.policy
-    claim = yield from ask(Claim(app.scope, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds))
-    if not isinstance(claim, Fresh):
-        if isinstance(claim.outcome, HaomaError):
-            raise claim.outcome.again()
-        return msgspec.structs.replace(claim.outcome, repeated=True)
+    wanted = Reserve(app.scope, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds)
+    reserved = yield from reserve(wanted)
+    if not isinstance(reserved, Reserved):
+        if isinstance(reserved.outcome, HaomaError):
+            raise reserved.outcome
+        return msgspec.structs.replace(reserved.outcome, repeated=True)
     get_login = _login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code")
-    tries: list[Place] = []
+    tries: list[Key] = []
     if kind == "code":
         get_login = _within_budget(app, get_login, tries)
     try:
-        finding = yield from platform.find(app, message, get_login, now, claim.after_unknown)
-        phone = _verified(app, finding)
+        phone = yield from _concluded(app, platform, found, message, get_login, now, reserved)
     except HaomaError as error:
-        yield from ask(Settle(claim.ref, _placed(error, app)))
         if not refuses_a_code(error):
             yield from _give_back(tries)
         raise
-    yield from ask(Settle(claim.ref, phone))
     yield from _give_back(tries)
     return phone
 
 
-def _within_budget(app: App, get_login: GetLogin, tries: list[Place]) -> GetLogin:
+def _concluded(
+    app: App,
+    platform: Platform[Any, Any],
+    found: Authorization,
+    message: object,
+    get_login: GetLogin,
+    now: float,
+    reserved: Reserved | None = None,
+) -> Flow[VerifiedPhone]:
+    """Run the platform's flow, and conclude the authorization with what comes of it."""
+    outcome: Outcome
+    try:
+        finding = yield from platform.find(
+            app, message, get_login, now, reserved is not None and reserved.after_unknown
+        )
+        outcome = _verified(app, finding)
+    except HaomaError as error:
+        outcome = _placed(error, app)
+    ref = None if reserved is None else reserved.ref
+    counts = (yield from ask(Conclude(app.scope, ref, outcome, found.consent))).outcome
+    if isinstance(counts, HaomaError):
+        raise counts
+    return counts
+
+
+def _within_budget(app: App, get_login: GetLogin, tries: list[Key]) -> GetLogin:
     """Return ``get_login`` with a budget of refused codes for each user.
 
     A refused code is a call on the app's quota, and whoever has logged in can make codes up. The try is taken before
@@ -201,18 +225,18 @@ def _within_budget(app: App, get_login: GetLogin, tries: list[Place]) -> GetLogi
         login = yield from get_login()
         if login is not None and not tries:
             user = login.subject.openid or login.subject.user_id
-            place = Place(Shelf.BUDGETS, app.scope, f"refused:{user}")
-            if not (yield from ask(Spend(place, app.policy.refused_limit, app.policy.refused_seconds))):
+            key = Key(Room.BUDGETS, app.scope, "refused-codes", (user,))
+            if not (yield from ask(TakeTry(key, app.policy.refused_limit, app.policy.refused_seconds))):
                 raise TooManyRefusedCodes(retry_after=int(app.policy.refused_seconds))
-            tries.append(place)
+            tries.append(key)
         return login
 
     return asked
 
 
-def _give_back(tries: list[Place]) -> Flow[None]:
-    for place in tries:
-        yield from ask(Refund(place))
+def _give_back(tries: list[Key]) -> Flow[None]:
+    for key in tries:
+        yield from ask(ReturnTry(key))
 
 
 def _verified(app: App, finding: Finding) -> VerifiedPhone:
@@ -221,11 +245,14 @@ def _verified(app: App, finding: Finding) -> VerifiedPhone:
 
 
 def _placed(error: HaomaError, app: App) -> HaomaError:
-    error.platform = error.platform or app.platform
-    error.app = error.app or app.name
+    placed = error.evolve(platform=error.platform or app.platform, app=error.app or app.name)
     if isinstance(error, OutsideError) and error.spent is Spent.YES:
-        error.next, error.retry = Next.ASK_AGAIN, False  # what was sent is used up: only something new helps
-    return error
+        return placed.evolve(next=Next.ASK_AGAIN, retry=False)  # what was sent is used up: only something new helps
+    return placed
+
+
+_SESSIONS: Final = Shelf("session", Room.SESSIONS, Record(Login))
+_LOGINS: Final = Shelf("login-of-request", Room.SESSIONS, Record(Login))
 
 
 def _login_asker(
@@ -235,12 +262,12 @@ def _login_asker(
 
     A login code is good for one exchange. If the request is sent again after an unknown outcome, its login code is
     spent already, so the login is remembered under the fingerprint of the whole request, and for that request alone.
-    With ``keeps_code`` the claim is on another value (a phone code, which costs money), and a failed login leaves
+    With ``keeps_code`` the reservation is of another value (a phone code, which costs money), and a failed login leaves
     that value free.
     """
     if found.session is None and found.login_code is None:
         return _nobody
-    place = Place(Shelf.SESSIONS, app.scope, f"login:{fingerprint.hex()}")
+    place = _LOGINS.place(app.scope, fingerprint.hex())
 
     def get_login() -> Flow[Login | None]:
         try:
@@ -248,14 +275,14 @@ def _login_asker(
                 return (yield from resume(app, found.session))
             if found.login_code is None:
                 return None
-            known = yield from ask(Recall(place))
-            if isinstance(known, Login):
+            known = (yield from ask(Recall(place))).value
+            if known is not None:
                 return known
             login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
         except HaomaError as error:
-            if keeps_code:
-                error.spent = Spent.NO
-            raise
+            if not keeps_code:
+                raise
+            raise error.evolve(spent=Spent.NO) from None
         if fingerprint:
             yield from ask(Keep(place, login, app.policy.code_seconds))
         return login
@@ -274,14 +301,14 @@ def resume(app: App, session: Secret) -> Flow[Login]:
     Raises:
         SessionUnknown: ``trust.session-unknown``.
     """
-    login = yield from ask(Recall(_session_place(app, session.reveal())))
-    if not isinstance(login, Login) or login.app != app.name:
+    login = (yield from ask(Recall(_session_place(app, session.reveal())))).value
+    if login is None or login.app != app.name:
         raise SessionUnknown(platform=app.platform, app=app.name)
     return login
 
 
-def _session_place(app: App, handle: str) -> Place:
-    return Place(Shelf.SESSIONS, app.scope, f"session:{handle}")
+def _session_place(app: App, handle: str) -> Place[Login]:
+    return _SESSIONS.place(app.scope, handle)
 
 
 def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:

@@ -135,6 +135,26 @@ class HaomaError(Exception):
         twin.__traceback__ = twin.__context__ = twin.__cause__ = None
         return twin
 
+    def evolve(self, **changes: Any) -> Self:
+        """Return a copy with other attributes. An error is built once, and never changed by whoever it passes.
+
+        Args:
+            changes: Attributes by name. ``because`` is added to the facts that are there.
+
+        Raises:
+            TypeError: It has no such attribute.
+        """
+        twin = self.again()
+        # It is the same failure: what a signal handler raised below it has to be found in the copy as well.
+        twin.__cause__, twin.__context__ = self.__cause__, self.__context__
+        twin.__suppress_context__ = self.__suppress_context__
+        for name, value in changes.items():
+            if not hasattr(twin, name):
+                msg = f"{type(self).__name__} has no {name}"
+                raise TypeError(msg)
+            setattr(twin, name, MappingProxyType({**self.because, **value}) if name == "because" else value)
+        return twin
+
     def explain(self, lang: str = "en") -> catalogue.Words:
         """Return title, cause, remedy and page in ``lang`` (``zh`` or ``en``)."""
         return catalogue.words(

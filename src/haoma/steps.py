@@ -11,14 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from haoma.errors import HaomaError
+from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
-    from haoma.errors import HaomaError
+    from haoma.errors import Spent
     from haoma.secret import Secret
-    from haoma.verified import VerifiedPhone
 
 T = TypeVar("T")
+V = TypeVar("V")
+
+Outcome: TypeAlias = VerifiedPhone | HaomaError
+"""What comes of an authorization."""
 
 
 class Step(Generic[T]):
@@ -89,8 +95,21 @@ class Send(Step[Reply]):
     sidecar: str = ""
 
 
-class Shelf(StrEnum):
-    """What kind of thing is kept. Shelves never crowd each other out; each says what happens when it is full."""
+# --- what is kept ---
+
+
+class Codec(Protocol[V]):
+    """How a value is written as bytes and read again."""
+
+    def encode(self, value: V) -> bytes:
+        """Return the bytes."""
+
+    def decode(self, found: bytes) -> V:
+        """Return the value. Raises ValueError if these are not the bytes of one."""
+
+
+class Room(StrEnum):
+    """Which part of the memory. Rooms never crowd each other out; each says what happens when it is full."""
 
     CUSTODY = "custody"
     """Tokens, tickets, grants and certificates. Nothing here is evicted, whatever anybody sends."""
@@ -104,78 +123,181 @@ class Shelf(StrEnum):
     """Counts of what strangers do. When it is full the oldest goes."""
 
 
-class Place(NamedTuple):
-    """Where a value is kept, or tries are counted.
+class Key(NamedTuple):
+    """Where something is kept, counted or held.
 
     Attributes:
-        shelf: The kind of thing.
-        owner: ``App.scope`` of the app whose users fill this part of the shelf; empty where users cannot. Each owner
-            has a part of his own.
-        key: The place within that part. It may hold a secret and is never shown.
+        room: The part of the memory.
+        owner: ``App.scope`` of the app whose users fill this part of the room; empty where users cannot. Each owner has
+            a part of their own.
+        kind: What it is.
+        parts: Which one. They may be secrets: an answerer keeps a keyed digest of them, and nobody shows them.
     """
 
-    shelf: Shelf
+    room: Room
     owner: str
-    key: str
+    kind: str
+    parts: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"<Place {self.shelf} {self.owner}>"
+        return f"<Key {self.room} {self.owner} {self.kind}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Recall(Step["object | None"]):
-    """What was kept in ``place`` and has not expired, or None."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf(Generic[V]):
+    """All values of one kind.
 
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Keep(Step[None]):
-    """Remember ``value`` in ``place`` for ``seconds``.
-
-    Raises at the yield:
-        MemoryFull: The shelf is full, and is one from which nothing is evicted.
+    Attributes:
+        kind: The kind's name. A value that is written another way than before gets another one.
+        room: The part of the memory.
+        codec: How a value is written.
     """
 
-    place: Place
-    value: object = field(repr=False)
+    kind: str
+    room: Room
+    codec: Codec[V]
+
+    def place(self, owner: str, *parts: str) -> Place[V]:
+        """Return the place of one value; see `Key`."""
+        return Place(self, Key(self.room, owner, self.kind, parts))
+
+
+class Place(NamedTuple, Generic[V]):
+    """The place of one value on a shelf."""
+
+    shelf: Shelf[V]
+    key: Key
+
+    def __repr__(self) -> str:
+        return f"<Place {self.key.room} {self.key.owner} {self.key.kind}>"
+
+
+ABSENT: Final = 0
+"""The version of what is not there."""
+
+
+class Found(NamedTuple, Generic[V]):
+    """What was found in a place.
+
+    Attributes:
+        value: The value; None if nothing is kept there, or what is has expired.
+        version: The version of the value; `ABSENT` if there is none. No two values ever have the same, wherever they
+            are, and that of a later one is greater.
+        now: Unix seconds by the clock of whoever answers.
+    """
+
+    value: V | None
+    version: int
+    now: float
+
+    def __repr__(self) -> str:
+        return f"<Found version={self.version}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Step["Found[V]"], Generic[V]):
+    """What is kept in ``place``."""
+
+    place: Place[V]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Step[bool], Generic[V]):
+    """Keep ``value`` in ``place`` for ``seconds``, by the clock of whoever answers; False if it may not.
+
+    Attributes:
+        expect: If given, the version that must still be there (compare and set).
+        lease: If given, the lease that must not have been taken over.
+
+    Raises at the yield:
+        MemoryFull: The room is full, and is one from which nothing is evicted.
+    """
+
+    place: Place[V]
+    value: V = field(repr=False)
+    seconds: float
+    expect: int | None = None
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Step[bool]):
+    """Forget what is in ``place`` if it still has this version, and ``lease`` was not taken over; False if not."""
+
+    place: Place[Any]
+    version: int
+    lease: Lease | None = None
+
+
+# --- leases: one at a time ---
+
+
+class Lease(NamedTuple):
+    """The right to be the only one, for a while.
+
+    Attributes:
+        key: To do what.
+        fence: Number of the lease; no two have the same. Who has one that was taken over can keep nothing under it.
+    """
+
+    key: Key
+    fence: int
+
+
+class UnderWay(NamedTuple):
+    """Somebody else is at it.
+
+    Attributes:
+        by: The lease, or the first reservation, that is to be waited for.
+        seconds: When it is given up, at the latest.
+    """
+
+    by: Lease | Ref
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(Step[None]):
-    """Forget what is in ``place``, but only if it still is ``value`` (compare-then-drop)."""
+class TakeLease(Step["Lease | UnderWay"]):
+    """Be the only one for ``key``. A lease that is not ended in time ends by itself, and another may follow."""
 
-    place: Place
-    value: object = field(repr=False)
+    key: Key
 
 
 @dataclass(frozen=True, slots=True)
-class Share(Step[T]):
-    """Run ``flow()`` unless a run for the same ``place`` is under way; then wait for that one and share its result.
+class EndLease(Step[None]):
+    """End a lease. ``failure`` is what those who wait for it shall be told; without one they take their turn."""
 
-    An error is shared as well, so that a hundred waiters cannot become a hundred calls. A run that takes too long is
-    given up: the first who has waited in vain runs the flow again.
+    lease: Lease
+    failure: HaomaError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Step["Outcome | None"]):
+    """Wait until something that is under way has ended; return what came of it, or None if nobody said.
+
+    Nothing of its holder is needed for that, least of all its process.
     """
 
-    place: Place
-    flow: Callable[[], Flow[T]]
+    under_way: UnderWay
 
 
 @dataclass(frozen=True, slots=True)
-class Spend(Step[bool]):
-    """Take one of ``limit`` tries that ``place`` has within ``seconds``; False when none is left. Atomic."""
+class TakeTry(Step[bool]):
+    """Take one of ``limit`` tries that ``key`` has within ``seconds``; False when none is left. Atomic."""
 
-    place: Place
+    key: Key
     limit: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Refund(Step[None]):
-    """Give one try back to ``place``."""
+class ReturnTry(Step[None]):
+    """Give one try back to ``key``."""
 
-    place: Place
+    key: Key
+
+
+# --- what has no place ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +320,11 @@ class Call(Step[Any]):
     arguments: tuple[Any, ...] = field(repr=False)
 
 
+# --- one-time values ---
+
+
 class Ref(NamedTuple):
-    """Which claim a `Settle` speaks of.
+    """A reservation.
 
     Attributes:
         app: ``App.scope`` of the app.
@@ -214,23 +339,25 @@ class Ref(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """The claim is ours. ``after_unknown``: an earlier try of the same value ended without a known outcome."""
+class Reserved:
+    """The value is ours. ``after_unknown``: an earlier try of it ended without a known outcome."""
 
     ref: Ref
     after_unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The claim was settled before, by the same caller with the same request: here is what came of it."""
+class Concluded:
+    """What came of an authorization."""
 
-    outcome: VerifiedPhone | HaomaError
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Claim(Step["Fresh | Settled"]):
-    """Claim a value that can be used once.
+class Reserve(Step["Reserved | Concluded | UnderWay"]):
+    """Reserve a value that can be used once.
+
+    The answer is `Concluded` if the same request was concluded before, and `UnderWay` while it is being made.
 
     Attributes:
         app: ``App.scope`` of the app.
@@ -242,7 +369,7 @@ class Claim(Step["Fresh | Settled"]):
         repeat_seconds: How long after it was given the answer itself is remembered, for the same fingerprint.
 
     Raises at the yield:
-        AlreadyUsed: Another caller, or another request, has claimed the value; or the answer is remembered no longer.
+        AlreadyUsed: Another caller, or another request, has reserved the value; or the answer is remembered no longer.
         MemoryFull: So many values are remembered that this one could not be.
     """
 
@@ -255,15 +382,34 @@ class Claim(Step["Fresh | Settled"]):
 
 
 @dataclass(frozen=True, slots=True)
+class Conclude(Step[Concluded]):
+    """Conclude an authorization: the last step of each one that was begun, and the only one of its kind.
+
+    A `VerifiedPhone` or an error whose ``spent`` is YES closes the reservation; an error with ``spent`` UNKNOWN leaves
+    it open for another try by the same caller; an error with ``spent`` NO gives the value free again.
+
+    A try that nobody concluded ends when its time is up, and another may follow. After that, a success of the first one
+    still counts if nothing is closed yet; any other word of it does not. The answer is the outcome that counts.
+
+    Attributes:
+        app: ``App.scope`` of the app.
+        ref: The reservation; None where there is nothing that can be used once (an Alipay envelope without a login).
+        outcome: What came of it.
+        consent: What the user agreed to, as the front end sent it.
+    """
+
+    app: str
+    ref: Ref | None
+    outcome: Outcome
+    consent: dict[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settle(Step[None]):
-    """Say what came of a claim.
+    """Say of a reservation, without any outcome to repeat, whether its value is used.
 
-    A `VerifiedPhone` or an error whose ``spent`` is YES closes it; an error with ``spent`` UNKNOWN leaves it open for
-    another try by the same caller; an error with ``spent`` NO gives the value free again.
-
-    A try that nobody settled ends when its time is up, and another may follow. After that, a success of the first one
-    still counts if nothing is settled yet; any other word of it does not.
+    For a second value of one authorization; and UNKNOWN for one that its holder had to leave.
     """
 
     ref: Ref
-    outcome: VerifiedPhone | HaomaError
+    spent: Spent

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from haoma.codecs import Record
 from haoma.errors import (
+    AlreadyUsed,
     CodeRejected,
     ConnectFailed,
     HaomaError,
@@ -23,38 +27,45 @@ from haoma.errors import (
     Spent,
 )
 from haoma.io import aio, blocking
+from haoma.io.answers import Held
 from haoma.io.http import AsyncHttp, Http
-from haoma.io.memory import Memory, Shared
+from haoma.io.memory import Memory
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
+from haoma.sharing import alone, refresh, reserve
 from haoma.steps import (
     Call,
-    Claim,
+    Conclude,
+    Concluded,
     Flow,
-    Fresh,
     Keep,
+    Key,
+    Lease,
     Mint,
     Pause,
     Place,
     Recall,
-    Settle,
-    Settled,
-    Share,
+    Reserve,
+    Reserved,
+    Room,
     Shelf,
+    Step,
+    TakeLease,
     ask,
 )
 from haoma.verified import VerifiedPhone
 
 PHONE = VerifiedPhone(PhoneNumber("86", "13800138000"), "wechat", "shop", None, ())
-CLAIM = Claim("shop", "code", Secret("code-1"), b"mine", 300)
+WANTED = Reserve("shop", "code", Secret("code-1"), b"mine", 300)
 MANY = 40
+TEXTS = Shelf("driven", Room.CUSTODY, Record(str))
 
 
-def place(key: str) -> Place:
-    return Place(Shelf.CUSTODY, "", key)
+def place(key: str) -> Place[str]:
+    return TEXTS.place("", key)
 
 
-KEY = place("key")
+TOKEN = place("token")
 
 
 @pytest.fixture(scope="module")
@@ -95,33 +106,32 @@ def drive(request, http, async_http) -> Callable[..., list[Any]]:
 
 
 def once(runs: list[int], outcome: object = PHONE, pause: float = 0.3) -> Flow[Any]:
-    """A flow like those of the platforms: claim, call, settle."""
-    claimed = yield from ask(CLAIM)
-    if isinstance(claimed, Settled):
-        if isinstance(claimed.outcome, HaomaError):
-            raise claimed.outcome
-        return claimed.outcome
+    """A flow like those of the platforms: reserve, call, conclude."""
+    reserved = yield from reserve(WANTED)
+    if isinstance(reserved, Concluded):
+        if isinstance(reserved.outcome, HaomaError):
+            raise reserved.outcome
+        return reserved.outcome
     runs.append(1)
     yield from ask(Pause(pause))
     if isinstance(outcome, HaomaError):
-        yield from ask(Settle(claimed.ref, outcome))
+        yield from ask(Conclude("shop", reserved.ref, outcome))
         raise outcome
     if isinstance(outcome, BaseException):
         raise outcome
-    yield from ask(Settle(claimed.ref, outcome))  # type: ignore[arg-type]
-    return outcome
+    return (yield from ask(Conclude("shop", reserved.ref, outcome))).outcome  # type: ignore[arg-type]
 
 
-def work(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[Any]:
+def work(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[tuple[str, float]]:
     runs.append(1)
     yield from ask(Pause(pause))
     if isinstance(outcome, BaseException):
         raise outcome
-    return outcome
+    return str(outcome), 300
 
 
 def shared(runs: list[int], outcome: object = "token", pause: float = 0.3) -> Flow[Any]:
-    return (yield from ask(Share(KEY, lambda: work(runs, outcome, pause))))
+    return refresh(TOKEN, lambda: work(runs, outcome, pause))
 
 
 # --- plain steps ---
@@ -134,15 +144,15 @@ def test_steps_are_answered_and_errors_thrown_in(drive):
         raise ConnectFailed
 
     def flow() -> Flow[Any]:
-        yield from ask(Keep(place("k"), 1, 60))
+        yield from ask(Keep(place("k"), "kept", 60))
         minted = yield from ask(Mint())
         yield from ask(Pause(0))
         try:
             yield from ask(Call(failing, ()))
         except ConnectFailed:
-            return (yield from ask(Recall(place("k")))), len(minted), (yield from ask(Call(max, (1, 2))))
+            return (yield from ask(Recall(place("k")))).value, len(minted), (yield from ask(Call(max, (1, 2))))
 
-    assert drive(Memory(), flow()) == [(1, 43, 2)]
+    assert drive(Memory(), flow()) == [("kept", 43, 2)]
 
 
 @pytest.mark.parametrize("error", [ValueError("canary"), TimeoutError("canary"), StopIteration("canary")])
@@ -178,13 +188,64 @@ def test_async_hooks(http, async_http):
 
 
 def test_a_flow_that_breaks_is_cleaned_up(drive):
-    """A mistake inside a flow goes through as it is, and its claim is left unknown."""
+    """A mistake inside a flow goes through as it is, and its reservation is left unknown."""
     memory = Memory()
     (failure,) = drive(memory, once([], ZeroDivisionError()))
     assert isinstance(failure, ZeroDivisionError)
-    again = memory.answer(CLAIM)
-    assert isinstance(again, Fresh)
+    again = memory.answer(WANTED)
+    assert isinstance(again, Reserved)
     assert again.after_unknown
+
+
+class Answers:
+    """A memory whose every answer comes later, and may have to be waited for even then, as that of a database."""
+
+    shared = False
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.let_go_of: list[object] = []
+
+    async def answer(self, step: Step[Any], held: list[Held]) -> object:
+        await asyncio.sleep(0)
+        return self.memory.answer(step, held)
+
+    async def let_go(self, held: Held, failure: HaomaError | None = None) -> None:
+        await asyncio.sleep(0)
+        self.memory.let_go(held, failure)
+        self.let_go_of.append(held)
+
+
+def test_answers_that_come_later(async_http):
+    """The async driver awaits an answer that is not at hand, an error is raised at the step, and what is held is let go."""
+    answers = Answers()
+    world = aio.World(async_http, answers)
+
+    def refused() -> Flow[object]:
+        try:
+            yield from ask(replace(WANTED, fingerprint=b"another's"))
+        except AlreadyUsed as error:
+            return error
+        return None
+
+    async def main() -> list[Any]:
+        runs: list[int] = []
+        results: list[Any] = await asyncio.gather(
+            *(aio.run(once(runs, pause=0.02), world) for _ in range(5)),
+            *(aio.run(shared(runs, pause=0.02), world) for _ in range(5)),
+            aio.run(refused(), world),
+        )
+        with pytest.raises(ZeroDivisionError):
+            await aio.run(alone(Key(Room.CUSTODY, "", "turn", ()), lambda _: work(runs, ZeroDivisionError(), 0)), world)
+        await world.finish()
+        return [*results, len(runs)]
+
+    *results, refusal, runs = asyncio.run(main())
+    assert results == [PHONE] * 5 + ["token"] * 5
+    assert type(refusal) is AlreadyUsed
+    assert runs == 3
+    assert isinstance(answers.memory.answer(TakeLease(Key(Room.CUSTODY, "", "turn", ()))), Lease)
+    assert len(answers.let_go_of) == 3  # one reservation and two leases, though two of them had their end
 
 
 # --- forty at once ---
@@ -205,7 +266,7 @@ def test_forty_identical_requests_are_one(drive, outcome):
 
 @pytest.mark.parametrize("outcome", ["token", CodeRejected(), ZeroDivisionError()], ids=repr)
 def test_forty_shared_runs_are_one(drive, outcome):
-    """Forty flows that share: one run; its result, its refusal or the fact that it broke is everybody's."""
+    """Forty flows that want what one makes: its result, its refusal or the fact that it broke is everybody's."""
     runs: list[int] = []
     memory = Memory()
     results = drive(memory, *(shared(runs, outcome) for _ in range(MANY)))
@@ -220,26 +281,51 @@ def test_forty_shared_runs_are_one(drive, outcome):
             "ZeroDivisionError"
         ]
         assert any(isinstance(result, InternalFault) for result in results)
-    with memory.lead(KEY) as led:  # nothing is left under way
-        assert isinstance(led, Shared)
+    assert isinstance(memory.answer(TakeLease(TOKEN.key)), Lease)  # nothing is left under way
 
 
-def test_shares_nest(drive):
-    """A shared flow may share another one."""
+def test_what_is_made_for_all_may_need_another(drive):
+    """One that is made for all who wait may wait for another one that is."""
     runs: list[int] = []
 
-    def outer() -> Flow[Any]:
-        return (yield from ask(Share(place("outer"), lambda: shared(runs))))
+    def outer() -> Flow[tuple[str, float]]:
+        return (yield from shared(runs)), 300
 
-    assert drive(Memory(), outer(), outer()) == ["token", "token"]
+    def outermost() -> Flow[str]:
+        return refresh(place("outer"), outer)
+
+    assert drive(Memory(), outermost(), outermost()) == ["token", "token"]
     assert len(runs) == 1
+
+
+def test_one_after_the_other(drive):
+    """Flows that must not run at the same time do not, be their end a result, a refusal or a mistake."""
+    inside: list[int] = [0]
+    ends: list[object] = ["done", CodeRejected(), ZeroDivisionError(), "done"]
+
+    def work(end: object) -> Flow[object]:
+        inside[0] += 1
+        yield from ask(Pause(0.02))
+        assert inside == [1]
+        inside[0] -= 1
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+    def turn(end: object) -> Flow[object]:
+        return alone(Key(Room.CUSTODY, "", "turn", ()), lambda _: work(end))
+
+    memory = Memory()
+    results = drive(memory, *(turn(end) for end in ends))
+    assert [type(each) for each in results] == [type(each) for each in ends]
+    assert isinstance(memory.answer(TakeLease(Key(Room.CUSTODY, "", "turn", ()))), Lease)
 
 
 def test_waiting_ends(drive):
     """Who waits for a flow that hangs takes over after a while, and the hanging one is not disturbed."""
     runs: list[int] = []
-    claimed = drive(Memory(patience=0.05), once(runs, pause=0.3), once(runs, pause=0.3))
-    assert claimed == [PHONE, PHONE]
+    one_by_one = drive(Memory(patience=0.05), once(runs, pause=0.3), once(runs, pause=0.3))
+    assert one_by_one == [PHONE, PHONE]
     together = drive(Memory(patience=0.05), shared(runs, pause=0.3), shared(runs, pause=0.3))
     assert together == ["token", "token"]
     assert len(runs) == 4
@@ -310,7 +396,7 @@ def test_the_last_caller_leaves(async_http):
 
 @pytest.mark.parametrize("started", [True, False])
 def test_a_loop_that_ends_leaves_the_outcome_unknown(async_http, started):
-    """`asyncio.run` cancels what is under way: the claim is not held, and the next try knows."""
+    """`asyncio.run` cancels what is under way: the reservation is not held, and the next try knows."""
     memory = Memory()
     left: list[object] = []
 
@@ -319,8 +405,8 @@ def test_a_loop_that_ends_leaves_the_outcome_unknown(async_http, started):
         await asyncio.sleep(0.02 if started else 0)
 
     asyncio.run(main())
-    again = memory.answer(CLAIM)
-    assert isinstance(again, Fresh)
+    again = memory.answer(WANTED)
+    assert isinstance(again, Reserved)
     assert again.after_unknown
 
 
@@ -379,7 +465,7 @@ def test_a_cancelled_leader_still_leads(async_http):
 
 
 def test_an_interrupted_thread_leaves_nobody_waiting(http):
-    """Ctrl-C in the leader: its claim is unknown, and a waiting thread takes the shared run over."""
+    """Ctrl-C in the leader: its reservation is unknown, and a waiting thread makes the token itself."""
     memory = Memory()
     world = blocking.World(http, memory)
     leads, waiting = threading.Event(), threading.Event()
@@ -391,21 +477,21 @@ def test_an_interrupted_thread_leaves_nobody_waiting(http):
         raise KeyboardInterrupt
 
     def leader() -> Flow[Any]:
-        claimed = yield from ask(CLAIM)
-        assert isinstance(claimed, Fresh)
+        reserved = yield from ask(WANTED)
+        assert isinstance(reserved, Reserved)
         return (yield from ask(Call(interrupt, ())))
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(blocking.run, ask(Share(KEY, leader)), world)
+        first = pool.submit(blocking.run, refresh(TOKEN, leader), world)
         leads.wait(2)
         second = pool.submit(blocking.run, shared(runs), world)
-        while not memory._state.get().runs[KEY].waiters:
-            pass
+        while not any(each.waiters for each in memory._state.get().leases.values()):
+            time.sleep(0.001)
         waiting.set()
         assert isinstance(first.exception(2), KeyboardInterrupt)
         assert second.result(2) == "token"
     assert len(runs) == 1
-    assert isinstance(memory.answer(CLAIM), Fresh)
+    assert isinstance(memory.answer(WANTED), Reserved)
 
 
 def test_a_coroutine_that_is_dropped_leaves_its_flow_alone(async_http):

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from haoma.authorize import log_in
+from haoma.codecs import MOMENT
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, NotProven, SessionUnknown
 from haoma.io.blocking import World
 from haoma.io.memory import Memory
 from haoma.platforms.base.contract import App
 from haoma.platforms.base.session_keys import newest_of, recall
-from haoma.steps import Keep, Place, Shelf
+from haoma.steps import Keep, Room, Shelf
 from haoma.verified import CheckName
 from support.wire import NOW, Bench, Given, configured
 
@@ -94,7 +95,7 @@ def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: in
     refused = again = 0
     for _ in range(120):
         bench.now += source.random() * SECONDS / 2
-        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
+        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user"))]
         for each in used:
             each.forgotten = each.forgotten or each.key not in kept
         if not kept or source.random() < 0.5:
@@ -106,7 +107,7 @@ def test_no_ciphertext_opens_twice_while_its_key_is_kept(platform: str, seed: in
             body = _sealed(platform, key, source)
             bench.find(app, {"session": session, "authorization": body})
             used.append(Used(body, key))
-        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user", bench.now))]
+        kept = [base64.b64decode(each.key.reveal()) for each in bench.run(recall(app, "the-user"))]
         for each in used:
             if not each.forgotten:
                 error = bench.refused(app, {"session": session, "authorization": each.body}, "another caller")
@@ -299,7 +300,7 @@ def test_two_keys_are_kept(platform: str) -> None:
     for key in (first, second, third, third):
         _log_in(bench, app, key)
         bench.now += 1
-    kept = bench.run(recall(app, "the-user", bench.now))
+    kept = bench.run(recall(app, "the-user"))
     assert [base64.b64decode(each.key.reveal()) for each in kept] == [third, second]
 
 
@@ -312,8 +313,9 @@ def test_where_no_key_can_be_remembered_nothing_is_proven_under_it(platform: str
     bench = Bench({})
     memory = Memory(cap=32, now=lambda: bench.now, wall=lambda: bench.now)
     bench.world = World(bench.world.http, memory)
+    filler = Shelf("filler", Room.PROOFS, MOMENT)
     for number in range(5 * 32):
-        memory.answer(Keep(Place(Shelf.PROOFS, app.scope, str(number)), 1.0, 9e9))
+        memory.answer(Keep(filler.place(app.scope, str(number)), 1.0, 9e9))
     sent = {"session": _log_in(bench, app, key), "authorization": _sealed(platform, key, source)}
     assert not bench.find(app, sent).proves(CheckName.ONE_TIME_USE)
 
@@ -346,7 +348,7 @@ def test_a_key_whose_age_does_not_count_is_no_proof() -> None:
     bench.world = World(bench.world.http, memory)
     for number in range(5):
         _log_in(bench, app, bytes(15) + bytes([number]))
-    memory.answer(Keep(Place(Shelf.PROOFS, app.scope, "a proof"), 1.0, 60))
+    memory.answer(Keep(Shelf("filler", Room.PROOFS, MOMENT).place(app.scope, "a proof"), 1.0, 60))
 
 
 def test_three_failures_count_for_three_days() -> None:
@@ -390,5 +392,5 @@ def test_a_new_key_has_its_own_time(platform: str) -> None:
         key = _bytes_of_a_key(platform, source)
         _log_in(bench, app, key)
         bench.now += app.policy.session_seconds - 1
-        kept = bench.run(recall(app, "the-user", bench.now))
+        kept = bench.run(recall(app, "the-user"))
         assert base64.b64decode(kept[0].key.reveal()) == key

@@ -2,11 +2,14 @@
 
 import ast
 import functools
+import inspect
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+from haoma.errors import HaomaError
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "haoma"
@@ -86,11 +89,13 @@ def test_trust_is_built_in_one_place(name, allowed):
 
 
 REVEALING = {
+    "platforms/base/access_tokens.py": "where the token that takes its place is kept",
     "authorization.py": "the fingerprint of a request",
     "authorize.py": "the key of a session in memory",
+    "codecs.py": "the bytes of what is kept",
     "cli/alipay_aes_key.py": "a file of the operator's, and its digest",
     "doctor/captures/codes.py": "comparing the two codes of a capture",
-    "io/memory.py": "the keyed digest of what was claimed",
+    "io/memory.py": "the keyed digest of what was reserved",
     "platforms/base/session_keys.py": "opening with it, and counting the tries that it has",
     "secret.py": "scrubbing it out of the platform's words",
     "platforms/wechat/app.py": "the shape of the AppSecret",
@@ -136,6 +141,27 @@ def test_the_service_never_imports_the_simulator():
         for module in imports("haoma.crypto.forging")
         if not module.startswith("simulator/") and "/mirror/" not in module and module != "platforms/base/mirroring.py"
     }
+
+
+BUILDING = {
+    "errors.py": "builds them",
+    "codecs.py": "reads them from bytes",
+    "crypto/keys.py": "an exception of its own",
+    "service/app.py": "the app of an exchange",
+    "service/observe/log.py": "the next processor of the log",
+}
+
+
+def test_an_error_is_built_once():
+    """Whoever an error passes says more with a copy of it (`HaomaError.evolve`); nobody changes the one that is there."""
+    attributes = {*inspect.signature(HaomaError.__init__).parameters, "next", "retry", "retry_after"}
+    changing = set()
+    for module, tree in trees().items():
+        for node in ast.walk(tree):
+            stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in attributes
+            if stored and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+                changing.add(module)
+    assert changing <= set(BUILDING)
 
 
 # --- circles

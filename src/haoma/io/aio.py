@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
-from haoma.io.memory import Abandoned, Memory, Shared, Waiting
-from haoma.steps import Call, Flow, Pause, Ref, Send, Share, Step
+from haoma.io.answers import Waiting
+from haoma.io.blocking import fault
+from haoma.steps import Call, Flow, Lease, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
+    from haoma.io.answers import AsyncAnswers
     from haoma.io.http import AsyncHttp
 
 T = TypeVar("T")
@@ -28,7 +32,7 @@ class World:
     """
 
     http: AsyncHttp
-    memory: Memory
+    answers: AsyncAnswers
     under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
@@ -60,8 +64,8 @@ async def run(flow: Flow[T], world: World) -> T:
     From its first step that has to wait for something, the flow runs in a task of its own, and to its end, even if the
     caller is cancelled: a code that was sent is used up, so its outcome has to be settled.
 
-    A claim that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain, and
-    its value is not free.
+    A reservation that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain,
+    and its value is not free.
     """
     drive = _Drive(flow, world)
     task = None
@@ -73,9 +77,9 @@ async def run(flow: Flow[T], world: World) -> T:
         task = asyncio.get_running_loop().create_task(drive.to_its_end(step))
     finally:
         if task is None:
-            drive.close()
+            drive.close(fault(sys.exc_info()[1]))
     world.keep(task)
-    task.add_done_callback(lambda _task: drive.close())  # a task that is cancelled before it starts runs no `finally`
+    task.add_done_callback(drive.end)  # a task that is cancelled before it starts runs no `finally`
     return await asyncio.shield(task)
 
 
@@ -84,13 +88,13 @@ class _Drive(Generic[T]):
     """A flow on its way.
 
     Attributes:
-        held: The claims that it has made.
+        held: The reservations and leases that it has made.
         answer, refusal: What it is told next; at the end ``answer`` is its result.
     """
 
     flow: Flow[T]
     world: World
-    held: list[Ref] = field(default_factory=list)
+    held: list[Ref | Lease] = field(default_factory=list)
     answer: Any = None
     refusal: HaomaError | None = None
 
@@ -103,50 +107,55 @@ class _Drive(Generic[T]):
                 self.answer = end.value
                 return None
             self.answer = self.refusal = None
-            if isinstance(step, Send | Call | Pause | Share):
+            if isinstance(step, Send | Call | Pause):
                 return step
             try:
-                self.answer = self.world.memory.answer(step, self.held)
+                self.answer = self.world.answers.answer(step, self.held)
             except HaomaError as error:
                 self.refusal = error
-            if isinstance(self.answer, Waiting):
+            if isinstance(self.answer, Waiting) or inspect.isawaitable(self.answer):
                 return step
 
     async def to_its_end(self, step: Step[Any] | None) -> T:
         """Answer ``step`` and all that follow; return the result."""
         while step is not None:
             try:
-                self.answer = await _answer(step, self.world, self.held)
+                self.answer = await self._answer(step)
             except HaomaError as error:
                 self.refusal = error
             step = self.advance()
         result: T = self.answer
         return result
 
-    def close(self) -> None:
-        """Let go of everything."""
-        for ref in self.held:
-            self.world.memory.abandon(ref)
+    def end(self, task: asyncio.Task[T]) -> None:
+        """Let go of everything when the task is done."""
+        self.close(None if task.cancelled() else fault(task.exception()))
+
+    def close(self, failure: HaomaError | None = None) -> None:
+        """Let go of everything; ``failure`` is what those are told who wait for one of its leases."""
+        for each in self.held:
+            ended = self.world.answers.let_go(each, failure)
+            if inspect.isawaitable(ended):
+                self.world.keep(asyncio.ensure_future(ended))
         self.flow.close()
 
-
-async def _answer(step: Step[Any], world: World, held: list[Ref]) -> object:
-    match step:
-        case Send():
-            return await world.http.send(step)
-        case Call():
-            return await _call(step)
-        case Pause(seconds):
-            await asyncio.sleep(seconds)
-            return None
-        case Share():
-            return await _share(step, world)
-    while isinstance(answer := world.memory.answer(step, held), Waiting):
-        try:
-            return await _wait(answer)
-        except Abandoned:
-            continue
-    return answer
+    async def _answer(self, step: Step[Any]) -> object:
+        match step:
+            case Send():
+                return await self.world.http.send(step)
+            case Call():
+                return await _call(step)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+                return None
+        answer = self.answer  # `advance` has asked
+        while True:
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if not isinstance(answer, Waiting):
+                return answer
+            await _wait(answer)
+            answer = self.world.answers.answer(step, self.held)
 
 
 async def _call(step: Call) -> object:
@@ -165,30 +174,8 @@ async def _call(step: Call) -> object:
     raise failure
 
 
-async def _share(step: Share[Any], world: World) -> object:
-    while True:
-        with world.memory.lead(step.place) as led:
-            if isinstance(led, Shared):
-                drive = _Drive(step.flow(), world)
-                try:
-                    led.result = await drive.to_its_end(drive.advance())
-                finally:
-                    drive.close()
-                return led.result
-        try:
-            return await _wait(led)
-        except Abandoned:
-            continue
-
-
-async def _wait(waiting: Waiting) -> object:
-    """Return what another flow has made.
-
-    Raises:
-        Abandoned: It was stopped, or takes too long.
-    """
-    try:
+async def _wait(waiting: Waiting) -> None:
+    """Wait until it is time to ask again."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(waiting.seconds):
-            return await asyncio.wrap_future(waiting.future)
-    except TimeoutError:
-        raise Abandoned from None
+            await asyncio.wrap_future(waiting.woken)

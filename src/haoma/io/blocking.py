@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from haoma.errors import HaomaError, HookFailed
-from haoma.io.memory import Abandoned, Memory, Shared, Waiting
+from haoma.errors import HaomaError, HookFailed, InternalFault
+from haoma.io.answers import Waiting
 from haoma.io.process import interruption
-from haoma.steps import Call, Flow, Pause, Ref, Send, Share, Step
+from haoma.steps import Call, Flow, Lease, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
+    from haoma.io.answers import Answers
     from haoma.io.http import Http
 
 T = TypeVar("T")
@@ -23,18 +25,18 @@ class World:
     """What the steps of a flow are answered with."""
 
     http: Http
-    memory: Memory
+    answers: Answers
 
 
 def run(flow: Flow[T], world: World) -> T:
     """Run ``flow`` to its end and return its result.
 
-    A claim that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain, and
-    its value is not free. That includes an exception that a signal handler raises in the middle.
+    A reservation that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain,
+    and its value is not free. That includes an exception that a signal handler raises in the middle.
     """
     answer: Any = None
     refusal: HaomaError | None = None
-    held: list[Ref] = []
+    held: list[Ref | Lease] = []
     try:
         while True:
             step = flow.send(answer) if refusal is None else flow.throw(refusal)
@@ -47,12 +49,19 @@ def run(flow: Flow[T], world: World) -> T:
         result: T = end.value
         return result
     finally:
-        for ref in held:
-            world.memory.abandon(ref)
+        failure = fault(sys.exc_info()[1])
+        for each in held:
+            world.answers.let_go(each, failure)
         flow.close()
 
 
-def _answer(step: Step[Any], world: World, held: list[Ref]) -> object:
+def fault(error: BaseException | None) -> HaomaError | None:
+    """Return what those are told who wait for a lease whose flow has failed in a way that is none of ours."""
+    ours = error is None or isinstance(error, HaomaError)
+    return None if ours or not isinstance(error, Exception) or interruption(error) is not None else InternalFault()
+
+
+def _answer(step: Step[Any], world: World, held: list[Ref | Lease]) -> object:
     match step:
         case Send():
             return world.http.send(step)
@@ -61,13 +70,8 @@ def _answer(step: Step[Any], world: World, held: list[Ref]) -> object:
         case Pause(seconds):
             time.sleep(seconds)
             return None
-        case Share():
-            return _share(step, world)
-    while isinstance(answer := world.memory.answer(step, held), Waiting):
-        try:
-            return _wait(answer)
-        except Abandoned:
-            continue
+    while isinstance(answer := world.answers.answer(step, held), Waiting):
+        _wait(answer)
     return answer
 
 
@@ -89,27 +93,10 @@ def _call(step: Call) -> object:
     raise failure
 
 
-def _share(step: Share[Any], world: World) -> object:
-    while True:
-        with world.memory.lead(step.place) as led:
-            if isinstance(led, Shared):
-                led.result = run(step.flow(), world)
-                return led.result
-        try:
-            return _wait(led)
-        except Abandoned:
-            continue
-
-
-def _wait(waiting: Waiting) -> object:
-    """Return what another flow has made.
-
-    Raises:
-        Abandoned: It was stopped, or takes too long.
-    """
+def _wait(waiting: Waiting) -> None:
+    """Wait until it is time to ask again."""
     try:
-        return waiting.future.result(waiting.seconds)
+        waiting.woken.result(waiting.seconds)
     except TimeoutError as error:
         if interruption(error) is not None:
             raise
-    raise Abandoned

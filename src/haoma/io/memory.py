@@ -1,15 +1,17 @@
 """What one process remembers: tokens, sessions, tries, and which one-time values were used for what.
 
-One object serves both drivers and any number of threads and event loops. Nothing here waits: when an answer is being
-made by another flow, `Memory.answer` returns a `Waiting`, and the driver waits in its own way and asks again.
+One object serves both drivers and any number of threads and event loops. Nothing here waits: where an answer has to be
+waited for, `Memory.answer` returns a `Waiting`, and the driver waits in its own way and asks again.
 
-* **Nothing crowds out anything else.** Each shelf has its own tables, one for each app whose users can fill it, and
-  says what happens when one is full (`Shelf`).
+* **Nothing is kept but bytes**, each value by the codec of its shelf, under a keyed digest of where it belongs. So
+  nothing that is kept depends on an object of whoever kept it.
+* **Nothing crowds out anything else.** Each room has its own tables, one for each app whose users can fill it, and
+  says what happens when one is full (`Room`).
 * **That a value was used** is remembered for as long as it could be used again, by two clocks: one that is never set
   back, and the one that the times in messages are compared with, which may be. The *answer* is remembered for seconds.
 * **Whatever is under way has an age and a fence.** A flow that was killed, hangs or was interrupted holds nothing for
   longer than ``patience``: the next one takes over, and the late word of the first is refused by its fence.
-* **After a fork** the child knows what was used and what is kept, but has no lock, no future and no run of the parent.
+* **After a fork** the child knows what was used and what is kept, but has no lock, no future, no lease.
   What was under way then has an unknown outcome in the child.
 """
 
@@ -25,43 +27,52 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
 
-import msgspec
-
-from haoma.errors import AlreadyUsed, HaomaError, InternalFault, MemoryFull, PlatformRefusal, Spent
+from haoma.codecs import OUTCOME
+from haoma.errors import AlreadyUsed, HaomaError, MemoryFull, PlatformRefusal, Spent
 from haoma.io import clock
-from haoma.io.process import PerProcess, interruption
+from haoma.io.answers import Waiting
+from haoma.io.process import PerProcess
 from haoma.steps import (
-    Claim,
+    ABSENT,
+    Conclude,
+    Concluded,
     Drop,
-    Fresh,
+    EndLease,
+    Found,
     Keep,
+    Key,
+    Lease,
     Mint,
-    Place,
+    Outcome,
     Recall,
     Ref,
-    Refund,
+    Reserve,
+    Reserved,
+    ReturnTry,
+    Room,
     Settle,
-    Settled,
-    Shelf,
-    Spend,
     Step,
+    TakeLease,
+    TakeTry,
+    UnderWay,
+    Watch,
 )
 from haoma.verified import VerifiedPhone
 
 V = TypeVar("V")
 
-Outcome: TypeAlias = VerifiedPhone | HaomaError
-
 _TIMES: Final = {
-    Shelf.CUSTODY: sys.maxsize,  # what the platforms themselves sent: as much as there are apps and merchants
-    Shelf.PROOFS: 5,  # few bytes each, and some are of every exchange
+    Room.CUSTODY: sys.maxsize,  # what the platforms themselves sent: as much as there are apps and merchants
+    Room.PROOFS: 5,  # few bytes each, and some are of every exchange
 }
 _FEW: Final = 1024
 _SWEEP_SECONDS: Final = 1.0
-_FORGETFUL: Final = frozenset({Shelf.SESSIONS, Shelf.BUDGETS})
-"""Shelves from which the oldest goes when they are full. On all others something new is refused."""
+_FORGETFUL: Final = frozenset({Room.SESSIONS, Room.BUDGETS})
+"""Rooms from which the oldest goes when they are full. On all others something new is refused."""
 
 
 class _Table(Generic[V]):
@@ -76,7 +87,7 @@ class _Table(Generic[V]):
         self._now = now
         self._forgetful = forgetful
         self._sweep_at = min(cap, _FEW)
-        self._entries: dict[str, tuple[float, V]] = {}
+        self._entries: dict[bytes, tuple[float, V]] = {}
 
     def copy(self, copy_value: Callable[[V], V]) -> _Table[V]:
         """Return a table with the same entries."""
@@ -88,14 +99,14 @@ class _Table(Generic[V]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: str) -> V | None:
+    def get(self, key: bytes) -> V | None:
         until, value = self._entries.get(key, (math.inf, None))
         if until > self._now():
             return value
         del self._entries[key]
         return None
 
-    def put(self, key: str, value: V, until: float) -> bool:
+    def put(self, key: bytes, value: V, until: float) -> bool:
         """Keep a value; False if the table is full of what must not be forgotten."""
         if key in self._entries:
             # An entry that is written again is the youngest. What must not be forgotten is nowhere absent meanwhile: a
@@ -107,7 +118,7 @@ class _Table(Generic[V]):
         self._entries[key] = (until, value)
         return True
 
-    def pop(self, key: str) -> None:
+    def pop(self, key: bytes) -> None:
         self._entries.pop(key, None)
 
     def _make_room(self) -> bool:
@@ -122,29 +133,25 @@ class _Table(Generic[V]):
         return len(kept) < self._cap
 
 
-class Waiting(NamedTuple):
-    """The answer is being made by another flow.
+class _Stand(Enum):
+    """How a reservation stands."""
 
-    Every waiter has a future of its own: one that is cancelled takes nobody with it.
-
-    Attributes:
-        future: Gets the answer, or one of our errors.
-        seconds: How long to wait. Who has waited in vain asks again, and may take over.
-    """
-
-    future: Future[Any]
-    seconds: float
+    UNDER_WAY = "under way"
+    UNKNOWN = "unknown"  # whether the value is used; the same request may try again
+    DONE = "done"  # the value is used
+    FREE = "free"  # it is not; the row is there for those who waited
 
 
-class _Row(msgspec.Struct):
-    """One claim of one value: under way while ``waiters`` is a list, then closed, or with an unknown outcome.
+@dataclass(eq=False, slots=True)
+class _Row:
+    """The reservations of one value by one request.
 
     Attributes:
-        first, fence: Numbers of the first try of these claims and of the last. Before the first the value may have been
-            somebody else's.
+        first, fence: Numbers of the first of them and of the last. Before the first the value may have been somebody
+            else's.
         stale: From when on a try under way is given up.
         until, until_wall: When both have passed, by the one clock and the other, the value may be forgotten.
-        closed: The value is used. ``outcome`` is there for the same request, until `_State.answers` lets go of it.
+        outcome: What came of the last one, until ``answer_until``, if anything was said.
     """
 
     fingerprint: bytes
@@ -154,22 +161,27 @@ class _Row(msgspec.Struct):
     until: float
     until_wall: float
     repeat_seconds: float
-    after_unknown: bool
-    waiters: list[Future[Any]] | None
-    closed: bool = False
-    outcome: Outcome | None = None
+    stand: _Stand = _Stand.UNDER_WAY
+    after_unknown: bool = False
+    outcome: bytes | None = None
+    answer_until: float = 0.0
+    waiters: list[Future[None]] = field(default_factory=list)
+
+    def is_under_way(self, now: float) -> bool:
+        return self.stand is _Stand.UNDER_WAY and self.stale > now
 
     def is_over(self, now: float, wall: float) -> bool:
-        """Tell whether the value can no longer be used again.
+        """Tell whether the value can no longer be used again, or never was.
 
         By both clocks: if the wall clock is set back, a time in a message that was too old may be young once more.
         """
-        under_way = self.waiters is not None and self.stale > now
-        return not under_way and self.until <= now and self.until_wall <= wall
+        if self.stand is _Stand.FREE:
+            return True
+        return not self.is_under_way(now) and self.until <= now and self.until_wall <= wall
 
 
 class _Rows(dict[bytes, _Row]):
-    """The claims of one app. What is used is never forgotten for the sake of something new."""
+    """The reservations of one app. What is used is never forgotten for the sake of something new."""
 
     sweep_at = _FEW
     not_before = -math.inf
@@ -184,21 +196,15 @@ class _Rows(dict[bytes, _Row]):
         return len(self) < cap
 
 
-class _Run(NamedTuple):
-    """A run that several flows share. It is given up at ``stale``."""
+@dataclass(eq=False, slots=True)
+class _Held:
+    """A lease, and then what its holder said at its end."""
 
-    stale: float
-    waiters: list[Future[Any]]
-
-
-class Abandoned(Exception):
-    """The flow that a waiter shared was cancelled; the first to ask again takes over. Seen by the drivers only."""
-
-
-class Shared:
-    """Where the leader of a `Share` puts its result."""
-
-    result: object = None
+    fence: int
+    until: float
+    ended: bool = False
+    failure: bytes | None = None
+    waiters: list[Future[None]] = field(default_factory=list)
 
 
 class _State:
@@ -206,36 +212,53 @@ class _State:
 
     def __init__(self, before: _State | None) -> None:
         # Held for dict operations only. Reentrant, because a flow that the garbage collector closes in the middle of
-        # one settles its claims right there, in the same thread.
+        # one settles its reservations right there, in the same thread.
         self.lock = threading.RLock()
-        self.kept: dict[tuple[Shelf, str], _Table[object]] = {}
-        self.tries: dict[tuple[Shelf, str], _Table[list[float]]] = {}
+        self.kept: dict[tuple[Room, str], _Table[tuple[int, bytes]]] = {}
+        self.tries: dict[tuple[Room, str], _Table[list[float]]] = {}
         self.used: dict[str, _Rows] = {}
-        self.runs: dict[Place, _Run] = {}
+        self.leases: dict[tuple[Room, str, bytes], _Held] = {}
+        self.leases_sweep_at = _FEW
         self.answers: list[tuple[float, int, _Row]] = []  # a heap: until when, fence, row
-        self.fences: Iterator[int] = itertools.count() if before is None else before.fences
+        self.fences: Iterator[int] = itertools.count(ABSENT + 1) if before is None else before.fences
         if before is not None:
             self.kept = {part: table.copy(lambda value: value) for part, table in list(before.kept.items())}
             self.tries = {part: table.copy(list) for part, table in list(before.tries.items())}
             self.used = {app: self._carried_over(rows) for app, rows in list(before.used.items())}
 
     def _carried_over(self, rows: _Rows) -> _Rows:
-        """Return what a child knows of its parent's claims: that they were made. What was under way is not its own."""
+        """Return what a child knows of its parent's reservations: that they were made. None under way is its own."""
         return _Rows(
-            (key, msgspec.structs.replace(row, fence=next(self.fences), waiters=None, outcome=None))
+            (
+                key,
+                replace(
+                    row,
+                    fence=next(self.fences),
+                    stand=_Stand.DONE if row.stand is _Stand.DONE else _Stand.UNKNOWN,
+                    after_unknown=True,
+                    outcome=None,
+                    waiters=[],
+                ),
+            )
             for key, row in list(rows.items())
+            if row.stand is not _Stand.FREE
         )
 
 
 class Memory:
-    """Answers Recall, Keep, Drop, Spend, Refund, Mint, Claim and Settle, and says who leads a Share.
+    """Answers every step about what is kept, counted, held and used.
 
     Args:
-        cap: Most entries of each shelf, and most used values, for each app.
+        cap: Most entries of each room, and most used values, for each app.
         patience: Seconds after which a flow under way is given up; longer than any flow takes, unless a hook hangs.
         now: A clock that is never set back.
         wall: Unix seconds: the clock that times in messages are compared with.
+
+    Attributes:
+        shared: Whether other processes have the same memory. They have not.
     """
+
+    shared: Final = False
 
     def __init__(
         self,
@@ -249,85 +272,188 @@ class Memory:
         self._patience = patience
         self._now = now
         self._wall = wall
-        # Keyed with what dies with the process: nothing that was claimed can be found out from a dump of the table,
-        # short codes and phone-like values included. A child goes on with it, or it would not know what was used.
-        self._key = secrets.token_bytes(hashlib.blake2s.MAX_KEY_SIZE)
+        # Keyed with what dies with the process: no key and no value that can be used once can be found out from a dump
+        # of the tables, short codes and phone-like ones included. A child goes on with it, or it would not know what
+        # was used.
+        self._key = secrets.token_bytes(32)
         self._state = PerProcess(_State)
 
-    def answer(self, step: Step[Any], held: list[Ref] | None = None) -> object:  # noqa: C901 - one line a step
+    def answer(self, step: Step[Any], held: list[Ref | Lease] | None = None) -> object:  # noqa: C901, PLR0911, PLR0912 - one line a step
         """Return the answer to ``step``, or a `Waiting`.
 
         Args:
             step: The question.
-            held: Gets the ref of a claim *before* the claim is made, so that whoever holds the list can `abandon` it
+            held: Gets a reservation or lease *before* it is made, so that whoever holds the list can `let_go` of it
                 wherever an exception comes up.
         """
         state = self._state.get()
+        held = [] if held is None else held
         match step:
             case Mint():
                 return secrets.token_urlsafe(32)
-            case Recall(place):
-                with state.lock:
-                    return self._kept(state, place).get(place.key)
-            case Keep(place, value, seconds):
-                with state.lock:
-                    if not self._kept(state, place).put(place.key, value, self._now() + seconds):
-                        raise MemoryFull(because={"kind": place.shelf})
-            case Drop(place, value):
-                with state.lock:
-                    if self._kept(state, place).get(place.key) == value:
-                        self._kept(state, place).pop(place.key)
-            case Spend():
-                return self._spend(state, step)
-            case Refund(place):
-                with state.lock:
-                    self._refund(state, place)
-            case Claim():
-                return self._claim(state, step, [] if held is None else held)
-            case Settle(ref, outcome):
-                self.settle(ref, outcome)
+            case Recall():
+                return self._recall(state, step)
+            case Keep():
+                return self._keep(state, step)
+            case Drop():
+                return self._drop(state, step)
+            case TakeTry():
+                return self._take_try(state, step)
+            case ReturnTry(key):
+                self._return_try(state, key)
+            case TakeLease(key):
+                return self._take_lease(state, key, held)
+            case EndLease(lease, failure):
+                self._end_lease(state, lease, failure)
+            case Watch(UnderWay(by)):
+                return self._watch_lease(state, by) if isinstance(by, Lease) else self._watch(state, by)
+            case Reserve():
+                return self._reserve(state, step, held)
+            case Conclude():
+                return self._conclude(state, step)
+            case Settle(ref, spent):
+                self._settle(state, ref, None, spent)
             case _:
                 raise TypeError(f"no answer to {type(step).__name__}")
         return None
 
-    def _kept(self, state: _State, place: Place) -> _Table[object]:
-        return self._part(state.kept, place)
+    def let_go(self, held: Ref | Lease, failure: HaomaError | None = None) -> None:
+        """End what a flow held that ended without a word of its own. Nothing is changed if it did say something.
 
-    def _tries(self, state: _State, place: Place) -> _Table[list[float]]:
-        return self._part(state.tries, place)
+        Args:
+            held: The reservation, whose outcome is unknown, or the lease.
+            failure: What those who wait for the lease shall be told, if anything.
+        """
+        self.answer(EndLease(held, failure) if isinstance(held, Lease) else Settle(held, Spent.UNKNOWN))
 
-    def _part(self, tables: dict[tuple[Shelf, str], _Table[V]], place: Place) -> _Table[V]:
-        part = (place.shelf, place.owner)
+    def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
+        # As Python writes a tuple, no two are the same.
+        return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose, digest_size=32).digest()
+
+    def _place(self, key: Key) -> bytes:
+        return self._digest(b"place", key.kind, *key.parts)
+
+    def _part(self, tables: dict[tuple[Room, str], _Table[V]], key: Key) -> _Table[V]:
+        part = (key.room, key.owner)
         table = tables.get(part)
         if table is None:
-            cap = self._cap * _TIMES.get(place.shelf, 1)
-            table = tables[part] = _Table[V](cap, self._now, forgetful=place.shelf in _FORGETFUL)
+            cap = self._cap * _TIMES.get(key.room, 1)
+            table = tables[part] = _Table[V](cap, self._now, forgetful=key.room in _FORGETFUL)
         return table
 
-    def _spend(self, state: _State, step: Spend) -> bool:
+    # --- what is kept ---
+
+    def _recall(self, state: _State, step: Recall[Any]) -> Found[Any]:
+        shelf, key = step.place
+        place = self._place(key)
+        with state.lock:
+            version, value = self._part(state.kept, key).get(place) or (ABSENT, None)
+        return Found(None if value is None else shelf.codec.decode(value), version, self._wall())
+
+    def _keep(self, state: _State, step: Keep[Any]) -> bool:
+        shelf, key = step.place
+        place, value = self._place(key), shelf.codec.encode(step.value)
+        with state.lock:
+            table = self._part(state.kept, key)
+            if not self._may_change(state, table, place, step.expect, step.lease):
+                return False
+            if not table.put(place, (next(state.fences), value), self._now() + step.seconds):
+                raise MemoryFull(because={"kind": key.room})
+            return True
+
+    def _drop(self, state: _State, step: Drop) -> bool:
+        place = self._place(step.place.key)
+        with state.lock:
+            table = self._part(state.kept, step.place.key)
+            if not self._may_change(state, table, place, step.version, step.lease):
+                return False
+            table.pop(place)
+            return True
+
+    def _may_change(
+        self, state: _State, table: _Table[tuple[int, bytes]], place: bytes, version: int | None, lease: Lease | None
+    ) -> bool:
+        if version is not None and (table.get(place) or (ABSENT, b""))[0] != version:
+            return False
+        return lease is None or self._is_held(state, lease)
+
+    # --- tries ---
+
+    def _take_try(self, state: _State, step: TakeTry) -> bool:
+        place = self._place(step.key)
         with state.lock:
             now = self._now()
-            table, key = self._tries(state, step.place), step.place.key
+            table = self._part(state.tries, step.key)
             # Each try counts for `seconds` from when it was made: with a window that starts anew as a whole, twice
             # the limit would fit around its end.
-            tries = [moment for moment in table.get(key) or () if moment > now - step.seconds]
+            tries = [moment for moment in table.get(place) or () if moment > now - step.seconds]
             if len(tries) >= step.limit:
                 return False
-            return table.put(key, [*tries, now], now + step.seconds)
+            return table.put(place, [*tries, now], now + step.seconds)
 
-    def _refund(self, state: _State, place: Place) -> None:
-        table = self._tries(state, place)
-        tries = table.get(place.key) or []
-        if len(tries) > 1:
-            tries.pop()
-        else:
-            table.pop(place.key)  # a key with all its tries takes no room
+    def _return_try(self, state: _State, key: Key) -> None:
+        place = self._place(key)
+        with state.lock:
+            table = self._part(state.tries, key)
+            tries = table.get(place) or []
+            if len(tries) > 1:
+                tries.pop()
+            else:
+                table.pop(place)  # a key with all its tries takes no room
+
+    # --- leases ---
+
+    def _take_lease(self, state: _State, key: Key, held: list[Ref | Lease]) -> Lease | UnderWay:
+        place = (key.room, key.owner, self._place(key))
+        with state.lock:
+            now = self._now()
+            there = state.leases.get(place)
+            if there is not None and not there.ended and there.until > now:
+                return UnderWay(Lease(key, there.fence), there.until - now)
+            if there is None and len(state.leases) >= state.leases_sweep_at:
+                state.leases = {each: one for each, one in state.leases.items() if one.until > now and not one.ended}
+                state.leases_sweep_at = max(_FEW, 2 * len(state.leases))
+            lease = Lease(key, next(state.fences))
+            held.append(lease)
+            state.leases[place] = _Held(lease.fence, now + self._patience)
+            woken = [] if there is None else there.waiters
+        _wake(woken)
+        return lease
+
+    def _end_lease(self, state: _State, lease: Lease, failure: HaomaError | None) -> None:
+        with state.lock:
+            there = self._lease_of(state, lease)
+            if there is None or there.ended:
+                return
+            there.ended = True
+            there.failure = None if failure is None else OUTCOME.encode(failure)
+            woken, there.waiters = there.waiters, []
+        _wake(woken)
+
+    def _watch_lease(self, state: _State, lease: Lease) -> Outcome | Waiting | None:
+        with state.lock:
+            there = self._lease_of(state, lease)
+            if there is None:
+                return None
+            now = self._now()
+            if not there.ended and there.until > now:
+                return _wait(there.waiters, there.until - now)
+            failure = there.failure
+        return None if failure is None else OUTCOME.decode(failure)
+
+    def _lease_of(self, state: _State, lease: Lease) -> _Held | None:
+        there = state.leases.get((lease.key.room, lease.key.owner, self._place(lease.key)))
+        return there if there is not None and there.fence == lease.fence else None
+
+    def _is_held(self, state: _State, lease: Lease) -> bool:
+        there = self._lease_of(state, lease)
+        return there is not None and not there.ended
 
     # --- one-time values ---
 
-    def _claim(self, state: _State, step: Claim, held: list[Ref]) -> Fresh | Settled | Waiting:
+    def _reserve(self, state: _State, step: Reserve, held: list[Ref | Lease]) -> Reserved | Concluded | UnderWay:
         key = self._digest(b"value", step.app, step.kind, step.value.reveal())
-        fingerprint = self._digest(b"print", step.fingerprint)
+        fingerprint = self._digest(b"fingerprint", step.fingerprint)
         with state.lock:
             now, wall = self._now(), self._wall()
             self._forget_answers(state, now)
@@ -336,21 +462,21 @@ class Memory:
             if row is not None and row.is_over(now, wall):
                 row = None
             fence = next(state.fences)
+            first, after_unknown, waiters = fence, False, []
             if row is None:
                 if not rows.has_room(self._cap, now, wall):
                     raise MemoryFull(because={"kind": "used values"})
-                first, waiters, after_unknown = fence, [], False
             else:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
                     raise AlreadyUsed(because={"kind": step.kind})
-                if row.closed:
-                    if row.outcome is None:
+                if row.stand is _Stand.DONE:
+                    if row.outcome is None or row.answer_until <= now:
                         raise AlreadyUsed(because={"kind": step.kind})
-                    return Settled(_again(row.outcome))
-                if row.waiters is not None and row.stale > now:
-                    return _wait(row.waiters, row.stale - now)
+                    return Concluded(OUTCOME.decode(row.outcome))
+                if row.is_under_way(now):
+                    return UnderWay(Ref(step.app, key, row.first), row.stale - now)
                 # Those who wait for a try that is given up wait for the one that follows.
-                first, waiters, after_unknown = row.first, row.waiters or [], True
+                first, after_unknown, waiters = row.first, True, row.waiters
             ref = Ref(step.app, key, fence)
             held.append(ref)
             rows[key] = _Row(
@@ -364,120 +490,83 @@ class Memory:
                 after_unknown=after_unknown,
                 waiters=waiters,
             )
-            return Fresh(ref, after_unknown)
+            return Reserved(ref, after_unknown)
 
-    def abandon(self, ref: Ref) -> None:
-        """Say that nothing is known of what came of a claim, unless something was said already."""
-        self._settle(ref, None)
-
-    def settle(self, ref: Ref, outcome: Outcome) -> None:
-        """Say what came of a claim. Only the first word counts; a success counts as long as nothing is settled."""
-        self._settle(ref, _again(outcome))  # without the traceback, whose frames hold plain text
-
-    def _settle(self, ref: Ref, outcome: Outcome | None) -> None:
-        state = self._state.get()
+    def _watch(self, state: _State, ref: Ref) -> Outcome | Waiting | None:
         with state.lock:
-            rows = state.used.get(ref.app, _Rows())
-            row = rows.get(ref.key)
-            late = row is not None and row.first <= ref.fence and isinstance(outcome, VerifiedPhone)
-            if row is None or row.closed or not (late or row.fence == ref.fence):
-                return
+            row = state.used.get(ref.app, _Rows()).get(ref.key)
+            if row is None or row.first != ref.fence:
+                return None
             now = self._now()
-            waiters, row.waiters = row.waiters or [], None
-            row.fence = next(state.fences)
-            match outcome:
-                case VerifiedPhone() | HaomaError(spent=Spent.YES):
-                    self._close(state, row, outcome, now)
-                case HaomaError(spent=Spent.NO) if not row.after_unknown:
-                    del rows[ref.key]
-            # "Not spent" after an unknown outcome speaks of the second try alone: the row stays unknown.
-        for waiter in filter(_waits, waiters):
-            if outcome is None:
-                waiter.set_exception(Abandoned())
-            else:
-                waiter.set_result(Settled(_again(outcome)))
+            if row.is_under_way(now):
+                return _wait(row.waiters, row.stale - now)
+            outcome = row.outcome if row.answer_until > now else None
+        return None if outcome is None else OUTCOME.decode(outcome)
 
-    def _close(self, state: _State, row: _Row, outcome: Outcome, now: float) -> None:
-        answer_until = now + row.repeat_seconds
-        heapq.heappush(state.answers, (answer_until, row.fence, row))  # first: no answer is there that nobody lets go
-        row.closed, row.outcome = True, outcome
-        if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
-            # What the platform refuses once it refuses again. It need not be remembered for longer than its answer,
-            # so whoever sends made-up codes fills nothing.
-            row.until, row.until_wall = min(row.until, answer_until), -math.inf
+    def _conclude(self, state: _State, step: Conclude) -> Concluded:
+        outcome = step.outcome
+        if step.ref is not None:
+            spent = outcome.spent if isinstance(outcome, HaomaError) else Spent.YES
+            known = self._settle(state, step.ref, outcome, spent)
+            if known is not None:
+                return Concluded(known)
+        return Concluded(outcome)
+
+    def _settle(self, state: _State, ref: Ref, outcome: Outcome | None, spent: Spent) -> Outcome | None:
+        """Say what came of a reservation. Only the first word counts; a success counts as long as none is settled.
+
+        Returns:
+            The number that was found by another try meanwhile, if this one found none.
+        """
+        with state.lock:
+            row = state.used.get(ref.app, _Rows()).get(ref.key)
+            if row is None or not row.first <= ref.fence <= row.fence:
+                return None
+            late = ref.fence < row.fence
+            if row.stand in {_Stand.DONE, _Stand.FREE} or (late and not isinstance(outcome, VerifiedPhone)):
+                return _number_in(row) if isinstance(outcome, HaomaError) else None
+            now = self._now()
+            row.fence = next(state.fences)
+            row.outcome, row.answer_until = None, now + row.repeat_seconds
+            if outcome is not None:
+                heapq.heappush(state.answers, (row.answer_until, row.fence, row))  # first: each is let go of
+                row.outcome = OUTCOME.encode(outcome)
+            if spent is Spent.YES:
+                row.stand = _Stand.DONE
+                if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
+                    # What the platform refuses once it refuses again. It need not be remembered for longer than its
+                    # answer, so whoever sends made-up codes fills nothing.
+                    row.until, row.until_wall = min(row.until, row.answer_until), 0.0
+            elif spent is Spent.NO and not row.after_unknown:
+                row.stand = _Stand.FREE
+            else:  # "not spent" after an unknown outcome speaks of the second try alone
+                row.stand = _Stand.UNKNOWN
+            woken, row.waiters = row.waiters, []
+        _wake(woken)
+        return None
 
     def _forget_answers(self, state: _State, now: float) -> None:
         """Let go of answers whose time is over: they hold phone numbers."""
         answers = state.answers
         while answers and (answers[0][0] <= now or len(answers) > self._cap):
-            *_, row = heapq.heappop(answers)
-            row.outcome = None
-
-    def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
-        # As Python writes a tuple, no two are the same.
-        return hashlib.blake2s(ascii(parts).encode(), key=self._key, person=purpose).digest()
-
-    # --- shared flows ---
-
-    def lead(self, place: Place) -> Lead:
-        """Lead the run for ``place``, or get a `Waiting` if there is one under way."""
-        return Lead(self._state.get(), place, self._now, self._patience)
+            until, _, row = heapq.heappop(answers)
+            if row.answer_until == until:  # or it has another answer since
+                row.outcome = None
 
 
-class Lead:
-    """A ``with`` block around a run. What it puts into ``result``, or how it ends otherwise, all who wait get.
-
-    It is no generator: an exception that a signal handler raises while one is being closed by the garbage collector
-    goes to nobody.
-    """
-
-    def __init__(self, state: _State, place: Place, now: Callable[[], float], patience: float) -> None:
-        self._state, self._place, self._now, self._patience = state, place, now, patience
-        self._shared = Shared()
-        self._mine = _Run(now() + patience, [])
-
-    def __enter__(self) -> Shared | Waiting:
-        state, now = self._state, self._now()
-        try:
-            with state.lock:
-                under_way = state.runs.get(self._place)
-                if under_way is not None and under_way.stale > now:
-                    return _wait(under_way.waiters, under_way.stale - now)
-                state.runs[self._place] = self._mine
-                return self._shared  # in here: a signal handler may raise at this line, too
-        except BaseException:
-            self._end(Abandoned)
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
-        if kind is None:
-            self._end(None)
-        elif isinstance(error, Exception) and interruption(error) is None:
-            self._end(error.again if isinstance(error, HaomaError) else InternalFault)
-        else:
-            self._end(Abandoned)  # cancelled, interrupted or closed
-
-    def _end(self, failure: Callable[[], Exception] | None) -> None:
-        with self._state.lock:
-            if self._state.runs.get(self._place) is self._mine:
-                del self._state.runs[self._place]
-        for waiter in filter(_waits, self._mine.waiters):
-            if failure is None:
-                waiter.set_result(self._shared.result)
-            else:
-                waiter.set_exception(failure())
+def _number_in(row: _Row) -> Outcome | None:
+    outcome = None if row.outcome is None else OUTCOME.decode(row.outcome)
+    return outcome if isinstance(outcome, VerifiedPhone) else None
 
 
-def _wait(waiters: list[Future[Any]], seconds: float) -> Waiting:
-    future: Future[Any] = Future()
+def _wait(waiters: list[Future[None]], seconds: float) -> Waiting:
+    future: Future[None] = Future()
     waiters.append(future)
     return Waiting(future, seconds)
 
 
-def _again(outcome: Outcome) -> Outcome:
-    return outcome.again() if isinstance(outcome, HaomaError) else outcome
-
-
-def _waits(waiter: Future[Any]) -> bool:
-    """Tell whether somebody still waits; from then on the future can no longer be cancelled, only resolved."""
-    return waiter.set_running_or_notify_cancel()
+def _wake(waiters: list[Future[None]]) -> None:
+    for waiter in waiters:
+        # One that is cancelled meanwhile can no longer be resolved.
+        if not waiter.done() and waiter.set_running_or_notify_cancel():
+            waiter.set_result(None)

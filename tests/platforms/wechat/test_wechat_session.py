@@ -77,7 +77,7 @@ def test_a_reset_leaves_the_new_key_alone() -> None:
     """The old key may be in the wrong hands: nothing opens under it any more."""
     bench = _bench(reset={**OK, "openid": OPENID, "session_key": NEW_KEY})
     bench.run(reset_session_key(APP, OPENID))
-    assert [each.key.reveal() for each in bench.run(recall(APP, OPENID, NOW))] == [NEW_KEY]
+    assert [each.key.reveal() for each in bench.run(recall(APP, OPENID))] == [NEW_KEY]
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_a_reset_that_gives_no_key(body: dict[str, Any]) -> None:
     bench = _bench(reset=body)
     error = _refused(bench, reset_session_key(APP, OPENID))
     assert (error.code, error.spent) == ("outside.nonsense-reply", Spent.NO)
-    assert [each.key.reveal() for each in bench.run(recall(APP, OPENID, NOW))] == [KEY]
+    assert [each.key.reveal() for each in bench.run(recall(APP, OPENID))] == [KEY]
 
 
 def test_too_many_resets() -> None:
     """87008 keeps the key as well."""
     bench = _bench(reset=refusal(87008))
     assert isinstance(_refused(bench, reset_session_key(APP, OPENID)), RateLimited)
-    assert len(bench.run(recall(APP, OPENID, NOW))) == 1
+    assert len(bench.run(recall(APP, OPENID))) == 1
 
 
 def test_the_cloud_cannot_ask() -> None:

@@ -38,11 +38,9 @@ def look(captured: Captured, sent: Authorization) -> Looked:
     try:
         message = PLATFORMS["alipay"].read(None, sent)
     except HaomaError as error:
-        error.platform = "alipay"
-        return Looked("alipay-event", [of_error(error), *found])
+        return Looked("alipay-event", [of_error(error.evolve(platform="alipay")), *found])
     if isinstance(message, ClearMessage):
-        refused = refuse_clear(message)
-        refused.platform = "alipay"
+        refused = refuse_clear(message).evolve(platform="alipay")
         return Looked("alipay-clear-text", [of_error(refused), *found])
     return Looked("alipay-envelope", [*_sealed(captured, sent, message), *found])
 

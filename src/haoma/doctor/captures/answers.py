@@ -172,7 +172,7 @@ def problem(captured: Captured) -> Looked | None:
         platform_message=masked(str(found.get("platform_message", "")))[:300],
     )
     if code == "platform.ip-not-allowed":
-        error.platform_message = str(found.get("platform_message", ""))[:300]
+        error = error.evolve(platform_message=str(found.get("platform_message", ""))[:300])
     return Looked("haoma-problem", [of_error(error), *_behind(code, platform, error.step)])
 
 

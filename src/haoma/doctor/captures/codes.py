@@ -85,8 +85,7 @@ def _refused(app: App | None, sent: Authorization, platform: str = "wechat") -> 
     try:
         PLATFORMS[platform].read(app or _NOBODY.get(platform), sent)
     except HaomaError as error:
-        error.platform = platform
-        return error
+        return error.evolve(platform=platform)
     return None
 
 

@@ -32,8 +32,8 @@ def meanings(
     first, *others = places(platform, native, place)
     app = captured.named
     for each in (first, *others):
-        error = refusal(platform, native, place=each, message=words, request_id=request_id)
-        error.app = app.name if app is not None and app.platform == platform else ""
+        refused = refusal(platform, native, place=each, message=words, request_id=request_id)
+        error = refused.evolve(app=app.name if app is not None and app.platform == platform else "")
         if each == first:
             yield of_error(error)
         else:

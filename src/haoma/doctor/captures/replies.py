@@ -216,8 +216,7 @@ def douyin_number(captured: Captured, text: str) -> Iterator[Diagnosis]:
     for name, refused in inside.items():  # a key opens it, but what it holds is not this app's, or no number
         if refused.diagnosis == "watermark-app":
             yield fault("doctor.watermark-app", f"apps.{name}", failed_at=refused.diagnosis)
-        refused.platform, refused.app = "douyin", name
-        yield of_error(refused)
+        yield of_error(refused.evolve(platform="douyin", app=name))
         return
     tried = sum(len(app.private_keys) for app in apps)
     bits = ", ".join(sorted({str(key.key_size) for app in apps for key in app.private_keys}))

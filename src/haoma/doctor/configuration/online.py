@@ -207,8 +207,7 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
 
 
 def _placed(error: HaomaError, app: App) -> HaomaError:
-    error.platform, error.app = error.platform or app.platform, error.app or app.name
-    return error
+    return error.evolve(platform=error.platform or app.platform, app=error.app or app.name)
 
 
 def _clock(skews: list[float]) -> Iterator[Diagnosis]:

@@ -74,8 +74,7 @@ def _replace(app: AlipayApp, now: float) -> Flow[Secret]:
     except (PlatformRefusal, ConfigFaults, ConnectFailed):
         raise
     except HaomaError as error:  # it may have been done: to send it again would make yet another key
-        error.because = {**error.because, "key_now": "ask with haoma alipay-aes-key, without --reset"}
-        raise
+        raise error.evolve(because={"key_now": "ask with haoma alipay-aes-key, without --reset"}) from None
 
 
 def _ask_for_key(app: AlipayApp, method: str, now: float) -> Flow[Secret]:

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
+from haoma.codecs import PUBLIC_KEY
 from haoma.crypto import keys
 from haoma.crypto.chain import ChainBroken, check_chain, is_current
 from haoma.crypto.signing import is_rsa2, sign_rsa2
@@ -43,11 +43,13 @@ from haoma.errors import (
     ReplyUnsigned,
     Spent,
 )
+from haoma.platforms.base.code_exchange import sending_a_code
 from haoma.platforms.base.contract import Quiet
-from haoma.platforms.base.refusal import sending_a_code
-from haoma.steps import Keep, Place, Recall, Request, Send, Share, Shelf, ask
+from haoma.sharing import refresh
+from haoma.steps import Request, Room, Send, Shelf, ask
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.x509 import Certificate
 
     from haoma.platforms.alipay.app import AlipayApp
@@ -196,24 +198,22 @@ def _check_signature(app: AlipayApp, found: _Reply, now: float) -> Flow[None]:
 
 # --- the certificate that comes after the configured ones ---
 
+_CERTIFICATES: Final = Shelf("alipay-certificate", Room.CUSTODY, PUBLIC_KEY)
+
 
 def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKey]:
     if not app.roots:
         raise _untrusted("no root", alipay_cert_sn=serial_name, needed="alipay_root_cert")
     # What one app's roots vouch for is nothing to an app with other roots.
     roots = hashlib.sha256(b"".join(root.fingerprint(SHA256()) for root in app.roots)).hexdigest()
-    place = Place(Shelf.CUSTODY, "", f"alipay-certificate:{app.scope}:{roots}:{serial_name}")
-    kept = yield from ask(Recall(place))
-    if isinstance(kept, RSAPublicKey):
-        return kept
+    place = _CERTIFICATES.place("", app.scope, roots, serial_name)
     try:
-        return (yield from ask(Share(place, lambda: _download(app, serial_name, place, now))))
+        return (yield from refresh(place, lambda: _download(app, serial_name, now)))
     except OutsideError as error:
-        error.spent = Spent.UNKNOWN  # what was asked before this has been acted upon
-        raise
+        raise error.evolve(spent=Spent.UNKNOWN) from None  # what was asked before this has been acted upon
 
 
-def _download(app: AlipayApp, serial_name: str, place: Place, now: float) -> Flow[RSAPublicKey]:
+def _download(app: AlipayApp, serial_name: str, now: float) -> Flow[tuple[RSAPublicKey, float]]:
     business = {"biz_content": json.dumps({"alipay_cert_sn": serial_name}, separators=(",", ":"))}
     # The signature of this reply says nothing: it may be made with the very key that is asked for. The chain does.
     found = yield from _exchange(app, _DOWNLOAD, business, now, for_merchant=False)
@@ -228,8 +228,7 @@ def _download(app: AlipayApp, serial_name: str, place: Place, now: float) -> Flo
         raise _untrusted("unreadable", alipay_cert_sn=serial_name) from None
     except ChainBroken as broken:
         raise _untrusted(broken.reason, alipay_cert_sn=serial_name) from None
-    yield from ask(Keep(place, key, _DAY))
-    return key
+    return key, _DAY
 
 
 def _trusted_key(app: AlipayApp, certificates: list[Certificate], serial_name: str, now: float) -> RSAPublicKey:

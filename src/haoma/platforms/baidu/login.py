@@ -25,8 +25,9 @@ from haoma.platforms.baidu.open import SESSION_KEY_BYTES
 from haoma.platforms.baidu.token import custody
 from haoma.platforms.base import session_keys
 from haoma.platforms.base.access_tokens import Holder
+from haoma.platforms.base.code_exchange import sending_a_code
 from haoma.platforms.base.contract import Login
-from haoma.platforms.base.refusal import of_a_code, sending_a_code
+from haoma.platforms.base.refusal import of_a_code
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def log_in(app: BaiduApp, login_code: Secret, now: float) -> Flow[Login]:
     session_key = session_keys.read_session_key(fields.get("session_key"), SESSION_KEY_BYTES)
     if session_key is None:
         raise answer.nonsense("session_key", STEP, Spent.YES)
-    yield from session_keys.remember(app, openid, session_key, now, at_most=app.policy.code_seconds)
+    yield from session_keys.remember(app, openid, session_key, at_most=app.policy.code_seconds)
     return Login(Subject(openid=openid), app.name, now)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import HaomaError, Spent
+from haoma.errors import Spent
 from haoma.platforms.baidu import api
-from haoma.platforms.base.access_tokens import Kept, as_seconds, as_token, in_custody, kept_for
+from haoma.platforms.base.access_tokens import Kept, as_seconds, as_token, kept_for, token_place
+from haoma.platforms.base.code_exchange import not_sent
 
 if TYPE_CHECKING:
     from haoma.platforms.baidu.app import BaiduApp
@@ -27,15 +28,11 @@ _LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
 
 def custody(app: BaiduApp) -> Custody:
     """Return where the token comes from."""
-    return Kept(in_custody("access-token", "baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
+    return Kept(token_place("baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
 
 
 def _fetch(app: BaiduApp) -> Flow[tuple[Secret, float]]:
-    try:
-        return (yield from _ask_for_token(app))
-    except HaomaError as error:
-        error.spent = Spent.NO  # whatever it means, no code has been sent
-        raise
+    return (yield from not_sent(_ask_for_token(app)))
 
 
 def _ask_for_token(app: BaiduApp) -> Flow[tuple[Secret, float]]:

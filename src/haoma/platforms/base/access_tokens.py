@@ -2,9 +2,9 @@
 
 Many requests live on one token, and on some platforms a new one kills the one before. So:
 
-* One fetch at a time (`Share`), and its token is kept until shortly before it expires.
-* A token that the platform calls dead is dropped only if it is still the one that is kept (`Drop` compares): somebody
-  else may have replaced it meanwhile.
+* One fetch at a time (`refresh`), and its token is kept until shortly before it expires.
+* A token that the platform calls dead is dropped only if it is still the one that is kept: somebody else may have
+  replaced it meanwhile.
 * Then one fetch and one more try. If the fetch gives the very same token, or if the second try fails as well, that is
   the end.
 """
@@ -17,17 +17,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
+from haoma.codecs import SECRET
 from haoma.phone import is_digits
 from haoma.secret import Secret
-from haoma.steps import Drop, Keep, Place, Recall, Share, Shelf, ask
+from haoma.sharing import refresh
+from haoma.steps import Drop, Recall, Room, Shelf, ask
 
 if TYPE_CHECKING:
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Place
 
 _TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
 _DIGITS: Final = 7
 _MARGIN: Final = 300.0  # WeChat, Douyin: old and new token are both valid for five minutes
 _SPREAD: Final = 60  # many apps of one process are not renewed in the same second
+_TOLD_SECONDS: Final = 1.0  # those who are refused with one token at about the same time ask for another together
 _LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
 
 Fetch: TypeAlias = "Callable[[], Flow[tuple[Secret, float]]]"
@@ -52,26 +55,19 @@ class Kept:
         fetch: Asks for a new one; returns it, and for how many seconds to keep it.
     """
 
-    place: Place
+    place: Place[Secret]
     fetch: Fetch
 
     def token(self) -> Flow[Secret]:
         """Return the token, kept or fetched."""
-        kept = yield from ask(Recall(self.place))
-        return kept if isinstance(kept, Secret) else (yield from ask(Share(self.place, self._fetch)))
+        return refresh(self.place, self.fetch)
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return another token than the one that is rejected, if there is one."""
-        yield from ask(Drop(self.place, rejected))
+        kept = yield from ask(Recall(self.place))
+        if kept.value == rejected:
+            yield from ask(Drop(self.place, kept.version))
         return (yield from self.token())
-
-    def _fetch(self) -> Flow[Secret]:
-        kept = yield from ask(Recall(self.place))  # a fetch may have ended between the first look and this one
-        if isinstance(kept, Secret):
-            return kept
-        token, seconds = yield from self.fetch()
-        yield from ask(Keep(self.place, token, seconds))
-        return token
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +75,11 @@ class Told:
     """A token that the application's own function tells. It is asked every time: only it knows how long one lives.
 
     Attributes:
-        place: Requests that were refused for this place ask for another token together.
+        place: Where its tokens would be kept: requests that were refused with one ask for another together.
         tell: Called with the rejected token, or None.
     """
 
-    place: Place
+    place: Place[Secret]
     tell: Callable[[Secret | None], Flow[Secret]]
 
     def token(self) -> Flow[Secret]:
@@ -92,7 +88,12 @@ class Told:
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return another token than the one that is rejected, if there is one."""
-        return (yield from ask(Share(self.place, lambda: self.tell(rejected))))
+        key = self.place.key
+        place = _TOLD.place(key.owner, key.kind, *key.parts, rejected.reveal())
+        return (yield from refresh(place, lambda: self._tell(rejected)))
+
+    def _tell(self, rejected: Secret) -> Flow[tuple[Secret, float]]:
+        return (yield from self.tell(rejected)), _TOLD_SECONDS
 
 
 class _Answer(Protocol):
@@ -122,9 +123,13 @@ class Holder:
         return answer if self.token == rejected else (yield from question(self.token))
 
 
-def in_custody(*parts: str) -> Place:
-    """Return where a token, a ticket or a certificate is kept."""
-    return Place(Shelf.CUSTODY, "", ":".join(parts))
+TOKENS: Final = Shelf("access-token", Room.CUSTODY, SECRET)
+_TOLD: Final = Shelf("access-token-instead", Room.CUSTODY, SECRET)
+
+
+def token_place(issuer: str, base_url: str, app_id: str) -> Place[Secret]:
+    """Return where an access_token is kept: whose it is, by which way it is asked for, and where."""
+    return TOKENS.place("", issuer, base_url, app_id)
 
 
 def as_token(found: object) -> Secret | None:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from haoma import catalogue
 from haoma.errors import (
     BY_CODE,
     AppMismatch,
     CodeRejected,
-    ConnectionLost,
     LoginCodeRejected,
     Next,
-    NonsenseReply,
-    OutcomeUnknown,
     PlatformRefusal,
     Refused,
-    ReplyTooLarge,
     Spent,
-    TimedOut,
 )
 from haoma.secret import Secret, scrub
 
 if TYPE_CHECKING:
     from haoma.errors import HaomaError
-    from haoma.steps import Flow
-
-T = TypeVar("T")
 
 CODE_REFUSED: Final = "code_refused"
 """Among the facts of another error: the platform's code with which it had refused a code before."""
@@ -82,9 +74,7 @@ def refusal(
         because=because,
         spent=spent,
     )
-    if entry and entry.ask_again:
-        refused.next, refused.retry = Next.ASK_AGAIN, False
-    return refused
+    return refused.evolve(next=Next.ASK_AGAIN, retry=False) if entry and entry.ask_again else refused
 
 
 def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
@@ -92,9 +82,7 @@ def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
 
     One that is in no table may be just that: it asks for another code, or the user would be stuck with this one.
     """
-    if isinstance(refused, Refused):
-        refused.next = Next.ASK_AGAIN
-    return refused
+    return refused.evolve(next=Next.ASK_AGAIN) if isinstance(refused, Refused) else refused
 
 
 def refuses_a_code(error: HaomaError) -> bool:
@@ -104,19 +92,3 @@ def refuses_a_code(error: HaomaError) -> bool:
     if isinstance(error, (CodeRejected, LoginCodeRejected)) or CODE_REFUSED in error.because:
         return True
     return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next is Next.ASK_AGAIN)
-
-
-def sending_a_code(call: Flow[T], step: int) -> Flow[T]:
-    """Make a call that may use a one-time code up: from the moment when it is sent, a failure does not tell.
-
-    Raises:
-        OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
-        ReplyTooLarge, NonsenseReply: ``outside.*``, with ``spent`` UNKNOWN.
-    """
-    try:
-        return (yield from call)
-    except (TimedOut, ConnectionLost) as error:
-        raise OutcomeUnknown(step=step, because=error.because, spent=Spent.UNKNOWN) from None
-    except (ReplyTooLarge, NonsenseReply) as error:
-        error.spent = Spent.UNKNOWN
-        raise

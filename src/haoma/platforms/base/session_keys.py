@@ -24,7 +24,6 @@ much longer, and what opens under one that is older than the memory of used ciph
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -32,12 +31,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from haoma.authorization import MAX_BYTES
+from haoma.codecs import MOMENT, Record
 from haoma.crypto.opening import parse
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MemoryFull, MissingField, SessionUnknown
 from haoma.platforms.base.contract import Quiet, Sealed
 from haoma.secret import Secret
-from haoma.steps import Keep, Place, Recall, Refund, Shelf, Spend, ask
+from haoma.sharing import update
+from haoma.steps import Keep, Key, Recall, ReturnTry, Room, Shelf, TakeTry, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from haoma.crypto.opening import Opened
     from haoma.phone import PhoneNumber
     from haoma.platforms.base.contract import App
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Place
 
 STEP: Final = 3
 """Number of the step "open" in the flows of all platforms with session_keys."""
@@ -129,7 +130,10 @@ def read_session_key(found: object, size: int) -> Secret | None:
 
 
 class _Kept(Quiet, frozen=True):
-    """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end."""
+    """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end.
+
+    All by the clock of whoever keeps it.
+    """
 
     key: Secret
     first: float = -math.inf
@@ -149,42 +153,57 @@ class SessionKey(Quiet, frozen=True):
     remembered: bool
 
 
-def remember(app: App, user: str, newest: Secret, now: float, *, at_most: float = math.inf) -> Flow[None]:
+_KEYS: Final = Shelf("session-keys", Room.SESSIONS, Record(tuple[_Kept, ...]))
+_SEEN: Final = Shelf("session-key-seen", Room.PROOFS, MOMENT)
+
+
+def remember(app: App, user: str, newest: Secret, *, at_most: float = math.inf) -> Flow[None]:
     """Keep the session_key that a login has brought, with the one before it.
 
     Args:
         app: The app.
         user: The user's openid.
         newest: The key.
-        now: Unix seconds.
         at_most: Most seconds from the login that first brought it to its end.
     """
-    kept = yield from _recall(app, user, now)
-    since = next((each.since for each in kept if each.key == newest), now)
-    until = now + app.policy.session_seconds
-    first = now
-    if at_most < math.inf:
-        until = min(until, since + at_most)
-        seen = Place(Shelf.PROOFS, app.scope, "session-key-seen:" + _digest(app, user, newest.reveal()))
-        known = yield from ask(Recall(seen))
-        first = known if isinstance(known, float) else now
-        try:
-            yield from ask(Keep(seen, first, app.policy.code_seconds + _SEEN_SECONDS))
-        except MemoryFull:
-            first = -math.inf  # when it was first seen will not be known: nothing is proven under it
-    older = (each for each in kept if each.key != newest)
-    yield from _keep(app, user, (_Kept(newest, first, since, until), *older)[:_KEYS_KEPT])
+    first = (yield from _first_seen(app, user, newest)) if at_most < math.inf else None
+
+    def add(kept: tuple[_Kept, ...] | None, now: float) -> tuple[tuple[_Kept, ...], float]:
+        left = _left(kept, now)
+        since = next((each.since for each in left if each.key == newest), now)
+        until = min(now + app.policy.session_seconds, since + at_most)
+        this = _Kept(newest, now if first is None else first, since, until)
+        older = (each for each in left if each.key != newest)
+        return (this, *older)[:_KEYS_KEPT], app.policy.session_seconds
+
+    yield from update(_place(app, user), add)
+
+
+def _first_seen(app: App, user: str, key: Secret) -> Flow[float]:
+    """Return when a login first brought this key, and remember it for longer."""
+    first = [-math.inf]
+
+    def seen(known: float | None, now: float) -> tuple[float, float]:
+        first[0] = now if known is None else known
+        return first[0], app.policy.code_seconds + _SEEN_SECONDS
+
+    try:
+        yield from update(_SEEN.place(app.scope, user, key.reveal()), seen)
+    except MemoryFull:
+        return -math.inf  # when it was first seen will not be known: nothing is proven under it
+    return first[0]
 
 
 def replace(app: App, user: str, key: Secret) -> Flow[None]:
     """Keep a session_key, and forget the user's others."""
-    yield from _keep(app, user, (_Kept(key),))
+    yield from ask(Keep(_place(app, user), (_Kept(key),), app.policy.session_seconds))
 
 
-def recall(app: App, user: str, now: float) -> Flow[tuple[SessionKey, ...]]:
+def recall(app: App, user: str) -> Flow[tuple[SessionKey, ...]]:
     """Return the last session_keys of a user, newest first; empty when they have expired."""
-    kept = yield from _recall(app, user, now)
-    return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in kept)
+    kept, _, now = yield from ask(Recall(_place(app, user)))
+    left = _left(kept, now)
+    return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in left)
 
 
 def newest_of(app: App, user: str) -> Flow[Secret]:
@@ -193,28 +212,18 @@ def newest_of(app: App, user: str) -> Flow[Secret]:
     Raises:
         SessionUnknown: ``trust.session-unknown``: none is kept.
     """
-    kept = yield from _recall(app, user, -math.inf)
-    if not kept:
+    keys = yield from recall(app, user)
+    if not keys:
         raise SessionUnknown(because={"expired": "session_key"})
-    return kept[0].key
+    return keys[0].key
 
 
-def _keep(app: App, user: str, kept: tuple[_Kept, ...]) -> Flow[None]:
-    yield from ask(Keep(_place(app, user), kept, app.policy.session_seconds))
+def _left(kept: tuple[_Kept, ...] | None, now: float) -> tuple[_Kept, ...]:
+    return tuple(each for each in kept or () if each.until > now)
 
 
-def _recall(app: App, user: str, now: float) -> Flow[tuple[_Kept, ...]]:
-    kept = yield from ask(Recall(_place(app, user)))
-    return tuple(each for each in kept if each.until > now) if isinstance(kept, tuple) else ()
-
-
-def _place(app: App, user: str) -> Place:
-    return Place(Shelf.SESSIONS, app.scope, f"session-keys:{user}")
-
-
-def _digest(app: App, *parts: str) -> str:
-    # As Python writes a tuple, no two are the same.
-    return hashlib.sha256(ascii((app.platform, app.app_id, *parts)).encode()).hexdigest()
+def _place(app: App, user: str) -> Place[tuple[_Kept, ...]]:
+    return _KEYS.place(app.scope, user)
 
 
 def read_sealed(message: SealedMessage) -> Sealed:
@@ -353,17 +362,17 @@ def open_under(
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    spent: list[Place] = []
+    taken: list[Key] = []
     furthest = Reading(None, "tries")
     for each in keys:
-        tries = Place(Shelf.TRIES, app.app_id, _digest(app, each.key.reveal()))
-        if not (yield from ask(Spend(tries, _TRIES, _TRIES_SECONDS))):
+        tries = Key(Room.TRIES, app.scope, "session-key", (each.key.reveal(),))
+        if not (yield from ask(TakeTry(tries, _TRIES, _TRIES_SECONDS))):
             continue
-        spent.append(tries)
+        taken.append(tries)
         result = attempt(decode_base64(each.key.reveal(), "session_key"))
         if result.number is not None:
-            for used in spent:
-                yield from ask(Refund(used))
+            for used in taken:
+                yield from ask(ReturnTry(used))
             return result.number, each.remembered
         furthest = max(furthest, result, key=lambda tried: _RUNGS.index(tried.fault))
     raise _refusal(furthest)

@@ -21,25 +21,19 @@ in the README of this folder.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from haoma.codecs import SECRET
 from haoma.crypto.strict import parse_json_object
-from haoma.errors import (
-    CodeRejected,
-    EnvelopeError,
-    HaomaError,
-    NonsenseReply,
-    OutcomeUnknown,
-    Spent,
-)
+from haoma.errors import EnvelopeError, HaomaError, NonsenseReply, PlatformRefusal, Spent
 from haoma.phone import from_parts
-from haoma.platforms.base.refusal import of_a_code, refusal, sending_a_code
+from haoma.platforms.base.code_exchange import CodeExchange, sending_a_code
+from haoma.platforms.base.refusal import of_a_code, refusal
 from haoma.secret import Secret
-from haoma.steps import Keep, Place, Recall, Request, Send, Shelf, ask
+from haoma.steps import Keep, Recall, Request, Room, Send, Shelf, ask
 from haoma.verified import Subject
 
 if TYPE_CHECKING:
@@ -56,6 +50,9 @@ _NATIVE: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _NO_MOBILE: Final = "mobile-missing"
 
 
+_USER_TOKENS: Final = Shelf("dingtalk-user-token", Room.SESSIONS, SECRET)
+
+
 def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tuple[PhoneNumber, Subject]]:
     """Exchange a code for the number and the user.
 
@@ -64,10 +61,10 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         PlatformRefusal: ``platform.*`` (steps 3 and 5).
         OutsideError: ``outside.*``: no connection, or no sense in an answer (steps 2 to 6).
     """
-    place = Place(Shelf.SESSIONS, app.scope, "dingtalk:" + hashlib.sha256(code.reveal().encode("ascii")).hexdigest())
+    place = _USER_TOKENS.place(app.scope, code.reveal())
     # (2) (3)
-    token = yield from ask(Recall(place))
-    if not isinstance(token, Secret):
+    token = (yield from ask(Recall(place))).value
+    if token is None:
         token = yield from _user_token(app, code, after_unknown=after_unknown)
     try:
         # (4)
@@ -76,13 +73,11 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         found = _read(app, reply, "phone", 5, code, token)
         return _number(found, reply), Subject(openid=_id(found, "openId"), unionid=_id(found, "unionId"))  # (6)
     except HaomaError as error:
-        error.spent = Spent.YES
-        if error.retry:
-            error.spent = Spent.UNKNOWN  # the same request may go on from step 4
-            yield from ask(
-                Keep(place, token, app.policy.code_seconds / 2)
-            )  # the claim on the code is older by one call
-        raise
+        if not error.retry:
+            raise error.evolve(spent=Spent.YES) from None
+        # The same request may go on from step 4. The reservation of the code is older by one call.
+        yield from ask(Keep(place, token, app.policy.code_seconds / 2))
+        raise error.evolve(spent=Spent.UNKNOWN) from None
 
 
 def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[Secret]:
@@ -93,27 +88,22 @@ def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[
         "grantType": "authorization_code",
     }
     request = Request("POST", app.api_base_url + _WHOSE, headers=_JSON, body=msgspec.json.encode(content))
-    try:
-        reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
-        found = _read(app, reply, "token", 3, code)
-    except CodeRejected as error:
-        if not after_unknown:
-            raise
-        raise OutcomeUnknown(
-            step=3,
-            platform_code=error.platform_code,
-            platform_message=error.platform_message,
-            request_id=error.request_id,
-            spent=Spent.YES,  # by whichever try: it is of no further use
-        ) from None
-    except HaomaError as error:
-        if after_unknown and error.spent is Spent.NO:  # says nothing about the tries before it
-            error.spent = Spent.UNKNOWN
-        raise
+    tries = CodeExchange(unknown=after_unknown)
+    reply, found = yield from tries.run(_exchange(app, request, code, tries))
     token = found.get("accessToken")
     if not isinstance(token, str) or not _VISIBLE.fullmatch(token):
         raise _nonsense("accessToken", reply, 3)
     return Secret(token)
+
+
+def _exchange(
+    app: DingTalkApp, request: Request, code: Secret, tries: CodeExchange
+) -> Flow[tuple[Reply, dict[str, Any]]]:
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
+    try:
+        return reply, _read(app, reply, "token", 3, code)
+    except PlatformRefusal as refused:
+        raise tries.refused(refused) from None
 
 
 def _me(app: DingTalkApp, token: Secret) -> Request:

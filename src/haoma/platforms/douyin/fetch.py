@@ -25,22 +25,14 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.crypto.decrypting import open_json_rsa
 from haoma.crypto.strict import decode_base64
-from haoma.errors import (
-    BadBase64,
-    CannotOpen,
-    CodeRejected,
-    ConnectionLost,
-    HaomaError,
-    OutcomeUnknown,
-    Spent,
-    TimedOut,
-)
+from haoma.errors import BadBase64, CannotOpen, Spent
+from haoma.platforms.base.code_exchange import CodeExchange
 from haoma.platforms.base.refusal import of_a_code
 from haoma.platforms.douyin.payload import read_payload
 from haoma.platforms.douyin.token import Access
-from haoma.steps import Pause, ask
 
 if TYPE_CHECKING:
+    from haoma.errors import HaomaError
     from haoma.phone import PhoneNumber
     from haoma.platforms.douyin.api import Answer
     from haoma.platforms.douyin.app import DouyinApp
@@ -48,7 +40,6 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 _PATH: Final = "/api/apps/v1/get_phonenumber_info/"  # with the slash at its end
-_PAUSES: Final = (0.2, 0.4)
 
 
 def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[PhoneNumber]:
@@ -60,23 +51,17 @@ def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[Phone
         PlatformRefusal: ``platform.*`` (steps 2 and 4).
         CannotOpen: ``trust.cannot-open`` (step 5).
     """
-    code_exchange = _Exchange(Access(app), code, unknown=after_unknown)
-    try:
-        return (yield from code_exchange.run())
-    except HaomaError as error:
-        # "Not used up by this try" says nothing about the tries before it.
-        if code_exchange.unknown and error.spent is Spent.NO:
-            error.spent = Spent.UNKNOWN
-        raise
+    tries = CodeExchange(unknown=after_unknown)
+    return (yield from tries.run(_Exchange(Access(app), code, tries).run()))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request's exchange. ``unknown``: a try, of this or an earlier request, ended without a known outcome."""
+    """One request's exchange."""
 
     access: Access
     code: Secret = field(repr=False)
-    unknown: bool
+    tries: CodeExchange
 
     def run(self) -> Flow[PhoneNumber]:
         # (3)
@@ -93,36 +78,12 @@ class _Exchange:
         return _open(self.access.app, sealed, answer)
 
     def _send(self) -> Flow[Answer]:
-        pauses = iter(_PAUSES)
-        while True:
-            try:
-                answer = yield from self.access.post(_PATH, {"code": self.code.reveal()})
-            except (TimedOut, ConnectionLost) as error:
-                if error.spent is Spent.NO:  # it was the token that could not be fetched
-                    raise
-                raise OutcomeUnknown(step=3, because=error.because, spent=Spent.UNKNOWN) from None
-            busy = answer.says_busy()
-            self.unknown = self.unknown or busy
-            pause = next(pauses, None)
-            if not busy or pause is None:
-                return answer
-            yield from ask(Pause(pause))
+        content = {"code": self.code.reveal()}
+        return (yield from self.tries.ask(lambda: self.access.post(_PATH, content), 3, lambda each: each.says_busy()))
 
     def _refusal(self, answer: Answer) -> HaomaError:
         refused = of_a_code(answer.refusal("phone", 4, self.code, self.access.token, self.access.app.app_secret))
-        if answer.says_busy():
-            spent = Spent.UNKNOWN
-        elif self.unknown and isinstance(refused, CodeRejected):
-            spent = Spent.YES  # by whichever try: it is of no further use
-        else:
-            return refused
-        return OutcomeUnknown(
-            step=4,
-            platform_code=refused.platform_code,
-            platform_message=refused.platform_message,
-            request_id=refused.request_id,
-            spent=spent,
-        )
+        return self.tries.refused(refused, busy=answer.says_busy())
 
 
 def _open(app: DouyinApp, sealed: str, answer: Answer) -> PhoneNumber:

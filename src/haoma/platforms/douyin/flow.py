@@ -18,7 +18,7 @@ Old way, ``encryptedData`` and ``iv``, only if the app has turned it on:
 
 Both, as new base libraries send them: the code first. Then the old way, if Douyin has refused the code as one that is
 of no use (and it is certain that no earlier try used it up), the app has the old way on, and there is a login with a
-session_key. The ciphertext is then claimed as well, or it could be sent again beside another bad code.
+session_key. The ciphertext is then reserved as well, or it could be sent again beside another bad code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from haoma.platforms.base.session_keys import SealedMessage, one_time_of, recall
 from haoma.platforms.douyin.fetch import exchange
 from haoma.platforms.douyin.open import open_sealed, open_under_key
 from haoma.platforms.douyin.read import CodeMessage, Message
-from haoma.steps import Claim, Fresh, Settle, ask
+from haoma.steps import Reserve, Reserved, Settle, ask
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
@@ -111,23 +111,24 @@ def find(app: DouyinApp, message: Message, get_login: GetLogin, now: float, afte
     # (1)
     login = yield from get_login()
     if isinstance(message, SealedMessage):
-        return (yield from _find_sealed(app, message, login, now))
+        return (yield from _find_sealed(app, message, login))
+    del now  # the unit of the watermark's time is not documented
     # (2) to (5)
     try:
         number = yield from exchange(app, message.code, after_unknown=after_unknown)
     except CodeRejected as refused:
         if message.sealed is None or login is None:
             raise
-        return (yield from _fall_back(app, message, message.sealed, login, refused, now))
+        return (yield from _fall_back(app, message, message.sealed, login, refused))
     subject = login.subject if login else None
     return Finding(number, subject, _BESIDE if subject else _UNBOUND)
 
 
-def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None, now: float) -> Flow[Finding]:
+def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None) -> Flow[Finding]:
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from recall(app, login.subject.openid, now)
+    keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)
@@ -136,7 +137,7 @@ def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None, no
 
 
 def _fall_back(
-    app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected, now: float
+    app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected
 ) -> Flow[Finding]:
     """Open what came beside a code that Douyin has refused.
 
@@ -145,25 +146,24 @@ def _fall_back(
         AlreadyUsed: ``trust.already-used``: the ciphertext came in another request before.
         CannotOpen: ``trust.cannot-open``.
     """
-    keys = yield from recall(app, login.subject.openid, now)
+    keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise refused
     kind, value = one_time_of(sealed)
     try:
-        claim = yield from ask(Claim(app.scope, kind, value, message.fingerprint, app.policy.code_seconds))
-        if not isinstance(claim, Fresh):
+        reserved = yield from ask(Reserve(app.scope, kind, value, message.fingerprint, app.policy.code_seconds))
+        if not isinstance(reserved, Reserved):
             raise AlreadyUsed(because={"kind": kind})
         try:
             number, remembered = yield from open_sealed(app, sealed, keys)
         except HaomaError as error:
-            yield from ask(Settle(claim.ref, error))
+            yield from ask(Settle(reserved.ref, error.spent))
             raise
     except HaomaError as error:
-        error.spent = Spent.YES  # of the code: Douyin has refused it for good
-        error.because = {**error.because, CODE_REFUSED: refused.platform_code}
-        raise
-    # The claim on the code holds the answer for this very request; this one is for every other.
-    yield from ask(Settle(claim.ref, AlreadyUsed(because={"kind": kind}, spent=Spent.YES)))
+        # Of the code: Douyin has refused it for good.
+        raise error.evolve(spent=Spent.YES, because={CODE_REFUSED: refused.platform_code}) from None
+    # The reservation of the code holds the answer for this very request; this one is for every other.
+    yield from ask(Settle(reserved.ref, Spent.YES))
     return Finding(number, login.subject, _OLD if remembered else _OLD_WITH_AN_OLD_KEY)
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import NotProven, Spent
 from haoma.platforms.base import session_keys
+from haoma.platforms.base.code_exchange import sending_a_code
 from haoma.platforms.base.contract import Login
-from haoma.platforms.base.refusal import sending_a_code
 from haoma.platforms.douyin import api
 from haoma.verified import Subject
 
@@ -56,5 +56,5 @@ def log_in(app: DouyinApp, login_code: Secret, now: float) -> Flow[Login]:
         session_key = session_keys.read_session_key(given.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)
-        yield from session_keys.remember(app, openid, session_key, now, at_most=app.policy.code_seconds)
+        yield from session_keys.remember(app, openid, session_key, at_most=app.policy.code_seconds)
     return Login(Subject(openid=openid, unionid=unionid), app.name, now)

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut
-from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_seconds, as_token, in_custody, kept_for
+from haoma.errors import HookFailed, Spent
+from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_seconds, as_token, kept_for, token_place
+from haoma.platforms.base.code_exchange import sent
 from haoma.platforms.douyin import api
 from haoma.steps import Call, Request, ask
 
@@ -51,16 +52,12 @@ class Access(Holder):
 
     def _post(self, path: str, content: dict[str, str], token: Secret) -> Flow[Answer]:
         headers = (("access-token", token.reveal()),)
-        try:
-            return (yield from api.post(self.app, self.app.api_base_url + path, content, headers))
-        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
-            error.spent = Spent.UNKNOWN
-            raise
+        return (yield from sent(api.post(self.app, self.app.api_base_url + path, content, headers)))
 
 
 def custody(app: DouyinApp) -> Custody:
     """Return where the token comes from: what is kept, or what the app's settings say."""
-    place = in_custody("access-token", app.issuer, app.token_url or app.api_base_url, app.app_id)
+    place = token_place(f"douyin:{app.issuer}", app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
         return Told(place, lambda rejected: _from_source(app, rejected))
     return Kept(place, lambda: _fetch(app))
@@ -78,9 +75,8 @@ def _from_source(app: DouyinApp, rejected: Secret | None) -> Flow[Secret]:
 def _fetch(app: DouyinApp) -> Flow[tuple[Secret, float]]:
     answer = yield from _ask_for_token(app)
     if answer.refused:
-        error = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
-        error.spent = Spent.NO  # whatever it means, no code has been sent
-        raise error
+        refused = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
+        raise refused.evolve(spent=Spent.NO)  # whatever it means, no code has been sent
     # Douyin's answer has it in `data`; a central server may pass that on, or answer {"access_token", "expires_in"}.
     inner = answer.found.get("data")
     given: dict[str, Any] = inner if isinstance(inner, dict) else answer.found

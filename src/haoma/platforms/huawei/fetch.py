@@ -27,14 +27,13 @@ from haoma import catalogue
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import (
     EnvelopeError,
-    HaomaError,
     NonsenseReply,
     NumberMismatch,
-    OutcomeUnknown,
     Spent,
 )
 from haoma.phone import from_parts
-from haoma.platforms.base.refusal import refusal, sending_a_code
+from haoma.platforms.base.code_exchange import CodeExchange, sending_a_code
+from haoma.platforms.base.refusal import refusal
 from haoma.steps import Request, Send, ask
 from haoma.verified import Assurance, Subject
 
@@ -61,29 +60,24 @@ def exchange(app: HuaweiApp, code: Secret, *, after_unknown: bool) -> Flow[tuple
         OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 5).
         NumberMismatch: ``trust.number-mismatch`` (step 6).
     """
-    try:
-        # (2)
-        reply = yield from _send(app, code)
-        # (3) (4)
-        found = _read(app, code, reply, after_unknown=after_unknown)
-    except HaomaError as error:
-        # "Not used up by this try" says nothing about the tries before it.
-        if after_unknown and error.spent is Spent.NO:
-            error.spent = Spent.UNKNOWN
-        raise
+    tries = CodeExchange(unknown=after_unknown)
+    found = yield from tries.run(_ask(app, code, tries))
     # (5) (6)
     unionid = "" if found.get("unionId") in (None, "") else _text(found, "unionId")
     subject = Subject(openid=_text(found, "openId"), unionid=unionid)
     return _number(found), subject, _assurance(found.get("phoneNumberValid"))
 
 
-def _send(app: HuaweiApp, code: Secret) -> Flow[Reply]:
+def _ask(app: HuaweiApp, code: Secret, tries: CodeExchange) -> Flow[dict[str, Any]]:
+    # (2)
     content = {"code": code.reveal(), "clientId": app.app_id, "clientSecret": app.client_secret.reveal()}
     request = Request("POST", app.api_base_url + _PATH, headers=_JSON, body=msgspec.json.encode(content))
-    return (yield from sending_a_code(ask(Send(request, app.upstreams)), 2))
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
+    # (3) (4)
+    return _read(app, code, reply, tries)
 
 
-def _read(app: HuaweiApp, code: Secret, reply: Reply, *, after_unknown: bool) -> dict[str, Any]:
+def _read(app: HuaweiApp, code: Secret, reply: Reply, tries: CodeExchange) -> dict[str, Any]:
     status = f"http-{reply.status}"
     if reply.status != 200 and catalogue.find_refusal("huawei", status):
         raise refusal("huawei", status, place="phone", step=3)
@@ -98,23 +92,13 @@ def _read(app: HuaweiApp, code: Secret, reply: Reply, *, after_unknown: bool) ->
         raise _nonsense("resultCode", reply)
     if native:
         words = found.get("resultDesc")
-        raise _refused(app, code, native, words if isinstance(words, str) else "", after_unknown=after_unknown)
+        words = words if isinstance(words, str) else ""
+        secrets = (code, app.client_secret)
+        refused = refusal("huawei", native, place="phone", message=words, step=4, secrets=secrets)
+        raise tries.refused(refused, used=native in _MAYBE_OURS)
     if reply.status != 200:
         raise _nonsense("status", reply)
     return found
-
-
-def _refused(app: HuaweiApp, code: Secret, native: str, words: str, *, after_unknown: bool) -> HaomaError:
-    secrets = (code, app.client_secret)
-    refused = refusal("huawei", native, place="phone", message=words, step=4, secrets=secrets)
-    if not (after_unknown and native in _MAYBE_OURS):
-        return refused
-    return OutcomeUnknown(
-        step=4,
-        platform_code=refused.platform_code,
-        platform_message=refused.platform_message,
-        spent=Spent.YES,  # by whichever try: it is of no further use
-    )
 
 
 def _nonsense(reason: str, reply: Reply) -> NonsenseReply:

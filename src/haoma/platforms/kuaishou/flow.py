@@ -68,13 +68,13 @@ def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, af
         SessionUnknown: ``trust.session-unknown``: the session_key has expired (step 2).
         CannotOpen: ``trust.cannot-open`` (step 3).
     """
-    del after_unknown
+    del now, after_unknown
     # (1)
     login = yield from get_login()
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from recall(app, login.subject.openid, now)
+    keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)

@@ -40,7 +40,7 @@ from haoma.crypto.keys import KeyProblem, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
-from haoma.steps import Place, Request, Shelf, Spend, ask
+from haoma.steps import Key, Request, Room, TakeTry, ask
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -176,8 +176,8 @@ def take_once(app_id: str, reply: Reply) -> Flow[None]:
     Raises:
         ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
     """
-    place = Place(Shelf.PROOFS, app_id, "reply:" + hashlib.sha256(reply.body).hexdigest())
-    if not (yield from ask(Spend(place, 1, _REMEMBERED))):
+    key = Key(Room.PROOFS, app_id, "reply", (hashlib.sha256(reply.body).hexdigest(),))
+    if not (yield from ask(TakeTry(key, 1, _REMEMBERED))):
         raise _refusal("taken-before")
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.strict import decode_base64
 from haoma.errors import EnvelopeError
+from haoma.secret import Secret  # noqa: TC001 - msgspec reads the types of `_Ticket`
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from haoma.platforms.base.table import Table
-    from haoma.secret import Secret
 
 SETTINGS: Final = (
     "component_app_id",

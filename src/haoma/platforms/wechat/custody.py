@@ -1,24 +1,18 @@
-"""What is common to the tokens of WeChat: the step, the place, and how they are read."""
+"""What is common to the tokens of WeChat: the step, and how they are read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import Spent
-from haoma.platforms.base.access_tokens import as_seconds, as_token, in_custody, kept_for
+from haoma.platforms.base.access_tokens import as_seconds, as_token, kept_for
 
 if TYPE_CHECKING:
     from haoma.platforms.wechat.api import Answer
     from haoma.secret import Secret
-    from haoma.steps import Place
 
 STEP: Final = 2
 _LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
-
-
-def token_place(issuer: str, base_url: str, app_id: str) -> Place:
-    """Return where an access_token is kept."""
-    return in_custody("access-token", issuer, base_url, app_id)
 
 
 def read_token(answer: Answer, name: str, app_id: str) -> tuple[Secret, float]:

@@ -23,13 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import CodeRejected, ConnectionLost, HaomaError, OutcomeUnknown, Spent, TimedOut
+from haoma.errors import Spent
+from haoma.platforms.base.code_exchange import CodeExchange
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.payload import read_payload
 from haoma.platforms.wechat.token import Access
-from haoma.steps import Pause, ask
 
 if TYPE_CHECKING:
+    from haoma.errors import HaomaError
     from haoma.phone import PhoneNumber
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 _PATH: Final = "/wxa/business/getuserphonenumber"
-_PAUSES: Final = (0.2, 0.4)
 
 
 def exchange(app: WeChatApp, code: Secret, openid: str, *, now: float, after_unknown: bool) -> Flow[PhoneNumber]:
@@ -51,25 +51,19 @@ def exchange(app: WeChatApp, code: Secret, openid: str, *, now: float, after_unk
         WrongApp: ``trust.wrong-app`` (step 6).
         NumberMismatch: ``trust.number-mismatch`` (step 7).
     """
-    code_exchange = _Exchange(Access(app), code, openid, now, unknown=after_unknown)
-    try:
-        return (yield from code_exchange.run())
-    except HaomaError as error:
-        # "Not used up by this try" says nothing about the tries before it.
-        if code_exchange.unknown and error.spent is Spent.NO:
-            error.spent = Spent.UNKNOWN
-        raise
+    tries = CodeExchange(unknown=after_unknown)
+    return (yield from tries.run(_Exchange(Access(app), code, openid, now, tries).run()))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request's exchange. ``unknown``: a try, of this or an earlier request, ended without a known outcome."""
+    """One request's exchange."""
 
     access: Access
     code: Secret
     openid: str = field(repr=False)
     now: float
-    unknown: bool
+    tries: CodeExchange
 
     def run(self) -> Flow[PhoneNumber]:
         # (3)
@@ -85,36 +79,15 @@ class _Exchange:
 
     def _send(self) -> Flow[Answer]:
         content = {"code": self.code.reveal()} | ({"openid": self.openid} if self.openid else {})
-        pauses = iter(_PAUSES)
-        while True:
-            try:
-                answer = yield from self.access.post(_PATH, content, self.now)
-            except (TimedOut, ConnectionLost) as error:
-                if error.spent is Spent.NO:  # it was the token that could not be fetched
-                    raise
-                raise OutcomeUnknown(step=3, because=error.because, spent=Spent.UNKNOWN) from None
-            self.unknown = self.unknown or answer.errcode == api.BUSY
-            pause = next(pauses, None)
-            if answer.errcode != api.BUSY or pause is None:
-                return answer
-            yield from ask(Pause(pause))
+        return (
+            yield from self.tries.ask(
+                lambda: self.access.post(_PATH, content, self.now), 3, lambda answer: answer.errcode == api.BUSY
+            )
+        )
 
     def _refusal(self, answer: Answer) -> HaomaError:
         # What WeChat answers to an openid that does not fit the code is not documented: an unlisted errcode may be
         # just that.
         because = {"openid_sent": True} if self.openid else {}
         refused = answer.refusal("phone", 4, self.code, self.access.token, **because)
-        if answer.errcode == api.BUSY:
-            spent = Spent.UNKNOWN
-        elif self.unknown and isinstance(refused, CodeRejected):
-            spent = Spent.YES  # by whichever try: it is of no further use
-        else:
-            return refused
-        return OutcomeUnknown(
-            step=4,
-            platform_code=refused.platform_code,
-            platform_message=refused.platform_message,
-            request_id=refused.request_id,
-            because=because,
-            spent=spent,
-        )
+        return self.tries.refused(refused, busy=answer.errcode == api.BUSY)

@@ -189,7 +189,7 @@ def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, no
     if login is None:
         raise MissingField(step=1, because={"field": "login_code", "or": "session"})
     # (2)
-    keys = yield from recall(app, login.subject.openid, now)
+    keys = yield from recall(app, login.subject.openid)
     if not keys:
         raise SessionUnknown(step=2, because={"expired": "session_key"})
     # (3)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import NotProven, Spent
 from haoma.platforms.base import session_keys
+from haoma.platforms.base.code_exchange import sending_a_code
 from haoma.platforms.base.contract import Login
-from haoma.platforms.base.refusal import sending_a_code
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.third_party.tokens import with_component_token
 from haoma.verified import Subject
@@ -57,7 +57,7 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
         session_key = session_keys.read_session_key(answer.found.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)
-        yield from session_keys.remember(app, openid, session_key, now)
+        yield from session_keys.remember(app, openid, session_key)
     return Login(Subject(openid=openid, unionid=unionid), app.name, now)
 
 

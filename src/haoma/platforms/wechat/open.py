@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.opening import aes_cbc, read_json
 from haoma.crypto.strict import repair_base64
-from haoma.errors import CannotOpen, HaomaError, Spent
+from haoma.errors import CannotOpen, Spent
+from haoma.platforms.base.code_exchange import not_sent
 from haoma.platforms.base.session_keys import (
     STEP,
     judge,
@@ -122,17 +123,13 @@ def _ask_wechat(app: WeChatApp, text: str, ciphertext: bytes) -> Flow[None]:
     # The page does not say what is hashed; see the README.
     hashed = text.encode("ascii") if app.encrypted_hash == "base64-text" else ciphertext
     access = Access(app)
-    try:
-        answer = yield from access.post(_CHECK, {"encrypted_msg_hash": hashlib.sha256(hashed).hexdigest()})
-        if answer.errcode == _NOT_WECHATS:
-            raise _cannot_open("platform-check: 1")
-        if answer.refused:
-            raise answer.refusal("check", STEP, access.token)
-        genuine = answer.found.get("vaild", answer.found.get("valid"))  # WeChat really spells it "vaild"
-        if not isinstance(genuine, bool):
-            raise answer.nonsense("vaild", STEP, Spent.NO)
-        if not genuine:
-            raise _cannot_open("platform-check")
-    except HaomaError as error:
-        error.spent = Spent.NO
-        raise
+    answer = yield from not_sent(access.post(_CHECK, {"encrypted_msg_hash": hashlib.sha256(hashed).hexdigest()}))
+    if answer.errcode == _NOT_WECHATS:
+        raise _cannot_open("platform-check: 1")
+    if answer.refused:
+        raise answer.refusal("check", STEP, access.token).evolve(spent=Spent.NO)
+    genuine = answer.found.get("vaild", answer.found.get("valid"))  # WeChat really spells it "vaild"
+    if not isinstance(genuine, bool):
+        raise answer.nonsense("vaild", STEP, Spent.NO)
+    if not genuine:
+        raise _cannot_open("platform-check")

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import ConnectionLost, HookFailed, NonsenseReply, ReplyTooLarge, Spent, TimedOut, WrongTokenKind
-from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_token
+from haoma.errors import HookFailed, NonsenseReply, Spent, WrongTokenKind
+from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_token, token_place
+from haoma.platforms.base.code_exchange import sent
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.custody import STEP, read_token, token_place
+from haoma.platforms.wechat.custody import STEP, read_token
 from haoma.platforms.wechat.third_party.grant import ask_for_token
 from haoma.steps import Call, Request, ask
 
@@ -89,21 +90,16 @@ class Access(Holder):
 
     def _sent(self, question: Callable[[Query], Flow[Answer]], token: Secret) -> Flow[Answer]:
         app = self.app
-        try:
-            parameter = _PARAMETERS.get(app.issuer, "access_token")
-            return (yield from question(((parameter, token.reveal()), *_from_appid(app))))
-        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
-            error.spent = Spent.UNKNOWN
-            raise
+        parameter = _PARAMETERS.get(app.issuer, "access_token")
+        return sent(question(((parameter, token.reveal()), *_from_appid(app))))
 
     def _post_beside(self, path: str, content: dict[str, str]) -> Flow[Answer]:
         """Ask by way of the sidecar. A token that WeChat calls dead is the sidecar's; we cannot get it another one."""
         app = self.app
         try:
-            return (yield from api.post(app, path, content, _from_appid(app), app.cloud_base_url))
-        except (TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply) as error:
-            error.spent = Spent.UNKNOWN
-            if not isinstance(error, NonsenseReply) or error.because.get("status") != _BAD_GATEWAY:
+            return (yield from sent(api.post(app, path, content, _from_appid(app), app.cloud_base_url)))
+        except NonsenseReply as error:
+            if error.because.get("status") != _BAD_GATEWAY:
                 raise
             raise refusal("wechat", str(_BAD_GATEWAY), place="cloud", step=STEP, because={"path": path}) from None
 
@@ -145,9 +141,8 @@ def _no_token(app: WeChatApp, **because: object) -> HookFailed:
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     answer = yield from _answer(app)
     if answer.refused:
-        error = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
-        error.spent = Spent.NO  # whatever it means, no code has been sent
-        raise error
+        refused = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
+        raise refused.evolve(spent=Spent.NO)  # whatever it means, no code has been sent
     return read_token(answer, "access_token", app.app_id)
 
 

@@ -23,7 +23,9 @@ refresh token of a grant only after its code has been exchanged once. If it is `
 refused as well, and one that is repeated calls it again, and nothing else.
 
 What changes the grant of one merchant, a push, a renewal or `take_grant`, is done one after the other (`_in_turn`), and
-a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word.
+a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word. One that hangs
+for so long that another has its turn can keep nothing any more. Whose a code of the page is, is not known until it is
+exchanged, so that is done before the turn; if another grant was taken since it was asked, that one stays.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizerrefreshtoken.html,
 https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizeraccesstoken.html,
@@ -38,23 +40,27 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from haoma.errors import CannotOpen, HaomaError, HookFailed, NonsenseReply, OutsideError, PlatformRefusal, Spent
-from haoma.platforms.base.access_tokens import as_token, in_custody
+from haoma.codecs import SECRET, Record
+from haoma.errors import CannotOpen, HookFailed, NonsenseReply, OutsideError, PlatformRefusal, Spent, TimedOut
+from haoma.platforms.base.access_tokens import as_token, token_place
+from haoma.platforms.base.contract import Quiet
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
-from haoma.platforms.wechat.custody import STEP, read_token, token_place
+from haoma.platforms.wechat.custody import STEP, read_token
 from haoma.platforms.wechat.third_party.tokens import PATH, component_of, unspent, with_component_token
 from haoma.secret import Secret
-from haoma.steps import Call, Drop, Keep, Recall, Share, ask
+from haoma.sharing import alone
+from haoma.steps import Call, Drop, Keep, Key, Recall, Room, Shelf, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
-    from haoma.steps import Flow, Place
+    from haoma.steps import Flow, Lease, Place
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 GIVEN: Final = frozenset({"authorized", "updateauthorized"})
 TAKEN_BACK: Final = "unauthorized"
@@ -108,13 +114,30 @@ def take_grant(app: WeChatApp, authorization_code: str, event: str = "authorized
         authorization_code: The code.
         event: What the grant is called.
 
+    Returns:
+        The grant; without sets, and with the refresh token that is kept, if another one has come meanwhile.
+
     Raises:
         PlatformRefusal, OutsideError: WeChat gave no tokens.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed. What came of the code is kept all the same.
     """
     code = Secret(authorization_code)
+    place = _place(app, code.reveal(), _PAGES)
+    yield from ask(Keep(place, event, _CODE_SECONDS))
+    asked = (yield from ask(Recall(place))).version
     answer = yield from _query_auth(app, code)
-    return (yield from _in_turn(app, answer.found["authorizer_appid"], lambda: _hold(app, code, answer, event)))
+    merchant = answer.found["authorizer_appid"]
+    return (yield from _in_turn(app, merchant, lambda turn: _hold_unless_newer(app, turn, code, answer, event, asked)))
+
+
+def _hold_unless_newer(
+    app: WeChatApp, turn: Lease, code: Secret, answer: Answer, event: str, asked: int
+) -> Flow[Grant]:
+    merchant = answer.found["authorizer_appid"]
+    changed = yield from ask(Recall(_place(app, merchant, _CHANGED)))
+    if changed.version < asked:
+        return (yield from _hold(app, turn, code, answer, event))
+    return Grant(event, merchant, (yield from ask(Recall(_place(app, merchant, _REFRESH)))).value)
 
 
 def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
@@ -127,70 +150,73 @@ def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[Non
     merchant, code = found.get("AuthorizerAppid", ""), found.get("AuthorizationCode", "")
     if not _APP_ID.fullmatch(merchant) or not (as_token(code) or event == TAKEN_BACK):
         raise CannotOpen(step=1, diagnosis="fields")
-    yield from _in_turn(app, merchant, lambda: _take(app, event, merchant, Secret(code), int(found["CreateTime"])))
+    created = int(found["CreateTime"])
+    yield from _in_turn(app, merchant, lambda turn: _take(app, turn, event, merchant, Secret(code), created))
 
 
-def _take(app: WeChatApp, event: str, merchant: str, code: Secret, created: int) -> Flow[None]:
-    seen_place = _place(app, merchant, "event")
-    seen = yield from ask(Recall(seen_place))
-    latest, done = seen if isinstance(seen, tuple) else (-1, frozenset())
-    if created < latest or (created, event, code) in done:  # an old push must not undo a newer one
+def _take(app: WeChatApp, turn: Lease, event: str, merchant: str, code: Secret, created: int) -> Flow[None]:
+    place = _place(app, merchant, _EVENTS)
+    seen = (yield from ask(Recall(place))).value or _Seen(-1)
+    this = (event, code)
+    if created < seen.created or (created == seen.created and this in seen.done):  # it must not undo a newer one
         return
-    if created > latest:  # said at once: one that fails is more recent than those before it all the same
-        done = frozenset()
-        yield from ask(Keep(seen_place, (created, done), _KEPT_SECONDS))
+    if created > seen.created:  # said at once: one that fails is more recent than those before it all the same
+        seen = _Seen(created)
+        yield from _keep(turn, place, seen, _KEPT_SECONDS)
     if event == TAKEN_BACK:
-        yield from _forget(app, merchant)
+        yield from _keep(turn, _place(app, merchant, _CHANGED), event, _CODE_SECONDS)
+        yield from _forget(app, turn, merchant)
         yield from _tell(app, Grant(event, merchant))
     else:
-        yield from _take_code(app, event, merchant, code)
-    if (yield from ask(Recall(seen_place))) == (
-        created,
-        done,
-    ):  # or this one hung so long that a later one had its turn
-        yield from ask(Keep(seen_place, (created, done | {(created, event, code)}), _KEPT_SECONDS))
+        yield from _take_code(app, turn, event, merchant, code)
+    if not (yield from ask(Keep(place, _Seen(created, (*seen.done, this)), _KEPT_SECONDS, lease=turn))):
+        # It hung so long that another has had its turn, so that not all was done. If that was no later push, and not
+        # this one once more, it has to be repeated.
+        last = (yield from ask(Recall(place))).value
+        if last is None or last.created < created or (last.created == created and this not in last.done):
+            raise _taken_over()
 
 
-def _take_code(app: WeChatApp, event: str, merchant: str, code: Secret) -> Flow[None]:
-    exchanged = yield from ask(Recall(_place(app, merchant, "exchanged")))
-    if not isinstance(exchanged, tuple) or exchanged[0] != code:
-        yield from ask(Keep(_place(app, merchant, "code"), (code, event), _CODE_SECONDS))
-        yield from _exchange(app, code, event, merchant)
-    elif exchanged[1] is not None:  # a code works once; what failed was `on_grant`
-        yield from _tell_of(app, code, exchanged[1])
+def _take_code(app: WeChatApp, turn: Lease, event: str, merchant: str, code: Secret) -> Flow[None]:
+    exchanged = (yield from ask(Recall(_place(app, merchant, _EXCHANGED)))).value
+    if exchanged is None or exchanged.code != code:
+        yield from _keep(turn, _place(app, merchant, _CODES), _Code(code, event), _CODE_SECONDS)
+        yield from _exchange(app, turn, code, event, merchant)
+    elif exchanged.untold is not None:  # a code works once; what failed was `on_grant`
+        yield from _tell_of(app, turn, code, exchanged.untold)
 
 
-def _in_turn(app: WeChatApp, merchant: str, change: Callable[[], Flow[T]]) -> Flow[T]:
-    """Run what changes a merchant's grant while nothing else does.
+def _in_turn(app: WeChatApp, merchant: str, change: Callable[[Lease], Flow[T]]) -> Flow[T]:
+    """Run what changes a merchant's grant while nothing else does."""
+    return alone(Key(Room.CUSTODY, "", "authorizer-turn", (component_of(app).app_id, merchant)), change)
 
-    `Share` has one run, and gives its result to all who wait; here whoever waited for another has his own run next.
+
+def _keep(turn: Lease, place: Place[V], value: V, seconds: float) -> Flow[None]:
+    """Keep a value, unless somebody else has had a turn since.
+
+    Raises:
+        TimedOut: ``outside.timed-out``.
     """
-    ended: list[T | HaomaError] = []
-
-    def run() -> Flow[None]:
-        try:
-            ended.append((yield from change()))
-        except HaomaError as error:  # it is not shared
-            ended.append(error)
-
-    while not ended:
-        yield from ask(Share(_place(app, merchant, "turn"), run))
-    if isinstance(ended[0], HaomaError):
-        raise ended[0]
-    return ended[0]
+    if not (yield from ask(Keep(place, value, seconds, lease=turn))):
+        raise _taken_over()
 
 
-def _exchange(app: WeChatApp, code: Secret, event: str, merchant: str) -> Flow[Grant]:
-    return (yield from _hold(app, code, (yield from _query_auth(app, code, merchant)), event))
+def _taken_over() -> TimedOut:
+    return TimedOut(step=STEP, because={"taken_over": True})
 
 
-def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer]:
+def _exchange(app: WeChatApp, turn: Lease, code: Secret, event: str, merchant: str) -> Flow[Grant]:
+    answer = yield from _query_auth(app, code, merchant, turn)
+    return (yield from _hold(app, turn, code, answer, event))
+
+
+def _query_auth(app: WeChatApp, code: Secret, merchant: str = "", turn: Lease | None = None) -> Flow[Answer]:
     """Ask for what a code stands for; ``merchant`` is whose it is said to be."""
     answer = yield from _ask_component(app, "api_query_auth", {"authorization_code": code.reveal()})
     if answer.refused:
         refused = answer.refusal("component", STEP, component_of(app).secret, code)
         if merchant and not refused.retry:
-            yield from _drop(_place(app, merchant, "code"))
+            yield from _drop(turn, _place(app, merchant, _CODES))
         raise unspent(refused)
     info = _authorization(answer)
     app_id = info.get("authorizer_appid")
@@ -201,41 +227,39 @@ def _query_auth(app: WeChatApp, code: Secret, merchant: str = "") -> Flow[Answer
     return replace(answer, found=info)
 
 
-def _hold(app: WeChatApp, code: Secret, answer: Answer, event: str) -> Flow[Grant]:
+def _hold(app: WeChatApp, turn: Lease, code: Secret, answer: Answer, event: str) -> Flow[Grant]:
     """Keep what a code stood for, in the place of the grant before, and tell it."""
     info = answer.found
     app_id, refresh_token = info["authorizer_appid"], Secret(info["authorizer_refresh_token"])
-    yield from _forget(app, app_id)
-    yield from ask(Keep(_place(app, app_id, "refresh"), refresh_token, _KEPT_SECONDS))
+    yield from _keep(turn, _place(app, app_id, _CHANGED), event, _CODE_SECONDS)
+    yield from _forget(app, turn, app_id)
+    yield from _keep(turn, _place(app, app_id, _REFRESH), refresh_token, _KEPT_SECONDS)
     if "authorizer_access_token" in info:
         token, seconds = read_token(answer, "authorizer_access_token", app_id)
-        yield from ask(Keep(token_place("component", app.api_base_url, app_id), token, seconds))
+        yield from _keep(turn, token_place("component", app.api_base_url, app_id), token, seconds)
     grant = Grant(event, app_id, refresh_token, _permission_sets(info))
-    yield from _tell_of(app, code, grant)
+    yield from _tell_of(app, turn, code, grant)
     return grant
 
 
-def _forget(app: WeChatApp, merchant: str) -> Flow[None]:
-    for place in (
-        _place(app, merchant, "code"),
-        _place(app, merchant, "exchanged"),
-        _place(app, merchant, "refresh"),
-        token_place("component", app.api_base_url, merchant),
-    ):
-        yield from _drop(place)
+def _forget(app: WeChatApp, turn: Lease, merchant: str) -> Flow[None]:
+    yield from _drop(turn, _place(app, merchant, _CODES))
+    yield from _drop(turn, _place(app, merchant, _EXCHANGED))
+    yield from _drop(turn, _place(app, merchant, _REFRESH))
+    yield from _drop(turn, token_place("component", app.api_base_url, merchant))
 
 
-def _drop(place: Place) -> Flow[None]:
-    yield from ask(Drop(place, (yield from ask(Recall(place)))))
+def _drop(turn: Lease | None, place: Place[Any]) -> Flow[None]:
+    kept = yield from ask(Recall(place))
+    yield from ask(Drop(place, kept.version, turn))
 
 
-def _tell_of(app: WeChatApp, code: Secret, grant: Grant) -> Flow[None]:
+def _tell_of(app: WeChatApp, turn: Lease, code: Secret, grant: Grant) -> Flow[None]:
     """Tell what a code was exchanged for; if that fails, it is told again when WeChat repeats the push."""
-    place = _place(app, grant.app_id, "exchanged")
-    yield from ask(Keep(place, (code, grant), _CODE_SECONDS))
+    place = _place(app, grant.app_id, _EXCHANGED)
+    yield from _keep(turn, place, _Exchanged(code, grant), _CODE_SECONDS)
     yield from _tell(app, grant)
-    if (yield from ask(Recall(place))) == (code, grant):
-        yield from ask(Keep(place, (code, None), _CODE_SECONDS))
+    yield from ask(Keep(place, _Exchanged(code), _CODE_SECONDS, lease=turn))
 
 
 def _tell(app: WeChatApp, grant: Grant) -> Flow[None]:
@@ -261,31 +285,68 @@ def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
     return frozenset(number for number in numbers if type(number) is int)
 
 
-def _place(app: WeChatApp, merchant: str, what: str) -> Place:
-    return in_custody(f"authorizer-{what}", component_of(app).app_id, merchant)
+class _Seen(Quiet, frozen=True):
+    """The latest ``CreateTime`` of a merchant's pushes, and those of that second that are done with."""
+
+    created: int
+    done: tuple[tuple[str, Secret], ...] = ()
+
+
+class _Code(Quiet, frozen=True):
+    """A code that is not exchanged yet, and the event that brought it."""
+
+    code: Secret
+    event: str
+
+
+class _Exchanged(Quiet, frozen=True):
+    """The last code that was exchanged, and what of it ``on_grant`` has not been told yet."""
+
+    code: Secret
+    untold: Grant | None = None
+
+
+_EVENTS: Final = Shelf("authorizer-event", Room.CUSTODY, Record(_Seen))
+_CHANGED: Final = Shelf("authorizer-changed", Room.CUSTODY, Record(str))
+"""The last event with which a grant took the place of another one, or was taken back. Its version tells when."""
+_PAGES: Final = Shelf("authorizer-page", Room.CUSTODY, Record(str))
+"""The event of a code of the page. Its version tells when it was asked what the code stands for."""
+_CODES: Final = Shelf("authorizer-code", Room.CUSTODY, Record(_Code))
+_EXCHANGED: Final = Shelf("authorizer-exchanged", Room.CUSTODY, Record(_Exchanged))
+_REFRESH: Final = Shelf("authorizer-refresh-token", Room.CUSTODY, SECRET)
+
+
+def _place(app: WeChatApp, merchant: str, shelf: Shelf[V]) -> Place[V]:
+    return shelf.place("", component_of(app).app_id, merchant)
 
 
 # --- the merchant's token
 
 
 def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
-    """Return a new token of the merchant, and for how many seconds to keep it.
+    """Return a new token of the merchant, which is kept.
+
+    It is kept in the same turn. A moment later there may be another grant, or none any more, and what belongs to the
+    one before must not be kept after that. So there is nothing to keep for whoever asks: the seconds are 0.
 
     Raises:
         OutsideError, PlatformRefusal: none was given; no code of a user has been sent.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed.
     """
-    return (yield from _in_turn(app, app.app_id, lambda: _ask_for_token(app)))
+    return (yield from _in_turn(app, app.app_id, lambda turn: _ask_for_token(app, turn)))
 
 
-def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
-    waiting = yield from ask(Recall(_place(app, app.app_id, "code")))
-    if isinstance(waiting, tuple):
-        yield from _exchange_waiting(app, *waiting)
-    refresh_token = yield from _refresh_token(app)
+def _ask_for_token(app: WeChatApp, turn: Lease) -> Flow[tuple[Secret, float]]:
+    waiting = yield from ask(Recall(_place(app, app.app_id, _CODES)))
+    if waiting.value is not None:
+        yield from _exchange_waiting(app, turn, waiting.value)
+    refresh_token = yield from _refresh_token(app, turn)
     answer = yield from _renew(app, refresh_token)
     if answer.errcode == _REFRESH_DEAD:
-        yield from ask(Drop(_place(app, app.app_id, "refresh"), refresh_token))
+        place = _place(app, app.app_id, _REFRESH)
+        kept = yield from ask(Recall(place))
+        if kept.value == refresh_token:
+            yield from ask(Drop(place, kept.version, turn))
         dead = unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
         try:
             current = yield from _look_up(app)
@@ -293,22 +354,25 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
             raise dead from None
         if current == refresh_token:
             raise dead
-        refresh_token = yield from _adopt(app, current)
+        refresh_token = yield from _adopt(app, turn, current)
         answer = yield from _renew(app, refresh_token)
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component_of(app).secret, refresh_token))
     token, seconds = read_token(answer, "authorizer_access_token", app.app_id)
     newer = as_token(answer.found.get("authorizer_refresh_token"))
     if newer is not None and newer != refresh_token:
-        yield from _adopt(app, newer)
-    waiting = yield from ask(Recall(_place(app, app.app_id, "code")))
-    return token, seconds if waiting is None else min(seconds, _WAITING_SECONDS)
+        yield from _adopt(app, turn, newer)
+    waiting = yield from ask(Recall(_place(app, app.app_id, _CODES)))
+    seconds = seconds if waiting.value is None else min(seconds, _WAITING_SECONDS)
+    # Refused if this one hung so long that another has had its turn: then the token is good for one request, or dead.
+    yield from ask(Keep(token_place("component", app.api_base_url, app.app_id), token, seconds, lease=turn))
+    return token, 0.0
 
 
-def _exchange_waiting(app: WeChatApp, code: Secret, event: str) -> Flow[None]:
+def _exchange_waiting(app: WeChatApp, turn: Lease, waiting: _Code) -> Flow[None]:
     """Exchange a code that its push could not. The merchant's users need not wait for it if there is another way."""
     try:
-        yield from _exchange(app, code, event, app.app_id)
+        yield from _exchange(app, turn, waiting.code, waiting.event, app.app_id)
     except PlatformRefusal:  # too late; there may be a refresh token all the same
         pass
     except HookFailed:
@@ -318,14 +382,14 @@ def _exchange_waiting(app: WeChatApp, code: Secret, event: str) -> Flow[None]:
             raise
 
 
-def _refresh_token(app: WeChatApp) -> Flow[Secret]:
+def _refresh_token(app: WeChatApp, turn: Lease) -> Flow[Secret]:
     known = yield from _known_refresh_token(app)
-    return known or (yield from _adopt(app, (yield from _look_up(app))))
+    return known or (yield from _adopt(app, turn, (yield from _look_up(app))))
 
 
 def _known_refresh_token(app: WeChatApp) -> Flow[Secret | None]:
-    kept = yield from ask(Recall(_place(app, app.app_id, "refresh")))
-    return kept if isinstance(kept, Secret) else component_of(app).refresh_token
+    kept = yield from ask(Recall(_place(app, app.app_id, _REFRESH)))
+    return kept.value or component_of(app).refresh_token
 
 
 def _renew(app: WeChatApp, refresh_token: Secret) -> Flow[Answer]:
@@ -344,8 +408,8 @@ def _look_up(app: WeChatApp) -> Flow[Secret]:
     return found
 
 
-def _adopt(app: WeChatApp, refresh_token: Secret) -> Flow[Secret]:
-    yield from ask(Keep(_place(app, app.app_id, "refresh"), refresh_token, _KEPT_SECONDS))
+def _adopt(app: WeChatApp, turn: Lease, refresh_token: Secret) -> Flow[Secret]:
+    yield from _keep(turn, _place(app, app.app_id, _REFRESH), refresh_token, _KEPT_SECONDS)
     yield from _tell(app, Grant(RENEWED, app.app_id, refresh_token))
     return refresh_token
 

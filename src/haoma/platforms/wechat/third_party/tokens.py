@@ -22,12 +22,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from haoma.codecs import SECRET, Record
 from haoma.errors import CannotOpen, OutsideError, Spent
-from haoma.platforms.base.access_tokens import Holder, Kept, as_token, in_custody
+from haoma.platforms.base.access_tokens import Holder, Kept, as_token
+from haoma.platforms.base.contract import Quiet
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token
-from haoma.steps import Drop, Keep, Recall, Refund, Spend, ask
+from haoma.secret import Secret  # noqa: TC001 - msgspec reads the types of `_Ticket`
+from haoma.sharing import update
+from haoma.steps import Key, Recall, ReturnTry, Room, Shelf, TakeTry, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.api import Answer
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.platforms.wechat.component import Component
-    from haoma.secret import Secret
     from haoma.steps import Flow, Place
 
 PATH: Final = "/cgi-bin/component/"
@@ -58,13 +61,26 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
     created, ticket = int(found["CreateTime"]), as_token(found.get("ComponentVerifyTicket"))
     if ticket is None:
         raise CannotOpen(step=1, diagnosis="fields")
-    kept = yield from ask(Recall(_ticket_place(app)))
-    if not isinstance(kept, tuple) or created > kept[0]:
-        yield from ask(Keep(_ticket_place(app), (created, ticket), _TICKET_SECONDS))
+
+    def newer(kept: _Ticket | None, _now: float) -> tuple[_Ticket, float] | None:
+        return None if kept is not None and created <= kept.created else (_Ticket(created, ticket), _TICKET_SECONDS)
+
+    yield from update(_ticket_place(app), newer)
 
 
-def _ticket_place(app: WeChatApp) -> Place:
-    return in_custody("component-ticket", component_of(app).app_id)
+class _Ticket(Quiet, frozen=True):
+    """A ticket; None once WeChat has called it expired, so that none that is older takes its place."""
+
+    created: int
+    ticket: Secret | None
+
+
+_TICKETS: Final = Shelf("component-ticket", Room.CUSTODY, Record(_Ticket))
+_TOKENS: Final = Shelf("component-token", Room.CUSTODY, SECRET)
+
+
+def _ticket_place(app: WeChatApp) -> Place[_Ticket]:
+    return _TICKETS.place("", component_of(app).app_id)
 
 
 # --- the component's token
@@ -82,17 +98,17 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
         sent.append(token)
         return question(token)
 
-    place = in_custody("component-token", app.api_base_url, component_of(app).app_id)
+    place = _TOKENS.place("", app.api_base_url, component_of(app).app_id)
     answer = yield from Holder(Kept(place, lambda: _ask_for_token(app))).ask(asked)
     return replace(answer, sent=tuple(sent))
 
 
 def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     component = component_of(app)
-    found = yield from ask(Recall(_ticket_place(app)))
-    if not isinstance(found, tuple):
+    found = (yield from ask(Recall(_ticket_place(app)))).value
+    if found is None or found.ticket is None:
         raise (yield from _no_ticket(app))
-    ticket: Secret = found[1]
+    ticket = found.ticket
     content = {
         "component_appid": component.app_id,
         "component_appsecret": component.secret.reveal(),
@@ -100,27 +116,31 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
     }
     answer = yield from api.post(app, f"{PATH}api_component_token", content)
     if answer.errcode == _TICKET_EXPIRED:  # the next request asks WeChat to push again
-        yield from ask(Drop(_ticket_place(app), found))
+        yield from update(_ticket_place(app), lambda kept, _: _without(kept, found))
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component.secret, ticket))
     return read_token(answer, "component_access_token", component.app_id)
 
 
+def _without(kept: _Ticket | None, expired: _Ticket) -> tuple[_Ticket, float] | None:
+    return (_Ticket(expired.created, None), _TICKET_SECONDS) if kept == expired else None
+
+
 def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:
     """Have WeChat start pushing; return the refusal of this request."""
     component = component_of(app)
-    tries = in_custody("start-push", component.app_id)
-    asked = yield from ask(Spend(tries, 1, _ASK_AGAIN))
+    tries = Key(Room.CUSTODY, "", "start-push", (component.app_id,))
+    asked = yield from ask(TakeTry(tries, 1, _ASK_AGAIN))
     if asked:
         # This call names the secret otherwise than the call for the token does.
         content = {"component_appid": component.app_id, "component_secret": component.secret.reveal()}
         try:
             answer = yield from api.post(app, f"{PATH}api_start_push_ticket", content)
         except OutsideError:
-            yield from ask(Refund(tries))
+            yield from ask(ReturnTry(tries))
             raise
         if answer.refused:  # the next request says so as well, and notices when it is mended
-            yield from ask(Refund(tries))
+            yield from ask(ReturnTry(tries))
             return unspent(answer.refusal("component", STEP, component.secret))
     return refusal("wechat", "no-ticket", place="component", step=STEP, because={"push_asked_for": asked})
 
@@ -134,5 +154,4 @@ def component_of(app: WeChatApp) -> Component:
 
 def unspent(error: HaomaError) -> HaomaError:
     """Return the refusal of a token: whatever it means, no code of a user has been sent."""
-    error.spent = Spent.NO
-    return error
+    return error.evolve(spent=Spent.NO)

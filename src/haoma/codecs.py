@@ -1,0 +1,178 @@
+"""How what is kept is written as bytes, and read again.
+
+MessagePack by way of msgspec: it is typed, strict about types, and has a word for infinity. A record may get further
+fields with defaults; whoever takes one away, or gives it another meaning, gives the shelf another name.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
+from haoma import errors
+from haoma.errors import HaomaError, Next, Spent
+from haoma.secret import Secret
+from haoma.verified import VerifiedPhone
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from haoma.steps import Outcome
+
+V = TypeVar("V")
+
+
+def _from_secret(value: object) -> object:
+    if isinstance(value, Secret):
+        return value.reveal()
+    msg = f"{type(value).__name__} has no form in bytes"
+    raise TypeError(msg)
+
+
+def _to_secret(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    msg = f"{kind.__name__} has no form in bytes"
+    raise TypeError(msg)
+
+
+class Record(Generic[V]):
+    """The codec of a type that msgspec knows, with `Secret` in it wherever one stands.
+
+    Args:
+        kind: The type.
+    """
+
+    def __init__(self, kind: type[V]) -> None:
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_from_secret)
+        self._decoder = msgspec.msgpack.Decoder(kind, dec_hook=_to_secret)
+
+    def encode(self, value: V) -> bytes:
+        """Return the bytes."""
+        return self._encoder.encode(value)
+
+    def decode(self, found: bytes) -> V:
+        """Return the value. Raises ValueError (msgspec's) if these are not the bytes of one."""
+        return self._decoder.decode(found)
+
+
+SECRET: Final = Record(Secret)
+MOMENT: Final = Record(float)
+"""Unix seconds."""
+
+
+class _PublicKey:
+    """An RSA key, as DER."""
+
+    def encode(self, value: RSAPublicKey) -> bytes:
+        return value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def decode(self, found: bytes) -> RSAPublicKey:
+        return cast("RSAPublicKey", load_der_public_key(found))
+
+
+PUBLIC_KEY: Final = _PublicKey()
+
+
+class _Refusal(msgspec.Struct, frozen=True, tag="refusal", omit_defaults=True):
+    """An error: its code, and what was said of it."""
+
+    code: str
+    because: dict[str, Any] = {}
+    unlisted: tuple[str, ...] = ()
+    spent: Spent = Spent.NO
+    next: Next | None = None
+    retry: bool | None = None
+    retry_after: int | None = None
+    platform: str = ""
+    app: str = ""
+    step: int = 0
+    diagnosis: str = ""
+    platform_code: str = ""
+    platform_sub_code: str = ""
+    place: str = ""
+    platform_message: str = ""
+    request_id: str = ""
+
+
+class _Phone(msgspec.Struct, frozen=True, tag="phone"):
+    phone: VerifiedPhone
+
+
+_ALWAYS: Final = frozenset(_Refusal.__struct_fields__) - {"code", "next", "retry", "retry_after"}
+_OWN: Final = ("next", "retry", "retry_after")  # of the object only where they differ from the class's
+
+
+_HUGE: Final = 2**63  # MessagePack has no greater integers
+
+
+@cache
+def _classes() -> dict[str, type[HaomaError]]:
+    found: dict[str, type[HaomaError]] = {}
+    left: list[type[HaomaError]] = [HaomaError]
+    while left:
+        each = left.pop()
+        left += each.__subclasses__()
+        # A list of faults is what a start ends with, never an authorization.
+        if each.__module__ == errors.__name__ and each.code not in {"", errors.ConfigFaults.code}:
+            found[each.code] = each
+    return found
+
+
+class _OutcomeCodec:
+    """What comes of an authorization. It holds the full number, or what only the operator may see."""
+
+    def __init__(self) -> None:
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_from_secret)
+        self._decoder = msgspec.msgpack.Decoder(_Phone | _Refusal)
+
+    def encode(self, value: Outcome) -> bytes:
+        """Return the bytes."""
+        if isinstance(value, VerifiedPhone):
+            return self._encoder.encode(_Phone(value))
+        if value.code not in _classes():  # of a class that is the application's own
+            value = errors.InternalFault(spent=value.spent)
+        said: dict[str, Any] = {
+            name: _plain(each) for name, each in vars(value).items() if name in _ALWAYS or name in _OWN
+        }
+        said["because"] = {_words(name): _plain(each) for name, each in value.because.items()}
+        return self._encoder.encode(_Refusal(value.code, **said))
+
+    def decode(self, found: bytes) -> Outcome:
+        """Return the outcome; an error is a new object, without a traceback."""
+        read = self._decoder.decode(found)
+        if isinstance(read, _Phone):
+            return read.phone
+        kind = _classes().get(read.code)
+        if kind is None:
+            raise ValueError
+        error = kind.__new__(kind)
+        Exception.__init__(error)
+        for name in _ALWAYS:
+            setattr(error, name, getattr(read, name))
+        error.because = MappingProxyType(dict(read.because))
+        for name in _OWN:
+            if (value := getattr(read, name)) is not None:
+                setattr(error, name, value)
+        return error
+
+
+def _plain(value: object) -> object:
+    """Return a fact as it is written: facts are for people to read."""
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _HUGE):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    return _words(str(value))
+
+
+def _words(text: str) -> str:
+    """Return words as UTF-8 can write them. A lone surrogate in an error must not stop it from being kept."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+OUTCOME: Final = _OutcomeCodec()
