@@ -20,8 +20,8 @@ from haoma.errors import BY_CODE, CodeRejected, ConfigFaults, Fault, HaomaError,
 from haoma.phone import PhoneNumber
 from haoma.platforms.base.contract import Login
 from haoma.platforms.base.session_keys import _Kept
-from haoma.platforms.wechat.component import _Ticket
 from haoma.platforms.wechat.third_party.grant import Grant, _Code, _Exchanged, _Seen
+from haoma.platforms.wechat.third_party.tokens import _Ticket
 from haoma.secret import Secret
 from haoma.steps import Codec, Shelf
 from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone

@@ -22,7 +22,8 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.platforms.base.refusal import CODE_REFUSED, of_a_code, refusal, refuses_a_code, sending_a_code
+from haoma.platforms.base.code_exchange import sending_a_code
+from haoma.platforms.base.refusal import CODE_REFUSED, of_a_code, refusal, refuses_a_code
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
 from haoma.steps import Flow
