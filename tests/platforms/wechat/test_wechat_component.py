@@ -187,8 +187,9 @@ def test_a_push_that_is_not_believed(mirror: WeChatMirror, case: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "<xml>", "<xml/>", "<xml><a>1</b></xml>", "<xml><a></xml>", "<xml>x</xml>", "<xml><1>x</1></xml>",
-     "<XML></XML>", "<xml><!-- --></xml>", "<xml><a><![CDATA[x]]>y</a></xml>", "<xml></xml><xml></xml>"],
+    ["", "<xml>", "<xml><a>1</b></xml>", "<xml><a></xml>", "<xml>x</xml>", "<xml><1>x</1></xml>",
+     "<XML></XML>", "<?xml version='1.0'?><xml></xml>", "<xml><!-- --></xml>", "<xml a='b'></xml>",
+     "<!DOCTYPE xml [<!ENTITY a 'x'>]><xml><b>&a;</b></xml>", "<!DOCTYPE xml SYSTEM 'file:///etc/passwd'><xml></xml>", "<xml><a><![CDATA[x]]>y</a></xml>", "<xml></xml><xml></xml>"],
 )  # fmt: skip
 def test_xml_that_is_not_flat(text: str) -> None:
     """There is no reader of XML behind it that could be talked into anything."""
@@ -321,7 +322,9 @@ def test_what_is_read_of_xml(text: str, found: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "inside",
     ["<a>" * 5 + "</a>" * 5, "<a>" * 5000, "<a><b></a></b>", "<a><b>1</b>x</a>", "<a>x<b>1</b></a>", "<a>1", "<a/ >",
-     "<a><![CDATA[x]]>y</a>", "<a><![CDATA[x]]></b>", "</a>", "<a><a></a>", "<a><?x?></a>", "<a><b c='d'/></a>", "<a>x]]>y</a>"],
+     "<a><![CDATA[x]]>y</a>", "<a><![CDATA[x]]></b>", "</a>", "<a><a></a>", "<a><?x?></a>", "<a><b c='d'/></a>", "<a>x]]>y</a>",
+     "<a>&amp;</a>", "<a>&#65;</a>", "<a>&b;</a>", "<a b='c'>x</a>", "<a><b><c/>x</b></a>", "<a><!-- x --></a>",
+     "<a><![CDATA[x]]><![CDATA[y]]></a>", "<a><![CDATA[x]]><b/></a>", "<a xmlns='x'/>", "<x:a/>", "<a>\x00</a>"],
 )  # fmt: skip
 def test_xml_that_is_refused(inside: str) -> None:
     """Too deep, crossed, mixed or unclosed."""

@@ -8,9 +8,9 @@ Anybody can post to the address, so that every failure is one refusal, `CannotOp
    is the secret in it; ``signature``, which does not cover the ciphertext, is not looked at.
 3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
    a length, the message and the id of the receiver, which has to be our component. The key before is tried as well.
-4. The XML is elements of text or CDATA under one root, each name once. One that holds further elements, as in the push
-   about a registration (``notify_third_fasteregister``), counts as empty, and none is deeper than `_DEEPEST`. Anything
-   else is refused, which leaves no room for a DTD, an entity, a processing instruction or an attribute.
+4. The XML, which expat reads, is elements of text or CDATA under one root, each name once. One that holds further
+   elements, as in the push about a registration (``notify_third_fasteregister``), counts as empty, and none is deeper
+   than `_DEEPEST`. Anything else is refused: a DTD, any entity, a processing instruction, a comment, an attribute.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
@@ -23,7 +23,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from xml.parsers import expat
 
 from haoma.crypto.opening import aes_cbc
 from haoma.crypto.strict import decode_base64, decode_utf8
@@ -48,12 +50,11 @@ _BLOCK: Final = 32
 _HEAD: Final = 20  # 16 random bytes, 4 of length
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{40}")
-_NAME: Final = r"([A-Za-z][A-Za-z0-9_]{0,63})"
-_ROOT: Final = re.compile(r"\s*<xml>")
-_ROOT_ENDS: Final = re.compile(r"\s*</xml>\s*")
-_STARTS: Final = re.compile(rf"\s*<{_NAME}(/?)>")
-_ENDS: Final = re.compile(rf"\s*</{_NAME}>")
-_LEAF: Final = re.compile(r"(?:\s*<!\[CDATA\[((?:(?!\]\]>).)*)\]\]>\s*|((?:(?!\]\]>)[^<&])*))(?=</)", re.DOTALL)
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_REFUSED: Final = (
+    "StartDoctypeDeclHandler", "EntityDeclHandler", "ProcessingInstructionHandler", "CommentHandler", "XmlDeclHandler",
+    "ExternalEntityRefHandler", "SkippedEntityHandler",
+)  # fmt: skip
 _DEEPEST: Final = 4
 _CHARACTERS: Final = 32 * 1024
 _SIGNS: Final = 300
@@ -129,6 +130,91 @@ def open_message(key: bytes, encrypted: str, receiver: str) -> str | None:
         return None
 
 
+class _NotFlat(Exception):
+    """The document is XML, and has something in it that no push has."""
+
+
+@dataclass(slots=True)
+class _Element:
+    """An element that is being read: its text, its CDATA if there is some, and whether it has elements in it."""
+
+    name: str
+    text: str = ""
+    cdata: str | None = None
+    nested: bool = False
+
+    def value(self) -> str:
+        """Return what it holds: CDATA as it stands, text without white space around it, nothing if it nests."""
+        if (self.nested and self.cdata is not None) or ((self.nested or self.cdata is not None) and self.text.strip()):
+            raise _NotFlat
+        return self.text.strip() if self.cdata is None else self.cdata
+
+
+class _Reader:
+    """Takes a document from expat, and refuses whatever else XML may hold than elements of text or CDATA.
+
+    Attributes:
+        found: What the elements directly under the root hold.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        self.found: dict[str, str] = {}
+        self._document = document
+        self._open: list[_Element] = []
+        self._in_cdata = False
+        self._parser = parser = expat.ParserCreate("utf-8")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartCdataSectionHandler = self._start_cdata
+        parser.EndCdataSectionHandler = self._end_cdata
+        for name in _REFUSED:
+            setattr(parser, name, _refuse)
+
+    def read(self) -> dict[str, str]:
+        """Return the elements. Raises ExpatError, _NotFlat."""
+        self._parser.Parse(self._document, True)
+        return self.found
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        around = self._open[-1] if self._open else None
+        if attributes or not _NAME.fullmatch(name) or len(self._open) > _DEEPEST or (around is None and name != "xml"):
+            raise _NotFlat
+        if len(self._open) == 1 and name in self.found:  # no reader may take another one of two
+            raise _NotFlat
+        if around is not None:
+            around.nested = True
+        self._open.append(_Element(name))
+
+    def _end(self, name: str) -> None:
+        value = self._open.pop().value()
+        if len(self._open) == 1:
+            self.found[name] = value
+        elif not self._open and value:
+            raise _NotFlat  # text under the root
+
+    def _characters(self, text: str) -> None:
+        element = self._open[-1]
+        if self._in_cdata:
+            element.cdata = (element.cdata or "") + text
+        elif self._document.startswith(b"&", self._parser.CurrentByteIndex):
+            raise _NotFlat  # an entity, also one that every reader of XML knows
+        else:
+            element.text += text
+
+    def _start_cdata(self) -> None:
+        if self._open[-1].cdata is not None:
+            raise _NotFlat
+        self._in_cdata, self._open[-1].cdata = True, ""
+
+    def _end_cdata(self) -> None:
+        self._in_cdata = False
+
+
+def _refuse(*_: object) -> None:
+    raise _NotFlat
+
+
 def read_flat_xml(text: str) -> dict[str, str]:
     """Return the elements under ``<xml>``, without white space around what they hold.
 
@@ -136,32 +222,9 @@ def read_flat_xml(text: str) -> dict[str, str]:
         CannotOpen: ``trust.cannot-open``: it is not XML of such elements.
     """
     # It is read before the signature can be looked at, so it must not be much work.
-    root = _ROOT.match(text) if len(text) <= _CHARACTERS and text.count("<") <= _SIGNS else None
-    if root is None:
+    if len(text) > _CHARACTERS or text.count("<") > _SIGNS:
         raise CannotOpen(step=1, diagnosis="xml")
-    found, place = _read_elements(text, root.end(), 1)
-    if not _ROOT_ENDS.fullmatch(text, place):
-        raise CannotOpen(step=1, diagnosis="xml")
-    return found
-
-
-def _read_elements(text: str, place: int, depth: int) -> tuple[dict[str, str], int]:
-    """Return the elements from a place on, and where they end."""
-    found: dict[str, str] = {}
-    while start := _STARTS.match(text, place):
-        name, place = start[1], start.end()
-        if depth > _DEEPEST or (depth == 1 and name in found):
-            raise CannotOpen(step=1, diagnosis="xml")
-        found[name] = ""
-        if start[2]:
-            continue
-        if leaf := _LEAF.match(text, place):
-            found[name] = leaf[1] if leaf[1] is not None else leaf[2].strip()
-            place = leaf.end()
-        else:
-            _, place = _read_elements(text, place, depth + 1)
-        end = _ENDS.match(text, place)
-        if end is None or end[1] != name:
-            raise CannotOpen(step=1, diagnosis="xml")
-        place = end.end()
-    return found, place
+    try:
+        return _Reader(text.strip().encode()).read()
+    except (expat.ExpatError, _NotFlat):
+        raise CannotOpen(step=1, diagnosis="xml") from None
