@@ -102,7 +102,16 @@ def test_what_stands_on_a_shelf_comes_back(shelf):
     law()
 
 
-@pytest.mark.parametrize("codec", [MOMENT, SECRET, OUTCOME, PUBLIC_KEY, *(shelf.codec for shelf in SHELVES)], ids=repr)
+CODECS: dict[str, Codec[Any]] = {
+    "moment": MOMENT,
+    "secret": SECRET,
+    "outcome": OUTCOME,
+    "public-key": PUBLIC_KEY,
+    **{f"shelf:{shelf.kind}": shelf.codec for shelf in SHELVES},
+}
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 def test_other_bytes_are_refused(codec):
     """What is no value of this codec is a ValueError, whatever it is; what is one is read."""
 

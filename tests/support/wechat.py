@@ -77,12 +77,14 @@ class Wire:
         self.requests: list[Request] = []
         self.sends: list[Send] = []
         self.delay = 0.0
+        self.arrives: Callable[[Request], object] = lambda request: None  # may wait
         self._now = now
         self._lock = threading.Lock()
 
     def send(self, step: Send) -> Reply:
-        time.sleep(self.delay)
         request = step.request
+        self.arrives(request)
+        time.sleep(self.delay)
         with self._lock:
             parts = urlsplit(request.url)
             assert not parts.query
