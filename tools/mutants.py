@@ -273,7 +273,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 _IGNORED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what was imported before the fork
-_QUIET: Final = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--capture=sys", *_IGNORED)
+_QUIET: Final = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--capture=sys", "--tb=native", *_IGNORED)
 
 
 def _tests(tests: list[str], *plugins: object) -> int:
