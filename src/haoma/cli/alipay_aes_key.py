@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,10 @@ from haoma.cli.opening import app_name, read_settings
 from haoma.cli.output import MISUSED, REFUSED, ConfigOption, LangOption, language, list_faults, misused, refuse, write
 from haoma.errors import ConfigFaults, HaomaError
 from haoma.io import clock
-from haoma.platforms.alipay.app import AlipayApp
 from haoma.visible import visible
+
+if TYPE_CHECKING:
+    from haoma.platforms.alipay.app import AlipayApp
 
 
 def alipay_aes_key(
@@ -51,6 +53,8 @@ def alipay_aes_key(
         1    refused: the reason is on stderr
         2    the command or haoma.toml is at fault
     """  # noqa: D301 - \b tells the help text to keep these lines
+    from haoma.platforms.alipay.app import AlipayApp  # no other command needs this platform
+
     words = language(lang)
     settings = read_settings(config, words)
     found = settings.apps[app_name(settings, app, words)]

@@ -1,0 +1,39 @@
+"""The registry: a program that uses one platform imports one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from haoma.platforms.registry import PLATFORMS
+
+_LOADED = "json.dumps(sorted({name.split('.')[2] for name in sys.modules if name.startswith('haoma.platforms.')}))"
+
+
+def loaded(program):
+    """What a new process has of ``haoma.platforms`` after a program."""
+    whole = f"import sys, json, haoma\n{program}\nprint({_LOADED})"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", whole], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout)) & set(PLATFORMS)
+
+
+@pytest.mark.parametrize("program, expected", [
+    ("import haoma.cli, haoma.service.app, haoma.settings.reader; haoma.Client", set()),
+    ("from haoma.platforms.registry import PLATFORMS; list(PLATFORMS); assert 'wechat' in PLATFORMS", set()),
+    ("haoma.configure('wechat', app_id='wx' + 16 * '0', app_secret=32 * '0')", {"wechat"}),
+    ("haoma.Client(haoma.configure('kuaishou', app_id='ks1', app_secret='s' * 32)).close()", {"kuaishou"}),
+])  # fmt: skip
+def test_one_platform(program, expected):
+    """Neither the library, the command line nor the service imports a platform that no app is configured for."""
+    assert loaded(program) == expected
+
+
+def test_every_platform_is_where_its_line_says():
+    """Each name leads to the platform of this name, and to the same object each time."""
+    for name, platform in PLATFORMS.items():
+        assert platform.name == name
+        assert PLATFORMS[name] is platform
+    assert "nobody" not in PLATFORMS
+    with pytest.raises(KeyError):
+        PLATFORMS["nobody"]
