@@ -39,12 +39,11 @@ PHONE_NAMES: Final = ("phone_code", "phoneCode")
 ANY_PHONE_CODE: Final = ("code", "authCode", "auth_code")
 """Names of a phone code on any platform: for a body whose platform is not known."""
 
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
 _A_NAME: Final = re.compile(r"[A-Za-z_]{1,24}")
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
 _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
-"""A ``code`` that is a platform's result, such as Alipay's 10000 and 40001, and not a login."""
+"""A ``code`` that is a platform's result, such as 10000 and 40001, and not a login."""
 _SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
@@ -94,14 +93,14 @@ class Authorization(msgspec.Struct, frozen=True):
             return None
         return _visible(value, name, limit, platform)
 
-    def refuse_alipay(self, needed: str) -> None:
-        """Refuse Alipay's envelope, the one that gets sent to other platforms' apps; say what is needed instead.
+    def refuse(self, fields: frozenset[str], **because: object) -> None:
+        """Refuse what another platform's front end sends, by fields that this one's never has; say what it is.
 
         Raises:
             UnknownShape: ``envelope.unknown-shape``.
         """
-        if not _ALIPAY.isdisjoint(self.claimed):
-            raise UnknownShape(because={"looks_like": "alipay", "needed": needed})
+        if not fields.isdisjoint(self.claimed):
+            raise UnknownShape(because=because)
 
     def missing(self, name: str) -> MissingField:
         """Return the error for a field without which nothing can be done; it names those that are there."""

@@ -12,7 +12,6 @@ This module is the only one that builds a `VerifiedPhone`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,7 +19,6 @@ import msgspec
 from haoma import authorization
 from haoma.codecs import Record
 from haoma.errors import (
-    BadField,
     HaomaError,
     Next,
     OutsideError,
@@ -33,7 +31,7 @@ from haoma.errors import (
 )
 from haoma.platforms.base.contract import App, Login
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.platforms.base.session_keys import SealedMessage, read_plain, read_sealed
+from haoma.platforms.base.session_keys import read_plain
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
 from haoma.sharing import reserve
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from haoma.authorization import Authorization
-    from haoma.platforms.base.contract import Finding, GetLogin, Platform, Sealed
+    from haoma.platforms.base.contract import Finding, GetLogin, Platform
     from haoma.steps import Flow, Outcome, Place
 
 
@@ -55,7 +53,7 @@ def _platform_of(app: App) -> Platform[Any, Any]:
 
 
 def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
-    """Open an authorization without any I/O: verify, decrypt, done. Works for Alipay.
+    """Open an authorization without any I/O: verify, decrypt, done. Works where the platform has an offline way.
 
     A ``login_code`` that was sent along is not exchanged, so the result says that it is not bound to a login.
 
@@ -101,26 +99,14 @@ def open_sealed(
     """
     platform = _platform_of(app)
     try:
-        if platform.find_under_key is None:
+        if platform.find_under_key is None or platform.read_sealed is None:
             raise UnknownShape(because={"reason": "this platform has no session_keys"})
-        sealed = read_plain(sent) or _find_sealed(app, platform, authorization.read(sent, platform.phone_code))
+        sealed = read_plain(sent) or platform.read_sealed(authorization.read(sent, platform.phone_code))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:
         failure = _placed(error, app).again()
     raise failure
-
-
-def _find_sealed(app: App, platform: Platform[Any, Any], found: Authorization) -> Sealed:
-    if getattr(app, "old_way", True) is False:
-        app = replace(app, old_way=True)  # type: ignore[call-arg]
-    if "encryptedData" in found.claimed:
-        without_code = {name: each for name, each in found.claimed.items() if name != "code"}
-        found = msgspec.structs.replace(found, claimed=without_code)
-    message = platform.read(app, found)
-    if not isinstance(message, SealedMessage):
-        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
-    return read_sealed(message)
 
 
 def authorize(
@@ -337,7 +323,7 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
 
 
 def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[str]:
-    """Take what a platform posted to us, such as WeChat's component ticket; return the text to answer.
+    """Take what a platform posted to us, such as a ticket; return the text to answer.
 
     Args:
         app: A configured app.

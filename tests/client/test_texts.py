@@ -13,6 +13,7 @@ import pytest
 
 from haoma import errors
 from haoma.authorization import read
+from haoma.platforms.registry import PLATFORMS
 
 BODY = {"response": "QUJD+/==", "sign": "c2ln"}
 TEXT = json.dumps(BODY)
@@ -157,13 +158,18 @@ def test_an_object_that_no_front_end_can_have_sent() -> None:
         assert caught.value.because["instead"] == advice
 
 
-def test_alipays_envelope_is_called_what_it_is() -> None:
+@pytest.mark.parametrize("platform, needed", [
+    ("wechat", "code"), ("douyin", "code"), ("baidu", "encryptedData and iv"), ("kuaishou", "encryptedData and iv"),
+])  # fmt: skip
+def test_alipays_envelope_is_called_what_it_is(platform: str, needed: str) -> None:
     """Whichever of its members came; nothing else is."""
     for name in ("response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"):
         with pytest.raises(errors.UnknownShape) as caught:
-            read({name: "x", "iv": "x"}, ()).refuse_alipay("code")
-        assert caught.value.because == {"looks_like": "alipay", "needed": "code"}
-    read({"encryptedData": "x", "iv": "x", "phone": "x"}, ()).refuse_alipay("code")
+            PLATFORMS[platform].read(None, read({name: "x", "iv": "x"}, ()))
+        assert caught.value.because == {"looks_like": "alipay", "needed": needed}
+    with pytest.raises(errors.EnvelopeError) as refused:
+        PLATFORMS[platform].read_sealed(read({"iv": "x", "phone": "x"}, ()))
+    assert "looks_like" not in refused.value.because
 
 
 def test_names_are_shown_if_they_look_like_names() -> None:

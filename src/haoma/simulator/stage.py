@@ -6,12 +6,11 @@ import base64
 import json
 import os
 from collections import Counter
-from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.io import clock
-from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.registry import PLATFORMS, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +46,7 @@ class Stage:
         self._lock = Lock()
         self._calls: dict[str, Counter[str]] = {name: Counter() for name in PLATFORMS}
         self.mirrors: dict[str, Mirror] = {
-            name: import_module(f"haoma.platforms.{name}.mirror").MIRROR(random_bytes) for name in PLATFORMS
+            name: load(platform.mirror)(random_bytes) for name, platform in PLATFORMS.items()
         }
         self.server_key, self.publishable_key = (
             prefix + base64.urlsafe_b64encode(random_bytes(33)).decode("ascii")

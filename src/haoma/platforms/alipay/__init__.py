@@ -19,4 +19,5 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     log_in=login.log_in,
     find_offline=flow.find_offline,
     proves=flow.PROVES,
+    mirror="haoma.platforms.alipay.mirror:MIRROR",
 )

@@ -7,7 +7,7 @@ from typing import Final
 from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
 from haoma.platforms.baidu.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
-from haoma.platforms.baidu.read import Message, read
+from haoma.platforms.baidu.read import Message, read, read_sealed
 from haoma.platforms.base.contract import Platform
 
 BAIDU: Final = Platform[BaiduApp, Message](
@@ -22,4 +22,6 @@ BAIDU: Final = Platform[BaiduApp, Message](
     log_in=log_in,
     find_under_key=find_under_key,
     proves=PROVES,
+    read_sealed=read_sealed,
+    mirror="haoma.platforms.baidu.mirror:MIRROR",
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final
+from typing import Final
 
 from haoma.platforms.base.contract import App
 from haoma.platforms.base.table import Table, origin
@@ -32,14 +32,12 @@ class BaiduApp(App):
         api_base_url: Where login v1 goes: Baidu, or a proxy in front of it.
         openapi_base_url: Where login v2 and its access_token go.
         login: ``v1`` or ``v2``.
-        old_way: As WeChat's old way, Baidu's only one keeps session_keys and tries in the memory of one process.
     """
 
     app_secret: Secret = field(repr=False)
     api_base_url: str = API
     openapi_base_url: str = OPENAPI
     login: str = "v1"
-    old_way: ClassVar[bool] = True
 
 
 def configure(table: Table) -> BaiduApp | None:

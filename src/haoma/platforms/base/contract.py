@@ -156,6 +156,8 @@ class Platform(Generic[AppT, MessageT]):
         find_offline: The same as ``find`` without any step; None if the platform has no offline way.
         find_under_key: Open sealed data under a session_key that is at hand, without any step; None if the platform
             has no session_keys.
+        read_sealed: The second reader, for `find_under_key`: find the sealed data alone, whatever the app accepts.
+        mirror: Where the stand-in of the platform is, ``module:name``; only the simulator loads it.
         take_push: Take what the platform posts to us, from the query and the body of the request; return the text to
             answer. It proves by itself that it comes from the platform. None if the platform never does.
     """
@@ -170,6 +172,8 @@ class Platform(Generic[AppT, MessageT]):
     log_in: Callable[[AppT, Secret, float], Flow[Login]]
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, Sealed, Secret, float], Finding] | None = None
+    read_sealed: Callable[[Authorization], Sealed] | None = None
+    mirror: str
     proves: tuple[Way, ...] = ()
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()

@@ -21,4 +21,5 @@ DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     find=find,
     log_in=log_in,
     proves=PROVES,
+    mirror="haoma.platforms.dingtalk.mirror:MIRROR",
 )

@@ -8,7 +8,7 @@ from haoma.platforms.base.contract import Platform
 from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
 from haoma.platforms.douyin.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in
-from haoma.platforms.douyin.read import Message, read
+from haoma.platforms.douyin.read import Message, read, read_sealed
 
 DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
@@ -23,4 +23,6 @@ DOUYIN: Final = Platform[DouyinApp, Message](
     log_in=log_in,
     find_under_key=find_under_key,
     proves=PROVES,
+    read_sealed=read_sealed,
+    mirror="haoma.platforms.douyin.mirror:MIRROR",
 )

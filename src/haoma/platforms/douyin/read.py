@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import MAX_CODE
-from haoma.errors import ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
 from haoma.secret import Secret
@@ -24,9 +25,12 @@ from haoma.secret import Secret
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.errors import HaomaError
+    from haoma.platforms.base.contract import Sealed
     from haoma.platforms.douyin.app import DouyinApp
 
 # "auth deny", the user's word, is a part of "platform auth deny", the platform's: the longer one comes first.
+_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
 _FAILURES: Final = (
     "platform auth deny", "no permission", "no phone number", "not login", "invalid session", "internal error",
 )  # fmt: skip
@@ -63,21 +67,42 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     claimed = authorization.claimed
-    authorization.refuse_alipay("code")
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="douyin")
     if code is not None and app.private_keys:
         if app.old_way and claimed.get("encryptedData") and claimed.get("iv"):
             return CodeMessage(Secret(code), find_sealed(claimed), authorization.fingerprint(""))
         return CodeMessage(Secret(code))
+    return _sealed(authorization, old_way=app.old_way, needed="code" if app.private_keys else "encryptedData")
+
+
+def read_sealed(authorization: Authorization) -> Sealed:
+    """Return the sealed data alone, whatever the app accepts: for who has the session_key at hand.
+
+    A ``code`` that came beside it is left alone.
+
+    Raises:
+        BadField: ``envelope.bad-field``: there is a code instead.
+        EnvelopeError, PlatformRefusal: As `read`.
+        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+    """
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="douyin"):
+        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
+    return session_keys.read_sealed(_sealed(authorization, old_way=True, needed="encryptedData"))
+
+
+def _sealed(authorization: Authorization, *, old_way: bool, needed: str) -> SealedMessage:
+    claimed = authorization.claimed
     if failed := _failure(claimed):
         raise failed
     if "encryptedData" in claimed:
-        if not app.old_way:
+        if not old_way:
             raise OldWayOff
         return find_sealed(claimed)
     if "cloudId" in claimed or "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudId", "needed": "code"})
-    raise authorization.missing("code" if app.private_keys else "encryptedData")
+    raise authorization.missing(needed)
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:

@@ -21,4 +21,5 @@ HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     find=find,
     log_in=log_in,
     proves=PROVES,
+    mirror="haoma.platforms.huawei.mirror:MIRROR",
 )

@@ -8,7 +8,7 @@ from haoma.platforms.base.contract import Platform
 from haoma.platforms.kuaishou.app import KEY_SETTINGS, KuaishouApp, configure
 from haoma.platforms.kuaishou.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.kuaishou.login import log_in
-from haoma.platforms.kuaishou.read import Message, read
+from haoma.platforms.kuaishou.read import Message, read, read_sealed
 
 KUAISHOU: Final = Platform[KuaishouApp, Message](
     name="kuaishou",
@@ -22,4 +22,6 @@ KUAISHOU: Final = Platform[KuaishouApp, Message](
     log_in=log_in,
     find_under_key=find_under_key,
     proves=PROVES,
+    read_sealed=read_sealed,
+    mirror="haoma.platforms.kuaishou.mirror:MIRROR",
 )

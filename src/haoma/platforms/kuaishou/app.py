@@ -6,7 +6,7 @@ Settings: ``app_id``, ``app_secret``, ``api_base_url``, ``accept_members``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from haoma.platforms.base.contract import App
 from haoma.platforms.base.table import Table, origin
@@ -25,12 +25,10 @@ class KuaishouApp(App):
     Attributes:
         app_secret: The AppSecret.
         api_base_url: Kuaishou, or a proxy in front of it.
-        old_way: As WeChat's old way, Kuaishou's only one keeps session_keys and tries in the memory of one process.
     """
 
     app_secret: Secret = field(repr=False)
     api_base_url: str = API
-    old_way: ClassVar[bool] = True
 
 
 def configure(table: Table) -> KuaishouApp | None:

@@ -12,14 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.errors import ButtonFailed, UserDeclined
+from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.errors import HaomaError
+    from haoma.platforms.base.contract import Sealed
     from haoma.platforms.kuaishou.app import KuaishouApp
 
+_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _NO_PERMISSION: Final = "no permission"
 
@@ -40,8 +44,22 @@ def read(app: KuaishouApp, authorization: Authorization) -> Message:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     del app
+    return _message(authorization)
+
+
+def read_sealed(authorization: Authorization) -> Sealed:
+    """Return the sealed data as bytes: for who has the session_key at hand.
+
+    Raises:
+        EnvelopeError, PlatformRefusal: As `read`.
+        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+    """
+    return session_keys.read_sealed(_message(authorization))
+
+
+def _message(authorization: Authorization) -> SealedMessage:
     claimed = authorization.claimed
-    authorization.refuse_alipay("encryptedData and iv")
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if claimed.get("encryptedData") not in (None, ""):
         return find_sealed(claimed)
     if failed := _failure(claimed):

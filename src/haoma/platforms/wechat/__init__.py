@@ -8,7 +8,7 @@ from haoma.platforms.base.contract import Platform
 from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
 from haoma.platforms.wechat.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
-from haoma.platforms.wechat.read import Message, read
+from haoma.platforms.wechat.read import Message, read, read_sealed
 from haoma.platforms.wechat.third_party.callback import take_push
 
 WECHAT: Final = Platform[WeChatApp, Message](
@@ -25,4 +25,6 @@ WECHAT: Final = Platform[WeChatApp, Message](
     find_under_key=find_under_key,
     proves=PROVES,
     take_push=take_push,
+    read_sealed=read_sealed,
+    mirror="haoma.platforms.wechat.mirror:MIRROR",
 )

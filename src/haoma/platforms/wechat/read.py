@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma import catalogue
 from haoma.authorization import MAX_CODE
-from haoma.errors import ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
 from haoma.secret import Secret
@@ -21,8 +22,11 @@ from haoma.secret import Secret
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.errors import HaomaError
+    from haoma.platforms.base.contract import Sealed
     from haoma.platforms.wechat.app import WeChatApp
 
+_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _SAID: Final = (("not declared in the privacy agreement", "112"), ("privacy permission is not authorized", "104"))
 """Words that the page on privacy pairs with an errno, for clients and front ends that leave the number out."""
@@ -49,15 +53,35 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
         OldWayOff: ``envelope.old-way-off``: only ``encryptedData``, and the app has not turned the old way on.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
-    claimed = authorization.claimed
-    authorization.refuse_alipay("code")
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="wechat")
     if code is not None:
         return CodeMessage(Secret(code))
+    return _sealed(authorization, old_way=app.old_way)
+
+
+def read_sealed(authorization: Authorization) -> Sealed:
+    """Return the sealed data alone, whatever the app accepts: for who has the session_key at hand.
+
+    A ``code`` that came beside it is left alone.
+
+    Raises:
+        BadField: ``envelope.bad-field``: there is a code instead.
+        EnvelopeError, PlatformRefusal: As `read`.
+        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+    """
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="wechat"):
+        raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
+    return session_keys.read_sealed(_sealed(authorization, old_way=True))
+
+
+def _sealed(authorization: Authorization, *, old_way: bool) -> SealedMessage:
+    claimed = authorization.claimed
     if failed := _failure(claimed):
         raise failed
     if "encryptedData" in claimed:
-        if not app.old_way:
+        if not old_way:
             raise OldWayOff
         return find_sealed(claimed)
     if "cloudID" in claimed:
