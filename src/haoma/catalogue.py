@@ -85,6 +85,13 @@ def codes() -> dict[str, dict[str, Any]]:
 
 
 @cache
+def platforms() -> tuple[str, ...]:
+    """Return the names of the platforms that have a table of refusals."""
+    folders = (resources.files("haoma") / "platforms").iterdir()
+    return tuple(sorted(each.name for each in folders if (each / "refusals.toml").is_file()))
+
+
+@cache
 def refusals(platform: str) -> dict[str, Entry]:
     """Return a platform's table of refusals, by native code; empty when the platform has none."""
     path = resources.files("haoma") / "platforms" / platform / "refusals.toml"

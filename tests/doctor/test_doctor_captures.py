@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.capture import kinds
 from haoma.doctor.captures.inspect import inspect as look
-from haoma.doctor.diagnosis import Severity, masked
+from haoma.platforms.base.diagnosis import Severity, masked
 from haoma.settings.reader import load
 
 pytest_plugins = ["support.desk"]
@@ -253,7 +253,7 @@ def test_whatever_is_pasted_is_called_what_it_is(example, sent, kind, codes):
     """Its kind, what is wrong with it, and no secret and no number again; also where only another platform is known."""
     looked = look(as_bytes(sent), now=0.0)
     assert (looked.kind, wrong(looked)) == (kind, codes)
-    assert kind in KINDS
+    assert kind in kinds()
     beside = look(as_bytes(sent), example, now=0.0)
     assert beside.kind == kind
     assert not [secret for secret in SECRETS if secret in shown(looked) + shown(beside)]

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from test_doctor_frontend import write
 
 from haoma import catalogue
-from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.capture import kinds
 from haoma.doctor.captures.inspect import inspect as look
 from haoma.doctor.configuration import offline
 from haoma.doctor.configuration.online import NO_CODE, ask_platforms
 from haoma.doctor.configuration.secrets import known_values
-from haoma.doctor.diagnosis import Diagnosis, Severity, masked, our_address
 from haoma.io.clock import now
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, masked, our_address
 from haoma.platforms.base.mirroring import Answer
 from haoma.secret import Secret
 from haoma.settings.reader import load
@@ -105,12 +105,12 @@ def test_certificates_and_their_last_day(doctor, config, simulator, tmp_path):
     until = {each["where"]: each["because"]["until"] for each in report.of("doctor.certificate")}
     assert until == {f"apps.alipay-cert.{name}": "2049-12-31" for name in ("alipay_cert", "app_cert")}
     app = load(config).apps["alipay"]
-    assert list(offline.no_login(app)) == []
+    assert list(offline.of_the_platform(app)) == []
     text = some_apps(simulator, "alipay-merchant]")
     for setting in ("app_auth_token", "app_private_key"):
         text = re.sub(rf"(?m)^{setting} = .*\n", "", text)
         [merchant] = load(configured(tmp_path, text)).apps.values()
-        assert [each.where for each in offline.no_login(merchant)] == [f"apps.alipay-merchant.{setting}"]
+        assert [each.where for each in offline.of_the_platform(merchant)] == [f"apps.alipay-merchant.{setting}"]
 
 
 def test_all_faults_are_told_and_the_platforms_not_asked(doctor, tmp_path):
@@ -352,7 +352,7 @@ def test_captures_are_recognised(inspect, sent, kind, codes):
     assert report.whole["is"] == kind
     assert report.wrong == codes
     assert report.exit_code == 1
-    assert kind in KINDS
+    assert kind in kinds()
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_anything_at_all_is_survived(config, settings, sent):
     """No bytes make inspect fail otherwise than with a diagnosis."""
     for configured_or_not in (settings, None):
         looked = look(sent, configured_or_not, session_key=Secret("AAAAAAAAAAAAAAAAAAAAAA=="), now=now())
-        assert looked.kind in KINDS
+        assert looked.kind in kinds()
         assert looked.found
 
 
@@ -539,7 +539,7 @@ def test_anything_at_all_is_survived(config, settings, sent):
 def test_any_object_is_survived(settings, sent):
     """Whatever stands in an object of known names, there is a kind and a diagnosis, and both can be said."""
     looked = look(json.dumps(sent).encode(), settings, now=now())
-    assert looked.kind in KINDS
+    assert looked.kind in kinds()
     assert looked.found
     assert json.dumps([each.to_dict("zh") for each in looked.found])
 

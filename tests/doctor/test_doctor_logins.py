@@ -12,9 +12,9 @@ from haoma.authorize import open_envelope
 from haoma.client import Client
 from haoma.crypto.strict import parse_json
 from haoma.doctor.captures.inspect import inspect as look
-from haoma.doctor.diagnosis import Severity
 from haoma.errors import HaomaError
 from haoma.io.clock import now
+from haoma.platforms.base.diagnosis import Severity
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
 

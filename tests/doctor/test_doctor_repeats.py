@@ -11,7 +11,7 @@ import pytest
 
 from haoma.cli.output import language
 from haoma.doctor.captures.inspect import inspect as look
-from haoma.doctor.diagnosis import masked, our_address
+from haoma.platforms.base.diagnosis import masked, our_address
 
 FULL_WIDTH = str.maketrans("0123456789+-() ", "０１２３４５６７８９＋－（）　")
 NUMBERS = [

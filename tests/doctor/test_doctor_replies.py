@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from haoma import catalogue, configure
-from haoma.doctor.captures.capture import KINDS
+from haoma.doctor.captures.capture import kinds
 from haoma.doctor.captures.inspect import inspect as look
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.model import Settings
@@ -318,8 +318,8 @@ def test_a_reply_of_another_platform(huawei):
 
 def test_every_kind_has_two_names():
     """Each platform's answers have a name in both languages."""
-    assert {f"{platform}-reply" for platform in PLATFORMS} <= KINDS.keys()
-    assert all(chinese != english for chinese, english in KINDS.values())
+    assert {f"{platform}-reply" for platform in PLATFORMS} <= kinds().keys()
+    assert all(chinese != english for chinese, english in kinds().values())
 
 
 # --- what Douyin encrypts ---

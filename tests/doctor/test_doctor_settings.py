@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from haoma.doctor.configuration import offline
-from haoma.doctor.diagnosis import Severity
+from haoma.platforms.base.diagnosis import Severity
 from haoma.platforms.registry import PLATFORMS
 
 

@@ -33,7 +33,7 @@ def test_every_platform_is_where_its_line_says():
     """Each name leads to the platform of this name, and to the same object each time."""
     for name, platform in PLATFORMS.items():
         assert platform.name == name
-        assert PLATFORMS[name] is platform
+        assert PLATFORMS.get(name) is platform
     assert "nobody" not in PLATFORMS
     with pytest.raises(KeyError):
         PLATFORMS["nobody"]

@@ -14,8 +14,8 @@ from haoma.errors import ConfigFaults
 from haoma.settings.reader import load
 
 if TYPE_CHECKING:
-    from haoma.doctor.captures.capture import Looked
-    from haoma.doctor.diagnosis import Diagnosis
+    from haoma.platforms.base.diagnosis import Diagnosis
+    from haoma.platforms.base.symptoms import Looked
     from haoma.settings.model import Settings
 
 FOUND: Final = 1
@@ -65,7 +65,7 @@ def doctor(
         2    the command is at fault: there is no such file or folder
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.doctor.configuration import offline
-    from haoma.doctor.diagnosis import is_fine, note
+    from haoma.platforms.base.diagnosis import is_fine, note
 
     words = language(lang)
     for path, needed in ((config, Path.is_file), *([(front_end, Path.is_dir)] if front_end else [])):
@@ -118,10 +118,10 @@ def inspect(
         1    something found
         2    the command, the file or haoma.toml is at fault
     """  # noqa: D301 - \b tells the help text to keep these lines
-    from haoma.doctor.captures.capture import KINDS, MAX_BYTES
+    from haoma.doctor.captures.capture import MAX_BYTES, kinds
     from haoma.doctor.captures.inspect import inspect as look
-    from haoma.doctor.diagnosis import is_fine
     from haoma.io import clock
+    from haoma.platforms.base.diagnosis import is_fine
 
     words = language(lang)
     settings = _settings(config, words) if config else None
@@ -130,7 +130,7 @@ def inspect(
     content = _read(file, MAX_BYTES, words)
     key = session_key_of(session_key, words) if session_key else None
     looked = look(content, settings, app=app, session_key=key, now=clock.now())
-    kind = KINDS[looked.kind][0 if words == "zh" else 1]
+    kind = kinds()[looked.kind][0 if words == "zh" else 1]
     _tell(looked.found, words, as_json=as_json, looked=looked, kind=kind)
     if not is_fine(looked.found):
         raise typer.Exit(FOUND)

@@ -12,6 +12,6 @@ number.
 
 from __future__ import annotations
 
-from haoma.doctor.diagnosis import Diagnosis, Severity
+from haoma.platforms.base.diagnosis import Diagnosis, Severity
 
 __all__ = ["Diagnosis", "Severity"]

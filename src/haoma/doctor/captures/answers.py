@@ -1,136 +1,39 @@
-"""Answers: WeChat's, Alipay's gateway's, and haoma's own."""
+"""Answers: a platform's, a back end's, and haoma's own."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from haoma import catalogue
-from haoma.crypto.signing import is_rsa2
-from haoma.crypto.strict import decode_base64, parse_json
-from haoma.doctor.captures.capture import Captured, Looked
-from haoma.doctor.captures.native_codes import has_meaning, meanings, place_of
+from haoma.crypto.strict import parse_json
 from haoma.doctor.captures.unwrap import is_of_a_back_end
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, masked, note, of_error, warning
-from haoma.errors import BY_CODE, HaomaError, ReplySignatureMismatch, ReplyUnsigned
-from haoma.phone import from_parts
-from haoma.platforms.alipay.app import AlipayApp
-from haoma.platforms.base.refusal import refusal
+from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms
+from haoma.errors import BY_CODE, HaomaError
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, good, masked, note, of_error, warning
+from haoma.platforms.base.symptoms import Captured, Looked, has_meaning, meanings, place_of
 from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DEAD_TOKEN: Final = ("40001", "40014", "42001")
 _WELL: Final = ("0", "200")
 _SHORT: Final = 4  # digits: HTTP's numbers, and counters that mean something else everywhere
-_NODES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_E164: Final = re.compile(r"\+(\d{1,3}?)(\d{5,14})")
 
 
-# --- WeChat ---
+# --- a platform's ---
 
 
-def wechat(captured: Captured) -> Looked | None:
-    """Look at an answer of WeChat's API; None if it is none."""
-    found = captured.object
-    if "errcode" in found:
-        code = str(found["errcode"])
-        if code == "0":
-            return Looked("wechat-reply", list(_given(captured, found)))
-        return Looked("wechat-reply", list(_refused(captured, code, str(found.get("errmsg", "")))))
-    if {"purePhoneNumber", "watermark"} <= found.keys():
-        return Looked("decrypted", list(_given(captured, {"phone_info": found})))
-    if "session_key" in found and "openid" in found:
-        return Looked("wechat-reply", [note("doctor.reply-good", "", holds="session_key, openid")])
-    if "access_token" in found and "expires_in" in found:
-        return Looked(
-            "wechat-reply",
-            [note("doctor.reply-good", "", holds="access_token", expires_in=str(found["expires_in"])[:8])],
-        )
-    return None
+def of_a_platform(captured: Captured) -> Looked | None:
+    """Look at an answer of a platform's API; None if it is none's that is known here."""
+    return next(filter(None, (each.reply(captured) for _name, each in all_symptoms())), None)
 
 
-def _refused(captured: Captured, code: str, words: str) -> Iterator[Diagnosis]:
-    # A token is fetched with the secret, and its refusal names it; nothing tells the other calls apart.
-    said = words.lower()
-    from_token = ("appsecret" in said or "invalid grant_type" in said) and catalogue.find_refusal("wechat", code)
-    yield from meanings(captured, "wechat", code, words, place="token" if from_token else "")
-    if code in _DEAD_TOKEN:
-        yield warning("doctor.token-war", "", guess=True, platform_code=code)
-
-
-def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
-    phone = found.get("phone_info")
-    watermark = phone.get("watermark") if isinstance(phone, Mapping) else None
-    app_id = watermark.get("appid") if isinstance(watermark, Mapping) else None
-    apps = captured.apps("wechat")
-    owner = next((app for app in apps if app.app_id == app_id), None)
-    wrong = app_id is not None and apps and (owner is None or (captured.app and owner.name != captured.app))
-    if wrong:
-        belongs: dict[str, Any] = {"belongs_to": owner.name} if owner else {}
-        yield fault(
-            "doctor.watermark-app", f"apps.{captured.app}" if captured.app else "", appid=str(app_id)[:18], **belongs
-        )
-    elif "phone_info" not in found:
-        yield good("doctor.reply-good", "")
-    else:
-        yield _number(phone if isinstance(phone, Mapping) else {}, f"apps.{owner.name}" if owner else "")
-
-
-def _number(phone: Mapping[str, Any], where: str) -> Diagnosis:
-    number = from_parts(str(phone.get("countryCode", "")), str(phone.get("purePhoneNumber", "")))
-    if number is None:
-        return fault("outside.nonsense-reply", where, field="purePhoneNumber")
-    return good("doctor.reply-good", where, number=number.masked)
-
-
-# --- Alipay's gateway ---
-
-
-def gateway(captured: Captured) -> Looked | None:
-    """Look at an answer of Alipay's gateway; None if it is none."""
-    whole = captured.object
-    name = next((each for each in whole if each.endswith("_response") and isinstance(whole[each], dict)), "")
-    if not name:
-        return None
-    node = whole[name]
-    found = list(_signature(captured, name, node, whole.get("sign")))
-    code = node.get("code")
-    if name == "error_response" or (code is not None and str(code) != "10000"):
-        words = str(node.get("sub_msg") or node.get("msg") or "")
-        error = refusal("alipay", str(code), sub=str(node.get("sub_code", "")), place="login", message=words)
-        found.insert(0, of_error(error))
-    elif all(each.severity is Severity.GOOD for each in found):
-        found.append(good("doctor.reply-good", "", holds=", ".join(sorted(map(str, node)))[:120]))
-    return Looked("alipay-reply", found)
-
-
-def _signature(captured: Captured, name: str, node: Mapping[str, Any], sign: object) -> Iterator[Diagnosis]:
-    if not isinstance(sign, str) or not sign:
-        if name != "error_response":
-            yield of_error(ReplyUnsigned(platform="alipay"))
-        return
-    apps = [app for app in captured.apps("alipay") if isinstance(app, AlipayApp)]
-    try:
-        signature = decode_base64(sign, "sign")
-        signed = bytes(_NODES(captured.text.encode("utf-8"))[name])
-    except (HaomaError, msgspec.MsgspecError):
-        signature, signed = b"", b""
-    signer = next((app for app in apps for key in app.public_keys if is_rsa2(key, signature, signed)), None)
-    if signer is not None:
-        yield good("doctor.reply-good", f"apps.{signer.name}", signed=name)
-    elif apps:
-        del node
-        yield of_error(
-            ReplySignatureMismatch(platform="alipay", because={"keys_tried": sum(len(app.public_keys) for app in apps)})
-        )
-        yield fault("doctor.wrong-public-key", f"apps.{apps[0].name}.alipay_public_key", guess=True)
+def bare_value(captured: Captured) -> Looked | None:
+    """Look at a value by itself, such as a sealed number, that only one platform has; None if it is none."""
+    return next(filter(None, (each.bare(captured) for _name, each in all_symptoms())), None)
 
 
 # --- a back end's ---
@@ -182,9 +85,9 @@ def _behind(code: str, platform: str, step: int) -> Iterator[Diagnosis]:
         yield warning("doctor.token-war", "", guess=True)
     elif code == "platform.code-rejected":
         yield warning("doctor.login-code-as-phone-code", "", guess=True)
-    elif code == "trust.cannot-open" and (platform, step) == ("douyin", 5):  # its reply, not what the user sent
-        yield warning("doctor.wrong-private-key", "", guess=True)
-    elif code == "trust.cannot-open" and platform != "alipay":
+    elif code == "trust.cannot-open" and (behind := symptoms(platform).behind_cannot_open.get(step)):
+        yield warning(behind, "", guess=True)
+    elif code == "trust.cannot-open" and not opens_offline(platform):
         yield warning("doctor.session-key-stale", "", guess=True)
     elif code == "trust.signature-mismatch":
         yield warning("doctor.wrong-public-key", "", guess=True)

@@ -1,16 +1,14 @@
-"""Codes, and the sealed data of the old way: WeChat, Douyin and the others."""
+"""Codes, and the sealed data of the old way."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from haoma.authorization import Authorization
 from haoma.authorize import open_sealed
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.doctor.captures.base64_damage import examine_base64
-from haoma.doctor.captures.capture import Captured, Looked
-from haoma.doctor.diagnosis import Diagnosis, fault, good, masked, note, of_error
+from haoma.doctor.platforms import opens_offline, symptoms, usual
 from haoma.errors import (
     BadBase64,
     ButtonFailed,
@@ -21,35 +19,23 @@ from haoma.errors import (
     PlatformRefusal,
     UserDeclined,
 )
-from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.base64_damage import examine_base64
+from haoma.platforms.base.diagnosis import Diagnosis, fault, good, masked, note, of_error
 from haoma.platforms.base.session_keys import NOT_A_KEY
-from haoma.platforms.douyin.app import DouyinApp
+from haoma.platforms.base.symptoms import Captured, Looked
 from haoma.platforms.registry import PLATFORMS
-from haoma.platforms.wechat.app import WeChatApp
 from haoma.verified import CheckName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from haoma.authorization import Authorization
     from haoma.platforms.base.contract import App
     from haoma.secret import Secret
     from haoma.verified import VerifiedPhone
 
-# Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
-_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
-_LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
-_NOBODY: Final = {
-    "wechat": WeChatApp(name="", platform="wechat", app_id="", old_way=True),
-    "douyin": DouyinApp(name="", platform="douyin", app_id="", old_way=True),
-}
-"""Apps for a capture of which nobody knows the app. The other platforms read without one."""
 _BLOCK: Final = 16
 _CODES: Final = ("code", "authCode", "authorizationCode")
 _EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
-_NOT_PERMITTED: Final = "no permission"
-_ITS_ERRNO: Final = "102"  # WeChat's; developers report the two together, no page does
-_OLD_WAY: Final = "wechat | baidu | douyin | kuaishou"
 
 _BEHIND: Final = {
     "padding": "doctor.session-key-stale",
@@ -79,11 +65,11 @@ def look(captured: Captured, sent: Authorization) -> Looked:
     return Looked(kind, [of_error(error)] if error else [])
 
 
-def _refused(app: App | None, sent: Authorization, platform: str = "wechat") -> HaomaError | None:
+def _refused(app: App | None, sent: Authorization, platform: str = "") -> HaomaError | None:
     """Return what the reader of an app's platform, or of a platform, says against it."""
-    platform = app.platform if app else platform
+    platform = app.platform if app else platform or usual()
     try:
-        PLATFORMS[platform].read(app or _NOBODY.get(platform), sent)
+        PLATFORMS[platform].read(app or symptoms(platform).nobody, sent)
     except HaomaError as error:
         return error.evolve(platform=platform)
     return None
@@ -106,10 +92,10 @@ def _refused_login(app: App, sent: Authorization, now: float) -> HaomaError | No
 def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
     """Return what the event of a button that failed says; of several platforms', the one that says most."""
     named = captured.named
-    if named is not None and named.platform != "alipay":
+    if named is not None and not opens_offline(named.platform):
         return _event(named, sent)
-    configured = {app.platform for app in captured.apps()} - {"alipay"}
-    for platforms in (configured, PLATFORMS.keys() - {"alipay"}):
+    configured = {app.platform for app in captured.apps() if not opens_offline(app.platform)}
+    for platforms in (configured, {name for name in PLATFORMS if not opens_offline(name)}):
         heard = [found for name in PLATFORMS if name in platforms and (found := _event(None, sent, name))]
         for kind in _EVENTS:
             for each in heard:
@@ -118,16 +104,15 @@ def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
     return None
 
 
-def _event(app: App | None, sent: Authorization, platform: str = "wechat") -> Diagnosis | None:
+def _event(app: App | None, sent: Authorization, platform: str = "") -> Diagnosis | None:
     """Return the event of a failed button as the reader of a platform understands it; None if it is none."""
     error = _refused(app, sent, platform)
     said = sent.claimed.get("errMsg")
     words = said if isinstance(said, str) else ""
     if not isinstance(error, ButtonFailed):
         return of_error(error) if isinstance(error, _EVENTS) else None
-    if error.platform == "wechat" and _NOT_PERMITTED in words and "errno" not in error.because:
-        permission = refusal("wechat", _ITS_ERRNO, place="button", message=words)
-        return replace(of_error(permission), guess=True)
+    if (refined := symptoms(error.platform).refine(error, words)) is not None:
+        return refined
     return of_error(error, says=masked(words)[:200]) if words else of_error(error)
 
 
@@ -136,20 +121,16 @@ def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagno
     platform = app.platform if app else ""
     if sent.login_code is not None and sent.login_code.reveal() == code:
         yield fault("doctor.login-code-as-phone-code", "authorization.code", same_as="login_code")
-    elif platform in ("", "wechat") and _is_login_code(code):
+    elif symptoms(platform or usual()).is_login_code(code):
         yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, characters=len(code))
-    elif platform in ("baidu", "kuaishou"):  # whose button gives no code
+    elif platform and PLATFORMS[platform].find_under_key and not PLATFORMS[platform].phone_code:  # no code of a button
         yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, needed="encryptedData and iv")
     else:
         yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
-    if platform == "alipay" and app:
-        yield fault("doctor.other-platform", f"apps.{app.name}", looks_like="wechat")
+    if app and opens_offline(platform):
+        yield fault("doctor.other-platform", f"apps.{app.name}", looks_like=usual())
     elif app and (error := _refused(app, sent) or _refused_login(app, sent, captured.now)) is not None:
         yield of_error(error, f"apps.{app.name}")
-
-
-def _is_login_code(code: str) -> bool:
-    return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
 
 
 def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
@@ -166,9 +147,10 @@ def _sealed(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
         for each in examine_base64(name, claimed[name] if isinstance(claimed.get(name), str) else "")
     ]
     apps = [app for app in captured.apps() if PLATFORMS[app.platform].find_under_key is not None]
+    with_keys = [name for name, platform in PLATFORMS.items() if platform.find_under_key is not None]
     named = captured.named
-    if named is not None and PLATFORMS[named.platform].find_under_key is None:
-        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like=_OLD_WAY)
+    if named is not None and named.platform not in with_keys:
+        yield fault("doctor.other-platform", f"apps.{named.name}", looks_like=" | ".join(with_keys))
     elif captured.session_key is None or not apps:
         yield from _unopened(named, sent, apps)
     else:
@@ -184,12 +166,16 @@ def _size(text: object) -> int:
 
 
 def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:
-    # Without an app only WeChat's and Douyin's field is known; with one, its own platform has the word.
+    # Without an app only the usual name of the field is known; with one, its own platform has the word.
     if (error := _refused(named, sent)) is not None and (named or "data" not in sent.claimed):
         yield of_error(error)
     yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
     if sent.login_code is None and sent.session is None:
         yield of_error(MissingField(because={"field": "login_code", "or": "session"}))
+
+
+def _alone(claimed: dict[str, Any]) -> Authorization:
+    return Authorization({name: each for name, each in claimed.items() if name not in _CODES})
 
 
 def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:
@@ -206,8 +192,8 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
     if bound or (opened and not foreign):
         app, phone = (bound or opened)[0]
         yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
-        if getattr(app, "old_way", True) is False:  # it opens here, but not in a service
-            yield of_error(OldWayOff(platform=app.platform, app=app.name))
+        if isinstance(refusal := _refused(app, _alone(claimed)), OldWayOff):  # it opens here, but not in a service
+            yield of_error(refusal.evolve(app=app.name))
         if captured.app and captured.app != app.name:
             yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
         return

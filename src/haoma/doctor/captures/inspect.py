@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue
-from haoma.doctor.captures import alipay_envelope, answers, codes, har, keys, log_lines, replies, unwrap
-from haoma.doctor.captures.capture import MAX_BYTES, Captured, Looked, members
-from haoma.doctor.captures.native_codes import meanings
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
+from haoma.authorize import open_envelope
+from haoma.doctor.captures import answers, codes, har, keys, log_lines, unwrap
+from haoma.doctor.captures.capture import MAX_BYTES
+from haoma.doctor.platforms import all_symptoms, opens_offline
 from haoma.errors import BadField, HaomaError, MissingField, TooLarge
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
+from haoma.platforms.base.symptoms import Captured, Looked, meanings, members
 from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from haoma.settings.model import Settings
 
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
-_ALIPAY: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
-_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # what my.getAuthCode gives beside the code
 _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = frozenset({
@@ -36,7 +36,7 @@ _PARTS: Final = frozenset({
     "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code",
 })  # fmt: skip
 _DER: Final = b"\x30\x82"  # how keys and certificates begin
-_DENIED: Final = "access_denied"  # what DingTalk's page comes back with
+_DENIED: Final = "access_denied"  # what a page of authorization comes back with
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _DEEPEST: Final = 6
 _OPEN: Final = ("unknown", "back-end")  # kinds that may have something better known inside
@@ -58,7 +58,8 @@ def inspect(
     if len(content) > MAX_BYTES:
         return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
     text, encoding = _text(content)
-    captured = Captured(text, settings, app, session_key, now)
+    configured = tuple(settings.apps.values()) if settings else ()
+    captured = Captured(text, open_envelope, configured, app, session_key, now)
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     if requests is None and (looked is None or _may_hold_more(looked)):
@@ -227,7 +228,7 @@ def in_an_address(captured: Captured) -> Looked | None:
         captured, {name: value for name, value in pairs.items() if name in _PARTS | {"sign", "session"}}
     )
     fields = sorted(_PARTS & pairs.keys())
-    if fields == ["authCode"] and "state" in pairs:  # so DingTalk's own page comes back
+    if fields == ["authCode"] and "state" in pairs:  # so a page of authorization comes back
         return looked
     return Looked(looked.kind, [fault("doctor.sent-with-get", "", fields=", ".join(fields)), *looked.found])
 
@@ -248,16 +249,13 @@ def posted(captured: Captured) -> Looked | None:
 def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
         named = captured.named  # what `code` means, its platform says
-        if named and named.platform == "alipay" and not captured.app:
+        if named and opens_offline(named.platform) and not captured.app:
             named = None  # it may be another platform's, to which nobody has configured an app
         found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
     except HaomaError as error:
         lost = isinstance(sent, str) and _NO_TEXT in sent
         missing = MissingField(because={"field": "authorization", "found": _NO_TEXT})
         return Looked("unknown", [of_error(missing if lost else error)])
-    if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in found.claimed:
-        # Alipay's button only says that the user agreed; the envelope is fetched with my.getPhoneNumber.
-        return Looked("alipay-event", [of_error(MissingField(platform="alipay", because={"field": "response"}))])
     empty = [name for name, value in found.claimed.items() if isinstance(value, str) and value.strip() in _EMPTY]
     looked = _by_shape(captured, found)
     undefined = [
@@ -267,21 +265,9 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
 
 
 def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
-    claimed, named = found.claimed, captured.named
-    if "authCode" in claimed and (_GRANTED & claimed.keys() or (captured.app and named and named.platform == "alipay")):
-        login = MissingField(platform="alipay", because={"field": "response", "found": "authCode"})
-        return Looked("login-code", [of_error(login)])
-    code = claimed.get("code")
-    error_body = isinstance(code, str) and code.isdigit() and len(code) == 5
-    stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
-    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # not uni-app's if there is no such app
-        stock = stock and (named.platform == "alipay" if named else bool(captured.apps("alipay")))
-    if _ALIPAY & claimed.keys() or error_body or stock:
-        looked = alipay_envelope.look(captured, found)
-        if named is not None and named.platform != "alipay":
-            other = fault("doctor.other-platform", f"apps.{named.name}", looks_like="alipay")
-            return Looked(looked.kind, [other, *looked.found])
-        return looked
+    for _name, each in all_symptoms():
+        if (looked := each.event(captured, found)) is not None:
+            return looked
     return codes.look(captured, found)
 
 
@@ -297,6 +283,6 @@ def _leaked(captured: Captured) -> Iterator[Diagnosis]:
 
 
 RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
-    in_a_message, keys.look, in_an_address, answers.problem, answers.results, answers.gateway, replies.look,
-    answers.wechat, replies.douyin_ciphertext, log_lines.look, answers.of_a_back_end, posted,
+    in_a_message, keys.look, in_an_address, answers.problem, answers.results, answers.of_a_platform,
+    answers.bare_value, log_lines.look, answers.of_a_back_end, posted,
 )  # fmt: skip

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.crypto import keys
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.strict import decode_base64
-from haoma.doctor.captures.capture import Captured, Looked
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, note, warning
+from haoma.doctor.platforms import all_symptoms, of_app
 from haoma.errors import HaomaError
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, warning
+from haoma.platforms.base.symptoms import Captured, Looked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from haoma.platforms.base.contract import App
 
 _PEM: Final = "-----BEGIN"
 _BARE: Final = re.compile(r"MI[IGCH][A-Za-z0-9+/=\s]{60,}")
@@ -53,8 +56,8 @@ def look(captured: Captured) -> Looked | None:
 
 
 def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
-    own = {app.name: key.public_key() for app in captured.apps() for key in _private_keys(app)}
-    trusted = {app.name: key for app in captured.apps("alipay") for key in getattr(app, "public_keys", ())}
+    own = {app.name: key.public_key() for app in captured.apps() for key in of_app(app).private_keys(app)}
+    trusted = {app.name: key for app in captured.apps() for key in _platform_keys(app)}
     if (private := _parsed(keys.parse_private_key, text)) is not None:
         yield note(
             "doctor.key-recognised",
@@ -64,11 +67,11 @@ def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
             **_whose(private.public_key(), own),
         )
         return
-    public, kind, setting = _parsed(keys.parse_public_key, text), "public key", "alipay_public_key"
+    public, kind = _parsed(keys.parse_public_key, text), "public key"
     more: dict[str, Any] = {}
     if certificates := _parsed(keys.parse_certificates, text):
         found = keys.leaf(certificates)
-        kind, setting = "certificate", "alipay_cert | app_cert"
+        kind = "certificate"
         more = {"until": found.not_valid_after_utc.date().isoformat(), "sn": keys.serial_name(found)}
         public = _parsed(keys.certificate_key, found)
     if public is None:
@@ -76,7 +79,9 @@ def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
     elif ours := _whose(public, own):
         yield fault("doctor.app-public-key", "", kind=kind, **ours, **more)
     else:
-        yield note("doctor.key-recognised", "", kind=kind, setting=setting, **_whose(public, trusted), **more)
+        yield note(
+            "doctor.key-recognised", "", kind=kind, setting=_settings_of(kind), **_whose(public, trusted), **more
+        )
 
 
 def _unreadable(text: str) -> Diagnosis:
@@ -111,8 +116,14 @@ def look_at_a_value(text: str) -> Looked | None:
     return None
 
 
-def _private_keys(app: Any) -> list[Any]:
-    return [key for key in (getattr(app, "private_key", None), *getattr(app, "private_keys", ())) if key is not None]
+def _platform_keys(app: App) -> tuple[RSAPublicKey, ...]:
+    declared = of_app(app)
+    found = declared.platform_keys(app, ()) if declared.key_settings else None
+    return found.keys if found is not None else ()
+
+
+def _settings_of(kind: str) -> str:
+    return " | ".join(each.key_settings[kind] for _name, each in all_symptoms() if kind in each.key_settings)
 
 
 def _parsed(parse: Any, pasted: Any) -> Any:

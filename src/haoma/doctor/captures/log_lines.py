@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from haoma import catalogue
-from haoma.doctor.captures.capture import Captured, Looked
-from haoma.doctor.captures.native_codes import has_meaning, meanings
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, warning
+from haoma.doctor.platforms import all_symptoms, symptoms
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, warning
+from haoma.platforms.base.symptoms import Captured, Looked, has_meaning, meanings
 from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIELDS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
-    (re.compile(rf"(?<![A-Za-z_])[\"']?(?:{names})[\"']?\s*[:：=]\s*[\"']?(-?\d{{1,12}})"), platforms)
-    for names, platforms in (
-        ("errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码", ("wechat", "dingtalk")),
-        ("err_no", ("douyin",)),
-        ("error_code", ("douyin", "baidu")),
-        ("errno", ("baidu",)),
-        ("resultCode", ("huawei",)),
-        ("result", ("kuaishou",)),
-    )
-)
-"""Where a code stands, and the platforms whose it may be; the first one whose table knows it."""
-_OF_DINGTALK: Final = re.compile(
-    r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b"
-)
 _SAID: Final = re.compile(
     r"[\"']?(?:errmsg|err_tips|err_msg|error_msg|error_description|resultDesc)[\"']?\s*[:=]\s*[\"']([^\"'\n]{0,200})",
     re.IGNORECASE,
@@ -41,11 +27,9 @@ _HOPELESS: Final = frozenset({
 """What the same request gets again, however often it is sent; each try counts against a quota. (A bad code is not
 among them: several in one log are most likely of several users.)"""
 _STORM: Final = 3
-_DEAD_TOKEN: Final = ("40001", "40014", "42001")
 _GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged", "doctor.wrong-public-key")
 
 _MESSAGES: Final = (
-    (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
     (re.compile(r"Invalid AES key length: (?:[4-9]\d|\d{3,})"), "config.aes-key-is-rsa-key"),
     (re.compile(r"(?:Invalid|Incorrect) AES key length[: (]+[1-3]?\d\b"), "config.aes-key-length"),
     (
@@ -66,11 +50,6 @@ _MESSAGES: Final = (
         re.compile(r"Invalid base64|Incorrect padding|Illegal base64|illegal base64 data", re.IGNORECASE),
         "doctor.base64-damaged",
     ),
-    (re.compile(r"ISV权限不足|insufficient-isv-permissions"), "platform.permission-missing"),
-    (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
-    (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
-    (re.compile(r"sign check fail: check Sign and Data Fail"), "doctor.wrong-public-key"),  # of Alipay's SDK for Java
-    (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
     (
         re.compile(
             r"ConnectTimeout|connect timed out|Connection refused|UnknownHostException|Name or service not known"
@@ -97,7 +76,7 @@ def _repeated(captured: Captured) -> Iterator[Diagnosis]:
         found = list(meanings(captured, platform, code, message, place="token" if from_token else ""))
         if found[0].code in _HOPELESS and count >= _STORM:
             yield fault("doctor.retry-storm", "", platform_code=code, times=count)
-        if platform == "wechat" and code in _DEAD_TOKEN:
+        if code in symptoms(platform).dead_token:
             say = fault if count >= _STORM else warning
             yield say("doctor.token-war", "", guess=count < _STORM, platform_code=code, times=count)
         yield from found
@@ -105,12 +84,30 @@ def _repeated(captured: Captured) -> Iterator[Diagnosis]:
 
 def _counted(text: str) -> Counter[tuple[str, str]]:
     counted: Counter[tuple[str, str]] = Counter()
-    for pattern, platforms in _FIELDS:
+    for pattern, platforms in _fields():
         for code, count in Counter(pattern.findall(text)).items():
             known = (each for each in platforms if each in _whose(code))
             counted.update({(platform, code): count for platform in [next(known, "")] if platform})
-    counted.update(("dingtalk", each) for each in _OF_DINGTALK.findall(text) if "dingtalk" in _whose(each))
+    for name, each in all_symptoms():
+        found = re.findall(each.code_words, text) if each.code_words else []
+        counted.update((name, code) for code in found if name in _whose(code))
     return counted
+
+
+@cache
+def _fields() -> list[tuple[re.Pattern[str], list[str]]]:
+    """Return where a code stands, and the platforms whose it may be; the first one whose table knows it."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name, each in all_symptoms():
+        for fields, turn in each.code_fields.items():
+            found.setdefault(fields, []).append((turn, name))
+    return [
+        (
+            re.compile(rf"(?<![A-Za-z_])[\"']?(?:{fields})[\"']?\s*[:：=]\s*[\"']?(-?\d{{1,12}})"),
+            [name for _turn, name in sorted(platforms)],
+        )
+        for fields, platforms in found.items()
+    ]
 
 
 def _whose(code: str) -> list[str]:
@@ -119,7 +116,8 @@ def _whose(code: str) -> list[str]:
 
 
 def _messages(text: str) -> Iterator[Diagnosis]:
-    for pattern, code in _MESSAGES:
+    own = [message for _name, each in all_symptoms() for message in each.messages]
+    for pattern, code in (*own, *_MESSAGES):
         found = pattern.search(text)
         if found:
             line = text.count("\n", 0, found.start()) + 1

@@ -18,8 +18,10 @@ import msgspec
 
 from haoma import catalogue
 from haoma.crypto.strict import parse_json
-from haoma.doctor.diagnosis import masked
+from haoma.doctor.platforms import all_symptoms
 from haoma.errors import HaomaError
+from haoma.platforms.base.diagnosis import masked
+from haoma.platforms.base.symptoms import TOO_OFTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,15 +68,13 @@ _JSON: Final = json.JSONDecoder(strict=False)  # with line breaks inside of stri
 # None of the two judges anything: what they take is read again by the strict reader.
 _PRINTED_BY_PROGRAMS: Final = "an object as a program prints it, not JSON"
 _FIELDS_PRINTED: Final = "fields as a program prints them, not JSON"
-TOO_OFTEN: Final = "JSON in a string, too many times"
 _MEMBER: Final = "inside "
 _OF_A_LOG: Final = frozenset({"level", "severity", "time", "ts", "timestamp", "@timestamp", "logger", "msg"})
 _SAID: Final = ("msg", "message", "error", "errorMsg", "error_msg", "errMessage", "reason")
-_NUMBERED: Final = re.compile(r"\d{1,4}|\d{6,12}")  # Alipay's codes have five digits
+_NUMBERED: Final = re.compile(r"\d{1,4}|\d{6,12}")  # of five digits are a platform's codes
 _NO_ANSWER: Final = frozenset(
     {*FIELDS, "detail", "authorization", "level", "severity", "sub_code", "subCode"} - {"code"}
 )
-_OF_HUAWEI: Final = "10015"  # of its account kit
 _ANSWER: Final = "an answer of a back end"
 _TWICE: Final = "percent-encoded twice"
 _MANGLED: Final = frozenset({"HTML entities", _TWICE, _PRINTED_BY_PROGRAMS, _FIELDS_PRINTED, TOO_OFTEN})
@@ -104,8 +104,8 @@ def is_of_a_back_end(value: Mapping[str, Any]) -> bool:
     numbered = isinstance(code, int) or (isinstance(code, str) and _NUMBERED.fullmatch(code) is not None)
     if not numbered or not {"msg", "message"} & value.keys() or _NO_ANSWER & value.keys():
         return False
-    # Errors of Huawei's button have the same two names.
-    return not (str(code).startswith(_OF_HUAWEI) or catalogue.find_refusal("huawei", str(code), place="button"))
+    # Errors of some buttons have the same two names.
+    return not any(each.is_of_the_button(str(code)) for _name, each in all_symptoms())
 
 
 def is_cut_off(text: str) -> bool:

@@ -6,19 +6,18 @@ import ipaddress
 import os
 import re
 import stat
-from importlib import metadata
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from haoma.crypto import keys
 from haoma.crypto.keys import KeyProblem
 from haoma.doctor.configuration.secrets import Known, known_values
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_fault, warning
+from haoma.doctor.platforms import all_symptoms, of_app
 from haoma.errors import ConfigFaults
 from haoma.io import clock
-from haoma.platforms.alipay.app import AlipayApp
-from haoma.platforms.wechat.app import WeChatApp
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, of_fault, warning
+from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
 
 if TYPE_CHECKING:
@@ -29,25 +28,14 @@ if TYPE_CHECKING:
 
 _PRIVATE_KEY: Final = "private_key"
 _APP_SECRETS: Final = frozenset({"app_secret", "client_secret"})
-_SHAPED: Final = ("alipay", "wechat", "douyin", "baidu")
-_IDS: Final = {
-    "wechat": re.compile(r"wx[0-9a-f]{16}"),
-    "alipay": re.compile(r"20[0-3]\d{13}"),
-    "douyin": re.compile(r"tt[0-9a-f]{16,18}"),
-    "dingtalk": re.compile(r"ding[0-9a-z]{12,20}"),
-}
 _PLACEHOLDER: Final = 16
 """Characters; no secret that a platform has given out is as short."""
 _FEW: Final = 4
 """Different characters; no random secret has as few."""
 _WRITTEN: Final = re.compile(r"(?i)your[-_ ]|[-_ ]here\b|secret|x{8}|example|placeholder|change.?me")
-_HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
 _SAME: Final = re.compile(r"(?:wx|tt)(.)\1{15,17}")
-_OF_A_PLATFORM: Final = ("component_", "isv_")
 _SKEW: Final = 120.0
 _SOON: Final = 30 * 86_400.0
-_CLASHING: Final = ("alipay-sdk-python", "python-alipay-sdk")
-"""Two distributions that both install a package named ``alipay``, over each other."""
 
 
 def examine(
@@ -84,51 +72,28 @@ def _is_private(host: str) -> bool:
 
 def plain_token(app: App) -> Iterator[Diagnosis]:
     """Each fetch of a plain token kills the one before it, whoever holds that."""
-    if getattr(app, "issuer", "") == "plain":
+    declared = PLATFORMS[app.platform].token_source
+    source = declared(app) if declared is not None else None
+    if source is not None and source.issuer == "plain":
         yield warning("doctor.token-plain", f"apps.{app.name}.token")
 
 
-def old_way(app: App) -> Iterator[Diagnosis]:
-    """The old way has no signature; WeChat alone can be asked whether a ciphertext is its own."""
-    checked = getattr(app, "check_encrypted_message", False)
-    if app.platform in ("wechat", "douyin") and getattr(app, "old_way", False) and not checked:
-        yield warning("doctor.old-way-on", f"apps.{app.name}.old_way")
-
-
-def no_login(app: App) -> Iterator[Diagnosis]:
-    """Without what a login is asked for with, nobody can be logged in, and what is sent can be sent by anybody."""
-    if isinstance(app, AlipayApp) and app.private_key is None:
-        yield note("doctor.no-login", f"apps.{app.name}.app_private_key")
-    elif isinstance(app, AlipayApp) and app.isv_app_id and app.app_auth_token is None:
-        yield note("doctor.no-login", f"apps.{app.name}.app_auth_token")
-    by_itself = getattr(app, "component", None) is None  # a third-party platform logs in with its own token
-    if app.platform in ("wechat", "douyin") and by_itself and getattr(app, "app_secret", None) is None:
-        yield note("doctor.no-login", f"apps.{app.name}.app_secret")
-
-
-def own_key(app: App) -> Iterator[Diagnosis]:
-    """WeChat's replies are verified with WeChat's certificate; our own in its place lets none of them pass."""
-    security = app.security if isinstance(app, WeChatApp) else None
-    if security and any(keys.same_key(security.private_key.public_key(), each) for each in security.platform_keys):
-        yield fault("doctor.own-key-as-wechats", f"apps.{app.name}.api_certificate")
+def of_the_platform(app: App) -> Iterator[Diagnosis]:
+    """What the app's platform itself calls unwise."""
+    yield from of_app(app).examine(app)
 
 
 def another_apps_key(known: Sequence[Known], apps: Mapping[str, App]) -> Iterator[Diagnosis]:
     """The public half of a private key of ours where the platform's key belongs; that of the same app has been told."""
     ours = [(each, fingerprint) for each in known if (fingerprint := _fingerprint(each))]
     for name, app in apps.items():
-        theirs, setting, code = [], "", ""
-        if isinstance(app, AlipayApp):
-            by_cert = any((each.app, each.setting) == (name, "alipay_cert") for each in known)
-            setting = "alipay_cert" if by_cert else "alipay_public_key"
-            code = "config.certificate-is-the-apps" if by_cert else "config.app-public-key-used"
-            theirs = [keys.fingerprint(key) for key in app.public_keys]
-        elif isinstance(app, WeChatApp) and app.security:
-            setting, code = "api_certificate", "doctor.own-key-as-wechats"
-            theirs = [keys.fingerprint(key) for key in app.security.platform_keys]
-        owners = [each for each, fingerprint in ours if each.app != name and fingerprint in theirs]
+        theirs = of_app(app).platform_keys(app, {each.setting for each in known if each.app == name})
+        if theirs is None:
+            continue
+        prints = {keys.fingerprint(key) for key in theirs.keys}
+        owners = [each for each, fingerprint in ours if each.app != name and fingerprint in prints]
         if owners:
-            yield fault(code, f"apps.{name}.{setting}", pair_of=owners[0].where)
+            yield fault(theirs.code, f"apps.{name}.{theirs.setting}", pair_of=owners[0].where)
 
 
 def _fingerprint(known: Known) -> str:
@@ -142,18 +107,16 @@ def _fingerprint(known: Known) -> str:
 
 
 def not_its_id(app: App) -> Iterator[Diagnosis]:
-    """The number of an Alipay account (PID), and the id of another platform, are no app id of this one."""
-    if app.platform == "alipay" and app.app_id.startswith("2088"):
-        yield warning("config.app-id-shape", f"apps.{app.name}.app_id", found="2088..., the number of an account (PID)")
-    others = [name for name, shape in _IDS.items() if name != app.platform and shape.fullmatch(app.app_id)]
+    """The id of another platform is no app id of this one."""
+    others = [name for name, shape in _id_shapes().items() if name != app.platform and shape.fullmatch(app.app_id)]
     if _SAME.fullmatch(app.app_id):
         yield warning("config.app-id-shape", f"apps.{app.name}.app_id", guess=True, found=f"{app.app_id[:4]}...")
-    if others and app.platform not in _SHAPED:  # of those the settings know the shape, and have said so
+    if others and not of_app(app).knows_app_id:  # of those the settings know the shape, and have said so
         yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])
 
 
 _PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (
-    plain_token, old_way, no_login, own_key, not_its_id,
+    plain_token, of_the_platform, not_its_id,
 )  # fmt: skip
 
 
@@ -191,24 +154,34 @@ def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -
 
 
 def _is_placeholder(known: Known, apps: Mapping[str, App]) -> bool:
-    platform = getattr(apps.get(known.app), "platform", "wechat")  # of WeChat's the settings know more
-    if len(set(known.value)) <= _FEW and (platform != "wechat" or _HEX.fullmatch(known.value)):
+    app = apps.get(known.app)  # unknown if the settings have faults
+    shapes = [each.app_secret for name, each in all_symptoms() if app is None or app.platform == name]
+    judged = [shape for shape in shapes if shape is not None]  # of these the settings know more
+    if len(set(known.value)) <= _FEW and (not judged or any(shape.fullmatch(known.value) for shape in judged)):
         return True
-    written = _WRITTEN.search(known.value) or any(shape.fullmatch(known.value) for shape in _IDS.values())
-    return platform != "wechat" and bool(len(known.value) < _PLACEHOLDER or not known.value.isascii() or written)
+    written = _WRITTEN.search(known.value) or any(shape.fullmatch(known.value) for shape in _id_shapes().values())
+    return not judged and bool(len(known.value) < _PLACEHOLDER or not known.value.isascii() or written)
+
+
+def _id_shapes() -> dict[str, re.Pattern[str]]:
+    return {name: each.app_id for name, each in all_symptoms() if each.app_id is not None}
 
 
 def _shared(one: Known, other: Known, apps: Mapping[str, App]) -> Iterator[Diagnosis]:
-    if one.setting == "aes_key" or one.setting.startswith(_OF_A_PLATFORM):
+    if one.setting == "aes_key" or one.setting.startswith(_of_an_operator()):
         return  # the settings refuse the one; the others belong to the third-party platform that the apps share
-    isv = {getattr(apps[each.app], "isv_app_id", "") for each in (one, other) if each.app in apps}
-    if one.setting == "app_private_key" and len(isv) == 1 and isv != {""}:
+    operators = {of_app(app).operator(app) for each in (one, other) if (app := apps.get(each.app)) is not None}
+    if one.setting == "app_private_key" and len(operators) == 1 and operators != {""}:
         return
     ids = [apps[each.app].app_id for each in (one, other) if each.app in apps]
     if len(set(ids)) == 1 and ids:
         return  # one mini program under two names
     say = fault if one.setting in _APP_SECRETS else warning
     yield say("doctor.secret-shared", other.where, other=one.where)
+
+
+def _of_an_operator() -> tuple[str, ...]:
+    return tuple(start for _name, each in all_symptoms() for start in each.shared_settings)
 
 
 def _readable_by_all(path: str) -> bool:
@@ -225,22 +198,18 @@ def _certificate(known: Known, now: float) -> Iterator[Diagnosis]:
         return
     ends = found.not_valid_after_utc
     until = ends.date().isoformat()
-    if known.setting == "api_certificate" and ends.timestamp() < now + _SOON:  # the settings tell Alipay's
-        yield warning("doctor.certificate-of-wechat-ends", known.where, until=until)
+    told = {setting: code for _name, each in all_symptoms() for setting, code in each.certificates.items()}
+    if known.setting in told and ends.timestamp() < now + _SOON:  # of others the settings tell it
+        yield warning(told[known.setting], known.where, until=until)
         return
     yield good("doctor.certificate", known.where, until=until, sn=keys.serial_name(found))
 
 
 def packages(path: Sequence[str] | None = None) -> Iterator[Diagnosis]:
-    """Look at what is installed beside haoma: the two Alipay packages that overwrite each other.
+    """Look at what is installed beside haoma, by what the platforms know of it.
 
     Args:
         path: Directories to look in; those of this interpreter when None.
     """
-    there: dict[str, Any] = {} if path is None else {"path": list(path)}
-    # Asked for by name: to read what every package of a large environment says of itself takes longer than all else.
-    found = {name: each.version for name in _CLASHING for each in metadata.distributions(name=name, **there)}
-    if len(found) == len(_CLASHING):
-        yield warning("doctor.alipay-packages-clash", installed=", ".join(" ".join(each) for each in found.items()))
-    elif "alipay-sdk-python" in found:
-        yield note("doctor.alipay-sdk-broken", "", version=found["alipay-sdk-python"])
+    for _name, each in all_symptoms():
+        yield from each.packages(path)

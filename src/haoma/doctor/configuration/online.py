@@ -7,20 +7,17 @@ app id, secret or signature, and our address, for right. Permissions cannot be a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from haoma.authorize import authorize
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
+from haoma.doctor.platforms import of_app
 from haoma.errors import (
     CodeRejected,
     HaomaError,
     LoginCodeRejected,
     NotProven,
-    OutsideError,
     PlatformRefusal,
     RateLimited,
     Refused,
@@ -31,10 +28,8 @@ from haoma.io import blocking, clock
 from haoma.io.blocking import World
 from haoma.io.http import Http, Limits
 from haoma.io.memory import Memory
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.platforms.registry import PLATFORMS
-from haoma.platforms.wechat.app import WeChatApp
-from haoma.platforms.wechat.token import Access
-from haoma.platforms.wechat.usage import usage
 from haoma.secret import Secret
 
 if TYPE_CHECKING:
@@ -46,13 +41,9 @@ if TYPE_CHECKING:
 
 NO_CODE: Final = "haoma-doctor-asks-without-a-code"
 """What is sent as the login code. No platform has issued it."""
-_NO_TICKET: Final = "no-ticket"  # WeChat pushes it to the service, in whose memory it is; not to us
+_NO_TICKET: Final = "no-ticket"  # the platform pushes it to the service, in whose memory it is; not to us
 _SKEW: Final = 30.0
 _BAD_SKEW: Final = 120.0  # below the five minutes in which a watermark has to be
-_CHECK: Final = "/wxa/business/checkencryptedmsg"  # free, and uses nothing up
-_UNKNOWN_HASH: Final = "0" * 64
-_COMPONENTS: Final = {"getPhoneNumber": False, "getRealtimePhoneNumber": True}  # each is bought apart
-_UNKNOWN: Final = ("1", "40097", "-1")  # "not mine", "not a hash", busy: what it may answer to that, with a good token
 T = TypeVar("T")
 
 
@@ -96,7 +87,7 @@ def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 
 
 def _ask(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    for probe in (ask_for_token, ask_with_token, ask_for_quota, ask_for_login):
+    for probe in (ask_for_token, *of_app(app).probes, ask_for_login):
         failed = False
         for each in probe(app, run):
             failed = failed or each.severity is Severity.FAULT
@@ -107,64 +98,16 @@ def _ask(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
 
 
 def ask_for_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Fetch a token the way the app does, if the platform has tokens."""
-    name = f"haoma.platforms.{app.platform}.token"
-    custody = getattr(import_module(name), "custody", None) if find_spec(name) else None
-    issuer = getattr(app, "issuer", "")
-    if custody is None or (app.platform == "baidu" and getattr(app, "login", "") != "v2"):
+    """Fetch a token the way the app does, if it has one and nobody else's is replaced by that."""
+    declared = PLATFORMS[app.platform].token_source
+    source = declared(app) if declared is not None else None
+    if source is None:
         return
-    if issuer == "cloud" or (issuer == "plain" and not isinstance(app, WeChatApp)):
-        yield note("doctor.not-asked", f"apps.{app.name}", asked="token", token=issuer)
+    fetch = source.fetch
+    if fetch is None:
+        yield note("doctor.not-asked", f"apps.{app.name}", asked="token", token=source.issuer)
         return
-    yield from _answered(app, "token", lambda: run(custody(_without_harm(app)).token()))
-
-
-def _without_harm(app: App) -> Any:
-    """Return the app with WeChat's stable token, if it has the plain one: the two families do not see each other."""
-    return replace(app, issuer="stable") if isinstance(app, WeChatApp) and app.issuer == "plain" else app
-
-
-def ask_with_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Use WeChat's token for a question that is free; a fresh token that is dead has been replaced by somebody."""
-    if not isinstance(app, WeChatApp) or app.in_cloud:
-        return
-    access = Access(_without_harm(app))
-    try:
-        answer = run(access.post(_CHECK, {"encrypted_msg_hash": _UNKNOWN_HASH}))
-    except OutsideError as error:
-        yield of_error(_placed(error, app), severity=Severity.WARNING, asked="checkencryptedmsg")
-        return
-    except HaomaError:
-        return  # there is no token, which has been told already
-    if answer.says_token_is_dead():
-        yield fault("doctor.token-war", f"apps.{app.name}", platform_code=answer.errcode)
-        return
-    if access.renewed:
-        yield warning("doctor.token-war", f"apps.{app.name}", platform_code="40001")
-    if answer.refused and answer.errcode not in _UNKNOWN:
-        refused = answer.refusal("check", 0, app.app_secret)
-        yield of_error(_placed(refused, app), asked="checkencryptedmsg", severity=Severity.WARNING)
-
-
-def ask_for_quota(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Warn before WeChat's paid quota ends: from then on the button fails on the device, and no server hears of it."""
-    if not isinstance(app, WeChatApp):
-        return
-    where = f"apps.{app.name}"
-    if app.in_cloud or app.component is not None:
-        yield note("doctor.quota-unknown", where, token=app.issuer)
-        return
-    for component, realtime in _COMPONENTS.items():
-        try:
-            found = run(usage(_without_harm(app), realtime=realtime))
-        except HaomaError as error:
-            # The ids of the products are not documented, so that a refusal says nothing of the app; but who relies on
-            # being warned has to hear that nobody watches.
-            why: dict[str, Any] = {"platform_code": error.platform_code} if error.platform_code else {}
-            yield note("doctor.quota-unknown", where, component=component, reason=error.code, **why)
-            continue
-        if found.low:
-            yield warning("doctor.quota-low", where, component=component, left=found.left, total=found.total)
+    yield from _answered(app, "token", lambda: run(fetch()))
 
 
 def ask_for_login(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:

@@ -16,9 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from haoma.doctor.diagnosis import Diagnosis, fault, good, note, warning
 from haoma.doctor.mini_program.calls import Calls, Login
 from haoma.doctor.mini_program.sources import API, PHONE_TYPE, Source, Span, read
+from haoma.platforms.base.diagnosis import Diagnosis, fault, good, note, warning
 
 if TYPE_CHECKING:
     from haoma.doctor.configuration.secrets import Known

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from haoma.doctor.diagnosis import Diagnosis
+    from haoma.platforms.base.diagnosis import Diagnosis
 
 FILE_BYTES: Final = 512 * 1024
 FILES: Final = 4000

@@ -20,4 +20,5 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     find_offline=flow.find_offline,
     proves=flow.PROVES,
     mirror="haoma.platforms.alipay.mirror:MIRROR",
+    symptoms="haoma.platforms.alipay.symptoms:SYMPTOMS",
 )

@@ -43,7 +43,7 @@ class ClearMessage(Quiet, frozen=True):
 Message: TypeAlias = SealedMessage | ClearMessage
 
 
-def read(app: AlipayApp, authorization: Authorization) -> Message:
+def read(app: AlipayApp | None, authorization: Authorization) -> Message:
     """Return the message.
 
     Raises:

@@ -8,6 +8,7 @@ from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
 from haoma.platforms.baidu.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
 from haoma.platforms.baidu.read import Message, read, read_sealed
+from haoma.platforms.baidu.token import token_source
 from haoma.platforms.base.contract import Platform
 
 BAIDU: Final = Platform[BaiduApp, Message](
@@ -24,4 +25,6 @@ BAIDU: Final = Platform[BaiduApp, Message](
     proves=PROVES,
     read_sealed=read_sealed,
     mirror="haoma.platforms.baidu.mirror:MIRROR",
+    symptoms="haoma.platforms.baidu.symptoms:SYMPTOMS",
+    token_source=token_source,
 )

@@ -14,6 +14,7 @@ from haoma.errors import Spent
 from haoma.platforms.baidu import api
 from haoma.platforms.base.access_tokens import Kept, as_seconds, as_token, kept_for, token_place
 from haoma.platforms.base.code_exchange import not_sent
+from haoma.platforms.base.contract import TokenSource
 
 if TYPE_CHECKING:
     from haoma.platforms.baidu.app import BaiduApp
@@ -29,6 +30,11 @@ _LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
 def custody(app: BaiduApp) -> Custody:
     """Return where the token comes from."""
     return Kept(token_place("baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
+
+
+def token_source(app: BaiduApp) -> TokenSource | None:
+    """Return where the token comes from; login v1 needs none."""
+    return TokenSource("", custody(app).token) if app.login == "v2" else None
 
 
 def _fetch(app: BaiduApp) -> Flow[tuple[Secret, float]]:

@@ -129,6 +129,19 @@ class Way:
     binds_login: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where the token of an app comes from.
+
+    Attributes:
+        issuer: Who gives it out, by the app's setting ``token``; empty where there is nothing to choose.
+        fetch: Asks for it without replacing anybody else's; None if that cannot be done.
+    """
+
+    issuer: str
+    fetch: Callable[[], Flow[Secret]] | None
+
+
 AppT = TypeVar("AppT", bound=App)
 MessageT = TypeVar("MessageT")
 
@@ -158,6 +171,8 @@ class Platform(Generic[AppT, MessageT]):
             has no session_keys.
         read_sealed: The second reader, for `find_under_key`: find the sealed data alone, whatever the app accepts.
         mirror: Where the stand-in of the platform is, ``module:name``; only the simulator loads it.
+        token_source: Where an app's token comes from, for the doctor; None if it has none. None if no app has one.
+        symptoms: Where the platform's `Symptoms` are, ``module:name``; only the doctor loads them.
         take_push: Take what the platform posts to us, from the query and the body of the request; return the text to
             answer. It proves by itself that it comes from the platform. None if the platform never does.
     """
@@ -173,7 +188,9 @@ class Platform(Generic[AppT, MessageT]):
     find_offline: Callable[[AppT, MessageT], Finding] | None = None
     find_under_key: Callable[[AppT, Sealed, Secret, float], Finding] | None = None
     read_sealed: Callable[[Authorization], Sealed] | None = None
+    token_source: Callable[[AppT], TokenSource | None] | None = None
     mirror: str
+    symptoms: str = ""
     proves: tuple[Way, ...] = ()
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()

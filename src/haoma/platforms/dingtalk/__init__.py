@@ -22,4 +22,5 @@ DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     log_in=log_in,
     proves=PROVES,
     mirror="haoma.platforms.dingtalk.mirror:MIRROR",
+    symptoms="haoma.platforms.dingtalk.symptoms:SYMPTOMS",
 )

@@ -9,6 +9,7 @@ from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
 from haoma.platforms.douyin.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in
 from haoma.platforms.douyin.read import Message, read, read_sealed
+from haoma.platforms.douyin.token import token_source
 
 DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
@@ -25,4 +26,6 @@ DOUYIN: Final = Platform[DouyinApp, Message](
     proves=PROVES,
     read_sealed=read_sealed,
     mirror="haoma.platforms.douyin.mirror:MIRROR",
+    symptoms="haoma.platforms.douyin.symptoms:SYMPTOMS",
+    token_source=token_source,
 )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.errors import HookFailed, Spent
 from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_seconds, as_token, kept_for, token_place
 from haoma.platforms.base.code_exchange import sent
+from haoma.platforms.base.contract import TokenSource
 from haoma.platforms.douyin import api
 from haoma.steps import Call, Request, ask
 
@@ -61,6 +62,11 @@ def custody(app: DouyinApp) -> Custody:
     if app.token_source is not None:
         return Told(place, lambda rejected: _from_source(app, rejected))
     return Kept(place, lambda: _fetch(app))
+
+
+def token_source(app: DouyinApp) -> TokenSource:
+    """Return where the token comes from. To fetch a plain one is to replace somebody's."""
+    return TokenSource(app.issuer, None if app.issuer == "plain" else custody(app).token)
 
 
 def _from_source(app: DouyinApp, rejected: Secret | None) -> Flow[Secret]:

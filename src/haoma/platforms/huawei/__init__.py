@@ -22,4 +22,5 @@ HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     log_in=log_in,
     proves=PROVES,
     mirror="haoma.platforms.huawei.mirror:MIRROR",
+    symptoms="haoma.platforms.huawei.symptoms:SYMPTOMS",
 )

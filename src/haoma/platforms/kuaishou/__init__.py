@@ -24,4 +24,5 @@ KUAISHOU: Final = Platform[KuaishouApp, Message](
     proves=PROVES,
     read_sealed=read_sealed,
     mirror="haoma.platforms.kuaishou.mirror:MIRROR",
+    symptoms="haoma.platforms.kuaishou.symptoms:SYMPTOMS",
 )

@@ -10,6 +10,7 @@ from haoma.platforms.wechat.flow import PROVES, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
 from haoma.platforms.wechat.third_party.callback import take_push
+from haoma.platforms.wechat.token import token_source
 
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
@@ -27,4 +28,6 @@ WECHAT: Final = Platform[WeChatApp, Message](
     take_push=take_push,
     read_sealed=read_sealed,
     mirror="haoma.platforms.wechat.mirror:MIRROR",
+    symptoms="haoma.platforms.wechat.symptoms:SYMPTOMS",
+    token_source=token_source,
 )

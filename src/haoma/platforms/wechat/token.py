@@ -19,11 +19,13 @@ https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import HookFailed, NonsenseReply, Spent, WrongTokenKind
 from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_token, token_place
 from haoma.platforms.base.code_exchange import sent
+from haoma.platforms.base.contract import TokenSource
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token
@@ -114,6 +116,16 @@ def custody(app: WeChatApp) -> Custody:
     if app.token_source is not None:
         return Told(place, lambda rejected: _from_source(app, rejected))
     return Kept(place, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
+
+
+def token_source(app: WeChatApp) -> TokenSource:
+    """Return where the token comes from. What the cloud's sidecar adds, we never see."""
+    return TokenSource(app.issuer, None if app.issuer == "cloud" else custody(without_harm(app)).token)
+
+
+def without_harm(app: WeChatApp) -> WeChatApp:
+    """Return the app with the stable token, if it has the plain one: the two families do not see each other."""
+    return replace(app, issuer="stable") if app.issuer == "plain" else app
 
 
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
-from haoma.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from haoma.catalogue import Words
@@ -29,7 +28,7 @@ _KEPT: Final = "|".join(
         r"(?=[\d-]*[a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12}){2,4}(?![\w-])",  # the platforms' ids of requests
         rf"{_BYTE}(?:\.{_BYTE}){{3}}(?![\w.])",
         r"(?=[\d:]*[a-fA-F])(?=[0-9a-fA-F:]*::|(?:[0-9a-fA-F]+:){7})(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
-        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # codes of Douyin and Huawei
+        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # codes of platforms, as long as numbers of phones
         r"wx[0-9a-f]{16}(?!\w)|tt[0-9a-f]{16,18}(?!\w)",  # ids of apps
     )
 )
@@ -188,7 +187,7 @@ def _shown(found: re.Match[str]) -> str:
 @cache
 def _known() -> frozenset[str]:
     """The codes, ours and the platforms', and the long runs in them."""
-    natives = [entry.native for platform in PLATFORMS for entry in catalogue.refusals(platform).values()]
+    natives = [entry.native for platform in catalogue.platforms() for entry in catalogue.refusals(platform).values()]
     runs = (run for code in (*catalogue.codes(), *natives) for run in _RUN.findall(code))
     return frozenset([*runs, *(part for native in natives for part in re.split("[/@]", native))])
 

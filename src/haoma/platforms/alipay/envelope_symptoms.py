@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.authorize import open_envelope
 from haoma.crypto.opening import open_json
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.doctor.captures.base64_damage import examine_base64
-from haoma.doctor.captures.capture import Captured, Looked
-from haoma.doctor.captures.unwrap import TOO_OFTEN
-from haoma.doctor.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, SignatureMissing
-from haoma.platforms.alipay.app import AlipayApp
 from haoma.platforms.alipay.open import refuse_clear
-from haoma.platforms.alipay.read import ClearMessage, SealedMessage
-from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.alipay.read import ClearMessage, SealedMessage, read
+from haoma.platforms.base.base64_damage import examine_base64
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
+from haoma.platforms.base.symptoms import TOO_OFTEN, Captured, Looked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from haoma.authorization import Authorization
+    from haoma.platforms.alipay.app import AlipayApp
 
 _SIGNATURES: Final = (128, 256, 384, 512)
 _LONG: Final = 150  # characters; a success has 88, refusals 152 and more
@@ -36,7 +33,7 @@ def look(captured: Captured, sent: Authorization) -> Looked:
     """Look at what an Alipay mini program sent."""
     found = list(_stock_shape(sent.claimed))
     try:
-        message = PLATFORMS["alipay"].read(None, sent)
+        message = read(None, sent)
     except HaomaError as error:
         return Looked("alipay-event", [of_error(error.evolve(platform="alipay")), *found])
     if isinstance(message, ClearMessage):
@@ -68,7 +65,7 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
         damaged.append(
             fault("doctor.base64-damaged", "sign", how="cut off", characters=len(message.claimed_sign or ""))
         )
-    apps = [app for app in captured.apps("alipay") if isinstance(app, AlipayApp)]
+    apps: list[AlipayApp] = captured.apps("alipay")
     if message.claimed_sign is None:
         yield from _unsigned(captured, sent)
     elif not apps:
@@ -105,7 +102,7 @@ def _tried(
     errors: dict[str, HaomaError] = {}
     for app in apps:
         try:
-            phone = open_envelope(app, sent.claimed)
+            phone = captured.verify_offline(app, sent.claimed)
         except HaomaError as error:
             errors[app.name] = error
             if isinstance(error, SignatureMismatch | SignatureMissing | CannotOpen | BadBase64):

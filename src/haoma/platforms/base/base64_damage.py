@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.doctor.diagnosis import Diagnosis, fault, warning
 from haoma.errors import BadBase64
+from haoma.platforms.base.diagnosis import Diagnosis, fault, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

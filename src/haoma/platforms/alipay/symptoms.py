@@ -1,0 +1,174 @@
+"""How Alipay's envelopes, replies, keys and settings look, and what else is installed for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.crypto.signing import is_rsa2
+from haoma.crypto.strict import decode_base64
+from haoma.errors import HaomaError, MissingField, ReplySignatureMismatch, ReplyUnsigned
+from haoma.platforms.alipay import envelope_symptoms
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.symptoms import Captured, Looked, PlatformKeys, Symptoms
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from haoma.authorization import Authorization
+    from haoma.platforms.alipay.app import AlipayApp
+
+_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
+_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # what my.getAuthCode gives beside the code
+_ERROR_DIGITS: Final = 5
+_NODES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_CLASHING: Final = ("alipay-sdk-python", "python-alipay-sdk")
+"""Two distributions that both install a package named ``alipay``, over each other."""
+
+
+# --- captures ---
+
+
+def event(captured: Captured, sent: Authorization) -> Looked | None:
+    """Look at what a mini program sent, if it can only be Alipay's; else None."""
+    claimed, named = sent.claimed, captured.named
+    is_ours = named is not None and named.platform == "alipay"
+    if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in claimed:
+        # The button only says that the user agreed; the envelope is fetched with my.getPhoneNumber.
+        return Looked("alipay-event", [of_error(MissingField(platform="alipay", because={"field": "response"}))])
+    if "authCode" in claimed and (_GRANTED & claimed.keys() or (captured.app and is_ours)):
+        login = MissingField(platform="alipay", because={"field": "response", "found": "authCode"})
+        return Looked("login-code", [of_error(login)])
+    code = claimed.get("code")
+    error_body = isinstance(code, str) and code.isdigit() and len(code) == _ERROR_DIGITS
+    stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
+    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # not uni-app's if there is no such app
+        stock = stock and (is_ours if named else bool(captured.apps("alipay")))
+    if not (_ENVELOPE & claimed.keys() or error_body or stock):
+        return None
+    looked = envelope_symptoms.look(captured, sent)
+    if named is not None and not is_ours:
+        other = fault("doctor.other-platform", f"apps.{named.name}", looks_like="alipay")
+        return Looked(looked.kind, [other, *looked.found])
+    return looked
+
+
+def reply(captured: Captured) -> Looked | None:
+    """Look at an answer of the gateway; None if it is none."""
+    whole = captured.object
+    name = next((each for each in whole if each.endswith("_response") and isinstance(whole[each], dict)), "")
+    if not name:
+        return None
+    node = whole[name]
+    found = list(_signature(captured, name, whole.get("sign")))
+    code = node.get("code")
+    if name == "error_response" or (code is not None and str(code) != "10000"):
+        words = str(node.get("sub_msg") or node.get("msg") or "")
+        error = refusal("alipay", str(code), sub=str(node.get("sub_code", "")), place="login", message=words)
+        found.insert(0, of_error(error))
+    elif all(each.severity is Severity.GOOD for each in found):
+        found.append(good("doctor.reply-good", "", holds=", ".join(sorted(map(str, node)))[:120]))
+    return Looked("alipay-reply", found)
+
+
+def _signature(captured: Captured, name: str, sign: object) -> Iterator[Diagnosis]:
+    if not isinstance(sign, str) or not sign:
+        if name != "error_response":
+            yield of_error(ReplyUnsigned(platform="alipay"))
+        return
+    apps: list[AlipayApp] = captured.apps("alipay")
+    try:
+        signature = decode_base64(sign, "sign")
+        signed = bytes(_NODES(captured.text.encode("utf-8"))[name])
+    except (HaomaError, msgspec.MsgspecError):
+        signature, signed = b"", b""
+    signer = next((app for app in apps for key in app.public_keys if is_rsa2(key, signature, signed)), None)
+    if signer is not None:
+        yield good("doctor.reply-good", f"apps.{signer.name}", signed=name)
+    elif apps:
+        tried = sum(len(app.public_keys) for app in apps)
+        yield of_error(ReplySignatureMismatch(platform="alipay", because={"keys_tried": tried}))
+        yield fault("doctor.wrong-public-key", f"apps.{apps[0].name}.alipay_public_key", guess=True)
+
+
+# --- settings ---
+
+
+def examine(app: AlipayApp) -> Iterator[Diagnosis]:
+    """Say what is unwise in an app's settings.
+
+    Without a private key, and for a third-party application without the merchant's grant, nobody can be logged in. The
+    number of an account (PID) is no app id.
+    """
+    where = f"apps.{app.name}"
+    if app.private_key is None:
+        yield note("doctor.no-login", f"{where}.app_private_key")
+    elif app.isv_app_id and app.app_auth_token is None:
+        yield note("doctor.no-login", f"{where}.app_auth_token")
+    if app.app_id.startswith("2088"):
+        yield warning("config.app-id-shape", f"{where}.app_id", found="2088..., the number of an account (PID)")
+
+
+def platform_keys(app: AlipayApp, settings: Collection[str]) -> PlatformKeys:
+    """Return Alipay's public keys, with which envelopes and replies are verified."""
+    if "alipay_cert" in settings:
+        return PlatformKeys("alipay_cert", "config.certificate-is-the-apps", app.public_keys)
+    return PlatformKeys("alipay_public_key", "config.app-public-key-used", app.public_keys)
+
+
+def _private_keys(app: AlipayApp) -> Sequence[RSAPrivateKey]:
+    return () if app.private_key is None else (app.private_key,)
+
+
+def _operator(app: AlipayApp) -> str:
+    return app.isv_app_id
+
+
+def packages(path: Sequence[str] | None) -> Iterator[Diagnosis]:
+    """Look at what is installed beside haoma: the two packages that overwrite each other."""
+    there: dict[str, Any] = {} if path is None else {"path": list(path)}
+    # Asked for by name: to read what every package of a large environment says of itself takes longer than all else.
+    found: Mapping[str, str] = {
+        name: each.version for name in _CLASHING for each in metadata.distributions(name=name, **there)
+    }
+    if len(found) == len(_CLASHING):
+        yield warning("doctor.alipay-packages-clash", installed=", ".join(" ".join(each) for each in found.items()))
+    elif "alipay-sdk-python" in found:
+        yield note("doctor.alipay-sdk-broken", "", version=found["alipay-sdk-python"])
+
+
+SYMPTOMS: Final = Symptoms(
+    kinds={
+        "alipay-envelope": ("支付宝手机号报文（密文和签名）", "an envelope of Alipay (ciphertext and signature)"),
+        "alipay-clear-text": ("支付宝的明文报文", "a body of Alipay in clear text"),
+        "alipay-event": ("支付宝按钮的失败事件", "a failure event of Alipay's button"),
+        "alipay-reply": ("支付宝网关的应答", "an answer of Alipay's gateway"),
+    },
+    reply=reply,
+    turn=0,
+    event=event,
+    messages=(
+        (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
+        (re.compile(r"ISV权限不足|insufficient-isv-permissions"), "platform.permission-missing"),
+        (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
+        (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
+        (re.compile(r"sign check fail: check Sign and Data Fail"), "doctor.wrong-public-key"),  # of the SDK for Java
+        (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
+    ),
+    app_id=re.compile(r"20[0-3]\d{13}"),
+    knows_app_id=True,
+    examine=examine,
+    platform_keys=platform_keys,
+    private_keys=_private_keys,
+    key_settings={"public key": "alipay_public_key", "certificate": "alipay_cert | app_cert"},
+    operator=_operator,
+    shared_settings=("isv_",),
+    packages=packages,
+)

@@ -1,0 +1,51 @@
+"""How DingTalk's replies, codes and ids look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma import catalogue
+from haoma.phone import from_parts
+from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, look_at_reply, meanings, number_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haoma.platforms.base.diagnosis import Diagnosis
+
+
+def reply(captured: Captured) -> Looked | None:
+    """Look at an answer of DingTalk's API; None if it is none."""
+    return look_at_reply(captured, "dingtalk", _codes, given=_given)
+
+
+def _codes(found: Mapping[str, Any]) -> list[str] | None:
+    code = found.get("code")
+    if isinstance(code, str | int) and "message" in found and {"requestid", "requestId"} & found.keys():
+        return [str(code)[:120]]
+    if "errcode" in found and catalogue.find_refusal("dingtalk", str(found["errcode"])):  # of the older interface
+        return [str(found["errcode"])]
+    if {"accessToken", "expireIn"} <= found.keys():
+        return []
+    person = {"openId", "unionId", "nick", "mobile", "stateCode"} & found.keys()
+    return [] if len(person) >= 2 and {"openId", "unionId"} & person else None
+
+
+def _given(captured: Captured) -> Iterator[Diagnosis] | list[Diagnosis] | None:
+    found = captured.object
+    if found.get("mobile") not in (None, ""):
+        number = from_parts(str(found.get("stateCode", "")).removeprefix("+"), str(found["mobile"]))
+        return [number_in(number, "mobile")]
+    return None if "accessToken" in found else meanings(captured, "dingtalk", "mobile-missing", place="phone")
+
+
+SYMPTOMS: Final = Symptoms(
+    kinds={"dingtalk-reply": ("钉钉接口的应答", "an answer of DingTalk's API")},
+    reply=reply,
+    turn=30,
+    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 1},
+    code_words=r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b",
+    app_id=re.compile(r"ding[0-9a-z]{12,20}"),
+)

@@ -1,0 +1,29 @@
+"""How Kuaishou's replies and codes look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, code_of, look_at_reply
+
+_SUCCESS: Final = "1"
+
+
+def reply(captured: Captured) -> Looked | None:
+    """Look at an answer of Kuaishou's API; None if it is none."""
+    return look_at_reply(captured, "kuaishou", _codes, success=_SUCCESS)
+
+
+def _codes(found: Mapping[str, Any]) -> list[str] | None:
+    if not {"error", "error_msg", "session_key", "open_id", "access_token"} & found.keys() and len(found) > 1:
+        return None
+    return code_of(found.get("result")) or None
+
+
+SYMPTOMS: Final = Symptoms(
+    kinds={"kuaishou-reply": ("快手接口的应答", "an answer of Kuaishou's API")},
+    reply=reply,
+    turn=40,
+    code_fields={"result": 0},
+)

@@ -1,0 +1,196 @@
+"""How WeChat's replies, codes, ids and settings look, and what can be asked of it for nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma import catalogue
+from haoma.crypto import keys
+from haoma.errors import ButtonFailed, HaomaError, OutsideError
+from haoma.phone import from_parts
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
+from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.symptoms import Captured, Looked, PlatformKeys, Symptoms, meanings, number_in
+from haoma.platforms.wechat.app import WeChatApp
+from haoma.platforms.wechat.token import Access, without_harm
+from haoma.platforms.wechat.usage import usage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from haoma.platforms.base.symptoms import Run
+
+# Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
+_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
+_LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
+_DEAD_TOKEN: Final = ("40001", "40014", "42001")
+_NOT_PERMITTED: Final = "no permission"
+_ITS_ERRNO: Final = "102"  # developers report the two together, no page does
+_CHECK: Final = "/wxa/business/checkencryptedmsg"  # free, and uses nothing up
+_UNKNOWN_HASH: Final = "0" * 64
+_COMPONENTS: Final = {"getPhoneNumber": False, "getRealtimePhoneNumber": True}  # each is bought apart
+_UNKNOWN: Final = ("1", "40097", "-1")  # "not mine", "not a hash", busy: what it may answer to that, with a good token
+
+
+# --- captures ---
+
+
+def reply(captured: Captured) -> Looked | None:
+    """Look at an answer of WeChat's API; None if it is none."""
+    found = captured.object
+    if "errcode" in found:
+        code = str(found["errcode"])
+        if code == "0":
+            return Looked("wechat-reply", list(_given(captured, found)))
+        return Looked("wechat-reply", list(_refused(captured, code, str(found.get("errmsg", "")))))
+    if {"purePhoneNumber", "watermark"} <= found.keys():
+        return Looked("decrypted", list(_given(captured, {"phone_info": found})))
+    if "session_key" in found and "openid" in found:
+        return Looked("wechat-reply", [note("doctor.reply-good", "", holds="session_key, openid")])
+    if "access_token" in found and "expires_in" in found:
+        return Looked(
+            "wechat-reply",
+            [note("doctor.reply-good", "", holds="access_token", expires_in=str(found["expires_in"])[:8])],
+        )
+    return None
+
+
+def _refused(captured: Captured, code: str, words: str) -> Iterator[Diagnosis]:
+    # A token is fetched with the secret, and its refusal names it; nothing tells the other calls apart.
+    said = words.lower()
+    from_token = ("appsecret" in said or "invalid grant_type" in said) and catalogue.find_refusal("wechat", code)
+    yield from meanings(captured, "wechat", code, words, place="token" if from_token else "")
+    if code in _DEAD_TOKEN:
+        yield warning("doctor.token-war", "", guess=True, platform_code=code)
+
+
+def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
+    phone = found.get("phone_info")
+    watermark = phone.get("watermark") if isinstance(phone, Mapping) else None
+    app_id = watermark.get("appid") if isinstance(watermark, Mapping) else None
+    apps = captured.apps("wechat")
+    owner = next((app for app in apps if app.app_id == app_id), None)
+    wrong = app_id is not None and apps and (owner is None or (captured.app and owner.name != captured.app))
+    if wrong:
+        belongs: dict[str, Any] = {"belongs_to": owner.name} if owner else {}
+        yield fault(
+            "doctor.watermark-app", f"apps.{captured.app}" if captured.app else "", appid=str(app_id)[:18], **belongs
+        )
+    elif "phone_info" not in found:
+        yield good("doctor.reply-good", "")
+    else:
+        given: Mapping[str, Any] = phone if isinstance(phone, Mapping) else {}
+        number = from_parts(str(given.get("countryCode", "")), str(given.get("purePhoneNumber", "")))
+        yield number_in(number, "purePhoneNumber", f"apps.{owner.name}" if owner else "")
+
+
+def is_login_code(code: str) -> bool:
+    """Tell by its shape whether a code is that of the login."""
+    return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
+
+
+def refine(error: HaomaError, words: str) -> Diagnosis | None:
+    """Return the missing permission that an event names in words alone."""
+    if isinstance(error, ButtonFailed) and _NOT_PERMITTED in words and "errno" not in error.because:
+        permission = refusal("wechat", _ITS_ERRNO, place="button", message=words)
+        return replace(of_error(permission), guess=True)
+    return None
+
+
+# --- settings ---
+
+
+def examine(app: WeChatApp) -> Iterator[Diagnosis]:
+    """Say what is unwise in an app's settings.
+
+    The old way has no signature, but WeChat can be asked whether a ciphertext is its own. Without an AppSecret nobody
+    can be logged in; a third-party platform logs in with its own token. WeChat's replies are verified with WeChat's
+    certificate; our own in its place lets none of them pass.
+    """
+    where = f"apps.{app.name}"
+    if app.old_way and not app.check_encrypted_message:
+        yield warning("doctor.old-way-on", f"{where}.old_way")
+    if app.component is None and app.app_secret is None:
+        yield note("doctor.no-login", f"{where}.app_secret")
+    security = app.security
+    if security and any(keys.same_key(security.private_key.public_key(), each) for each in security.platform_keys):
+        yield fault("doctor.own-key-as-wechats", f"{where}.api_certificate")
+
+
+def platform_keys(app: WeChatApp, _settings: Collection[str]) -> PlatformKeys | None:
+    """Return WeChat's public keys, with which its replies are verified."""
+    if app.security is None:
+        return None
+    return PlatformKeys("api_certificate", "doctor.own-key-as-wechats", tuple(app.security.platform_keys))
+
+
+# --- questions ---
+
+
+def ask_with_token(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
+    """Use the token for a question that is free; a fresh token that is dead has been replaced by somebody."""
+    if app.in_cloud:
+        return
+    access = Access(without_harm(app))
+    try:
+        answer = run(access.post(_CHECK, {"encrypted_msg_hash": _UNKNOWN_HASH}))
+    except OutsideError as error:
+        yield of_error(_placed(error, app), severity=Severity.WARNING, asked="checkencryptedmsg")
+        return
+    except HaomaError:
+        return  # there is no token, which has been told already
+    if answer.says_token_is_dead():
+        yield fault("doctor.token-war", f"apps.{app.name}", platform_code=answer.errcode)
+        return
+    if access.renewed:
+        yield warning("doctor.token-war", f"apps.{app.name}", platform_code="40001")
+    if answer.refused and answer.errcode not in _UNKNOWN:
+        refused = answer.refusal("check", 0, app.app_secret)
+        yield of_error(_placed(refused, app), asked="checkencryptedmsg", severity=Severity.WARNING)
+
+
+def ask_for_quota(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
+    """Warn before the paid quota ends: from then on the button fails on the device, and no server hears of it."""
+    where = f"apps.{app.name}"
+    if app.in_cloud or app.component is not None:
+        yield note("doctor.quota-unknown", where, token=app.issuer)
+        return
+    for component, realtime in _COMPONENTS.items():
+        try:
+            found = run(usage(without_harm(app), realtime=realtime))
+        except HaomaError as error:
+            # The ids of the products are not documented, so that a refusal says nothing of the app; but who relies on
+            # being warned has to hear that nobody watches.
+            why: dict[str, Any] = {"platform_code": error.platform_code} if error.platform_code else {}
+            yield note("doctor.quota-unknown", where, component=component, reason=error.code, **why)
+            continue
+        if found.low:
+            yield warning("doctor.quota-low", where, component=component, left=found.left, total=found.total)
+
+
+def _placed(error: HaomaError, app: WeChatApp) -> HaomaError:
+    return error.evolve(platform=error.platform or app.platform, app=error.app or app.name)
+
+
+SYMPTOMS: Final = Symptoms(
+    kinds={"wechat-reply": ("微信接口的应答", "an answer of WeChat's API")},
+    reply=reply,
+    turn=70,
+    usual=True,
+    nobody=WeChatApp(name="", platform="wechat", app_id="", old_way=True),
+    refine=refine,
+    is_login_code=is_login_code,
+    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 0},
+    dead_token=_DEAD_TOKEN,
+    app_id=re.compile(r"wx[0-9a-f]{16}"),
+    knows_app_id=True,
+    app_secret=re.compile(r"[0-9a-fA-F]{32}"),
+    examine=examine,
+    platform_keys=platform_keys,
+    shared_settings=("component_",),
+    certificates={"api_certificate": "doctor.certificate-of-wechat-ends"},
+    probes=(ask_with_token, ask_for_quota),
+)
