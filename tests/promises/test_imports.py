@@ -64,6 +64,25 @@ def test_every_layer_is_in_the_contract():
     assert tops - {"haoma.__init__", "haoma.__main__"} == layers
 
 
+def test_platforms_are_strangers():
+    """A platform's folder imports nothing of another's, and what they have in common imports no platform.
+
+    It needs no list of platforms: to add one is a folder and a line, and that line names no module by an import.
+    """
+    for module, tree in trees().items():
+        folder, _, rest = module.removeprefix("platforms/").partition("/")
+        if not module.startswith("platforms/"):
+            continue
+        allowed = {"haoma.platforms.base"} | ({f"haoma.platforms.{folder}"} if rest else set())
+        for node in ast.walk(tree):
+            listed = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                listed += [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in listed:
+                if name.startswith("haoma.platforms"):
+                    assert ".".join(name.split(".")[:3]) in allowed, f"{module} imports {name}"
+
+
 @pytest.mark.parametrize(
     "name, allowed",
     [

@@ -1,0 +1,45 @@
+"""Acme's side, for the simulator."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from haoma.platforms.base.mirroring import Answer, Call, RandomBytes, Scene, Tap
+
+
+class AcmeMirror:
+    """Gives each code out, and takes it, once."""
+
+    name = "acme"
+    scenes = (
+        Scene("ok", "允许", "The user allows", "ok", "acme"),
+        Scene("full", "满了", "Acme is full", "platform.quota-exhausted", "acme"),
+    )
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._codes: dict[str, str] = {}
+
+    def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
+        """Return the one app."""
+        secret = "the-secret-of-acme-01"  # noqa: S105 - of nothing
+        return {"acme": {"platform": "acme", "app_id": "acme1", "app_secret": secret, "api_base_url": base_url}}
+
+    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+        """Give a code out."""
+        del allow, now
+        code = self._random(8).hex()
+        self._codes[code] = scene
+        expect = {each.name: each.expect for each in self.scenes}[scene]
+        number = "+8613800138000" if expect == "ok" else ""
+        return Tap(scene, "acme", {"code": code}, "", {"authorization": {"code": code}}, expect, number)
+
+    def answer(self, call: Call, now: float) -> Answer | None:
+        """Take a code."""
+        del now
+        if call.path != "/acme/phone":
+            return None
+        scene = self._codes.pop(json.loads(call.body)["code"], "full")
+        found = {"phone": "13800138000", "user": "u1"} if scene == "ok" else {"acme_code": 17, "msg": "full"}
+        return Answer(body=json.dumps(found).encode())
