@@ -23,7 +23,7 @@ _PLACES: Final = {
     "login": {"en": "at the login", "zh": "登录时"},
     "check": {"en": "when a ciphertext is checked", "zh": "核对密文时"},
     "button": {"en": "on the device", "zh": "手机端"},
-    "cloud": {"en": "when WeChat Cloud Run asks", "zh": "云托管调用时"},
+    "cloud": {"en": "when Cloud Run asks", "zh": "云托管调用时"},
     "component": {"en": "on a third-party platform", "zh": "第三方平台调用时"},
 }
 

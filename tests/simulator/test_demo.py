@@ -22,13 +22,15 @@ from haoma.cli import app as command_line
 from haoma.crypto.strict import parse_json_object
 from haoma.simulator import demo
 from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
+from haoma.simulator.demo import scenes
+from haoma.simulator.stage import Stage
 
 COMMAND = [sys.executable, "-m", "haoma", "demo"]
 
 
 def test_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """``haoma demo --once`` ends by itself, with 0 when all ended well. What all its scenes do is tested below."""
-    monkeypatch.setattr(demo, "SCENES", demo.SCENES[:1])
+    monkeypatch.setattr(demo, "scenes", lambda stage: scenes(stage)[:1])
     ran = CliRunner().invoke(command_line, ["demo", "--once", "--lang", "en"])
     assert ran.exit_code == 0, ran.output
     assert "All 3 scenes ended as they should" in ran.output
@@ -50,7 +52,7 @@ def test_left_running() -> None:
                 break
         walk, left, seen = seen.partition("两者继续运行")
         assert left, walk
-        assert f"全部 {len(demo.SCENES) + 2} 个场景都符合预期" in walk
+        assert f"全部 {len(scenes(Stage())) + 2} 个场景都符合预期" in walk
         assert walk.count("✗") == 0
         assert "40 个相同的答复" in walk
         assert not re.search(r"1\d{10}|[A-Za-z0-9+/]{40}", walk)

@@ -92,7 +92,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Walk through the scenes and end.")] = False,
     lang: LangOption = None,
 ) -> None:
-    """Start simulator and service, and walk through two dozen scenes of Alipay and WeChat over HTTP.
+    """Start simulator and service, and walk through two dozen scenes over HTTP.
 
     For each scene it shows what was sent, what came out and what to do about it; then both keep running, with their
     addresses printed. Needs: pip install '.[server]' (in a checkout).

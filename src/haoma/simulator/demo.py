@@ -22,35 +22,10 @@ from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
 from haoma.simulator.running import Simulator
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Tap
+    from haoma.platforms.base.mirroring import Mirror, Tap
+    from haoma.simulator.stage import Stage
 
-SCENES: Final = (
-    ("alipay", "ok"),
-    ("alipay", "without-login"),
-    ("alipay", "overseas"),
-    ("alipay", "cert-ok"),
-    ("alipay", "no-phone-bound"),
-    ("alipay", "denied"),
-    ("alipay", "no-sign"),
-    ("alipay", "40001-missing-encrypt-key"),
-    ("alipay", "40006"),
-    ("alipay", "tampered"),
-    ("alipay", "signed-by-another-key"),
-    ("alipay", "wrong-aes-key"),
-    ("alipay", "used-login-code"),
-    ("wechat", "ok"),
-    ("wechat", "overseas"),
-    ("wechat", "stale-token"),
-    ("wechat", "expired-code"),
-    ("wechat", "login-code-sent-as-phone-code"),
-    ("wechat", "ip-not-allowed"),
-    ("wechat", "frozen-secret"),
-    ("wechat", "reset-after-consumed"),
-    ("wechat", "old-ok"),
-    ("wechat", "old-stale-session-key"),
-)
 _AT_ONCE: Final = 40
-_PHONE_PATH: Final = "/wxa/business/getuserphonenumber"
 _SECRET: Final = frozenset({"login_code", "code", "response", "sign", "encryptedData", "iv", "mobile", "session"})
 
 _TEXTS: Final = {
@@ -183,7 +158,7 @@ class _Demo:
     def _walk(self, simulator: Simulator, service: Service) -> None:
         self._console.print(f"[bold]{self._say('running', simulator=simulator.url, service=service.url)}[/]")
         lines = {(name, scene.name): getattr(scene, self._lang) for name, scene in simulator.stage.scenes()}
-        for platform, scene in SCENES:
+        for platform, scene in scenes(simulator.stage):
             tap = simulator.tap(platform, scene)
             outcome = service.post(tap.app, tap.body or {}, key=simulator.server_key, lang=self._lang)
             found = _found(outcome)
@@ -216,32 +191,34 @@ class _Demo:
         self._line("click", escape(str(body.get("remedy", ""))))
 
     def _forty_at_once(self, simulator: Simulator, service: Service) -> None:
-        tap = simulator.tap("wechat", "ok")
-        before = simulator.calls["wechat"].get(_PHONE_PATH, 0)
+        mirror = next(each for each in _shown_mirrors(simulator.stage) if each.counted)
+        tap = simulator.tap(mirror.name, "ok")
+        before = simulator.calls[mirror.name].get(mirror.counted, 0)
 
         def send(_number: int) -> Outcome:
             return service.post(tap.app, tap.body or {}, key=simulator.server_key, lang=self._lang)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             outcomes = list(pool.map(send, range(_AT_ONCE)))
-        calls = simulator.calls["wechat"].get(_PHONE_PATH, 0) - before
+        calls = simulator.calls[mirror.name].get(mirror.counted, 0) - before
         same = sum(_found(outcome) == tap.phone_number for outcome in outcomes)
         slowest = max(outcomes, key=lambda outcome: outcome.seconds)
         found = f"{same} ok, {calls} call"
         good = same == _AT_ONCE and calls == 1
-        self._add("wechat", f"ok × {_AT_ONCE}", f"{_AT_ONCE} ok, 1 call", found, slowest, good=good)
+        self._add(mirror.name, f"ok × {_AT_ONCE}", f"{_AT_ONCE} ok, 1 call", found, slowest, good=good)
         self._console.print(f"  {self._say('once', count=_AT_ONCE)}")
         masked = slowest.body.get("masked")
         self._line("came", self._say("once-result", count=same, masked=masked, calls=calls))
 
     def _publishable(self, simulator: Simulator, service: Service) -> None:
-        tap = simulator.tap("alipay", "ok")
+        name = _shown_mirrors(simulator.stage)[0].name
+        tap = simulator.tap(name, "ok")
         outcome = service.post(tap.app, tap.body or {}, key=simulator.publishable_key, lang=self._lang)
         masked = str(outcome.body.get("masked", ""))
         secret = tap.phone_number[-11:]
         good = outcome.status == 200 and "****" in masked and secret not in str(outcome.body)
         found = "masked" if good else str(outcome.body.get("code", outcome.status))
-        self._add("alipay", "ok (publishable key)", "masked", found, outcome, good=good)
+        self._add(name, "ok (publishable key)", "masked", found, outcome, good=good)
         self._console.print(f"  {self._say('masked')}")
         self._line("came", self._say("masked-result", masked=masked) if good else escape(found))
 
@@ -267,14 +244,23 @@ class _Demo:
         self._console.print(
             f"\n{self._say('left')}\n\n{self._say('addresses', **where)}\n\n{self._say('try', **where)}"
         )
-        for platform in ("alipay", "wechat"):
-            curl = _CURL.format(platform=platform, app=platform, lang=self._lang, **where)
+        for mirror in _shown_mirrors(simulator.stage):
+            curl = _CURL.format(platform=mirror.name, app=mirror.name, lang=self._lang, **where)
             self._console.print(f"\n{escape(curl)}")
         try:
             service.wait()
             self._console.print(f"[red]{self._say('ended', log=service.log)}[/]")
         except KeyboardInterrupt:
             return
+
+
+def scenes(stage: Stage) -> list[tuple[str, str]]:
+    """Return platform and scene of all that the mirrors would have shown."""
+    return [(mirror.name, scene) for mirror in _shown_mirrors(stage) for scene in mirror.demo]
+
+
+def _shown_mirrors(stage: Stage) -> list[Mirror]:
+    return [mirror for mirror in stage.mirrors.values() if mirror.demo]
 
 
 def _found(outcome: Outcome) -> str:

@@ -33,14 +33,14 @@ GET  /device/scenes           every scene of every platform                    �
 POST /device/PLATFORM/tap     {{"scene": "ok", "allow": true}}: what the mini     用户点击后小程序得到的内容，
                               program has after a tap; `body` is what to post  其中 body 就是要提交给 haoma 的
                               "service": "http://127.0.0.1:8080" says where    service 是本机上 haoma 的地址，有些场景里
-                              haoma is on this machine: in some scenes the     平台会先推送到那里（如微信的
+                              haoma is on this machine: in some scenes the     平台会先推送到那里（如
                               platform pushes to it first (component-*);       component-*）；其他机器的地址只能用
                               elsewhere it is, by --service alone              --service 指定，pushes 是推送的结果
 GET  /device/calls            how often each platform address was called       各平台接口被调用的次数
 GET  /haoma.toml              the configuration that fits                      与之配套的配置文件
 
 curl -s {url}/haoma.toml > haoma.toml && haoma serve --config haoma.toml
-curl -s {url}/device/alipay/tap -d '{{"scene": "ok"}}'
+curl -s {url}/device/{platform}/tap -d '{{"scene": "ok"}}'
 """
 
 
@@ -89,7 +89,11 @@ class Device:
     def _answer(self, call: Call) -> Answer:
         match call.path:
             case "/":
-                text = _HELP.format(platforms=", ".join(self._stage.mirrors), url=self._base(call))
+                text = _HELP.format(
+                    platforms=", ".join(self._stage.mirrors),
+                    platform=next(iter(self._stage.mirrors)),
+                    url=self._base(call),
+                )
                 return Answer(headers={"content-type": "text/plain; charset=utf-8"}, body=text.encode())
             case "/haoma.toml":
                 listen = call.query.get("listen", SERVICE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
+from haoma.platforms.registry import PLATFORMS
 from haoma.settings.service import parse_listen
 from haoma.simulator.device import ORIGIN, Device, is_loopback
 from haoma.simulator.pushing import deliver
@@ -32,9 +33,9 @@ _READY: Final = """\
   所有场景 / all scenes
     curl -s {url}/device/scenes
   用户点击授权，把得到的 body 提交给 haoma / the user taps; post the `body` that comes to haoma
-    curl -s {url}/device/alipay/tap -d '{{"scene": "ok"}}'
+    curl -s {url}/device/{platform}/tap -d '{{"scene": "ok"}}'
   平台先推送到 haoma 的场景，例如第三方平台 / scenes in which the platform pushes to haoma first
-    curl -s {url}/device/wechat/tap -d '{{"scene": "component-ok", "service": "http://{service}"}}'
+    curl -s {url}/device/PLATFORM/tap -d '{{"scene": "SCENE", "service": "http://{service}"}}'
 
 Ctrl-C 停止 / stops it."""
 _OPEN: Final = """\
@@ -184,7 +185,7 @@ def serve(listen: str = LISTEN, service: str = "") -> None:
 
 
 def _announce(url: str) -> None:
-    sys.stdout.write(_READY.format(url=url, service=SERVICE) + "\n")
+    sys.stdout.write(_READY.format(url=url, service=SERVICE, platform=next(iter(PLATFORMS))) + "\n")
     sys.stdout.flush()
 
 

@@ -75,7 +75,7 @@ def one_time(app: AcmeApp, message: Secret) -> tuple[str, Secret]:
     return "code", message
 
 
-def find(app: AcmeApp, message: Secret, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+def find(app: AcmeApp, message: Secret, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:
     """Exchange the code."""
     del now, get_login
     tries = CodeExchange(unknown=after_unknown)

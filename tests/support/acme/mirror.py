@@ -16,6 +16,8 @@ class AcmeMirror:
         Scene("ok", "允许", "The user allows", "ok", "acme"),
         Scene("full", "满了", "Acme is full", "platform.quota-exhausted", "acme"),
     )
+    demo: tuple[str, ...] = ("ok",)
+    counted = "/acme/phone"
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -23,7 +25,7 @@ class AcmeMirror:
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the one app."""
-        secret = "the-secret-of-acme-01"  # noqa: S105 - of nothing
+        secret = "the-secret-of-acme-01"
         return {"acme": {"platform": "acme", "app_id": "acme1", "app_secret": secret, "api_base_url": base_url}}
 
     def tap(self, scene: str, *, allow: bool, now: float) -> Tap:

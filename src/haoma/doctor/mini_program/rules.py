@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program.calls import Calls, Login
 from haoma.doctor.mini_program.sources import API, PHONE_TYPE, Source, Span, read
+from haoma.doctor.platforms import all_symptoms
 from haoma.platforms.base.diagnosis import Diagnosis, fault, good, note, warning
 
 if TYPE_CHECKING:
@@ -76,12 +77,10 @@ class Project:
         return source.framework or (next(iter(self._frameworks)) if len(self._frameworks) == 1 else "")
 
     @cached_property
-    def for_alipay(self) -> bool:
-        """True if something shows that it is built for Alipay as well."""
-        return any(source.suffix == ".axml" for source in self.sources) or self._says(
-            r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
-            r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
-        )
+    def for_authorize(self) -> bool:
+        """True if something shows that it is built for a platform whose button is ``getAuthorize`` as well."""
+        marks = (each.own_button for _name, each in all_symptoms() if each.own_button)
+        return any(source.suffix == ".axml" for source in self.sources) or any(map(self._says, marks))
 
     @cached_property
     def calls(self) -> Calls:
@@ -438,8 +437,8 @@ def _events(attributes: dict[str, str]) -> list[str]:
     ]
 
 
-def event_of_alipay(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A native page of Alipay: ``getAuthorize``, ``scope``, and ``onGetAuthorize`` spelt exactly so."""
+def event_of_authorize(source: Source, project: Project) -> Iterator[Diagnosis]:
+    """A native page with ``getAuthorize``: its type, ``scope``, and ``onGetAuthorize`` spelt exactly so."""
     del project
     for position, _tag, attributes in source.buttons if source.suffix == ".axml" else ():
         kind = attributes.get("open-type", "")
@@ -457,7 +456,7 @@ def event_of_alipay(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A native page of WeChat, Douyin and others: ``bindgetphonenumber``, all lower case, and of the button's type."""
+    """A native page of the other platforms: ``bindgetphonenumber``, all lower case, and of the button's type."""
     del project
     for position, _tag, attributes in source.buttons if source.suffix in _BIND else ():
         kind = attributes.get("open-type", "")
@@ -497,16 +496,16 @@ def _never(source: Source, position: int, found: str, needed: str, *, guess: boo
 
 
 def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """uni-app: what its compiler maps for Alipay, and what it leaves dead without a word."""
+    """uni-app: what its compiler maps for ``getAuthorize``, and what it leaves dead without a word."""
     for position, tag, attributes in source.buttons if source.suffix in _VUE and not project.is_taro else ():
         static, dynamic = (
             attributes.get("open-type", ""),
             attributes.get(":open-type") or attributes.get("v-bind:open-type"),
         )
         events = {re.sub(r"^(?:@|v-on:)", "", name).partition(".")[0] for name in _events(attributes)}
-        if project.for_alipay and dynamic and "getAuthorize" not in events:
+        if project.for_authorize and dynamic and "getAuthorize" not in events:
             yield source.at(position, fault("doctor.dynamic-open-type", "", found=":open-type"))
-        if project.for_alipay and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
+        if project.for_authorize and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
             yield source.at(position, fault("doctor.open-type-unmapped", "", found=static))
         heard = ", ".join(events) or "no event"
         if right := _misspelt(static):
@@ -527,13 +526,13 @@ def _asks_for_the_phone(attributes: dict[str, str]) -> bool:
 
 
 def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """Taro hands ``openType`` through as it is, so it has to be chosen for Alipay."""
+    """Taro hands ``openType`` through as it is, so it has to be chosen where ``getAuthorize`` is meant."""
     native = source.suffix in _BIND or source.suffix == ".axml"
     for position, tag, attributes in source.buttons if project.is_taro and not native else ():
         kind = attributes.get("openType") or attributes.get("open-type") or ""
         if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
-        if not source.asks_where_it_runs and project.for_alipay and PHONE_TYPE.search(kind):
+        if not source.asks_where_it_runs and project.for_authorize and PHONE_TYPE.search(kind):
             yield source.at(position, fault("doctor.taro-open-type", "", found=kind[:40]))
         dead = list(_dead_spelling(source, project, position, tag, attributes))
         yield from dead or _dead_in_taro(source, project, position, tag, attributes)
@@ -623,7 +622,7 @@ def nothing_posted(project: Project, told: Container[str]) -> Iterator[Diagnosis
 
 RULES: Final[tuple[Callable[[Source, Project], Iterator[Diagnosis]], ...]] = (
     secrets, session_key, login_in_callback, sent_with_get, login_code_as_phone_code, number_from_the_phone,
-    event_of_alipay,
+    event_of_authorize,
     event_of_the_others, event_of_uni, open_type_of_taro, event_of_mpflutter, button_of_a_kit,
 )  # fmt: skip
 PROJECT_RULES: Final[tuple[Callable[[Project, Container[str]], Iterator[Diagnosis]], ...]] = (nothing_posted,)

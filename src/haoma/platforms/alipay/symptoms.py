@@ -171,4 +171,8 @@ SYMPTOMS: Final = Symptoms(
     operator=_operator,
     shared_settings=("isv_",),
     packages=packages,
+    own_button=(
+        r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
+        r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
+    ),
 )

@@ -122,6 +122,10 @@ class Mirror(Protocol):
 
     name: str
     scenes: tuple[Scene, ...]
+    demo: tuple[str, ...]
+    """Names of the scenes that the demo walks through; empty if it leaves the platform out."""
+    counted: str
+    """Address of the call that spends a code, which the demo counts; empty if there is none."""
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the ``[apps.NAME]`` tables that fit this mirror, when it is served at ``base_url``."""

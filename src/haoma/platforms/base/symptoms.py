@@ -166,6 +166,8 @@ class Symptoms:
         shared_settings: How the settings of such an operator begin.
         certificates: Settings with a certificate whose end nobody else tells, and the code that tells it.
         packages: Look at what is installed beside haoma, in these directories (None: this interpreter's).
+        own_button: A pattern that shows that a mini program is built for this platform, if its button is
+            ``getAuthorize`` and not the common one.
         probes: Questions that cost nothing, asked after the token and before the login.
     """
 
@@ -195,6 +197,7 @@ class Symptoms:
     shared_settings: tuple[str, ...] = ()
     certificates: Mapping[str, str] = field(default_factory=dict)
     packages: Callable[[Sequence[str] | None], Iterator[Diagnosis]] = _nothing
+    own_button: str = ""
     probes: tuple[Callable[[Any, Run], Iterator[Diagnosis]], ...] = ()
 
 

@@ -223,6 +223,22 @@ class AlipayMirror:
 
     name = "alipay"
     scenes: tuple[Scene, ...] = SCENES
+    demo: tuple[str, ...] = (
+        "ok",
+        "without-login",
+        "overseas",
+        "cert-ok",
+        "no-phone-bound",
+        "denied",
+        "no-sign",
+        "40001-missing-encrypt-key",
+        "40006",
+        "tampered",
+        "signed-by-another-key",
+        "wrong-aes-key",
+        "used-login-code",
+    )
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

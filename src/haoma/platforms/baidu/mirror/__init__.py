@@ -124,6 +124,8 @@ class BaiduMirror:
 
     name = "baidu"
     scenes = SCENES
+    demo: tuple[str, ...] = ()
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

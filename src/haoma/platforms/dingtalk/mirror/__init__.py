@@ -85,6 +85,8 @@ class DingTalkMirror:
 
     name = "dingtalk"
     scenes = SCENES
+    demo: tuple[str, ...] = ()
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

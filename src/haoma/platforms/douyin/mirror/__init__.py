@@ -164,6 +164,8 @@ class DouyinMirror:
 
     name = "douyin"
     scenes = SCENES
+    demo: tuple[str, ...] = ()
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

@@ -113,6 +113,8 @@ class HuaweiMirror:
 
     name = "huawei"
     scenes = SCENES
+    demo: tuple[str, ...] = ()
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

@@ -83,6 +83,8 @@ class KuaishouMirror:
 
     name = "kuaishou"
     scenes = SCENES
+    demo: tuple[str, ...] = ()
+    counted = ""
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

@@ -72,6 +72,19 @@ class WeChatMirror:
 
     name = "wechat"
     scenes = SCENES
+    demo: tuple[str, ...] = (
+        "ok",
+        "overseas",
+        "stale-token",
+        "expired-code",
+        "login-code-sent-as-phone-code",
+        "ip-not-allowed",
+        "frozen-secret",
+        "reset-after-consumed",
+        "old-ok",
+        "old-stale-session-key",
+    )
+    counted = "/wxa/business/getuserphonenumber"
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes

@@ -1,0 +1,78 @@
+"""Whose name stands where: what is common to the platforms names none of them.
+
+What a platform is stands in its folder (`haoma.platforms.base.contract`). Comments are not counted: they give reasons
+and sources.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+from haoma.platforms.registry import PLATFORMS
+
+PACKAGE = Path(__file__).parents[2] / "src" / "haoma"
+NAME = re.compile("|".join(PLATFORMS), re.IGNORECASE)
+
+CODE = {
+    "platforms/registry.py": "the line by which a platform is added",
+    "cli/__init__.py": "the command that one platform alone has",
+    "cli/alipay_aes_key.py": "the command that one platform alone has",
+    "doctor/mini_program/rules.py": "the name of a component that others publish",
+    "doctor/mini_program/sources.py": "the name of a folder that others publish",
+    "service/app.py": "the address of the callback, until it is /v1/apps/{app}/callback",
+    "service/pages/openapi.py": "the same address; and examples of bodies, which the platforms do not declare yet",
+}
+"""Files whose code or texts name a platform, and why."""
+
+PROSE = {
+    "__init__.py": "an example",
+    "catalogue.py": "examples of codes",
+    "cli/alipay_aes_key.py": "the command that one platform alone has",
+    "cli/explaining.py": "examples of codes",
+    "cli/opening.py": "what it opens",
+    "client.py": "an example",
+    "crypto/chain.py": "whose rules they are",
+    "crypto/keys.py": "whose formats they are",
+    "crypto/signing.py": "whose signature it is",
+    "doctor/mini_program/rules.py": "why the frameworks differ",
+    "errors.py": "examples",
+    "io/http.py": "a reason",
+    "service/app.py": "see above",
+    "settings/reader.py": "examples",
+    "simulator/running.py": "an example",
+    "steps.py": "a reason",
+    "verified.py": "examples",
+}
+"""Files whose docstrings name one, and why."""
+
+
+def named(tree):
+    """How often the code and its texts, and how often the docstrings of a module name a platform."""
+    prose = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    counted = {"code": 0, "prose": 0}
+    for node in ast.walk(tree):
+        for _field, value in ast.iter_fields(node):
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str):  # names of variables, functions, attributes, modules; texts
+                    counted["prose" if id(node) in prose else "code"] += len(NAME.findall(text))
+    return counted
+
+
+def test_no_file_outside_a_platforms_folder_names_one():
+    """A platform is added, and taken away, without a change to what is common. Exactly these files name one."""
+    found = {"code": {}, "prose": {}}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE).as_posix()
+        if not any(module.startswith(f"platforms/{name}/") for name in PLATFORMS):
+            for kind, count in named(ast.parse(path.read_text("utf-8"))).items():
+                found[kind] |= {module: count} if count else {}
+    assert found["code"].keys() == CODE.keys()
+    assert found["prose"].keys() == PROSE.keys()
+
+
+def test_names_are_counted():
+    """In a variable, a function, a class, an import, a text, a part of an f-string and a docstring; not in comments."""
+    source = '"""WeChat."""\nimport haoma.wechat as w\ndef of_wechat(wechat): return a.wechat, "x wechat", f"{w} wechat"\n# wechat'
+    assert named(ast.parse(source)) == {"code": 6, "prose": 1}
