@@ -167,8 +167,10 @@ def test_alipays_envelope_is_called_what_it_is(platform: str, needed: str) -> No
         with pytest.raises(errors.UnknownShape) as caught:
             PLATFORMS[platform].read(None, read({name: "x", "iv": "x"}, ()))
         assert caught.value.because == {"looks_like": "alipay", "needed": needed}
+    read_sealed = PLATFORMS[platform].read_sealed
+    assert read_sealed is not None
     with pytest.raises(errors.EnvelopeError) as refused:
-        PLATFORMS[platform].read_sealed(read({"iv": "x", "phone": "x"}, ()))
+        read_sealed(read({"iv": "x", "phone": "x"}, ()))
     assert "looks_like" not in refused.value.because
 
 

@@ -62,7 +62,7 @@ def named(tree):
 
 def test_no_file_outside_a_platforms_folder_names_one():
     """A platform is added, and taken away, without a change to what is common. Exactly these files name one."""
-    found = {"code": {}, "prose": {}}
+    found: dict[str, dict[str, int]] = {"code": {}, "prose": {}}
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).as_posix()
         if not any(module.startswith(f"platforms/{name}/") for name in PLATFORMS):

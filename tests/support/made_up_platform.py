@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ async def post(service: Any, path: str, body: object, key: str) -> tuple[int, An
         sent.append(message)
 
     names = {"authorization": f"Bearer {key}", "content-type": "application/json", "content-length": str(len(content))}
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
-    scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""}
+    scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST"}
+    scope |= {"scheme": "http", "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""}
     scope |= {"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in names.items()]
     await service(scope, receive, send)
@@ -74,10 +75,7 @@ def main(top: Path) -> dict[str, Any]:
     seen["explain"] = run("explain", "acme:17", "--lang", "en")
     only.write_text(only.read_text().replace('platform = "acme"', 'platform = "acme-mini"'))
     seen["misspelt"] = run("doctor", "--config", str(only), "--json")
-    import pages
-    import proofs
-    import with_haoma
-
+    pages, proofs, with_haoma = map(import_module, ("pages", "proofs", "with_haoma"))  # of tools/ and conformance/
     seen["pages"] = {name: text for name, text in pages.pages().items() if "acme" in name or name == "README.md"}
     seen["proofs"] = proofs.table("en")
     case = {"platform": "acme", "way": "reply", "now": 1, "keys": {"app_id": "acme1"}}
