@@ -29,6 +29,18 @@ def test_one_platform(program, expected):
     assert loaded(program) == expected
 
 
+def test_a_service_needs_neither_mirror_nor_symptoms():
+    """What only the simulator and the doctor read of a platform, they alone import."""
+    apps = "{'shop': {'platform': 'wechat', 'app_id': 'wx' + 16 * '0', 'app_secret': 32 * '0'}}"
+    settings = f"haoma.settings.reader.from_mapping({{'apps': {apps}, 'service': {{'server_keys': [40 * 'k']}}}})"
+    program = f"import haoma.settings.reader, haoma.service\nhaoma.service.create_app({settings})"
+    whole = f"import sys, haoma\n{program}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", whole], capture_output=True, text=True, check=True)
+    modules = done.stdout.split()
+    assert "haoma.platforms.wechat.flow" in modules
+    assert [name for name in modules if "haoma" in name and ("mirror" in name or "symptoms" in name)] == []
+
+
 def test_every_platform_is_where_its_line_says():
     """Each name leads to the platform of this name, and to the same object each time."""
     for name, platform in PLATFORMS.items():

@@ -10,7 +10,7 @@ from haoma.crypto.keys import KeyProblem
 from haoma.crypto.strict import decode_base64
 from haoma.doctor.platforms import all_symptoms, of_app
 from haoma.errors import HaomaError
-from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, warning
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note
 from haoma.platforms.base.symptoms import Captured, Looked
 
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ _AES: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
 _SETTING: Final = re.compile(r"(?:export\s+)?[\w.-]{2,40}\s*[:=]\s*(?=[\"']?(?:-----BEGIN|MI[IGCH]))")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,4000}={0,2}")
 
-# Shapes seen in public, by no promise of the platforms.
-_PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
-_LOGIN_CODE: Final = re.compile(r"0(?=\w*[A-Z])[0-9A-Za-z_-]{31}")
-_ACCESS_TOKEN: Final = re.compile(r"\d{1,4}_[A-Za-z0-9_-]{60,600}")
-_APP_SECRET: Final = re.compile(r"[0-9a-f]{32}")
 SECRETS: Final = {
     "secret": "AppSecret", "appsecret": "AppSecret", "clientsecret": "AppSecret", "sessionkey": "session_key",
     "accesstoken": "access_token", "refreshtoken": "refresh_token", "authorizerrefreshtoken": "refresh_token",
@@ -97,14 +92,9 @@ def _unreadable(text: str) -> Diagnosis:
 def look_at_a_value(text: str) -> Looked | None:
     """Look at a value by itself, without its name: a code, a token, a ciphertext; None if it has no known shape."""
     text = text.strip("\"',; ")
-    for shape, kind, found in (
-        (_PHONE_CODE, "phone-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
-        (_LOGIN_CODE, "login-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
-        (_ACCESS_TOKEN, "secret", warning("doctor.secret-pasted", "", guess=True, what="access_token")),
-        (_APP_SECRET, "secret", warning("doctor.secret-pasted", "", guess=True, what="AppSecret")),
-    ):
-        if shape.fullmatch(text):
-            return Looked(kind, [found])
+    for _name, each in all_symptoms():
+        if (looked := each.value(text)) is not None:
+            return looked
     try:
         raw = decode_base64(text, "value") if _BASE64.fullmatch(text) else b""
     except HaomaError:

@@ -144,6 +144,7 @@ class Symptoms:
         reply: Look at a reply of the platform; None if it is none.
         turn: When `reply` is asked: the less its replies differ from those of others, the later.
         bare: Look at a value by itself that the platform alone has; None if it is none.
+        value: The same for a short value whose shape is seen in public, and promised by nobody: all of it is a guess.
         event: Look at what a front end sent, if its shape alone says that it is this platform's; else None.
         usual: True for the platform that a capture is taken for when nothing says whose it is.
         nobody: An app to read captures with when none is configured, if the reader needs one.
@@ -175,6 +176,7 @@ class Symptoms:
     reply: Callable[[Captured], Looked | None] = _none
     turn: int = 50
     bare: Callable[[Captured], Looked | None] = _none
+    value: Callable[[str], Looked | None] = _none
     event: Callable[[Captured, Authorization], Looked | None] = _none
     usual: bool = False
     nobody: App | None = None

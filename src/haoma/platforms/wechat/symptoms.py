@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
 _PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
 _LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
+_LOGIN_CODE_ALONE: Final = re.compile(r"0(?=\w*[A-Z])[0-9A-Za-z_-]{31}")
+_ACCESS_TOKEN: Final = re.compile(r"\d{1,4}_[A-Za-z0-9_-]{60,600}")
+_APP_SECRET: Final = re.compile(r"[0-9a-f]{32}")
 _DEAD_TOKEN: Final = ("40001", "40014", "42001")
 _NOT_PERMITTED: Final = "no permission"
 _ITS_ERRNO: Final = "102"  # developers report the two together, no page does
@@ -85,6 +88,19 @@ def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
         given: Mapping[str, Any] = phone if isinstance(phone, Mapping) else {}
         number = from_parts(str(given.get("countryCode", "")), str(given.get("purePhoneNumber", "")))
         yield number_in(number, "purePhoneNumber", f"apps.{owner.name}" if owner else "")
+
+
+def value(text: str) -> Looked | None:
+    """Look at a value by itself, without its name: a code, a token, a secret; None if it has no known shape."""
+    for shape, kind, found in (
+        (_PHONE_CODE, "phone-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
+        (_LOGIN_CODE_ALONE, "login-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
+        (_ACCESS_TOKEN, "secret", warning("doctor.secret-pasted", "", guess=True, what="access_token")),
+        (_APP_SECRET, "secret", warning("doctor.secret-pasted", "", guess=True, what="AppSecret")),
+    ):
+        if shape.fullmatch(text):
+            return Looked(kind, [found])
+    return None
 
 
 def is_login_code(code: str) -> bool:
@@ -179,6 +195,7 @@ SYMPTOMS: Final = Symptoms(
     kinds={"wechat-reply": ("微信接口的应答", "an answer of WeChat's API")},
     reply=reply,
     turn=70,
+    value=value,
     usual=True,
     nobody=WeChatApp(name="", platform="wechat", app_id="", old_way=True),
     refine=refine,
