@@ -556,7 +556,7 @@ def main() -> int:
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
     sys.dont_write_bytecode = False  # or every fork compiles everything anew
-    for name in ("cryptography.x509", "httpx", "hypothesis", "litestar", "phonenumbers", "pytest", "trustme", "typer"):
+    for name in ("cryptography.x509", "httpx", "hypothesis", "phonenumbers", "pytest", "starlette", "trustme", "typer"):
         importlib.import_module(name)  # once, for all forks
     STATE.parent.mkdir(exist_ok=True)
     this = _Round(_equivalents(config), _known(), Counter(), [])

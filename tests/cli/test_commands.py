@@ -316,7 +316,7 @@ def test_serve_without_the_server_extra(run, tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("haoma.service")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.setitem(sys.modules, "litestar", None)
+    monkeypatch.setitem(sys.modules, "starlette", None)
     done = run("serve")
     assert done.exit_code == 2
     assert "pip install '.[server]'" in done.stderr

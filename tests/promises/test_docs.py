@@ -28,7 +28,7 @@ from haoma.errors import ConfigFaults, HaomaError, Public, UserNotAuthorized
 from haoma.platforms.registry import PLATFORMS
 from haoma.policy import Policy
 from haoma.problem import problem
-from haoma.service.app import build
+from haoma.service.app import Application
 from haoma.service.pages import openapi
 from haoma.settings import reader
 from haoma.settings.model import ServiceSettings
@@ -333,7 +333,7 @@ def test_every_route_is_documented(page: Path) -> None:
     """The application, its OpenAPI document and the table of the page have the same routes."""
     table = {"server_keys": ["documentation-test-server-key"]}
     apps = {"shop": {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0" * 32}}
-    application = build(reader.from_mapping({"apps": apps, "service": table}, serving=True))
+    application = Application(reader.from_mapping({"apps": apps, "service": table}, serving=True))
     routes = {route.path_format for route in application.routes}
     listed = [cell for row in rows(page) if len(row) == 3 for cell in re.findall(r"`(?:GET|POST) ([^`]+)`", row[0])]
     assert sorted(listed) == sorted(routes)

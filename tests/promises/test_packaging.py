@@ -30,7 +30,7 @@ def _files(top: Path) -> list[Path]:
     return [top] if top.is_file() else [path for path in top.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("package", ["httpcore2", "litestar", "typer"])
+@pytest.mark.parametrize("package", ["httpcore2", "starlette", "typer"])
 def test_our_floors_are_not_below_those_of_what_we_need(package: str) -> None:
     """A version that pip could choose by our word, and not by a dependency's, has been tried by nobody."""
     ours = _floors([*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["server"]])

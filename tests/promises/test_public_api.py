@@ -11,7 +11,7 @@ import pytest
 import haoma
 from haoma import errors
 
-HEAVY = ["uvicorn", "httptools", "litestar", "jinja2", "sqlalchemy", "alembic", "typer", "rich", "httpcore2", "phonenumbers",
+HEAVY = ["uvicorn", "httptools", "starlette", "jinja2", "sqlalchemy", "alembic", "typer", "rich", "httpcore2", "phonenumbers",
          "prometheus_client", "structlog", "jwt", "cryptography", "asyncio", "haoma.service", "haoma.simulator",
          "haoma.cli", "haoma.client", "haoma.io.http"]  # fmt: skip
 OFFLINE = [name for name in HEAVY if name != "cryptography"]

@@ -329,6 +329,9 @@ def test_what_is_not_for_us(port: int, sent: bytes) -> None:
         "GET /{canary} {canary} HTTP/1.1\r\n\r\n",
         "{canary} /{canary} HTTP/1.1\r\n\r\n",
         "{canary}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nHost: a\r\nHost: {canary}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nHost: a\r\nhost: a\r\n\r\n",
+        "POST {path} HTTP/1.1\r\n{key}\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHost: b\r\n\r\n",
     ],
 )
 def test_a_request_that_is_not_one(service: Serving, sent: str) -> None:

@@ -156,7 +156,7 @@ REFUSED = [
     ("GET", "/nowhere", [], 404, "caller.unknown-route", {}),
     ("GET", "/healthz/", [], 404, "caller.unknown-route", {}),
     ("GET", "/errors/nothing", [], 404, "caller.unknown-route", {}),
-    ("POST", "/v1/callbacks/wechat/shop", [], 422, "trust.cannot-open", {}),
+    ("POST", "/v1/apps/shop/callback", [], 422, "trust.cannot-open", {}),
 ]  # fmt: skip
 
 
@@ -454,6 +454,8 @@ def test_what_is_counted(origins: list[str], capfdbinary: Any) -> None:
         await ask(app, "POST", "/v1/apps/shop/login", b"{", [RIGHT])
         await ask(app, "GET", "/healthz")
         await ask(app, "GET", "/errors/trust.cannot-open")
+        await ask(app, "PUT", "/v1/apps/shop/login")
+        await ask(app, "OPTIONS", "/v1/apps/shop/login")
         await ask(app, "GET", "/canary")
         await ask(app, "GET", "//canary")
         text = (await ask(app, "GET", "/metrics")).body.decode()
@@ -461,6 +463,8 @@ def test_what_is_counted(origins: list[str], capfdbinary: Any) -> None:
         assert found == {
             'app="alipay",code="",platform="alipay",route="/v1/apps/{app}/phone-number",status="2xx"': "1.0",
             'app="shop",code="envelope.not-json",platform="wechat",route="/v1/apps/{app}/login",status="4xx"': "1.0",
+            'app="",code="caller.wrong-method",platform="",route="/v1/apps/{app}/login",status="4xx"': "1.0",
+            'app="",code="",platform="",route="/v1/apps/{app}/login",status="2xx"': "1.0",
             'app="",code="",platform="",route="/healthz",status="2xx"': "1.0",
             'app="",code="",platform="",route="/errors/{code}",status="2xx"': "1.0",
             'app="",code="caller.unknown-route",platform="",route="",status="4xx"': "2.0",

@@ -392,8 +392,8 @@ def test_naughty_names_of_apps(service: Serving, simulator: Simulator, name: str
         "/v1/apps/alipay/phone-number;x", "/v1/apps/alipay/phone-number%00", "/v1/apps/alipay/phone-number%20",
         "/healthz/", "//healthz", "/%68ealthz", "/metrics/", "//metrics", "/metric%73", "/errors/trust.wrong%2Dapp",
         "/errors/trust.wrong-app/", "/errors//trust.wrong-app", "/docs/", "/openapi.json/", "/readyz/",
-        "//v1/callbacks/wechat/wechat-component", "/v1/callbacks/wechat/wechat-component/",
-        "/v1/callbacks/wechat%2Fwechat-component", "/.well-known/jwks.json/", "/.well-known//jwks.json",
+        "//v1/apps/wechat-component/callback", "/v1/apps/wechat-component/callback/",
+        "/v1/apps%2Fwechat-component/callback", "/.well-known/jwks.json/", "/.well-known//jwks.json",
     ],
 )  # fmt: skip
 def test_a_path_has_one_spelling(service: Serving, simulator: Simulator, path: str) -> None:
@@ -516,14 +516,14 @@ def test_the_other_habit_only_with_a_key(service: Serving) -> None:
 
 def test_code_msg_data_is_for_front_ends(service: Serving) -> None:
     """Who pushes something to an app with the other habit is answered with a status."""
-    refused(service.post("/v1/callbacks/wechat/alipay-cert", b"<xml/>", ""), 422, "trust.cannot-open")
+    refused(service.post("/v1/apps/alipay-cert/callback", b"<xml/>", ""), 422, "trust.cannot-open")
 
 
 @pytest.mark.parametrize("query", ["", "?a=1&a=2", "?" + "&".join(f"a{n}=1" for n in range(30)), "?signature=x"])
 def test_pushes_do_not_tell_which_apps_there_are(service: Serving, query: str) -> None:
     """Whoever cannot sign gets one answer for every name: of a third-party platform, of another app, of nobody."""
     seen = {
-        service.post(f"/v1/callbacks/wechat/{app}{query}", b"<xml/>", "", X_Request_Id="same").body
+        service.post(f"/v1/apps/{app}/callback{query}", b"<xml/>", "", X_Request_Id="same").body
         for app in ("wechat-component", "wechat", "alipay-cert", "nobody")
     }
     assert len(seen) == 1
@@ -615,7 +615,7 @@ def test_metrics_hold_no_values(service: Serving, simulator: Simulator) -> None:
     routes = {
         "", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/.well-known/jwks.json", "/errors/{code}",
         "/v1/apps/{app}/phone-number", "/v1/apps/{app}/login", "/v1/apps/{app}/phone-number/reveal",
-        "/v1/callbacks/wechat/{app}",
+        "/v1/apps/{app}/callback",
     }  # fmt: skip
     for found in labels:
         label = dict(re.findall(r'(\w+)="([^"]*)"', found))
@@ -675,7 +675,7 @@ def test_the_log_holds_nothing_that_was_sent(service: Serving, simulator: Simula
 
 ODD = ["", " ", ",", ";q=", "\\", '"', "é", "\x7f", "\t", "0", "-1", "9" * 40, "zh;q=nan", "en;q=-1", "*", "Bearer", "Bearer ",
        "Bearer \xff", "Basic !", "gzip, br", "bytes=0-", "a" * 4000, "application/json; charset=\xff", 'W/"x"']  # fmt: skip
-CALLBACK = "/v1/callbacks/wechat/wechat-component"
+CALLBACK = "/v1/apps/wechat-component/callback"
 HEADERS = ["Accept", "Accept_Language", "Accept_Encoding", "Authorization", "Content_Type", "Content_Encoding", "Cookie",
            "Expect", "If_None_Match", "Origin", "Range", "X_Request_Id", "X_Forwarded_For", "Traceparent"]  # fmt: skip
 

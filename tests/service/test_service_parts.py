@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnusable
 from haoma.service import create_app
-from haoma.service.app import build
+from haoma.service.app import Application
 from haoma.service.callers import Callers
 from haoma.service.gate.language import negotiate
 from haoma.service.observe.log import Foreign, make_logger, stack
@@ -347,21 +347,40 @@ def test_who_calls(sent: list[str], expected: bool | type[HaomaError]) -> None:
             callers.recognise(headers)
 
 
-def test_cors_when_it_is_on() -> None:
-    """Exactly the configured origins are let in, for simple requests and for preflights."""
-    app = build(settings(cors_origins=["https://shop.example"]))
-    ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    _, headers, _ = call(app, "OPTIONS", "/v1/apps/shop/login", headers={"origin": "https://shop.example", **ask})
-    assert headers["access-control-allow-origin"] == "https://shop.example"
-    _, headers, _ = call(app, "POST", "/v1/apps/shop/login", headers={"origin": "https://shop.example"})
-    assert headers["access-control-allow-origin"] == "https://shop.example"
-    assert "access-control-allow-credentials" not in headers
-    for method in ("OPTIONS", "POST"):
-        _, headers, _ = call(app, method, "/v1/apps/shop/login", headers={"origin": "https://evil.example", **ask})
-        assert "access-control-allow-origin" not in headers
+SHOP, EVIL = "https://shop.example", "https://evil.example"
+PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+EVERYWHERE = [
+    ("POST", "/v1/apps/shop/login", {"authorization": f"Bearer {KEY}"}), ("POST", "/v1/apps/shop/login", {}),
+    ("PUT", "/v1/apps/shop/login", {}), ("POST", "/v1/apps/shop/callback", {}), ("POST", "/v1/apps/shop/nothing", {}),
+    ("GET", "/healthz", {}), ("GET", "/.well-known/jwks.json", {}), ("GET", "/docs", {}), ("GET", "/openapi.json", {}),
+    ("GET", "/errors/trust.cannot-open", {}), ("GET", "/nowhere", {}), ("GET", "//nowhere", {}),
+    ("OPTIONS", "/v1/apps/shop/login", PREFLIGHT), ("OPTIONS", "/docs", PREFLIGHT), ("OPTIONS", "/nowhere", PREFLIGHT),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("origins", [[], ["https://shop.example"]], ids=["shortcut", "router"])
+@pytest.mark.parametrize(("method", "path", "sent"), EVERYWHERE)
+def test_cors_adds_headers_and_nothing_else(method: str, path: str, sent: dict[str, str]) -> None:
+    """Exactly the configured origins are let in, wherever they ask; status and body are those of a service without."""
+    plain, open_ = Application(settings()), Application(settings(cors_origins=[SHOP]))
+    for origin in (SHOP, EVIL, None):
+        asked = {**sent, "x-request-id": "same", **({"origin": origin} if origin else {})}
+        status, before, body = call(plain, method, path, b"{", asked)
+        assert not [name for name in before if name.startswith("access-control")]
+        after_status, after, after_body = call(open_, method, path, b"{", asked)
+        assert (after_status, after_body) == (status, body)
+        added = {name: after[name] for name in after.keys() - before.keys() - {"vary"}}
+        assert before.items() - {("vary", before.get("vary"))} <= after.items()
+        assert added.pop("access-control-allow-origin", None) == (SHOP if origin == SHOP else None)
+        preflight = {f"access-control-{name}" for name in ("allow-methods", "allow-headers", "max-age")}
+        named = preflight if method == "OPTIONS" else set()
+        assert added.keys() == ({"access-control-expose-headers", *named} if origin == SHOP else set())
+        # What a cache may keep is kept for each origin, and for each of what the answer depends on without CORS.
+        varies = set(filter(None, before.get("vary", "").split(", ")))
+        cached = bool(origin) or "public" in before.get("cache-control", "")
+        assert set(filter(None, after.get("vary", "").split(", "))) == (varies | {"origin"} if cached else varies)
+
+
+@pytest.mark.parametrize("origins", [[], ["https://shop.example"]], ids=["without CORS", "with CORS"])
 def test_a_mistake_of_ours_leaks_nothing(origins: list[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """An exception that nobody expected is a 500 without a word about it; the log says where, without its words."""
 
@@ -369,7 +388,7 @@ def test_a_mistake_of_ours_leaks_nothing(origins: list[str], capfdbinary: pytest
         raise RuntimeError("canary " + NUMBER)
 
     ask = {"authorization": f"Bearer {KEY}", "accept-language": "zh"}
-    app = build(settings(cors_origins=origins))
+    app = Application(settings(cors_origins=origins))
     status, headers, body = call(app, "POST", "/v1/apps/shop/phone-number", headers=ask, receive=broken)
     problem = json.loads(body)
     assert (status, problem["code"], headers["content-type"]) == (500, "internal.fault", "application/problem+json")
@@ -397,7 +416,7 @@ def test_a_push_takes_the_same_work_for_every_name() -> None:
     own = {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0123456789abcdef" * 2}
     other = {"platform": "kuaishou", "app_id": "ks650000000000000001", "app_secret": "0123456789abcdefABCDEF"}
     apps = {"component": component, "own": own, "other": other}
-    service = build(from_mapping({"apps": apps, "service": {"server_keys": [KEY]}}))
+    service = Application(from_mapping({"apps": apps, "service": {"server_keys": [KEY]}}))
     body = b"<xml>" + b"".join(b"<a%d>x</a%d>" % (each, each) for each in range(140)) + b"</xml>"
     query = f"timestamp={int(time.time())}&nonce=1&msg_signature={'0' * 40}"
 
@@ -405,7 +424,7 @@ def test_a_push_takes_the_same_work_for_every_name() -> None:
         counted = Counter[str]()
         sys.setprofile(lambda _frame, event, _argument: counted.update([event]))
         try:
-            assert call(service, "POST", f"/v1/callbacks/wechat/{name}", body, query=query)[0] == 422
+            assert call(service, "POST", f"/v1/apps/{name}/callback", body, query=query)[0] == 422
         finally:
             sys.setprofile(None)
         return counted["call"] + counted["c_call"]
@@ -426,14 +445,14 @@ def test_create_app_logs_the_warnings(capfdbinary: pytest.CaptureFixture[bytes])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_openapi_is_the_service(lang: str) -> None:
     """Every path of the document answers by its method, every reference leads somewhere, every refusal has a code."""
-    app = build(settings())
+    app = Application(settings())
     found = json.loads(call(app, "GET", "/openapi.json", headers={"accept-language": lang})[2])
     assert found == json.loads(json.dumps(document(lang)))
     for path, item in found["paths"].items():
         (method,) = item.keys() - {"parameters"}
         status, _, body = call(app, method.upper(), path.replace("{app}", "shop").replace("{code}", "trust.wrong-app"))
         # A push of WeChat carries no key of ours: its own signature is what it lacks.
-        missing = "trust.cannot-open" if "callbacks" in path else "caller.key-missing"
+        missing = "trust.cannot-open" if "callback" in path else "caller.key-missing"
         assert status == 200 or json.loads(body)["code"] == missing
     text = json.dumps(found)
     for name in re.findall(r'"#/components/schemas/(\w+)"', text):
@@ -450,7 +469,7 @@ def test_openapi_is_the_service(lang: str) -> None:
 
 def test_every_code_has_a_page() -> None:
     """The page of each code exists in both languages and in both forms."""
-    app = build(settings())
+    app = Application(settings())
     for code in BY_CODE:
         for headers in ({"accept": "text/html", "accept-language": "zh"}, {}):
             status, _, body = call(app, "GET", f"/errors/{code}", headers=headers)
@@ -468,12 +487,12 @@ def test_every_code_has_a_page() -> None:
         ("GET", "/v1/apps/shop/login", b"", 405, "caller.wrong-method"),
     ],
 )
-@pytest.mark.parametrize("origins", [[], ["https://shop.example"]], ids=["shortcut", "router"])
-def test_both_ways_to_a_route_are_one(
+@pytest.mark.parametrize("origins", [[], ["https://shop.example"]], ids=["without CORS", "with CORS"])
+def test_refusals_are_the_same_with_cors(
     origins: list[str], method: str, path: str, body: bytes, status: int, code: str
 ) -> None:
-    """With CORS on, requests go through the framework's router; the answers are the same."""
+    """There is one way to a route, and a setting does not change it."""
     found, headers, sent = call(
-        build(settings(cors_origins=origins)), method, path, body, {"authorization": f"Bearer {KEY}"}
+        Application(settings(cors_origins=origins)), method, path, body, {"authorization": f"Bearer {KEY}"}
     )
     assert (found, json.loads(sent)["code"], headers["content-type"]) == (status, code, "application/problem+json")

@@ -72,7 +72,7 @@ MERCHANT_INFO = f"{COMPONENT}api_get_authorizer_info"
 QUERY_AUTH = f"{COMPONENT}api_query_auth"
 START_PUSH = f"{COMPONENT}api_start_push_ticket"
 LOGIN = "/sns/component/jscode2session"
-CALLBACK = "/v1/callbacks/wechat/"
+CALLBACK = "/v1/apps/{}/callback"
 E164 = f"+86{NUMBER}"
 
 
@@ -324,7 +324,9 @@ class World:
     gateway: Gateway
 
     def push(self, app: str, posted: tuple[str, bytes]) -> Answer:
-        return self.service.request("POST", f"{CALLBACK}{app}?{posted[0]}", posted[1], {"content-type": "text/xml"})
+        return self.service.request(
+            "POST", f"{CALLBACK.format(app)}?{posted[0]}", posted[1], {"content-type": "text/xml"}
+        )
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -418,7 +420,7 @@ def test_nothing_of_a_bad_push_is_believed(world: World) -> None:
     assert world.push("side", op.push(op.ticket_xml())).code == "trust.cannot-open"
     assert world.push("shop-a", op.push(op.ticket_xml())).status == 422
     assert world.push("nobody", op.push(op.ticket_xml())).status == 422
-    assert world.service.request("GET", f"{CALLBACK}rotating").status == 405
+    assert world.service.request("GET", CALLBACK.format("rotating")).status == 405
     large = world.push("rotating", (rotating.push(rotating.ticket_xml())[0], b"<xml>" + b" " * 400_000))
     assert large.code == "envelope.too-large"
     diagnoses = [line.get("diagnosis") for line in world.log if line.get("app") == "rotating"]

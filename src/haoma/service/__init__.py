@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from haoma.service.run.server import serve
 
 if TYPE_CHECKING:
-    from litestar import Litestar
-
+    from haoma.service.app import Application
     from haoma.settings.model import Settings
 
 __all__ = ["create_app", "serve"]
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings) -> Application:
     """Return the service as an ASGI application, for a server of your choice."""
     from haoma.service import app  # imported late: the framework takes longer to import than the rest of haoma
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Task
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import msgspec
 
@@ -12,11 +12,13 @@ from haoma.platforms.base.contract import App
 from haoma.service.callers import Caller
 
 if TYPE_CHECKING:
-    from litestar.types import HTTPScope
+    from starlette.types import Scope
 
-BELOW: Final = "/v1/apps/"
 KEY: Final = "haoma.exchange"
 JSON: Final = "application/json"
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+Reply: TypeAlias = tuple[int, bytes, Headers]
+"""Status, body and headers of an answer."""
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -27,6 +29,7 @@ class Exchange(msgspec.Struct, eq=False):
     lang: str
     accept: bytes
     authorization: tuple[bytes, ...]  # every header of that name
+    origin: bytes  # the page that a browser asks for
     announced: int  # bytes of the body, -1 if the caller does not say
     started: float
     due: float
@@ -41,10 +44,9 @@ class Exchange(msgspec.Struct, eq=False):
     error: HaomaError | None = None
     fault: BaseException | None = None
     answered: bool = False
-    headers: tuple[tuple[bytes, bytes], ...] = ()
     ended: float = 0.0
 
     @classmethod
-    def of(cls, scope: HTTPScope) -> Exchange:
+    def of(cls, scope: Scope) -> Exchange:
         """Return the exchange of a request that came through the gate."""
-        return cast("dict[str, Exchange]", scope)[KEY]
+        return cast("Exchange", scope[KEY])

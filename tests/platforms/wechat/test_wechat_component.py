@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import random
-import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -524,20 +523,17 @@ def _post(app: Any, path: str, query: dict[str, str], body: bytes) -> tuple[int,
 def test_the_route_answers_success(mirror: WeChatMirror) -> None:
     """Plain text, without a key; whatever is wrong is one refusal, an unknown name included."""
     from haoma.io.clock import now
-    from haoma.service.app import build
+    from haoma.service.app import Application
 
     apps = {"shop": mirror.settings(URL)["wechat-component"], "own": mirror.settings(URL)["wechat"]}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the framework's own, about how its routes are declared
-        app = build(reader.from_mapping({"apps": apps, "service": {"server_keys": ["0123456789-test-server-key"]}}))
-    path = "/v1/callbacks/wechat/"
+    app = Application(reader.from_mapping({"apps": apps, "service": {"server_keys": ["0123456789-test-server-key"]}}))
     query, body = mirror.platform.push(now())
-    assert _post(app, path + "shop", query, body) == (200, b"success")
+    assert _post(app, "/v1/apps/shop/callback", query, body) == (200, b"success")
     for name in ("own", "nobody"):
-        assert _post(app, path + name, query, body)[0] == 422
-    status, said = _post(app, path + "shop", {**query, "nonce": "1"}, body)
+        assert _post(app, f"/v1/apps/{name}/callback", query, body)[0] == 422
+    status, said = _post(app, "/v1/apps/shop/callback", {**query, "nonce": "1"}, body)
     assert (status, json.loads(said)["code"]) == (422, "trust.cannot-open")
-    assert _post(app, path + "shop", {str(number): "" for number in range(30)} | {"a": "b"}, body)[0] == 422
+    assert _post(app, "/v1/apps/shop/callback", {str(number): "" for number in range(30)} | {"a": "b"}, body)[0] == 422
 
 
 def test_a_platform_that_pushes_nothing() -> None:

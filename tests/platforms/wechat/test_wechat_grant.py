@@ -618,7 +618,7 @@ def test_a_merchant_of_whom_nothing_is_known(mirror: WeChatMirror) -> None:
     error = bench.refused(app, {"code": "a-code"})
     assert isinstance(error, PermissionMissing)
     assert (error.platform_code, error.spent) == ("no-grant", Spent.NO)
-    assert "/v1/callbacks/wechat/" in error.explain("zh").remedy
+    assert "/v1/apps/" in error.explain("zh").remedy
 
 
 def test_a_newer_refresh_token_takes_the_place_of_the_older(mirror: WeChatMirror) -> None:

@@ -9,7 +9,7 @@ from haoma.errors import TooLarge, TooSlow
 from haoma.io.clock import monotonic
 
 if TYPE_CHECKING:
-    from litestar.types import Receive
+    from starlette.types import Receive
 
     from haoma.service.exchange import Exchange
 
@@ -33,10 +33,10 @@ async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> byt
         message = await receive()
         if message["type"] != "http.request":
             raise TooSlow(diagnosis="the caller hung up")
-        body += message["body"]  # of the few pieces that 32 KiB come in
+        body += message.get("body", b"")  # of the few pieces that 32 KiB come in
         if len(body) > MAX_BYTES:
             raise TooLarge(because={"max_bytes": MAX_BYTES})
-        if not message["more_body"]:
+        if not message.get("more_body", False):
             break
     exchange.due = answer_due
     exchange.reading = False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Sequence
 
-    from litestar.types import HTTPScope
+    from starlette.types import Scope
 
     from haoma.settings.model import Network
 
@@ -36,7 +36,7 @@ _ALARM: Final = 10
 _MOST_HOPS: Final = 20
 
 
-def client(scope: HTTPScope, proxies: Sequence[Network], *, trusted: bool) -> str:
+def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
     """Return the address that a request counts for, or nothing when there is none.
 
     ``X-Forwarded-For`` is read from the right, one hop for each proxy that is trusted; what stands to the left of the

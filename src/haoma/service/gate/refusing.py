@@ -8,15 +8,15 @@ import msgspec
 
 from haoma.errors import HaomaError, KeyMissing, KeyRejected, TooManyRefusedCodes
 from haoma.problem import problem
-from haoma.service.exchange import JSON, Exchange
+from haoma.service.exchange import JSON, Exchange, Reply
 
 PROBLEM: Final = "application/problem+json"
 HABIT: Final = "code-msg-data"
 _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 
 
-def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int, bytes]:
-    """Note that the request is refused; return the status and the body of the answer."""
+def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
+    """Note that the request is refused; return the answer."""
     exchange.error = error
     exchange.status = error.status
     anonymous = exchange.caller is not None and not exchange.caller.trusted
@@ -27,11 +27,10 @@ def refuse(exchange: Exchange, error: HaomaError, allow: str = "") -> tuple[int,
     elif error.retry and error.status in _RETRY_AFTER:
         headers.append((b"retry-after", _RETRY_AFTER[error.status]))
     if allow:
-        headers.append((b"allow", allow.encode("latin-1")))
+        headers.append((b"allow", allow))
     if exchange.habit:
-        exchange.headers = (*headers, (b"content-type", JSON.encode()))
-        return 200, msgspec.json.encode({"code": error.status, "msg": body["title"], "data": body})
+        in_data = {"code": error.status, "msg": body["title"], "data": body}
+        return 200, msgspec.json.encode(in_data), (*headers, (b"content-type", JSON.encode()))
     if isinstance(error, (KeyMissing, KeyRejected)):
         headers.append((b"www-authenticate", b'Bearer realm="haoma"'))
-    exchange.headers = (*headers, (b"content-type", PROBLEM.encode()))
-    return error.status, msgspec.json.encode(body)
+    return error.status, msgspec.json.encode(body), (*headers, (b"content-type", PROBLEM.encode()))

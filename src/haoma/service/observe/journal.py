@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.io.clock import monotonic, now
-from haoma.service.observe.log import Answered, stack
+from haoma.service.observe.log import stack
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -36,17 +36,15 @@ class Journal:
     """Writes down what came of each request.
 
     Args:
-        logger: Makes the line of a refused request, and writes to ``lines``.
+        logger: Makes the line of a request, and writes to ``lines``.
         lines: Where all lines go.
         metrics: Counts each request.
-        level: The level of ``logger``.
     """
 
-    def __init__(self, logger: FilteringBoundLogger, lines: Lines, metrics: Metrics, level: str) -> None:
+    def __init__(self, logger: FilteringBoundLogger, lines: Lines, metrics: Metrics) -> None:
         self._logger = logger
         self._lines = lines
         self._metrics = metrics
-        self._tells_of_answers = level in ("debug", "info")
         self._waiting: list[Exchange] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -87,11 +85,6 @@ class Journal:
         method = exchange.method if exchange.method in _METHODS else ""
         caller = exchange.caller.id if exchange.caller else ""
         ms = round(seconds * 1000, 2)
-        if error is None and exchange.fault is None:
-            if self._tells_of_answers:
-                request_id, status = exchange.request_id, exchange.status
-                self._lines.answered(Answered(request_id, method, route, name, platform, status, caller, ms), moment)
-            return
         line: dict[str, Any] = {
             "request_id": exchange.request_id,
             "method": method,

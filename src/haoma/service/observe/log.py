@@ -119,12 +119,6 @@ class Lines:
 
     debug = warning = error = critical = info
 
-    def answered(self, line: Answered, moment: float) -> None:
-        """Write the line of a request that was answered."""
-        line.request_id = _NUMBER.sub(MASK, line.request_id)
-        line.timestamp = _stamp(moment)
-        self.info(_encode(line) + b"\n")
-
     @contextmanager
     def together(self) -> Iterator[None]:
         """Write the lines of a block at once: each write lets go of the interpreter, which costs more than a line."""
@@ -147,27 +141,6 @@ def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") 
         context_class=dict,
     ).bind()
     return logger
-
-
-class Answered(msgspec.Struct, gc=False):
-    """A request that was answered without a refusal: most of all lines, and nothing in them to hide.
-
-    Every value is of our code or configuration, but for the request id, which is looked through. So they need neither
-    the chain of structlog nor `redact`. All other lines go there.
-    """
-
-    request_id: str
-    method: str
-    route: str
-    app: str
-    platform: str
-    status: int
-    caller: str
-    ms: float
-    timestamp: str = ""
-    code: str = ""
-    level: str = "info"
-    event: str = "request"
 
 
 def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:

@@ -135,7 +135,7 @@ def document(lang: str) -> dict[str, Any]:
                     refused=lambda code: code.partition(".")[0] in ("envelope", "caller", "internal"),
                 ),
             },
-            "/v1/callbacks/wechat/{app}": {
+            "/v1/apps/{app}/callback": {
                 "parameters": _app_parameter(lang),
                 "post": _plain("push", lang, "text/plain", _problems(lang, ["trust.cannot-open"]))["get"],
             },

@@ -9,24 +9,83 @@ comes, and that is enough to stop a server:
 
 And it loses the body of a request that offers another protocol, as Java's HTTP client does where there is no TLS
 (``Upgrade: h2c``, https://github.com/Kludex/uvicorn/issues/2722). Such an offer may be declined (RFC 9110, 7.8).
+
+So `Connection` stands before the server's own protocol, of which nothing is changed. It reads what comes with the same
+parser, and hands on nothing but whole heads, each written anew unless the request came in one piece. What the server
+sees is never damaged, so that it has nothing to refuse.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 
 from haoma.service.run.crowd import Crowd
 
 if TYPE_CHECKING:
-    import asyncio
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_KEY: Final = "haoma.connection"
+_OFFER: Final = (b"connection", b"upgrade")
+_log: Final = logging.getLogger(__name__)
 
 
-class Connection(HttpToolsProtocol):
-    """HTTP/1.1 with limits.
+class _Telling:
+    """The application, which tells the connection of a request when it is done with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: Connection = scope["state"].pop(_KEY)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            connection.answered()
+
+
+@lru_cache(maxsize=4)
+def _behind(config: uvicorn.Config) -> uvicorn.Config:
+    """Return the settings of the server's own protocol: those of the service, with an application that tells."""
+    inner = uvicorn.Config(
+        _Telling(config.loaded_app),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=config.access_log,
+        proxy_headers=False,
+        server_header=False,
+        root_path=config.root_path,
+        timeout_keep_alive=config.timeout_keep_alive,
+    )
+    inner.load()
+    return inner
+
+
+class _Head(NamedTuple):
+    method: bytes
+    url: bytes
+    version: str
+    fields: list[tuple[bytes, bytes]]
+
+    def written(self) -> bytes:
+        """Return the head as bytes."""
+        lines = [b"%b %b HTTP/%b" % (self.method, self.url, self.version.encode("ascii"))]
+        lines += [b"%b: %b" % field for field in self.fields]
+        return b"\r\n".join([*lines, b"", b""])
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 with limits, before the protocol of the server.
 
     Attributes:
         seconds: How long may be missing what the caller owes: a whole head, the rest of a request that was refused,
@@ -45,173 +104,271 @@ class Connection(HttpToolsProtocol):
     body_bytes: ClassVar[int] = 1024 * 1024
     ahead: ClassVar[int] = 16
     crowd: ClassVar[Crowd] = Crowd()
-    cycle: RequestResponseCycle | None  # type: ignore[assignment] # None before the first request
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], **more: Any) -> None:
+        behind = _behind(config)
+        self._state = {**app_state, _KEY: self}
+        self._inner = cast(
+            "Any", behind.http_protocol_class(config=behind, server_state=server_state, app_state=self._state, **more)
+        )
+        self._idle_seconds = config.timeout_keep_alive
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._part: Literal["", "head", "body"] = ""
         self._bytes = 0  # of this part, but for the piece in which the request before it ended
+        self._url = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._chunked = False
+        self._out: list[_Head | bytes] = []  # what this piece of data adds, for the server
+        self._last_head = -1  # where in it
+        self._complete = 0  # requests that end in this piece of data
+        self._as_it_came = True
+        self._under_way = 0  # requests whose head was handed on and whose answer is not over
         self._status = HTTPStatus.BAD_REQUEST
         self._deaf = False
-        self._due: asyncio.TimerHandle | None = None
+        self._waits_for: Literal["", "idle", "head", "body", "end"] = ""
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
         self._holds = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head."""
-        super().connection_made(transport)
-        self._wait(self.seconds)
-        self.crowd.enter(self, self.client[0] if self.client else None)
+    # What the event loop calls
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first head."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._inner.connection_made(transport)
+        self._wait("head")
+        peer = transport.get_extra_info("peername")
+        self.crowd.enter(self, peer[0] if isinstance(peer, tuple) else None)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended is all the same
         """Forget the connection."""
-        super().connection_lost(exc)
+        self._deaf = True
+        self._inner.connection_lost(None)
         self.crowd.leave(self)
-        self._unset_keepalive_if_required()
-        self._unset()
-        self.resume_writing()
+        for timer in (self._timer, self._stuck):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stuck = None
+        self._parser = None  # it knows this object, and this object it
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Take what came: hand on what is whole, and refuse what cannot be read."""
         if self._deaf:
             return
-        self._unset_keepalive_if_required()
         self._bytes += len(data)
-        try:
-            self.parser.feed_data(data)
-        except HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
-            return
-        except HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+        self._as_it_came = not self._part
+        self._last_head, self._complete = -1, 0
+        readable = self._read(data)
+        if self._out:
+            self._hand_on(data)
+        if not readable:
+            self._refuse()
             return
         if self._part == "head" and self._bytes > self.head_bytes:
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self.send_400_response("")
+            self._refuse()
         elif self._part == "body" and self._bytes > self.body_bytes:
-            self.transport.abort()
-        elif self._due is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait(self.seconds if self._part else self.timeout_keep_alive)
-        if self._part:
-            self._hold()
+            self._transport.abort()
+        else:
+            self._look()
+            if self._part:
+                self._hold()
 
-    # What the parser calls
+    def _read(self, data: bytes) -> bool:
+        """Read what came; tell whether it can be read."""
+        try:
+            while data:
+                try:
+                    cast("HttpRequestParser", self._parser).feed_data(data)
+                except HttpParserUpgrade as offer:
+                    self._as_it_came = False
+                    data = self._without_offer() + data[offer.args[0] :]
+                else:
+                    break
+        except HttpParserError:
+            self._as_it_came = False
+            if self._last_head >= 0 and self._part == "body":  # refused with its body: nobody has seen it
+                del self._out[self._last_head :]
+                self._under_way -= 1
+                self._part = "head"
+            return False
+        return True
 
-    def on_message_begin(self) -> None:
-        """Begin a head."""
-        self._part = "head"
-        if len(self.pipeline) >= self.ahead:
-            raise ValueError
-        super().on_message_begin()
+    def _hand_on(self, data: bytes) -> None:
+        """Give the server what was read: as it came if that is one request and nothing else, or else written anew."""
+        out, self._out = self._out, []
+        if not self._as_it_came or self._part or self._complete != 1 or self._chunked:
+            data = b"".join(each.written() if isinstance(each, _Head) else each for each in out)
+        self._inner.data_received(data)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field. Trailers are for nobody here."""
-        if self._part == "head":
-            super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Begin to answer."""
-        if self.parser.should_upgrade():
-            return  # the parser stops here: see `_decline`
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self.head_bytes or len(self.headers) > self.head_fields:
-            self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise ValueError
-        self._part = "body"
-        self._bytes = 0
-        self._unset()
-        self.crowd.touch(self)
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Note that the caller owes nothing more."""
-        if self._part == "head":
-            return  # an offer to upgrade
-        self._part = ""
-        self._bytes = 0
-        self._unset()
-        if self._holds:
-            self._release()
-        super().on_message_complete()
-
-    # What is not answered by the application
-
-    def _decline(self, rest: bytes) -> None:
-        """Go on as if no other protocol had been offered: the same head once more, without the offer."""
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            self.send_400_response("")
-            return
-        head = b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode("ascii"))
-        head += b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] not in (b"connection", b"upgrade"))
-        if not self.parser.should_keep_alive():
-            head += b"connection: close\r\n"
-        self.parser = HttpRequestParser(self)
-        self._part, self._bytes = "", 0
-        self.data_received(head + b"\r\n" + rest)
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - there is nothing to tell those who do not speak HTTP
-        """Refuse what cannot be read, in its turn: answers that are under way come first."""
-        cycle = self.cycle
-        answering = cycle is not None and not cycle.response_complete
-        if cycle is not None and answering and (self._part == "head" or self.pipeline or cycle.response_started):
-            cycle.keep_alive = False
-            self._deaf = True
-            return
-        if answering or self._part == "head":
-            self.logger.warning("A request that cannot be read was refused.")
-            lines = [b"HTTP/1.1 %d %b" % (self._status, self._status.phrase.encode("ascii"))]
-            lines += [b"%b: %b" % field for field in self.server_state.default_headers]
-            lines += [b"content-length: 0", b"connection: close", b"", b""]
-            self.transport.write(b"\r\n".join(lines))
-        self.transport.close()
-
-    # Time
-
-    def timeout_keep_alive_handler(self) -> None:
-        """End a connection of which nothing is to be expected. To close it would wait for what is not read."""
-        self.transport.abort()
+    def eof_received(self) -> None:
+        """Let the connection end."""
+        self._inner.eof_received()
 
     def pause_writing(self) -> None:
         """Wait for a caller that does not read."""
-        super().pause_writing()
-        self._stuck = self.loop.call_later(self.seconds, self.timeout_keep_alive_handler)
+        self._inner.pause_writing()
+        self._stuck = self._loop.call_later(self.seconds, self._transport.abort)
         self._hold()
 
     def resume_writing(self) -> None:
         """Go on."""
-        super().resume_writing()
+        self._inner.resume_writing()
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None
         if self._holds and not self._part:
             self._release()
 
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._part = "head"
+        if self._under_way > self.ahead:
+            raise ValueError
+        self._url, self._fields, self._chunked = b"", [], False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the address."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field. Trailers are for nobody here."""
+        if self._part == "head":
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Note a head that is whole."""
+        parser = cast("HttpRequestParser", self._parser)
+        if parser.should_upgrade():
+            return  # the parser stops here: see `_without_offer`
+        size, hosts = len(self._url), 0
+        for name, value in self._fields:
+            size += len(name) + len(value)
+            lowered = name.lower()
+            if lowered == b"host":
+                hosts += 1
+            elif lowered == b"transfer-encoding":
+                self._chunked = True
+        if size > self.head_bytes or len(self._fields) > self.head_fields:
+            self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise ValueError
+        path = parse_url(self._url).path
+        if path is None or not path.isascii() or hosts > 1:  # two hosts: RFC 9112, 3.2; a proxy may have read the other
+            raise ValueError
+        self._part = "body"
+        self._bytes = 0
+        self._last_head = len(self._out)
+        self._out.append(_Head(parser.get_method(), self._url, parser.get_http_version(), self._fields))
+        self._under_way += 1
+        self.crowd.touch(self)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+
+    def on_message_complete(self) -> None:
+        """Note that the caller owes nothing more."""
+        if self._part == "head":
+            return  # an offer to upgrade
+        if self._chunked:
+            self._out.append(b"0\r\n\r\n")
+        self._part = ""
+        self._bytes = 0
+        self._complete += 1
+        if self._holds:
+            self._release()
+
+    # What is not answered by the application
+
+    def _without_offer(self) -> bytes:
+        """Begin again as if no other protocol had been offered; return the same head without the offer.
+
+        Raises:
+            HttpParserError: It asks for a tunnel.
+        """
+        parser = cast("HttpRequestParser", self._parser)
+        head = _Head(parser.get_method(), self._url, parser.get_http_version(), self._fields)
+        if head.method == b"CONNECT":
+            raise HttpParserError
+        fields = [field for field in self._fields if field[0].lower() not in _OFFER]
+        if not parser.should_keep_alive():
+            fields.append((b"connection", b"close"))
+        self._parser = HttpRequestParser(self)
+        self._part, self._bytes = "", 0
+        return head._replace(fields=fields).written()
+
+    def _refuse(self) -> None:
+        """Refuse what cannot be read, in its turn: answers that are under way come first."""
+        self._deaf = True
+        if self._under_way and (self._part != "body" or self._under_way > 1 or self._stuck is not None):
+            self._waits_for = ""
+            self._inner.shutdown()  # after the last answer
+            return
+        if self._under_way or self._part == "head":
+            _log.warning("A request that cannot be read was refused.")
+            lines = [b"HTTP/1.1 %d %b" % (self._status, self._status.phrase.encode("ascii"))]
+            date = formatdate(usegmt=True).encode("ascii")
+            lines += [b"date: " + date, b"content-length: 0", b"connection: close", b"", b""]
+            self._transport.write(b"\r\n".join(lines))
+        self._wait("end")
+        self._transport.close()
+
+    # Time
+
+    def answered(self) -> None:
+        """Note that the application is done with a request."""
+        self._under_way -= 1
+        if not self._deaf:
+            self._look()
+        elif not self._under_way and self._parser is not None:
+            self._wait("end")
+
+    def _look(self) -> None:
+        """Look whose turn it is, and begin to wait for a caller whose turn it has become."""
+        if self._under_way:
+            self._waits_for = ""
+        elif self._waits_for != (part := self._part or "idle"):
+            self._wait(part)
+
+    def _wait(self, part: Literal["idle", "head", "body", "end"]) -> None:
+        """Wait for a part as a whole: a byte now and then does not prolong it."""
+        self._waits_for = part
+        self._due = self._loop.time() + (self._idle_seconds if part == "idle" else self.seconds)
+        # One timer that is set again when it fires, not one for each request. It may have to fire sooner than set.
+        if self._timer is None or self._timer.when() > self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._due, self._end_if_due)
+
+    def _end_if_due(self) -> None:
+        """End a connection of which nothing is to be expected. To close it would wait for what is not read."""
+        self._timer = None
+        if not self._waits_for:
+            return
+        if self._loop.time() >= self._due:
+            self._transport.abort()
+        else:
+            self._timer = self._loop.call_at(self._due, self._end_if_due)
+
     # Room
 
     def owes(self) -> bool:
         """Tell whether it is the caller's turn: a head, the rest of a request, or the reading of an answer."""
-        if self._stuck is not None:
-            return True
-        cycle = self.cycle  # the last one; those before it are answered first
-        return not self.pipeline and (cycle is None or cycle.response_complete or cycle.more_body)
+        return self._stuck is not None or not self._under_way or (self._under_way == 1 and self._part == "body")
 
     def leave(self) -> None:
         """End at once: others need the room."""
-        self.transport.abort()
+        self._transport.abort()
 
     def _hold(self) -> None:
         self._holds = True
-        self.crowd.hold(self, self._bytes + self.transport.get_write_buffer_size())
+        self.crowd.hold(self, self._bytes + self._transport.get_write_buffer_size())
 
     def _release(self) -> None:
         self._holds = False
         self.crowd.release(self)
-
-    def _wait(self, seconds: float) -> None:
-        self._due = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
-    def _unset(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None

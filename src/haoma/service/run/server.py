@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
+import logging.config
 import math
 import os
 import signal
 import socket
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing import reduction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,23 +20,20 @@ from haoma.errors import ConfigFaults, Fault
 from haoma.service.addresses import parse
 from haoma.service.observe.shared import SHARED
 from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
+from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
 from haoma.settings.service import parse_listen, start_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import uvicorn
-    from litestar import Litestar
-
+    from haoma.service.app import Application
     from haoma.settings.model import Settings
 
 OK: Final = 0
 FAILED: Final = 1
 FAULTS: Final = 2
 _SHARED_PREFIX: Final = "haoma-metrics-"
-_CANNOT_START: Final = 3
-"""Exit code of a worker that need not be started again: uvicorn's own."""
 _QUEUE: Final = 2048
 """Connections that the system keeps until they are accepted."""
 _IDLE_SECONDS: Final = 75
@@ -75,7 +72,7 @@ def serve(
     """
     if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # or workers would start workers
         print('haoma: call serve() below if __name__ == "__main__"', file=sys.stderr)  # noqa: T201
-        sys.exit(_CANNOT_START)
+        sys.exit(CANNOT_START)
     path, tell = os.fspath(config_path), tell or _print
     try:
         settings = load(path, serving=True, workers=workers)
@@ -173,9 +170,9 @@ class _Target:
     def __reduce__(self) -> tuple[type[_Target], tuple[str, int]]:
         return _Target, (self._path, self._workers)
 
-    def __call__(self) -> Litestar:
+    def __call__(self) -> Application:
         """Return the application."""
-        from haoma.service.app import build, drain, end
+        from haoma.service.app import Application
         from haoma.service.run.connection import Connection
 
         raise_files()
@@ -183,29 +180,29 @@ class _Target:
             settings = self._settings or load(self._path, serving=True, workers=self._workers)
         except ConfigFaults as faults:  # the file has changed since the service was started
             _print(faults.faults)
-            sys.exit(_CANNOT_START)
+            sys.exit(CANNOT_START)
         Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
         try:
-            app = build(settings)
+            app = Application(settings)
         except Exception:  # noqa: BLE001 - whatever it is, a worker started anew would meet it again
             _log.exception("The application cannot be built.")
-            sys.exit(_CANNOT_START)
+            sys.exit(CANNOT_START)
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         seconds = settings.service.drain_seconds
 
-        async def announce() -> None:
+        def announce() -> None:
             loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
             def begin() -> None:
-                drain(app)
+                app.drain()
                 if callable(stop):
                     loop.call_later(_announcement(seconds), stop, signal.SIGTERM, None)
-                loop.call_later(seconds, end, app)
+                loop.call_later(seconds, app.end)
 
             signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(begin))
 
-        app.on_startup.append(announce)
+        app.on_start.append(announce)
         return app
 
 
@@ -214,21 +211,33 @@ def _announcement(drain_seconds: float) -> float:
 
 
 def _run(path: str, settings: Settings, listening: socket.socket, workers: int) -> int:
+    seconds = settings.service.drain_seconds
+    if workers > 1:
+        logging.config.dictConfig(_LOGGING)
+        codes = supervise(_work, (_Target(path, workers), seconds, listening), workers, listening.close)
+        return FAILED if CANNOT_START in codes else OK
+    try:
+        _work(_Target(path, workers, settings), seconds, listening)
+    except SystemExit as end:
+        return FAILED if end.code else OK
+    return OK
+
+
+def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
+    """Serve in this process until it is told to stop."""
     # Imported late: the command line has other uses, and a configuration with faults should be reported at once.
     import uvicorn
 
     from haoma.service.run.connection import Connection
 
-    seconds = settings.service.drain_seconds
     config = uvicorn.Config(
-        _Target(path, workers, settings),
+        target,
         factory=True,
         interface="asgi3",
         lifespan="on",
         http=Connection,
         backlog=ACCEPTED,
         ws="none",
-        workers=workers,
         log_config=_LOGGING,
         log_level="warning",
         access_log=False,
@@ -238,37 +247,7 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
         # The application ends what is in flight in time. This is for callers that do not take their answers.
         timeout_graceful_shutdown=math.ceil(seconds - _announcement(seconds)) + 1,
     )
-    if workers > 1:
-        return _supervise(config, listening)
     # When everything is over, uvicorn raises the signal again for the handler that was there before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
-    server = uvicorn.Server(config)
-    try:
-        server.run([listening])
-    except KeyboardInterrupt:
-        return OK
-    except SystemExit as end:
-        return FAILED if end.code else OK
-    return OK
-
-
-def _supervise(config: uvicorn.Config, listening: socket.socket) -> int:
-    from uvicorn.supervisors import Multiprocess
-
-    class Workers(Multiprocess):
-        """Processes with one port. The supervisor holds the port as well, and has to let go of it to close it."""
-
-        def join_all(self) -> None:
-            listening.close()
-            super().join_all()
-
-        def keep_subprocess_alive(self) -> None:
-            before = list(self.processes)
-            super().keep_subprocess_alive()
-            for process in before:
-                if process not in self.processes:
-                    _log.warning("A worker died and was replaced.")
-
-    workers = Workers(config, [listening])
-    workers.run()
-    return FAILED if any(process.exitcode == _CANNOT_START for process in workers.processes) else OK
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run([listening])

@@ -519,7 +519,7 @@ def _number(code: _Code) -> dict[str, str]:
 
 def _pushed(program: _MiniProgram, pushed: Pushed) -> Push:
     """Return a push to the address that the console has for a third-party platform."""
-    return Push(program.name, f"/v1/callbacks/wechat/{program.name}", *pushed)
+    return Push(program.name, f"/v1/apps/{program.name}/callback", *pushed)
 
 
 def _say(content: dict[str, Any]) -> Answer:

@@ -1,0 +1,62 @@
+"""One route: its methods, its name in log and metrics, and the answer to what it refuses."""
+
+from __future__ import annotations
+
+from asyncio import sleep
+from typing import TYPE_CHECKING, Final
+
+from starlette.websockets import WebSocketClose
+
+from haoma.errors import HaomaError, UnknownRoute, WrongMethod
+from haoma.service.exchange import Exchange, Reply
+from haoma.service.gate.gate import send_reply
+from haoma.service.gate.refusing import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+READ: Final = ("GET", "HEAD")
+
+
+class Endpoint:
+    """What answers at one path, for a route of Starlette's.
+
+    Args:
+        name: What the path is called in log and metrics; never what was sent.
+        answer: Answers a request with one of ``methods``.
+        methods: Those that are let in. OPTIONS says which.
+    """
+
+    def __init__(
+        self, name: str, answer: Callable[[Exchange, Scope, Receive], Awaitable[Reply]], *methods: str
+    ) -> None:
+        self._name = name
+        self._answer = answer
+        self._methods = frozenset(methods)
+        self._allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        exchange = Exchange.of(scope)
+        exchange.route = self._name
+        if exchange.method in self._methods:
+            try:
+                reply = await self._answer(exchange, scope, receive)
+            except HaomaError as error:
+                reply = refuse(exchange, error)
+            await sleep(0)  # all that is ready is worked out, then sent: to wake a reader after each is dear
+        elif exchange.method == "OPTIONS":
+            reply = 204, b"", ((b"allow", self._allow),)
+        else:
+            reply = refuse(exchange, WrongMethod(), self._allow)
+        await send_reply(send, reply)
+
+
+async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer where there is no route."""
+    if scope["type"] != "http":
+        await WebSocketClose()(scope, receive, send)
+        return
+    await send_reply(send, refuse(Exchange.of(scope), UnknownRoute()))

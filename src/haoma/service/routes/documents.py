@@ -1,0 +1,68 @@
+"""The routes that everybody may read: the public keys, the documentation, and a page for each error code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from starlette.routing import Route
+
+from haoma.errors import UnknownRoute
+from haoma.service.exchange import JSON
+from haoma.service.gate.endpoint import READ, Endpoint
+from haoma.service.pages import openapi, pages
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope
+
+    from haoma.service.exchange import Exchange, Reply
+
+_JSON: Final = (b"content-type", JSON.encode())
+_FOR_A_WHILE: Final = (b"cache-control", b"public, max-age=300")
+_PAGE: Final = (
+    _FOR_A_WHILE,
+    (b"vary", b"accept, accept-language"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+def routes(jwks: bytes) -> list[Route]:
+    """Return the routes; ``jwks`` are the public keys that session tokens can be checked with."""
+
+    async def keys(_exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
+        return 200, jwks, (_JSON, _FOR_A_WHILE)
+
+    return [
+        Route("/.well-known/jwks.json", Endpoint("/.well-known/jwks.json", keys, *READ)),
+        Route("/openapi.json", Endpoint("/openapi.json", _openapi, *READ)),
+        Route("/docs", Endpoint("/docs", _docs, *READ)),
+        # A platform's code may have a sub code behind a slash.
+        Route("/errors/{code:path}", Endpoint("/errors/{code}", _error, *READ)),
+    ]
+
+
+async def _openapi(exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
+    headers = (_JSON, _FOR_A_WHILE, (b"vary", b"accept-language"), _language(exchange))
+    return 200, msgspec.json.encode(openapi.document(exchange.lang)), headers
+
+
+async def _docs(exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
+    return _shown(exchange, pages.docs(exchange.lang), html=True)
+
+
+async def _error(exchange: Exchange, scope: Scope, _receive: Receive) -> Reply:
+    html = b"text/html" in exchange.accept
+    page = pages.error(scope["path_params"]["code"], exchange.lang, html=html)
+    if page is None:
+        raise UnknownRoute
+    return _shown(exchange, page, html=html)
+
+
+def _shown(exchange: Exchange, page: str, *, html: bool) -> Reply:
+    kind = b"text/html; charset=utf-8" if html else b"text/plain; charset=utf-8"
+    return 200, page.encode(), ((b"content-type", kind), *_PAGE, _language(exchange))
+
+
+def _language(exchange: Exchange) -> tuple[bytes, bytes]:
+    return b"content-language", exchange.lang.encode("ascii")

@@ -1,0 +1,159 @@
+"""The routes below ``/v1/apps/{app}/`` that take a key: phone number, login, and what a session token keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.routing import Route
+
+from haoma import authorization
+from haoma.authorize import authorize, log_in
+from haoma.errors import BadField, HaomaError, MissingField, ServerKeyNeeded
+from haoma.io.aio import World, run
+from haoma.io.clock import now
+from haoma.platforms.base.refusal import refuses_a_code
+from haoma.service.callers import Callers
+from haoma.service.exchange import JSON
+from haoma.service.gate.body import read_body
+from haoma.service.gate.endpoint import Endpoint
+from haoma.service.gate.refused import Alarm, Budgets, client
+from haoma.service.gate.refusing import HABIT
+from haoma.service.observe.log import Sparing
+from haoma.service.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope
+    from structlog.typing import FilteringBoundLogger
+
+    from haoma.platforms.base.contract import App
+    from haoma.service.callers import Caller
+    from haoma.service.exchange import Exchange, Reply
+    from haoma.service.gate.refused import Account
+    from haoma.service.observe.metrics import Metrics
+    from haoma.settings.model import Settings
+    from haoma.steps import Flow
+
+T = TypeVar("T")
+Ask: TypeAlias = "Callable[[App, Caller, bytes, str], Awaitable[object]]"
+_ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class PhoneNumber:
+    """What these routes share: the apps, the keys, the budgets, and the world outside."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens | None,
+        world: World,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._settings = settings
+        self._callers = Callers(settings.service)
+        self._known_tokens = tokens
+        self._world = world
+        self._metrics = metrics
+        self._log = log
+        self._sparing = Sparing()
+        limits = settings.service.refused_limit, settings.service.refused_seconds
+        self._budgets = Budgets(*limits)
+        self._alarm = Alarm(*limits)
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        asks = {"phone-number": self.phone_number, "login": self.login, "phone-number/reveal": self.reveal}
+        return [self._route(f"/v1/apps/{{app}}/{name}", ask) for name, ask in asks.items()]
+
+    def _route(self, path: str, ask: Ask) -> Route:
+        async def answer(exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
+            return await self._answer(ask, exchange, scope, receive)
+
+        return Route(path, Endpoint(path, answer, "POST"))
+
+    async def phone_number(self, app: App, caller: Caller, body: bytes, address: str) -> object:
+        """Turn an authorization into a phone number."""
+        phone = await self._run(authorize(app, body, now=now(), caller=caller.id), app, caller, address)
+        if caller.trusted:
+            return phone.answer()
+        masked = phone.to_masked_dict()
+        return {**masked, "token": self._tokens.issue(app.name, phone.to_dict(), masked, now())}
+
+    async def login(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, object]:
+        """Exchange a login code for a session handle."""
+        handle, login = await self._run(log_in(app, body, now=now()), app, caller, address)
+        answer: dict[str, object] = {"session": handle, "expires_in": int(app.policy.session_seconds)}
+        if caller.trusted:
+            answer["subject"] = msgspec.to_builtins(login.subject)
+        return answer
+
+    async def reveal(self, app: App, caller: Caller, body: bytes, _address: str) -> dict[str, object]:
+        """Give a server what a session token keeps."""
+        if not caller.trusted:
+            raise ServerKeyNeeded
+        token = authorization.read(body).claimed.get("token")
+        if token is None:
+            raise MissingField(because={"field": "token"})
+        if not isinstance(token, str):
+            raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
+        return self._tokens.reveal(app.name, token)
+
+    async def _answer(self, ask: Ask, exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
+        """Answer what any of these routes is asked."""
+        name = scope["path_params"]["app"]
+        exchange.app = known = self._settings.apps.get(name)
+        exchange.caller = caller = self._callers.recognise(exchange.authorization)
+        # The habit of the app only now: who may not call does not learn from the form of the answer that it exists.
+        exchange.habit = known is not None and known.reply == HABIT
+        app = self._settings.app(name)
+        service = self._settings.service
+        body = await read_body(exchange, receive, service.body_seconds)
+        address = client(scope, service.trusted_proxies, trusted=caller.trusted)
+        found = await ask(app, caller, body, address)
+        return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
+
+    async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
+        """Run a flow within the budget of refused codes that the client's address has."""
+        account = await self._budgets.take(address) if address else None
+        return await run(self._counting(flow, app, caller, account), self._world)
+
+    def _counting(self, flow: Flow[T], app: App, caller: Caller, account: Account | None) -> Flow[T]:
+        """Count a refused code where it is refused.
+
+        The flow runs to its end even if the request is too slow for its answer, and its caller can see to that: with a
+        body whose last byte comes late.
+        """
+        refused = False
+        try:
+            return (yield from flow)
+        except HaomaError as error:
+            refused = refuses_a_code(error)
+            if refused:
+                self._note_refused(app, caller)
+            raise
+        finally:
+            if account is not None and (used_up := self._budgets.give_back(account, refused=refused)):
+                self._warn("The platforms refused too many codes of an address; it has to wait.", address=used_up)
+
+    def _note_refused(self, app: App, caller: Caller) -> None:
+        self._metrics.count_refused(app.name, app.platform, caller.id)
+        if self._alarm.rings(app.name, caller.id):  # once in a window: no line of an address may keep it away
+            self._log.warning(
+                "Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id
+            )
+
+    def _warn(self, event: str, **fields: object) -> None:
+        left_out = self._sparing.left_out(f"{event} {sorted(fields.items())}")
+        if left_out is not None:
+            self._log.warning(event, **fields, left_out=left_out)
+
+    @property
+    def _tokens(self) -> Tokens:
+        if self._known_tokens is None:  # no publishable key is configured, so that no token can be one of ours
+            self._known_tokens = Tokens(Ed25519PrivateKey.generate())
+        return self._known_tokens
