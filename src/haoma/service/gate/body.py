@@ -28,7 +28,7 @@ async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> byt
         raise TooLarge(because={"max_bytes": MAX_BYTES})
     answer_due, exchange.due = exchange.due, monotonic() + seconds
     exchange.reading = True
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":

@@ -107,10 +107,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], **more: Any) -> None:
         behind = _behind(config)
-        self._state = {**app_state, _KEY: self}
-        self._inner = cast(
-            "Any", behind.http_protocol_class(config=behind, server_state=server_state, app_state=self._state, **more)
-        )
+        protocol: Any = behind.http_protocol_class
+        self._inner = protocol(config=behind, server_state=server_state, app_state={**app_state, _KEY: self}, **more)
         self._idle_seconds = config.timeout_keep_alive
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -257,7 +255,7 @@ class Connection(asyncio.Protocol):
         if size > self.head_bytes or len(self._fields) > self.head_fields:
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError
-        path = parse_url(self._url).path
+        path: bytes | None = parse_url(self._url).path
         if path is None or not path.isascii() or hosts > 1:  # two hosts: RFC 9112, 3.2; a proxy may have read the other
             raise ValueError
         self._part = "body"
