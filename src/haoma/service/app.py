@@ -50,7 +50,7 @@ class Application:
         self._world = World(http, Memory())
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
-        self._journal = Journal(log, lines, metrics)
+        self._journal = Journal(lines, metrics, service.log_level)
         self._probes = Probes(self._journal, metrics)
         self.on_start: list[Callable[[], None]] = []
         self._router = Router(

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from haoma.service.observe.journal import Journal
 
 _HUNG_UP: Final = 499  # what proxies log for a caller that did not wait
-_LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # so that no id of ours looks like a phone number
+_LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # so that no id of ours looks like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH: Final = 256
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
 def _new_id() -> str:
-    return secrets.token_hex(16).translate(_LETTERS)
+    return secrets.token_bytes(16).hex().encode("ascii").translate(_LETTERS).decode("ascii")
 
 
 def _begin(scope: Scope, seconds: float) -> Exchange:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.io.clock import monotonic, now
-from haoma.service.observe.log import stack
+from haoma.service.observe.log import LEVELS, finish, stack
 
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
-
     from haoma.errors import HaomaError
     from haoma.service.exchange import Exchange
     from haoma.service.observe.log import Lines
@@ -36,13 +34,13 @@ class Journal:
     """Writes down what came of each request.
 
     Args:
-        logger: Makes the line of a request, and writes to ``lines``.
         lines: Where all lines go.
         metrics: Counts each request.
+        level: The least level that is written.
     """
 
-    def __init__(self, logger: FilteringBoundLogger, lines: Lines, metrics: Metrics) -> None:
-        self._logger = logger
+    def __init__(self, lines: Lines, metrics: Metrics, level: str) -> None:
+        self._told = frozenset(LEVELS[LEVELS.index(level) :])
         self._lines = lines
         self._metrics = metrics
         self._waiting: list[Exchange] = []
@@ -84,7 +82,7 @@ class Journal:
             return
         method = exchange.method if exchange.method in _METHODS else ""
         caller = exchange.caller.id if exchange.caller else ""
-        ms = round(seconds * 1000, 2)
+        level = "error" if exchange.fault is not None else "warning" if exchange.status >= 500 else "info"
         line: dict[str, Any] = {
             "request_id": exchange.request_id,
             "method": method,
@@ -94,18 +92,16 @@ class Journal:
             "status": exchange.status,
             "code": code,
             "caller": caller,
-            "ms": ms,
+            "ms": round(seconds * 1000, 2),
             "timestamp": moment,
+            "event": "request",
         }
         if error is not None:
             line |= _particulars(error)
         if exchange.fault is not None:
             line["exception"], line["traceback"] = stack(exchange.fault)
-            self._logger.error("request", **line)
-        elif exchange.status >= 500:
-            self._logger.warning("request", **line)
-        else:
-            self._logger.info("request", **line)
+        if level in self._told:
+            self._lines.info(finish(None, level, line))
 
 
 def _particulars(error: HaomaError) -> dict[str, object]:

@@ -35,6 +35,7 @@ OURS: Final = frozenset({
 })  # fmt: skip
 """Fields that we write. Their names say ``code``, and their values are checked like any text."""
 
+LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _encode: Final = msgspec.json.Encoder().encode
 _WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
 """Of these, what is written in our code or in the configuration, or counted."""
@@ -95,6 +96,8 @@ def _render(event: EventDict) -> bytes:
         line = _encode(event)
     except (UnicodeEncodeError, TypeError):
         line = _encode({name: ascii(value) for name, value in event.items()})
+    if line.isascii() and b"\x7f" not in line:
+        return line + b"\n"
     # JSON escapes the C0 controls alone; a log is read on a terminal.
     return visible_json(line.decode("utf-8")).encode("utf-8") + b"\n"
 
@@ -136,14 +139,19 @@ def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") 
     """Return a logger that writes JSON lines from ``level`` on to ``stream``, stderr by default."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
         stream if isinstance(stream, Lines) else Lines(stream or sys.stderr.buffer),
-        processors=[_finish],
+        processors=[finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     ).bind()
     return logger
 
 
-def _finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+def finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    """Return the line of an event: every line of the log is made here.
+
+    The journal calls this itself, as the last processor of a logger would be called: to get there through the logger
+    takes as long again.
+    """
     event["level"] = method
     event["timestamp"] = _stamp(event.get("timestamp") or now())
     return _render(redact(logger, method, event))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -71,10 +72,7 @@ class PhoneNumber:
         return [self._route(f"/v1/apps/{{app}}/{name}", ask) for name, ask in asks.items()]
 
     def _route(self, path: str, ask: Ask) -> Route:
-        async def answer(exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
-            return await self._answer(ask, exchange, scope, receive)
-
-        return Route(path, Endpoint(path, answer, "POST"))
+        return Route(path, Endpoint(path, partial(self._answer, ask), "POST"))
 
     async def phone_number(self, app: App, caller: Caller, body: bytes, address: str) -> object:
         """Turn an authorization into a phone number."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _KEY: Final = "haoma.connection"
+_PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
 _OFFER: Final = (b"connection", b"upgrade")
 _log: Final = logging.getLogger(__name__)
 
@@ -117,7 +119,9 @@ class Connection(asyncio.Protocol):
         self._bytes = 0  # of this part, but for the piece in which the request before it ended
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
+        self._hosts = 0
         self._chunked = False
+        self._most = 0  # no head that ends in this piece of data is larger
         self._out: list[_Head | bytes] = []  # what this piece of data adds, for the server
         self._last_head = -1  # where in it
         self._complete = 0  # requests that end in this piece of data
@@ -156,6 +160,7 @@ class Connection(asyncio.Protocol):
         """Take what came: hand on what is whole, and refuse what cannot be read."""
         if self._deaf:
             return
+        self._most = self._bytes + len(data)
         self._bytes += len(data)
         self._as_it_came = not self._part
         self._last_head, self._complete = -1, 0
@@ -228,7 +233,7 @@ class Connection(asyncio.Protocol):
         self._part = "head"
         if self._under_way > self.ahead:
             raise ValueError
-        self._url, self._fields, self._chunked = b"", [], False
+        self._url, self._fields, self._hosts, self._chunked = b"", [], 0, False
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
@@ -238,26 +243,25 @@ class Connection(asyncio.Protocol):
         """Take a header field. Trailers are for nobody here."""
         if self._part == "head":
             self._fields.append((name, value))
+            if len(name) == len(b"host"):
+                self._hosts += name.lower() == b"host"
+            elif len(name) == len(b"transfer-encoding"):
+                self._chunked = self._chunked or name.lower() == b"transfer-encoding"
 
     def on_headers_complete(self) -> None:
         """Note a head that is whole."""
         parser = cast("HttpRequestParser", self._parser)
         if parser.should_upgrade():
             return  # the parser stops here: see `_without_offer`
-        size, hosts = len(self._url), 0
-        for name, value in self._fields:
-            size += len(name) + len(value)
-            lowered = name.lower()
-            if lowered == b"host":
-                hosts += 1
-            elif lowered == b"transfer-encoding":
-                self._chunked = True
-        if size > self.head_bytes or len(self._fields) > self.head_fields:
+        if len(self._fields) > self.head_fields or (self._most > self.head_bytes and self._size() > self.head_bytes):
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError
-        path: bytes | None = parse_url(self._url).path
-        if path is None or not path.isascii() or hosts > 1:  # two hosts: RFC 9112, 3.2; a proxy may have read the other
+        if self._hosts > 1:  # RFC 9112, 3.2: a proxy may have read the other one
             raise ValueError
+        if _PLAIN.fullmatch(self._url) is None:  # the server takes the address apart once more, and is not to fail
+            path: bytes | None = parse_url(self._url).path
+            if path is None or not path.isascii():
+                raise ValueError
         self._part = "body"
         self._bytes = 0
         self._last_head = len(self._out)
@@ -299,6 +303,9 @@ class Connection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._part, self._bytes = "", 0
         return head._replace(fields=fields).written()
+
+    def _size(self) -> int:
+        return len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
 
     def _refuse(self) -> None:
         """Refuse what cannot be read, in its turn: answers that are under way come first."""
