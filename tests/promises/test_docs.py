@@ -327,7 +327,6 @@ def test_every_option_and_target_that_is_named_exists() -> None:
             assert re.search(rf"(?m)^{target}:", makefile), (page, target)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about its own styles
 @pytest.mark.parametrize("page", HTTP, ids=name_of)
 def test_every_route_is_documented(page: Path) -> None:
     """The application, its OpenAPI document and the table of the page have the same routes."""

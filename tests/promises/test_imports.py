@@ -166,7 +166,8 @@ BUILDING = {
     "errors.py": "builds them",
     "codecs.py": "reads them from bytes",
     "crypto/keys.py": "an exception of its own",
-    "service/app.py": "the app of an exchange",
+    "service/routes/phone_number.py": "the app of an exchange",
+    "service/routes/callbacks.py": "the app of an exchange",
     "service/observe/log.py": "the next processor of the log",
 }
 

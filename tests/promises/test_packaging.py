@@ -38,6 +38,12 @@ def test_our_floors_are_not_below_those_of_what_we_need(package: str) -> None:
     assert {name: floor for name, floor in theirs.items() if name in ours and ours[name] < floor} == {}
 
 
+def test_no_minor_version_is_pinned() -> None:
+    """Whoever installs haoma beside an application of their own keeps the server that it has."""
+    server = PROJECT["project"]["optional-dependencies"]["server"]
+    assert not [each for each in server if "<" in each or "==" in each or "~=" in each]
+
+
 def test_the_floor_of_pyjwt() -> None:
     """2.10.0 takes a part of an issuer for the whole (CVE-2024-53861)."""
     server = _floors(PROJECT["project"]["optional-dependencies"]["server"])

@@ -1,6 +1,7 @@
 """Connections of strangers: what frames a request, how long it may take, and how large it may be."""
 
 import asyncio
+import re
 import socket
 import statistics
 import threading
@@ -270,6 +271,82 @@ def test_100_continue(port: int) -> None:
     assert found.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
     assert found.endswith(b"POST / hi\n")
     assert ask(port, head % b"refused").startswith(b"HTTP/1.1 401")
+
+
+class Wire(asyncio.Transport):
+    """A connection without a network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += b"" if self.closed else data
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        pass
+
+    resume_reading = pause_reading
+
+
+WHOLE = (
+    b"\r\nPOST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\r\n"
+    b"POST /b?c=%20 HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA:  b \r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: t\r\n\r\n"
+    b"POST /c HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nhi"
+    b"POST /refused HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET /x HTTP/1.1\r\n\r\n "
+    b"GET /d HTTP/1.1\r\nConnection: keep-alive\r\n\r\n"
+    b"GET /e HTTP/1.1\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\n\r\n"
+)
+
+
+def test_wherever_it_is_cut() -> None:
+    """A stream of requests has the same answers in whatever pieces it comes, and the last of them ends it."""
+
+    async def play() -> None:
+        config = uvicorn.Config(echo, http=Connection, ws="none", lifespan="off", interface="asgi3", log_config=None)
+        config.load()
+
+        async def answers(*pieces: bytes) -> bytes:
+            wire = Wire()
+            connection = Connection(config, uvicorn.server.ServerState(), {})
+            connection.connection_made(wire)
+            for piece in pieces:
+                connection.data_received(piece)
+                await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert wire.closed
+            connection.connection_lost(None)
+            return wire.written
+
+        whole = await answers(WHOLE)
+        found = re.findall(rb"(?:GET|POST) \S+ .*\n", whole)
+        assert found == [
+            b"POST /a hello\n", b"POST /b abcde\n", b"POST /c hi\n", b"POST /refused \n", b"GET /d \n", b"GET /e \n",
+        ]  # fmt: skip
+        assert whole.count(b"HTTP/1.1 ") == len(found)
+        assert await answers(*(WHOLE[at : at + 1] for at in range(len(WHOLE)))) == whole
+        for at in range(1, len(WHOLE)):
+            assert await answers(WHOLE[:at], WHOLE[at:]) == whole, WHOLE[:at]
+
+    asyncio.run(play())
+
+
+def test_nothing_of_the_server_is_overridden() -> None:
+    """What stands before its protocol is none of its classes, so that no version of it has to be pinned."""
+    assert not [each for each in Connection.__mro__ if each.__module__.startswith("uvicorn")]
 
 
 # --- other protocols ------------------------------------------------------------------------------------------------

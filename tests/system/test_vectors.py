@@ -289,7 +289,7 @@ def test_http_apart(
     """The application of the HTTP service, in process, gives the number or code of each case of a group."""
     key = "server-key-of-the-vectors-0123456789"
     time = [USUAL_NOW]
-    monkeypatch.setattr("haoma.service.app.now", lambda: time[0])
+    monkeypatch.setattr("haoma.service.routes.phone_number.now", lambda: time[0])
     path = write_config(tmp_path, authority, apps_of(group, recorded))
     with path.open("a", encoding="utf-8") as file:
         file.write(f'[service]\nlog_level = "error"\nserver_keys = ["{key}"]\n')

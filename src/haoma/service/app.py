@@ -39,6 +39,7 @@ class Application:
 
     Attributes:
         on_start: Called when the server starts, in its event loop.
+        routes: What can be asked.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,17 +54,13 @@ class Application:
         self._journal = Journal(lines, metrics, service.log_level)
         self._probes = Probes(self._journal, metrics)
         self.on_start: list[Callable[[], None]] = []
-        self._router = Router(
-            [
-                *PhoneNumber(settings, tokens, self._world, metrics, log).routes(),
-                *Callbacks(settings, self._world).routes(),
-                *self._probes.routes(),
-                *documents.routes(tokens.jwks if tokens else _NO_KEYS),
-            ],
-            redirect_slashes=False,
-            default=no_route,
-            lifespan=self._lifespan,
+        self.routes = (
+            *PhoneNumber(settings, tokens, self._world, metrics, log).routes(),
+            *Callbacks(settings, self._world).routes(),
+            *self._probes.routes(),
+            *documents.routes(tokens.jwks if tokens else _NO_KEYS),
         )
+        self._router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
         self._gate = Gate(self._router, self._journal, service.request_seconds, service.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

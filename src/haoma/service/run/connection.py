@@ -110,7 +110,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], **more: Any) -> None:
         behind = _behind(config)
         protocol: Any = behind.http_protocol_class
-        self._inner = protocol(config=behind, server_state=server_state, app_state={**app_state, _KEY: self}, **more)
+        self._state = {**app_state, _KEY: self}  # each request has a copy
+        self._inner = protocol(config=behind, server_state=server_state, app_state=self._state, **more)
         self._idle_seconds = config.timeout_keep_alive
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -155,6 +156,7 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._timer = self._stuck = None
         self._parser = None  # it knows this object, and this object it
+        self._state.clear()
 
     def data_received(self, data: bytes) -> None:
         """Take what came: hand on what is whole, and refuse what cannot be read."""
