@@ -38,6 +38,9 @@ _QUEUE: Final = 2048
 """Connections that the system keeps until they are accepted."""
 _IDLE_SECONDS: Final = 75
 """Longer than proxies keep a connection that they do not use (nginx: 60), so that none is closed under a request."""
+_YOUNG: Final = 10_000
+"""New objects before the collector looks at them. What a few dozen requests in flight hold is more than Python's 700, so
+that it would look at the same requests again and again."""
 _ANNOUNCE: Final = 1.0
 """Seconds between "not ready any more" and the end of listening."""
 _log: Final = logging.getLogger(__name__)
@@ -189,6 +192,7 @@ class _Target:
             sys.exit(CANNOT_START)
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        gc.set_threshold(_YOUNG)
         seconds = settings.service.drain_seconds
 
         def announce() -> None:
