@@ -209,9 +209,9 @@ def _within_budget(app: App, get_login: GetLogin, tries: list[Key]) -> GetLogin:
 
     def asked() -> Flow[Login | None]:
         login = yield from get_login()
-        if login is not None and not tries:
-            user = login.subject.openid or login.subject.user_id
-            key = Key(Room.BUDGETS, app.scope, "refused-codes", (user,))
+        if login is not None:
+            user = login.subject.openid, login.subject.user_id
+            key = Key(Room.BUDGETS, app.scope, "refused-codes", user)
             if not (yield from ask(TakeTry(key, app.policy.refused_limit, app.policy.refused_seconds))):
                 raise TooManyRefusedCodes(retry_after=int(app.policy.refused_seconds))
             tries.append(key)
@@ -227,11 +227,11 @@ def _give_back(tries: list[Key]) -> Flow[None]:
 
 def _verified(app: App, finding: Finding) -> VerifiedPhone:
     phone = VerifiedPhone(finding.number, app.platform, app.name, finding.subject, finding.checks, finding.assurance)
-    return app.policy.apply(phone) if app.policy.require else phone
+    return app.policy.apply(phone)
 
 
 def _placed(error: HaomaError, app: App) -> HaomaError:
-    placed = error.evolve(platform=error.platform or app.platform, app=error.app or app.name)
+    placed = error.evolve(platform=app.platform, app=app.name)
     if isinstance(error, OutsideError) and error.spent is Spent.YES:
         return placed.evolve(next=Next.ASK_AGAIN, retry=False)  # what was sent is used up: only something new helps
     return placed
@@ -251,8 +251,6 @@ def _login_asker(
     With ``keeps_code`` the reservation is of another value (a phone code, which costs money), and a failed login leaves
     that value free.
     """
-    if found.session is None and found.login_code is None:
-        return _nobody
     place = _LOGINS.place(app.scope, fingerprint.hex())
 
     def get_login() -> Flow[Login | None]:
@@ -269,16 +267,10 @@ def _login_asker(
             if not keeps_code:
                 raise
             raise error.evolve(spent=Spent.NO) from None
-        if fingerprint:
-            yield from ask(Keep(place, login, app.policy.code_seconds))
+        yield from ask(Keep(place, login, app.policy.code_seconds))
         return login
 
     return get_login
-
-
-def _nobody() -> Flow[Login | None]:
-    return None
-    yield  # a flow that asks nothing
 
 
 def resume(app: App, session: Secret) -> Flow[Login]:

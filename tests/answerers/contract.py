@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from haoma.codecs import SECRET, Record
 from haoma.errors import AlreadyUsed, CodeRejected, ConnectFailed, InternalFault, OutcomeUnknown, Spent
@@ -662,6 +663,33 @@ def test_used_values_are_forgotten_when_they_are_of_no_use(bench: Bench) -> None
     assert not bench.reserve(fingerprint=b"other").after_unknown
 
 
+def test_who_asks_late_what_came_of_it_is_told_nothing(bench: Bench) -> None:
+    """Whoever waits may ask for as long as the answer is remembered, to the moment; and of what never was, at any time."""
+    reserved = bench.reserve()
+    under_way = bench.under_way()
+    bench.conclude(reserved, PHONE)
+    bench.go(29.9)
+    assert bench.ask_there(Watch(under_way)) == PHONE
+    bench.go(0.1)
+    assert bench.ask_there(Watch(under_way)) is None
+    for ref in (reserved.ref._replace(app="other"), reserved.ref._replace(key=b"other")):
+        assert bench.ask_there(Watch(UnderWay(ref, 1))) is None
+
+
+def test_each_answer_has_its_own_time(bench: Bench) -> None:
+    """That of a second try, or the second word of the first, is not forgotten with the one before."""
+    first = bench.reserve("code-1")
+    bench.conclude(first, UNKNOWN)
+    bench.conclude(bench.reserve("code-2"), UNKNOWN)
+    bench.go(20)
+    bench.conclude(first, PHONE)
+    bench.conclude(bench.reserve("code-2"), PHONE)
+    bench.go(29.9)
+    bench.reserve("another")
+    for value in ("code-1", "code-2"):
+        assert bench.ask(wanted(value)) == Concluded(PHONE)
+
+
 def test_how_long_an_answer_is_remembered_is_said_with_the_reservation(bench: Bench) -> None:
     """To the moment, for each on its own."""
     for value, seconds in (("short", 5.0), ("long", 50.0)):
@@ -782,6 +810,19 @@ def test_a_late_success_settles(bench: Bench, second_says: Outcome | None) -> No
     found = bench.ask(wanted())
     assert isinstance(found, Concluded)
     assert same(found.outcome, REFUSED if second_says is REFUSED else PHONE)
+
+
+def test_of_two_successes_the_first_word_counts(bench: Bench) -> None:
+    """What is repeated is what everybody was told. A late no is no more than that of its own try."""
+    late = bench.reserve()
+    bench.go(bench.patience)
+    second = bench.reserve()
+    bench.conclude(second, PHONE)
+    other = replace(PHONE, number=PhoneNumber("86", "13900139000"))
+    assert bench.conclude(late, other) == bench.conclude(second, other) == PHONE
+    refused = bench.reserve("another")
+    bench.conclude(refused, REFUSED)
+    assert bench.conclude(refused, UNSPENT) is UNSPENT
 
 
 def test_a_late_success_after_an_unknown_end(bench: Bench) -> None:

@@ -6,13 +6,17 @@ What every answerer has to pass is in tests/answerers.
 from __future__ import annotations
 
 import gc
+import inspect
 import os
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from haoma.codecs import OUTCOME, SECRET, Record
 from haoma.errors import AlreadyUsed, CodeRejected, ConnectFailed, MemoryFull, OutcomeUnknown, Spent
+from haoma.io import memory as memory_module
 from haoma.io.answers import Waiting
 from haoma.io.memory import Memory
 from haoma.phone import PhoneNumber
@@ -34,6 +38,7 @@ from haoma.steps import (
     Room,
     Settle,
     Shelf,
+    Step,
     TakeLease,
     TakeTry,
     UnderWay,
@@ -210,6 +215,63 @@ def test_what_is_held_is_told_before_it_is_made(memory):
     assert isinstance(memory.answer(TakeLease(LEASED)), Lease)
 
 
+def _interrupted(memory: Memory, step: Step[Any], line: int) -> bool:
+    """Ask, and be interrupted before the line that is the so-manieth; tell whether there were as many."""
+    left = [line]
+
+    def trace(frame: FrameType, event: str, _arg: object) -> Any:
+        if frame.f_code.co_filename != memory_module.__file__:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        memory.answer(step)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("room", [Room.CUSTODY, Room.PROOFS, Room.TRIES])
+def test_an_interruption_forgets_nothing_that_must_not_be_forgotten(clock, room):
+    """Whatever line a signal comes at: a try that was taken counts, what is kept is the old value or the new one."""
+    line = 0
+    more = True
+    while more:
+        line += 1
+        memory = Memory(now=clock, wall=clock)
+        tries = TakeTry(place("tries", room).key, 3, 500)
+        memory.answer(Keep(place("kept", room), 1, 500))
+        memory.answer(tries)
+        more = _interrupted(memory, tries, line)
+        assert [memory.answer(tries) for _ in range(3)].count(True) in (1, 2)
+        more = _interrupted(memory, Keep(place("kept", room), 2, 500), line) or more
+        assert kept(memory, place("kept", room)) in (1, 2)
+    assert line > 10
+
+
+def test_an_interruption_leaves_no_answer_behind(clock):
+    """Whatever line a signal comes at, an answer whose time is over is gone with the next request."""
+    line = 0
+    more = True
+    while more:
+        line += 1
+        memory = Memory(now=clock, wall=clock)
+        conclude(memory, wanted())
+        clock.time += 30
+        more = _interrupted(memory, wanted("another", b"x"), line)
+        reserve(memory, wanted("one more"))
+        assert not any(row.outcome for row in memory._state.get().used["shop"].values())
+    assert line > 10
+
+
 # --- what a dump would show ---
 
 
@@ -291,6 +353,13 @@ def test_so_many_answers_are_remembered_in_all(clock):
 
 
 # --- limits ---
+
+
+def test_what_a_memory_is_unless_it_is_told(memory):
+    """Of one process; a hundred thousand entries of each room and app, and a minute for whatever is under way."""
+    assert memory.shared is False
+    usual = {name: each.default for name, each in inspect.signature(Memory).parameters.items()}
+    assert (usual["cap"], usual["patience"]) == (100_000, 60.0)
 
 
 def test_a_full_table_forgets_what_expired_then_the_oldest(clock):
@@ -397,6 +466,42 @@ def test_what_expired_does_not_wait_for_a_full_table(clock):
         clock.time += 1
         memory.answer(Keep(place(str(number)), number, 100))
     assert size(memory) <= 1024
+
+
+@pytest.mark.parametrize("kind", ["kept", "tries", "used", "leases"])
+def test_each_entry_pays_for_its_own_share_of_the_sweeping(clock, kind):
+    """What is over goes when there is twice as much as the last time; not before, or every entry would search all."""
+    memory = Memory(now=clock, wall=clock)
+
+    def add(number: int) -> None:
+        match kind:
+            case "kept":
+                memory.answer(Keep(place(str(number)), number, 50))
+            case "tries":
+                memory.answer(TakeTry(place(str(number), Room.TRIES).key, 1, 50))
+            case "used":
+                conclude(memory, wanted(str(number), seconds=50))
+            case _:
+                memory.answer(TakeLease(Key(Room.CUSTODY, "", "lease", (str(number),))))
+
+    def held() -> int:
+        return len(memory._state.get().leases) if kind == "leases" else size(memory)
+
+    for number in range(1025):
+        add(number)
+    assert held() == 1025
+    clock.time += 60
+    for number in range(1025, 2048):
+        add(number)
+        assert held() == number + 1
+    add(2048)
+    assert held() == 1024  # the younger half
+    clock.time += 60
+    for number in range(2049, 3071):
+        add(number)
+        assert held() == number - 1024
+    add(3071)
+    assert held() == 1023
 
 
 def test_what_is_written_again_is_the_youngest(clock):

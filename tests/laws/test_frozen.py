@@ -10,6 +10,7 @@ import pytest
 from haoma.authorization import Authorization
 from haoma.platforms.base.contract import App, Finding, Login, Quiet
 from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.wechat.third_party.grant import Grant
 from haoma.policy import Policy
 from haoma.verified import Check, VerifiedPhone
 
@@ -23,7 +24,7 @@ def _below(cls: type[Any]) -> Iterator[type[Any]]:
 
 def test_no_record_can_be_changed() -> None:
     """Nobody can put another ciphertext into a message that was verified, or another key into an app."""
-    records: list[type[Any]] = [Quiet, *_below(Quiet), *_below(App), App, Policy, Login, Finding, Check]
+    records: list[type[Any]] = [Quiet, *_below(Quiet), *_below(App), App, Policy, Login, Finding, Check, Grant]
     assert len(records) > 2 * len(PLATFORMS)
     for each in records:
         config = getattr(each, "__struct_config__", None) or each.__dataclass_params__

@@ -151,6 +151,10 @@ def test_short_keys_in_other_places() -> None:
     certificate = _certificate("Alipay", "Root", SHORT)
     assert problem(keys.parse_public_key, _text(certificate.public_bytes(Encoding.DER))) == expected
     assert problem(lambda _: keys.strong_key(certificate), "") == expected
+    for read in (keys.certificate_key, keys.strong_key):
+        with pytest.raises(KeyProblem) as caught:
+            read(_certificate("Alipay", "Root", OTHER))
+        assert caught.value.code == "config.key-not-rsa"  # of a curve, whatever its size
     assert keys.same_key(keys.strong_key(CERTIFICATE), KEY.public_key())
     assert not keys.same_key(SHORT.public_key(), KEY.public_key())
 

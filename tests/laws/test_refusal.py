@@ -22,7 +22,7 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.platforms.base.code_exchange import sending_a_code
+from haoma.platforms.base.code_exchange import not_sent, sending_a_code
 from haoma.platforms.base.refusal import CODE_REFUSED, of_a_code, refusal, refuses_a_code
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
@@ -133,4 +133,24 @@ def test_what_comes_back_from_a_call() -> None:
 
     with pytest.raises(StopIteration) as end:
         next(sending_a_code(call(), 7))
+    assert end.value.value == "answer"
+
+
+@pytest.mark.parametrize("spent", Spent)
+@pytest.mark.parametrize("kind", [TimedOut, ConnectionLost, Refused, NonsenseReply, CodeRejected])
+def test_what_fails_before_a_code_is_sent_says_nothing_about_it(kind: Callable[..., HaomaError], spent: Spent) -> None:
+    """Whatever it is, and whatever it says of what it sent itself: the code is not spent. All else of it stays."""
+
+    def flow(*, fails: bool) -> Flow[str]:
+        yield from ()
+        if fails:
+            raise kind(because={"a": 1}, step=2, spent=spent)
+        return "answer"
+
+    with pytest.raises(HaomaError) as caught:
+        next(not_sent(flow(fails=True)))
+    assert (type(caught.value), caught.value.spent) == (kind, Spent.NO)
+    assert (caught.value.because, caught.value.step) == ({"a": 1}, 2)
+    with pytest.raises(StopIteration) as end:
+        next(not_sent(flow(fails=False)))
     assert end.value.value == "answer"

@@ -80,6 +80,32 @@ def test_the_step_that_refuses(plain: bytes, code: str, step: int, said: str, be
     assert (error.code, error.step, words, error.because) == (code, step, said, because)
 
 
+@pytest.mark.parametrize(
+    ("mobile", "number"),
+    [
+        ("13811112222", "+8613811112222"),
+        ("852-51234567", "+85251234567"),
+        ("86-13811112222", "+8613811112222"),
+        ("852-5123-4567", None),
+        ("852-", None),
+        ("-51234567", None),
+        ("-", None),
+        ("+852-51234567", None),
+        ("999-51234567", None),
+    ],
+)
+def test_a_country_before_a_number(mobile: str, number: str | None) -> None:
+    """One hyphen stands between them. Whatever else is signed is nonsense, and no other exception."""
+    sealed = forge_cbc(AES, bytes(16), json.dumps({"code": "10000", "mobile": mobile}).encode())
+    sent = {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')}
+    if number is not None:
+        assert open_envelope(APP, sent).phone_number == number
+        return
+    with pytest.raises(HaomaError) as caught:
+        open_envelope(APP, sent)
+    assert caught.value.code == "outside.nonsense-reply"
+
+
 def test_what_is_in_clear_text_is_no_word_of_the_platform() -> None:
     """A refusal that anybody could have written says so, and bears no step."""
     with pytest.raises(HaomaError) as caught:

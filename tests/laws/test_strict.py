@@ -149,6 +149,19 @@ def test_why_a_document_is_refused(
         assert caught.value.because == {"reason": "not an object"}
 
 
+def test_fractions_are_read() -> None:
+    """A number that can be told is no reason to refuse a document."""
+    assert parse_json("[1.5,-2e3,0.0]") == parse_json_object('{"a":[1.5,-2e3,0.0]}')["a"] == [1.5, -2000.0, 0.0]
+
+
+@pytest.mark.parametrize(("text", "characters"), [("YQ=", 3), ("Y", 1), ("YWJjY", 5), ("YW=", 3), ("YQ===", 5)])
+def test_what_is_not_repaired(text: str, characters: int) -> None:
+    """Padding is lost as a whole, or it was not lost on the way; and no row of bytes leaves a single character."""
+    with pytest.raises(BadBase64) as caught:
+        read_base64(text, "x")
+    assert caught.value.because == {"field": "x", "characters": characters}
+
+
 @pytest.mark.parametrize(
     ("text", "because"),
     [

@@ -142,7 +142,7 @@ class _Stand(Enum):
     FREE = "free"  # it is not; the row is there for those who waited
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(slots=True)
 class _Row:
     """The reservations of one value by one request.
 
@@ -161,10 +161,10 @@ class _Row:
     until: float
     until_wall: float
     repeat_seconds: float
+    after_unknown: bool
     stand: _Stand = _Stand.UNDER_WAY
-    after_unknown: bool = False
     outcome: bytes | None = None
-    answer_until: float = 0.0
+    answer_until: float = -math.inf
     waiters: list[Future[None]] = field(default_factory=list)
 
     def is_under_way(self, now: float) -> bool:
@@ -196,7 +196,7 @@ class _Rows(dict[bytes, _Row]):
         return len(self) < cap
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(slots=True)
 class _Held:
     """A lease, and then what its holder said at its end."""
 
@@ -235,7 +235,6 @@ class _State:
                     row,
                     fence=next(self.fences),
                     stand=_Stand.DONE if row.stand is _Stand.DONE else _Stand.UNKNOWN,
-                    after_unknown=True,
                     outcome=None,
                     waiters=[],
                 ),
@@ -275,7 +274,7 @@ class Memory:
         # Keyed with what dies with the process: no key and no value that can be used once can be found out from a dump
         # of the tables, short codes and phone-like ones included. A child goes on with it, or it would not know what
         # was used.
-        self._key = secrets.token_bytes(32)
+        self._key = secrets.token_bytes()
         self._state = PerProcess(_State)
 
     def answer(self, step: Step[Any], held: list[Ref | Lease] | None = None) -> object:  # noqa: C901, PLR0911, PLR0912 - one line a step
@@ -410,7 +409,7 @@ class Memory:
             there = state.leases.get(place)
             if there is not None and not there.ended and there.until > now:
                 return UnderWay(Lease(key, there.fence), there.until - now)
-            if there is None and len(state.leases) >= state.leases_sweep_at:
+            if len(state.leases) >= state.leases_sweep_at:
                 state.leases = {each: one for each, one in state.leases.items() if one.until > now and not one.ended}
                 state.leases_sweep_at = max(_FEW, 2 * len(state.leases))
             lease = Lease(key, next(state.fences))
@@ -470,7 +469,7 @@ class Memory:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
                     raise AlreadyUsed(because={"kind": step.kind})
                 if row.stand is _Stand.DONE:
-                    if row.outcome is None or row.answer_until <= now:
+                    if row.outcome is None:  # or it is over, and was forgotten a few lines before
                         raise AlreadyUsed(because={"kind": step.kind})
                     return Concluded(OUTCOME.decode(row.outcome))
                 if row.is_under_way(now):
@@ -516,7 +515,7 @@ class Memory:
         """Say what came of a reservation. Only the first word counts; a success counts as long as none is settled.
 
         Returns:
-            The number that was found by another try meanwhile, if this one found none.
+            The number that counts instead, if another try has found one meanwhile.
         """
         with state.lock:
             row = state.used.get(ref.app, _Rows()).get(ref.key)
@@ -524,7 +523,7 @@ class Memory:
                 return None
             late = ref.fence < row.fence
             if row.stand in {_Stand.DONE, _Stand.FREE} or (late and not isinstance(outcome, VerifiedPhone)):
-                return _number_in(row) if isinstance(outcome, HaomaError) else None
+                return _number_in(row)
             now = self._now()
             row.fence = next(state.fences)
             row.outcome, row.answer_until = None, now + row.repeat_seconds
@@ -536,7 +535,7 @@ class Memory:
                 if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
                     # What the platform refuses once it refuses again. It need not be remembered for longer than its
                     # answer, so whoever sends made-up codes fills nothing.
-                    row.until, row.until_wall = min(row.until, row.answer_until), 0.0
+                    row.until, row.until_wall = min(row.until, row.answer_until), -math.inf
             elif spent is Spent.NO and not row.after_unknown:
                 row.stand = _Stand.FREE
             else:  # "not spent" after an unknown outcome speaks of the second try alone
@@ -549,9 +548,10 @@ class Memory:
         """Let go of answers whose time is over: they hold phone numbers."""
         answers = state.answers
         while answers and (answers[0][0] <= now or len(answers) > self._cap):
-            until, _, row = heapq.heappop(answers)
+            until, _, row = answers[0]
             if row.answer_until == until:  # or it has another answer since
                 row.outcome = None
+            heapq.heappop(answers)  # last: whoever is interrupted leaves no answer behind
 
 
 def _number_in(row: _Row) -> Outcome | None:
@@ -568,5 +568,5 @@ def _wait(waiters: list[Future[None]], seconds: float) -> Waiting:
 def _wake(waiters: list[Future[None]]) -> None:
     for waiter in waiters:
         # One that is cancelled meanwhile can no longer be resolved.
-        if not waiter.done() and waiter.set_running_or_notify_cancel():
+        if waiter.set_running_or_notify_cancel():
             waiter.set_result(None)

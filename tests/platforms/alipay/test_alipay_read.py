@@ -69,6 +69,8 @@ UNVERIFIED = {"unverified": True}
         ({"code": "10000"}, "trust.clear-text-success", {}),
         ({"code": "40003", "mobile": "13811112222"}, "trust.clear-text-success", {}),
         ({"code": "x"}, "envelope.unknown-shape", WECHAT),
+        ({"response": {"code": "x"}}, "envelope.unknown-shape", WECHAT),
+        ({"response": {"code": "40003"}}, "platform.user-not-authorized", UNVERIFIED),
         ({"code": 40003, "msg": "m"}, "envelope.unknown-shape", WECHAT),
         ({"iv": "x"}, "envelope.unknown-shape", WECHAT),
         ({"cloudID": "x"}, "envelope.unknown-shape", WECHAT),

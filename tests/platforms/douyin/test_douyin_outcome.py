@@ -87,6 +87,16 @@ def test_a_policy_may_refuse_what_is_not_bound() -> None:
     assert error.spent is Spent.YES
 
 
+def test_a_reply_in_a_wrapper() -> None:
+    """One client of others was written for it: what is in the wrapper counts, and all of it has to be there."""
+    wrapped = {"err_no": 0, "log_id": LOG_ID, "data": block({"phone_info": PAYLOAD, "phoneNumber": "13900139000"})}
+    assert _bench(wrapped).find(APP, SENT).phone_number == NUMBER
+    bare = {"err_no": 0, "log_id": LOG_ID, "data": block({**PAYLOAD, "phone_info": {}})}
+    assert isinstance(_bench(bare).refused(APP, SENT), CannotOpen)
+    other = {"err_no": 0, "log_id": LOG_ID, "data": block({**PAYLOAD, "phone_info": "x"})}
+    assert _bench(other).find(APP, SENT).phone_number == NUMBER
+
+
 def test_what_is_sent() -> None:
     """Address with its last slash, the token in its header, the code alone in the body; the login is JSON as well."""
     bench = _bench(OK, **{LOGIN: session()})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from haoma.authorize import authorize
+from haoma.authorize import authorize, log_in
+from haoma.crypto.forging import forge_cbc
 from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, TimedOut, TooManyRefusedCodes
-from support.wechat import BUSY, LOGIN, OK, PHONE, STABLE, TOKEN, USED, Bench, configured
+from support.wechat import BUSY, LOGIN, OK, PHONE, PHONE_INFO, STABLE, TOKEN, USED, Bench, configured
 
 APP = replace(configured(), policy=replace(configured().policy, refused_limit=3, refused_seconds=600.0))
 
@@ -70,3 +72,16 @@ def test_the_login_of_the_back_end_is_exchanged() -> None:
     phone = bench.run(authorize(APP, {"code": "a-code"}, now=bench.clock.now, login_code="of-the-back-end"))
     assert phone.subject is not None
     assert phone.subject.openid == "first"
+
+
+def test_whose_budget_is_used_up_has_the_old_way() -> None:
+    """It is a budget of codes: sealed data costs no call, and its tries are counted by its key."""
+    app = replace(APP, old_way=True)
+    bench = _bench(USED)
+    session, _ = bench.run(log_in(app, {"login_code": "a-login"}, now=bench.clock.now))
+    for number in range(3):
+        assert type(_send(bench, f"code-{number}", session=session)) is CodeRejected
+    assert type(_send(bench, "code-3", session=session)) is TooManyRefusedCodes
+    text = forge_cbc(bytes(16), bytes(16), json.dumps(PHONE_INFO).encode())
+    sealed = {"encryptedData": text, "iv": "A" * 22 + "=="}
+    assert bench.find(app, {"session": session, "authorization": sealed}).phone_number == "+8613580006666"

@@ -14,13 +14,16 @@ from haoma.errors import (
     ConnectionLost,
     HaomaError,
     LoginCodeRejected,
+    Next,
     NonsenseReply,
+    NumberMismatch,
     OutcomeUnknown,
     RateLimited,
     Refused,
     ReplyTooLarge,
     Spent,
     TimedOut,
+    WrongApp,
 )
 from haoma.verified import ALL_CHECKS, CheckName
 from support.wechat import (
@@ -307,3 +310,19 @@ def test_a_yes_without_a_number(found: object) -> None:
     error = _bench({"errcode": 0, "phone_info": found}).refused(APP, SENT)
     assert isinstance(error, NonsenseReply)
     assert error.spent is Spent.YES
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({**OK, "phone_info": {}}, NonsenseReply),
+        ({**OK, "phone_info": {**PHONE_INFO, "watermark": {"timestamp": 1, "appid": "wx0000000000000009"}}}, WrongApp),
+        ({**OK, "phone_info": {**PHONE_INFO, "purePhoneNumber": "13580006667"}}, NumberMismatch),
+    ],
+)
+def test_what_helps_when_a_code_is_used_up_for_nothing(answer: object, kind: type[HaomaError]) -> None:
+    """Where only the reply was bad another tap does; what must not be believed stays what it is."""
+    error = Bench({STABLE: TOKEN, PHONE: answer}).refused(APP, {"code": "a-code"})
+    assert (type(error), error.spent) == (kind, Spent.YES)
+    asks_again = kind is NonsenseReply
+    assert (error.next, error.retry) == ((Next.ASK_AGAIN, False) if asks_again else (kind.next, kind.retry))

@@ -135,6 +135,18 @@ def test_when_it_was_created(kind: str, away: float) -> None:
 # --- the XML, which is read before the signature
 
 
+def test_the_most_elements_of_a_push() -> None:
+    """A push of very many elements is not taken apart, or what is sent without a signature would be much work."""
+
+    def xml(count: int) -> str:
+        return "<xml>" + "".join(f"<a{number}/>" for number in range(count)) + "</xml>"
+
+    assert len(read_flat_xml(xml(298))) == 298  # with those around them 300 signs
+    with pytest.raises(CannotOpen) as caught:
+        read_flat_xml(xml(299))
+    assert caught.value.diagnosis == "xml"
+
+
 def test_the_longest_xml() -> None:
     """32 Ki characters are read, one more is not; the cap stands before the signature."""
     query, body = PLATFORM.push(NOW)

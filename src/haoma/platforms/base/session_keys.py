@@ -181,17 +181,18 @@ def remember(app: App, user: str, newest: Secret, *, at_most: float = math.inf) 
 
 def _first_seen(app: App, user: str, key: Secret) -> Flow[float]:
     """Return when a login first brought this key, and remember it for longer."""
-    first = [-math.inf]
+    first = -math.inf
 
     def seen(known: float | None, now: float) -> tuple[float, float]:
-        first[0] = now if known is None else known
-        return first[0], app.policy.code_seconds + _SEEN_SECONDS
+        nonlocal first
+        first = now if known is None else known
+        return first, app.policy.code_seconds + _SEEN_SECONDS
 
     try:
         yield from update(_SEEN.place(app.scope, user, key.reveal()), seen)
     except MemoryFull:
         return -math.inf  # when it was first seen will not be known: nothing is proven under it
-    return first[0]
+    return first
 
 
 def replace(app: App, user: str, key: Secret) -> Flow[None]:

@@ -39,10 +39,8 @@ def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *
         complete: False if one is missing that has to be there.
     """
     watermark = watermark_of(fields)
-    app_id, country_code = watermark.get("appid"), fields.get("countryCode")
-    if isinstance(country_code, int):
-        country_code = str(country_code)  # that of a bool is a word, and no number
-    country_code = _text(country_code)
+    app_id = watermark.get("appid")
+    country_code = str(fields.get("countryCode", ""))  # a whole number as well; nothing else has digits alone
     pure, whole = _text(fields.get("purePhoneNumber")), _text(fields.get("phoneNumber"))
     number = from_parts(country_code, pure)
     spellings = (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00")))
