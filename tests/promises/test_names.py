@@ -19,8 +19,7 @@ CODE = {
     "cli/alipay_aes_key.py": "the command that one platform alone has",
     "doctor/mini_program/rules.py": "the name of a component that others publish",
     "doctor/mini_program/sources.py": "the name of a folder that others publish",
-    "service/app.py": "the address of the callback, until it is /v1/apps/{app}/callback",
-    "service/pages/openapi.py": "the same address; and examples of bodies, which the platforms do not declare yet",
+    "service/pages/openapi.py": "examples of bodies, which the platforms do not declare yet",
 }
 """Files whose code or texts name a platform, and why."""
 
@@ -37,7 +36,6 @@ PROSE = {
     "doctor/mini_program/rules.py": "why the frameworks differ",
     "errors.py": "examples",
     "io/http.py": "a reason",
-    "service/app.py": "see above",
     "settings/reader.py": "examples",
     "simulator/running.py": "an example",
     "steps.py": "a reason",
