@@ -39,8 +39,8 @@ _QUEUE: Final = 2048
 _IDLE_SECONDS: Final = 75
 """Longer than proxies keep a connection that they do not use (nginx: 60), so that none is closed under a request."""
 _YOUNG: Final = 10_000
-"""New objects before the collector looks at them. A few dozen requests in flight hold more than Python's 700, and it
-would look at the same requests again and again."""
+"""New objects before the collector looks at them. A few dozen requests in flight hold more than Python's 700, and each
+look would find the same requests again."""
 _ANNOUNCE: Final = 1.0
 """Seconds between "not ready any more" and the end of listening."""
 _log: Final = logging.getLogger(__name__)
