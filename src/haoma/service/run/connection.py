@@ -115,7 +115,8 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = config.timeout_keep_alive
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._parser = HttpRequestParser(self)
+        self._lost = False
         self._part: Literal["", "head", "body"] = ""
         self._bytes = 0  # of this part, but for the piece in which the request before it ended
         self._url = b""
@@ -155,7 +156,8 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._stuck = None
-        self._parser = None  # it knows this object, and this object it
+        del self._parser  # it knows this object, and this object it
+        self._lost = True
         self._state.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -187,7 +189,7 @@ class Connection(asyncio.Protocol):
         try:
             while data:
                 try:
-                    cast("HttpRequestParser", self._parser).feed_data(data)
+                    self._parser.feed_data(data)
                 except HttpParserUpgrade as offer:
                     self._as_it_came = False
                     data = self._without_offer() + data[offer.args[0] :]
@@ -252,7 +254,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Note a head that is whole."""
-        parser = cast("HttpRequestParser", self._parser)
+        parser = self._parser
         if parser.should_upgrade():
             return  # the parser stops here: see `_without_offer`
         if len(self._fields) > self.head_fields or (self._most > self.head_bytes and self._size() > self.head_bytes):
@@ -295,7 +297,7 @@ class Connection(asyncio.Protocol):
         Raises:
             HttpParserError: It asks for a tunnel.
         """
-        parser = cast("HttpRequestParser", self._parser)
+        parser = self._parser
         head = _Head(parser.get_method(), self._url, parser.get_http_version(), self._fields)
         if head.method == b"CONNECT":
             raise HttpParserError
@@ -332,7 +334,7 @@ class Connection(asyncio.Protocol):
         self._under_way -= 1
         if not self._deaf:
             self._look()
-        elif not self._under_way and self._parser is not None:
+        elif not self._under_way and not self._lost:
             self._wait("end")
 
     def _look(self) -> None:
