@@ -176,7 +176,9 @@ def test_a_grant_without_its_fields_is_not_believed(mirror: WeChatMirror) -> Non
         ("AuthorizerAppid", "a:b"), ("AuthorizationCode", ""), ("AuthorizationCode", "a b"),
     ):  # fmt: skip
         inside = "".join(f"<{tag}>{value}</{tag}>" for tag, value in {**whole, name: text}.items())
-        assert isinstance(_refused_push(bench, app, mirror.merchants.seal(NOW, inside)), CannotOpen)
+        error = _refused_push(bench, app, mirror.merchants.seal(NOW, inside))
+        assert isinstance(error, CannotOpen)
+        assert error.step == 1
     query, body = mirror.merchants.push_grant(app.app_id, NOW)
     assert isinstance(_refused_push(bench, app, ({**query, "nonce": "1"}, body)), CannotOpen)
     assert not bench.calls
