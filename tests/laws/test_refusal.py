@@ -9,6 +9,7 @@ import pytest
 from haoma import catalogue
 from haoma.errors import (
     AppMismatch,
+    Busy,
     CodeRejected,
     ConnectFailed,
     ConnectionLost,
@@ -17,6 +18,7 @@ from haoma.errors import (
     Next,
     NonsenseReply,
     OutcomeUnknown,
+    RateLimited,
     Refused,
     ReplyTooLarge,
     Spent,
@@ -85,6 +87,9 @@ def test_a_code_of_no_table() -> None:
         (LoginCodeRejected(), True),
         (LoginCodeRejected(because={"unverified": True}), False),
         (TimedOut(), False),
+        (Busy(place="phone"), False),
+        (RateLimited(place="login"), False),
+        (TimedOut(spent=Spent.YES).evolve(next=Next.ASK_AGAIN), False),
         (TimedOut(because={CODE_REFUSED: "x"}), True),
         (TimedOut(because={CODE_REFUSED: "x", "unverified": True}), False),
         *[(kind(place=place), place in ("phone", "login")) for kind in (Refused, AppMismatch)
