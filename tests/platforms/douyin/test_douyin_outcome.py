@@ -87,6 +87,27 @@ def test_a_policy_may_refuse_what_is_not_bound() -> None:
     assert error.spent is Spent.YES
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "step", "spent"),
+    [
+        (TimedOut(), OutcomeUnknown, 3, Spent.UNKNOWN),
+        (ConnectFailed(), ConnectFailed, 0, Spent.NO),
+        (GONE, CodeRejected, 4, Spent.YES),
+        (refusal(28009999), Refused, 4, Spent.UNKNOWN),
+        ({"log_id": LOG_ID, "data": block()}, NonsenseReply, 4, Spent.UNKNOWN),
+        ({"log_id": LOG_ID}, NonsenseReply, 4, Spent.UNKNOWN),
+        ({"err_no": 0}, NonsenseReply, 4, Spent.YES),
+        ({"err_no": 0, "data": {"phone": 1}}, NonsenseReply, 4, Spent.YES),
+        ({"err_no": 0, "data": ""}, CannotOpen, 5, Spent.YES),
+        ({"err_no": 0, "data": block(key=OTHER_KEY)}, CannotOpen, 5, Spent.YES),
+    ],
+)
+def test_the_step_that_refuses(answer: object, kind: type[HaomaError], step: int, spent: Spent) -> None:
+    """Each refusal bears the number of its step, and says what it means for the code."""
+    error = _bench(answer).refused(APP, SENT)
+    assert (type(error), error.step, error.spent) == (kind, step, spent)
+
+
 def test_a_reply_in_a_wrapper() -> None:
     """One client of others was written for it: what is in the wrapper counts, and all of it has to be there."""
     wrapped = {"err_no": 0, "log_id": LOG_ID, "data": block({"phone_info": PAYLOAD, "phoneNumber": "13900139000"})}
