@@ -45,6 +45,13 @@ def test_a_refusal_names_app_and_platform(ask: Callable[[], Any], kind: type[Hao
     assert (caught.value.platform, caught.value.app) == ("wechat", "shop")
 
 
+def test_a_push_to_an_app_that_has_no_component() -> None:
+    """It is refused like any other that is not for us; the operator sees why."""
+    with pytest.raises(CannotOpen) as caught:
+        Bench({}).run(take_push(APP, {}, b"", now=NOW))
+    assert (caught.value.step, caught.value.diagnosis) == (1, "no component")
+
+
 @pytest.mark.parametrize("platform", [name for name, each in PLATFORMS.items() if each.take_push is None])
 def test_a_platform_that_posts_nothing(stage: Stage, platform: str) -> None:
     """There is no such route, and it says for whom."""
