@@ -21,6 +21,8 @@ from haoma.errors import (
 )
 from haoma.io.blocking import run
 from haoma.platforms.registry import PLATFORMS
+from haoma.platforms.wechat.third_party.push import sign
+from haoma.secret import Secret
 from support.stage import Stage
 from support.wechat import APP_ID, LOGIN, NOW, Bench, configured
 
@@ -46,10 +48,13 @@ def test_a_refusal_names_app_and_platform(ask: Callable[[], Any], kind: type[Hao
 
 
 def test_a_push_to_an_app_that_has_no_component() -> None:
-    """It is refused like any other that is not for us; the operator sees why."""
+    """Not even one that is signed with no token at all is taken: there is no key to open it with."""
+    time = str(int(NOW))
+    signature = sign(Secret(""), time, "n", "AAAA")
+    body = b"<xml><Encrypt>AAAA</Encrypt></xml>"
     with pytest.raises(CannotOpen) as caught:
-        Bench({}).run(take_push(APP, {}, b"", now=NOW))
-    assert (caught.value.step, caught.value.diagnosis) == (1, "no component")
+        Bench({}).run(take_push(APP, {"timestamp": time, "nonce": "n", "msg_signature": signature}, body, now=NOW))
+    assert (caught.value.step, caught.value.diagnosis) == (1, "sealed")
 
 
 @pytest.mark.parametrize("platform", [name for name, each in PLATFORMS.items() if each.take_push is None])

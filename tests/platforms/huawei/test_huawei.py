@@ -321,3 +321,45 @@ def test_a_user_without_union_id(unionid: dict[str, object]) -> None:
 def test_a_code_in_snake_case() -> None:
     """``authorization_code`` is ``authorizationCode``."""
     assert _bench(OK).find(APP, {"authorization_code": SENT["code"]}).phone_number == "+8613800138000"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "step", "says"),
+    [
+        (TimedOut(), "outside.outcome-unknown", 2, {}),
+        ((503, b""), "platform.rate-limited", 3, {}),
+        (b"<html>", "outside.nonsense-reply", 4, {"reason": "not JSON"}),
+        ((201, OK), "outside.nonsense-reply", 4, {"reason": "status"}),
+        *(
+            ({"resultCode": result}, "outside.nonsense-reply", 4, {"reason": "resultCode"})
+            for result in ("x", "60180005\n", "1" * 13, 10**12, -1, True, 1.0, [], {})
+        ),
+        ({"resultCode": "60180005"}, "platform.code-rejected", 4, {}),
+        ({"resultCode": 60180005}, "platform.code-rejected", 4, {}),
+        *(
+            ({**OK, name: value}, "outside.nonsense-reply", 5, {"field": name})
+            for name, values in {
+                "openId": ("", "a b", "a\n", 1, None, "x" * 257),
+                "unionId": ("a b", 1),
+                "phoneNumber": ("", 1, None),
+                "purePhoneNumber": ("", "x", "138", 1, None),
+                "phoneCountryCode": ("", "x", "86x", "0", "00", None),
+            }.items()
+            for value in values
+        ),
+        ({**OK, "phoneCountryCode": "999"}, "outside.nonsense-reply", 5, {"field": "purePhoneNumber"}),
+        ({**OK, "phoneNumber": "13900139000"}, "trust.number-mismatch", 6, {"field": "phoneNumber"}),
+    ],
+)
+def test_the_step_that_refuses(answer: object, code: str, step: int, says: dict[str, object]) -> None:
+    """Each refusal bears the number of its step, and names what it is about."""
+    error = _bench(answer).refused(APP, SENT)
+    assert (error.code, error.step) == (code, step)
+    assert error.because.items() >= says.items()
+
+
+@pytest.mark.parametrize(("words", "shown"), [("the words", "the words"), (1, ""), (None, ""), (["x"], "")])
+def test_what_huawei_says_beside_a_code(words: object, shown: str) -> None:
+    """Its words are for the operator; what are no words is nothing."""
+    error = _bench({"resultCode": 60010013, "resultDesc": words}).refused(APP, SENT)
+    assert error.platform_message == shown

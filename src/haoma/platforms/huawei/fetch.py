@@ -79,16 +79,15 @@ def _ask(app: HuaweiApp, code: Secret, tries: CodeExchange) -> Flow[dict[str, An
 
 def _read(app: HuaweiApp, code: Secret, reply: Reply, tries: CodeExchange) -> dict[str, Any]:
     status = f"http-{reply.status}"
-    if reply.status != 200 and catalogue.find_refusal("huawei", status):
+    if catalogue.find_refusal("huawei", status):
         raise refusal("huawei", status, place="phone", step=3)
     try:
         found = parse_json_object(reply.body)
     except EnvelopeError:
         raise _nonsense("not JSON", reply) from None
     result = found.get("resultCode")
-    result = "" if result is None else result
-    native = str(result) if type(result) is int else result
-    if not isinstance(native, str) or (native and not _RESULT_CODE.fullmatch(native)):
+    native = "" if result is None else str(result)  # a number or its digits; nothing else has digits alone
+    if native and not _RESULT_CODE.fullmatch(native):
         raise _nonsense("resultCode", reply)
     if native:
         words = found.get("resultDesc")
@@ -109,9 +108,11 @@ def _nonsense(reason: str, reply: Reply) -> NonsenseReply:
 def _number(found: dict[str, Any]) -> PhoneNumber:
     whole, pure, abroad = (_text(found, name) for name in ("phoneNumber", "purePhoneNumber", "phoneCountryCode"))
     parts = _ABROAD.fullmatch(abroad)
-    number = from_parts(parts[1], pure) if parts else None
-    if parts is None or number is None:
-        raise _missing("purePhoneNumber" if parts else "phoneCountryCode")
+    if parts is None:
+        raise _missing("phoneCountryCode")
+    number = from_parts(parts[1], pure)
+    if number is None:
+        raise _missing("purePhoneNumber")
     if whole not in (pure, *(f"{front}{parts[1]}{pure}" for front in ("00", "+", ""))):
         raise NumberMismatch(step=6, because={"field": "phoneNumber"}, spent=Spent.YES)
     return number
