@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MOBILE: Final = "13811112222"
 _NODE: Final = Path(__file__).parent / "node"
 _FLOOR, _BARE = "floor: cryptography + msgspec, keys kept", "the same, cipher object kept too"
-_STR, _BYTES = "haoma.open_envelope(str)", "haoma.open_envelope(bytes)"
+_STR, _BYTES = "haoma.verify_offline(str)", "haoma.verify_offline(bytes)"
 _PEER, _SDK = "pycryptodome, key parsed each time", "alipay-sdk (npm)"
 
 
@@ -95,7 +95,7 @@ def _timed(open_: Callable[[Any], Any], envelope: str | bytes) -> Callable[[int]
 
 
 def _haoma(settings: dict[str, Any]) -> Callable[[str | bytes], haoma.VerifiedPhone]:
-    return partial(haoma.open_envelope, haoma.configure(**settings))
+    return partial(haoma.verify_offline, haoma.configure(**settings))
 
 
 def _floor(settings: dict[str, Any], *, keep_cipher: bool = False) -> Callable[[str], str]:

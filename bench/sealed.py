@@ -29,7 +29,7 @@ import haoma
 from bench.goals import Goal, Row, Section
 from bench.rounds import Rounds
 from haoma.authorization import read as read_authorization
-from haoma.authorize import authorize, open_sealed
+from haoma.authorize import authorize, verify_with_session_key
 from haoma.crypto.forging import forge_cbc, forge_rsa
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
@@ -117,7 +117,7 @@ def _douyin() -> dict[str, Callable[[], str]]:
 
     def whole() -> str:
         sent = f'{{"code":"{next(codes):048}"}}'  # a code works once
-        return run(authorize(app, sent, now=NOW), world).phone_number
+        return run(authorize(app, sent, now=NOW), world).e164
 
     def asking() -> str:
         return run(exchange(app, Secret("code"), after_unknown=False), world).e164
@@ -156,7 +156,7 @@ def _baidu() -> tuple[dict[str, Callable[[], str]], ...]:
         return find_under_key(app, read_sealed(message), secret, NOW).number.e164
 
     def whole() -> str:
-        return open_sealed(app, sent, secret, now=NOW).phone_number
+        return verify_with_session_key(app, sent, secret, now=NOW).e164
 
     return (
         {"Baidu, message: floor": lambda: floor(sealed), "Baidu, message: haoma": opening},

@@ -35,8 +35,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bench.goals import Goal, Row, Section
 from bench.service import running
-from haoma import CannotOpen, Client, configure
+from haoma import Client, configure
 from haoma.authorize import log_in
+from haoma.errors import CannotOpen
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
 from haoma.simulator.beside import free_port
@@ -50,8 +51,8 @@ _APP_KEY: Final = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 _PLATFORMS: Final[dict[str, dict[str, Any]]] = {
     "baidu": {"app_key": _APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
-    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
-    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 _TRIES: Final = 3
 _AT_ONCE: Final = 3_000  # messages that one memory sees, so that its tables stay small

@@ -94,9 +94,9 @@ def _behaviour(code: str) -> str:
         [
             [
                 str(cls.status),
-                f"`{cls.next}`",
+                f"`{cls.next_action}`",
                 "是 · yes" if cls.retry else "否 · no",
-                f"`{cls.public}`",
+                f"`{cls.public_code}`",
                 f"`haoma.errors.{cls.__name__}`",
             ]
         ],
@@ -182,7 +182,7 @@ def _facts(native: str, entry: catalogue.Entry) -> str:
     if "@" in native:
         facts.append(f"- 环节 · Place: {_PLACES[native.partition('@')[2]]}")
     facts += [
-        f"- `next`: `{cls.next}`；`retry`: {'是 · yes' if cls.retry else '否 · no'}",
+        f"- `next`: `{cls.next_action}`；`retry`: {'是 · yes' if cls.retry else '否 · no'}",
         f"- 一次性 code 已消费 · one-time code used up: {spent}",
     ]
     if entry.drop_token:
@@ -228,7 +228,7 @@ def _index() -> str:
 def _index_row(code: str) -> list[str]:
     cls = BY_CODE.get(code)
     titles = [catalogue.words(code, lang).title for lang in catalogue.LANGUAGES]
-    return [f"[`{code}`]({code}.md)", *titles, str(cls.status) if cls else "", f"`{cls.next}`" if cls else ""]
+    return [f"[`{code}`]({code}.md)", *titles, str(cls.status) if cls else "", f"`{cls.next_action}`" if cls else ""]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,7 +1,7 @@
 """Write the table of what is proven, platform by platform and way by way, into the READMEs.
 
 ``python tools/proofs.py`` writes it between its two markers, ``python tools/proofs.py --check`` exits with 1 if a table
-is stale. The rows are ``Platform.proves``.
+is stale. The rows are ``Platform.methods``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILES: Final = {
     "docs/platforms/README.md": "en",
     "docs/platforms/README.zh-CN.md": "zh",
 }
-_BEGIN: Final = "<!-- proofs: written by tools/proofs.py from Platform.proves; edit those -->"
+_BEGIN: Final = "<!-- proofs: written by tools/proofs.py from Platform.methods; edit those -->"
 _END: Final = "<!-- /proofs -->"
 _TABLE: Final = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END), re.DOTALL)
 _HEADS: Final = {
@@ -37,7 +37,7 @@ def table(lang: str) -> str:
     lines = [head, ("---",) * len(head)]
     for platform in PLATFORMS.values():
         title = platform.title.partition(" ")[0 if lang == "zh" else 2]
-        for way in platform.proves:
+        for way in platform.methods:
             proven = {check.name: check.proven for check in way.checks}
             answers = tuple(_ANSWERS[lang][proven[name]] for name in ALL_CHECKS)
             name, certain = (way.zh, way.certain_zh) if lang == "zh" else (way.en, way.certain_en)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from haoma.authorize import authorize, open_envelope, open_sealed
+from haoma.authorize import authorize, verify_offline, verify_with_session_key
 from haoma.errors import HaomaError
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
@@ -62,15 +62,15 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
 def _number(case: dict[str, Any]) -> str:
     app, sent, now = _app(case), case["input"], float(case["now"])
     if case["way"] == "envelope":
-        return open_envelope(app, sent).phone_number
+        return verify_offline(app, sent).e164
     if case["way"] == "session-key":
-        return open_sealed(app, sent, case["keys"]["session_key"], now=now).phone_number
+        return verify_with_session_key(app, sent, case["keys"]["session_key"], now=now).e164
     headers = {"content-type": "application/json"}
     if case["way"] == "secured-reply":
         headers, sent = sent["headers"], sent["body"]
     world = World(cast("Http", Given(sent, headers)), Memory())
     flow = authorize(app, SENT.get(case["platform"], {"code": "code-of-the-case"}), now=now)
-    return run(flow, world).phone_number
+    return run(flow, world).e164
 
 
 def _ticket(case: dict[str, Any]) -> str:
@@ -101,7 +101,7 @@ def _app(case: dict[str, Any]) -> App:
     elif platform != "alipay":
         settings["app_secret"] = SECRET
     if platform in ("wechat", "douyin") and case["way"] == "session-key":
-        settings["old_way"] = True
+        settings["accept_encrypted_data"] = True
     table = Table("judged", {"platform": platform, **settings}, now=case["now"])
     app: App | None = PLATFORMS[platform].configure(table)
     if app is None or table.faults:

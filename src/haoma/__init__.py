@@ -3,8 +3,8 @@
 ::
 
     app = haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")
-    phone = haoma.open_envelope(app, sent)          # offline; Alipay
-    phone.phone_number                              # "+8613811112222"
+    phone = haoma.verify_offline(app, sent)         # offline; Alipay
+    phone.e164                                      # "+8613811112222"
 
     with haoma.Client.from_file("haoma.toml") as client:
         phone = client.get_phone_number("shop", sent)
@@ -18,31 +18,27 @@ from typing import TYPE_CHECKING, Final
 from haoma.errors import (
     AlreadyUsed,
     CallerError,
-    CannotOpen,
     CodeRejected,
     ConfigError,
     ConfigFaults,
     EnvelopeError,
     HaomaError,
     LinkError,
-    LoginCodeRejected,
     Next,
     NoPhoneBound,
     OutcomeUnknown,
     OutsideError,
     PlatformRefusal,
-    SignatureMismatch,
-    SignatureMissing,
+    Spent,
     TrustError,
-    UnknownApp,
     UserDeclined,
-    UserNotAuthorized,
 )
 
 if TYPE_CHECKING:
-    from haoma.authorize import open_envelope
+    from haoma.authorize import verify_offline
     from haoma.client import AsyncClient, Client, Session
-    from haoma.phone import PhoneNumber
+    from haoma.io.http import Limits
+    from haoma.io.memory import Memory
     from haoma.platforms.base.contract import App
     from haoma.secret import Secret
     from haoma.settings.model import HaomaWarning, Settings
@@ -55,7 +51,6 @@ __all__ = [
     "Assurance",
     "AsyncClient",
     "CallerError",
-    "CannotOpen",
     "Check",
     "CheckName",
     "Client",
@@ -65,29 +60,26 @@ __all__ = [
     "EnvelopeError",
     "HaomaError",
     "HaomaWarning",
+    "Limits",
     "LinkError",
-    "LoginCodeRejected",
+    "Memory",
     "Next",
     "NoPhoneBound",
     "OutcomeUnknown",
     "OutsideError",
-    "PhoneNumber",
     "PlatformRefusal",
     "Secret",
     "Session",
     "Settings",
-    "SignatureMismatch",
-    "SignatureMissing",
+    "Spent",
     "Subject",
     "TrustError",
-    "UnknownApp",
     "UserDeclined",
-    "UserNotAuthorized",
     "VerifiedPhone",
     "__version__",
     "configure",
     "load",
-    "open_envelope",
+    "verify_offline",
 ]
 
 __version__: Final = "0.1.0"
@@ -102,7 +94,8 @@ _LATE: Final = {
     "CheckName": "haoma.verified",
     "Client": "haoma.client",
     "HaomaWarning": "haoma.settings.model",
-    "PhoneNumber": "haoma.phone",
+    "Limits": "haoma.io.http",
+    "Memory": "haoma.io.memory",
     "Secret": "haoma.secret",
     "Session": "haoma.client",
     "Settings": "haoma.settings.model",
@@ -110,7 +103,7 @@ _LATE: Final = {
     "VerifiedPhone": "haoma.verified",
     "configure": "haoma.settings.reader",
     "load": "haoma.settings.reader",
-    "open_envelope": "haoma.authorize",
+    "verify_offline": "haoma.authorize",
 }
 
 

@@ -198,7 +198,7 @@ def _document(sent: object) -> str | bytes:
     if isinstance(sent, _JSON):
         raise UnknownShape(because={"type": type(sent).__name__})
     if not isinstance(sent, Mapping):
-        raise wrong_argument("authorization", sent, _instead_of(sent))
+        raise wrong_argument("body", sent, _instead_of(sent))
     try:
         return json.dumps(_copied(sent))
     except HaomaError:

@@ -21,12 +21,12 @@ from haoma.codecs import Record
 from haoma.errors import (
     HaomaError,
     Next,
+    NoOfflineWay,
     OutsideError,
     SessionUnknown,
     Spent,
     TooManyRefusedCodes,
     UnknownRoute,
-    UnknownShape,
     wrong_argument,
 )
 from haoma.platforms.base.contract import App, Login
@@ -52,7 +52,7 @@ def _platform_of(app: App) -> Platform[Any, Any]:
     return PLATFORMS[app.platform]
 
 
-def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
+def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
     """Open an authorization without any I/O: verify, decrypt, done. Works where the platform has an offline way.
 
     A ``login_code`` that was sent along is not exchanged, so the result says that it is not bound to a login.
@@ -62,13 +62,14 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
         sent: Exactly what the front end sent.
 
     Raises:
+        NoOfflineWay: ``config.no-offline-way``: the platform has to be asked.
         EnvelopeError: ``envelope.*``: what was sent is malformed.
         TrustError: ``trust.*``: it must not be believed.
         PlatformRefusal: ``platform.*``: it holds the platform's refusal.
     """
     platform = _platform_of(app)
     if platform.find_offline is None:
-        raise UnknownShape(platform=app.platform, app=app.name, because={"reason": "this platform has no offline way"})
+        raise NoOfflineWay(platform=app.platform, app=app.name, because={"reason": "this platform has no offline way"})
     try:
         finding = platform.find_offline(app, platform.read(app, authorization.read(sent, platform.phone_code)))
         return _verified(app, finding)
@@ -77,15 +78,15 @@ def open_envelope(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPh
     raise failure  # out here, and without the frames below, which hold what was opened
 
 
-def open_sealed(
+def verify_with_session_key(
     app: App, sent: str | bytes | Mapping[str, Any], session_key: str | Secret, *, now: float
 ) -> VerifiedPhone:
     """Open ``encryptedData`` and ``iv`` under a session_key that is at hand, without any I/O.
 
     For the desk: to find out why an opening fails, or to check a capture. A service must not let a session_key leave
-    its server, so it has no such route. Whoever holds the key needs no leave of the app's ``old_way``, which says what
-    a service takes from strangers; and a ``code`` that came beside the sealed data is left alone. The checks say that
-    neither the login nor one-time use was looked at.
+    its server, so it has no such route. Whoever holds the key needs no leave of the app's ``accept_encrypted_data``,
+    which says what a service takes from strangers; and a ``code`` that came beside the sealed data is left alone. The
+    checks say that neither the login nor one-time use was looked at.
 
     Args:
         app: A configured app of a platform with session_keys.
@@ -94,13 +95,14 @@ def open_sealed(
         now: Unix seconds, to judge the watermark by.
 
     Raises:
+        NoOfflineWay: ``config.no-offline-way``: the platform has no session_keys.
         EnvelopeError: ``envelope.*``: what was sent is malformed.
         CannotOpen: ``trust.cannot-open``: it does not open under this key, or must not be believed.
     """
     platform = _platform_of(app)
     try:
         if platform.find_under_key is None or platform.read_sealed is None:
-            raise UnknownShape(because={"reason": "this platform has no session_keys"})
+            raise NoOfflineWay(because={"reason": "this platform has no session_keys"})
         sealed = read_plain(sent) or platform.read_sealed(authorization.read(sent, platform.phone_code))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
@@ -233,7 +235,8 @@ def _verified(app: App, finding: Finding) -> VerifiedPhone:
 def _placed(error: HaomaError, app: App) -> HaomaError:
     placed = error.evolve(platform=app.platform, app=app.name)
     if isinstance(error, OutsideError) and error.spent is Spent.YES:
-        return placed.evolve(next=Next.ASK_AGAIN, retry=False)  # what was sent is used up: only something new helps
+        # What was sent is used up: only something new helps.
+        return placed.evolve(next_action=Next.ASK_AGAIN, retry=False)
     return placed
 
 

@@ -144,8 +144,11 @@ class _Base:
     def _get(self, app: str | App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
         return authorize(self._app(app, sent), sent, now=clock.now(), caller=caller, login_code=login_code)
 
-    def _log_in(self, app: str | App, sent: Sent) -> Flow[tuple[str, Login]]:
-        return log_in_flow(self._app(app, sent), sent, now=clock.now())
+    def _log_in(self, app: str | App, login_code: str) -> Flow[tuple[str, Login]]:
+        found = self._app(app, login_code)
+        if not isinstance(login_code, str):
+            raise wrong_argument("login_code", login_code, "the code of login() itself, a text")
+        return log_in_flow(found, {"login_code": login_code}, now=clock.now())
 
 
 def _check_together(apps: list[App]) -> None:
@@ -223,13 +226,13 @@ class Client(_Base):
         raise failure
 
     def get_phone_number(
-        self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
+        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = ""
     ) -> VerifiedPhone:
         """Turn what the front end sent into a verified phone number.
 
         Args:
             app: Name of a configured app, or the app.
-            authorization: Exactly what the front end sent: text, bytes or the parsed object.
+            body: Exactly what the front end sent: text, bytes or the parsed object.
             login_code: The code of ``login()``, if it came beside the authorization.
             caller: Who asks. For ``repeat_seconds`` the same authorization gets the same answer, for this caller alone.
 
@@ -238,20 +241,24 @@ class Client(_Base):
         """
         self._process.get()
         try:
-            return blocking.run(self._get(app, authorization, login_code, caller), self._world)
+            return blocking.run(self._get(app, body, login_code, caller), self._world)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
             failure = _only_ours(error)
         raise failure
 
-    def log_in(self, app: str | App, authorization: Sent) -> Session:
-        """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
+    def log_in(self, app: str | App, login_code: str) -> Session:
+        """Exchange a login code and keep the login under a handle.
+
+        Args:
+            app: Name of a configured app, or the app.
+            login_code: The code that ``login()`` gave, such as that of ``wx.login``.
 
         Raises:
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
         try:
-            handle, login = blocking.run(self._log_in(app, authorization), self._world)
+            handle, login = blocking.run(self._log_in(app, login_code), self._world)
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
             failure = _only_ours(error)
@@ -316,7 +323,7 @@ class AsyncClient(_Base):
         raise failure
 
     async def get_phone_number(
-        self, app: str | App, authorization: Sent, *, login_code: str | None = None, caller: str = ""
+        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = ""
     ) -> VerifiedPhone:
         """Turn what the front end sent into a verified phone number; see `Client.get_phone_number`.
 
@@ -325,20 +332,24 @@ class AsyncClient(_Base):
         """
         self._process.get()
         try:
-            return await aio.run(self._get(app, authorization, login_code, caller), self._world)
+            return await aio.run(self._get(app, body, login_code, caller), self._world)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
             failure = _only_ours(error)
         raise failure
 
-    async def log_in(self, app: str | App, authorization: Sent) -> Session:
-        """Exchange a login code (``{"login_code": "…"}``) and keep the login under a handle.
+    async def log_in(self, app: str | App, login_code: str) -> Session:
+        """Exchange a login code and keep the login under a handle.
+
+        Args:
+            app: Name of a configured app, or the app.
+            login_code: The code that ``login()`` gave, such as that of ``wx.login``.
 
         Raises:
             HaomaError: one of ours, and nothing else.
         """
         self._process.get()
         try:
-            handle, login = await aio.run(self._log_in(app, authorization), self._world)
+            handle, login = await aio.run(self._log_in(app, login_code), self._world)
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
             failure = _only_ours(error)

@@ -85,7 +85,7 @@ class _Refusal(msgspec.Struct, frozen=True, tag="refusal", omit_defaults=True):
     because: dict[str, Any] = {}
     unlisted: tuple[str, ...] = ()
     spent: Spent = Spent.NO
-    next: Next | None = None
+    next_action: Next | None = None
     retry: bool | None = None
     retry_after: int | None = None
     platform: str = ""
@@ -103,8 +103,8 @@ class _Phone(msgspec.Struct, frozen=True, tag="phone"):
     phone: VerifiedPhone
 
 
-_ALWAYS: Final = frozenset(_Refusal.__struct_fields__) - {"code", "next", "retry", "retry_after"}
-_OWN: Final = ("next", "retry", "retry_after")  # of the object only where they differ from the class's
+_ALWAYS: Final = frozenset(_Refusal.__struct_fields__) - {"code", "next_action", "retry", "retry_after"}
+_OWN: Final = ("next_action", "retry", "retry_after")  # of the object only where they differ from the class's
 
 
 _HUGE: Final = 2**63  # MessagePack has no greater integers

@@ -5,7 +5,7 @@
     HaomaError                       never raised itself
     ├── EnvelopeError    envelope.*  what arrived is malformed                        the front end's side
     │   ├── TooLarge, NotUtf8, NotJson, BareCode, UnknownShape, MissingField, BadBase64, BadField
-    │   └── UserDeclined, ButtonFailed, OldWayOff
+    │   └── UserDeclined, ButtonFailed, EncryptedDataOff
     ├── TrustError       trust.*     well formed, but must not be believed
     │   ├── SignatureMissing, SignatureMismatch, ClearTextSuccess, CannotOpen
     │   ├── WrongApp, NumberMismatch, AlreadyUsed, SessionUnknown, NotProven
@@ -15,7 +15,7 @@
     ├── OutsideError     outside.*   network, timeout, nonsense reply
     │   └── ConnectFailed, TimedOut, ConnectionLost, OutcomeUnknown, NonsenseReply, ReplyTooLarge, HookFailed
     ├── ConfigError      config.*    our settings; found when built, not when used
-    │   └── ConfigFaults, HostNotAllowed, WrongArgument
+    │   └── ConfigFaults, HostNotAllowed, NoOfflineWay, WrongArgument
     ├── CallerError      caller.*    whoever called the service may not, or called it wrongly
     └── LinkError        link.*      the number belongs to somebody else
 
@@ -74,9 +74,9 @@ class HaomaError(Exception):
     Attributes:
         code: Stable code such as ``trust.signature-mismatch``.
         status: HTTP status that the service answers with.
-        next: What the mini program should do.
+        next_action: What the mini program should do.
         retry: True if the very same request may succeed when sent again.
-        public: What an anonymous caller sees.
+        public_code: What an anonymous caller sees.
         spent: Whether a one-time code is used up.
         platform, app: Where it happened; empty when not known.
         step: Number of the step in the platform's ``flow.py`` or ``verify.py`` that refused; 0 when none.
@@ -91,8 +91,8 @@ class HaomaError(Exception):
 
     code: ClassVar[str] = ""
     status: ClassVar[int] = 500
-    public: ClassVar[Public] = Public.NOT_AVAILABLE
-    next: Next = Next.STOP
+    public_code: ClassVar[Public] = Public.NOT_AVAILABLE
+    next_action: Next = Next.STOP
     retry: bool = False
 
     def __init__(
@@ -202,7 +202,7 @@ class EnvelopeError(HaomaError):
     """What arrived is malformed."""
 
     status = 400
-    public = Public.MALFORMED
+    public_code = Public.MALFORMED
 
 
 class TooLarge(EnvelopeError):
@@ -259,8 +259,8 @@ class UserDeclined(EnvelopeError):
 
     code = "envelope.user-declined"
     status = 422
-    public = Public.DECLINED
-    next = Next.ASK_AGAIN
+    public_code = Public.DECLINED
+    next_action = Next.ASK_AGAIN
 
 
 class ButtonFailed(EnvelopeError):
@@ -268,15 +268,15 @@ class ButtonFailed(EnvelopeError):
 
     code = "envelope.button-failed"
     status = 422
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
-class OldWayOff(EnvelopeError):
-    """Only ``encryptedData`` and ``iv`` arrived, and the app has not turned the old way on."""
+class EncryptedDataOff(EnvelopeError):
+    """Only ``encryptedData`` and ``iv`` arrived, and the app does not accept encrypted data."""
 
-    code = "envelope.old-way-off"
+    code = "envelope.encrypted-data-off"
     status = 422
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 # --- trust.*: well formed, but must not be believed --------------------------------------------------------------
@@ -286,18 +286,18 @@ class TrustError(HaomaError):
     """Well formed, but must not be believed."""
 
     status = 422
-    public = Public.NOT_VERIFIED
+    public_code = Public.NOT_VERIFIED
 
 
 class SignatureMissing(TrustError):
     """The envelope has no ``sign``. It is never skipped: a client can simply delete the field.
 
-    ``next`` is ``stop``: only the console or the front end's code can mend it, no second tap. An anonymous caller may
-    know, as nothing was opened. ``place`` is ``whole-string`` or ``taken-apart``, by what arrived.
+    ``next_action`` is ``stop``: only the console or the front end's code can mend it, no second tap. An anonymous
+    caller may know, as nothing was opened. ``place`` is ``whole-string`` or ``taken-apart``, by what arrived.
     """
 
     code = "trust.signature-missing"
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 class SignatureMismatch(TrustError):
@@ -321,7 +321,7 @@ class CannotOpen(TrustError):
     """
 
     code = "trust.cannot-open"
-    next = Next.ASK_AGAIN
+    next_action = Next.ASK_AGAIN
 
 
 class WrongApp(TrustError):
@@ -341,16 +341,16 @@ class AlreadyUsed(TrustError):
 
     code = "trust.already-used"
     status = 409
-    public = Public.ALREADY_USED
-    next = Next.ASK_AGAIN
+    public_code = Public.ALREADY_USED
+    next_action = Next.ASK_AGAIN
 
 
 class SessionUnknown(TrustError):
     """The session handle is not known, belongs to another app, or has expired."""
 
     code = "trust.session-unknown"
-    public = Public.EXPIRED
-    next = Next.ASK_AGAIN
+    public_code = Public.EXPIRED
+    next_action = Next.ASK_AGAIN
 
 
 class NotProven(TrustError):
@@ -364,7 +364,7 @@ class ReplyUnsigned(TrustError):
 
     code = "trust.reply-unsigned"
     status = 502
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 class ReplySignatureMismatch(TrustError):
@@ -372,7 +372,7 @@ class ReplySignatureMismatch(TrustError):
 
     code = "trust.reply-signature-mismatch"
     status = 502
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 class CertificateNotTrusted(TrustError):
@@ -380,7 +380,7 @@ class CertificateNotTrusted(TrustError):
 
     code = "trust.certificate-not-trusted"
     status = 502
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 # --- platform.*: the platform itself said no ---------------------------------------------------------------------
@@ -390,7 +390,7 @@ class PlatformRefusal(HaomaError):
     """The platform itself said no."""
 
     status = 502
-    public = Public.NOT_AVAILABLE
+    public_code = Public.NOT_AVAILABLE
 
 
 class Refused(PlatformRefusal):
@@ -404,7 +404,7 @@ class NoPhoneBound(PlatformRefusal):
 
     code = "platform.no-phone-bound"
     status = 422
-    public = Public.NO_PHONE
+    public_code = Public.NO_PHONE
 
 
 class UserNotAuthorized(PlatformRefusal):
@@ -412,8 +412,8 @@ class UserNotAuthorized(PlatformRefusal):
 
     code = "platform.user-not-authorized"
     status = 422
-    public = Public.DECLINED
-    next = Next.ASK_AGAIN
+    public_code = Public.DECLINED
+    next_action = Next.ASK_AGAIN
 
 
 class UserBlocked(PlatformRefusal):
@@ -428,8 +428,8 @@ class CodeRejected(PlatformRefusal):
 
     code = "platform.code-rejected"
     status = 422
-    public = Public.EXPIRED
-    next = Next.ASK_AGAIN
+    public_code = Public.EXPIRED
+    next_action = Next.ASK_AGAIN
 
 
 class LoginCodeRejected(PlatformRefusal):
@@ -437,8 +437,8 @@ class LoginCodeRejected(PlatformRefusal):
 
     code = "platform.login-code-rejected"
     status = 422
-    public = Public.EXPIRED
-    next = Next.ASK_AGAIN
+    public_code = Public.EXPIRED
+    next_action = Next.ASK_AGAIN
 
 
 class AppMismatch(PlatformRefusal):
@@ -470,8 +470,8 @@ class TokenRejected(PlatformRefusal):
 
     code = "platform.token-rejected"
     status = 503
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -504,8 +504,8 @@ class RateLimited(PlatformRefusal):
 
     code = "platform.rate-limited"
     status = 429
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -521,8 +521,8 @@ class Busy(PlatformRefusal):
 
     code = "platform.busy"
     status = 503
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -551,8 +551,8 @@ class OutsideError(HaomaError):
     """The network or the platform's server failed; nobody said no."""
 
     status = 503
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -642,6 +642,15 @@ class HostNotAllowed(ConfigError):
     code = "config.host-not-allowed"
 
 
+class NoOfflineWay(ConfigError):
+    """A mistake in the program that calls us: nothing of this app's platform can be verified without asking it.
+
+    ``because`` says what is missing.
+    """
+
+    code = "config.no-offline-way"
+
+
 class WrongArgument(ConfigError, TypeError):
     """A mistake in the program that calls us. ``because`` has the argument, the type found, and what to write instead.
 
@@ -707,7 +716,7 @@ class Fault:
 class CallerError(HaomaError):
     """Whoever called the service may not, or called it wrongly."""
 
-    public = Public.NOT_ALLOWED
+    public_code = Public.NOT_ALLOWED
 
 
 class KeyMissing(CallerError):
@@ -757,7 +766,7 @@ class TokenUnusable(CallerError):
 
     code = "caller.token-unusable"
     status = 422
-    public = Public.EXPIRED
+    public_code = Public.EXPIRED
 
 
 class TooManyRefusedCodes(CallerError):
@@ -769,8 +778,8 @@ class TooManyRefusedCodes(CallerError):
 
     code = "caller.too-many-refused-codes"
     status = 429
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
     def __init__(self, *, retry_after: int = 0, **more: Any) -> None:
@@ -783,8 +792,8 @@ class TooSlow(CallerError):
 
     code = "caller.too-slow"
     status = 408
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -793,8 +802,8 @@ class Draining(CallerError):
 
     code = "caller.draining"
     status = 503
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 
@@ -803,7 +812,7 @@ class InternalFault(HaomaError):
 
     code = "internal.fault"
     status = 500
-    public = Public.TRY_LATER
+    public_code = Public.TRY_LATER
 
 
 class MemoryFull(HaomaError):
@@ -811,8 +820,8 @@ class MemoryFull(HaomaError):
 
     code = "internal.memory-full"
     status = 503
-    public = Public.TRY_LATER
-    next = Next.RETRY_LATER
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
     retry = True
 
 

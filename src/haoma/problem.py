@@ -50,7 +50,7 @@ def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonym
             "status": error.status,
             "detail": words.cause,
             "code": error.code,
-            "next": str(error.next),
+            "next": str(error.next_action),
             "retry": error.retry,
         },
         remedy=words.remedy,
@@ -77,19 +77,19 @@ def behaviour(code: str, *, ask_again: bool = False) -> str:
     cls = BY_CODE.get(code)
     if cls is None or code.startswith("config."):
         return ""
-    following, retry = (Next.ASK_AGAIN, False) if ask_again else (cls.next, cls.retry)
+    following, retry = (Next.ASK_AGAIN, False) if ask_again else (cls.next_action, cls.retry)
     return f"HTTP {cls.status}, next: {following}, retry: {str(retry).lower()}"
 
 
 def _public(error: HaomaError, lang: str) -> dict[str, Any]:
     # What cannot be believed has one face, its ``next`` included: otherwise the difference between "cannot be opened"
     # and "opened, but another app's" would answer an attacker's guesses about the plain text.
-    following = Next.ASK_AGAIN if error.public is Public.NOT_VERIFIED else error.next
+    following = Next.ASK_AGAIN if error.public_code is Public.NOT_VERIFIED else error.next_action
     return {
         "type": "about:blank",
-        "title": PHRASES[error.public]["zh" if lang == "zh" else "en"],
+        "title": PHRASES[error.public_code]["zh" if lang == "zh" else "en"],
         "status": error.status,
-        "code": str(error.public),
+        "code": str(error.public_code),
         "next": str(following),
         "retry": error.retry,
     }

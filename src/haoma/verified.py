@@ -53,11 +53,12 @@ class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     user_id: str = ""
 
 
-class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
+class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "number"}):
     """A phone number with the checks that earned it. Only ``haoma.authorize`` builds one.
 
+    ``repr`` and ``str`` mask the number; the full one is read by `e164` or its two parts, on purpose.
+
     Attributes:
-        number: The number; ``repr`` masks it.
         platform: ``alipay``, ``wechat``, …
         app: Name of the configured app.
         subject: Who is logged in, or None if the authorization came without a login.
@@ -66,7 +67,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
         repeated: True if this is the answer to the very same request once more: a second tap, or a retry.
     """
 
-    number: PhoneNumber
+    _number: PhoneNumber
     platform: str
     app: str
     subject: Subject | None
@@ -75,49 +76,48 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False):
     repeated: bool = False
 
     @property
-    def phone_number(self) -> str:
-        """The number in E.164 form."""
-        return self.number.e164
+    def e164(self) -> str:
+        """The number in E.164 form, ``+8613800138000``."""
+        return self._number.e164
 
     @property
     def masked(self) -> str:
-        """The number as it may be shown."""
-        return self.number.masked
+        """The number as it may be shown: ``138****8000``."""
+        return self._number.masked
+
+    @property
+    def country_code(self) -> str:
+        """The country code, digits alone."""
+        return self._number.country_code
+
+    @property
+    def national_number(self) -> str:
+        """The number within its country, digits alone."""
+        return self._number.national_number
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__()[1:])
+        return f"VerifiedPhone({self.masked!r}, {shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        names = ("masked", *self.__struct_fields__[1:])
+        return [(name, getattr(self, name)) for name in names]
 
     def proves(self, name: CheckName | str) -> bool:
         """Tell whether the check of this name holds."""
         return any(check.proven for check in self.checks if check.name == name)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number.
-
-        ``assurance`` is left out where it is ``platform``.
-        """
-        answer: dict[str, object] = msgspec.to_builtins(self.answer())
+        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number."""
+        answer: dict[str, object] = msgspec.to_builtins(result_body(self))
         return answer
 
     def to_masked_dict(self) -> dict[str, object]:
         """Return the same without anything that gives the number away."""
         return {name: value for name, value in self.to_dict().items() if name not in _GIVES_AWAY}
 
-    def answer(self) -> Answer:
-        """Return what `to_dict` makes a dictionary of, for an encoder."""
-        number = self.number
-        return Answer(
-            number.e164,
-            number.country_code,
-            number.national_number,
-            number.masked,
-            self.platform,
-            self.app,
-            self.subject,
-            self.checks,
-            self.repeated,
-            self.assurance,
-        )
 
-
-class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class ResultBody(msgspec.Struct, frozen=True, gc=False):
     """A verified phone number as it is written. It is not masked: `VerifiedPhone` is the object to keep."""
 
     phone_number: str
@@ -129,13 +129,29 @@ class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     subject: Subject | None
     checks: tuple[Check, ...]
     repeated: bool
-    assurance: Assurance = Assurance.PLATFORM
+    assurance: Assurance
 
     def __repr__(self) -> str:
-        return f"Answer({self.masked!r})"
+        return f"ResultBody({self.masked!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("masked", self.masked)]
+
+
+def result_body(phone: VerifiedPhone) -> ResultBody:
+    """Return what `VerifiedPhone.to_dict` makes a dictionary of, for an encoder. Every member is always written."""
+    return ResultBody(
+        phone.e164,
+        phone.country_code,
+        phone.national_number,
+        phone.masked,
+        phone.platform,
+        phone.app,
+        phone.subject,
+        phone.checks,
+        phone.repeated,
+        phone.assurance,
+    )
 
 
 _GIVES_AWAY: Final = frozenset({"phone_number", "country_code", "national_number"})

@@ -78,7 +78,7 @@ def test_open_json_is_the_object_of_http(run):
     app = load("haoma.toml").apps["shop"]
     assert done.exit_code == 0
     assert done.stdout.count("\n") == 1
-    assert json.loads(done.stdout) == json.loads(json.dumps(haoma.open_envelope(app, GOOD.sent).to_dict()))
+    assert json.loads(done.stdout) == json.loads(json.dumps(haoma.verify_offline(app, GOOD.sent).to_dict()))
 
 
 def test_open_refused(run):

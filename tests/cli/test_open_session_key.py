@@ -1,4 +1,4 @@
-"""``haoma open --session-key``: what the old way sends, opened at the desk without any network."""
+"""``haoma open --session-key``: what the session_key flow sends, opened at the desk without any network."""
 
 import json
 import re
@@ -15,8 +15,8 @@ from support.vector_cases import cases
 
 WITH_KEYS = [name for name, platform in PLATFORMS.items() if platform.find_under_key is not None]
 COMMAND = typer.main.get_command(app)  # once: it takes longer than an opening
-# Refused by a service for what surrounds the sealed data: nobody is logged in, the old way is off, WeChat is asked.
-ONLY_A_SERVICE = ("sealed-without-login_fail", "sealed-way-off_fail", "sealed-old-way-off_fail", "sealed-not-confirmed_fail",
+# Refused by a service for what surrounds the sealed data: nobody is logged in, encrypted data is not accepted, WeChat is asked.
+ONLY_A_SERVICE = ("sealed-without-login_fail", "sealed-encrypted-data-off_fail", "sealed-encrypted-data-off_fail", "sealed-not-confirmed_fail",
                   "sealed-not-known_fail", "sealed-check-47001_fail", "sealed-check-unclear_fail")  # fmt: skip
 # The session_key itself is at fault, which at the desk is a fault of the command.
 NO_KEY = ("sealed-session-key-short_fail",)
@@ -171,10 +171,10 @@ def test_what_a_front_end_sends(platform, run, tmp_path):
 
 
 @pytest.mark.parametrize("platform", ["wechat", "douyin"])
-def test_the_old_way_need_not_be_on(platform, run, tmp_path):
-    """``old_way`` says what a service takes from strangers; whoever has the key may look."""
-    case = next(case for case in CASES if case.platform == platform and "way-off" in case.path.name)
-    assert not tomllib.loads((case.path / "app.toml").read_text())["apps"]["shop"].get("old_way")
+def test_the_session_key_flow_need_not_be_on(platform, run, tmp_path):
+    """``accept_encrypted_data`` says what a service takes from strangers; whoever has the key may look."""
+    case = next(case for case in CASES if case.platform == platform and "encrypted-data-off" in case.path.name)
+    assert not tomllib.loads((case.path / "app.toml").read_text())["apps"]["shop"].get("accept_encrypted_data")
     code, out, _err = run(case, "--session-key", session_key_of(case))
     assert (code, out[:3]) == (0, "+86")
 

@@ -33,13 +33,17 @@ def test_the_public_face(cls):
     """An anonymous caller sees a short code and a phrase, and nothing of what is behind them."""
     found = problem(cls(**FULL), "zh", request_id="ours", anonymous=True)
     assert found.keys() == {"type", "title", "status", "code", "next", "retry", "request_id"}
-    assert (found["type"], found["code"], found["title"]) == ("about:blank", cls.public, PHRASES[cls.public]["zh"])
+    assert (found["type"], found["code"], found["title"]) == (
+        "about:blank",
+        cls.public_code,
+        PHRASES[cls.public_code]["zh"],
+    )
     assert cls.code not in str(found)
 
 
 def test_what_cannot_be_believed_has_one_public_face():
     """Whether it did not open, or opened and was another app's, cannot be told apart from outside."""
-    faces = {json.dumps(problem(cls(), anonymous=True)) for cls in ERRORS if cls.public is Public.NOT_VERIFIED}
+    faces = {json.dumps(problem(cls(), anonymous=True)) for cls in ERRORS if cls.public_code is Public.NOT_VERIFIED}
     assert len(faces) == 1
     assert json.loads(faces.pop())["next"] == Next.ASK_AGAIN
 
@@ -54,7 +58,7 @@ def test_every_public_code_has_phrases():
 def test_what_a_refusal_says_of_itself_goes_first():
     """An error that was told otherwise than its class is shown as it is."""
     error = BY_CODE["platform.busy"]()
-    error.next, error.retry = Next.ASK_AGAIN, False
+    error.next_action, error.retry = Next.ASK_AGAIN, False
     found = problem(error)
     assert (found["next"], found["retry"]) == ("ask-again", False)
     assert isinstance(error, HaomaError)

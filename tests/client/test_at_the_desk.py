@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import authorize, open_envelope, open_sealed
+from haoma.authorize import authorize, verify_offline, verify_with_session_key
 from haoma.crypto.forging import forge_cbc
-from haoma.errors import BadField, CannotOpen, HaomaError, UnknownShape, WrongArgument
+from haoma.errors import BadField, CannotOpen, HaomaError, NoOfflineWay, WrongArgument
 from haoma.secret import Secret
 from haoma.settings.reader import from_mapping
 from support.vector_cases import cases
@@ -36,38 +36,38 @@ def _refused(call: Any) -> HaomaError:
     return caught.value
 
 
-@pytest.mark.parametrize("settings", [{}, {"old_way": False}, {"old_way": True}])
+@pytest.mark.parametrize("settings", [{}, {"accept_encrypted_data": False}, {"accept_encrypted_data": True}])
 @pytest.mark.parametrize("key", [KEY_TEXT, Secret(KEY_TEXT)])
 def test_whoever_holds_the_key_may_open(settings: dict[str, Any], key: str | Secret) -> None:
     """Whatever the app takes from strangers, whether or not a code came beside it."""
     for sent in (SEALED, json.dumps(SEALED), {**SEALED, "code": "a-code"}, {"authorization": SEALED}):
-        assert open_sealed(_wechat(**settings), sent, key, now=NOW).phone_number == "+8613800138000"
+        assert verify_with_session_key(_wechat(**settings), sent, key, now=NOW).e164 == "+8613800138000"
 
 
 def test_what_has_no_sealed_data() -> None:
     """A code alone cannot be opened at the desk; the error says what can, and of which app it is."""
-    error = _refused(lambda: open_sealed(_wechat(), {"code": "a-code"}, KEY_TEXT, now=NOW))
+    error = _refused(lambda: verify_with_session_key(_wechat(), {"code": "a-code"}, KEY_TEXT, now=NOW))
     assert type(error) is BadField
     assert error.because == {"field": "code", "needed": "encryptedData and iv"}
     assert (error.platform, error.app) == ("wechat", "shop")
-    error = _refused(lambda: open_sealed(_wechat(), SEALED, KEY_TEXT[::-1], now=NOW))
+    error = _refused(lambda: verify_with_session_key(_wechat(), SEALED, KEY_TEXT[::-1], now=NOW))
     assert (type(error), error.platform, error.app) == (CannotOpen, "wechat", "shop")
 
 
 def test_what_a_platform_cannot() -> None:
     """Alipay has no session_keys, and nobody else's envelope opens without asking."""
-    error = _refused(lambda: open_sealed(ALIPAY, SHOP.sent, KEY_TEXT, now=NOW))
-    assert (type(error), error.because["reason"]) == (UnknownShape, "this platform has no session_keys")
+    error = _refused(lambda: verify_with_session_key(ALIPAY, SHOP.sent, KEY_TEXT, now=NOW))
+    assert (type(error), error.because["reason"]) == (NoOfflineWay, "this platform has no session_keys")
     assert (error.platform, error.app) == ("alipay", "shop")
-    error = _refused(lambda: open_envelope(_wechat(), SEALED))
-    assert (type(error), error.because["reason"]) == (UnknownShape, "this platform has no offline way")
+    error = _refused(lambda: verify_offline(_wechat(), SEALED))
+    assert (type(error), error.because["reason"]) == (NoOfflineWay, "this platform has no offline way")
     assert (error.platform, error.app) == ("wechat", "shop")
 
 
 def test_an_envelope() -> None:
     """It opens; one that does not says of which app it is."""
-    assert open_envelope(ALIPAY, SHOP.sent).phone_number == SHOP.phone_number
-    error = _refused(lambda: open_envelope(ALIPAY, {"response": "QUJD", "sign": "QUJD"}))
+    assert verify_offline(ALIPAY, SHOP.sent).e164 == SHOP.phone_number
+    error = _refused(lambda: verify_offline(ALIPAY, {"response": "QUJD", "sign": "QUJD"}))
     assert (error.platform, error.app) == ("alipay", "shop")
 
 
@@ -75,8 +75,8 @@ def test_an_envelope() -> None:
 def test_an_app_is_an_app(app: Any) -> None:
     """Not its name."""
     for call in (
-        lambda: open_envelope(app, SHOP.sent),
-        lambda: open_sealed(app, SEALED, KEY_TEXT, now=NOW),
+        lambda: verify_offline(app, SHOP.sent),
+        lambda: verify_with_session_key(app, SEALED, KEY_TEXT, now=NOW),
         lambda: next(authorize(app, SEALED, now=NOW)),
     ):
         error = _refused(call)

@@ -256,7 +256,7 @@ def test_the_missing_sign_has_two_causes():
         with Client(app) as client, pytest.raises(errors.SignatureMissing) as caught:
             client.get_phone_number("shop", sent)
         error = caught.value
-        assert (error.next, error.retry, error.place) == (errors.Next.STOP, False, place)
+        assert (error.next_action, error.retry, error.place) == (errors.Next.STOP, False, place)
         assert problem(error, anonymous=True)["next"] == "stop"
         for lang in ("zh", "en"):
             seen.setdefault((place, lang), set()).add(problem(error, lang)["remedy"])
@@ -300,7 +300,7 @@ def test_the_tutorial_shape_of_session_key_platforms(simulator, settings, platfo
     tap = simulator.tap(platform, "ok")
     with Client(settings) as client:
         phone = client.get_phone_number(tap.app, {**tap.body["authorization"], "code": tap.body["login_code"]})
-        assert phone.phone_number == tap.phone_number
+        assert phone.e164 == tap.phone_number
         assert phone.proves("login-binding")
 
 
@@ -308,7 +308,7 @@ def test_the_client_cannot_overrule_the_back_end(simulator, settings):
     """Nothing that a client puts anywhere in the body changes whose login counts, and nothing is asked meanwhile."""
     with Client(settings) as client:
         attacker = simulator.tap("wechat", "ok").login_code
-        session = client.log_in("wechat", {"login_code": attacker}).handle
+        session = client.log_in("wechat", attacker).handle
         tap = simulator.tap("wechat", "ok")
         code = tap.body["authorization"]["code"]
         before = simulator.calls
@@ -324,7 +324,7 @@ def test_the_client_cannot_overrule_the_back_end(simulator, settings):
             client.get_phone_number("wechat", {"session": session, "code": code}, login_code=tap.login_code)
         assert simulator.calls == before
         mine = client.get_phone_number("wechat", {"authorization": {"code": code}}, login_code=tap.login_code)
-        assert mine.phone_number == tap.phone_number
+        assert mine.e164 == tap.phone_number
 
 
 def test_the_order_of_fields_does_not_matter(stage):

@@ -8,7 +8,7 @@ import pytest
 
 import haoma
 from haoma import errors
-from haoma.authorize import authorize, log_in, open_envelope, open_sealed, take_push
+from haoma.authorize import authorize, log_in, take_push, verify_offline, verify_with_session_key
 from haoma.client import AsyncClient, Client
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import configure, from_mapping, load
@@ -51,8 +51,8 @@ def test_a_path_instead_of_an_app(cls, tmp_path):
 def test_a_name_instead_of_an_app(app):
     """The functions that take an app say how to get one."""
     for call in (
-        lambda: open_envelope(app, SHOP.sent),
-        lambda: open_sealed(app, SHOP.sent, "key", now=0.0),
+        lambda: verify_offline(app, SHOP.sent),
+        lambda: verify_with_session_key(app, SHOP.sent, "key", now=0.0),
         lambda: next(authorize(app, SHOP.sent, now=0.0)),
         lambda: next(log_in(app, SHOP.sent, now=0.0)),
         lambda: next(take_push(app, {}, b"", now=0.0)),
@@ -73,7 +73,7 @@ def test_swapped_arguments():
             assert caught.value.because["argument"] == "app"
             with pytest.raises(errors.WrongArgument):
                 client.log_in(app, "shop")
-        with pytest.raises(haoma.UnknownApp):
+        with pytest.raises(haoma.errors.UnknownApp):
             client.get_phone_number("shopp", SHOP.sent)
 
 
@@ -131,7 +131,7 @@ def test_a_check_that_is_never_proven():
     for platform, values in (("alipay", VALUES), ("wechat", WECHAT)):
         for check in CheckName:
             provable = any(
-                each.proven for way in PLATFORMS[platform].proves for each in way.checks if each.name == check
+                each.proven for way in PLATFORMS[platform].methods for each in way.checks if each.name == check
             )
             if provable:
                 assert configure(platform, **values, require=[check.value]).policy.require == {check}
@@ -204,9 +204,9 @@ def test_an_app_that_the_client_was_not_made_with():
             with pytest.raises(haoma.ConfigFaults) as caught:
                 client.get_phone_number(stranger, SHOP.sent)
             assert {each.code for each in caught.value.faults} == {code}
-        assert client.get_phone_number(alipay("one"), SHOP.sent).phone_number == SHOP.phone_number
+        assert client.get_phone_number(alipay("one"), SHOP.sent).e164 == SHOP.phone_number
     with Client([]) as client:
-        assert client.get_phone_number(alipay("one"), SHOP.sent).phone_number == SHOP.phone_number
+        assert client.get_phone_number(alipay("one"), SHOP.sent).e164 == SHOP.phone_number
         with pytest.raises(haoma.ConfigFaults):
             client.get_phone_number(alipay("two", app_id="2021000000000001"), SHOP.sent)
 

@@ -44,7 +44,7 @@ def test_a_loop_for_each_call(simulator, client):
     """`asyncio.run` per request, as under WSGI: each call gets its number."""
     for _ in range(6):
         tap = simulator.tap("wechat", "ok")
-        assert asyncio.run(client.get_phone_number(tap.app, tap.body)).phone_number == tap.phone_number
+        assert asyncio.run(client.get_phone_number(tap.app, tap.body)).e164 == tap.phone_number
 
 
 def test_several_loops_at_once(simulator, client):
@@ -63,9 +63,7 @@ def test_several_loops_at_once(simulator, client):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [[each.phone_number for each in some] for some in found] == [
-        [tap.phone_number for tap in some] for some in taps
-    ]
+    assert [[each.e164 for each in some] for some in found] == [[tap.phone_number for tap in some] for some in taps]
     assert simulator.calls["wechat"]["/cgi-bin/stable_token"] - before == 1
 
 
@@ -92,7 +90,7 @@ def test_a_caller_that_leaves_loses_nothing():
 
         found = asyncio.run(main())
         running.terminate()
-    assert (found.phone_number, found.repeated) == ("+8613800138000", True)
+    assert (found.e164, found.repeated) == ("+8613800138000", True)
 
 
 # --- processes
@@ -172,7 +170,7 @@ def test_a_user_who_tries_codes_has_to_wait(simulator):
     path = "/wxa/business/getuserphonenumber"
     with haoma.Client(settings) as client:
         tap = simulator.tap("wechat", "ok")
-        session = client.log_in(tap.app, {"login_code": tap.body["login_code"]})
+        session = client.log_in(tap.app, tap.body["login_code"])
 
         def guess(number: int) -> str:
             try:
@@ -191,7 +189,7 @@ def test_a_user_who_tries_codes_has_to_wait(simulator):
         assert (caught.value.code, caught.value.retry) == ("caller.too-many-refused-codes", True)
         assert simulator.calls["wechat"][path] == sent
         other = simulator.tap("wechat", "ok")
-        assert client.get_phone_number(other.app, other.body).phone_number == other.phone_number
+        assert client.get_phone_number(other.app, other.body).e164 == other.phone_number
 
 
 def test_honest_taps_use_no_budget(simulator):
@@ -199,7 +197,7 @@ def test_honest_taps_use_no_budget(simulator):
     settings = from_mapping(simulator.stage.settings(simulator.url))
     with haoma.Client(settings) as client:
         tap = simulator.tap("wechat", "ok")
-        session = client.log_in(tap.app, {"login_code": tap.body["login_code"]})
+        session = client.log_in(tap.app, tap.body["login_code"])
         state = client._memory._state.get()
         assert client.get_phone_number(
             tap.app, {"authorization": tap.body["authorization"], "session": session.handle}
@@ -217,7 +215,7 @@ def test_a_request_from_a_log_gives_no_number(simulator, platform, scene):
     values["apps"] = {platform: {**values["apps"][platform], "repeat_seconds": 0}}
     with haoma.Client(from_mapping(values)) as client:
         tap = simulator.tap(platform, scene)
-        assert client.get_phone_number(tap.app, tap.body).phone_number == tap.phone_number
+        assert client.get_phone_number(tap.app, tap.body).e164 == tap.phone_number
         for caller in ("", "another"):
             with pytest.raises(haoma.AlreadyUsed):
                 client.get_phone_number(tap.app, tap.body, caller=caller)
@@ -264,7 +262,7 @@ def test_apps_that_a_client_does_not_know_yet() -> None:
 
     def log_in(client: Client, app: App) -> str:
         try:
-            client.log_in(app, {})
+            client.log_in(app, "")
         except HaomaError as error:
             return error.code
         return ""

@@ -41,7 +41,7 @@ def test_aes_cbc_padding() -> None:
                 plain: bytes | None = decrypt(cipher, bytes.fromhex(case["ct"]))
             except CannotOpen as error:
                 plain = None
-                refusals.add((error.code, str(error), error.status, error.next))
+                refusals.add((error.code, str(error), error.status, error.next_action))
             expected = bytes.fromhex(case["msg"]) if case["result"] == "valid" else None
             assert plain == expected, (case["tcId"], case["comment"])
             tested += 1
@@ -63,7 +63,7 @@ def test_rsa_decryption(bits: int) -> None:
                 plain: bytes | None = decrypt_rsa(key, bytes.fromhex(case["ct"]))
             except CannotOpen as error:
                 plain = None
-                refusals.add((error.code, str(error), error.status, error.next))
+                refusals.add((error.code, str(error), error.status, error.next_action))
             assert (plain == bytes.fromhex(case["msg"])) is (case["result"] == "valid"), (case["tcId"], case["comment"])
             tested += 1
     assert tested >= 30
@@ -82,7 +82,7 @@ def test_aes_gcm() -> None:
                 plain: bytes | None = open_gcm(key, iv, sealed, tag, beside)
             except CannotOpen as error:
                 plain = None
-                refusals.add((error.code, str(error), error.status, error.next))
+                refusals.add((error.code, str(error), error.status, error.next_action))
             valid = usual and case["result"] == "valid"
             assert plain == (bytes.fromhex(case["msg"]) if valid else None), (case["tcId"], case["comment"])
             if valid:

@@ -22,7 +22,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 TABLES: dict[str, dict[str, Any]] = {
     "wechat": {"app_id": "wx0123456789abcdef", "app_secret": SECRET},
     "baidu": {"app_key": "a" * 32, "app_secret": SECRET},
-    "douyin": {"app_id": "tt0123456789abcdef", "app_secret": SECRET, "old_way": True},
+    "douyin": {"app_id": "tt0123456789abcdef", "app_secret": SECRET, "accept_encrypted_data": True},
     "kuaishou": {"app_id": "ks000000000000000000", "app_secret": SECRET},
     "huawei": {"client_id": "110000001", "client_secret": SECRET},
     "dingtalk": {"client_id": "ding0000", "client_secret": SECRET},
@@ -236,10 +236,12 @@ def test_an_app_without_logins(platform, keys, tmp_path):
 
 @pytest.mark.parametrize("platform", ["wechat", "douyin"])
 def test_settings_that_are_unwise_on_both(platform, keys, doctor, tmp_path):
-    """A plain token and the old way are warned about, with Douyin as with WeChat."""
+    """A plain token and the session_key flow are warned about, with Douyin as with WeChat."""
     key = {"app_private_key": pem(keys[0])} if platform == "douyin" else {}
-    table = {"platform": platform, **TABLES[platform], **key, "token": "plain", "old_way": True}
-    assert {"doctor.token-plain", "doctor.old-way-on"} <= doctor("--config", configured(tmp_path, one=table)).wrong
+    table = {"platform": platform, **TABLES[platform], **key, "token": "plain", "accept_encrypted_data": True}
+    assert {"doctor.token-plain", "doctor.encrypted-data-on"} <= doctor(
+        "--config", configured(tmp_path, one=table)
+    ).wrong
 
 
 def test_every_platform_has_a_good_configuration(doctor, tmp_path):
@@ -247,7 +249,7 @@ def test_every_platform_has_a_good_configuration(doctor, tmp_path):
     assert TABLES.keys() == PLATFORMS.keys() - {"alipay"}
     for platform, table in TABLES.items():
         path = configured(tmp_path, one={"platform": platform, **table})
-        assert doctor("--config", path).wrong <= {"doctor.old-way-on"}, platform
+        assert doctor("--config", path).wrong <= {"doctor.encrypted-data-on"}, platform
         assert [each.value for each in known_values(path) if each.secret] == [SECRET]
 
 

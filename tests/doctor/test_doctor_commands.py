@@ -59,7 +59,7 @@ def test_a_good_file_is_good(doctor, tmp_path):
     "more, code",
     [
         ('token = "plain"', "doctor.token-plain"),
-        ("old_way = true", "doctor.old-way-on"),
+        ("accept_encrypted_data = true", "doctor.encrypted-data-on"),
         (
             '[service]\nlisten = "0.0.0.0:8080"\nserver_keys = ["a-server-key-that-is-long-enough"]',
             "doctor.open-to-the-world",
@@ -80,10 +80,13 @@ def test_what_is_unwise_is_found(doctor, tmp_path, more, code):
     assert SECRET not in report.text
 
 
-def test_old_way_with_the_check_is_not_called_unwise(doctor, tmp_path):
-    """Where WeChat confirms each ciphertext the old way is not warned about; one app under two names shares nothing."""
+def test_session_key_flow_with_the_check_is_not_called_unwise(doctor, tmp_path):
+    """Where WeChat confirms each ciphertext the session_key flow is not warned about; one app under two names shares nothing."""
     twice = SHOP.replace("shop", "again")
-    report = doctor("--config", configured(tmp_path, SHOP + "old_way = true\ncheck_encrypted_message = true\n" + twice))
+    report = doctor(
+        "--config",
+        configured(tmp_path, SHOP + "accept_encrypted_data = true\ncheck_encrypted_message = true\n" + twice),
+    )
     assert report.wrong == {"config.duplicate-app-id"}
 
 
@@ -115,7 +118,7 @@ def test_certificates_and_their_last_day(doctor, config, simulator, tmp_path):
 
 def test_all_faults_are_told_and_the_platforms_not_asked(doctor, tmp_path):
     """With faults in the file nobody is asked, and that is said; the front end is read all the same."""
-    path = configured(tmp_path, SHOP + "app_idd = 1\nold_way = 7\n")
+    path = configured(tmp_path, SHOP + "app_idd = 1\naccept_encrypted_data = 7\n")
     folder = write(tmp_path / "program", {"a.js": f"const s = '{SECRET}'; 'POST'"})
     report = doctor("--config", path, "--online", "--front-end", folder)
     assert {"config.unknown-setting", "config.wrong-type", "doctor.not-asked"} <= report.codes
@@ -562,7 +565,7 @@ def test_no_secret_and_no_number_is_printed(simulator, config, run, doctor, tmp_
             tap = simulator.tap(platform, scene.name)
             key = (
                 simulator.stage.mirrors["wechat"]._codes[tap.login_code].session_key
-                if platform == "wechat" and scene.name.startswith("old-")
+                if platform == "wechat" and scene.name.startswith("sealed-")
                 else ""
             )
             looked = look(

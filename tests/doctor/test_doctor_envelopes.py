@@ -112,7 +112,9 @@ def test_an_envelope_in_hexadecimal(fields, configured):
 @pytest.mark.parametrize("key", [None, Secret(base64.b64encode(bytes(16)).decode())])
 def test_sealed_data_in_hexadecimal(fields, key):
     """The same of WeChat's two fields, with the session_key and without."""
-    shop = configure("wechat", app_id="wx0123456789abcdef", app_secret="01" * 16, old_way=True, name="shop")
+    shop = configure(
+        "wechat", app_id="wx0123456789abcdef", app_secret="01" * 16, accept_encrypted_data=True, name="shop"
+    )
     sent = {"encryptedData": base64.b64encode(bytes(range(160))).decode(), "iv": base64.b64encode(bytes(16)).decode()}
     sent |= {name: as_hex(sent[name]).upper() for name in fields}
     looked = look(json.dumps(sent).encode(), Settings(apps={"shop": shop}), session_key=key, now=0.0)
@@ -120,10 +122,16 @@ def test_sealed_data_in_hexadecimal(fields, key):
     assert damaged == dict.fromkeys(fields, "hexadecimal, not base64")
 
 
-@pytest.mark.parametrize("old_way", [True, False])
-def test_an_iv_that_is_missing(old_way):
+@pytest.mark.parametrize("accept_encrypted_data", [True, False])
+def test_an_iv_that_is_missing(accept_encrypted_data):
     """``encryptedData`` by itself, sent to an app of WeChat, is what it is, and nothing of Alipay's."""
-    shop = configure("wechat", app_id="wx0123456789abcdef", app_secret="01" * 16, old_way=old_way, name="shop")
+    shop = configure(
+        "wechat",
+        app_id="wx0123456789abcdef",
+        app_secret="01" * 16,
+        accept_encrypted_data=accept_encrypted_data,
+        name="shop",
+    )
     sent = {"encryptedData": base64.b64encode(bytes(160)).decode()}
     kind, codes = found(sent, shop, app="shop")
     assert (kind, set(codes)) == ("sealed", {"envelope.missing-field"})

@@ -8,7 +8,7 @@ import pytest
 
 from haoma import authorization
 from haoma.authorization import LOGIN_NAMES
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.client import Client
 from haoma.crypto.strict import parse_json
 from haoma.doctor.captures.inspect import inspect as look
@@ -30,7 +30,7 @@ def test_an_envelope_with_a_login(inspect, simulator, config, name):
     body = {**parse_json(simulator.tap("alipay", "ok").event["response"]), name: CODE}
     found = inspect(body, "--app", "alipay")
     assert (found.whole["is"], found.wrong) == ("alipay-envelope", set())
-    assert open_envelope(load(config).apps["alipay"], authorization.read(body).claimed).phone_number
+    assert verify_offline(load(config).apps["alipay"], authorization.read(body).claimed).e164
     assert CODE not in found.text
 
 

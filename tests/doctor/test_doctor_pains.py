@@ -75,7 +75,7 @@ def session_key_of(simulator, tap):
 
 def test_1_first_time_fails_second_works(simulator, answer, inspect, doctor, small, tmp_path):
     """A stale session_key is named from the capture and from haoma's refusal, its source from the mini program."""
-    tap = simulator.tap("wechat", "old-stale-session-key")
+    tap = simulator.tap("wechat", "sealed-stale-session-key")
     saw(
         1,
         inspect(tap.body, "--app", tap.app, "--session-key", session_key_of(simulator, tap)),
@@ -89,9 +89,9 @@ def test_1_first_time_fails_second_works(simulator, answer, inspect, doctor, sma
 @pytest.mark.parametrize(
     "scene, code, step",
     [
-        ("old-stale-session-key", "doctor.session-key-stale", None),
-        ("old-foreign-watermark", "doctor.watermark-app", "watermark-app"),
-        ("old-old-watermark", "doctor.watermark-old", "watermark-age"),
+        ("sealed-stale-session-key", "doctor.session-key-stale", None),
+        ("sealed-foreign-watermark", "doctor.watermark-app", "watermark-app"),
+        ("sealed-old-watermark", "doctor.watermark-old", "watermark-age"),
     ],
 )
 def test_2_garbage_says_which_step_failed(simulator, inspect, scene, code, step):
@@ -104,7 +104,7 @@ def test_2_garbage_says_which_step_failed(simulator, inspect, scene, code, step)
 
 def test_2_a_session_key_that_is_none_is_told_apart(simulator, inspect):
     """A session_key of the wrong length is not called stale."""
-    tap = simulator.tap("wechat", "old-ok")
+    tap = simulator.tap("wechat", "sealed-ok")
     report = inspect(tap.body, "--app", tap.app, "--session-key", "AAAA")
     assert report.one("doctor.garbage-decrypted")["because"]["failed_at"] == "session-key"
 
@@ -278,11 +278,11 @@ def test_9_a_retry_storm_in_the_log(simulator, inspect):
 def test_10_who_has_to_act(doctor, simulator, tmp_path):
     """The platform's "no" to address, frozen secret and wrong secret comes with its words and our address."""
     text = simulator.settings_toml()
-    names = ("wechat-ip", "wechat-frozen", "wechat-old")
+    names = ("wechat-ip", "wechat-frozen", "wechat-sealed")
     parts = [
         part for part in re.split(r"(?m)^(?=\[)", text) if part.startswith(tuple(f"[apps.{name}]" for name in names))
     ]
-    secret = simulator.stage.mirrors["wechat"].settings(simulator.url)["wechat-old"]["app_secret"]
+    secret = simulator.stage.mirrors["wechat"].settings(simulator.url)["wechat-sealed"]["app_secret"]
     config = tmp_path / "haoma.toml"
     config.write_text("allow_insecure_upstreams = true\n" + "".join(parts).replace(secret, "0" * 32))
     report = doctor("--config", config, "--online")
@@ -304,7 +304,7 @@ def test_11_one_number_with_two_users(simulator, config, inspect):
         "users": 3,
         "apps": "wechat, alipay",
     }
-    assert results[0].phone_number not in report.text
+    assert results[0].e164 not in report.text
     one = inspect(results[0].to_dict())
     assert (one.exit_code, one.codes) == (0, {"doctor.reply-good"})
 

@@ -362,7 +362,7 @@ def test_what_is_wrong_with_a_number_of_douyin(keys, douyin):
 
 
 def test_haomas_refusal_of_such_a_number_points_to_the_key():
-    """Step 5 of Douyin is its reply, so it is the private key; step 3 is the old way, so it is the session_key."""
+    """Step 5 of Douyin is its reply, so it is the private key; step 3 is the session_key flow, so it is the session_key."""
     for step, code in ((5, "doctor.wrong-private-key"), (3, "doctor.session-key-stale")):
         looked = inspected({"code": "trust.cannot-open", "platform": "douyin", "step": step, "title": "x"})
         assert {each.code for each in looked.found} == {"trust.cannot-open", code}

@@ -32,7 +32,7 @@ client = haoma.Client(
 def ask(code: str) -> str:
     """Return the number, or the code of the refusal."""
     try:
-        return client.get_phone_number("shop", {"code": code}).phone_number
+        return client.get_phone_number("shop", {"code": code}).e164
     except haoma.HaomaError as error:
         return error.code
 

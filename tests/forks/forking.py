@@ -28,7 +28,7 @@ _codes = iter(range(10**9))
 def outcome(client: Any, code: str) -> str:
     asked = client.get_phone_number("shop", {"code": code})
     found = asyncio.run(asked) if asyncio.iscoroutine(asked) else asked
-    return "right" if found.phone_number == "+86" + code.rpartition("-")[2] else "wrong"
+    return "right" if found.e164 == "+86" + code.rpartition("-")[2] else "wrong"
 
 
 def tried(client: Any, code: str) -> str:

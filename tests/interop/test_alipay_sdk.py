@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import haoma
 from conftest import ROOT, node_modules
-from haoma.authorize import log_in, open_envelope
+from haoma.authorize import log_in, verify_offline
 from haoma.errors import HaomaError
 from haoma.platforms.alipay.mirror import ALIPAY, CERT, AlipayMirror
 from haoma.platforms.base.mirroring import Call
@@ -61,7 +61,7 @@ def parameters(name: str, code: str) -> dict[str, str]:
 def outcome(app: AlipayApp, envelope: str) -> tuple[str, str]:
     """Return code and number as the payload has them."""
     try:
-        number = open_envelope(app, envelope).number
+        number = verify_offline(app, envelope)
     except HaomaError as error:
         return error.platform_code, ""
     mainland = number.country_code == "86"
@@ -86,7 +86,7 @@ def test_it_refuses_what_we_refuse() -> None:
         assert "refused" in found, scene
         assert (found["refused"] == "signature") == (REFUSED[scene] == "trust.signature-mismatch")
         with pytest.raises(HaomaError) as caught:
-            open_envelope(configured(ALIPAY), envelope)
+            verify_offline(configured(ALIPAY), envelope)
         assert caught.value.code == REFUSED[scene]
 
 

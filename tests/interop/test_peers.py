@@ -60,7 +60,7 @@ def test_an_envelope_of_pycryptodome_opens(bits: int, form: str, mobile: str, ex
     """Keys, signature, padding and cipher of another library, spaces in the JSON included."""
     key = alipay_key(bits)
     plain = json.dumps({"code": "10000", "msg": "Success", "mobile": mobile}).encode()
-    assert haoma.open_envelope(configured(key, form), envelope(plain, key)).phone_number == expected
+    assert haoma.verify_offline(configured(key, form), envelope(plain, key)).e164 == expected
 
 
 @pytest.mark.parametrize("missing", PADDINGS)
@@ -70,7 +70,7 @@ def test_every_length_of_padding_opens(missing: int) -> None:
     plain += b"x" * ((-len(plain) - 2 - missing) % 16) + b'"}'
     assert (len(plain) + missing) % 16 == 0
     key = alipay_key(2048)
-    assert haoma.open_envelope(configured(key, "PEM"), envelope(plain, key)).phone_number == "+8613811112222"
+    assert haoma.verify_offline(configured(key, "PEM"), envelope(plain, key)).e164 == "+8613811112222"
 
 
 @pytest.mark.parametrize("mobile", [mobile for mobile, _ in NUMBERS])
@@ -98,7 +98,7 @@ class Listening(Stage):
 
     def log_in(self, login_code: str) -> tuple[str, bytes]:
         """Return the session handle, and the session_key that WeChat gave for it."""
-        handle, _ = run(log_in(self.apps["wechat-old"], {"login_code": login_code}, now=self.now), self.world)
+        handle, _ = run(log_in(self.apps["wechat-sealed"], {"login_code": login_code}, now=self.now), self.world)
         return handle, b64decode(json.loads(self.reply.body)["session_key"])
 
 
@@ -116,12 +116,12 @@ def payload(app_id: str, country_code: str | int, national_number: str) -> bytes
 def test_pycryptodome_opens_sealed_data_of_the_mirror() -> None:
     """What WeChat's own sample code does with encryptedData, iv and session_key."""
     stage = Listening()
-    tap = stage.tap("wechat", "old-ok")
+    tap = stage.tap("wechat", "sealed-ok")
     handle, session_key = stage.log_in(tap.login_code)
     sent = {name: tap.event[name] for name in ("encryptedData", "iv")}
     found = opened(sent["encryptedData"], session_key, b64decode(sent["iv"]))
-    assert found["watermark"]["appid"] == stage.apps["wechat-old"].app_id
-    ours = stage.authorize("wechat-old", {"session": handle, "authorization": sent}).phone_number
+    assert found["watermark"]["appid"] == stage.apps["wechat-sealed"].app_id
+    ours = stage.authorize("wechat-sealed", {"session": handle, "authorization": sent}).e164
     assert ours == f"+{found['countryCode']}{found['purePhoneNumber']}" == tap.phone_number
 
 
@@ -131,12 +131,12 @@ def test_pycryptodome_opens_sealed_data_of_the_mirror() -> None:
 def test_sealed_data_of_pycryptodome_opens(country_code: str | int, national_number: str) -> None:
     """Sealed by another library under the session's key; the same under another key is refused."""
     stage = Listening()
-    handle, session_key = stage.log_in(stage.tap("wechat", "old-ok").login_code)
-    plain, iv = payload(stage.apps["wechat-old"].app_id, country_code, national_number), os.urandom(16)
+    handle, session_key = stage.log_in(stage.tap("wechat", "sealed-ok").login_code)
+    plain, iv = payload(stage.apps["wechat-sealed"].app_id, country_code, national_number), os.urandom(16)
 
     def authorize(key: bytes) -> str:
         sent = {"encryptedData": sealed(plain, key, iv), "iv": b64encode(iv).decode("ascii")}
-        return stage.authorize("wechat-old", {"session": handle, "authorization": sent}).phone_number
+        return stage.authorize("wechat-sealed", {"session": handle, "authorization": sent}).e164
 
     with pytest.raises(CannotOpen):
         authorize(os.urandom(16))

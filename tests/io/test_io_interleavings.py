@@ -19,7 +19,7 @@ from haoma.errors import AlreadyUsed, CodeRejected, ConnectFailed, HaomaError, O
 from haoma.phone import PhoneNumber
 from haoma.platforms.alipay import gateway
 from haoma.platforms.base import session_keys
-from haoma.platforms.base.access_tokens import TOKENS, Kept
+from haoma.platforms.base.access_tokens import TOKENS, CachedToken
 from haoma.platforms.wechat import token
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.third_party import grant, tokens
@@ -372,11 +372,11 @@ def test_a_token_that_was_renewed_is_not_dropped(hangs):
 
     def start() -> Run:
         source = Source(made, given=1)
-        custody = Kept(place, source.make)
+        access_token = CachedToken(place, source.make)
         run = Run(source, hangs)
         run.finish(ask(Keep(place, made[0], 7000.0)))
         run.kept.clear()
-        return run.add(one=custody.renewed(made[0]), two=custody.renewed(made[0]))
+        return run.add(one=access_token.renewed(made[0]), two=access_token.renewed(made[0]))
 
     def check(run: Run) -> None:
         order = [made.index(value) for _, value in run.kept if value is not None]
@@ -412,7 +412,7 @@ def _started(platform: WeChat, hangs: int = 0, refresh_token: str = "", *, order
 
 REFRESH = grant._place(_merchant(), _merchant().app_id, grant._REFRESH)
 EVENTS = grant._place(_merchant(), _merchant().app_id, grant._EVENTS)
-ACCESS = token.custody(_merchant()).place  # type: ignore[attr-defined]
+ACCESS = token.access_token(_merchant()).place  # type: ignore[attr-defined]
 
 
 def _revealed(run: Run, kind: str) -> list[str]:
@@ -472,7 +472,7 @@ def test_a_renewal_never_brings_an_older_grant_back(later, hangs):
 
     def start() -> Run:
         run = _started(WeChat(), hangs, refresh_token="r0")
-        renewal = grant.ask_for_token(_merchant()) if hangs else token.custody(_merchant()).token()
+        renewal = grant.ask_for_token(_merchant()) if hangs else token.access_token(_merchant()).token()
         return run.add(renewal=renewal, newer=_event(later, 2))
 
     def check(run: Run) -> None:

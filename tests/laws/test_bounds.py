@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from haoma import authorization
-from haoma.authorize import log_in, open_sealed
+from haoma.authorize import log_in, verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.keys import KeyProblem, parse_certificates, parse_public_key
 from haoma.crypto.strict import parse_json
@@ -57,8 +57,8 @@ def _sealed_at(age: float) -> object:
     mark = {"appid": WECHAT_ID, "timestamp": int(NOW - age)}
     number = {"phoneNumber": "13800138000", "purePhoneNumber": "13800138000", "countryCode": "86", "watermark": mark}
     text = forge_cbc(b"k" * 16, bytes(16), json.dumps(number).encode())
-    app = configured("wechat", app_id=WECHAT_ID, app_secret=SECRET, old_way=True)
-    return open_sealed(app, {"encryptedData": text, "iv": "A" * 22 + "=="}, KEY, now=NOW)
+    app = configured("wechat", app_id=WECHAT_ID, app_secret=SECRET, accept_encrypted_data=True)
+    return verify_with_session_key(app, {"encryptedData": text, "iv": "A" * 22 + "=="}, KEY, now=NOW)
 
 
 BOUNDS: dict[str, tuple[Callable[[Any], object], float, float]] = {
@@ -134,7 +134,7 @@ def test_how_long_a_session_lives(seconds: float, known: bool) -> None:
     handle, _ = bench.run(log_in(app, {"login_code": "a-code"}, now=bench.now))
     bench.now += seconds
     sent = {"session": handle, "authorization": {"encryptedData": KEY, "iv": KEY}}
-    error = bench.refused(configured("wechat", app_id=WECHAT_ID, app_secret=SECRET, old_way=True), sent)
+    error = bench.refused(configured("wechat", app_id=WECHAT_ID, app_secret=SECRET, accept_encrypted_data=True), sent)
     assert isinstance(error, SessionUnknown)  # no session_key was kept, so what is missing tells the two apart
     assert error.because == ({"expired": "session_key"} if known else {})
     assert not isinstance(error, CannotOpen)

@@ -135,7 +135,7 @@ def test_every_scene_is_concluded_once(stage: Stage, witness: Witness, platform:
             assert type(_outcome(stage, tap.app, body, "another caller")) is AlreadyUsed
             assert not witness.concluded(), scene.name
     assert begun > 5
-    assert checks <= {way.checks for way in PLATFORMS[platform].proves}
+    assert checks <= {way.checks for way in PLATFORMS[platform].methods}
 
 
 def test_alipay_without_a_login_is_concluded_each_time(stage: Stage, witness: Witness) -> None:

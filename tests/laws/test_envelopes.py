@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from haoma import App
-from haoma.authorize import open_envelope, open_sealed
+from haoma.authorize import verify_offline, verify_with_session_key
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.errors import BadBase64, CannotOpen, HaomaError, SignatureMismatch, UnknownShape
+from haoma.errors import BadBase64, CannotOpen, HaomaError, NoOfflineWay, SignatureMismatch
 from haoma.platforms.base.mirroring import Tap
 from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
@@ -64,13 +64,13 @@ def test_alipay_any_flipped_bit_is_refused(stage: Stage, field: str) -> None:
     """Every single bit of ciphertext and signature, flipped, makes a refusal: verified first, so never an AES error."""
     app = stage.apps["alipay"]
     envelope = json.loads(stage.mirrors["alipay"].envelope("ok"))  # type: ignore[attr-defined]
-    assert isinstance(open_envelope(app, json.dumps(envelope)), VerifiedPhone)
+    assert isinstance(verify_offline(app, json.dumps(envelope)), VerifiedPhone)
     for damaged in _flips(envelope[field]):
         if damaged.replace(" ", "+") == envelope[field]:
             continue  # the one damage that is repaired
         # A line break where a character was, or a space for another: refused like any other text.
         with pytest.raises((SignatureMismatch, BadBase64, HaomaError)) as caught:
-            open_envelope(app, json.dumps(envelope | {field: damaged}))
+            verify_offline(app, json.dumps(envelope | {field: damaged}))
         assert not isinstance(caught.value, CannotOpen)
 
 
@@ -84,7 +84,7 @@ def test_a_plus_may_stand_at_the_front(stage: Stage) -> None:
     sign = forge_signature(stage.mirrors["alipay"].alipay_key, f'"{sealed}"')  # type: ignore[attr-defined]
     app = stage.configure("shop", values)
     for text in (sealed, sealed.replace("+", " "), sealed.replace("+", " ") + "\r\n"):
-        assert open_envelope(app, {"response": text, "sign": sign}).phone_number == "+8613811112222"
+        assert verify_offline(app, {"response": text, "sign": sign}).e164 == "+8613811112222"
 
 
 def _sealed_scenes(stage: Stage, platform: str) -> list[str]:
@@ -97,7 +97,7 @@ def _at_hand(stage: Stage, platform: str, scene: str) -> tuple[App, dict[str, st
     """Return the app, what was sent, the session_key and the number, once the simulator has taken part in it."""
     stage.forget()
     tap = stage.tap(platform, scene)
-    number = stage.authorize(tap.app, tap.body).phone_number
+    number = stage.authorize(tap.app, tap.body).e164
     given = re.findall(rb'"session_key":"([^"]+)"', b"".join(stage.replies))
     sealed = {name: _body(tap)["authorization"][name] for name in ("encryptedData", "iv")}
     return stage.apps[tap.app], sealed, given[-1].decode(), number
@@ -114,12 +114,12 @@ def test_no_flipped_bit_names_another_number(stage: Stage, platform: str) -> Non
     faces = set()
     for scene in _sealed_scenes(stage, platform):
         app, sealed, session_key, number = _at_hand(stage, platform, scene)
-        assert open_sealed(app, sealed, session_key, now=stage.now).phone_number == number
+        assert verify_with_session_key(app, sealed, session_key, now=stage.now).e164 == number
         for name, text in sealed.items():
             for damaged in _flipped(base64.b64decode(text)):
                 changed = sealed | {name: base64.b64encode(damaged).decode()}
                 try:
-                    assert open_sealed(app, changed, session_key, now=stage.now).phone_number == number
+                    assert verify_with_session_key(app, changed, session_key, now=stage.now).e164 == number
                     accepted += 1
                 except CannotOpen as error:
                     refused += 1
@@ -137,7 +137,7 @@ def test_no_spelling_of_a_body_changes_what_it_says(stage: Stage, platform: str)
 
     def said(body: str | bytes) -> str:
         try:
-            return open_sealed(app, body, session_key, now=stage.now).phone_number
+            return verify_with_session_key(app, body, session_key, now=stage.now).e164
         except HaomaError as error:
             return error.code
 
@@ -179,7 +179,7 @@ def test_flipped_bits_of_what_was_sent_are_refused_alike(stage: Stage, platform:
             authorization = _body(tap)["authorization"]
             authorization[field] = _flips(authorization[field])[bit]
             try:
-                assert stage.authorize(tap.app, tap.body).phone_number == tap.phone_number
+                assert stage.authorize(tap.app, tap.body).e164 == tap.phone_number
             except HaomaError as error:
                 faces.add(_face(error))
     assert len(faces) == 1
@@ -315,7 +315,7 @@ def _given(stage: Stage, platform: str, taps: list[Tap]) -> set[str]:
     if PLATFORMS[platform].find_offline:
         for tap in taps:
             with suppress(HaomaError):
-                found.add(open_envelope(stage.apps[tap.app], _body(tap)["authorization"]).phone_number)
+                found.add(verify_offline(stage.apps[tap.app], _body(tap)["authorization"]).e164)
     return found
 
 
@@ -344,7 +344,7 @@ def test_only_our_errors(stage: Stage, platform: str) -> None:
         except HaomaError as error:
             outcomes[error.code] = outcomes.get(error.code, 0) + 1
             continue
-        assert phone.phone_number in numbers, phone
+        assert phone.e164 in numbers, phone
         assert len(phone.checks) == len(CheckName)
         outcomes["ok"] = outcomes.get("ok", 0) + 1
     assert outcomes["ok"]
@@ -411,8 +411,8 @@ def test_the_desk_of_every_platform(stage: Stage, platform: str) -> None:
     envelope = json.loads(stage.mirrors["alipay"].envelope("ok"))  # type: ignore[attr-defined]
     for app in (app for app in stage.apps.values() if app.platform == platform):
         with pytest.raises(HaomaError) as caught:
-            open_sealed(app, sealed, "QUJDREVGR0hJSktMTU5PUA==", now=stage.now)
-        assert caught.value.code == ("trust.cannot-open" if platform in SEALED else "envelope.unknown-shape")
+            verify_with_session_key(app, sealed, "QUJDREVGR0hJSktMTU5PUA==", now=stage.now)
+        assert caught.value.code == ("trust.cannot-open" if platform in SEALED else "config.no-offline-way")
         if PLATFORMS[platform].find_offline is None:
-            with pytest.raises(UnknownShape):
-                open_envelope(app, envelope)
+            with pytest.raises(NoOfflineWay):
+                verify_offline(app, envelope)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.crypto import opening
 from haoma.errors import CannotOpen
 from haoma.platforms.base import session_keys
@@ -26,8 +26,8 @@ APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
-    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
-    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 
 
@@ -82,7 +82,7 @@ def _work(platform: str, padded: bytes) -> tuple[str | None, Counter[str]]:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        open_sealed(app, sent, base64.b64encode(key).decode(), now=NOW)
+        verify_with_session_key(app, sent, base64.b64encode(key).decode(), now=NOW)
     except CannotOpen as error:
         return error.diagnosis, done
     finally:

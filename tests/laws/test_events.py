@@ -16,24 +16,24 @@ from support.wire import Bench, configured
 
 def _settings(case: str) -> dict[str, Any]:
     found: dict[str, Any] = tomllib.loads((VECTORS / case / "app.toml").read_text("utf-8"))["apps"]["shop"]
-    return {name: value for name, value in found.items() if name != "old_way"}
+    return {name: value for name, value in found.items() if name != "accept_encrypted_data"}
 
 
 WECHAT, DOUYIN = _settings("wechat/code-mainland"), _settings("douyin/code-mainland")
 KEYLESS = {name: value for name, value in DOUYIN.items() if name != "app_private_key"}
-OLD: dict[str, Any] = {"old_way": True}
+OLD: dict[str, Any] = {"accept_encrypted_data": True}
 APPS = {
     "wechat": configured(**WECHAT),
-    "wechat-old": configured(**WECHAT, **OLD),
+    "wechat-sealed": configured(**WECHAT, **OLD),
     "douyin": configured(**DOUYIN),
-    "douyin-old": configured(**KEYLESS, **OLD),
+    "douyin-sealed": configured(**KEYLESS, **OLD),
     "douyin-both": configured(**DOUYIN, **OLD),
     "kuaishou": configured(**_settings("kuaishou/event-deny_fail")),
     "baidu": configured(**_settings("baidu/event-deny_fail")),
 }
 SEALED = {"encryptedData": "A" * 43 + "=", "iv": "A" * 22 + "=="}
 DECLINED, FAILED, MISSING = "envelope.user-declined", "envelope.button-failed", "envelope.missing-field"
-ASKED, OTHER_SHAPE, OFF = "outside.connect-failed", "envelope.unknown-shape", "envelope.old-way-off"
+ASKED, OTHER_SHAPE, OFF = "outside.connect-failed", "envelope.unknown-shape", "envelope.encrypted-data-off"
 UNDECLARED = "platform.privacy-not-declared"
 LOGIN = (MISSING, "login_code")  # what sealed data needs once it has been found
 
@@ -65,7 +65,7 @@ EVERYWHERE = [
         for words in ("getPhoneNumber:ok", "", None, 5, ["deny"], {"fail": 1})
     ),
 ]
-FIELDS = {"wechat": "code", "wechat-old": "code", "douyin": "code", "douyin-both": "code"}
+FIELDS = {"wechat": "code", "wechat-sealed": "code", "douyin": "code", "douyin-both": "code"}
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -81,7 +81,7 @@ def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, obj
     [
         # WeChat: the code comes first; an errno says more than words; a number that is none says nothing.
         ("wechat", {"code": "a-code", "errMsg": "getPhoneNumber:fail user deny"}, (ASKED, None)),
-        ("wechat-old", {"code": "a-code", **SEALED}, (ASKED, None)),
+        ("wechat-sealed", {"code": "a-code", **SEALED}, (ASKED, None)),
         ("wechat", {"code": "", "errMsg": "getPhoneNumber:fail", **SEALED}, (FAILED, None)),
         ("wechat", {"errMsg": "getPhoneNumber:fail user deny", "errno": 102}, (DECLINED, None)),
         ("wechat", {"errMsg": "fail not declared in the privacy agreement"}, (UNDECLARED, "112")),
@@ -94,24 +94,24 @@ def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, obj
         ("wechat", {"errno": "9" * 21}, (FAILED, "9" * 20)),
         *(("wechat", {"errno": each}, (MISSING, "code")) for each in (None, "", 0, "0", True, [102], 1.5)),
         ("wechat", {"cloudID": "12_abc"}, (OTHER_SHAPE, None)),
-        ("wechat-old", {"cloudID": "12_abc", **SEALED}, LOGIN),
+        ("wechat-sealed", {"cloudID": "12_abc", **SEALED}, LOGIN),
         ("wechat", SEALED, (OFF, None)),
-        ("wechat-old", SEALED, LOGIN),
-        ("wechat-old", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
-        # Douyin: a code is of use with a private key only; what is beside it is looked at if the old way is on.
+        ("wechat-sealed", SEALED, LOGIN),
+        ("wechat-sealed", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+        # Douyin: a code is of use with a private key only; what is beside it is looked at if encrypted data is accepted.
         ("douyin", {"code": "a-code", "errMsg": "getPhoneNumber:fail auth deny"}, (ASKED, None)),
         ("douyin", {"code": "a-code", "encryptedData": 5, "iv": "x"}, (ASKED, None)),
         ("douyin-both", {"code": "a-code", **SEALED}, (ASKED, None)),
         ("douyin-both", {"code": "a-code", **SEALED, "iv": ""}, (ASKED, None)),
         ("douyin-both", {"code": "a-code", **SEALED, "encryptedData": ""}, (ASKED, None)),
         ("douyin-both", {"code": "a-code", "encryptedData": 5, "iv": "x"}, ("envelope.bad-field", "encryptedData")),
-        ("douyin-old", {"code": "a-code"}, (MISSING, "encryptedData")),
-        ("douyin-old", {"code": "a-code", **SEALED}, LOGIN),
-        ("douyin-old", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, "")),
+        ("douyin-sealed", {"code": "a-code"}, (MISSING, "encryptedData")),
+        ("douyin-sealed", {"code": "a-code", **SEALED}, LOGIN),
+        ("douyin-sealed", {**SEALED, "errMsg": "getPhoneNumber:fail"}, (FAILED, "")),
         ("douyin", SEALED, (OFF, None)),
         ("douyin", {"cloudId": "33_abc"}, (OTHER_SHAPE, None)),
         ("douyin", {"cloudID": "33_abc"}, (OTHER_SHAPE, None)),
-        ("douyin-old", {"cloudId": "33_abc", **SEALED}, LOGIN),
+        ("douyin-sealed", {"cloudId": "33_abc", **SEALED}, LOGIN),
         ("douyin", {"errMsg": "getPhoneNumber:fail auth deny"}, (DECLINED, None)),
         ("douyin", {"errMsg": "getPhoneNumber:fail"}, (FAILED, "")),
         ("douyin", {"errno": 10200}, (FAILED, "10200")),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from haoma.authorization import Authorization
-from haoma.platforms.base.contract import App, Finding, Login, Quiet
+from haoma.platforms.base.contract import App, Finding, Login, Redacted
 from haoma.platforms.registry import PLATFORMS
 from haoma.platforms.wechat.third_party.grant import Grant
 from haoma.policy import Policy
@@ -24,7 +24,7 @@ def _below(cls: type[Any]) -> Iterator[type[Any]]:
 
 def test_no_record_can_be_changed() -> None:
     """Nobody can put another ciphertext into a message that was verified, or another key into an app."""
-    records: list[type[Any]] = [Quiet, *_below(Quiet), *_below(App), App, Policy, Login, Finding, Check, Grant]
+    records: list[type[Any]] = [Redacted, *_below(Redacted), *_below(App), App, Policy, Login, Finding, Check, Grant]
     assert len(records) > 2 * len(PLATFORMS)
     for each in records:
         config = getattr(each, "__struct_config__", None) or each.__dataclass_params__
@@ -34,7 +34,9 @@ def test_no_record_can_be_changed() -> None:
 def test_nothing_can_be_set_anew() -> None:
     """Not by a platform's code either, after a check has looked at it."""
     kinds = [
-        each for each in (Quiet, *_below(Quiet), VerifiedPhone, Authorization) if each.__module__.startswith("haoma.")
+        each
+        for each in (Redacted, *_below(Redacted), VerifiedPhone, Authorization)
+        if each.__module__.startswith("haoma.")
     ]
     assert len(kinds) > 10
     kind: Any

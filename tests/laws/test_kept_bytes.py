@@ -153,7 +153,7 @@ SAID = st.fixed_dictionaries(
         "spent": st.sampled_from(Spent),
     },
 )  # fmt: skip
-CHANGED = st.fixed_dictionaries({}, optional={"next": st.sampled_from(Next), "retry": st.booleans()})
+CHANGED = st.fixed_dictionaries({}, optional={"next_action": st.sampled_from(Next), "retry": st.booleans()})
 WITH_FAULTS = ConfigFaults.code
 
 
@@ -183,7 +183,12 @@ def test_an_error_comes_back(code):
         assert isinstance(found, HaomaError)
         assert type(found) is type(error)
         assert vars(found) == vars(error)
-        assert (found.next, found.retry, str(found), repr(found)) == (error.next, error.retry, str(error), repr(error))
+        assert (found.next_action, found.retry, str(found), repr(found)) == (
+            error.next_action,
+            error.retry,
+            str(error),
+            repr(error),
+        )
         assert (found.__traceback__, found.__cause__, found.__context__) == (None, None, None)
         assert OUTCOME.encode(found) == written
 

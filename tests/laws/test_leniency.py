@@ -27,9 +27,9 @@ pytest_plugins = ["support.stage_fixtures"]
 TAKEN: dict[tuple[str, str], set[str]] = {
     ("alipay", "allow_sha1_signatures"): {"alipay/sha1-signature_fail", "alipay/sha1-downgrade_fail"},
     ("alipay", "sandbox"): set(),
-    ("douyin", "old_way"): {"douyin/sealed-way-off_fail", "douyin/both-fall-back-off_fail"},
+    ("douyin", "accept_encrypted_data"): {"douyin/sealed-encrypted-data-off_fail", "douyin/both-fall-back-off_fail"},
     ("wechat", "check_encrypted_message"): set(),
-    ("wechat", "old_way"): {"wechat/sealed-old-way-off_fail"},
+    ("wechat", "accept_encrypted_data"): {"wechat/sealed-encrypted-data-off_fail"},
 }
 """Platform and flag, with the bad vectors that it is there to let in."""
 
@@ -89,7 +89,7 @@ def _verdict(case: Case, *flags: str) -> tuple[str, ...]:
     bench = Bench(Replies(case))
     bench.now = case.now or bench.now
     try:
-        return bench.find(app, case.sent).phone_number, "", ""
+        return bench.find(app, case.sent).e164, "", ""
     except HaomaError as error:
         return error.code, error.platform_code, error.platform_sub_code
 
@@ -113,7 +113,11 @@ def test_no_flag_lets_in_more_than_it_says(platform: str, flag: str) -> None:
 
 @pytest.mark.parametrize(
     ("platform", "flag", "least"),
-    [("alipay", "allow_sha1_signatures", 2), ("douyin", "old_way", 20), ("wechat", "old_way", 20)],
+    [
+        ("alipay", "allow_sha1_signatures", 2),
+        ("douyin", "accept_encrypted_data", 20),
+        ("wechat", "accept_encrypted_data", 20),
+    ],
 )
 def test_the_flag_has_bad_vectors_of_its_own(platform: str, flag: str, least: int) -> None:
     """Cases that reach what only the flag opens, and must fail there."""

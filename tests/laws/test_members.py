@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import CannotOpen
 from haoma.platforms.base.contract import App
@@ -24,8 +24,8 @@ APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
-    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
-    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 PLAIN = {"countryCode": "86", "phoneNumber": "13800138000"}
 MARKED = ("douyin", "wechat")
@@ -47,11 +47,11 @@ def _at_the_desk(app: App, members: dict[str, Any]) -> VerifiedPhone:
     if app.platform == "baidu":
         text, size = bytes(16) + len(text).to_bytes(4) + text + APP_KEY.encode(), 32
     sent = {"encryptedData": forge_cbc(key, iv, text, block=size), "iv": base64.b64encode(iv).decode()}
-    return open_sealed(app, sent, base64.b64encode(key).decode(), now=NOW)
+    return verify_with_session_key(app, sent, base64.b64encode(key).decode(), now=NOW)
 
 
 def _open(app: App, members: dict[str, Any]) -> str:
-    return _at_the_desk(app, members).phone_number
+    return _at_the_desk(app, members).e164
 
 
 def _refused(app: App, members: dict[str, Any]) -> CannotOpen:

@@ -27,7 +27,7 @@ from support.stage import Stage
 from support.wechat import APP_ID, LOGIN, NOW, Bench, configured
 
 pytest_plugins = ["support.stage_fixtures"]
-APP = configured(old_way=True)
+APP = configured(accept_encrypted_data=True)
 SESSION = {"openid": "the-user", "session_key": "A" * 22 + "=="}
 
 

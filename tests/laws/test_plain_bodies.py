@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.opening import aes_cbc
 from haoma.errors import BadField, CannotOpen, HaomaError, MissingField
@@ -72,9 +72,9 @@ OTHERS: list[Any] = [
 
 def _outcome(sent: Any) -> tuple[Any, ...]:
     try:
-        return (open_sealed(APP, sent, _base64(KEY), now=NOW).phone_number,)
+        return (verify_with_session_key(APP, sent, _base64(KEY), now=NOW).e164,)
     except HaomaError as error:
-        return error.code, error.next, error.diagnosis
+        return error.code, error.next_action, error.diagnosis
 
 
 @pytest.mark.parametrize("sent", PLAIN)
@@ -134,7 +134,7 @@ def test_what_is_no_base64_cannot_be_opened(sent: str) -> None:
 def test_what_is_no_session_key(key: str) -> None:
     """A key that somebody pasted is refused with what one looks like."""
     with pytest.raises(CannotOpen) as refused:
-        open_sealed(APP, _body(), key, now=NOW)
+        verify_with_session_key(APP, _body(), key, now=NOW)
     assert refused.value.diagnosis == "session-key"
     assert refused.value.because == {"needed": "base64 of 16 bytes"}
 
@@ -148,7 +148,7 @@ def test_names_of_what_is_not_padded_are_not_shown() -> None:
     ):
         ciphertext = _base64(aes_cbc(KEY, IV).encryptor().update(padded)) if padded else forge_cbc(KEY, IV, text)
         with pytest.raises(CannotOpen) as refused:
-            open_sealed(APP, _body(ciphertext), _base64(KEY), now=NOW)
+            verify_with_session_key(APP, _body(ciphertext), _base64(KEY), now=NOW)
         assert (refused.value.diagnosis, refused.value.unlisted) == (diagnosis, unlisted)
 
 

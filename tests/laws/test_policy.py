@@ -44,7 +44,7 @@ def test_what_is_required_decides(stage: Stage, platform: str) -> None:
         app = replace(stage.apps[tap.app], policy=Policy(require=frozenset(proven)))
         again = stage.tap(platform, scene.name)
         flow = authorize(app, again.body or {}, now=stage.now)
-        assert run(flow, stage.world).phone_number == again.phone_number
+        assert run(flow, stage.world).e164 == again.phone_number
         for name in set(ALL_CHECKS) - proven:
             app = replace(app, policy=Policy(require=frozenset({name})))
             again = stage.tap(platform, scene.name)

@@ -67,17 +67,17 @@ def test_the_codes_of_a_table(platform: str) -> None:
         assert (error.code, error.spent) == (entry.code, entry.spent), entry.native
         assert (error.platform, error.step, error.place, error.because) == (platform, 9, place, {"a": 1})
         usual = type(error)(platform=platform)
-        expected = (Next.ASK_AGAIN, False) if entry.ask_again else (usual.next, usual.retry)
-        assert (error.next, error.retry) == expected, entry.native
+        expected = (Next.ASK_AGAIN, False) if entry.ask_again else (usual.next_action, usual.retry)
+        assert (error.next_action, error.retry) == expected, entry.native
 
 
 def test_a_code_of_no_table() -> None:
     """It says nothing about a one-time code, unless the platform never says what a used one gets."""
     error = refusal("wechat", "999999")
-    assert (type(error), error.spent, error.next) == (Refused, Spent.UNKNOWN, Next.STOP)
-    assert of_a_code(error).next is Next.ASK_AGAIN
+    assert (type(error), error.spent, error.next_action) == (Refused, Spent.UNKNOWN, Next.STOP)
+    assert of_a_code(error).next_action is Next.ASK_AGAIN
     other = refusal("alipay", "40002", sub="isv.x", place="login")
-    assert of_a_code(other).next is type(other)(platform="alipay").next
+    assert of_a_code(other).next_action is type(other)(platform="alipay").next_action
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_code_of_no_table() -> None:
         (TimedOut(), False),
         (Busy(place="phone"), False),
         (RateLimited(place="login"), False),
-        (TimedOut(spent=Spent.YES).evolve(next=Next.ASK_AGAIN), False),
+        (TimedOut(spent=Spent.YES).evolve(next_action=Next.ASK_AGAIN), False),
         (TimedOut(because={CODE_REFUSED: "x"}), True),
         (TimedOut(because={CODE_REFUSED: "x", "unverified": True}), False),
         *[(kind(place=place), place in ("phone", "login")) for kind in (Refused, AppMismatch)
@@ -100,7 +100,7 @@ def test_what_refuses_a_code(error: HaomaError, answer: bool) -> None:
     """The platform's own word about a code, whatever error it ended in; never what a front end says."""
     assert refuses_a_code(error) is answer
     if isinstance(error, Refused) and "unverified" not in error.because:
-        error.next = Next.ASK_AGAIN
+        error.next_action = Next.ASK_AGAIN
         assert refuses_a_code(error)
 
 

@@ -151,11 +151,11 @@ def _sealed(app_id: str) -> dict[str, str]:
     return {"encryptedData": ciphertext, "iv": base64.b64encode(iv).decode()}
 
 
-def _wechat(*, old_way: bool) -> Way:
+def _wechat(*, accept_encrypted_data: bool) -> Way:
     return Way(
         "wechat",
         ("wx0000000000000001", "wx0000000000000002"),
-        lambda app_id: {"app_id": app_id, "app_secret": SECRET, "old_way": old_way},
+        lambda app_id: {"app_id": app_id, "app_secret": SECRET, "accept_encrypted_data": accept_encrypted_data},
         {
             "/cgi-bin/stable_token": lambda app_id: {"access_token": token_of(app_id), "expires_in": 7200},
             "/wxa/business/getuserphonenumber": lambda app_id: {"errcode": 0, "phone_info": _payload(app_id)},
@@ -163,12 +163,12 @@ def _wechat(*, old_way: bool) -> Way:
                 "openid": OPENID, "unionid": union_of(app_id), "session_key": key_of(app_id),
             },
         },
-        _sealed if old_way else lambda _app_id: {"code": CODE},
-        breaks="" if old_way else "/wxa/business/getuserphonenumber",
+        _sealed if accept_encrypted_data else lambda _app_id: {"code": CODE},
+        breaks="" if accept_encrypted_data else "/wxa/business/getuserphonenumber",
     )  # fmt: skip
 
 
-def _douyin(*, old_way: bool) -> Way:
+def _douyin(*, accept_encrypted_data: bool) -> Way:
     key = next(case for case in cases("douyin") if case.name == "douyin/code-mainland").app["app_private_key"]
 
     def found(app_id: str) -> dict[str, Any]:
@@ -187,14 +187,19 @@ def _douyin(*, old_way: bool) -> Way:
     return Way(
         "douyin",
         ("tt0000000000000001", "tt0000000000000002"),
-        lambda app_id: {"app_id": app_id, "app_secret": "a" * 40, "app_private_key": key, "old_way": old_way},
+        lambda app_id: {
+            "app_id": app_id,
+            "app_secret": "a" * 40,
+            "app_private_key": key,
+            "accept_encrypted_data": accept_encrypted_data,
+        },
         {
             "/oauth/stable_client_token/": token,
             "/api/apps/v1/get_phonenumber_info/": found,
             "/api/apps/v2/jscode2session": session,
         },
-        _sealed if old_way else lambda _app_id: {"code": CODE},
-        breaks="" if old_way else "/api/apps/v1/get_phonenumber_info/",
+        _sealed if accept_encrypted_data else lambda _app_id: {"code": CODE},
+        breaks="" if accept_encrypted_data else "/api/apps/v1/get_phonenumber_info/",
     )
 
 
@@ -289,15 +294,15 @@ WAYS = {
     "baidu": _baidu("v1"),
     "baidu by v2": _baidu("v2"),
     "dingtalk": _dingtalk(),
-    "douyin": _douyin(old_way=False),
-    "douyin, old way": _douyin(old_way=True),
+    "douyin": _douyin(accept_encrypted_data=False),
+    "douyin, session_key flow": _douyin(accept_encrypted_data=True),
     "huawei": _huawei(),
     "kuaishou": _kuaishou(),
-    "wechat": _wechat(old_way=False),
-    "wechat, old way": _wechat(old_way=True),
+    "wechat": _wechat(accept_encrypted_data=False),
+    "wechat, session_key flow": _wechat(accept_encrypted_data=True),
 }
 LOGGED_IN = [name for name, way in WAYS.items() if way.login]
-SEALED = ["baidu", "baidu by v2", "douyin, old way", "kuaishou", "wechat, old way"]
+SEALED = ["baidu", "baidu by v2", "douyin, session_key flow", "kuaishou", "wechat, session_key flow"]
 
 
 def test_every_platform_is_here() -> None:
@@ -329,7 +334,7 @@ def test_two_apps_with_the_same_values(name: str, broken: bool) -> None:
     for _ in range(2):  # the second time it is a repeated request
         for app_id, app in apps.items():
             phone = bench.find(app, bodies[app_id])
-            assert phone.phone_number == f"+86{number_of(app_id)}"
+            assert phone.e164 == f"+86{number_of(app_id)}"
             assert (phone.app, phone.subject and phone.subject.openid) == (app.name, OPENID)
             assert phone.subject is not None
             assert phone.subject.unionid == (union_of(app_id) if way.unions else "")
@@ -364,7 +369,7 @@ def test_two_apps_of_one_name(name: str) -> None:
         sent = {"session": handle, "authorization": way.sent(way.ids[1])}
         assert isinstance(bench.refused(apps[way.ids[1]], sent), SessionUnknown)
     for app_id, app in apps.items():
-        assert bench.find(app, way.body(app_id)).phone_number == f"+86{number_of(app_id)}"
+        assert bench.find(app, way.body(app_id)).e164 == f"+86{number_of(app_id)}"
 
 
 def test_one_ciphertext_under_one_session_key_of_two_apps() -> None:
@@ -374,14 +379,14 @@ def test_one_ciphertext_under_one_session_key_of_two_apps() -> None:
     [(path, answer)] = way.answers.items()
     bench = Bench(Platform(replace(way, answers={path: lambda _app_id: answer(one)})))
     for app in (way.app(one), way.app(other)):
-        assert bench.find(app, way.body(one)).phone_number == f"+86{number_of(one)}"
+        assert bench.find(app, way.body(one)).e164 == f"+86{number_of(one)}"
         assert isinstance(bench.refused(app, way.body(one), "another caller"), AlreadyUsed)
 
 
 @pytest.mark.parametrize("platform", ["wechat", "douyin"])
 def test_a_code_and_a_ciphertext_of_one_text(platform: str) -> None:
     """They are two things: the one that was used does not use up the other."""
-    way = WAYS[f"{platform}, old way"]
+    way = WAYS[f"{platform}, session_key flow"]
     app_id = way.ids[0]
     app, sealed = way.app(app_id), way.sent(app_id)
     text = sealed["encryptedData"]
@@ -389,7 +394,7 @@ def test_a_code_and_a_ciphertext_of_one_text(platform: str) -> None:
         bench = Bench(Platform(way))
         for number, authorization in enumerate(bodies):
             body = {"login_code": f"login-{number}", "authorization": authorization}
-            assert bench.find(app, body).phone_number == f"+86{number_of(app_id)}"
+            assert bench.find(app, body).e164 == f"+86{number_of(app_id)}"
             assert isinstance(bench.refused(app, body, "another caller"), AlreadyUsed)
 
 
@@ -433,7 +438,7 @@ def _with_login(stage: Stage, platform: str) -> list[str]:
 def _subject(stage: Stage, app: str, body: Any) -> Any:
     found = stage.authorize(app, body)
     assert found.subject is not None
-    return found.phone_number, found.subject
+    return found.e164, found.subject
 
 
 @pytest.mark.parametrize("platform", sorted({WAYS[name].platform for name in LOGGED_IN}))

@@ -26,12 +26,12 @@ KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
-    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
 }
 """The platforms whose ciphertexts have no time in them that could be judged."""
 ALL: dict[str, dict[str, Any]] = {
     **SETTINGS,
-    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 OTHERS = {
     "baidu": {"app_key": KEY[::-1]},
@@ -241,7 +241,7 @@ def test_a_key_that_comes_again_proves_no_one_time_use(platform: str) -> None:
     key = _bytes_of_a_key(platform, source)
     bench = Bench({})
     used = _sealed(platform, key, source)
-    assert bench.find(strict, {"session": _log_in(bench, strict, key), "authorization": used}).phone_number
+    assert bench.find(strict, {"session": _log_in(bench, strict, key), "authorization": used}).e164
     bench.now += app.policy.code_seconds
     assert isinstance(bench.refused(app, {"session": "gone", "authorization": used}), SessionUnknown)
     for body in (used, _sealed(platform, key, source)):
@@ -266,8 +266,8 @@ def test_a_login_whose_key_is_gone_asks_for_a_new_login(platform: str) -> None:
     app = configured(platform, **ALL[platform])
     key = _bytes_of_a_key(platform, source)
     bench = Bench({})
-    if platform == "wechat":  # logged in while the old way was off, when no key is kept
-        session = _log_in(bench, replace(app, old_way=False), key)  # type: ignore[call-arg]
+    if platform == "wechat":  # logged in while encrypted data was not accepted, when no key is kept
+        session = _log_in(bench, replace(app, accept_encrypted_data=False), key)  # type: ignore[call-arg]
     else:  # the same key for longer than any is kept
         for _ in range(3):
             session = _log_in(bench, app, key)
@@ -332,10 +332,10 @@ def test_a_key_ends_with_its_time(platform: str, away: float) -> None:
     bench.now += 100
     session = _log_in(bench, app, newer)
     bench.now = NOW + app.policy.session_seconds + away
-    assert bench.find(app, {"session": session, "authorization": _sealed(platform, newer, source)}).phone_number
+    assert bench.find(app, {"session": session, "authorization": _sealed(platform, newer, source)}).e164
     sent = {"session": session, "authorization": _sealed(platform, key, source)}
     if away < 0:
-        assert bench.find(app, sent).phone_number
+        assert bench.find(app, sent).e164
     else:
         assert isinstance(bench.refused(app, sent), CannotOpen)
 
@@ -366,7 +366,7 @@ def test_three_failures_count_for_three_days() -> None:
     assert bench.refused(app, sent).diagnosis == "tries"
     bench.now += 1
     again = {"session": _log_in(bench, app, key), "authorization": _sealed("kuaishou", key, source)}
-    assert bench.find(app, again).phone_number
+    assert bench.find(app, again).e164
 
 
 @pytest.mark.parametrize(("away", "proven"), [(-1, False), (0, True)])

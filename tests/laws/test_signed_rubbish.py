@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import log_in, open_envelope
+from haoma.authorize import log_in, verify_offline
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import HaomaError
 from haoma.platforms.alipay.mirror import AlipayMirror
@@ -43,7 +43,7 @@ def test_an_envelope_with_rubbish_inside(plain: bytes) -> None:
     sealed = forge_cbc(AES, bytes(16), plain)
     sent = {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')}
     with pytest.raises(HaomaError):
-        open_envelope(APP, sent)
+        verify_offline(APP, sent)
 
 
 @pytest.mark.parametrize("size", [1, 15, 17, 31, 33])
@@ -51,7 +51,7 @@ def test_an_envelope_that_is_not_whole_blocks(size: int) -> None:
     """Signed all the same."""
     sealed = base64.b64encode(bytes(size)).decode()
     with pytest.raises(HaomaError) as caught:
-        open_envelope(APP, {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')})
+        verify_offline(APP, {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')})
     assert caught.value.code == "trust.cannot-open"
 
 
@@ -74,7 +74,7 @@ def test_the_step_that_refuses(plain: bytes, code: str, step: int, said: str, be
     """What is inside of an envelope is refused by the step whose number the refusal bears, with its facts."""
     sealed = forge_cbc(AES, bytes(16), plain)
     with pytest.raises(HaomaError) as caught:
-        open_envelope(APP, {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')})
+        verify_offline(APP, {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')})
     error = caught.value
     words = f"{error.platform_code} {error.platform_sub_code} {error.platform_message}".strip() or error.diagnosis
     assert (error.code, error.step, words, error.because) == (code, step, said, because)
@@ -99,17 +99,17 @@ def test_a_country_before_a_number(mobile: str, number: str | None) -> None:
     sealed = forge_cbc(AES, bytes(16), json.dumps({"code": "10000", "mobile": mobile}).encode())
     sent = {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')}
     if number is not None:
-        assert open_envelope(APP, sent).phone_number == number
+        assert verify_offline(APP, sent).e164 == number
         return
     with pytest.raises(HaomaError) as caught:
-        open_envelope(APP, sent)
+        verify_offline(APP, sent)
     assert caught.value.code == "outside.nonsense-reply"
 
 
 def test_what_is_in_clear_text_is_no_word_of_the_platform() -> None:
     """A refusal that anybody could have written says so, and bears no step."""
     with pytest.raises(HaomaError) as caught:
-        open_envelope(APP, {"code": "40003", "msg": "m"})
+        verify_offline(APP, {"code": "40003", "msg": "m"})
     assert (caught.value.platform_message, caught.value.step, caught.value.because) == ("m", 0, {"unverified": True})
 
 

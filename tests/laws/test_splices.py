@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import CannotOpen
 from haoma.platforms.base.contract import App
@@ -32,8 +32,8 @@ APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
-    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "old_way": True},
-    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "old_way": True},
+    "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
+    "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 
 Layout = Callable[[str, str], dict[str, Any]]
@@ -159,7 +159,7 @@ def _outcome(app: App, key: str, iv: bytes, ciphertext: bytes) -> str:
     """Return what was wrong with a message; empty if a number came out."""
     sent = {"encryptedData": base64.b64encode(ciphertext).decode(), "iv": base64.b64encode(iv).decode()}
     try:
-        open_sealed(app, sent, key, now=NOW)
+        verify_with_session_key(app, sent, key, now=NOW)
     except CannotOpen as error:
         return error.diagnosis
     return ""

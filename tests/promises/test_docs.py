@@ -21,7 +21,7 @@ import pytest
 import typer
 
 from haoma import catalogue
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.cli import app as command_line
 from haoma.client import Client
 from haoma.errors import ConfigFaults, HaomaError, Public, UserNotAuthorized
@@ -174,7 +174,7 @@ def test_the_table_of_proofs_is_what_comes_out(page: Path) -> None:
     """The table has every way of every platform, in the registry's order, and says of each what its checks say."""
     chinese = page.name.endswith(".zh-CN.md")
     listed = [row for row in rows(page) if len(row) == 2 + len(CheckName)][2:]
-    ways = [(platform.title.partition(" "), way) for platform in PLATFORMS.values() for way in platform.proves]
+    ways = [(platform.title.partition(" "), way) for platform in PLATFORMS.values() for way in platform.methods]
     assert [row[:2] for row in listed] == [
         [title[0] if chinese else title[2], way.zh if chinese else way.en] for title, way in ways
     ]
@@ -196,7 +196,7 @@ def test_every_way_of_the_table_comes_out(simulator: Simulator, tmp_path: Path) 
                     # Some need the login, some a push of the platform first: that all end well is tested elsewhere.
                     with suppress(HaomaError):
                         ways.add(client.get_phone_number(tap.app, body).checks)
-    assert seen == {name: {way.checks for way in platform.proves} for name, platform in PLATFORMS.items()}
+    assert seen == {name: {way.checks for way in platform.methods} for name, platform in PLATFORMS.items()}
 
 
 TOMLS = [
@@ -349,7 +349,7 @@ def test_every_public_code_is_documented(page: Path) -> None:
 def test_every_member_is_documented(page: Path) -> None:
     """Whatever a number or a problem is made of stands on the page."""
     shop = reader.load(ROOT / "docs" / "example" / "haoma.toml").app("shop")
-    members = set(open_envelope(shop, (ROOT / "docs" / "example" / "envelope.json").read_bytes()).to_dict())
+    members = set(verify_offline(shop, (ROOT / "docs" / "example" / "envelope.json").read_bytes()).to_dict())
     refusal = UserNotAuthorized(
         platform="alipay", app="shop", step=6, because={"field": "mobile"}, platform_code="40003", request_id="1",
         platform_sub_code="isv.invalid-auth-relations", platform_message="…",

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 WITHOUT_SCENE = {
     "wechat": {
-        "1@check": "in the scene old-forged WeChat says it, and haoma answers what it answers to all that does not open",
+        "1@check": "in the scene sealed-forged WeChat says it, and haoma answers what it answers to all that does not open",
         "87009": "answered to checksession and resetusersessionkey alone, which are no step on the way to a number",
         "87008": "answered to resetusersessionkey alone, which is no step on the way to a number",
         "61010@component": "answered while a pushed grant is exchanged; the number is then asked for in another way",
@@ -50,7 +50,7 @@ def play_all(stage: Stage) -> dict[str, dict[str, HaomaError]]:
             stage.forget()
             tap = stage.tap(platform, scene.name)
             try:
-                outcome = "ok" if stage.authorize(tap.app, tap.body).phone_number == tap.phone_number else "wrong"
+                outcome = "ok" if stage.authorize(tap.app, tap.body).e164 == tap.phone_number else "wrong"
             except HaomaError as error:
                 outcome = error.code
                 entry = catalogue.find_refusal(platform, error.platform_code, error.platform_sub_code, error.place)

@@ -276,7 +276,7 @@ def test_a_publishable_key_sees_one_refusal(service: Serving, simulator: Simulat
     seen = {name: value for name, value in got.json.items() if name != "request_id"}
     assert seen == {
         "type": "about:blank",
-        "title": PHRASES[BY_CODE["trust.cannot-open"].public]["zh"],
+        "title": PHRASES[BY_CODE["trust.cannot-open"].public_code]["zh"],
         "status": 422,
         "code": "not-verified",
         "next": "ask-again",

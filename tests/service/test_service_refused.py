@@ -426,7 +426,7 @@ def test_which_refusals_count() -> None:
         errors.AppMismatch(place="phone"),
     ]  # fmt: skip
     of_a_code = errors.Refused(place="token")
-    of_a_code.next = Next.ASK_AGAIN
+    of_a_code.next_action = Next.ASK_AGAIN
     assert all(refuses_a_code(each) for each in (*yes, of_a_code))
     no = [
         errors.Refused(place="token"), errors.Refused(place="check"), errors.CodeRejected(because={"unverified": True}),

@@ -205,11 +205,13 @@ def test_one_app_twice(faults):
     assert faults(GOOD + twin) == [("duplicate-app-id", "apps.twin.app_id", 8)]
 
 
-def test_old_way_with_workers(faults):
-    """Sessions of the old way live in one process, wherever the number of processes is said."""
-    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n") == [("needs-one-worker", "service.workers", 8)]
-    assert faults(MINI + "old_way = true\n", workers=2) == [("needs-one-worker", "--workers", 0)]
-    assert faults(MINI + "old_way = true\n[service]\nworkers = 2\n", workers=1) == []
+def test_session_key_flow_with_workers(faults):
+    """Sessions of the session_key flow live in one process, wherever the number of processes is said."""
+    assert faults(MINI + "accept_encrypted_data = true\n[service]\nworkers = 2\n") == [
+        ("needs-one-worker", "service.workers", 8)
+    ]
+    assert faults(MINI + "accept_encrypted_data = true\n", workers=2) == [("needs-one-worker", "--workers", 0)]
+    assert faults(MINI + "accept_encrypted_data = true\n[service]\nworkers = 2\n", workers=1) == []
 
 
 EVERY_APP = Stage().settings("http://127.0.0.1:9")["apps"]
@@ -336,13 +338,16 @@ def test_files(tmp_path, faults):
 
 def test_environment(faults):
     """A value may stand in the environment, where everything is text; empty is not the same as unset."""
-    text = MINI.replace(f'"{WX_SECRET}"', '{ env = "S" }') + 'old_way = { env = "O" }\nmax_age = { env = "A" }\n'
+    text = (
+        MINI.replace(f'"{WX_SECRET}"', '{ env = "S" }')
+        + 'accept_encrypted_data = { env = "O" }\nmax_age = { env = "A" }\n'
+    )
     text += '[service]\nworkers = { env = "W" }\n'
     good = {"S": WX_SECRET, "O": "true", "A": "60", "W": "1"}
     assert faults(text, environ=good) == []
     assert faults(text, environ=good | {"W": "2"}) == [("needs-one-worker", "service.workers", 9)]
     assert faults(text, environ=good | {"S": " "}) == [("empty-value", "apps.mini.app_secret", 5)]
-    assert faults(text, environ=good | {"O": "maybe"}) == [("wrong-type", "apps.mini.old_way", 6)]
+    assert faults(text, environ=good | {"O": "maybe"}) == [("wrong-type", "apps.mini.accept_encrypted_data", 6)]
     assert [code for code, *_ in faults(text)] == ["env-unset"] * 4
 
 
@@ -398,7 +403,7 @@ log_level = "debug"
     assert list(settings.apps) == ["shop", "mini"]
     for secret in (STRONG, AES_KEY, WX_SECRET, "PRIVATE"):
         assert secret not in repr(settings)
-    with pytest.raises(haoma.UnknownApp) as caught:
+    with pytest.raises(haoma.errors.UnknownApp) as caught:
         settings.app("shopp")
     assert caught.value.because == {"nearest": "shop"}
 
@@ -488,3 +493,14 @@ def test_a_private_key_is_checked_once(monkeypatch):
     assert len(checked) == 1
     from_mapping({"apps": apps})
     assert len(checked) == 2
+
+
+def test_a_setting_that_was_renamed():
+    """The fault names the setting's new name; a platform that never had the setting does not speak of it."""
+    with pytest.raises(ConfigFaults) as caught:
+        configure("wechat", app_id="wx0123456789abcdef", app_secret="0" * 32, old_way=True)
+    [fault] = caught.value.faults
+    assert (fault.code, fault.because["renamed_to"]) == ("config.unknown-setting", "accept_encrypted_data")
+    with pytest.raises(ConfigFaults) as caught:
+        configure("huawei", app_id="123456", app_secret="0" * 64, old_way=True)
+    assert all("renamed_to" not in fault.because for fault in caught.value.faults)

@@ -75,7 +75,7 @@ def session(key: str = SESSION_KEY) -> dict[str, Any]:
 def sealed(
     number: str = "13800138000", *, key: str = SESSION_KEY, iv: bytes = b"i" * 16, **change: Any
 ) -> dict[str, str]:
-    """What the button gives in the old way."""
+    """What the button gives in the session_key flow."""
     plain = {**PAYLOAD, "phoneNumber": number, "purePhoneNumber": number, **change}
     text = forge_cbc(base64.b64decode(key), iv, json.dumps(plain).encode())
     return {"encryptedData": text, "iv": base64.b64encode(iv).decode()}

@@ -70,8 +70,8 @@ def test_the_same_request_forty_times(simulator: Simulator, service: Service, ke
 
 
 def test_the_same_sealed_message_forty_times(simulator: Simulator, service: Service) -> None:
-    """In the old way too: one login, forty identical answers."""
-    tap = simulator.tap("wechat", "old-ok")
+    """In the session_key flow too: one login, forty identical answers."""
+    tap = simulator.tap("wechat", "sealed-ok")
     with counted(simulator) as calls:
         answers = at_once(service, [(tap.app, tap.body)] * 40)
     assert calls == {LOGIN: 1}
@@ -195,7 +195,7 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
 
         def ask(tap: Tap) -> str:
             try:
-                return client.get_phone_number(tap.app, tap.body or {}).phone_number
+                return client.get_phone_number(tap.app, tap.body or {}).e164
             except HaomaError as error:
                 return error.code
 
@@ -209,7 +209,7 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
             async def ask(tap: Tap) -> str:
                 async with free:
                     try:
-                        return (await client.get_phone_number(tap.app, tap.body or {})).phone_number
+                        return (await client.get_phone_number(tap.app, tap.body or {})).e164
                     except HaomaError as error:
                         return error.code
 

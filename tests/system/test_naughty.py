@@ -47,8 +47,8 @@ SHAPES: dict[str, tuple[str, Shape]] = {
     "errMsg": ("wechat", lambda text: {"errMsg": text}),
     "errno": ("wechat", lambda text: {"detail": {"errMsg": "getPhoneNumber:fail", "errno": text}}),
     "cloudID": ("wechat", lambda text: {"cloudID": text}),
-    "sealed": ("wechat-old", lambda text: {"session": "x", "encryptedData": text, "iv": B64}),
-    "sealed-session": ("wechat-old", lambda text: {"session": text, "encryptedData": B64, "iv": B64}),
+    "sealed": ("wechat-sealed", lambda text: {"session": "x", "encryptedData": text, "iv": B64}),
+    "sealed-session": ("wechat-sealed", lambda text: {"session": text, "encryptedData": B64, "iv": B64}),
     "wechat-body": ("wechat", lambda text: text.encode("utf-8", "surrogatepass")),
 }
 NO_HEADERS: Mapping[str, bytes] = {}

@@ -109,7 +109,7 @@ def made() -> dict[str, Stranger]:
     found |= {"baidu-v2": Baidu(interface="v2"), "baidu-v2-text": Baidu(WAYS["text"], interface="v2")}
     found |= {"baidu-wrong": Baidu(), "baidu-v2-wrong": Baidu(interface="v2")}
     found |= {"douyin-token": Douyin(WAYS["text"], token="plain", pair=PAIR)}
-    found |= {f"douyin-{kind}": Douyin(pair=PAIR) for kind in ("rotation", "no-old-way", "old-way-alone")}
+    found |= {f"douyin-{kind}": Douyin(pair=PAIR) for kind in ("rotation", "no-encrypted-data", "encrypted-data-alone")}
     return found
 
 
@@ -119,8 +119,8 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "douyin-text": {"app_private_key": PAIR.pkcs1, "login_base_url": None},
     "douyin-gbk": {"app_private_key": PAIR.bare},
     "douyin-rotation": {"app_private_key": [PAIR.pem(), OLD_PAIR.pkcs1]},
-    "douyin-no-old-way": {"old_way": False},
-    "douyin-old-way-alone": {"app_private_key": None},
+    "douyin-no-encrypted-data": {"accept_encrypted_data": False},
+    "douyin-encrypted-data-alone": {"app_private_key": None},
 }
 
 
@@ -705,7 +705,10 @@ def test_late(strangers: Strangers) -> None:
                 hasty.get_phone_number(app, sent)
             with pytest.raises(HaomaError) as again:
                 patient.get_phone_number(app, sent)
-            assert (again.value.next, isinstance(again.value, OutcomeUnknown)) == ("ask-again", "code" in sent), app
+            assert (again.value.next_action, isinstance(again.value, OutcomeUnknown)) == (
+                "ask-again",
+                "code" in sent,
+            ), app
 
     with ThreadPoolExecutor(len(PLATFORMS)) as pool:
         list(pool.map(too_late, [f"{platform}-hanging-up" for platform in PLATFORMS]))
@@ -727,7 +730,9 @@ def test_last_two_keys(platform: str, strangers: Strangers) -> None:
     assert_refused(answer, "trust.cannot-open", "ask-again")
 
 
-@pytest.mark.parametrize("app", [f"{platform}-plain" for platform in SESSIONS] + ["baidu-v2", "douyin-old-way-alone"])
+@pytest.mark.parametrize(
+    "app", [f"{platform}-plain" for platform in SESSIONS] + ["baidu-v2", "douyin-encrypted-data-alone"]
+)
 def test_own_session_key(app: str, strangers: Strangers) -> None:
     """Whoever brings a session_key of his own gets no number, with a login and without."""
     one, who, mine = strangers.each[app], user(), user()
@@ -854,19 +859,21 @@ def test_no_fall_back(strangers: Strangers) -> None:
             one.used.add(detail["code"])
         assert post("douyin-plain", body).code == "outside.outcome-unknown"
         assert post("douyin-plain", body).code == "outside.outcome-unknown"
-    off, who = strangers.each["douyin-no-old-way"], user()
-    session = strangers.log_in("douyin-no-old-way", who)
-    answer = post("douyin-no-old-way", {"session": session, "detail": both(off, who, "refuse.28005187")})
+    off, who = strangers.each["douyin-no-encrypted-data"], user()
+    session = strangers.log_in("douyin-no-encrypted-data", who)
+    answer = post("douyin-no-encrypted-data", {"session": session, "detail": both(off, who, "refuse.28005187")})
     assert answer.code == "platform.code-rejected"
-    assert post("douyin-no-old-way", {"session": session, **off.event(who)}).code == "envelope.old-way-off"
+    assert (
+        post("douyin-no-encrypted-data", {"session": session, **off.event(who)}).code == "envelope.encrypted-data-off"
+    )
 
 
-def test_old_way_alone(strangers: Strangers) -> None:
+def test_session_key_flow_alone(strangers: Strangers) -> None:
     """An app without a private key takes the sealed data and leaves the code alone."""
-    one, who = strangers.each["douyin-old-way-alone"], user()
-    session = strangers.log_in("douyin-old-way-alone", who)
+    one, who = strangers.each["douyin-encrypted-data-alone"], user()
+    session = strangers.log_in("douyin-encrypted-data-alone", who)
     body = both(one, who, "good.bare")
-    answer = strangers.post("douyin-old-way-alone", {"session": session, "detail": body})
+    answer = strangers.post("douyin-encrypted-data-alone", {"session": session, "detail": body})
     assert_found(answer, ABROAD, **known(one, who))
     assert one.times(body["code"]) == 0
 

@@ -210,7 +210,7 @@ def test_a_ticket_is_taken_however_it_is_written(bench: Bench, form: str) -> Non
     [merchant] = op.merchants.values()
     client = bench.client(shop=op.settings(merchant, bench.url(op)))
     assert push(client, "shop", ticket_forms(op)[form]) == "success"
-    assert client.get_phone_number("shop", bench.body(login=True)).phone_number == E164
+    assert client.get_phone_number("shop", bench.body(login=True)).e164 == E164
     assert json.loads(op.last(COMPONENT_TOKEN).body)["component_verify_ticket"] == "ticket@@@good"
 
 
@@ -603,7 +603,7 @@ def test_a_refusal_at_its_place(bench: Bench, path: str, errcode: int) -> None:
     op.says[path] = [lambda asked: {"errcode": errcode, "errmsg": everything(asked)}] * 3
     body = bench.body(login=True)
     error = refused(lambda: client.get_phone_number("shop", body))
-    assert (error.code, error.next, word := (SAID | AT_COMPONENT)[errcode][2]) == (SAID | AT_COMPONENT)[errcode]
+    assert (error.code, error.next_action, word := (SAID | AT_COMPONENT)[errcode][2]) == (SAID | AT_COMPONENT)[errcode]
     assert word in error.explain("en").remedy
     assert (error.spent, error.platform_code, error.request_id) == (Spent.NO, str(errcode), "6512-ab12")
     assert "`app_secret`" not in error.explain("en").remedy  # a third-party platform does not have it
@@ -613,7 +613,7 @@ def test_a_refusal_at_its_place(bench: Bench, path: str, errcode: int) -> None:
     # What WeChat calls dead is asked for once more, with a new token where there is one; nothing else is.
     assert op.calls[path] == (2 if errcode in (40001, 42001) and path != COMPONENT_TOKEN else 1)
     op.says.clear()
-    assert client.get_phone_number("shop", body).phone_number == E164
+    assert client.get_phone_number("shop", body).e164 == E164
 
 
 @pytest.mark.parametrize("errcode", [61003, 61010, 40001, -1])
@@ -630,7 +630,7 @@ def test_a_grant_that_cannot_be_fetched(bench: Bench, errcode: int) -> None:
     assert (error.platform_code, error.spent) == (str(errcode), Spent.NO)
     assert not [secret for secret in (op.secret, op.ticket, *op.tokens, code) if secret in shown(error)]
     op.says.clear()
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
 
 
 def test_a_refresh_token_that_changes_with_each_use(bench: Bench) -> None:
@@ -642,7 +642,7 @@ def test_a_refresh_token_that_changes_with_each_use(bench: Bench) -> None:
     client = bench.client(shop=own)
     push(client, "shop", op.push(op.ticket_xml()))
     for number in range(4):
-        assert client.get_phone_number("shop", bench.body()).phone_number == E164
+        assert client.get_phone_number("shop", bench.body()).e164 == E164
         assert op.calls[MERCHANT_TOKEN] == number + 1
         merchant.tokens.append(f"somebody-elses-{number}")  # ours is dead
     assert [(grant.event, grant.app_id) for grant in heard] == [("renewed", merchant.app_id)] * 4
@@ -660,7 +660,7 @@ def test_a_refresh_token_that_somebody_else_used_up(bench: Bench) -> None:
     own = op.settings(merchant, bench.url(op), authorizer_refresh_token="refreshtoken@@@long-gone")
     client = bench.client(shop=own)
     push(client, "shop", op.push(op.ticket_xml()))
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     assert (op.calls[MERCHANT_TOKEN], op.calls[MERCHANT_INFO]) == (2, 1)
 
 
@@ -687,7 +687,7 @@ def test_grants_come_and_go(bench: Bench) -> None:
     now = int(time.time())
 
     def number() -> str:
-        return client.get_phone_number("shop", bench.body(login=True)).phone_number
+        return client.get_phone_number("shop", bench.body(login=True)).e164
 
     def event(kind: str, merchant: Merchant, after: int) -> tuple[str, bytes]:
         code = "" if kind == "unauthorized" else op.grant(merchant)
@@ -735,11 +735,11 @@ def test_only_a_newer_ticket_takes_the_place(bench: Bench) -> None:
     older, kept = op.push(op.ticket_xml("ticket@@@1", now - 600)), op.push(op.ticket_xml("ticket@@@2", now - 1))
     for posted in (older, kept, older, kept, older):
         assert push(client, "shop", posted) == "success"
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     assert json.loads(op.last(COMPONENT_TOKEN).body)["component_verify_ticket"] == "ticket@@@2"
     push(client, "shop", op.push(op.ticket_xml("ticket@@@3", now)))
     op.tokens.append("dead")
-    assert client.get_phone_number("shop", bench.body(login=True)).phone_number == E164
+    assert client.get_phone_number("shop", bench.body(login=True)).e164 == E164
     assert json.loads(op.last(COMPONENT_TOKEN).body)["component_verify_ticket"] == "ticket@@@3"
 
 
@@ -754,7 +754,7 @@ def test_one_grant_that_is_pushed_twice_at_once(bench: Bench) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _n: push(client, "shop", op.push(xml)), range(4))) == {"success"}
     assert op.calls[QUERY_AUTH] == 1
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
 
 
 @pytest.mark.parametrize("kind", ["something_new", "notify_third_fasteregister"])
@@ -786,7 +786,7 @@ def test_plain_http_to_the_sidecar_alone(monkeypatch: pytest.MonkeyPatch, turnta
     monkeypatch.setattr("socket.getaddrinfo", resolve)
     app = {"platform": "wechat", "app_id": cloud.app_id, "token": "cloud"}
     with Client(from_mapping({"ca_file": authority, "apps": {"shop": app}})) as client:
-        assert client.get_phone_number("shop", {"code": "good-1"}).phone_number == E164
+        assert client.get_phone_number("shop", {"code": "good-1"}).e164 == E164
     assert asked_for[0] == ("api.weixin.qq.com", 80)
     assert {port for _, port in asked_for} == {80}
     asked = cloud.last(PHONE)
@@ -859,9 +859,9 @@ def test_replies_that_are_not_wechats(bench: Bench) -> None:
     """Whatever is wrong is one refusal; only the log tells which. What the code has suffered is not known."""
     side = Sealed()
     client = bench.client(shop=side.settings(bench.url(side)))
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     side.damage = with_headers(Wechatmp_Appid=None, Wechatmp_Serial=None)  # the signature covers the one, not the other
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     for case, (diagnosis, damage) in DAMAGES.items():
         side.damage = damage
         body = bench.body()
@@ -871,7 +871,7 @@ def test_replies_that_are_not_wechats(bench: Bench) -> None:
         assert (type(error), error.diagnosis, error.spent) == (ReplySignatureMismatch, diagnosis, Spent.UNKNOWN), case
         assert NUMBER not in shown(error)
         side.damage = lambda _stage, _parts: None
-        assert client.get_phone_number("shop", body).phone_number == E164, case
+        assert client.get_phone_number("shop", body).e164 == E164, case
     assert len(set(side.nonces)) == len(side.nonces) == 2 * len(DAMAGES) + 2
 
 
@@ -889,7 +889,7 @@ def test_while_wechat_changes_its_certificate(bench: Bench, kept: str) -> None:
         return {**parts["headers"], **named, "Wechatmp-Serial": "of-which-nobody-knows"}
 
     side.damage = change("headers", headers=both)
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     side.damage = change("start", key=rsa_key("stranger"))
     assert refused(lambda: client.get_phone_number("shop", bench.body())).diagnosis == "signature"
 
@@ -930,7 +930,7 @@ def test_the_address_of_wechat_is_signed_behind_a_proxy_with_a_path(bench: Bench
 
     proxy = bench.stack.enter_context(platform(through))
     client = bench.client(shop=side.settings(url, api_base_url=f"{proxy}/weixin/"))
-    assert client.get_phone_number("shop", bench.body()).phone_number == E164
+    assert client.get_phone_number("shop", bench.body()).e164 == E164
     assert WEIXIN not in side.last(PHONE).headers.values()
 
 
@@ -943,7 +943,7 @@ def test_sessions_are_proven_by_the_text_of_their_key(bench: Bench) -> None:
     client = bench.client(shop=side.settings(bench.url(side)))
     app: Any = client.apps["shop"]
     assert refused(lambda: client.run(check_session(app, side.openid))).code == "trust.session-unknown"
-    client.log_in("shop", {"login_code": "good-1"})
+    client.log_in("shop", "good-1")
     assert client.run(check_session(app, side.openid)) is True
     before = side.session_key
     client.run(reset_session_key(app, side.openid))
@@ -952,7 +952,7 @@ def test_sessions_are_proven_by_the_text_of_their_key(bench: Bench) -> None:
     side.session_key = b64(os.urandom(16))  # the user has logged in somewhere else
     assert client.run(check_session(app, side.openid)) is False
     error = refused(lambda: client.run(reset_session_key(app, side.openid)))
-    assert (error.platform_code, error.next) == ("87009", "ask-again")
+    assert (error.platform_code, error.next_action) == ("87009", "ask-again")
     for said in ({"errcode": 87008, "errmsg": "x"}, {"errcode": 0}, {"errcode": 0, "session_key": "AAAA"}):
         side.says["/wxa/resetusersessionkey"] = [said]
         error = refused(lambda: client.run(reset_session_key(app, side.openid)))
@@ -1052,7 +1052,7 @@ def test_layouts_of_the_gateways_reply(bench: Bench, gateway: Gateway) -> None:
 
     def ask(name: str) -> str:
         body = {**gateway.envelope(shop), "login_code": f"good-{shop.app_id}-{name.replace(' ', '-')}"}
-        return client.get_phone_number("shop", body).phone_number
+        return client.get_phone_number("shop", body).e164
 
     for name, writer in WRITERS.items():
         gateway.write = writer
@@ -1093,7 +1093,7 @@ def test_refusals_of_the_gateway(
     gateway.raw, gateway.signs = str, signs
     gateway.says_method["alipay.system.oauth.token"] = {**said, "sub_msg": words}
     error = refused(lambda: client.get_phone_number("shop", {**gateway.envelope(shop), "login_code": login_code}))
-    assert (error.code, error.next, error.platform_code) == (code, next_, said["code"])
+    assert (error.code, error.next_action, error.platform_code) == (code, next_, said["code"])
     assert "https://a/b" in error.platform_message
     assert not [each for each in (login_code, shop.app_auth_token, NUMBER) if each in shown(error)]
 
@@ -1114,7 +1114,7 @@ def test_the_content_key_of_a_merchant(bench: Bench, gateway: Gateway) -> None:
     assert key.reveal() == b64(shop.aes_key) != settings["aes_key"]
     assert refused(lambda: client.get_phone_number("shop", gateway.envelope(shop))).code == "trust.cannot-open"
     both = bench.client(shop={**settings, "aes_key": [key.reveal(), settings["aes_key"]]})
-    assert both.get_phone_number("shop", gateway.envelope(shop)).phone_number == E164
+    assert both.get_phone_number("shop", gateway.envelope(shop)).e164 == E164
     # Another third-party application's key: nothing is believed of what comes.
     strange = bench.client(shop={**settings, "isv_aes_key": b64(os.urandom(16))})
     assert isinstance(refused(lambda: strange.run(fetch_content_key(strange.apps["shop"], 0.0))), HaomaError)  # type: ignore[arg-type]
@@ -1288,7 +1288,7 @@ def test_the_certificate_changes_while_we_run(bench: Bench, certified: Certified
     def ask(client: Client) -> str:
         bench.numbers += 1
         body = {**envelope, "login_code": f"good-{shop.app_id}-{bench.numbers}"}
-        return client.get_phone_number("shop", body).phone_number
+        return client.get_phone_number("shop", body).e164
 
     def rotated(*chain: Any, serial: str = "") -> Client:
         gateway.key, gateway.serial = new, serial or alipay_sn(chain[0])

@@ -1,4 +1,4 @@
-"""The padding-oracle attack on the old way, over HTTP: nothing is learnt, and three decryptions are all there is.
+"""The padding-oracle attack on the session_key flow, over HTTP: nothing is learnt, and three decryptions are all there is.
 
 An endpoint that decrypts a ciphertext and an IV of the client's choice, and shows whether the padding was right, gives
 away ``AES_dec`` of any block in some two thousand requests, and with it lets anybody write any phone number.
@@ -25,7 +25,7 @@ from support.live import PUBLISHABLE_KEY, SERVER_KEY, Service, tables
 
 pytest_plugins = ["support.whole_system"]
 
-APP = "wechat-old"
+APP = "wechat-sealed"
 BLOCK = 16
 
 Ask = Callable[[bytes, bytes], object]
@@ -115,7 +115,7 @@ def log_in(service: Service, login_code: str) -> str:
 @pytest.mark.parametrize("key", [PUBLISHABLE_KEY, SERVER_KEY], ids=["publishable", "server"])
 def test_the_attack_learns_nothing(simulator: Simulator, service: Service, key: str) -> None:
     """All answers are the same to the byte, so that no byte is recovered, whichever key the attacker has."""
-    tap = simulator.tap("wechat", "old-ok")
+    tap = simulator.tap("wechat", "sealed-ok")
     assert tap.body is not None
     ciphertext = base64.b64decode(tap.body["authorization"]["encryptedData"])
     seen = set()
@@ -138,7 +138,7 @@ def test_the_attack_learns_nothing(simulator: Simulator, service: Service, key: 
 @pytest.mark.parametrize("failures", [2, 3])
 def test_three_failures_burn_a_session_key(simulator: Simulator, service: Service, failures: int) -> None:
     """After two failures the user's own data is opened; after three it is refused as well."""
-    tap = simulator.tap("wechat", "old-ok")
+    tap = simulator.tap("wechat", "sealed-ok")
     assert tap.body is not None
     session = log_in(service, tap.login_code)
     for _ in range(failures):
@@ -153,7 +153,7 @@ def test_three_failures_burn_a_session_key(simulator: Simulator, service: Servic
 
 def test_many_connections_get_no_more_tries(simulator: Simulator, service: Service) -> None:
     """Sixty forged ciphertexts at once: by the operator's log, three of them were decrypted."""
-    tap = simulator.tap("wechat", "old-ok")
+    tap = simulator.tap("wechat", "sealed-ok")
     assert tap.body is not None
     session = log_in(service, tap.login_code)
     ids = [f"many-{number}" for number in range(60)]
@@ -271,6 +271,6 @@ def refusals(service: Service, known: int) -> list[dict[str, Any]]:
 
 
 def fresh(simulator: Simulator, service: Service, client: httpx.Client, key: str) -> tuple[Attacker, bytes]:
-    tap = simulator.tap("wechat", "old-ok")
+    tap = simulator.tap("wechat", "sealed-ok")
     session_key = base64.b64decode(simulator.stage.mirrors["wechat"]._codes[tap.login_code].session_key)  # type: ignore[attr-defined]
     return Attacker(service, client, log_in(service, tap.login_code), key), session_key

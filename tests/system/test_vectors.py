@@ -19,7 +19,7 @@ import pytest
 import trustme
 from typer.main import get_command
 
-from haoma import AsyncClient, Client, ConfigFaults, HaomaError, load, open_envelope
+from haoma import AsyncClient, Client, ConfigFaults, HaomaError, load, verify_offline
 from haoma.cli import app as command_line
 from haoma.platforms.registry import PLATFORMS
 from haoma.service import create_app
@@ -146,13 +146,13 @@ def in_python(case: Case, config: Path, loop: asyncio.Runner) -> dict[str, Outco
     settings = load(config)
     outcomes = {}
     if PLATFORMS[case.platform].find_offline:
-        outcomes["offline"] = tried(lambda: open_envelope(settings.apps["shop"], case.sent).phone_number)
+        outcomes["offline"] = tried(lambda: verify_offline(settings.apps["shop"], case.sent).e164)
     with Client(settings) as client:
-        outcomes["client"] = tried(lambda: client.get_phone_number("shop", case.sent).phone_number)
+        outcomes["client"] = tried(lambda: client.get_phone_number("shop", case.sent).e164)
 
     async def ask() -> str:
         async with AsyncClient(settings) as client:
-            return (await client.get_phone_number("shop", case.sent)).phone_number
+            return (await client.get_phone_number("shop", case.sent)).e164
 
     outcomes["async client"] = tried(lambda: loop.run(ask()))
     return outcomes

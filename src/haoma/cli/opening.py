@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haoma.authorization import MAX_BYTES
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.cli.output import (
     MISUSED,
     REFUSED,
@@ -89,7 +89,7 @@ def open_file(
     sent = _read(file, words)
     try:
         if key is not None:
-            phone = open_sealed(settings.apps[name], sent, key, now=clock.now())
+            phone = verify_with_session_key(settings.apps[name], sent, key, now=clock.now())
         else:
             from haoma.client import Client  # brings the network, which a usage error does not need
 
@@ -106,7 +106,7 @@ def open_file(
     if as_json:
         write_json(phone.to_dict())
     else:
-        write(phone.phone_number)
+        write(phone.e164)
 
 
 def read_settings(config: str, lang: str) -> Settings:

@@ -362,7 +362,7 @@ class _Reader:
         self._words |= table.known
         self._faults += table.faults
         if app is not None:
-            provable = {check.name for way in PLATFORMS[platform].proves for check in way.checks if check.proven}
+            provable = {check.name for way in PLATFORMS[platform].methods for check in way.checks if check.proven}
             for check in sorted(app.policy.require - provable):
                 self._fault("config.never-proven", f"{where}.require", check=check.value)
         return app

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.crypto import keys
 from haoma.crypto.chain import ChainBroken, check_chain
 from haoma.crypto.forging import forge_signature
@@ -335,7 +335,7 @@ def test_a_successor_is_good_for_the_gateway_alone() -> None:
     envelope = json.loads(MIRROR.envelope("ok", app=CERT))
     envelope["sign"] = forge_signature(MIRROR.next_key, f'"{envelope["response"]}"')
     with pytest.raises(SignatureMismatch):
-        open_envelope(configured(), envelope)
+        verify_offline(configured(), envelope)
 
 
 # --- sandbox and SM2

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from typer.testing import CliRunner
 
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.cli import app as command_line
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.errors import (
@@ -102,11 +102,11 @@ def by_mirror(mirror: AlipayMirror, flow: Flow[Any]) -> Any:
 def test_one_signature_key_two_merchants(mirror: AlipayMirror) -> None:
     """Every merchant's envelope is signed by one key, so that the content key alone keeps them apart."""
     envelope = mirror.envelope("isv-ok", app=MERCHANT)
-    assert open_envelope(configured(mirror), envelope).phone_number == "+8613811112222"
+    assert verify_offline(configured(mirror), envelope).e164 == "+8613811112222"
     other = configured(mirror, "alipay-merchant-2")
     assert other.public_keys[0].public_numbers() == configured(mirror).public_keys[0].public_numbers()
     with pytest.raises(CannotOpen):
-        open_envelope(other, envelope)
+        verify_offline(other, envelope)
 
 
 def test_merchants_may_not_share_a_content_key(mirror: AlipayMirror) -> None:
@@ -205,8 +205,8 @@ def test_an_app_without_its_key_can_ask_for_it(mirror: AlipayMirror) -> None:
     assert app is not None
     assert [(fault.code, fault.warning) for fault in found.faults] == [("config.missing-setting", True)]
     with pytest.raises(CannotOpen) as caught:
-        open_envelope(app, mirror.envelope("isv-ok", app=MERCHANT))
-    assert (caught.value.next, caught.value.step) == ("stop", 5)  # no tap will change that
+        verify_offline(app, mirror.envelope("isv-ok", app=MERCHANT))
+    assert (caught.value.next_action, caught.value.step) == ("stop", 5)  # no tap will change that
     assert caught.value.because == {"keys_tried": 0, "needed": "aes_key"}
     assert by_mirror(mirror, fetch_content_key(app, NOW)).reveal() == mirror.settings(BASE)[MERCHANT]["aes_key"]
 
@@ -217,8 +217,8 @@ def test_a_new_key_kills_the_old_one(mirror: AlipayMirror) -> None:
     key = by_mirror(mirror, replace_content_key(before, NOW, confirm_app_id="2021000000000004"))
     envelope = mirror.envelope("isv-ok", app=MERCHANT)
     with pytest.raises(CannotOpen):
-        open_envelope(before, envelope)
-    assert open_envelope(configured(mirror, aes_key=key.reveal()), envelope).phone_number == "+8613811112222"
+        verify_offline(before, envelope)
+    assert verify_offline(configured(mirror, aes_key=key.reveal()), envelope).e164 == "+8613811112222"
 
 
 def test_nobody_resets_by_mistake(mirror: AlipayMirror) -> None:

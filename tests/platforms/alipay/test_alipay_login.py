@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from haoma import catalogue
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.crypto import keys
 from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.crypto.signing import is_rsa2
@@ -390,7 +390,7 @@ def test_a_code_becomes_its_error(entry: catalogue.Entry) -> None:
         sealed = forge_cbc(aes_key, bytes(16), inside.encode())
         envelope = {"response": sealed, "sign": forge_signature(MIRROR.alipay_key, f'"{sealed}"')}
         with pytest.raises(PlatformRefusal) as caught:
-            open_envelope(app, envelope)
+            verify_offline(app, envelope)
         raised.append(caught.value)
     if place or f"{native}@login" not in catalogue.refusals("alipay"):
         reply = json.dumps({"code": code, "msg": "?", "sub_code": sub})
@@ -401,7 +401,7 @@ def test_a_code_becomes_its_error(entry: catalogue.Entry) -> None:
     for error in raised:
         assert (error.code, error.platform_code, error.platform_sub_code) == (entry.code, code, sub)
         assert error.explain("zh") == entry.words("zh")
-        assert not entry.ask_again or error.next is Next.ASK_AGAIN
+        assert not entry.ask_again or error.next_action is Next.ASK_AGAIN
 
 
 @pytest.mark.parametrize(

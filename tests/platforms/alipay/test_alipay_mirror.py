@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.errors import HaomaError
 from haoma.platforms.alipay import mirror as mirror_module
 from haoma.platforms.alipay.app import AlipayApp, configure
@@ -37,8 +37,8 @@ APPS = {name: configured(name) for name in MIRROR.settings("")}
 @given(mobile=st.from_regex(r"\A(1[3-9][0-9]{9}|852-[4-9][0-9]{7}|1-[2-9][0-9]{9})\Z"))
 def test_round_trip(mobile: str) -> None:
     """Whatever number the mirror seals comes out."""
-    found = open_envelope(APPS["alipay"], MIRROR.envelope("ok", mobile))
-    assert found.phone_number == ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile)
+    found = verify_offline(APPS["alipay"], MIRROR.envelope("ok", mobile))
+    assert found.e164 == ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile)
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -47,10 +47,10 @@ def test_an_envelope_opens_in_its_own_app_alone(name: str) -> None:
     envelope = MIRROR.envelope("ok", app=name)
     for each, app in APPS.items():
         if each == name:
-            assert open_envelope(app, envelope).phone_number == "+8613811112222"
+            assert verify_offline(app, envelope).e164 == "+8613811112222"
             continue
         with pytest.raises(HaomaError) as caught:
-            open_envelope(app, envelope)
+            verify_offline(app, envelope)
         assert caught.value.code == "trust.cannot-open"
 
 
@@ -63,7 +63,7 @@ def test_any_changed_character_is_refused() -> None:
             other = "A" if text[at] != "A" else "B"
             changed = {**envelope, field: text[:at] + other + envelope[field][at + 1 :]}
             with pytest.raises(HaomaError) as caught:
-                open_envelope(APPS["alipay"], changed)
+                verify_offline(APPS["alipay"], changed)
             assert caught.value.code in {"trust.signature-mismatch", "envelope.bad-base64"}
 
 
@@ -120,5 +120,5 @@ def test_the_steps_that_refuse_a_signature() -> None:
         ({**whole, "response": whole["response"][4:]}, "trust.signature-mismatch", 4, ""),
     ):
         with pytest.raises(HaomaError) as refused:
-            open_envelope(APPS["alipay"], sent)
+            verify_offline(APPS["alipay"], sent)
         assert (refused.value.code, refused.value.step, refused.value.place) == (code, step, place)

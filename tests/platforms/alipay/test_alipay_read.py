@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from haoma.authorization import LOGIN_NAMES
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.errors import HaomaError
 from haoma.platforms.alipay.app import configure
 from haoma.platforms.alipay.mirror import AlipayMirror
@@ -26,13 +26,13 @@ NAMES = ("response", "encryptedData", "encrypted_data")
 def refused(sent: Any) -> tuple[str, Mapping[str, object]]:
     assert APP is not None
     with pytest.raises(HaomaError) as caught:
-        open_envelope(APP, sent)
+        verify_offline(APP, sent)
     return caught.value.code, caught.value.because
 
 
 def opens(sent: Any) -> bool:
     assert APP is not None
-    return open_envelope(APP, sent).phone_number == "+8613811112222"
+    return verify_offline(APP, sent).e164 == "+8613811112222"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from haoma import catalogue
-from haoma.authorize import log_in, open_sealed
+from haoma.authorize import log_in, verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.crypto.opening import aes_cbc, read_framed_json
 from haoma.errors import BY_CODE, AlreadyUsed, CannotOpen, ConfigFaults, OutcomeUnknown, SessionUnknown, TimedOut
@@ -72,7 +72,7 @@ USUAL = {"app_key": APP_KEY, "app_secret": SECRET}
         ({**USUAL, "login": "v3"}, ("config.wrong-type", "login")),
         ({**USUAL, "api_base_url": "http://baidu.example.com"}, ("config.insecure-upstream", "api_base_url")),
         ({**USUAL, "openapi_base_url": "ftp://x"}, ("config.bad-url", "openapi_base_url")),
-        ({**USUAL, "old_way": True}, ("config.unknown-setting", "old_way")),
+        ({**USUAL, "accept_encrypted_data": True}, ("config.unknown-setting", "accept_encrypted_data")),
     ],
 )
 def test_a_fault_is_named_with_its_setting(settings: dict[str, Any], fault: tuple[str, str]) -> None:
@@ -104,7 +104,7 @@ def test_many_workers_are_refused() -> None:
 def test_login_v1_is_a_form() -> None:
     """AppKey and AppSecret go into the body and nowhere else; a code with an @ passes as it is."""
     bench = Bench({V1: _login()})
-    assert bench.find(APP, _sent(code="a+code/with@partner")).phone_number == "+8613800138000"
+    assert bench.find(APP, _sent(code="a+code/with@partner")).e164 == "+8613800138000"
     request = bench.sends[0].request
     assert (request.method, request.url, request.query) == ("POST", "https://spapi.baidu.com" + V1, ())
     assert request.headers == (("content-type", "application/x-www-form-urlencoded"),)
@@ -115,7 +115,7 @@ def test_login_v1_is_a_form() -> None:
 def test_an_errno_of_null_is_none() -> None:
     """A field that is null says as much as one that is not there."""
     nulls = {"errno": None, "error": None, "error_code": None}
-    assert Bench({V1: {**_login(), **nulls}}).find(APP, _sent()).phone_number == "+8613800138000"
+    assert Bench({V1: {**_login(), **nulls}}).find(APP, _sent()).e164 == "+8613800138000"
 
 
 def test_login_v2_keeps_its_token() -> None:
@@ -153,7 +153,7 @@ def test_a_dead_token_costs_one_fetch_and_one_call(error_code: int) -> None:
     """The same code goes out once more with a new token."""
     dead = {"error_code": error_code, "error_msg": "no"}
     bench = Bench({TOKEN: [_token("24.one"), _token("24.two")], V2: [dead, _v2()]})
-    assert bench.find(APP_V2, _sent()).phone_number
+    assert bench.find(APP_V2, _sent()).e164
     assert bench.calls == {TOKEN: 2, V2: 2}
     assert dict(bench.sends[-1].request.query) == {"access_token": "24.two", "code": "a-login-code"}
 
@@ -173,7 +173,7 @@ def test_a_lost_login_is_an_unknown_outcome(app: Any, path: str) -> None:
     """Whether the code was used up is not known; the ciphertext is free for another login."""
     bench = Bench({TOKEN: _token("24.one"), path: [TimedOut(), _login() if path == V1 else _v2()]})
     assert isinstance(bench.refused(app, _sent()), OutcomeUnknown)
-    assert bench.find(app, _sent(code="another")).phone_number
+    assert bench.find(app, _sent(code="another")).e164
 
 
 @pytest.mark.parametrize("entry", catalogue.refusals("baidu").values(), ids=lambda entry: entry.native)
@@ -231,7 +231,7 @@ def test_every_length_of_padding(blanks: int) -> None:
     content = b'{"mobile":"13800138000"' + b" " * blanks + b"}"
     frame = bytes(16) + len(content).to_bytes(4) + content + APP_KEY.encode()
     sealed = {"encryptedData": forge_cbc(KEYS[0], bytes(16), frame, block=32), "iv": "A" * 22 + "=="}
-    assert Bench({V1: _login()}).find(APP, _sent(sealed)).phone_number == "+8613800138000"
+    assert Bench({V1: _login()}).find(APP, _sent(sealed)).e164 == "+8613800138000"
 
 
 def test_what_is_proven() -> None:
@@ -244,12 +244,12 @@ def test_what_is_proven() -> None:
 
 def test_under_a_key_at_hand() -> None:
     """At the desk: the app is proven, and nothing of the user; what is wrong is in the diagnosis."""
-    phone = open_sealed(APP, _sealed(), base64.b64encode(KEYS[0]).decode(), now=NOW)
+    phone = verify_with_session_key(APP, _sealed(), base64.b64encode(KEYS[0]).decode(), now=NOW)
     assert phone.subject is None
     assert {check.name for check in phone.checks if check.proven} == {CheckName.APP_BINDING}
     for key, diagnosis in ((KEYS[1], "padding"), (KEYS[0][:16], "session-key")):
         with pytest.raises(CannotOpen) as refused:
-            open_sealed(APP, _sealed(), base64.b64encode(key).decode(), now=NOW)
+            verify_with_session_key(APP, _sealed(), base64.b64encode(key).decode(), now=NOW)
         assert refused.value.diagnosis == diagnosis
 
 
@@ -262,7 +262,7 @@ def test_the_last_two_keys_open() -> None:
     for key, opens in ((KEYS[2], True), (KEYS[1], True), (KEYS[0], False)):
         sent = {"session": handle, "authorization": _sealed(key)}
         if opens:
-            assert bench.find(APP, sent).phone_number
+            assert bench.find(APP, sent).e164
         else:
             assert isinstance(bench.refused(APP, sent), CannotOpen)
 
@@ -311,7 +311,7 @@ def test_an_unlisted_refusal_of_a_login_asks_for_a_new_one(app: Any, errno: int,
     """What a dead code gets is in no table, so only a refusal that is known not to be the code's stops."""
     refused = {"errno": errno, "error": "no", "msg": "no"}
     error = Bench({V1: refused, V2: refused, TOKEN: _token("24.token")}).refused(app, _sent())
-    assert (str(error.next), error.retry) == (following, False)
+    assert (str(error.next_action), error.retry) == (following, False)
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "-1", "30 days", "99999999", "\u0663\u0660", True, None, 0, 1.5])

@@ -70,7 +70,7 @@ def test_a_vector_comes_out_as_it_says(case: Case) -> None:
         error = bench.refused(app, case.sent)
         assert (error.code, error.platform_code) == (case.code, case.platform_code)
     else:
-        assert bench.find(app, case.sent).phone_number == case.phone_number
+        assert bench.find(app, case.sent).e164 == case.phone_number
 
 
 def test_most_vectors_must_fail() -> None:
@@ -108,7 +108,7 @@ def test_there_is_no_login_beside_the_code() -> None:
     with pytest.raises(UnknownShape):
         bench.run(log_in(APP, {"login_code": "abcdef"}, now=NOW))
     assert not bench.calls
-    assert bench.find(APP, SENT).phone_number == "+8613800138000"
+    assert bench.find(APP, SENT).e164 == "+8613800138000"
 
 
 # --- when nobody knows
@@ -127,7 +127,7 @@ def test_a_refused_code_after_an_unknown_outcome_is_unknown(failure: object) -> 
     assert bench.refused(APP, SENT).spent is Spent.UNKNOWN
     second = bench.refused(APP, SENT)
     assert isinstance(second, OutcomeUnknown)
-    assert (second.next, second.retry) == (Next.ASK_AGAIN, False)
+    assert (second.next_action, second.retry) == (Next.ASK_AGAIN, False)
     assert (second.platform_code, second.request_id) == ("invalidParameter.authCode.notFound", "AB-1")
     assert isinstance(bench.refused(APP, SENT), OutcomeUnknown)
     assert bench.calls == {TOKEN: 2}
@@ -149,7 +149,7 @@ def test_the_second_call_can_be_made_up_for(failure: object) -> None:
         error = bench.refused(APP, SENT)
         assert (error.spent, error.retry) == (Spent.UNKNOWN, True)
     assert isinstance(bench.refused(APP, SENT, caller="another"), AlreadyUsed)
-    assert bench.find(APP, SENT).phone_number == "+8613800138000"
+    assert bench.find(APP, SENT).e164 == "+8613800138000"
     assert bench.calls == {TOKEN: 1, ME: 3}
 
 
@@ -166,13 +166,13 @@ def test_nobody_else_goes_on_from_there_later() -> None:
 @pytest.mark.parametrize("state", [86, "86", "+86", "0086"])
 def test_the_country_code_in_each_of_its_forms(state: object) -> None:
     """A number or a text, with or without what is dialled before it."""
-    assert _bench(users={**USER, "stateCode": state}).find(APP, SENT).phone_number == "+8613800138000"
+    assert _bench(users={**USER, "stateCode": state}).find(APP, SENT).e164 == "+8613800138000"
 
 
 def test_an_unlisted_refusal_of_a_code_asks_for_another() -> None:
     """What an expired code gets is not documented; a user must not be stuck with one."""
     bench = _bench((400, {"code": "invalidParameter.authCode.expired", "message": "?", "requestid": "AB-1"}))
-    assert bench.refused(APP, SENT).next is Next.ASK_AGAIN
+    assert bench.refused(APP, SENT).next_action is Next.ASK_AGAIN
 
 
 def test_a_final_refusal_of_the_second_call_has_spent_the_code() -> None:
@@ -188,7 +188,7 @@ def test_no_connection_spends_nothing() -> None:
     for failure in (ConnectFailed(), LIMITED):
         bench = _bench([failure, GIVEN])
         assert bench.refused(APP, SENT).spent is Spent.NO
-        assert bench.find(APP, SENT, caller="another").phone_number == "+8613800138000"
+        assert bench.find(APP, SENT, caller="another").e164 == "+8613800138000"
 
 
 def test_a_refused_code_is_a_refused_code() -> None:
@@ -239,7 +239,7 @@ def test_a_scene_ends_as_it_says(mirror: DingTalkMirror, scene: Any) -> None:
         tap = mirror.tap(scene.name, allow=allow, now=NOW)
         assert tap.expect == (scene.expect if allow else "envelope.user-declined")
         if tap.expect == "ok":
-            assert bench.find(_app(mirror, tap.app), tap.body).phone_number == tap.phone_number
+            assert bench.find(_app(mirror, tap.app), tap.body).e164 == tap.phone_number
         else:
             assert bench.refused(_app(mirror, tap.app), tap.body).code == tap.expect
 
@@ -262,7 +262,7 @@ def test_a_reset_at_the_second_call_heals(mirror: DingTalkMirror) -> None:
     tap = mirror.tap("reset-at-the-user", allow=True, now=NOW)
     app = _app(mirror, tap.app)
     assert isinstance(bench.refused(app, tap.body), ConnectionLost)
-    assert bench.find(app, tap.body).number.country_code == "86"
+    assert bench.find(app, tap.body).country_code == "86"
     assert bench.calls == {TOKEN: 1, ME: 2}
 
 
@@ -304,7 +304,7 @@ def test_nothing_secret_is_shown() -> None:
 
 def test_a_code_in_snake_case() -> None:
     """``auth_code`` is ``authCode``."""
-    assert _bench().find(APP, {"auth_code": CODE}).phone_number == "+8613800138000"
+    assert _bench().find(APP, {"auth_code": CODE}).e164 == "+8613800138000"
 
 
 @pytest.mark.parametrize("status", [200, 403])
@@ -319,4 +319,4 @@ def test_a_refusal_in_the_older_form(native: object, status: int) -> None:
 
 def test_an_errcode_of_zero_is_no_refusal() -> None:
     """The older interfaces say 0 with every success."""
-    assert _bench({**GIVEN, "errcode": 0}, {**USER, "errcode": 0}).find(APP, SENT).phone_number == "+8613800138000"
+    assert _bench({**GIVEN, "errcode": 0}, {**USER, "errcode": 0}).find(APP, SENT).e164 == "+8613800138000"

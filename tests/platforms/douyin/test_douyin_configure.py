@@ -24,9 +24,9 @@ def _faults(**settings: Any) -> list[tuple[str, str]]:
 
 
 def test_the_smallest_app() -> None:
-    """App id, secret and private key are enough; the old way is off and the token is stable."""
+    """App id, secret and private key are enough; encrypted data is not accepted and the token is stable."""
     app = configured()
-    assert (app.issuer, app.old_way) == ("stable", False)
+    assert (app.issuer, app.accept_encrypted_data) == ("stable", False)
     assert app.upstreams == ("https://open.douyin.com", "https://developer.toutiao.com")
     assert SECRET not in repr(app)
     assert "RSA" not in repr(app)
@@ -60,7 +60,7 @@ def test_the_login_follows_the_api(settings: dict[str, str], upstreams: tuple[st
         ({"app_private_key": "-----BEGIN"}, ("config.key-unreadable", "app_private_key")),
         ({"app_private_key": 5}, ("config.wrong-type", "app_private_key")),
         ({"token": "forced"}, ("config.wrong-type", "token")),
-        ({"old_way": "yes"}, ("config.wrong-type", "old_way")),
+        ({"accept_encrypted_data": "yes"}, ("config.wrong-type", "accept_encrypted_data")),
         ({"token_source": "func"}, ("config.wrong-type", "token_source")),
         ({"check_encrypted_message": True}, ("config.unknown-setting", "check_encrypted_message")),
         ({"token_url": "https://t.example.com"}, ("config.unknown-setting", "token_url")),
@@ -91,15 +91,15 @@ def test_a_central_server_needs_address_and_key() -> None:
 
 
 def test_what_is_not_needed_is_not_asked_for() -> None:
-    """Without the new way no private key; with tokens from elsewhere the secret is for logins alone."""
-    assert not _faults(app_id=APP_ID, app_secret=SECRET, old_way=True)
+    """Without the code flow no private key; with tokens from elsewhere the secret is for logins alone."""
+    assert not _faults(app_id=APP_ID, app_secret=SECRET, accept_encrypted_data=True)
     source = {"app_id": APP_ID, "app_private_key": KEY, "token_source": lambda _app, _rejected: "token-of-mine"}
     assert not _faults(**source)
-    assert _faults(**source, old_way=True) == [("config.missing-setting", "app_secret")]
+    assert _faults(**source, accept_encrypted_data=True) == [("config.missing-setting", "app_secret")]
 
 
 def test_a_ciphertext_is_remembered_for_longer_than_a_session() -> None:
     """As age is not judged, the ledger is what keeps a ciphertext from coming twice."""
-    assert configured(old_way=True, session_seconds=86_400).policy.code_seconds == 2 * 86_400
-    assert configured(old_way=True, session_seconds=60).policy.code_seconds == 600
+    assert configured(accept_encrypted_data=True, session_seconds=86_400).policy.code_seconds == 2 * 86_400
+    assert configured(accept_encrypted_data=True, session_seconds=60).policy.code_seconds == 600
     assert configured(session_seconds=86_400).policy.code_seconds == 600

@@ -49,7 +49,7 @@ def _outcome(bench: Bench, tap: Tap) -> str:
         phone = bench.find(_app(tap.app), tap.body)
     except HaomaError as error:
         return error.code
-    assert phone.phone_number == tap.phone_number
+    assert phone.e164 == tap.phone_number
     return "ok"
 
 
@@ -115,21 +115,21 @@ def test_a_stale_token_costs_one_fetch_and_one_call() -> None:
     assert bench.calls == {LOGIN: 1, STABLE: 2, PHONE: 2}
 
 
-def test_a_session_opens_the_old_way() -> None:
+def test_a_session_opens_the_session_key_flow() -> None:
     """Log in first, send the sealed data with the handle later."""
     bench = Bench(MIRROR)
-    tap = MIRROR.tap("old-ok", allow=True, now=NOW)
+    tap = MIRROR.tap("sealed-ok", allow=True, now=NOW)
     app = _app(tap.app)
     assert tap.body is not None
     handle, _login = bench.run(log_in(app, {"login_code": tap.login_code}, now=NOW))
     phone = bench.find(app, {"session": handle, "authorization": tap.body["authorization"]})
-    assert phone.phone_number == tap.phone_number
+    assert phone.e164 == tap.phone_number
 
 
 def test_the_oracle_learns_nothing() -> None:
     """Tampered messages under one login, alone and beside a bad code: one face for each, three decryptions for both."""
     bench = Bench(MIRROR)
-    tap = MIRROR.tap("old-beside-expired-code", allow=True, now=NOW)
+    tap = MIRROR.tap("sealed-beside-expired-code", allow=True, now=NOW)
     app = _app(tap.app)
     assert tap.body is not None
     handle, _login = bench.run(log_in(app, {"login_code": tap.login_code}, now=NOW))

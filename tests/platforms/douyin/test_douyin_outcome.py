@@ -1,4 +1,4 @@
-"""The new way: what becomes of a code, above all when nobody knows, and what opens the reply."""
+"""The code flow: what becomes of a code, above all when nobody knows, and what opens the reply."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_login_names_the_subject_and_binds_nothing() -> None:
 
 
 def test_a_policy_may_refuse_what_is_not_bound() -> None:
-    """An app that requires the login binding gets no number out of the new way."""
+    """An app that requires the login binding gets no number out of the code flow."""
     bench = _bench(OK, **{LOGIN: session()})
     app = configured(require=["login-binding"])
     error = bench.refused(app, {"login_code": "a-login-code", "authorization": SENT})
@@ -111,11 +111,11 @@ def test_the_step_that_refuses(answer: object, kind: type[HaomaError], step: int
 def test_a_reply_in_a_wrapper() -> None:
     """One client of others was written for it: what is in the wrapper counts, and all of it has to be there."""
     wrapped = {"err_no": 0, "log_id": LOG_ID, "data": block({"phone_info": PAYLOAD, "phoneNumber": "13900139000"})}
-    assert _bench(wrapped).find(APP, SENT).phone_number == NUMBER
+    assert _bench(wrapped).find(APP, SENT).e164 == NUMBER
     bare = {"err_no": 0, "log_id": LOG_ID, "data": block({**PAYLOAD, "phone_info": {}})}
     assert isinstance(_bench(bare).refused(APP, SENT), CannotOpen)
     other = {"err_no": 0, "log_id": LOG_ID, "data": block({**PAYLOAD, "phone_info": "x"})}
-    assert _bench(other).find(APP, SENT).phone_number == NUMBER
+    assert _bench(other).find(APP, SENT).e164 == NUMBER
 
 
 def test_what_is_sent() -> None:
@@ -192,7 +192,7 @@ def test_busy_is_tried_twice_more(err_no: Any) -> None:
 def test_busy_that_passes(times: int) -> None:
     """A busy Douyin that recovers is not seen from outside."""
     bench = _bench(*[BUSY] * times, OK)
-    assert bench.find(APP, SENT).phone_number == NUMBER
+    assert bench.find(APP, SENT).e164 == NUMBER
     assert bench.pauses == [0.2, 0.4][:times]
 
 
@@ -227,7 +227,7 @@ def test_an_unknown_outcome_may_still_turn_out_well(failure: HaomaError) -> None
     assert isinstance(error, OutcomeUnknown)
     assert error.retry
     assert isinstance(bench.refused(APP, SENT, caller="another"), AlreadyUsed)
-    assert bench.find(APP, SENT).phone_number == NUMBER
+    assert bench.find(APP, SENT).e164 == NUMBER
     assert bench.calls[PHONE] == 2
 
 
@@ -248,7 +248,7 @@ def test_no_connection_spends_nothing() -> None:
     error = bench.refused(APP, SENT)
     assert isinstance(error, ConnectFailed)
     assert error.spent is Spent.NO
-    assert bench.find(APP, SENT, caller="another").phone_number == NUMBER
+    assert bench.find(APP, SENT, caller="another").e164 == NUMBER
 
 
 def test_a_bad_code_is_a_bad_code() -> None:
@@ -266,12 +266,12 @@ def test_an_unlisted_code_passes_through() -> None:
     error = _bench(refusal(28009999)).refused(APP, SENT)
     assert isinstance(error, Refused)
     assert (error.platform_code, error.spent) == ("28009999", Spent.UNKNOWN)
-    assert (str(error.next), error.retry) == ("ask-again", False)
+    assert (str(error.next_action), error.retry) == ("ask-again", False)
 
 
 def test_the_status_does_not_matter() -> None:
     """Only the body decides, whatever HTTP status it comes with."""
-    assert _bench((500, OK)).find(APP, SENT).phone_number == NUMBER
+    assert _bench((500, OK)).find(APP, SENT).e164 == NUMBER
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
@@ -290,7 +290,7 @@ def test_the_same_request_gets_the_same_answer() -> None:
 def test_during_a_change_either_key_opens(keys: list[str], used: str) -> None:
     """Whatever the order, the reply opens under the key that is in the console."""
     bench = _bench({**OK, "data": block(key=used)})
-    assert bench.find(configured(app_private_key=keys), SENT).phone_number == NUMBER
+    assert bench.find(configured(app_private_key=keys), SENT).e164 == NUMBER
 
 
 def test_every_key_is_tried_before_a_refusal() -> None:
@@ -350,6 +350,6 @@ def test_a_dead_token_does_not_make_the_outcome_unknown() -> None:
 def test_the_country_code_in_each_of_its_forms(front: str) -> None:
     """How a number abroad is written is not documented; every form in which the three fields agree is taken."""
     abroad = {"phoneNumber": f"{front}85251234567", "purePhoneNumber": "51234567", "countryCode": "852"}
-    assert _bench(found(**abroad)).find(APP, SENT).phone_number == "+85251234567"
+    assert _bench(found(**abroad)).find(APP, SENT).e164 == "+85251234567"
     other = {**abroad, "phoneNumber": f"{front}85351234567"}
     assert isinstance(_bench(found(**other)).refused(APP, SENT), CannotOpen)

@@ -70,13 +70,13 @@ def test_the_words_of_the_button(words: str, code: str) -> None:
     error = bench.refused(APP, {"errMsg": words})
     assert error.code == code
     assert not bench.calls
-    assert bench.find(APP, {"errMsg": words, "code": "a-code"}).phone_number
+    assert bench.find(APP, {"errMsg": words, "code": "a-code"}).e164
 
 
 def test_an_internal_error_on_the_device_cannot_be_sent_again() -> None:
     """The event stays what it is; the user has to tap again."""
     error = Bench({}).refused(APP, {"errMsg": "getPhoneNumber:fail internal error"})
-    assert (error.next, error.retry) == (Next.ASK_AGAIN, False)
+    assert (error.next_action, error.retry) == (Next.ASK_AGAIN, False)
 
 
 @pytest.mark.parametrize("event", [{"errno": 10299}, {"errno": "10299"}, {"errMsg": "fail", "errno": 0}])
@@ -113,5 +113,5 @@ def test_a_refusal_in_any_of_three_places(layout: dict[str, Any]) -> None:
 def test_the_table_says_what_is_busy() -> None:
     """A busy Douyin is asked again because the table says so."""
     bench = Bench({PHONE: [BUSY, OK]})
-    assert bench.find(APP, {"code": "a-code"}).phone_number
+    assert bench.find(APP, {"code": "a-code"}).e164
     assert isinstance(Bench({}).refused(APP, {"errMsg": "getPhoneNumber:fail auth deny"}), UserDeclined)

@@ -1,4 +1,4 @@
-"""The old way, and the fall-back to it: session_keys, tries and replays."""
+"""The session_key flow, and the fall-back to it: session_keys, tries and replays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import log_in, open_sealed
+from haoma.authorize import log_in, verify_with_session_key
 from haoma.errors import (
     AlreadyUsed,
     BadField,
@@ -45,7 +45,7 @@ from support.douyin import (
 )
 from support.wire import Given, repeated
 
-APP = configured(old_way=True)
+APP = configured(accept_encrypted_data=True)
 KEYS = [base64.b64encode(bytes([number]) * 16).decode() for number in range(9)]
 NUMBER, OTHER = "+8613800138000", "+8613900139000"
 
@@ -70,7 +70,7 @@ def test_a_session_opens_what_its_login_sealed() -> None:
     bench = _bench()
     handle = _log_in(bench)
     phone = bench.find(APP, {"session": handle, "authorization": sealed()})
-    assert phone.phone_number == NUMBER
+    assert phone.e164 == NUMBER
     assert tuple(check.name for check in phone.checks) == ALL_CHECKS
     assert {check.name for check in phone.checks if not check.proven} == {CheckName.SIGNATURE, CheckName.FRESHNESS}
     assert SESSION_KEY not in json.dumps(phone.to_dict()) + repr(phone) + handle + repr(bench.steps)
@@ -89,7 +89,7 @@ def test_a_ciphertext_is_remembered_for_longer_than_a_session_lives() -> None:
     """Nearly four hours later it is still known, in another session too; by then the session_key is gone."""
     bench = _bench()
     handles = [_log_in(bench), _log_in(bench)]
-    assert bench.find(APP, {"session": handles[0], "authorization": sealed()}).phone_number
+    assert bench.find(APP, {"session": handles[0], "authorization": sealed()}).e164
     bench.now += 6300
     assert isinstance(bench.refused(APP, {"session": handles[1], "authorization": sealed()}), AlreadyUsed)
     bench.now += 8090
@@ -103,12 +103,12 @@ def test_the_last_two_session_keys_are_tried() -> None:
     bench = _bench(*KEYS[:3])
     handles = [_log_in(bench) for _ in range(3)]
     for key in KEYS[2], KEYS[1]:
-        assert bench.find(APP, {"session": handles[2], "authorization": sealed(key=key)}).phone_number
+        assert bench.find(APP, {"session": handles[2], "authorization": sealed(key=key)}).e164
     assert isinstance(bench.refused(APP, {"session": handles[2], "authorization": sealed(key=KEYS[0])}), CannotOpen)
 
 
 def test_session_keys_are_not_kept_without_need() -> None:
-    """An app with the old way off does not keep them at all."""
+    """An app that does not accept encrypted data does not keep them at all."""
     bench = _bench()
     _log_in(bench, configured())
     assert not any("session-keys" in getattr(step, "key", "") for step in bench.steps)
@@ -138,8 +138,8 @@ def test_a_ciphertext_is_taken_once() -> None:
 def test_it_opens_at_the_desk() -> None:
     """Under a session_key at hand, without any step; what is not proven is said."""
     for sent in sealed(), {"code": "a-code", **sealed()}:
-        phone = open_sealed(APP, sent, SESSION_KEY, now=0)
-        assert phone.phone_number == NUMBER
+        phone = verify_with_session_key(APP, sent, SESSION_KEY, now=0)
+        assert phone.e164 == NUMBER
         assert [check.name for check in phone.checks if check.proven] == [CheckName.APP_BINDING]
     faces = set()
     for sent, key in (
@@ -148,13 +148,13 @@ def test_it_opens_at_the_desk() -> None:
         ({**sealed(), "iv": "*"}, SESSION_KEY),
     ):
         with pytest.raises(CannotOpen) as caught:
-            open_sealed(APP, sent, key, now=0)
+            verify_with_session_key(APP, sent, key, now=0)
         faces.add((str(caught.value), caught.value.step))
     assert len(faces) == 1
     with pytest.raises(CannotOpen, match="needed=base64 of 16 bytes"):  # whose key it is may know that it is none
-        open_sealed(APP, sealed(), "no key", now=0)
+        verify_with_session_key(APP, sealed(), "no key", now=0)
     with pytest.raises(BadField):
-        open_sealed(APP, {"code": "a-code"}, SESSION_KEY, now=0)
+        verify_with_session_key(APP, {"code": "a-code"}, SESSION_KEY, now=0)
 
 
 # --- code and sealed data
@@ -168,16 +168,16 @@ def test_the_code_comes_first() -> None:
     """While Douyin takes the code, what is beside it is not looked at."""
     bench = _bench(**{PHONE: OK})
     phone = bench.find(APP, {"login_code": "a-login-code", "authorization": _both(iv="nonsense")})
-    assert phone.phone_number == NUMBER
+    assert phone.e164 == NUMBER
     assert not phone.proves(CheckName.LOGIN_BINDING)
 
 
 def test_a_refused_code_falls_back() -> None:
-    """Douyin has refused the code for good: the old way, with the old way's checks; the same request, the same answer."""
+    """Douyin has refused the code for good: the session_key flow, with the session_key flow's checks; the same request, the same answer."""
     bench = _bench(**{PHONE: GONE})
     sent = {"login_code": "a-login-code", "authorization": _both()}
     phone = bench.find(APP, sent)
-    assert phone.phone_number == OTHER
+    assert phone.e164 == OTHER
     assert phone.subject is not None
     assert phone.subject.openid == OPENID
     assert {check.name for check in phone.checks if not check.proven} == {CheckName.SIGNATURE, CheckName.FRESHNESS}
@@ -214,15 +214,15 @@ def test_after_an_unknown_outcome_nothing_falls_back() -> None:
     assert isinstance(bench.refused(APP, sent), OutcomeUnknown)
 
 
-@pytest.mark.parametrize("old_way", [True, False])
+@pytest.mark.parametrize("accept_encrypted_data", [True, False])
 @pytest.mark.parametrize("with_login", [True, False])
-def test_the_fall_back_needs_the_old_way_and_a_login(old_way: bool, with_login: bool) -> None:
+def test_the_fall_back_needs_the_session_key_flow_and_a_login(accept_encrypted_data: bool, with_login: bool) -> None:
     """Without either of them a refused code is a refused code."""
     bench = _bench(**{PHONE: GONE})
     login = {"login_code": "a-login-code"} if with_login else {}
-    app = configured(old_way=old_way)
-    if old_way and with_login:
-        assert bench.find(app, {**login, "authorization": _both()}).phone_number == OTHER
+    app = configured(accept_encrypted_data=accept_encrypted_data)
+    if accept_encrypted_data and with_login:
+        assert bench.find(app, {**login, "authorization": _both()}).e164 == OTHER
     else:
         assert isinstance(bench.refused(app, {**login, "authorization": _both()}), CodeRejected)
 
@@ -231,7 +231,7 @@ def test_a_ciphertext_cannot_come_again_beside_another_bad_code() -> None:
     """The fall-back claims the ciphertext: beside other bad codes, alone, by another caller it is refused."""
     bench = _bench(**{PHONE: GONE})
     handle = _log_in(bench)
-    assert bench.find(APP, {"session": handle, "authorization": _both(1)}).phone_number == OTHER
+    assert bench.find(APP, {"session": handle, "authorization": _both(1)}).e164 == OTHER
     for number in (2, 3):
         error = bench.refused(APP, {"session": handle, "authorization": _both(number)})
         assert isinstance(error, AlreadyUsed)
@@ -245,7 +245,7 @@ def test_a_ciphertext_that_came_alone_cannot_come_beside_a_bad_code() -> None:
     """The other way round as well."""
     bench = _bench(**{PHONE: GONE})
     handle = _log_in(bench)
-    assert bench.find(APP, {"session": handle, "authorization": sealed("13900139000")}).phone_number == OTHER
+    assert bench.find(APP, {"session": handle, "authorization": sealed("13900139000")}).e164 == OTHER
     assert isinstance(bench.refused(APP, {"session": handle, "authorization": _both(1)}), AlreadyUsed)
 
 
@@ -267,10 +267,10 @@ def test_what_does_not_open_in_the_fall_back_is_not_claimed() -> None:
     assert error.spent is Spent.YES
     assert isinstance(bench.refused(APP, sent), CannotOpen)
     assert bench.calls[PHONE] == 1
-    assert bench.find(APP, {"session": _log_in(bench), "authorization": sealed("13900139000")}).phone_number == OTHER
+    assert bench.find(APP, {"session": _log_in(bench), "authorization": sealed("13900139000")}).e164 == OTHER
 
 
-def test_the_fall_back_pays_tries_like_the_old_way() -> None:
+def test_the_fall_back_pays_tries_like_the_session_key_flow() -> None:
     """Bad codes are no way around the three tries of a session_key."""
     bench = _bench(**{PHONE: GONE})
     handle = _log_in(bench)
@@ -285,7 +285,9 @@ def test_the_fall_back_pays_tries_like_the_old_way() -> None:
 def test_a_login_without_a_session_key_left() -> None:
     """When the session_keys have expired before the session, the refusal of the code is the answer."""
     bench = _bench(**{PHONE: GONE})
-    handle = _log_in(bench, configured())  # kept by an app that has the old way off, which keeps no session_key
+    handle = _log_in(
+        bench, configured()
+    )  # kept by an app that does not accept encrypted data, which keeps no session_key
     error = bench.refused(APP, {"session": handle, "authorization": _both()})
     assert isinstance(error, CodeRejected)
     error = bench.refused(APP, {"session": handle, "authorization": sealed("13900139000")})
@@ -322,11 +324,11 @@ def test_the_same_request_when_only_the_ciphertext_is_still_remembered() -> None
                 bench.now += 10
             return super().answer(call, now)
 
-    app = configured(old_way=True, session_seconds=3600)
+    app = configured(accept_encrypted_data=True, session_seconds=3600)
     bench = _bench()
     bench.side = Slow({STABLE: token(), LOGIN: session(), PHONE: GONE})
     sent = {"login_code": "a-login-code", "authorization": _both()}
-    assert bench.find(app, sent).phone_number == OTHER
+    assert bench.find(app, sent).e164 == OTHER
     bench.now += app.policy.code_seconds - 5
     error = bench.refused(app, sent)
     assert isinstance(error, AlreadyUsed)

@@ -21,7 +21,7 @@ from haoma.errors import (
     TokenRejected,
 )
 from haoma.platforms.base.mirroring import Call
-from haoma.platforms.douyin.token import custody
+from haoma.platforms.douyin.token import access_token
 from haoma.secret import Secret
 from haoma.steps import Keep
 from support.douyin import (
@@ -71,7 +71,7 @@ def _at_once(bench: Bench, count: int = 16) -> list[str]:
     def one(number: int) -> None:
         start.wait()
         try:
-            outcomes.append(bench.find(APP, {"code": f"code-{number}"}).phone_number)
+            outcomes.append(bench.find(APP, {"code": f"code-{number}"}).e164)
         except HaomaError as error:
             outcomes.append(error.code)
 
@@ -103,7 +103,7 @@ def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 def test_how_long_a_token_is_kept(expires_in: object, least: float, most: float) -> None:
     """A stable token near its end is kept for half a minute, or every request would fetch one."""
     bench = Bench({STABLE: token(expires_in=expires_in)})
-    bench.run(custody(APP).token())
+    bench.run(access_token(APP).token())
     keep = next(step for step in bench.steps if isinstance(step, Keep))
     assert least <= keep.seconds <= most
     assert SECRET not in keep.place.key.parts
@@ -139,7 +139,7 @@ def test_a_stampede_fetches_one_token() -> None:
 def test_a_stampede_of_dead_tokens_fetches_one_token() -> None:
     """Sixteen requests find the same token dead at once: one fetch, one more call each."""
     bench = Slow(_accepts_only("clt.token-1"))
-    bench.run(custody(APP).token())
+    bench.run(access_token(APP).token())
     assert _at_once(bench) == [NUMBER] * 16
     assert bench.calls == {STABLE: 2, PHONE: 32}
 
@@ -155,7 +155,7 @@ def test_a_failing_fetch_is_shared() -> None:
 def test_a_dead_token_is_replaced_and_the_same_code_sent_once_more(code: Any) -> None:
     """One more fetch, one more call, with the same code."""
     bench = Bench({STABLE: TOKENS, PHONE: [refusal(code), OK]})
-    assert bench.find(APP, {"code": "a-code"}).phone_number == NUMBER
+    assert bench.find(APP, {"code": "a-code"}).e164 == NUMBER
     assert bench.calls == {STABLE: 2, PHONE: 2}
     sent = [step.request for step in bench.sends if step.request.url.endswith(PHONE)]
     assert [json.loads(request.body) for request in sent] == [{"code": "a-code"}] * 2
@@ -190,9 +190,9 @@ def test_dead_tokens_between_busy_answers_are_renewed_once() -> None:
 def test_a_dead_token_is_dropped_only_if_it_is_the_kept_one() -> None:
     """If somebody else has replaced the dead token meanwhile, theirs is taken and nothing is fetched."""
     bench = Bench({STABLE: TOKENS})
-    assert bench.run(custody(APP).token()).reveal() == "clt.token-0"
-    assert bench.run(custody(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
-    assert bench.run(custody(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
+    assert bench.run(access_token(APP).token()).reveal() == "clt.token-0"
+    assert bench.run(access_token(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
+    assert bench.run(access_token(APP).renewed(Secret("clt.token-0"))).reveal() == "clt.token-1"
     assert bench.calls == {STABLE: 2}
 
 
@@ -266,7 +266,7 @@ def test_without_a_token_the_code_is_not_spent(answer: object, expected: type[Ha
     assert type(error) is expected
     assert error.spent is Spent.NO
     assert bench.calls == {STABLE: 1}
-    assert bench.find(APP, {"code": "a-code"}, caller="another").phone_number == NUMBER
+    assert bench.find(APP, {"code": "a-code"}, caller="another").e164 == NUMBER
 
 
 def test_a_token_that_cannot_be_renewed_does_not_spend_the_code() -> None:

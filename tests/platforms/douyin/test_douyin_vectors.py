@@ -30,7 +30,7 @@ def _outcome(case: Case) -> HaomaError | str:
     bench = Bench({_PATHS[name]: body for name, body in case.replies.items()})
     bench.now = case.now
     try:
-        return bench.find(app, case.sent).phone_number
+        return bench.find(app, case.sent).e164
     except HaomaError as error:
         return error
 
@@ -53,7 +53,7 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
     assert len(shut["code"]) > 30
     assert len(shut["sealed"]) > 12
     for way in ("code", "sealed"):
-        faces = {(str(each), repr(each), each.status, each.step, each.next, each.spent) for each in shut[way]}
+        faces = {(str(each), repr(each), each.status, each.step, each.next_action, each.spent) for each in shut[way]}
         assert len(faces) == 1
     assert {each.diagnosis for each in shut["code"]} == {
         "length", "padding", "text", "fields", "number", "watermark-app",

@@ -72,7 +72,7 @@ def test_a_vector_comes_out_as_it_says(case: Case) -> None:
         error = bench.refused(app, case.sent)
         assert (error.code, error.platform_code) == (case.code, case.platform_code)
     else:
-        assert bench.find(app, case.sent).phone_number == case.phone_number
+        assert bench.find(app, case.sent).e164 == case.phone_number
 
 
 def test_most_vectors_must_fail() -> None:
@@ -119,7 +119,7 @@ def test_there_is_no_login_beside_the_code() -> None:
     with pytest.raises(UnknownShape):
         bench.run(log_in(APP, {"login_code": "abcdef"}, now=NOW))
     assert not bench.calls
-    assert bench.find(APP, SENT).phone_number == "+8613800138000"
+    assert bench.find(APP, SENT).e164 == "+8613800138000"
 
 
 # --- when nobody knows
@@ -140,7 +140,7 @@ def test_a_used_code_after_an_unknown_outcome_is_unknown(failure: object, native
     second = bench.refused(APP, SENT)
     assert isinstance(second, OutcomeUnknown)
     assert second.platform_code == str(native)
-    assert (second.next, second.retry) == (Next.ASK_AGAIN, False)
+    assert (second.next_action, second.retry) == (Next.ASK_AGAIN, False)
     assert isinstance(bench.refused(APP, SENT), OutcomeUnknown)
     assert bench.calls[PATH] == 2
 
@@ -158,7 +158,7 @@ def test_an_unknown_outcome_may_still_turn_out_well(failure: object) -> None:
     bench = _bench(failure, OK)
     assert bench.refused(APP, SENT).retry
     assert isinstance(bench.refused(APP, SENT, caller="another"), AlreadyUsed)
-    assert bench.find(APP, SENT).phone_number == "+8613800138000"
+    assert bench.find(APP, SENT).e164 == "+8613800138000"
     assert bench.calls[PATH] == 2
 
 
@@ -174,7 +174,7 @@ def test_no_connection_spends_nothing() -> None:
     """When nothing was sent, the code is free again, for anybody."""
     bench = _bench(ConnectFailed(), OK)
     assert bench.refused(APP, SENT).spent is Spent.NO
-    assert bench.find(APP, SENT, caller="another").phone_number == "+8613800138000"
+    assert bench.find(APP, SENT, caller="another").e164 == "+8613800138000"
 
 
 def test_a_used_code_is_a_used_code() -> None:
@@ -233,7 +233,7 @@ def test_a_scene_ends_as_it_says(mirror: HuaweiMirror, scene: Any) -> None:
         assert tap.expect == (scene.expect if allow else "envelope.user-declined")
         if tap.expect == "ok":
             phone = bench.find(_app(mirror, tap.app), tap.body)
-            assert phone.phone_number == tap.phone_number
+            assert phone.e164 == tap.phone_number
             stale = scene.name == "stale-number"
             assert phone.assurance is (Assurance.STALE if stale else Assurance.RECENTLY_REACHABLE)
         else:
@@ -306,7 +306,7 @@ def test_nothing_secret_is_shown() -> None:
 def test_the_country_code_in_each_of_its_forms(front: str, abroad: str) -> None:
     """``phoneNumber`` agrees in every form of the country code, whatever the form of ``phoneCountryCode``."""
     reply = {**OK, "phoneNumber": f"{front}13800138000", "phoneCountryCode": abroad}
-    assert _bench(reply).find(APP, SENT).phone_number == "+8613800138000"
+    assert _bench(reply).find(APP, SENT).e164 == "+8613800138000"
 
 
 @pytest.mark.parametrize("unionid", [{}, {"unionId": None}, {"unionId": ""}])
@@ -320,7 +320,10 @@ def test_a_user_without_union_id(unionid: dict[str, object]) -> None:
 
 def test_a_code_in_snake_case() -> None:
     """``authorization_code`` is ``authorizationCode``."""
-    assert _bench(OK).find(APP, {"authorization_code": SENT["code"]}).phone_number == "+8613800138000"
+    assert _bench(OK).find(APP, {"authorization_code": SENT["code"]}).e164 == "+8613800138000"
+
+
+_NO_CODES: tuple[object, ...] = ("x", "60180005\n", "1" * 13, 10**12, -1, True, 1.0, [], {})
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def test_a_code_in_snake_case() -> None:
         ((201, OK), "outside.nonsense-reply", 4, {"reason": "status"}),
         *(
             ({"resultCode": result}, "outside.nonsense-reply", 4, {"reason": "resultCode"})
-            for result in ("x", "60180005\n", "1" * 13, 10**12, -1, True, 1.0, [], {})
+            for result in _NO_CODES
         ),
         ({"resultCode": "60180005"}, "platform.code-rejected", 4, {}),
         ({"resultCode": 60180005}, "platform.code-rejected", 4, {}),

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from haoma import catalogue
-from haoma.authorize import log_in, open_sealed
+from haoma.authorize import log_in, verify_with_session_key
 from haoma.crypto.forging import forge_cbc
 from haoma.errors import BY_CODE, AlreadyUsed, CannotOpen, ConfigFaults, NotProven, OutcomeUnknown, TimedOut
 from haoma.platforms.base.table import Table
@@ -51,7 +51,7 @@ def _sent(sealed: dict[str, str] | None = None, code: str = "a-login-code") -> d
         ({"app_secret": SECRET}, ("config.missing-setting", "app_id")),
         ({"app_id": APP_ID}, ("config.missing-setting", "app_secret")),
         ({**USUAL, "api_base_url": "http://ks.example.com"}, ("config.insecure-upstream", "api_base_url")),
-        ({**USUAL, "old_way": True}, ("config.unknown-setting", "old_way")),
+        ({**USUAL, "accept_encrypted_data": True}, ("config.unknown-setting", "accept_encrypted_data")),
     ],
 )
 def test_a_fault_is_named_with_its_setting(settings: dict[str, Any], fault: tuple[str, str]) -> None:
@@ -75,7 +75,7 @@ def test_the_login_is_a_form() -> None:
     bench = Bench({LOGIN: _login()})
     phone = bench.find(APP, _sent())
     assert phone.subject is not None
-    assert (phone.phone_number, phone.subject.openid) == ("+8613800138000", "user-1")
+    assert (phone.e164, phone.subject.openid) == ("+8613800138000", "user-1")
     request = bench.sends[0].request
     assert (request.method, request.url, request.query) == ("POST", "https://open.kuaishou.com" + LOGIN, ())
     assert request.headers == (("content-type", "application/x-www-form-urlencoded"),)
@@ -90,7 +90,7 @@ def test_a_lost_login_is_an_unknown_outcome() -> None:
     """Whether the code was used up is not known; the ciphertext is free for another login."""
     bench = Bench({LOGIN: [TimedOut(), _login()]})
     assert isinstance(bench.refused(APP, _sent()), OutcomeUnknown)
-    assert bench.find(APP, _sent(code="another")).phone_number
+    assert bench.find(APP, _sent(code="another")).e164
 
 
 @pytest.mark.parametrize("entry", catalogue.refusals("kuaishou").values(), ids=lambda entry: entry.native)
@@ -137,7 +137,7 @@ def test_forms_of_the_number(country_code: object, number: object, e164: str) ->
     bench = Bench({LOGIN: _login()})
     sent = _sent(_sealed(country_code=country_code, number=number))
     if e164:
-        assert bench.find(APP, sent).phone_number == e164
+        assert bench.find(APP, sent).e164 == e164
     else:
         assert isinstance(bench.refused(APP, sent), CannotOpen)
 
@@ -154,11 +154,11 @@ def test_what_is_proven() -> None:
 
 def test_under_a_key_at_hand() -> None:
     """At the desk nothing is proven."""
-    phone = open_sealed(APP, _sealed(), base64.b64encode(KEYS[0]).decode(), now=NOW)
+    phone = verify_with_session_key(APP, _sealed(), base64.b64encode(KEYS[0]).decode(), now=NOW)
     assert phone.subject is None
     assert not any(check.proven for check in phone.checks)
     with pytest.raises(CannotOpen):
-        open_sealed(APP, _sealed(), base64.b64encode(KEYS[1]).decode(), now=NOW)
+        verify_with_session_key(APP, _sealed(), base64.b64encode(KEYS[1]).decode(), now=NOW)
 
 
 def test_a_session_key_of_the_client_is_never_used() -> None:
@@ -196,7 +196,7 @@ def test_a_key_is_one_users() -> None:
 def test_an_unlisted_refusal_of_a_login_asks_for_a_new_one(result: int, following: str) -> None:
     """What a dead code gets is not known, so only a refusal that is known not to be the code's stops."""
     error = Bench({LOGIN: {"result": result, "error": "no", "error_msg": "no"}}).refused(APP, _sent())
-    assert (str(error.next), error.retry) == (following, False)
+    assert (str(error.next_action), error.retry) == (following, False)
 
 
 @pytest.mark.parametrize(

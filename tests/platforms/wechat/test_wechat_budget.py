@@ -74,9 +74,9 @@ def test_the_login_of_the_back_end_is_exchanged() -> None:
     assert phone.subject.openid == "first"
 
 
-def test_whose_budget_is_used_up_has_the_old_way() -> None:
+def test_whose_budget_is_used_up_has_the_session_key_flow() -> None:
     """It is a budget of codes: sealed data costs no call, and its tries are counted by its key."""
-    app = replace(APP, old_way=True)
+    app = replace(APP, accept_encrypted_data=True)
     bench = _bench(USED)
     session, _ = bench.run(log_in(app, {"login_code": "a-login"}, now=bench.clock.now))
     for number in range(3):
@@ -84,4 +84,4 @@ def test_whose_budget_is_used_up_has_the_old_way() -> None:
     assert type(_send(bench, "code-3", session=session)) is TooManyRefusedCodes
     text = forge_cbc(bytes(16), bytes(16), json.dumps(PHONE_INFO).encode())
     sealed = {"encryptedData": text, "iv": "A" * 22 + "=="}
-    assert bench.find(app, {"session": session, "authorization": sealed}).phone_number == "+8613580006666"
+    assert bench.find(app, {"session": session, "authorization": sealed}).e164 == "+8613580006666"

@@ -138,7 +138,12 @@ def test_what_the_cloud_cannot_ask_is_a_fault(token: str) -> None:
     """checkencryptedmsg takes no cloud call; so the settings are refused, not the users."""
     with pytest.raises(ConfigFaults, match=r"config\.not-in-the-cloud"):
         reader.configure(
-            "wechat", app_id=APP_ID, app_secret=SECRET, token=token, old_way=True, check_encrypted_message=True
+            "wechat",
+            app_id=APP_ID,
+            app_secret=SECRET,
+            token=token,
+            accept_encrypted_data=True,
+            check_encrypted_message=True,
         )
 
 
@@ -186,7 +191,7 @@ def test_a_replaced_file_serves_the_same_request(tmp_path: Path) -> None:
         return OK
 
     bench = Bench({PHONE: answer})
-    assert bench.find(_from_file(file), {"code": "a-code"}).phone_number == "+8613580006666"
+    assert bench.find(_from_file(file), {"code": "a-code"}).e164 == "+8613580006666"
     assert bench.calls == {PHONE: 2}
 
 
@@ -207,7 +212,7 @@ def test_a_mounted_token_is_taken_in_its_own_parameter_only(tmp_path: Path) -> N
     bench = Bench(mirror)
     tap = mirror.tap("cloud-ok", allow=True, now=NOW)
     app = _from_file(file, app_id=own["app_id"], app_secret=own["app_secret"])
-    assert bench.find(app, tap.body).phone_number == tap.phone_number
+    assert bench.find(app, tap.body).e164 == tap.phone_number
     usual = configured(
         app_id=own["app_id"], app_secret=own["app_secret"], token_source=lambda _app, _no: file.read_text()
     )
@@ -222,4 +227,4 @@ def test_the_setting_is_named_when_the_file_is_no_token(tmp_path: Path, content:
         path.write_bytes(content)
     error = Bench({PHONE: OK}).refused(_from_file(path), {"code": "a-code"})
     assert isinstance(error, HookFailed)
-    assert (error.because["setting"], error.spent, error.next) == ("cloud_token_file", Spent.NO, "retry-later")
+    assert (error.because["setting"], error.spent, error.next_action) == ("cloud_token_file", Spent.NO, "retry-later")

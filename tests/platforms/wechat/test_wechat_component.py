@@ -433,7 +433,7 @@ def test_a_login_with_a_dead_token_is_not_laid_to_the_app_secret(mirror: WeChatM
     body = {"login_code": "l", "authorization": {"code": "a-code"}}
     error = _given(_app(mirror), mirror, login=refusal(errcode)).refused(_app(mirror), body)
     assert isinstance(error, TokenRejected)
-    assert (error.spent, error.next) == (Spent.NO, "retry-later")
+    assert (error.spent, error.next_action) == (Spent.NO, "retry-later")
     assert "component_app_id" in error.explain("en").remedy or errcode != 40001
 
 

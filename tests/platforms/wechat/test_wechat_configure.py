@@ -20,9 +20,9 @@ def _faults(**settings: Any) -> list[tuple[str, str]]:
 
 
 def test_the_smallest_app() -> None:
-    """App id and secret are enough; the old way is off and the token is stable."""
+    """App id and secret are enough; encrypted data is not accepted and the token is stable."""
     app = configured()
-    assert (app.issuer, app.old_way, app.check_encrypted_message) == ("stable", False, False)
+    assert (app.issuer, app.accept_encrypted_data, app.check_encrypted_message) == ("stable", False, False)
     assert app.upstreams == ("https://api.weixin.qq.com",)
     assert SECRET not in repr(app)
     assert PLATFORMS["wechat"] is WECHAT
@@ -35,7 +35,7 @@ def test_the_smallest_app() -> None:
         ({"app_id": APP_ID}, ("config.missing-setting", "app_secret")),
         ({"app_id": "2021000000000000", "app_secret": SECRET}, ("config.app-id-shape", "app_id")),
         ({"app_id": APP_ID, "app_secret": SECRET, "token": "forced"}, ("config.wrong-type", "token")),
-        ({"app_id": APP_ID, "app_secret": SECRET, "old_way": "yes"}, ("config.wrong-type", "old_way")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "accept_encrypted_data": "yes"}, ("config.wrong-type", "accept_encrypted_data")),
         ({"app_id": APP_ID, "app_secret": SECRET, "encrypted_hash": "md5"}, ("config.wrong-type", "encrypted_hash")),
         ({"app_id": APP_ID, "app_secret": SECRET, "token_source": "func"}, ("config.wrong-type", "token_source")),
         ({"app_id": APP_ID, "app_secret": SECRET, "aes_key": "x"}, ("config.unknown-setting", "aes_key")),
@@ -70,7 +70,7 @@ def test_a_central_server_needs_address_and_key() -> None:
 
 
 def test_without_a_secret_nobody_logs_in() -> None:
-    """With tokens from elsewhere the secret is only needed for logins, and for the old way."""
+    """With tokens from elsewhere the secret is only needed for logins, and for the session_key flow."""
     source = {"app_id": APP_ID, "token_source": lambda _app, _rejected: "token-of-mine"}
     assert not _faults(**source)
-    assert _faults(**source, old_way=True) == [("config.missing-setting", "app_secret")]
+    assert _faults(**source, accept_encrypted_data=True) == [("config.missing-setting", "app_secret")]

@@ -550,7 +550,7 @@ def test_a_merchant_without_api_permissions_has_no_access_token_yet(mirror: WeCh
     assert (bench.calls[QUERY_AUTH], bench.calls[RENEW], bench.calls[LOOK_UP]) == (2, 1, 0)
 
 
-# --- custody
+# --- access_token
 
 
 def test_after_a_restart_wechat_is_asked_for_the_refresh_token(mirror: WeChatMirror) -> None:

@@ -44,7 +44,7 @@ def _outcome(bench: Bench, mirror: WeChatMirror, tap: Tap) -> str:
         phone = bench.find(_app(mirror, tap.app), tap.body)
     except HaomaError as error:
         return error.code
-    assert phone.phone_number == tap.phone_number
+    assert phone.e164 == tap.phone_number
     return "ok"
 
 
@@ -94,21 +94,21 @@ def test_a_stale_token_costs_one_fetch_and_one_call(mirror: WeChatMirror) -> Non
     assert bench.calls == {LOGIN: 1, STABLE: 2, PHONE: 2}
 
 
-def test_a_session_opens_the_old_way(mirror: WeChatMirror) -> None:
+def test_a_session_opens_the_session_key_flow(mirror: WeChatMirror) -> None:
     """Log in first, send the sealed data with the handle later."""
     bench = Bench(mirror)
-    tap = mirror.tap("old-ok", allow=True, now=NOW)
+    tap = mirror.tap("sealed-ok", allow=True, now=NOW)
     app = _app(mirror, tap.app)
     assert tap.body is not None
     handle, _login = bench.run(log_in(app, {"login_code": tap.login_code}, now=NOW))
     phone = bench.find(app, {"session": handle, "authorization": tap.body["authorization"]})
-    assert phone.phone_number == tap.phone_number
+    assert phone.e164 == tap.phone_number
 
 
 def test_the_oracle_learns_nothing(mirror: WeChatMirror) -> None:
     """Two hundred tampered messages under one login: one face, and three decryptions."""
     bench = Bench(mirror)
-    tap = mirror.tap("old-ok", allow=True, now=NOW)
+    tap = mirror.tap("sealed-ok", allow=True, now=NOW)
     app = _app(mirror, tap.app)
     assert tap.body is not None
     handle, _login = bench.run(log_in(app, {"login_code": tap.login_code}, now=NOW))

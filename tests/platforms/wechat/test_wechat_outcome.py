@@ -1,4 +1,4 @@
-"""The new way: what becomes of a code, above all when nobody knows."""
+"""The code flow: what becomes of a code, above all when nobody knows."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_busy_is_tried_twice_more() -> None:
 def test_busy_that_passes(times: int) -> None:
     """A -1 that passes is not seen from outside."""
     bench = _bench(*[BUSY] * times, OK)
-    assert bench.find(APP, SENT).phone_number == "+8613580006666"
+    assert bench.find(APP, SENT).e164 == "+8613580006666"
     assert bench.pauses == [0.2, 0.4][:times]
 
 
@@ -143,7 +143,7 @@ def test_an_unknown_outcome_may_still_turn_out_well(failure: HaomaError) -> None
     error = bench.refused(APP, SENT)
     assert isinstance(error, OutcomeUnknown)
     assert error.retry
-    assert bench.find(APP, SENT).phone_number == "+8613580006666"
+    assert bench.find(APP, SENT).e164 == "+8613580006666"
     assert bench.calls[PHONE] == 2  # a failed connection is not tried again within the request
 
 
@@ -173,7 +173,7 @@ def test_no_connection_spends_nothing() -> None:
     error = bench.refused(APP, SENT)
     assert isinstance(error, ConnectFailed)
     assert error.spent is Spent.NO
-    assert bench.find(APP, SENT, caller="another").phone_number == "+8613580006666"
+    assert bench.find(APP, SENT, caller="another").e164 == "+8613580006666"
 
 
 def test_a_bad_code_is_a_bad_code() -> None:
@@ -230,7 +230,7 @@ def test_the_status_does_not_matter() -> None:
             return type(answer)(500, {"content-type": "text/html"}, answer.body)
 
     bench.wire.side = Unusual()
-    assert bench.find(APP, SENT).phone_number == "+8613580006666"
+    assert bench.find(APP, SENT).e164 == "+8613580006666"
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
@@ -241,10 +241,10 @@ def test_the_same_request_gets_the_same_answer() -> None:
     assert bench.calls[PHONE] == 1
 
 
-def test_a_watermark_of_yesterday_is_no_reason_in_the_new_way() -> None:
+def test_a_watermark_of_yesterday_is_no_reason_in_the_code_flow() -> None:
     """The code is what is young; its watermark is not judged."""
     old = {**PHONE_INFO, "watermark": {"timestamp": int(NOW) - 86_400, "appid": APP_ID}}
-    assert _bench({**OK, "phone_info": old}).find(APP, SENT).phone_number
+    assert _bench({**OK, "phone_info": old}).find(APP, SENT).e164
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_a_lost_question_for_the_token_says_nothing_of_the_code() -> None:
 @pytest.mark.parametrize("errcode", [{}, {"errcode": ""}, {"errcode": "0"}])
 def test_a_number_without_an_errcode(errcode: dict[str, str]) -> None:
     """Zero or none: both say yes."""
-    assert _bench({**errcode, "phone_info": PHONE_INFO}).find(APP, SENT).phone_number == "+8613580006666"
+    assert _bench({**errcode, "phone_info": PHONE_INFO}).find(APP, SENT).e164 == "+8613580006666"
 
 
 @pytest.mark.parametrize("body", [{}, {"errmsg": "ok"}, {"phone_info": None}])
@@ -325,4 +325,6 @@ def test_what_helps_when_a_code_is_used_up_for_nothing(answer: object, kind: typ
     error = Bench({STABLE: TOKEN, PHONE: answer}).refused(APP, {"code": "a-code"})
     assert (type(error), error.spent) == (kind, Spent.YES)
     asks_again = kind is NonsenseReply
-    assert (error.next, error.retry) == ((Next.ASK_AGAIN, False) if asks_again else (kind.next, kind.retry))
+    assert (error.next_action, error.retry) == (
+        (Next.ASK_AGAIN, False) if asks_again else (kind.next_action, kind.retry)
+    )

@@ -1,4 +1,4 @@
-"""The old way: session_keys, tries, replays and the questions to WeChat."""
+"""The session_key flow: session_keys, tries, replays and the questions to WeChat."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from support.wechat import (
 )
 from support.wire import repeated
 
-APP = configured(old_way=True)
-CHECKED = configured(old_way=True, check_encrypted_message=True)
+APP = configured(accept_encrypted_data=True)
+CHECKED = configured(accept_encrypted_data=True, check_encrypted_message=True)
 KEYS = [base64.b64encode(bytes([number]) * 16).decode() for number in range(9)]
 
 
@@ -62,7 +62,7 @@ def test_a_session_opens_what_its_login_sealed() -> None:
     bench = _bench()
     handle = _log_in(bench)
     phone = bench.find(APP, {"session": handle, "authorization": _sealed()})
-    assert phone.phone_number == "+8613580006666"
+    assert phone.e164 == "+8613580006666"
     assert tuple(check.name for check in phone.checks) == ALL_CHECKS
     assert [check.name for check in phone.checks if not check.proven] == [CheckName.SIGNATURE]
     assert KEYS[0] not in json.dumps(phone.to_dict()) + repr(phone) + handle + repr(bench.steps)
@@ -72,8 +72,8 @@ def test_the_last_two_session_keys_are_tried() -> None:
     """A login in between may have made a new key; the one before still opens, the one before that does not."""
     bench = _bench(*KEYS[:3])
     handles = [_log_in(bench) for _ in range(3)]
-    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[2])}).phone_number
-    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[1])}).phone_number
+    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[2])}).e164
+    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[1])}).e164
     assert isinstance(bench.refused(APP, {"session": handles[2], "authorization": _sealed(KEYS[0])}), CannotOpen)
 
 
@@ -81,11 +81,11 @@ def test_the_same_session_key_again_does_not_push_the_other_out() -> None:
     """Not every login makes a new key."""
     bench = _bench(KEYS[0], KEYS[1], KEYS[1])
     handles = [_log_in(bench) for _ in range(3)]
-    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[0])}).phone_number
+    assert bench.find(APP, {"session": handles[2], "authorization": _sealed(KEYS[0])}).e164
 
 
 def test_session_keys_are_not_kept_without_need() -> None:
-    """An app with the old way off does not keep them at all, and does not mind if there is none."""
+    """An app that does not accept encrypted data does not keep them at all, and does not mind if there is none."""
     app = configured()
     assert _log_in(_bench(**{LOGIN: {"openid": OPENID}}), app)
     bench = _bench()
@@ -117,7 +117,7 @@ def test_three_failures_burn_a_session_key() -> None:
     assert set(diagnoses[3:]) == {"tries"}
     error = bench.refused(APP, {"session": handle, "authorization": _sealed()})
     assert (type(error), error.diagnosis) == (CannotOpen, "tries")
-    assert bench.find(APP, {"session": _log_in(bench), "authorization": _sealed(KEYS[1])}).phone_number
+    assert bench.find(APP, {"session": _log_in(bench), "authorization": _sealed(KEYS[1])}).e164
 
 
 def test_logging_in_again_gives_no_new_tries() -> None:
@@ -136,7 +136,7 @@ def test_successes_do_not_pay_for_failures() -> None:
     for number in range(3):
         for each in range(3):
             fresh = _sealed(number=f"135800{number}{each}666")
-            assert bench.find(APP, {"session": handle, "authorization": fresh}).phone_number
+            assert bench.find(APP, {"session": handle, "authorization": fresh}).e164
         bench.refused(APP, {"session": handle, "authorization": _wrong(number + 1)})
     error = bench.refused(APP, {"session": handle, "authorization": _sealed(number="13580009999")})
     assert error.diagnosis == "tries"
@@ -150,8 +150,8 @@ def test_an_older_key_that_opens_does_not_burn_the_newer_one() -> None:
     for number in range(5):
         assert bench.find(
             APP, {"session": handle, "authorization": _sealed(KEYS[0], number=f"1358000{number}666")}
-        ).phone_number
-    assert bench.find(APP, {"session": handle, "authorization": _sealed(KEYS[1])}).phone_number
+        ).e164
+    assert bench.find(APP, {"session": handle, "authorization": _sealed(KEYS[1])}).e164
 
 
 def test_a_ciphertext_is_taken_once() -> None:
@@ -171,12 +171,12 @@ def test_a_ciphertext_is_taken_once() -> None:
 @pytest.mark.parametrize("max_age", [10, 300, 3600])
 def test_a_ciphertext_is_remembered_as_long_as_it_is_young(max_age: int) -> None:
     """While a watermark is young enough, the ledger knows the ciphertext."""
-    app = configured(old_way=True, max_age=max_age)
+    app = configured(accept_encrypted_data=True, max_age=max_age)
     assert app.policy.code_seconds > 2 * max_age
     bench = _bench()
     first, second = _log_in(bench, app), _log_in(bench, app)
     ahead = _sealed(watermark={"timestamp": int(NOW) + max_age, "appid": APP_ID})
-    assert bench.find(app, {"session": first, "authorization": ahead}).phone_number
+    assert bench.find(app, {"session": first, "authorization": ahead}).e164
     bench.clock.now += 2 * max_age
     assert isinstance(bench.refused(app, {"session": second, "authorization": ahead}), AlreadyUsed)
 
@@ -185,7 +185,7 @@ def test_a_refused_ciphertext_may_come_with_another_login() -> None:
     """Nothing was learnt and nothing was used up: the right login opens it."""
     bench = _bench(*KEYS[:2])
     assert isinstance(bench.refused(APP, {"login_code": "one", "authorization": _sealed(KEYS[1])}), CannotOpen)
-    assert bench.find(APP, {"login_code": "two", "authorization": _sealed(KEYS[1])}).phone_number
+    assert bench.find(APP, {"login_code": "two", "authorization": _sealed(KEYS[1])}).e164
 
 
 @pytest.mark.parametrize("age", [-301, 301, 10**6, 10**400, -(10**400)])
@@ -196,12 +196,12 @@ def test_the_age_of_the_watermark(age: int) -> None:
     stale = _sealed(watermark={"timestamp": int(NOW) - age, "appid": APP_ID})
     assert bench.refused(APP, {"session": handle, "authorization": stale}).diagnosis == "watermark-age"
     limit = _sealed(watermark={"timestamp": int(NOW) - (300 if age > 0 else -300), "appid": APP_ID})
-    assert bench.find(APP, {"session": handle, "authorization": limit}).phone_number
+    assert bench.find(APP, {"session": handle, "authorization": limit}).e164
 
 
 @pytest.mark.parametrize("session_key", [None, "", "short", "AAECAwQFBgcICQoLDA0ODxA=", 5, "****"])
 def test_a_login_without_a_usable_session_key(session_key: object) -> None:
-    """With the old way on, a login has to bring sixteen bytes."""
+    """Where encrypted data is accepted, a login has to bring sixteen bytes."""
     bench = Bench({LOGIN: {"openid": OPENID, "session_key": session_key}})
     error = bench.refused(APP, {"login_code": "a-login-code", "authorization": _sealed()})
     assert error.code == "outside.nonsense-reply"
@@ -214,7 +214,7 @@ def test_a_login_without_a_usable_session_key(session_key: object) -> None:
 @pytest.mark.parametrize("hashed", ["base64-text", "bytes"])
 def test_wechat_is_asked_by_hash(hashed: str) -> None:
     """What is hashed is a setting, because WeChat's page does not say; the token is in the query alone."""
-    app = configured(old_way=True, check_encrypted_message=True, encrypted_hash=hashed)
+    app = configured(accept_encrypted_data=True, check_encrypted_message=True, encrypted_hash=hashed)
     sealed = _sealed()
     text = sealed["encryptedData"]
     expected = hashlib.sha256(text.encode() if hashed == "base64-text" else base64.b64decode(text)).hexdigest()
@@ -233,7 +233,7 @@ def test_wechat_is_asked_by_hash(hashed: str) -> None:
 def test_wechat_may_spell_it_right_one_day() -> None:
     """`valid` is read as well as `vaild`."""
     bench = _bench(**{CHECK: {"errcode": 0, "valid": True}})
-    assert bench.find(CHECKED, {"session": _log_in(bench), "authorization": _sealed()}).phone_number
+    assert bench.find(CHECKED, {"session": _log_in(bench), "authorization": _sealed()}).e164
 
 
 @pytest.mark.parametrize(
@@ -252,14 +252,14 @@ def test_nothing_is_opened_that_wechat_does_not_know(answer: dict[str, object], 
         error = bench.refused(CHECKED, {"session": handle, "authorization": _wrong(number)})
         assert isinstance(error, CannotOpen)
         assert (error.diagnosis, error.step, error.spent) == (diagnosis, 3, Spent.NO)
-    assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).phone_number
+    assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).e164
 
 
 def test_the_question_renews_a_dead_token() -> None:
     """The rules of the token hold here too: one more fetch, one more call."""
     tokens = (TOKEN, {**TOKEN, "access_token": "57_second-token"})
     bench = _bench(**{STABLE: tokens, CHECK: (DEAD, {"errcode": 0, "vaild": True})})
-    assert bench.find(CHECKED, {"session": _log_in(bench), "authorization": _sealed()}).phone_number
+    assert bench.find(CHECKED, {"session": _log_in(bench), "authorization": _sealed()}).e164
     assert (bench.calls[CHECK], bench.calls[STABLE]) == (2, 2)
 
 
@@ -284,7 +284,7 @@ def test_a_question_without_an_answer_uses_nothing_up(failure: object, code: str
     handle = _log_in(bench)
     error = bench.refused(CHECKED, {"session": handle, "authorization": _sealed()})
     assert (error.code, error.spent) == (code, Spent.NO)
-    assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).phone_number
+    assert bench.find(CHECKED, {"session": handle, "authorization": _sealed()}).e164
 
 
 def test_the_secret_of_the_login_is_not_shown() -> None:

@@ -236,7 +236,7 @@ def test_behind_a_proxy_wechats_address_is_signed() -> None:
     mirror = Side()
     bench = Bench(mirror)
     tap = mirror.tap("secured", allow=True, now=NOW)
-    assert bench.find(_app(mirror, "https://proxy.example.com"), tap.body).phone_number == tap.phone_number
+    assert bench.find(_app(mirror, "https://proxy.example.com"), tap.body).e164 == tap.phone_number
     [request] = [each for each in bench.wire.requests if each.url.endswith(PHONE)]
     assert request.url.startswith("https://proxy.example.com/")
     assert json.loads(request.body).keys() == {"iv", "data", "authtag"}
@@ -253,7 +253,7 @@ def test_an_unsigned_refusal_is_believed_and_every_try_is_sealed_anew() -> None:
     assert bench.calls[PHONE] == 1
     mirror.said = [b'{"errcode":-1,"errmsg":"system error"}']
     again = mirror.tap("secured", allow=True, now=NOW)
-    assert bench.find(_app(mirror), again.body).phone_number == again.phone_number
+    assert bench.find(_app(mirror), again.body).e164 == again.phone_number
     sealed = [json.loads(each.body)["iv"] for each in bench.wire.requests if each.url.endswith(PHONE)]
     assert len(sealed) == len(set(sealed)) == 3
 
@@ -265,7 +265,7 @@ def test_a_reply_answers_one_question(ahead: float) -> None:
     mirror.ahead = ahead
     bench, app = Bench(mirror), _app(mirror)
     tap = mirror.tap("secured", allow=True, now=NOW)
-    assert bench.find(app, tap.body).phone_number == tap.phone_number
+    assert bench.find(app, tap.body).e164 == tap.phone_number
     for later in (0, ahead + 300):
         bench.clock.now = NOW + later
         error = bench.refused(app, mirror.tap("secured", allow=True, now=bench.clock.now).body)
@@ -357,7 +357,7 @@ def test_the_page_of_a_gateway_is_no_reply(body: bytes) -> None:
     mirror.said = [body]
     error = bench.refused(_app(mirror), mirror.tap("secured", allow=True, now=NOW).body)
     assert isinstance(error, NonsenseReply)
-    assert (error.spent, error.next) == (Spent.UNKNOWN, "retry-later")
+    assert (error.spent, error.next_action) == (Spent.UNKNOWN, "retry-later")
 
 
 def test_a_plain_request_where_a_sealed_one_is_due() -> None:

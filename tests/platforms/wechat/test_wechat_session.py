@@ -23,7 +23,7 @@ from support.wechat import APP_ID, LOGIN, NOW, OPENID, STABLE, TOKEN, Bench, con
 KEY = "o0q0otL8aEzpcZL/FT9WsQ=="
 NEW_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 CHECK, RESET, USAGE = "/wxa/checksession", "/wxa/resetusersessionkey", "/wxa/charge/usage/get"
-APP = configured(old_way=True)
+APP = configured(accept_encrypted_data=True)
 OK = {"errcode": 0, "errmsg": "ok"}
 
 
@@ -116,8 +116,8 @@ def _from_mirror(mirror: WeChatMirror, name: str, **more: Any) -> WeChatApp:
 def test_against_the_mirror() -> None:
     """A login, a check, a reset: what was sealed before does not open any more, and the new key is current."""
     mirror = WeChatMirror(random.Random(1).randbytes)
-    bench, app = Bench(mirror), _from_mirror(mirror, "wechat-old")
-    tap = mirror.tap("old-ok", allow=True, now=NOW)
+    bench, app = Bench(mirror), _from_mirror(mirror, "wechat-sealed")
+    tap = mirror.tap("sealed-ok", allow=True, now=NOW)
     assert tap.body is not None
     handle, login = bench.run(log_in(app, {"login_code": tap.login_code}, now=NOW))
     openid = login.subject.openid
@@ -169,7 +169,7 @@ def test_the_realtime_component_is_read_like_the_other() -> None:
     tap = mirror.tap("realtime", allow=True, now=NOW)
     bench, app = Bench(mirror), _from_mirror(mirror, "wechat")
     assert tap.event["errMsg"] == "getRealtimePhoneNumber:ok"
-    assert bench.find(app, json.dumps(tap.event)).phone_number == tap.phone_number
+    assert bench.find(app, json.dumps(tap.event)).e164 == tap.phone_number
     denied = {"errMsg": "getRealtimePhoneNumber:fail user deny"}
     assert bench.refused(app, denied).code == "envelope.user-declined"
     assert app.app_id != APP_ID

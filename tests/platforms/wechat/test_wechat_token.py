@@ -27,7 +27,7 @@ from haoma.platforms.base.mirroring import Call
 from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.token import custody
+from haoma.platforms.wechat.token import access_token
 from haoma.secret import Secret
 from haoma.steps import Keep, Request
 from support.wechat import BUSY, DEAD, NOW, OK, PHONE, PLAIN, SECRET, STABLE, TOKEN, Bench, Wire, configured, refusal
@@ -49,7 +49,7 @@ class Threads:
         def one(number: int) -> None:
             self._start.wait()
             try:
-                self.outcomes.append(bench.find(app, {"code": f"code-{number}"}).phone_number)
+                self.outcomes.append(bench.find(app, {"code": f"code-{number}"}).e164)
             except HaomaError as error:
                 self.outcomes.append(error.code)
 
@@ -89,7 +89,7 @@ def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 def _kept(expires_in: object) -> Keep[Secret]:
     """Return the step by which a fetched token is kept."""
     bench = Bench({STABLE: {**TOKEN, "expires_in": expires_in}})
-    bench.run(custody(APP).token())
+    bench.run(access_token(APP).token())
     return next(step for step in bench.steps if isinstance(step, Keep))
 
 
@@ -130,7 +130,7 @@ def test_a_stampede_of_dead_tokens_fetches_one_token() -> None:
     None is told that it is dead before all have sent it, or one that starts late would find the new token.
     """
     bench = Bench({STABLE: (TOKENS[0], TOKENS[1], TOKENS[2]), PHONE: _accepts_only("57_token-1")})
-    bench.run(custody(APP).token())
+    bench.run(access_token(APP).token())
     sent_by_all = threading.Barrier(16, timeout=30)
 
     def arrives(request: Request) -> None:
@@ -155,7 +155,7 @@ def test_a_failing_fetch_is_shared() -> None:
 def test_a_dead_token_is_replaced_and_the_same_code_sent_once_more(errcode: int) -> None:
     """One more fetch, one more call, with the same code."""
     bench = Bench({STABLE: tuple(TOKENS), PHONE: (refusal(errcode), OK)})
-    assert bench.find(APP, {"code": "a-code"}).phone_number == "+8613580006666"
+    assert bench.find(APP, {"code": "a-code"}).e164 == "+8613580006666"
     assert bench.calls == {STABLE: 2, PHONE: 2}
     sent = [request for request in bench.wire.requests if request.url.endswith(PHONE)]
     assert [json.loads(request.body) for request in sent] == [{"code": "a-code"}] * 2
@@ -191,9 +191,9 @@ def test_dead_tokens_between_busy_answers_are_renewed_once() -> None:
 def test_a_dead_token_is_dropped_only_if_it_is_the_kept_one() -> None:
     """If somebody else has replaced the dead token meanwhile, theirs is taken and nothing is fetched."""
     bench = Bench({STABLE: tuple(TOKENS)})
-    assert bench.run(custody(APP).token()).reveal() == "57_token-0"
-    assert bench.run(custody(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
-    assert bench.run(custody(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
+    assert bench.run(access_token(APP).token()).reveal() == "57_token-0"
+    assert bench.run(access_token(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
+    assert bench.run(access_token(APP).renewed(Secret("57_token-0"))).reveal() == "57_token-1"
     assert bench.calls == {STABLE: 2}
 
 
@@ -288,7 +288,7 @@ def test_an_async_function_gives_the_token() -> None:
     bench = Bench({PHONE: _accepts_only("token-of-shop")})
     world = aio.World(AsyncWire(bench.wire.side), bench.memory)  # type: ignore[arg-type]
     flow = authorize(configured(token_source=source), {"code": "a-code"}, now=NOW)
-    assert asyncio.run(aio.run(flow, world)).phone_number == "+8613580006666"
+    assert asyncio.run(aio.run(flow, world)).e164 == "+8613580006666"
 
 
 @pytest.mark.parametrize("returned", [None, "", b"token-of-mine", "a token", "x" * 2049, "tökén-of-mine"])
@@ -311,7 +311,7 @@ def test_a_function_that_fails() -> None:
     error = bench.refused(configured(token_source=source), {"code": "a-code"})
     assert isinstance(error, HookFailed)
     assert "the-password-of-the-cache" not in str(error) + repr(error)
-    assert bench.find(configured(token_source=lambda _app, _rejected: "token-of-mine"), {"code": "a-code"}).phone_number
+    assert bench.find(configured(token_source=lambda _app, _rejected: "token-of-mine"), {"code": "a-code"}).e164
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_without_a_token_the_code_is_not_spent(answer: object, expected: type[Ha
     assert type(error) is expected
     assert error.spent is Spent.NO
     assert bench.calls == {STABLE: 1}
-    assert bench.find(APP, {"code": "a-code"}, caller="another").phone_number == "+8613580006666"
+    assert bench.find(APP, {"code": "a-code"}, caller="another").e164 == "+8613580006666"
 
 
 def test_a_token_that_cannot_be_renewed_does_not_spend_the_code() -> None:
@@ -359,4 +359,4 @@ def _only_token(call: Call) -> object:
 def test_a_request_carries_no_more_than_is_needed() -> None:
     """The query of the phone call has the token and nothing else."""
     bench = Bench({STABLE: TOKEN, PHONE: _only_token})
-    assert bench.find(APP, {"code": "a-code"}).phone_number
+    assert bench.find(APP, {"code": "a-code"}).e164

@@ -25,7 +25,7 @@ def _outcome(case: Case) -> HaomaError | str:
     app = WECHAT.configure(Table("shop", case.app, now=0))
     assert app is not None
     try:
-        return _bench(case).find(app, case.sent).phone_number
+        return _bench(case).find(app, case.sent).e164
     except HaomaError as error:
         return error
 
@@ -43,7 +43,10 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
     assert len(shut) > 30
     errors = [outcome for outcome in shut if isinstance(outcome, HaomaError)]
     assert len(errors) == len(shut)
-    faces = {(str(each), repr(each), each.status, each.step, each.next, each.request_id, each.spent) for each in errors}
+    faces = {
+        (str(each), repr(each), each.status, each.step, each.next_action, each.request_id, each.spent)
+        for each in errors
+    }
     assert len(faces) == 1
     assert {each.diagnosis for each in errors} == {
         "base64", "length", "padding", "text", "fields", "members", "number", "watermark-app", "watermark-age",

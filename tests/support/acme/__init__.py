@@ -11,7 +11,7 @@ from haoma.crypto.strict import parse_json_object
 from haoma.errors import ButtonFailed, EnvelopeError, NonsenseReply, Spent, UnknownShape, UserDeclined
 from haoma.phone import from_parts
 from haoma.platforms.base.code_exchange import CodeExchange, sending_a_code
-from haoma.platforms.base.contract import App, Finding, Platform, TokenSource, Way
+from haoma.platforms.base.contract import App, Finding, Method, Platform, TokenSource
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.table import Table, origin
 from haoma.secret import Secret
@@ -124,7 +124,7 @@ ACME: Final = Platform[AcmeApp, Secret](
     find=find,
     log_in=log_in,
     token_source=token_source,
-    proves=(Way("点击", "tap", _CHECKS, "是编的", "it is made up", binds_login=True),),
+    methods=(Method("点击", "tap", _CHECKS, "是编的", "it is made up", binds_login=True),),
     mirror="haoma.platforms.acme.mirror:AcmeMirror",
     symptoms="haoma.platforms.acme.symptoms:SYMPTOMS",
 )

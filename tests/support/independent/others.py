@@ -440,7 +440,7 @@ class Douyin(WithSessions):
             "api_base_url": url,
             "login_base_url": url,
             "token": self.issuer,
-            "old_way": True,
+            "accept_encrypted_data": True,
         }
 
     def plain(self, form: str, app_id: str = "") -> bytes:

@@ -125,7 +125,7 @@ class Merchant:
     """A mini program that has granted its rights."""
 
     app_id: str = field(default_factory=random_app_id)
-    refresh: str = field(default_factory=lambda: "refreshtoken@@@" + os.urandom(12).hex())
+    refresh: str = field(default_factory=lambda: "refreshtoken@" + os.urandom(12).hex())
     tokens: list[str] = field(default_factory=list)
     openid: str = field(default_factory=lambda: "o" + os.urandom(13).hex())
     granted: bool = True
@@ -194,7 +194,7 @@ class OpenPlatform(Counted):
         return urlencode(query), whole.replace("%s", encrypted).encode()
 
     def ticket_xml(self, ticket: str = "", created: int | None = None) -> str:
-        self.ticket = ticket or "ticket@@@" + os.urandom(12).hex()
+        self.ticket = ticket or "ticket@" + os.urandom(12).hex()
         return (
             f"<xml><AppId><![CDATA[{self.app_id}]]></AppId><CreateTime>{created or int(time.time())}</CreateTime>"
             "<InfoType><![CDATA[component_verify_ticket]]></InfoType>"
@@ -216,9 +216,9 @@ class OpenPlatform(Counted):
 
     def grant(self, merchant: Merchant) -> str:
         """A merchant scans: a new refresh token, which the code is exchanged for."""
-        merchant.refresh, merchant.granted = "refreshtoken@@@" + os.urandom(12).hex(), True
+        merchant.refresh, merchant.granted = "refreshtoken@" + os.urandom(12).hex(), True
         merchant.tokens.clear()
-        code = "queryauthcode@@@" + os.urandom(12).hex()
+        code = "queryauthcode@" + os.urandom(12).hex()
         self.codes[code] = merchant.app_id
         return code
 
@@ -268,7 +268,7 @@ class OpenPlatform(Counted):
         if content["authorizer_refresh_token"] != merchant.refresh:
             return {"errcode": 61023, "errmsg": "refresh_token is invalid rid: 6512-c"}
         if self.rotates:
-            merchant.refresh = "refreshtoken@@@" + os.urandom(12).hex()
+            merchant.refresh = "refreshtoken@" + os.urandom(12).hex()
         found = {"authorizer_access_token": self._token(merchant), "expires_in": self.expires_in}
         return {**found, "authorizer_refresh_token": merchant.refresh}
 
@@ -331,7 +331,7 @@ class Own(Counted):
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
         own = {"platform": "wechat", "app_id": self.app_id, "app_secret": self.secret, "api_base_url": url}
-        return {**own, "old_way": True, **more}
+        return {**own, "accept_encrypted_data": True, **more}
 
     def signature(self) -> str:
         """The key is the text of the session_key, not what it decodes to."""

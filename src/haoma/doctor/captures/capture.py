@@ -15,7 +15,7 @@ MAX_BYTES: Final = 1024 * 1024
 _OF_ANY: Final[Mapping[str, tuple[str, str]]] = {
     "phone-code": ("手机号 code", "a phone code"),
     "login-code": ("登录 code", "a login code"),
-    "sealed": ("旧方式的 encryptedData 和 iv", "encryptedData and iv of the old way"),
+    "sealed": ("session_key 方式的 encryptedData 和 iv", "encryptedData and iv of the session_key flow"),
     "event": ("按钮的失败事件", "a failure event of the button"),
     "back-end": ("您自己后端的应答", "an answer of your own back end"),
     "haoma-problem": ("haoma 的错误应答", "a refusal by haoma"),

@@ -1,4 +1,4 @@
-"""Codes, and the sealed data of the old way."""
+"""Codes, and the sealed data of the session_key flow."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.authorization import Authorization
-from haoma.authorize import open_sealed
+from haoma.authorize import verify_with_session_key
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.doctor.platforms import opens_offline, symptoms, usual
 from haoma.errors import (
     BadBase64,
     ButtonFailed,
     CannotOpen,
+    EncryptedDataOff,
     HaomaError,
     MissingField,
-    OldWayOff,
     PlatformRefusal,
     UserDeclined,
 )
@@ -183,7 +183,7 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
     opened: list[tuple[App, VerifiedPhone]] = []
     for app in apps:
         try:
-            opened.append((app, open_sealed(app, claimed, session_key, now=captured.now)))
+            opened.append((app, verify_with_session_key(app, claimed, session_key, now=captured.now)))
         except HaomaError as error:
             refused.append((app, error))
     # A platform without a watermark opens what is another platform's.
@@ -192,7 +192,8 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
     if bound or (opened and not foreign):
         app, phone = (bound or opened)[0]
         yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
-        if isinstance(refusal := _refused(app, _alone(claimed)), OldWayOff):  # it opens here, but not in a service
+        # it opens here, but not in a service
+        if isinstance(refusal := _refused(app, _alone(claimed)), EncryptedDataOff):
             yield of_error(refusal.evolve(app=app.name))
         if captured.app and captured.app != app.name:
             yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)

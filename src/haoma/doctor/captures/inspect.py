@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue
-from haoma.authorize import open_envelope
+from haoma.authorize import verify_offline
 from haoma.doctor.captures import answers, codes, har, keys, log_lines, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.platforms import all_symptoms, opens_offline
@@ -59,7 +59,7 @@ def inspect(
         return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
     text, encoding = _text(content)
     configured = tuple(settings.apps.values()) if settings else ()
-    captured = Captured(text, open_envelope, configured, app, session_key, now)
+    captured = Captured(text, verify_offline, configured, app, session_key, now)
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     if requests is None and (looked is None or _may_hold_more(looked)):

@@ -18,7 +18,7 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     find=flow.find,
     log_in=login.log_in,
     find_offline=flow.find_offline,
-    proves=flow.PROVES,
+    methods=flow.METHODS,
     mirror="haoma.platforms.alipay.mirror:MIRROR",
     symptoms="haoma.platforms.alipay.symptoms:SYMPTOMS",
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from haoma.platforms.alipay.open import open_message, refuse_clear
 from haoma.platforms.alipay.read import ClearMessage, Message
 from haoma.platforms.alipay.verify import verify
-from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.contract import Finding, Method
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ _BESIDE: Final = (
     _NOT_ONE_TIME,
 )
 
-PROVES: Final = (
-    Way(
+METHODS: Final = (
+    Method(
         "报文（my.getPhoneNumber 的 res.response）",
         "envelope (`res.response` of `my.getPhoneNumber`)",
         _UNBOUND,
@@ -54,7 +54,7 @@ PROVES: Final = (
         "the envelope it cannot prove more",
         binds_login=False,
     ),
-    Way(
+    Method(
         "报文 + 登录 code",
         "envelope + login code",
         _BESIDE,

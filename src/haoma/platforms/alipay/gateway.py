@@ -44,7 +44,7 @@ from haoma.errors import (
     Spent,
 )
 from haoma.platforms.base.code_exchange import sending_a_code
-from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.contract import Redacted
 from haoma.sharing import refresh
 from haoma.steps import Request, Room, Send, Shelf, ask
 
@@ -64,7 +64,7 @@ _DAY: Final = 86_400.0
 _nodes: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Answer(Quiet, frozen=True):
+class Answer(Redacted, frozen=True):
     """The response node of a reply. If it is not a refusal, the gateway has signed it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Answer(Quiet, frozen=True):
     refused: bool
 
 
-class _Reply(Quiet, frozen=True):
+class _Reply(Redacted, frozen=True):
     """A reply taken apart, before anything of it is believed."""
 
     name: str

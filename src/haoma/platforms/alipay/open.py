@@ -57,7 +57,7 @@ def _open(app: AlipayApp, ciphertext: bytes) -> dict[str, Any]:
     # (5)
     if not app.ciphers:
         refused = CannotOpen(step=5, diagnosis="no key", because={"keys_tried": 0, "needed": "aes_key"})
-        raise refused.evolve(next=Next.STOP)
+        raise refused.evolve(next_action=Next.STOP)
     diagnosis = ""
     for cipher in app.ciphers:
         try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from haoma.authorization import LOGIN_NAMES
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
-from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.contract import Redacted
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -26,7 +26,7 @@ _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
 _DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
-class SealedMessage(Quiet, frozen=True, gc=False):
+class SealedMessage(Redacted, frozen=True, gc=False):
     """Ciphertext with the signature that it claims; ``whole`` if it came in the string that the platform gave."""
 
     claimed_ciphertext: str
@@ -34,7 +34,7 @@ class SealedMessage(Quiet, frozen=True, gc=False):
     whole: bool
 
 
-class ClearMessage(Quiet, frozen=True):
+class ClearMessage(Redacted, frozen=True):
     """A body in clear text. Anybody can write one, so it can only ever be a refusal."""
 
     unverified_body: dict[str, Any]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from haoma.crypto.signing import is_rsa2, is_rsa_sha1
 from haoma.crypto.strict import read_base64
 from haoma.errors import SignatureMismatch, SignatureMissing
-from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.contract import Redacted
 
 if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _RSA2: Final = "RSA2"
 
 
-class SignedMessage(Quiet, frozen=True, gc=False):
+class SignedMessage(Redacted, frozen=True, gc=False):
     """Ciphertext that Alipay signed. Only `verify` builds one."""
 
     ciphertext: bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
-from haoma.platforms.baidu.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.baidu.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
 from haoma.platforms.baidu.read import Message, read, read_sealed
 from haoma.platforms.baidu.token import token_source
@@ -22,7 +22,7 @@ BAIDU: Final = Platform[BaiduApp, Message](
     find=find,
     log_in=log_in,
     find_under_key=find_under_key,
-    proves=PROVES,
+    methods=METHODS,
     read_sealed=read_sealed,
     mirror="haoma.platforms.baidu.mirror:MIRROR",
     symptoms="haoma.platforms.baidu.symptoms:SYMPTOMS",

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.errors import Spent
 from haoma.platforms.baidu import api
 from haoma.platforms.baidu.open import SESSION_KEY_BYTES
-from haoma.platforms.baidu.token import custody
+from haoma.platforms.baidu.token import access_token
 from haoma.platforms.base import session_keys
-from haoma.platforms.base.access_tokens import Holder
+from haoma.platforms.base.access_tokens import TokenUse
 from haoma.platforms.base.code_exchange import sending_a_code
 from haoma.platforms.base.contract import Login
 from haoma.platforms.base.refusal import of_a_code
@@ -77,7 +77,7 @@ def _v1(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
 
 
 def _v2(app: BaiduApp, login_code: Secret) -> Flow[Answer]:
-    access = Holder(custody(app))
+    access = TokenUse(access_token(app))
     answer = yield from access.ask(lambda token: _v2_with(app, login_code, token))
     if answer.code:
         raise of_a_code(answer.refusal("login", STEP, login_code, app.app_secret, access.token))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import Spent
 from haoma.platforms.baidu import api
-from haoma.platforms.base.access_tokens import Kept, as_seconds, as_token, kept_for, token_place
+from haoma.platforms.base.access_tokens import CachedToken, as_seconds, as_token, kept_for, token_place
 from haoma.platforms.base.code_exchange import not_sent
 from haoma.platforms.base.contract import TokenSource
 
 if TYPE_CHECKING:
     from haoma.platforms.baidu.app import BaiduApp
-    from haoma.platforms.base.access_tokens import Custody
+    from haoma.platforms.base.access_tokens import AccessToken
     from haoma.secret import Secret
     from haoma.steps import Flow
 
@@ -27,14 +27,14 @@ _PATH: Final = "/oauth/2.0/token"
 _LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
 
 
-def custody(app: BaiduApp) -> Custody:
+def access_token(app: BaiduApp) -> AccessToken:
     """Return where the token comes from."""
-    return Kept(token_place("baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
+    return CachedToken(token_place("baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
 
 
 def token_source(app: BaiduApp) -> TokenSource | None:
     """Return where the token comes from; login v1 needs none."""
-    return TokenSource("", custody(app).token) if app.login == "v2" else None
+    return TokenSource("", access_token(app).token) if app.login == "v2" else None
 
 
 def _fetch(app: BaiduApp) -> Flow[tuple[Secret, float]]:

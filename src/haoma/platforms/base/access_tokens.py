@@ -1,4 +1,4 @@
-"""Custody of access tokens, for every platform whose calls need one.
+"""Access tokens: where they come from and how one is used, for every platform whose calls need one.
 
 Many requests live on one token, and on some platforms a new one kills the one before. So:
 
@@ -36,7 +36,7 @@ _LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: with
 Fetch: TypeAlias = "Callable[[], Flow[tuple[Secret, float]]]"
 
 
-class Custody(Protocol):
+class AccessToken(Protocol):
     """Where a token comes from."""
 
     def token(self) -> Flow[Secret]:
@@ -47,8 +47,8 @@ class Custody(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A token that is fetched and kept.
+class CachedToken:
+    """A token that is fetched, and kept until it is about to expire.
 
     Attributes:
         place: Where it is kept.
@@ -71,8 +71,8 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A token that the application's own function tells. It is asked every time: only it knows how long one lives.
+class CallbackToken:
+    """A token that the application supplies. Its function is called each time: only it knows how long a token lives.
 
     Attributes:
         place: Where its tokens would be kept: requests that were refused with one ask for another together.
@@ -104,22 +104,22 @@ A = TypeVar("A", bound=_Answer)
 
 
 @dataclass(slots=True)
-class Holder:
-    """The token of one request: fetched when it is needed, renewed at most once."""
+class TokenUse:
+    """The use of a token by one request: fetched when it is needed, renewed at most once."""
 
-    custody: Custody
+    source: AccessToken
     token: Secret | None = field(default=None, repr=False)
     renewed: bool = False
 
     def ask(self, question: Callable[[Secret], Flow[A]]) -> Flow[A]:
         """Ask with the token; if the answer calls it dead, ask once more with a new one."""
         if self.token is None:
-            self.token = yield from self.custody.token()
+            self.token = yield from self.source.token()
         answer = yield from question(self.token)
         if self.renewed or not answer.says_token_is_dead():
             return answer
         self.renewed = True
-        rejected, self.token = self.token, (yield from self.custody.renewed(self.token))
+        rejected, self.token = self.token, (yield from self.source.renewed(self.token))
         return answer if self.token == rejected else (yield from question(self.token))
 
 

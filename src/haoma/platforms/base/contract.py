@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from haoma.steps import Flow
 
 
-class Quiet(msgspec.Struct, frozen=True):
+class Redacted(msgspec.Struct, frozen=True):
     """A record whose ``repr`` shows the name of its class and nothing that it holds.
 
     For what comes from outside or must not go there. (A `msgspec.Struct`, because a frozen dataclass takes five times
@@ -90,7 +90,7 @@ class Login:
     at: float
 
 
-class Finding(Quiet, frozen=True, gc=False):
+class Finding(Redacted, frozen=True, gc=False):
     """What a platform's flow found; ``authorize`` turns it into a `VerifiedPhone`."""
 
     number: PhoneNumber
@@ -99,7 +99,7 @@ class Finding(Quiet, frozen=True, gc=False):
     assurance: Assurance = Assurance.PLATFORM
 
 
-class Sealed(Quiet, frozen=True, gc=False, forbid_unknown_fields=True):
+class Sealed(Redacted, frozen=True, gc=False, forbid_unknown_fields=True):
     """Data that is sealed under a session_key, as bytes: an IV of one block, and whole blocks of ciphertext.
 
     The names on the wire are part of it, so that a plain body can be read into it (``session_keys.read_plain``).
@@ -110,12 +110,12 @@ class Sealed(Quiet, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way in of a platform, and what it can prove: a row of the table in the README.
+class Method:
+    """One method by which a platform gives a number, and what it can prove: a row of the table in the README.
 
     Attributes:
-        zh, en: The way's name: what the front end sends.
-        checks: All five checks, as a result of this way lists them.
+        zh, en: The method's name: what the front end sends.
+        checks: All five checks, as a result of this method lists them.
         certain_zh, certain_en: How certain we are, and why. One line.
         binds_login: Whether the platform itself ties the number to the login, so that nobody can send somebody else's
             number with his own login. Only then the check ``login-binding`` is proven.
@@ -160,7 +160,7 @@ class Platform(Generic[AppT, MessageT]):
         phone_code: Names under which the code of its phone button comes, ``code`` among them; empty if its button gives
             none, so that a ``code`` is the login's.
         key_settings: Settings that hold keys or certificates and may name a file.
-        proves: For each way in, what it can prove: rows of the table in the README.
+        methods: For each way in, what it can prove: rows of the table in the README.
         configure: Build the app from its settings; reports faults to the table, returns None if there are any.
         read: Find the message in what the front end sent.
         one_time: The value of the message that can be used once, with its kind, or None.
@@ -191,7 +191,7 @@ class Platform(Generic[AppT, MessageT]):
     token_source: Callable[[AppT], TokenSource | None] | None = None
     mirror: str
     symptoms: str = ""
-    proves: tuple[Way, ...] = ()
+    methods: tuple[Method, ...] = ()
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None

@@ -74,7 +74,7 @@ def refusal(
         because=because,
         spent=spent,
     )
-    return refused.evolve(next=Next.ASK_AGAIN, retry=False) if entry and entry.ask_again else refused
+    return refused.evolve(next_action=Next.ASK_AGAIN, retry=False) if entry and entry.ask_again else refused
 
 
 def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
@@ -82,7 +82,7 @@ def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
 
     One that is in no table may be just that: it asks for another code, or the user would be stuck with this one.
     """
-    return refused.evolve(next=Next.ASK_AGAIN) if isinstance(refused, Refused) else refused
+    return refused.evolve(next_action=Next.ASK_AGAIN) if isinstance(refused, Refused) else refused
 
 
 def refuses_a_code(error: HaomaError) -> bool:
@@ -91,4 +91,4 @@ def refuses_a_code(error: HaomaError) -> bool:
         return False
     if isinstance(error, (CodeRejected, LoginCodeRejected)) or CODE_REFUSED in error.because:
         return True
-    return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next is Next.ASK_AGAIN)
+    return isinstance(error, (Refused, AppMismatch)) and (error.place in _CALLS or error.next_action is Next.ASK_AGAIN)

@@ -35,7 +35,7 @@ from haoma.codecs import MOMENT, Record
 from haoma.crypto.opening import parse
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MemoryFull, MissingField, SessionUnknown
-from haoma.platforms.base.contract import Quiet, Sealed
+from haoma.platforms.base.contract import Redacted, Sealed
 from haoma.secret import Secret
 from haoma.sharing import update
 from haoma.steps import Keep, Key, Recall, ReturnTry, Room, Shelf, TakeTry, ask
@@ -68,7 +68,7 @@ _NAMES_SHOWN: Final = 8
 _NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
-class SealedMessage(Quiet, frozen=True):
+class SealedMessage(Redacted, frozen=True):
     """Ciphertext and IV, both as the client claims them."""
 
     claimed_ciphertext: str
@@ -129,7 +129,7 @@ def read_session_key(found: object, size: int) -> Secret | None:
     return Secret(str(found)) if usable else None
 
 
-class _Kept(Quiet, frozen=True):
+class _Kept(Redacted, frozen=True):
     """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end.
 
     All by the clock of whoever keeps it.
@@ -141,7 +141,7 @@ class _Kept(Quiet, frozen=True):
     until: float = math.inf
 
 
-class SessionKey(Quiet, frozen=True):
+class SessionKey(Redacted, frozen=True):
     """A session_key of a user.
 
     Attributes:
@@ -264,7 +264,7 @@ def key_bytes(session_key: Secret, size: int) -> bytes:
     return key
 
 
-class Reading(Quiet, frozen=True):
+class Reading(Redacted, frozen=True):
     """What was read under one key.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -237,12 +238,19 @@ class Table:
                 )
 
 
-def hint(written: object, known: Iterable[str]) -> dict[str, object]:
+RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data"})
+"""Settings that have another name now, whose fault says which."""
+
+
+def hint(written: object, known: Collection[str]) -> dict[str, object]:
     """Return what may be said about a text of the configuration that is none of the known words.
 
     It may be a secret in the wrong place, so it is not repeated: its length, and the word that was probably meant.
     """
     text = str(written)
+    renamed = RENAMED.get(text)
+    if renamed is not None and renamed in known:
+        return {"characters": len(text), "renamed_to": renamed}
     near = difflib.get_close_matches(text, known, n=1)
     return {"characters": len(text), **({"nearest": near[0]} if near else {})}
 

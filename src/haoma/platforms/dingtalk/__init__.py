@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.dingtalk.app import KEY_SETTINGS, DingTalkApp, configure
-from haoma.platforms.dingtalk.flow import PROVES, find, log_in, one_time
+from haoma.platforms.dingtalk.flow import METHODS, find, log_in, one_time
 from haoma.platforms.dingtalk.read import PHONE_CODE, CodeMessage, read
 
 DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
@@ -20,7 +20,7 @@ DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     one_time=one_time,
     find=find,
     log_in=log_in,
-    proves=PROVES,
+    methods=METHODS,
     mirror="haoma.platforms.dingtalk.mirror:MIRROR",
     symptoms="haoma.platforms.dingtalk.symptoms:SYMPTOMS",
 )

@@ -1,4 +1,4 @@
-"""Douyin: ``getPhoneNumber``, new way and old way. The folder's README has the sources and what is uncertain."""
+"""Douyin's ``getPhoneNumber``, code flow and session_key flow. Sources, and what is uncertain: the folder's README."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
-from haoma.platforms.douyin.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.douyin.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in
 from haoma.platforms.douyin.read import Message, read, read_sealed
 from haoma.platforms.douyin.token import token_source
@@ -23,7 +23,7 @@ DOUYIN: Final = Platform[DouyinApp, Message](
     find=find,
     log_in=log_in,
     find_under_key=find_under_key,
-    proves=PROVES,
+    methods=METHODS,
     read_sealed=read_sealed,
     mirror="haoma.platforms.douyin.mirror:MIRROR",
     symptoms="haoma.platforms.douyin.symptoms:SYMPTOMS",

@@ -2,7 +2,7 @@
 
 Settings: ``app_id``, ``app_secret``; ``app_private_key`` (text or list); ``api_base_url``, ``login_base_url``;
 ``token`` (``stable``, ``plain`` or ``central``), for a central token server ``token_url`` and ``token_url_key``, from
-Python a function as ``token_source``; ``old_way``, ``accept_members``.
+Python a function as ``token_source``; ``accept_encrypted_data``, ``accept_members``.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ class DouyinApp(App):
 
     Attributes:
         app_secret: The AppSecret; None if tokens come from elsewhere and nobody logs in.
-        private_keys: Our keys, of which one has to open what Douyin replies; empty if only the old way is used.
+        private_keys: Our keys, of which one has to open what Douyin replies; empty if only the session_key flow is
+            used.
         api_base_url: Douyin's open platform, or a proxy in front of it.
         login_base_url: Where logins go, which is another host.
         issuer: Who gives us the client_token: ``stable``, ``plain``, ``central`` or ``source``.
         token_url, token_url_key: The central token server and the bearer key that it wants.
         token_source: Called with the app's name and the token that Douyin has just rejected, or None; returns a token.
-        old_way: Accept ``encryptedData`` and ``iv``.
+        accept_encrypted_data: Accept ``encryptedData`` and ``iv``.
     """
 
     app_secret: Secret | None = field(default=None, repr=False)
@@ -51,7 +52,7 @@ class DouyinApp(App):
     token_url: str = ""
     token_url_key: Secret | None = field(default=None, repr=False)
     token_source: Callable[..., Any] | None = None
-    old_way: bool = False
+    accept_encrypted_data: bool = False
 
 
 def configure(table: Table) -> DouyinApp | None:
@@ -63,15 +64,15 @@ def configure(table: Table) -> DouyinApp | None:
     issuer = table.choice("token", ("stable", "plain", "central"), default="stable")
     if token_source is not None:
         issuer = "source"
-    old_way = table.flag("old_way")
-    private_keys = _private_keys(table, required=not old_way)
-    needs_secret = old_way or issuer in ("stable", "plain")
+    accept_encrypted_data = table.flag("accept_encrypted_data")
+    private_keys = _private_keys(table, required=not accept_encrypted_data)
+    needs_secret = accept_encrypted_data or issuer in ("stable", "plain")
     app_secret = table.secret("app_secret", required=needs_secret)
     api_base_url = table.url("api_base_url", default=API)
     login_base_url = table.url("login_base_url", default=api_base_url if "api_base_url" in table else LOGIN)
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
     policy, reply = table.policy(sealed=True), table.reply()
-    if old_way:
+    if accept_encrypted_data:
         # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key can be kept.
         policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
@@ -93,7 +94,7 @@ def configure(table: Table) -> DouyinApp | None:
         token_url=token_url,
         token_url_key=token_url_key,
         token_source=token_source,
-        old_way=old_way,
+        accept_encrypted_data=accept_encrypted_data,
     )
 
 

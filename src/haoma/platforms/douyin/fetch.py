@@ -1,4 +1,4 @@
-"""The new way: exchange the phone code at ``get_phonenumber_info``, and open the reply with our own private key.
+"""The code flow: exchange the phone code at ``get_phonenumber_info``, and open the reply with our own private key.
 
 The list, continued from ``flow.py``:
 

@@ -1,6 +1,6 @@
 """The flow of Douyin.
 
-New way, ``code``:
+Code flow, ``code``:
 
 1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
    works once: a bad login must not use it up.
@@ -10,15 +10,15 @@ New way, ``code``:
 Douyin is not told who is logged in, and its reply does not say whose number it is: a login that came along names the
 subject, but nothing proves that the number is this user's.
 
-Old way, ``encryptedData`` and ``iv``, only if the app has turned it on:
+session_key flow, ``encryptedData`` and ``iv``, only if the app has turned it on:
 
 1. There is a login: its session_key is what the data was encrypted with.
 2. The session_keys of that user are recalled.
 3. Open (``open.py``).
 
-Both, as new base libraries send them: the code first. Then the old way, if Douyin has refused the code as one that is
-of no use (and it is certain that no earlier try used it up), the app has the old way on, and there is a login with a
-session_key. The ciphertext is then reserved as well, or it could be sent again beside another bad code.
+Both, as new base libraries send them: the code first. Then the session_key flow, if Douyin has refused the code as one
+that is of no use (and it is certain that no earlier try used it up), the app accepts encrypted data, and there is a
+login with a session_key. The ciphertext is then reserved as well, or it could be sent again beside another bad code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import AlreadyUsed, CodeRejected, HaomaError, MissingField, SessionUnknown, Spent
-from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.contract import Finding, Method
 from haoma.platforms.base.refusal import CODE_REFUSED
 from haoma.platforms.base.session_keys import SealedMessage, one_time_of, recall
 from haoma.platforms.douyin.fetch import exchange
@@ -71,8 +71,8 @@ _AT_HAND: Final = (
     Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
 )
 
-PROVES: Final = (
-    Way(
+METHODS: Final = (
+    Method(
         "手机号 code",
         "phone code",
         _UNBOUND,
@@ -81,7 +81,7 @@ PROVES: Final = (
         "that a code lives five minutes and works once is documented",
         binds_login=False,
     ),
-    Way(
+    Method(
         "手机号 code + 登录",
         "phone code + login",
         _BESIDE,
@@ -90,9 +90,9 @@ PROVES: Final = (
         "is that tap and login came in one request",
         binds_login=False,
     ),
-    Way(
-        "旧方式 encryptedData（默认关闭）",
-        "old way, `encryptedData` (off by default)",
+    Method(
+        "session_key 方式 encryptedData（默认关闭）",
+        "session_key flow, `encryptedData` (off by default)",
         _OLD,
         "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码；水印时间的单位未说明，不判断新旧",
         "the algorithm is documented; without a MAC whoever has the session_key can write any number; the unit of the "

@@ -1,7 +1,7 @@
 """Login: exchange a ``tt.login`` code at ``jscode2session`` (version 2).
 
 Only ``code`` is sent, never ``anonymous_code``: what an anonymous code proves is a device, not a user. The
-``session_key`` that comes with the login is kept only if the app has the old way on
+``session_key`` that comes with the login is kept only if the app accepts encrypted data
 (``haoma.platforms.base.session_keys``).
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/basic-abilities/log-in/code-2-session
@@ -52,7 +52,7 @@ def log_in(app: DouyinApp, login_code: Secret, now: float) -> Flow[Login]:
         raise answer.nonsense("openid", STEP, Spent.YES)
     if not isinstance(unionid, str) or (unionid and not _ID.fullmatch(unionid)):
         raise answer.nonsense("unionid", STEP, Spent.YES)
-    if app.old_way:
+    if app.accept_encrypted_data:
         session_key = session_keys.read_session_key(given.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)

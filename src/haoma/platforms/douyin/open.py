@@ -1,4 +1,4 @@
-"""The old way: open ``encryptedData`` under the user's session_key.
+"""The session_key flow: open ``encryptedData`` under the user's session_key.
 
 AES-128-CBC without a MAC. Custody of session_keys, the few tries and the one refusal are those of
 ``haoma.platforms.base.session_keys``, which all platforms share. What a client chooses is the IV, and through it the
@@ -11,7 +11,7 @@ The list, continued from ``flow.py``; all of it is step 3:
 
 * ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
 * A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the new way (``payload.py``), and no member beside them.
+* Fields, watermark and number, as in the code flow (``payload.py``), and no member beside them.
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tutorial/basic-ability/sensitive-data-process
 (read 2026-11).

@@ -1,4 +1,4 @@
-"""The object that holds the number, the same under RSA in the new way and under AES in the old.
+"""The object that holds the number, the same under RSA in the code flow and under AES in the old.
 
 ::
 

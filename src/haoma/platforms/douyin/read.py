@@ -2,7 +2,7 @@
 
 ``e.detail`` of the button's event has ``encryptedData`` and ``iv`` (base library 1.14.0 and later) and beside them
 ``code`` (3.51.0 and later); after a failure ``errMsg`` and sometimes ``errno``. With both, the code comes first, and
-the sealed data is kept for an app that has the old way on (``flow.py``).
+the sealed data is kept for an app that accepts encrypted data (``flow.py``).
 
 Pages:
 https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tutorial/open-capabilities/general-capabilities/new-phone-method,
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, EncryptedDataOff, UnknownShape, UserDeclined
 from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
@@ -39,11 +39,11 @@ _DECLINED: Final = ("auth deny", "user deny", "cancel")
 
 @dataclass(frozen=True, slots=True)
 class CodeMessage:
-    """The new way: a code that only Douyin can turn into a number.
+    """The code flow: a code that only Douyin can turn into a number.
 
     Attributes:
         code: The code.
-        sealed: What came beside it, if the app has the old way on.
+        sealed: What came beside it, if the app accepts encrypted data.
         fingerprint: Digest of everything that was sent, by which ``sealed`` is claimed.
     """
 
@@ -63,17 +63,22 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
         PlatformRefusal: ``platform.*``: the event of a button that failed for a reason that Douyin documents.
         ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope, or a ``cloudId``.
-        OldWayOff: ``envelope.old-way-off``: only ``encryptedData``, and the app has not turned the old way on.
+        EncryptedDataOff: ``envelope.encrypted-data-off``: only ``encryptedData``, and the app does not accept encrypted
+            data.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     claimed = authorization.claimed
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="douyin")
     if code is not None and app.private_keys:
-        if app.old_way and claimed.get("encryptedData") and claimed.get("iv"):
+        if app.accept_encrypted_data and claimed.get("encryptedData") and claimed.get("iv"):
             return CodeMessage(Secret(code), find_sealed(claimed), authorization.fingerprint(""))
         return CodeMessage(Secret(code))
-    return _sealed(authorization, old_way=app.old_way, needed="code" if app.private_keys else "encryptedData")
+    return _sealed(
+        authorization,
+        accept_encrypted_data=app.accept_encrypted_data,
+        needed="code" if app.private_keys else "encryptedData",
+    )
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
@@ -89,16 +94,16 @@ def read_sealed(authorization: Authorization) -> Sealed:
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="douyin"):
         raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
-    return session_keys.read_sealed(_sealed(authorization, old_way=True, needed="encryptedData"))
+    return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True, needed="encryptedData"))
 
 
-def _sealed(authorization: Authorization, *, old_way: bool, needed: str) -> SealedMessage:
+def _sealed(authorization: Authorization, *, accept_encrypted_data: bool, needed: str) -> SealedMessage:
     claimed = authorization.claimed
     if failed := _failure(claimed):
         raise failed
     if "encryptedData" in claimed:
-        if not old_way:
-            raise OldWayOff
+        if not accept_encrypted_data:
+            raise EncryptedDataOff
         return find_sealed(claimed)
     if "cloudId" in claimed or "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudId", "needed": "code"})

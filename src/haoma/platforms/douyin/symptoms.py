@@ -90,9 +90,12 @@ def _number(captured: Captured, text: str) -> Iterator[Diagnosis]:
 
 
 def examine(app: DouyinApp) -> Iterator[Diagnosis]:
-    """Say what is unwise in an app's settings: the old way has no signature, and a login needs the AppSecret."""
-    if app.old_way:
-        yield warning("doctor.old-way-on", f"apps.{app.name}.old_way")
+    """Say what is unwise in an app's settings.
+
+    The session_key flow has no signature, and a login needs the AppSecret.
+    """
+    if app.accept_encrypted_data:
+        yield warning("doctor.encrypted-data-on", f"apps.{app.name}.accept_encrypted_data")
     if app.app_secret is None:
         yield note("doctor.no-login", f"apps.{app.name}.app_secret")
 
@@ -112,7 +115,7 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     turn=10,
     bare=bare,
-    nobody=DouyinApp(name="", platform="douyin", app_id="", old_way=True),
+    nobody=DouyinApp(name="", platform="douyin", app_id="", accept_encrypted_data=True),
     behind_cannot_open={5: "doctor.wrong-private-key"},  # its reply, not what the user sent
     code_fields={"err_no": 0, "error_code": 0},
     app_id=re.compile(r"tt[0-9a-f]{16,18}"),

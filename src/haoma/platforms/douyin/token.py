@@ -15,14 +15,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import HookFailed, Spent
-from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_seconds, as_token, kept_for, token_place
+from haoma.platforms.base.access_tokens import (
+    CachedToken,
+    CallbackToken,
+    TokenUse,
+    as_seconds,
+    as_token,
+    kept_for,
+    token_place,
+)
 from haoma.platforms.base.code_exchange import sent
 from haoma.platforms.base.contract import TokenSource
 from haoma.platforms.douyin import api
 from haoma.steps import Call, Request, ask
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.access_tokens import Custody
+    from haoma.platforms.base.access_tokens import AccessToken
     from haoma.platforms.douyin.api import Answer
     from haoma.platforms.douyin.app import DouyinApp
     from haoma.secret import Secret
@@ -34,11 +42,11 @@ _PLAIN: Final = "/oauth/client_token/"
 _LONGEST: Final = 86_400  # Douyin says 7200; an example on one of its pages 86400
 
 
-class Access(Holder):
+class Access(TokenUse):
     """The token of one request."""
 
     def __init__(self, app: DouyinApp) -> None:
-        super().__init__(custody(app))
+        super().__init__(access_token(app))
         self.app = app
 
     def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
@@ -56,17 +64,17 @@ class Access(Holder):
         return (yield from sent(api.post(self.app, self.app.api_base_url + path, content, headers)))
 
 
-def custody(app: DouyinApp) -> Custody:
+def access_token(app: DouyinApp) -> AccessToken:
     """Return where the token comes from: what is kept, or what the app's settings say."""
     place = token_place(f"douyin:{app.issuer}", app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
-        return Told(place, lambda rejected: _from_source(app, rejected))
-    return Kept(place, lambda: _fetch(app))
+        return CallbackToken(place, lambda rejected: _from_source(app, rejected))
+    return CachedToken(place, lambda: _fetch(app))
 
 
 def token_source(app: DouyinApp) -> TokenSource:
     """Return where the token comes from. To fetch a plain one is to replace somebody's."""
-    return TokenSource(app.issuer, None if app.issuer == "plain" else custody(app).token)
+    return TokenSource(app.issuer, None if app.issuer == "plain" else access_token(app).token)
 
 
 def _from_source(app: DouyinApp, rejected: Secret | None) -> Flow[Secret]:

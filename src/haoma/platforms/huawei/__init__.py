@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
-from haoma.platforms.huawei.flow import PROVES, find, log_in, one_time
+from haoma.platforms.huawei.flow import METHODS, find, log_in, one_time
 from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read
 
 HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
@@ -20,7 +20,7 @@ HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     one_time=one_time,
     find=find,
     log_in=log_in,
-    proves=PROVES,
+    methods=METHODS,
     mirror="haoma.platforms.huawei.mirror:MIRROR",
     symptoms="haoma.platforms.huawei.symptoms:SYMPTOMS",
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import UnknownShape
-from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.contract import Finding, Method
 from haoma.platforms.huawei.fetch import exchange
 from haoma.verified import Check, CheckName
 
@@ -29,8 +29,8 @@ _CHECKS: Final = (
     Check(CheckName.ONE_TIME_USE, True, "Huawei takes a code once"),
 )
 
-PROVES: Final = (
-    Way(
+METHODS: Final = (
+    Method(
         "一键登录 Authorization Code",
         "quickLogin Authorization Code",
         _CHECKS,

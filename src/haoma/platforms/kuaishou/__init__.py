@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.kuaishou.app import KEY_SETTINGS, KuaishouApp, configure
-from haoma.platforms.kuaishou.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.kuaishou.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.kuaishou.login import log_in
 from haoma.platforms.kuaishou.read import Message, read, read_sealed
 
@@ -21,7 +21,7 @@ KUAISHOU: Final = Platform[KuaishouApp, Message](
     find=find,
     log_in=log_in,
     find_under_key=find_under_key,
-    proves=PROVES,
+    methods=METHODS,
     read_sealed=read_sealed,
     mirror="haoma.platforms.kuaishou.mirror:MIRROR",
     symptoms="haoma.platforms.kuaishou.symptoms:SYMPTOMS",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import MissingField, SessionUnknown
-from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.contract import Finding, Method
 from haoma.platforms.base.session_keys import one_time_of, recall
 from haoma.platforms.kuaishou.open import open_sealed, open_under_key
 from haoma.verified import Check, CheckName
@@ -46,8 +46,8 @@ _AT_HAND: Final = (
     Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
 )
 
-PROVES: Final = (
-    Way(
+METHODS: Final = (
+    Method(
         "encryptedData + 登录",
         "`encryptedData` + login",
         _OPENED,

@@ -1,4 +1,4 @@
-"""WeChat: ``getPhoneNumber``, new way and old way. The folder's README has the sources and what is uncertain."""
+"""WeChat's ``getPhoneNumber``, code flow and session_key flow. Sources, and what is uncertain: the folder's README."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
-from haoma.platforms.wechat.flow import PROVES, find, find_under_key, one_time
+from haoma.platforms.wechat.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
 from haoma.platforms.wechat.third_party.callback import take_push
@@ -24,7 +24,7 @@ WECHAT: Final = Platform[WeChatApp, Message](
     find=find,
     log_in=log_in,
     find_under_key=find_under_key,
-    proves=PROVES,
+    methods=METHODS,
     take_push=take_push,
     read_sealed=read_sealed,
     mirror="haoma.platforms.wechat.mirror:MIRROR",

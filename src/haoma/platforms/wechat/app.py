@@ -2,7 +2,7 @@
 
 Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
 ``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
-``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``old_way``,
+``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``accept_encrypted_data``,
 ``check_encrypted_message``, ``encrypted_hash``, ``accept_members``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``,
 ``api_private_key`` and ``api_certificate`` for the API security mode (``api_security.py``); ``component_app_id``,
 ``component_app_secret``, ``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party
@@ -65,7 +65,7 @@ class WeChatApp(App):
         token_source: Called with the app's name and the token that WeChat has just rejected, or None; returns a token.
         cloud_base_url: Where the sidecar listens; empty unless the issuer is ``cloud``.
         from_appid: The app id again, for an environment that belongs to another mini program (cloud only).
-        old_way: Accept ``encryptedData`` and ``iv``.
+        accept_encrypted_data: Accept ``encryptedData`` and ``iv``.
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
         security: The keys of the API security mode; None if it is off.
         component: The third-party platform that the app has granted its rights to; None if it is our own.
@@ -81,7 +81,7 @@ class WeChatApp(App):
     token_source: Callable[..., Any] | None = None
     cloud_base_url: str = ""
     from_appid: str = ""
-    old_way: bool = False
+    accept_encrypted_data: bool = False
     check_encrypted_message: bool = False
     encrypted_hash: str = "base64-text"
     quota_warning: int = 1000
@@ -103,8 +103,10 @@ def configure(table: Table) -> WeChatApp | None:
     for setting, found in (("app_id", app_id), ("component_app_id", component.app_id if component else "")):
         if found and not _APP_ID.fullmatch(found):
             table.warn("config.app-id-shape", setting, needed="wx and 16 of 0-9 a-f")
-    old_way = table.flag("old_way")
-    app_secret = table.secret("app_secret", required=issuer != "component" and (old_way or issuer in _SECRET_ISSUERS))
+    accept_encrypted_data = table.flag("accept_encrypted_data")
+    app_secret = table.secret(
+        "app_secret", required=issuer != "component" and (accept_encrypted_data or issuer in _SECRET_ISSUERS)
+    )
     if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
         table.warn("config.app-secret-shape", "app_secret", characters=len(app_secret.reveal()), needed=32)
     api_base_url = table.url("api_base_url", default=API)
@@ -149,7 +151,7 @@ def configure(table: Table) -> WeChatApp | None:
         token_source=token_source,
         cloud_base_url=cloud_base_url,
         from_appid=from_appid,
-        old_way=old_way,
+        accept_encrypted_data=accept_encrypted_data,
         check_encrypted_message=check_encrypted_message,
         encrypted_hash=encrypted_hash,
         quota_warning=quota_warning,

@@ -1,4 +1,4 @@
-"""The new way: exchange the phone code at ``getuserphonenumber``.
+"""The code flow: exchange the phone code at ``getuserphonenumber``.
 
 The list, continued from ``flow.py``:
 

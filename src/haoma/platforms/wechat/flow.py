@@ -1,13 +1,13 @@
 """The flow of WeChat.
 
-New way, ``code``:
+Code flow, ``code``:
 
 1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
    costs money: a bad login must not use it up, and WeChat binds the code to the ``openid`` only if it is told.
 2. Get an access_token (``token.py``).
 3. to 7. Exchange the code (``fetch.py``).
 
-Old way, ``encryptedData`` and ``iv``, only if the app has turned it on:
+session_key flow, ``encryptedData`` and ``iv``, only if the app has turned it on:
 
 1. There is a login: its session_key is what the data was encrypted with.
 2. The session_keys of that user are recalled.
@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import MissingField, SessionUnknown
-from haoma.platforms.base.contract import Finding, Way
+from haoma.platforms.base.contract import Finding, Method
 from haoma.platforms.base.session_keys import SealedMessage, one_time_of, recall
 from haoma.platforms.wechat.fetch import exchange
 from haoma.platforms.wechat.open import open_sealed, open_under_key
@@ -65,8 +65,8 @@ _AT_HAND: Final = (
 )
 _CHECKED: Final = (Check(CheckName.SIGNATURE, True, "WeChat confirmed the ciphertext (checkencryptedmsg)"), *_OLD)
 
-PROVES: Final = (
-    Way(
+METHODS: Final = (
+    Method(
         "手机号 code",
         "phone code",
         _NEW[_TLS, False],
@@ -74,7 +74,7 @@ PROVES: Final = (
         "interface and fields are documented; which errcode a used code gets is not, and both are read as used",
         binds_login=False,
     ),
-    Way(
+    Method(
         "手机号 code + 登录",
         "phone code + login",
         _NEW[_TLS, True],
@@ -82,7 +82,7 @@ PROVES: Final = (
         "that the openid is compared is documented; the errcode when it differs is not, and any errcode refuses",
         binds_login=True,
     ),
-    Way(
+    Method(
         '云托管边车（`token = "cloud"`）',
         'Cloud Run, by the sidecar (`token = "cloud"`)',
         _NEW[_SIDECAR, False],
@@ -90,7 +90,7 @@ PROVES: Final = (
         "address and sidecar are documented; the hop is plain http inside the container, so the container is trusted",
         binds_login=False,
     ),
-    Way(
+    Method(
         "云托管边车 + 登录",
         "Cloud Run, by the sidecar + login",
         _NEW[_SIDECAR, True],
@@ -98,7 +98,7 @@ PROVES: Final = (
         "the same; a login cannot be a cloud call, so WeChat is asked directly, with the `app_secret`",
         binds_login=True,
     ),
-    Way(
+    Method(
         '云托管令牌文件（`token = "cloud-file"`）',
         'Cloud Run, by the token file (`token = "cloud-file"`)',
         _NEW[_TLS, False],
@@ -106,7 +106,7 @@ PROVES: Final = (
         "place, parameter and renewal of the file are documented; no live file was seen",
         binds_login=False,
     ),
-    Way(
+    Method(
         "第三方平台代商家",
         "third-party platform, for a merchant",
         _NEW[_TLS, False],
@@ -115,7 +115,7 @@ PROVES: Final = (
         "name two pages differ, and it is what SDKs send",
         binds_login=False,
     ),
-    Way(
+    Method(
         "第三方平台代商家 + 登录",
         "third-party platform, for a merchant + login",
         _NEW[_TLS, True],
@@ -123,7 +123,7 @@ PROVES: Final = (
         "the same; the login is exchanged with the platform's token and the merchant's AppID",
         binds_login=True,
     ),
-    Way(
+    Method(
         "API 安全模式",
         "API security mode",
         _NEW[_SIGNED, False],
@@ -132,7 +132,7 @@ PROVES: Final = (
         "documented, and what is unsigned can only refuse",
         binds_login=False,
     ),
-    Way(
+    Method(
         "API 安全模式 + 登录",
         "API security mode + login",
         _NEW[_SIGNED, True],
@@ -140,17 +140,17 @@ PROVES: Final = (
         "the same; the login is not sealed, TLS alone protects it",
         binds_login=True,
     ),
-    Way(
-        "旧方式 encryptedData（默认关闭）",
-        "old way, `encryptedData` (off by default)",
+    Method(
+        "session_key 方式 encryptedData（默认关闭）",
+        "session_key flow, `encryptedData` (off by default)",
         _NO_MAC,
         "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码",
         "the algorithm is documented; without a MAC whoever has the session_key can write any number",
         binds_login=True,
     ),
-    Way(
-        "旧方式 + check_encrypted_message",
-        "old way + `check_encrypted_message`",
+    Method(
+        "session_key 方式 + check_encrypted_message",
+        "session_key flow + `check_encrypted_message`",
         _CHECKED,
         "接口来自官方文档；哈希按哪种形式计算未说明，由 `encrypted_hash` 选择，选错只会全部拒绝",
         "the interface is documented; what its hash is taken over is not, so `encrypted_hash` chooses, and a wrong "

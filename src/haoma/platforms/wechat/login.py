@@ -1,6 +1,6 @@
 """Login: exchange a ``wx.login`` code at ``jscode2session``.
 
-The ``session_key`` that comes with it is kept only if the app has the old way on
+The ``session_key`` that comes with it is kept only if the app accepts encrypted data
 (``haoma.platforms.base.session_keys``).
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session (read 2026-11).
@@ -53,7 +53,7 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
         raise answer.nonsense("openid", STEP, Spent.YES)
     if not isinstance(unionid, str) or (unionid and not _ID.fullmatch(unionid)):
         raise answer.nonsense("unionid", STEP, Spent.YES)
-    if app.old_way:
+    if app.accept_encrypted_data:
         session_key = session_keys.read_session_key(answer.found.get("session_key"), 16)
         if session_key is None:
             raise answer.nonsense("session_key", STEP, Spent.YES)

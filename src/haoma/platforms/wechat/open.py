@@ -1,4 +1,4 @@
-"""The old way: open ``encryptedData`` under the user's session_key.
+"""The session_key flow: open ``encryptedData`` under the user's session_key.
 
 AES-128-CBC without a MAC. Whoever can tell why an opening failed can write any phone number under his own session_key
 (padding oracle). Whoever cannot still chooses the IV, and through it the first 16 bytes; and what WeChat seals under
@@ -18,7 +18,7 @@ The list, continued from ``flow.py``; all of it is step 3:
 * ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
 * By option: WeChat made it, for this app, within three days.
 * A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the new way (``payload.py``), and no member beside them.
+* Fields, watermark and number, as in the code flow (``payload.py``), and no member beside them.
 * ``watermark.timestamp`` is at most ``max_age`` seconds from now.
 
 Pages: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html,

@@ -1,4 +1,4 @@
-"""The object that holds the number: ``phone_info`` in the new way, the plain text of ``encryptedData`` in the old way.
+"""The object that holds the number: ``phone_info``, or the plain text of ``encryptedData``.
 
 ::
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma import catalogue
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, ButtonFailed, OldWayOff, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, EncryptedDataOff, UnknownShape, UserDeclined
 from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
@@ -34,7 +34,7 @@ _SAID: Final = (("not declared in the privacy agreement", "112"), ("privacy perm
 
 @dataclass(frozen=True, slots=True)
 class CodeMessage:
-    """The new way: a code that only WeChat can turn into a number."""
+    """The code flow: a code that only WeChat can turn into a number."""
 
     code: Secret
 
@@ -50,14 +50,15 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
         PlatformRefusal: ``platform.*``: the event of a button that is not permitted, by its ``errno``.
         ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope, or a ``cloudID``.
-        OldWayOff: ``envelope.old-way-off``: only ``encryptedData``, and the app has not turned the old way on.
+        EncryptedDataOff: ``envelope.encrypted-data-off``: only ``encryptedData``, and the app does not accept encrypted
+            data.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="wechat")
     if code is not None:
         return CodeMessage(Secret(code))
-    return _sealed(authorization, old_way=app.old_way)
+    return _sealed(authorization, accept_encrypted_data=app.accept_encrypted_data)
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
@@ -73,16 +74,16 @@ def read_sealed(authorization: Authorization) -> Sealed:
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="wechat"):
         raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
-    return session_keys.read_sealed(_sealed(authorization, old_way=True))
+    return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True))
 
 
-def _sealed(authorization: Authorization, *, old_way: bool) -> SealedMessage:
+def _sealed(authorization: Authorization, *, accept_encrypted_data: bool) -> SealedMessage:
     claimed = authorization.claimed
     if failed := _failure(claimed):
         raise failed
     if "encryptedData" in claimed:
-        if not old_way:
-            raise OldWayOff
+        if not accept_encrypted_data:
+            raise EncryptedDataOff
         return find_sealed(claimed)
     if "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudID", "needed": "code"})

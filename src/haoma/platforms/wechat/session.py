@@ -38,7 +38,7 @@ def check_session(app: WeChatApp, openid: str) -> Flow[bool]:
     "No" does not mean that what was encrypted under it cannot be opened with it.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``: none is kept; without ``old_way`` none ever is.
+        SessionUnknown: ``trust.session-unknown``: none is kept; without ``accept_encrypted_data`` none ever is.
         PlatformRefusal, OutsideError: WeChat could not be asked.
     """
     answer, access, key = yield from _ask(app, _CHECK, openid)

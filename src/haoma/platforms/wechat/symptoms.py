@@ -122,13 +122,13 @@ def refine(error: HaomaError, words: str) -> Diagnosis | None:
 def examine(app: WeChatApp) -> Iterator[Diagnosis]:
     """Say what is unwise in an app's settings.
 
-    The old way has no signature, but WeChat can be asked whether a ciphertext is its own. Without an AppSecret nobody
-    can be logged in; a third-party platform logs in with its own token. WeChat's replies are verified with WeChat's
-    certificate; our own in its place lets none of them pass.
+    The session_key flow has no signature, but WeChat can be asked whether a ciphertext is its own. Without an AppSecret
+    nobody can be logged in; a third-party platform logs in with its own token. WeChat's replies are verified with
+    WeChat's certificate; our own in its place lets none of them pass.
     """
     where = f"apps.{app.name}"
-    if app.old_way and not app.check_encrypted_message:
-        yield warning("doctor.old-way-on", f"{where}.old_way")
+    if app.accept_encrypted_data and not app.check_encrypted_message:
+        yield warning("doctor.encrypted-data-on", f"{where}.accept_encrypted_data")
     if app.component is None and app.app_secret is None:
         yield note("doctor.no-login", f"{where}.app_secret")
     security = app.security
@@ -197,7 +197,7 @@ SYMPTOMS: Final = Symptoms(
     turn=70,
     value=value,
     usual=True,
-    nobody=WeChatApp(name="", platform="wechat", app_id="", old_way=True),
+    nobody=WeChatApp(name="", platform="wechat", app_id="", accept_encrypted_data=True),
     refine=refine,
     is_login_code=is_login_code,
     code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 0},

@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import HookFailed, NonsenseReply, Spent, WrongTokenKind
-from haoma.platforms.base.access_tokens import Holder, Kept, Told, as_token, token_place
+from haoma.platforms.base.access_tokens import CachedToken, CallbackToken, TokenUse, as_token, token_place
 from haoma.platforms.base.code_exchange import sent
 from haoma.platforms.base.contract import TokenSource
 from haoma.platforms.base.refusal import refusal
@@ -35,7 +35,7 @@ from haoma.steps import Call, Request, ask
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from haoma.platforms.base.access_tokens import Custody
+    from haoma.platforms.base.access_tokens import AccessToken
     from haoma.platforms.wechat.api import Answer, Query
     from haoma.platforms.wechat.app import WeChatApp
     from haoma.secret import Secret
@@ -47,11 +47,11 @@ _STABLE: Final = "/cgi-bin/stable_token"
 _PLAIN: Final = "/cgi-bin/token"
 
 
-class Access(Holder):
+class Access(TokenUse):
     """The token of one request."""
 
     def __init__(self, app: WeChatApp) -> None:
-        super().__init__(custody(app))
+        super().__init__(access_token(app))
         self.app = app
 
     def post(self, path: str, content: dict[str, str], sealed_at: float | None = None) -> Flow[Answer]:
@@ -110,17 +110,17 @@ def _from_appid(app: WeChatApp) -> Query:
     return (("from_appid", app.from_appid),) if app.from_appid else ()
 
 
-def custody(app: WeChatApp) -> Custody:
+def access_token(app: WeChatApp) -> AccessToken:
     """Return where the token comes from: what is kept, or what the app's settings say."""
     place = token_place(app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
-        return Told(place, lambda rejected: _from_source(app, rejected))
-    return Kept(place, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
+        return CallbackToken(place, lambda rejected: _from_source(app, rejected))
+    return CachedToken(place, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
 
 
 def token_source(app: WeChatApp) -> TokenSource:
     """Return where the token comes from. What the cloud's sidecar adds, we never see."""
-    return TokenSource(app.issuer, None if app.issuer == "cloud" else custody(without_harm(app)).token)
+    return TokenSource(app.issuer, None if app.issuer == "cloud" else access_token(without_harm(app)).token)
 
 
 def without_harm(app: WeChatApp) -> WeChatApp:

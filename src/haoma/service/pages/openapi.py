@@ -15,7 +15,7 @@ import msgspec
 from haoma.authorization import MAX_BYTES
 from haoma.errors import BY_CODE, Next, Public
 from haoma.problem import problem
-from haoma.verified import Check, Subject
+from haoma.verified import Assurance, Check, Subject
 
 _REF: Final = "#/components/schemas/"
 _TEXT: Final = {"type": "string"}
@@ -69,7 +69,7 @@ _PHONE_SHAPES: Final[dict[str, Any]] = {
     "alipay-uni-app": {"encryptedData": "<base64>", "sign": "<base64>"},
     "wechat-code": {"login_code": "<wx.login>", "authorization": {"code": "<e.detail.code>"}},
     "wechat-code-with-session": {"session": "<session>", "authorization": {"code": "<e.detail.code>"}},
-    "wechat-old-way": {"session": "<session>", "authorization": {"encryptedData": "<base64>", "iv": "<base64>"}},
+    "wechat-encrypted-data": {"session": "<session>", "authorization": {"encryptedData": "<base64>", "iv": "<base64>"}},
     "wechat-event": {"detail": {"code": "<e.detail.code>", "errMsg": "getPhoneNumber:ok"}},
     "with-consent": {
         "authorization": {"code": "<e.detail.code>"},
@@ -232,6 +232,7 @@ def _schemas() -> dict[str, Any]:
         "subject": {"anyOf": [_ref("Subject"), nobody]},
         "checks": {"type": "array", "items": _ref("Check")},
         "repeated": {"type": "boolean"},
+        "assurance": {"enum": list(Assurance)},
     }
     whole = {"phone_number": _TEXT, "country_code": _TEXT, "national_number": _TEXT, **masked}
     refusal = {

@@ -23,6 +23,7 @@ from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.service.gate.refusing import HABIT
 from haoma.service.observe.log import Sparing
 from haoma.service.tokens import Tokens
+from haoma.verified import result_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,7 +79,7 @@ class PhoneNumber:
         """Turn an authorization into a phone number."""
         phone = await self._run(authorize(app, body, now=now(), caller=caller.id), app, caller, address)
         if caller.trusted:
-            return phone.answer()
+            return result_body(phone)
         masked = phone.to_masked_dict()
         return {**masked, "token": self._tokens.issue(app.name, phone.to_dict(), masked, now())}
 

@@ -87,17 +87,20 @@ _NAMED: Final[tuple[Scene, ...]] = (
           _OUTCOME, "douyin"),
     Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
           "outside.nonsense-reply", "douyin"),
-    Scene("old-ok", "旧方式：session_key 解密成功", "Old way: opened with the session_key", _OK, "douyin-old"),
-    Scene("old-beside-expired-code", "code 已过期，随同提交的 encryptedData 仍可解密",
-          "The code has expired, and the encryptedData beside it still opens", _OK, "douyin-old"),
-    Scene("old-way-off", "只收到 encryptedData，而应用没有开启旧方式",
-          "Only encryptedData arrives, and the app has not turned the old way on", "envelope.old-way-off", "douyin"),
-    Scene("old-stale-session-key", "旧方式：数据由早已失效的 session_key 加密",
-          "Old way: sealed with a session_key that is long gone", _SHUT, "douyin-old"),
-    Scene("old-foreign-watermark", "旧方式：水印里是另一个小程序的 AppID",
-          "Old way: the watermark names another mini program", _SHUT, "douyin-old"),
-    Scene("old-bit-flips", "旧方式：密文被改动一位", "Old way: a bit of the ciphertext is flipped",
-          _SHUT, "douyin-old"),
+    Scene("sealed-ok", "session_key 方式：session_key 解密成功", "session_key flow: opened with the session_key", _OK,
+          "douyin-sealed"),
+    Scene("sealed-beside-expired-code", "code 已过期，随同提交的 encryptedData 仍可解密",
+          "The code has expired, and the encryptedData beside it still opens", _OK, "douyin-sealed"),
+    Scene("sealed-data-off", "只收到 encryptedData，而应用不接受加密数据",
+          "Only encryptedData arrives, and the app does not accept encrypted data", "envelope.encrypted-data-off",
+          "douyin"),
+    Scene("sealed-stale-session-key", "session_key 方式：数据由早已失效的 session_key 加密",
+          "session_key flow: sealed with a session_key that is long gone", _SHUT, "douyin-sealed"),
+    Scene("sealed-foreign-watermark", "session_key 方式：水印里是另一个小程序的 AppID",
+          "session_key flow: the watermark names another mini program", _SHUT, "douyin-sealed"),
+    Scene("sealed-bit-flips", "session_key 方式：密文被改动一位",
+          "session_key flow: a bit of the ciphertext is flipped",
+          _SHUT, "douyin-sealed"),
 )  # fmt: skip
 SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
 _REFUSED: Final = {refusal.name: refusal for refusal in REFUSALS}
@@ -111,7 +114,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "douyin-war": {"token": "plain"},
     "douyin-secret": {},
     **{name: {} for name in _TOKENLESS},
-    "douyin-old": {"old_way": True},
+    "douyin-sealed": {"accept_encrypted_data": True},
 }
 _BUTTON: Final = {
     "denied": "auth deny",
@@ -237,7 +240,7 @@ class DouyinMirror:
         if scene == "overseas":
             phone.country_code, phone.national_number = "852", "51234567"
         authorization = self._seal(scene, user, phone, now)
-        if not scene.startswith("old-") or scene == "old-beside-expired-code":
+        if not scene.startswith("sealed-") or scene == "sealed-beside-expired-code":
             authorization = {"code": self._phone_code(scene, user, phone), **authorization}
         event = {"errMsg": "getPhoneNumber:ok", **authorization}
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
@@ -246,7 +249,7 @@ class DouyinMirror:
 
     def _phone_code(self, scene: str, user: _Code, phone: _Code) -> str:
         match scene:
-            case "expired-code" | "old-beside-expired-code":
+            case "expired-code" | "sealed-beside-expired-code":
                 phone.until -= _LIFE + 1
             case "used-code":
                 phone.used = True
@@ -260,11 +263,11 @@ class DouyinMirror:
         return text
 
     def _seal(self, scene: str, user: _Code, phone: _Code, now: float) -> dict[str, str]:
-        app_id = _UNKNOWN_APP if scene == "old-foreign-watermark" else phone.app_id
-        key = self._random(16) if scene == "old-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
+        app_id = _UNKNOWN_APP if scene == "sealed-foreign-watermark" else phone.app_id
+        key = self._random(16) if scene == "sealed-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
         iv = self._random(16)
         text = forge_cbc(key, iv, _payload(phone, app_id, now))
-        if scene == "old-bit-flips":
+        if scene == "sealed-bit-flips":
             flipped = bytearray(base64.b64decode(text))  # noqa: TID251
             flipped[len(flipped) // 2] ^= 1
             text = base64.b64encode(flipped).decode("ascii")

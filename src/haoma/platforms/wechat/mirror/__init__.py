@@ -81,8 +81,8 @@ class WeChatMirror:
         "ip-not-allowed",
         "frozen-secret",
         "reset-after-consumed",
-        "old-ok",
-        "old-stale-session-key",
+        "sealed-ok",
+        "sealed-stale-session-key",
     )
     counted = "/wxa/business/getuserphonenumber"
 
@@ -179,7 +179,7 @@ class WeChatMirror:
         if scene == "overseas":
             phone.country_code, phone.national_number = "852", "51234567"
         sealed = self._seal(scene, user, phone, now)
-        if played.app in ("wechat-old", "wechat-checked") or scene == "old-way-off":
+        if played.app in ("wechat-sealed", "wechat-checked") or scene == "sealed-data-off":
             event, authorization = {"errMsg": "getPhoneNumber:ok", **sealed}, sealed
         else:
             code = self._phone_code(scene, user, phone)
@@ -229,18 +229,18 @@ class WeChatMirror:
 
     def _seal(self, scene: str, user: _Code, phone: _Code, now: float) -> dict[str, str]:
         watermark = {
-            "timestamp": int(now) - (3600 if scene == "old-old-watermark" else 0),
-            "appid": _UNKNOWN_APP if scene == "old-foreign-watermark" else user.app_id,
+            "timestamp": int(now) - (3600 if scene == "sealed-old-watermark" else 0),
+            "appid": _UNKNOWN_APP if scene == "sealed-foreign-watermark" else user.app_id,
         }
         plain = msgspec.json.encode({**_number(phone), "countryCode": phone.country_code, "watermark": watermark})
-        key = self._random(16) if scene == "old-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
+        key = self._random(16) if scene == "sealed-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
         iv = self._random(16)
         text = forge_cbc(key, iv, plain)
-        if scene == "old-bit-flips":
+        if scene == "sealed-bit-flips":
             flipped = bytearray(base64.b64decode(text))  # noqa: TID251
             flipped[len(flipped) // 2] ^= 1
             text = base64.b64encode(flipped).decode("ascii")
-        if scene != "old-forged":
+        if scene != "sealed-forged":
             self._sealed[hashlib.sha256(text.encode("ascii")).hexdigest()] = (user.app_id, now, scene)
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 

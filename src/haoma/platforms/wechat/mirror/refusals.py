@@ -15,7 +15,7 @@ _PLACES: Final = {
     "token": ("获取 access_token", "No access_token"),
     "login": ("登录", "The login"),
     "phone": ("换取手机号", "The phone code"),
-    "check": ("旧方式：核对密文", "Old way: the ciphertext"),
+    "check": ("session_key 方式：核对密文", "session_key flow: the ciphertext"),
     "cloud": ("云托管", "Cloud Run"),
     "secured": ("API 安全模式", "API security mode"),
     "component": ("第三方平台：获取 component_access_token", "Third-party platform: no component_access_token"),

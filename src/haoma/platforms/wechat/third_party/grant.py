@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from haoma.codecs import SECRET, Record
 from haoma.errors import CannotOpen, HookFailed, NonsenseReply, OutsideError, PlatformRefusal, Spent, TimedOut
 from haoma.platforms.base.access_tokens import as_token, token_place
-from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.contract import Redacted
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token
@@ -285,21 +285,21 @@ def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
     return frozenset(number for number in numbers if type(number) is int)
 
 
-class _Seen(Quiet, frozen=True):
+class _Seen(Redacted, frozen=True):
     """The latest ``CreateTime`` of a merchant's pushes, and those of that second that are done with."""
 
     created: int
     done: tuple[tuple[str, Secret], ...] = ()
 
 
-class _Code(Quiet, frozen=True):
+class _Code(Redacted, frozen=True):
     """A code that is not exchanged yet, and the event that brought it."""
 
     code: Secret
     event: str
 
 
-class _Exchanged(Quiet, frozen=True):
+class _Exchanged(Redacted, frozen=True):
     """The last code that was exchanged, and what of it ``on_grant`` has not been told yet."""
 
     code: Secret

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.codecs import SECRET, Record
 from haoma.errors import CannotOpen, OutsideError, Spent
-from haoma.platforms.base.access_tokens import Holder, Kept, as_token
-from haoma.platforms.base.contract import Quiet
+from haoma.platforms.base.access_tokens import CachedToken, TokenUse, as_token
+from haoma.platforms.base.contract import Redacted
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.wechat import api
 from haoma.platforms.wechat.custody import STEP, read_token
@@ -68,7 +68,7 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
     yield from update(_ticket_place(app), newer)
 
 
-class _Ticket(Quiet, frozen=True):
+class _Ticket(Redacted, frozen=True):
     """A ticket; None once WeChat has called it expired, so that none that is older takes its place."""
 
     created: int
@@ -99,7 +99,7 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
         return question(token)
 
     place = _TOKENS.place("", app.api_base_url, component_of(app).app_id)
-    answer = yield from Holder(Kept(place, lambda: _ask_for_token(app))).ask(asked)
+    answer = yield from TokenUse(CachedToken(place, lambda: _ask_for_token(app))).ask(asked)
     return replace(answer, sent=tuple(sent))
 
 
