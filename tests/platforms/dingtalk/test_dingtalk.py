@@ -320,3 +320,33 @@ def test_a_refusal_in_the_older_form(native: object, status: int) -> None:
 def test_an_errcode_of_zero_is_no_refusal() -> None:
     """The older interfaces say 0 with every success."""
     assert _bench({**GIVEN, "errcode": 0}, {**USER, "errcode": 0}).find(APP, SENT).e164 == "+8613800138000"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "users", "code", "step", "says"),
+    [
+        (TimedOut(), USER, "outside.outcome-unknown", 2, {}),
+        (b"<html>", USER, "outside.nonsense-reply", 3, {"reason": "not JSON"}),
+        (GONE, USER, "platform.code-rejected", 3, {"status": 400}),
+        *(
+            ({**GIVEN, "accessToken": token}, USER, "outside.nonsense-reply", 3, {"reason": "accessToken"})
+            for token in ("", "a b", "a\n", 1, None, "x" * 2049)
+        ),
+        (GIVEN, b"<html>", "outside.nonsense-reply", 5, {"reason": "not JSON"}),
+        (GIVEN, {**USER, "mobile": ""}, "platform.permission-missing", 5, {}),
+        *(
+            (GIVEN, {**USER, name: value}, "outside.nonsense-reply", 5, {"field": name})
+            for name in ("openId", "unionId")
+            for value in ("", "a b", "a\n", 1, None, "x" * 129)
+        ),
+        (GIVEN, {**USER, "mobile": 13800138000}, "outside.nonsense-reply", 6, {"reason": "mobile"}),
+        (GIVEN, {**USER, "mobile": "x"}, "outside.nonsense-reply", 6, {"reason": "mobile"}),
+        (GIVEN, {**USER, "stateCode": None}, "outside.nonsense-reply", 6, {"reason": "stateCode"}),
+        (GIVEN, {**USER, "stateCode": []}, "outside.nonsense-reply", 6, {"reason": "stateCode"}),
+    ],
+)
+def test_the_step_that_refuses(tokens: object, users: object, code: str, step: int, says: dict[str, object]) -> None:
+    """Each refusal bears the number of its step, and names what it is about."""
+    error = _bench(tokens, users).refused(APP, SENT)
+    assert (error.code, error.step) == (code, step)
+    assert error.because.items() >= says.items()

@@ -266,6 +266,20 @@ def test_a_function_gives_the_token() -> None:
     assert bench.calls == {PHONE: 2}
 
 
+def test_a_function_is_asked_once_for_each_request() -> None:
+    """However often WeChat is busy, the request goes on with the token that it has."""
+    asked: list[str | None] = []
+
+    def source(_app: str, rejected: str | None) -> str:
+        asked.append(rejected)
+        return f"token-{len(asked)}"
+
+    bench = Bench({PHONE: (BUSY, BUSY, OK)})
+    bench.find(configured(token_source=source), {"code": "a-code"})
+    assert asked == [None]
+    assert [dict(each.query)["access_token"] for each in bench.wire.requests] == ["token-1"] * 3
+
+
 def test_a_function_that_insists_on_its_token() -> None:
     """If the function returns the rejected token again, the code is not sent again."""
     bench = Bench({PHONE: DEAD})
