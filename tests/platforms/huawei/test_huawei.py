@@ -333,10 +333,7 @@ _NO_CODES: tuple[object, ...] = ("x", "60180005\n", "1" * 13, 10**12, -1, True, 
         ((503, b""), "platform.rate-limited", 3, {}),
         (b"<html>", "outside.nonsense-reply", 4, {"reason": "not JSON"}),
         ((201, OK), "outside.nonsense-reply", 4, {"reason": "status"}),
-        *(
-            ({"resultCode": result}, "outside.nonsense-reply", 4, {"reason": "resultCode"})
-            for result in _NO_CODES
-        ),
+        *(({"resultCode": result}, "outside.nonsense-reply", 4, {"reason": "resultCode"}) for result in _NO_CODES),
         ({"resultCode": "60180005"}, "platform.code-rejected", 4, {}),
         ({"resultCode": 60180005}, "platform.code-rejected", 4, {}),
         *(
