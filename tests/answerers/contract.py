@@ -818,7 +818,7 @@ def test_of_two_successes_the_first_word_counts(bench: Bench) -> None:
     bench.go(bench.patience)
     second = bench.reserve()
     bench.conclude(second, PHONE)
-    other = replace(PHONE, number=PhoneNumber("86", "13900139000"))
+    other = replace(PHONE, _number=PhoneNumber("86", "13900139000"))
     assert bench.conclude(late, other) == bench.conclude(second, other) == PHONE
     refused = bench.reserve("another")
     bench.conclude(refused, REFUSED)
