@@ -94,7 +94,8 @@ class _Base:
         """Warn, once in each process, if others do the same work and remember other things."""
         among = "fork" if before is not None else one_of_many()
         # A platform with an offline way has envelopes; codes and session_keys are what has to be remembered.
-        if among and any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values()):
+        remembers = any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values())
+        if among and remembers and not self._memory.shared:
             fault = Fault("config.memory-not-shared", "", warning=True, because={"found": among})
             warnings.warn(str(fault), HaomaWarning, stacklevel=4)
         return True
