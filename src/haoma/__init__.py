@@ -84,8 +84,8 @@ __all__ = [
 
 __version__: Final = "0.1.0"
 
-# Imported when first used, so that `import haoma` stays quick: the clients bring the network, and the rest brings
-# the ciphers, which whoever only catches errors does not need.
+# Imported on first use, so that `import haoma` stays fast. The clients import the network code, the other names import
+# cryptography, and code that only catches errors needs neither.
 _LATE: Final = {
     "App": "haoma.platforms.base.contract",
     "Assurance": "haoma.verified",
@@ -111,7 +111,7 @@ def __getattr__(name: str) -> object:
     if name not in _LATE:
         raise AttributeError(f"module 'haoma' has no attribute {name!r}")
     found: object = getattr(_import_module(_LATE[name]), name)
-    globals()[name] = found  # a second use finds it at once
+    globals()[name] = found  # later lookups skip this function
     return found
 
 

@@ -1,7 +1,7 @@
-"""What the front end sent: untouched, size-capped, untrusted.
+"""Parsing of what the front end sent. Nothing in it is trusted or changed, and its size is limited.
 
-Every team posts something else: the body of our front-end kit, the bare object of the platform's sample, the whole
-event, a string inside a string, a form. `read` finds the parts without believing any of them.
+Front ends send different shapes: the body of our front-end kit, the bare object of the platform's sample code, the
+whole event, JSON inside a JSON string, a form. `read` finds the parts and verifies none of them.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from haoma.errors import BadField, BareCode, HaomaError, MissingField, NotJson, 
 from haoma.secret import MASK, Secret
 
 MAX_BYTES: Final = 32 * 1024
-"""Largest authorization in bytes. Real ones are below two kilobytes."""
+"""Maximum size of an authorization in bytes. Real ones are smaller than 2 KB."""
 MAX_CODE: Final = 512
-"""Longest login code, phone code or session handle in characters. Real ones have 32 to 64."""
+"""Maximum length of a login code, phone code or session handle in characters. Real ones have 32 to 64."""
 
 LOGIN_NAMES: Final = (
     "login_code", "loginCode", "auth_code", "authCode", "js_code", "jsCode", "wx_code", "wxCode",
 )  # fmt: skip
-"""Names under which front ends send the code of ``login()``.
+"""Names that front ends use for the login code.
 
-Two more rules, which depend on the platform: a name under which its phone code comes (``Platform.phone_code``) is no
-login there; and where there is no phone code, ``code`` is the login.
+Two more rules depend on the platform. A name that it uses for the phone code (``Platform.phone_code``) is never a login
+code. If the platform has no phone code, ``code`` is the login code.
 """
 PHONE_NAMES: Final = ("phone_code", "phoneCode")
-"""Names that say that the code is the button's; then a ``code`` beside it is the login's."""
+"""Names that are always the phone code. A ``code`` in the same body is then the login code."""
 ANY_PHONE_CODE: Final = ("code", "authCode", "auth_code")
-"""Names of a phone code on any platform: for a body whose platform is not known."""
+"""Names of the phone code on all platforms, for a body whose platform is unknown."""
 
 _A_NAME: Final = re.compile(r"[A-Za-z_]{1,24}")
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
 _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
-"""A ``code`` that is a platform's result, such as 10000 and 40001, and not a login."""
+"""Matches a ``code`` that is a platform's result, such as 10000 or 40001, and not a login code."""
 _SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class Authorization(msgspec.Struct, frozen=True):
-    """What the front end sent, taken apart.
+    """The parts of what the front end sent.
 
     Attributes:
-        claimed: The platform's fields, whatever they are.
-        login_code: What ``login()`` gave, taken before the button was tapped.
-        session: Handle that the login route gave. Never beside ``login_code``.
-        consent: What the user agreed to, as the front end tells it.
-        login_name: Where the login stood, such as ``login_code`` or ``authorization.authCode``; empty without one.
+        claimed: The platform's fields, unverified.
+        login_code: The code from ``login()``, called before the button was tapped.
+        session: The handle from the login route. Never set together with ``login_code``.
+        consent: What the user agreed to, according to the front end.
+        login_name: Path of the login's field, such as ``login_code`` or ``authorization.authCode``; empty if none.
     """
 
     claimed: dict[str, Any]
@@ -73,7 +73,7 @@ class Authorization(msgspec.Struct, frozen=True):
         return [("claimed", list(map(_shown, self.claimed)))]
 
     def fingerprint(self, caller: str) -> bytes:
-        """Return a digest of everything that was sent, and of who sent it."""
+        """Return a digest of everything that was sent, and of the caller."""
         parts = [
             caller,
             self.login_code.reveal() if self.login_code else "",
@@ -83,7 +83,7 @@ class Authorization(msgspec.Struct, frozen=True):
         return hashlib.sha256(_in_one_order(parts).encode("ascii")).digest()
 
     def text(self, name: str, limit: int, *, platform: str) -> str | None:
-        """Return a field that has to be a short text of visible ASCII characters, or None if it is not there.
+        """Return a field that must be a short text of visible ASCII characters, or None if it is missing.
 
         Raises:
             BadField: ``envelope.bad-field``.
@@ -94,25 +94,25 @@ class Authorization(msgspec.Struct, frozen=True):
         return _visible(value, name, limit, platform)
 
     def refuse(self, fields: frozenset[str], **because: object) -> None:
-        """Refuse what another platform's front end sends, by fields that this one's never has; say what it is.
+        """Refuse a body with any of these fields, which only another platform's front end sends.
 
         Raises:
-            UnknownShape: ``envelope.unknown-shape``.
+            UnknownShape: ``envelope.unknown-shape``, with ``because``.
         """
         if not fields.isdisjoint(self.claimed):
             raise UnknownShape(because=because)
 
     def missing(self, name: str) -> MissingField:
-        """Return the error for a field without which nothing can be done; it names those that are there."""
+        """Return the error for a missing required field. It lists the names of the fields that are present."""
         there = sorted({*map(_shown, self.claimed), *filter(None, (self.login_name,))})
         return MissingField(because={"field": name, "found": ", ".join(there[:8])[:120]})
 
 
 def _shown(name: object) -> str:
-    """Return a name if it looks like one.
+    """Return a field name, or a mask if it does not look like one.
 
-    A framework that takes JSON for a form makes the whole body, with its codes, the name of an empty value; and a form
-    without names is a code.
+    A name may be a secret. A framework that parses JSON as a form turns the whole body, including its codes, into the
+    name of an empty value, and a form without names is a code.
     """
     return name if isinstance(name, str) and _A_NAME.fullmatch(name) else MASK
 
@@ -126,42 +126,43 @@ def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
 
 
 def read(sent: object, phone_code: tuple[str, ...] = ANY_PHONE_CODE) -> Authorization:
-    """Take apart what the front end sent.
+    """Parse what the front end sent.
 
-    Accepts JSON text or bytes, a parsed object, one level of JSON inside a JSON string, a URL-encoded document, a form
-    as text, and the multi-dict that a web framework makes of one; the body of the front-end kit (``authorization``,
-    ``login_code``, ``session``, ``consent``), a bare authorization, and a whole event with ``detail``.
+    Encodings: JSON as text or bytes, a parsed object, one level of JSON inside a JSON string, a URL-encoded document,
+    a form as text, and a web framework's multi-dict of a form. Shapes: the body of the front-end kit
+    (``authorization``, ``login_code``, ``session``, ``consent``), a bare authorization, and a whole event with
+    ``detail``.
 
-    A login counts wherever it stands and under each of its names. Two that differ are refused: a back end that adds the
-    login of its own session must not be overruled by what the client put elsewhere in the body.
+    A login is found at any place and under any of its names. Two different logins are refused: a back end that adds
+    the login of its own session must not be overruled by what the client put elsewhere in the body.
 
     Args:
-        sent: What the front end sent.
-        phone_code: Names under which the platform's phone code comes; empty if it has none (``Platform.phone_code``).
+        sent: The body that the front end sent.
+        phone_code: Names of the platform's phone code (``Platform.phone_code``); empty if it has none.
 
     Raises:
         TooLarge: ``envelope.too-large``: more than 32 KiB, or nested too deep.
         NotUtf8: ``envelope.not-utf8``.
         NotJson: ``envelope.not-json``.
-        BareCode: ``envelope.bare-code``: a code, and nothing that says which.
+        BareCode: ``envelope.bare-code``: a code, and nothing says which.
         UnknownShape: ``envelope.unknown-shape``: JSON, but not an object.
-        BadField: ``envelope.bad-field``: a code or handle that cannot be one, or two that differ.
+        BadField: ``envelope.bad-field``: an invalid code or handle, or two different ones.
         WrongArgument: ``config.wrong-argument``: an object that no front end can have sent.
     """
     found = _object(sent)
     if not _wire_names(phone_code).isdisjoint(found):
         return _wire(found, phone_code)
     for each in found.values():
-        if type(each) is dict or type(each) is list:  # a login may stand in it
+        if type(each) is dict or type(each) is list:  # it may contain a login
             return _wire(found, phone_code)
     return Authorization(found)
 
 
 def with_login(found: Authorization, login_code: object) -> Authorization:
-    """Return ``found`` with the login code that the back end gives beside it. It excludes any other login.
+    """Return ``found`` with the login code that the back end supplies. The body must not contain a different login.
 
     Raises:
-        BadField: ``envelope.bad-field``: it cannot be a code, or another login was sent in the body.
+        BadField: ``envelope.bad-field``: the code is invalid, or the body contains a different login.
     """
     login = Secret(_visible(login_code, "login_code", MAX_CODE))
     if any(each is not None and each != login for each in (found.login_code, found.session)):
@@ -176,7 +177,7 @@ _JSON: Final = (type(None), bool, int, float, list, tuple)
 
 @cache
 def _wire_names(phone_code: tuple[str, ...]) -> frozenset[str]:
-    """Return the names in whose absence a body is a bare authorization with no login in it."""
+    """Return the names of which a bare authorization without a login has none."""
     return (_WIRE | {"code"}).difference(phone_code)
 
 
@@ -190,7 +191,7 @@ def _object(sent: object) -> dict[str, Any]:
 
 
 def _document(sent: object) -> str | bytes:
-    # A subclass, such as a framework's "safe" text, is refused by the C parser.
+    # The C parser rejects subclasses of str, such as a framework's "safe" text.
     if isinstance(sent, str):
         return str.__str__(sent)
     if isinstance(sent, bytes | bytearray | memoryview):
@@ -203,14 +204,15 @@ def _document(sent: object) -> str | bytes:
         return json.dumps(_copied(sent))
     except HaomaError:
         raise
-    except Exception:  # noqa: BLE001 - a mapping of the caller's own runs his code
+    except Exception:  # noqa: BLE001 - the application's own mapping runs its code
         raise NotJson(because={"reason": "an object that JSON cannot hold"}) from None
 
 
 def _copied(sent: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a mapping as a plain dictionary; of a multi-dict, the one value that each name has.
+    """Return a mapping as a plain dictionary. Each name of a multi-dict must have a single value.
 
-    Django, werkzeug and Starlette call the method that tells all values ``getlist``, multidict and WebOb ``getall``.
+    The method that returns all values is ``getlist`` in Django, werkzeug and Starlette, ``getall`` in multidict and
+    WebOb.
     """
     values = getattr(sent, "getlist", None) or getattr(sent, "getall", None)
     if not callable(values):
@@ -271,7 +273,7 @@ def _differ(field: str, also: str, what: str) -> BadField:
 
 
 class _Given:
-    """What was given in a body, each with its place: logins, session handles, and codes of the button by name."""
+    """The logins, session handles and phone codes of a body, each with its path."""
 
     def __init__(self, found: dict[str, Any], phone_code: tuple[str, ...]) -> None:
         self.logins: list[tuple[str, Any]] = []
@@ -332,7 +334,7 @@ _WRAPPERS: Final = ("authorization", "detail")
 
 
 def _parsed(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the body with its ``authorization`` as an object, if it has one."""
+    """Return the body with ``authorization``, if present, as a parsed object."""
     if "authorization" not in found:
         return found
     inner = found["authorization"]
@@ -344,7 +346,7 @@ def _parsed(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _innermost(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the object that the platform gave, without the event around it. Skyline nests ``detail`` twice."""
+    """Return the platform's object without the event around it. Skyline nests ``detail`` twice."""
     layer: dict[str, Any] = found.get("authorization", found)
     for _ in range(2):
         detail = layer.get("detail")
@@ -355,7 +357,7 @@ def _innermost(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _deeper(place: str, value: object, phone_code: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Find the logins in other objects: none belongs there, but whoever reads the body before us may see one."""
+    """Find logins in other objects. None belongs there, but code that reads the body before us may use one."""
     if isinstance(value, dict):
         for name, each in value.items():
             if name in _LOGINS and name not in phone_code and each is not None and each != "":
@@ -368,10 +370,10 @@ def _deeper(place: str, value: object, phone_code: tuple[str, ...]) -> Iterator[
 
 
 def _only(given: list[tuple[str, Any]], what: str) -> Any:
-    """Return the one value that stands in all these places.
+    """Return the value that all these places share.
 
     Raises:
-        BadField: ``envelope.bad-field``: there are two; it names both places, and neither value.
+        BadField: ``envelope.bad-field``: two values differ. The error names both places, but no value.
     """
     place, value = given[0]
     for other, another in given:
@@ -381,7 +383,7 @@ def _only(given: list[tuple[str, Any]], what: str) -> Any:
 
 
 def _is_result(layer: dict[str, Any]) -> bool:
-    """Tell whether the ``code`` in an object of a platform without phone codes is a result and no login."""
+    """Return True if ``code`` is a platform's result, not a login code. For platforms without phone codes."""
     code = layer["code"]
     return not isinstance(code, str) or "msg" in layer or _RESULT.fullmatch(code) is not None
 
@@ -397,7 +399,7 @@ def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without(layer: dict[str, Any], phone_code: tuple[str, ...]) -> dict[str, Any]:
-    """Return the platform's fields: the innermost object without what is ours, and without its codes."""
+    """Return the platform's fields: the innermost object without our own fields and without codes."""
     ours = _ours(phone_code)
     fields = {name: value for name, value in layer.items() if name not in ours}
     if not phone_code and "code" in fields and not _is_result(fields):

@@ -1,13 +1,13 @@
-"""The use case: what the front end sent in, a verified phone number out.
+"""The main flow: from what the front end sent to a verified phone number.
 
-1. Take apart what was sent (``authorization.read``) and let the platform find its message (its ``read.py``).
-2. Reserve the one-time value: the phone code, the ciphertext, or else the login code. The same request by the same
-   caller gets the same answer again for ``repeat_seconds``, marked as ``repeated``; anybody else is refused.
-3. Run the platform's flow: verify, then open or exchange (its ``flow.py`` has the numbered list).
+1. Parse the body (``authorization.read``) and let the platform find its message (its ``read.py``).
+2. Reserve the one-time value: the phone code, the ciphertext, or else the login code. An identical request from the
+   same caller gets the same answer again for ``repeat_seconds``, marked as ``repeated``; any other request is refused.
+3. Run the platform's flow: verify, then decrypt or exchange. The numbered list is in the platform's ``flow.py``.
 4. Apply the app's policy.
-5. Conclude: say what came of it, and what the user agreed to.
+5. Conclude: record the outcome and the user's consent.
 
-This module is the only one that builds a `VerifiedPhone`.
+Only this module builds a `VerifiedPhone`.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ if TYPE_CHECKING:
 
 
 def _platform_of(app: App) -> Platform[Any, Any]:
-    if not isinstance(app, App):  # a name, most often, as the clients take it
+    if not isinstance(app, App):  # often a name, because the clients accept names
         raise wrong_argument("app", app, "the app itself: haoma.configure(…), or haoma.load(…).app(name)")
     return PLATFORMS[app.platform]
 
 
 def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
-    """Open an authorization without any I/O: verify, decrypt, done. Works where the platform has an offline way.
+    """Verify and decrypt an authorization without any I/O. The platform must support offline verification.
 
-    A ``login_code`` that was sent along is not exchanged, so the result says that it is not bound to a login.
+    A ``login_code`` in the body is not exchanged, so the result is not bound to a login and says so.
 
     Args:
         app: A configured app, from `haoma.configure` or `haoma.load`.
         sent: Exactly what the front end sent.
 
     Raises:
-        NoOfflineWay: ``config.no-offline-way``: the platform has to be asked.
-        EnvelopeError: ``envelope.*``: what was sent is malformed.
-        TrustError: ``trust.*``: it must not be believed.
-        PlatformRefusal: ``platform.*``: it holds the platform's refusal.
+        NoOfflineWay: ``config.no-offline-way``: the number can only be fetched from the platform.
+        EnvelopeError: ``envelope.*``: the body is malformed.
+        TrustError: ``trust.*``: the authorization is not trustworthy.
+        PlatformRefusal: ``platform.*``: the authorization contains a refusal of the platform.
     """
     platform = _platform_of(app)
     if platform.find_offline is None:
@@ -75,29 +75,29 @@ def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedP
         return _verified(app, finding)
     except HaomaError as error:
         failure = _placed(error, app).again()
-    raise failure  # out here, and without the frames below, which hold what was opened
+    raise failure  # outside `except`, so that it has no frames: their variables hold the decrypted message
 
 
 def verify_with_session_key(
     app: App, sent: str | bytes | Mapping[str, Any], session_key: str | Secret, *, now: float
 ) -> VerifiedPhone:
-    """Open ``encryptedData`` and ``iv`` under a session_key that is at hand, without any I/O.
+    """Decrypt ``encryptedData`` and ``iv`` with a known session_key, without any I/O.
 
-    For the desk: to find out why an opening fails, or to check a capture. A service must not let a session_key leave
-    its server, so it has no such route. Whoever holds the key needs no leave of the app's ``accept_encrypted_data``,
-    which says what a service takes from strangers; and a ``code`` that came beside the sealed data is left alone. The
-    checks say that neither the login nor one-time use was looked at.
+    This is a tool for debugging a failure or checking a capture. The service has no such route, because a session_key
+    must never leave the server. The app's ``accept_encrypted_data`` is not required: it controls what a service
+    accepts from untrusted clients, and the caller here holds the key. A ``code`` in the body is ignored. The checks
+    say that login binding and one-time use were not verified.
 
     Args:
         app: A configured app of a platform with session_keys.
         sent: Exactly what the front end sent.
-        session_key: The key as the platform's login gave it, base64.
-        now: Unix seconds, to judge the watermark by.
+        session_key: The key in base64, as returned by the platform's login.
+        now: Unix seconds, for the age of the watermark.
 
     Raises:
         NoOfflineWay: ``config.no-offline-way``: the platform has no session_keys.
-        EnvelopeError: ``envelope.*``: what was sent is malformed.
-        CannotOpen: ``trust.cannot-open``: it does not open under this key, or must not be believed.
+        EnvelopeError: ``envelope.*``: the body is malformed.
+        CannotOpen: ``trust.cannot-open``: decryption with this key failed, or the plaintext failed its checks.
     """
     platform = _platform_of(app)
     try:
@@ -125,11 +125,12 @@ def authorize(
         app: A configured app.
         sent: Exactly what the front end sent.
         now: Unix seconds.
-        caller: Who asks: the id of an API key. The same request by another caller is another request.
-        login_code: The login code that the back end gives. It excludes any other login in what was sent.
+        caller: Identifies who asks, such as the id of an API key. The same body from another caller is a different
+            request.
+        login_code: The login code that the back end supplies. The body must not contain a different login.
 
     Raises:
-        HaomaError: one of ours, and nothing else, whatever was sent.
+        HaomaError: The only class of error that haoma raises, whatever was sent.
     """
     platform = _platform_of(app)
     try:
@@ -154,7 +155,7 @@ def _once(
     now: float,
     caller: str,
 ) -> Flow[VerifiedPhone]:
-    fingerprint = found.fingerprint(f"{app.name} {caller}")  # an app may have two names, with two policies
+    fingerprint = found.fingerprint(f"{app.name} {caller}")  # one app may have two names with different policies
     kind, value = one_time
     policy = app.policy
     wanted = Reserve(app.scope, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds)
@@ -186,7 +187,7 @@ def _concluded(
     now: float,
     reserved: Reserved | None = None,
 ) -> Flow[VerifiedPhone]:
-    """Run the platform's flow, and conclude the authorization with what comes of it."""
+    """Run the platform's flow and conclude the authorization with its outcome."""
     outcome: Outcome
     try:
         finding = yield from platform.find(
@@ -203,10 +204,10 @@ def _concluded(
 
 
 def _within_budget(app: App, get_login: GetLogin, tries: list[Key]) -> GetLogin:
-    """Return ``get_login`` with a budget of refused codes for each user.
+    """Return a ``get_login`` that limits how many refused codes each user may send.
 
-    A refused code is a call on the app's quota, and whoever has logged in can make codes up. The try is taken before
-    the code is sent, or many at once would get past the budget; one that is not refused is given back.
+    Each refused code uses the app's quota, and any logged-in user can make up codes. The try is taken before the code
+    is sent, because parallel requests would otherwise exceed the budget. It is returned if the code is not refused.
     """
 
     def asked() -> Flow[Login | None]:
@@ -235,7 +236,7 @@ def _verified(app: App, finding: Finding) -> VerifiedPhone:
 def _placed(error: HaomaError, app: App) -> HaomaError:
     placed = error.evolve(platform=app.platform, app=app.name)
     if isinstance(error, OutsideError) and error.spent is Spent.YES:
-        # What was sent is used up: only something new helps.
+        # The code is used up, so a retry cannot succeed. Only a new authorization helps.
         return placed.evolve(next_action=Next.ASK_AGAIN, retry=False)
     return placed
 
@@ -247,12 +248,12 @@ _LOGINS: Final = Shelf("login-of-request", Room.SESSIONS, Record(Login))
 def _login_asker(
     app: App, found: Authorization, now: float, fingerprint: bytes = b"", *, keeps_code: bool = False
 ) -> GetLogin:
-    """Return the function by which a platform's flow learns who is logged in.
+    """Return the function that gives a platform's flow the logged-in user.
 
-    A login code is good for one exchange. If the request is sent again after an unknown outcome, its login code is
-    spent already, so the login is remembered under the fingerprint of the whole request, and for that request alone.
-    With ``keeps_code`` the reservation is of another value (a phone code, which costs money), and a failed login leaves
-    that value free.
+    A login code can be exchanged once. When a request is sent again after an unknown outcome, its login code is already
+    spent. The login is therefore stored under the fingerprint of the whole request, and used for that request only.
+    ``keeps_code`` means that the reserved value is not the login code but another, such as a phone code, which costs
+    money. A failed login then leaves that value free.
     """
     place = _LOGINS.place(app.scope, fingerprint.hex())
 
@@ -293,7 +294,7 @@ def _session_place(app: App, handle: str) -> Place[Login]:
 
 
 def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:
-    """Exchange a login code and return an opaque session handle with the login.
+    """Exchange a login code. Return an opaque session handle and the login.
 
     Args:
         app: A configured app.
@@ -302,7 +303,7 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
 
     Raises:
         MissingField: ``envelope.missing-field``: no login code was sent.
-        HaomaError: the platform's refusals, and the network's.
+        HaomaError: A refusal by the platform, or a network failure.
     """
     platform = _platform_of(app)
     try:
@@ -318,17 +319,17 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
 
 
 def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[str]:
-    """Take what a platform posted to us, such as a ticket; return the text to answer.
+    """Process a platform's callback request, such as a ticket. Return the text of the response.
 
     Args:
         app: A configured app.
         query: The query of the request.
-        body: Its body.
+        body: The body of the request.
         now: Unix seconds.
 
     Raises:
-        UnknownRoute: ``caller.unknown-route``: this platform posts nothing.
-        CannotOpen: ``trust.cannot-open``: it does not come from the platform, or is not for us.
+        UnknownRoute: ``caller.unknown-route``: this platform sends no callbacks.
+        CannotOpen: ``trust.cannot-open``: the request is not from the platform, or not for this app.
     """
     platform = _platform_of(app)
     try:

@@ -1,7 +1,7 @@
-"""The words of every refusal: title, cause, remedy and page, in Chinese and English.
+"""The texts of every refusal: title, cause, remedy and page, in Chinese and English.
 
-Our own codes are in ``catalogue.toml``, a platform's codes in ``platforms/<platform>/refusals.toml``. Both files hold
-words and, for platform codes, which of our errors a code means; how an error behaves is in its class.
+Our own codes are in ``catalogue.toml``, a platform's codes in ``platforms/<platform>/refusals.toml``. The latter also
+maps each platform code to one of our errors. The behaviour of an error is defined by its class.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _PLACES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What to tell a person.
+    """The text for people about one code.
 
     Attributes:
-        title: What happened, one line.
+        title: What happened, in one line.
         cause: Why it usually happens.
         remedy: What to do, with the console path to click.
         page: Path of the documentation page.
-        see: Address of the platform's own page; empty when there is none.
+        see: URL of the platform's own page; empty if there is none.
     """
 
     title: str
@@ -52,11 +52,11 @@ class Entry:
     """One entry of a platform's ``refusals.toml``.
 
     Attributes:
-        native: The platform's code, with ``/sub_code`` and ``@place`` where the meaning depends on them.
+        native: The platform's code, with ``/sub_code`` and ``@place`` if the meaning depends on them.
         code: Our code.
-        spent: ``no``, ``yes`` or ``unknown``: whether a one-time code is used up.
-        drop_token: True if the access token must be dropped.
-        ask_again: True if the same request can never succeed, although our code usually may be tried again.
+        spent: Whether a one-time code is used up: ``no``, ``yes`` or ``unknown``.
+        drop_token: True if the access token must be discarded.
+        ask_again: True if an identical request can never succeed, although our code usually allows a retry.
     """
 
     native: str
@@ -68,12 +68,12 @@ class Entry:
     see: str
 
     def words(self, lang: str) -> Words:
-        """Return the words of the entry."""
+        """Return the text of the entry."""
         text = self.text[lang]
         return Words(text["title"], text["cause"], text["remedy"], page(self.code), self.see)
 
     def called(self, platform: str, lang: str) -> str:
-        """Return what the code is called, with the place where it means this: ``wechat:40029 (at the login)``."""
+        """Return the display name of the code, with its place if it has one: ``wechat:40029 (at the login)``."""
         native, _, place = self.native.partition("@")
         return f"{platform}:{native}" + (f" ({_PLACES[place][lang]})" if place else "")
 
@@ -93,7 +93,7 @@ def platforms() -> tuple[str, ...]:
 
 @cache
 def refusals(platform: str) -> dict[str, Entry]:
-    """Return a platform's table of refusals, by native code; empty when the platform has none."""
+    """Return a platform's table of refusals by native code; empty if the platform has none."""
     path = resources.files("haoma") / "platforms" / platform / "refusals.toml"
     if not platform.isidentifier() or not path.is_file():
         return {}
@@ -112,7 +112,7 @@ def refusals(platform: str) -> dict[str, Entry]:
 
 
 def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> Entry | None:
-    """Return the most precise entry for a platform's code: with sub code, at this place, or alone."""
+    """Return the most specific entry for a platform's code: with the sub code, at this place, or the code alone."""
     table = refusals(platform)
     for name in (f"{native}/{sub}", f"{native}@{place}", native):
         if name in table:
@@ -121,11 +121,11 @@ def find_refusal(platform: str, native: str, sub: str = "", place: str = "") -> 
 
 
 def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
-    """Return the entries of a platform's code: the exact one, or else all whose code is this one.
+    """Return the entries for a platform's code: all its variants, or the one with exactly this name.
 
     Args:
         code: ``alipay:40006``, ``alipay:40001/isv.missing-encrypt-key``, or without the platform's name.
-        platforms: The platforms that there are.
+        platforms: Names of all platforms.
     """
     platform, colon, native = code.partition(":")
     native = native if colon else code
@@ -142,7 +142,7 @@ def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
 def words(
     code: str, lang: str = "en", *, platform: str = "", native: str = "", sub: str = "", place: str = ""
 ) -> Words:
-    """Return the words of a code; those of the platform's own code, or for this platform or place, if there are any."""
+    """Return the text of a code: the most specific one for the platform's own code, this platform or this place."""
     lang = lang if lang in LANGUAGES else "en"
     entry = find_refusal(platform, native, sub, place) if platform and native else None
     if entry is not None and entry.code == code:
@@ -157,5 +157,5 @@ def words(
 
 
 def page(code: str) -> str:
-    """Return the path of a code's page below ``docs/``."""
+    """Return the path of a code's page, relative to ``docs/``."""
     return f"errors/{code}.md"

@@ -1,12 +1,12 @@
-"""Clients: one for threads, one for event loops, over the same flows.
+"""The clients: `Client` for threads and `AsyncClient` for event loops. Both run the same flows.
 
 ::
 
     with haoma.Client.from_file("haoma.toml") as client:
         phone = client.get_phone_number("shop", request.body)
 
-Make one client and share it between threads and event loops: it holds the access tokens and the memory of used codes.
-A process that is forked goes on with what was known before the fork; what it learns after that it does not share.
+Create one client and share it between threads and event loops: it holds the access tokens and the memory of used
+codes. A forked process starts with a copy of that state. Later changes are not shared between the processes.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Sent: TypeAlias = "str | bytes | Mapping[str, Any]"
-"""What the front end sent: text, bytes or the parsed object."""
+"""The body that the front end sent: text, bytes or the parsed object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login that was kept under an opaque handle.
+    """A stored login.
 
     Attributes:
-        handle: Give it to the front end, which sends it back as ``session`` with the authorization. It expires after
-            ``session_seconds``.
+        handle: An opaque handle. Give it to the front end, which sends it back as ``session`` with the authorization.
+            It expires after ``session_seconds``.
         subject: Who logged in.
         app: Name of the app.
     """
@@ -64,7 +64,7 @@ class Session:
 
 
 class _Base:
-    """What both clients share: the apps, and how a call becomes a flow."""
+    """The part that both clients share: the apps, and the flow for each call."""
 
     def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
         if isinstance(apps, Settings):
@@ -75,7 +75,7 @@ class _Base:
             listed = self._listed(apps)
             _check_together(listed)
             self.apps = MappingProxyType({app.name: app for app in listed})
-            # Permitted when the app was configured: otherwise it would have no such address.
+            # Plain http was permitted when the app was configured; otherwise it would have no such address.
             self._insecure = any(
                 url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
             )
@@ -91,9 +91,9 @@ class _Base:
         }
 
     def _begin_process(self, before: bool | None) -> bool:  # noqa: FBT001
-        """Warn, once in each process, if others do the same work and remember other things."""
+        """Warn once per process if other processes do the same work with a separate memory."""
         among = "fork" if before is not None else one_of_many()
-        # A platform with an offline way has envelopes; codes and session_keys are what has to be remembered.
+        # Only codes and session_keys must be remembered. A platform with an offline way uses signed envelopes instead.
         remembers = any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values())
         if among and remembers and not self._memory.shared:
             fault = Fault("config.memory-not-shared", "", warning=True, because={"found": among})
@@ -101,7 +101,7 @@ class _Base:
         return True
 
     def _listed(self, apps: object) -> list[App]:
-        """Return the apps of a client's first argument.
+        """Return the apps given as the client's first argument.
 
         Raises:
             WrongArgument: ``config.wrong-argument``.
@@ -132,7 +132,7 @@ class _Base:
         return found
 
     def _app_from_outside(self, app: App) -> App:
-        """Return an app that may not have been among this client's; it is compared with those as any other."""
+        """Return ``app``. One that this client has not seen before is first checked against its other apps."""
         if self._known.get(app.name) is app:
             return app
         with self._one_by_one.get():
@@ -153,7 +153,7 @@ class _Base:
 
 
 def _check_together(apps: list[App]) -> None:
-    """Refuse apps that must not be in one process; warn about those that should not.
+    """Refuse apps that must not share a process; warn about those that should not.
 
     Raises:
         ConfigFaults: ``config.faults``.
@@ -166,12 +166,12 @@ def _check_together(apps: list[App]) -> None:
 
 
 def _only_ours(error: Exception) -> BaseException:
-    """Return what to raise, outside of any ``except``, in the place of an exception that came up.
+    """Return the exception to raise in place of ``error``, outside any ``except`` block.
 
-    One of our errors comes without the frames that it went through: what they hold (codes, keys, opened messages) would
-    go wherever an error tracker sends local variables. A mistake of ours becomes an error that says where it was,
-    without its words, which may quote what was sent. An exception that comes from the application, such as one that a
-    signal handler raises, passes as it is, also if it came up where ours took it for a fault of what was read.
+    One of our errors is returned without its traceback: an error tracker reports the local variables of the frames, and
+    they hold codes, keys and decrypted messages. A bug of ours becomes an `InternalFault` that names the place but not
+    the message, which may quote the input. An exception of the application, such as one raised by a signal handler, is
+    returned unchanged, even if our code caught it and mistook it for invalid input.
     """
     if (cause := interruption(error)) is not None:
         return cause
@@ -184,12 +184,12 @@ def _only_ours(error: Exception) -> BaseException:
 
 
 class Client(_Base):
-    """Turns authorizations into verified phone numbers, in the calling thread. Any number of threads may share it.
+    """A client that works in the calling thread. Any number of threads may share it.
 
     Args:
         apps: Settings from `haoma.load`, or apps from `haoma.configure`.
-        limits: Time limits of requests to a platform, and the size limit of its replies.
-        memory: What is remembered between calls; clients may share one.
+        limits: Time limits for requests to a platform, and the size limit for its replies.
+        memory: State kept between calls. Several clients may share one.
     """
 
     def __init__(
@@ -204,25 +204,25 @@ class Client(_Base):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
-        """Return a client for the apps of a ``haoma.toml``; its warnings are given as `HaomaWarning`.
+        """Return a client for the apps of a ``haoma.toml``. Warnings are issued as `HaomaWarning`.
 
         Raises:
-            ConfigFaults: ``config.faults``: all faults of the file.
+            ConfigFaults: ``config.faults``: lists all faults of the file.
         """
         settings = load(path)
         settings.give_warnings(stacklevel=3)
         return cls(settings)
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow of a platform, such as ``usage(app)`` of ``haoma.platforms.wechat.usage``.
+        """Run a platform's flow, such as ``usage(app)`` from ``haoma.platforms.wechat.usage``.
 
         Raises:
-            HaomaError: one of ours, and nothing else.
+            HaomaError: The only class of error that haoma raises.
         """
         self._process.get()
         try:
             return blocking.run(flow, self._world)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
@@ -234,39 +234,40 @@ class Client(_Base):
         Args:
             app: Name of a configured app, or the app.
             body: Exactly what the front end sent: text, bytes or the parsed object.
-            login_code: The code of ``login()``, if it came beside the authorization.
-            caller: Who asks. For ``repeat_seconds`` the same authorization gets the same answer, for this caller alone.
+            login_code: The code of ``login()``, if it was sent separately from the authorization.
+            caller: Identifies who asks. For ``repeat_seconds``, only the same caller gets the same answer again for the
+                same authorization.
 
         Raises:
-            HaomaError: one of ours, and nothing else, whatever was sent.
+            HaomaError: The only class of error that haoma raises, whatever was sent.
         """
         self._process.get()
         try:
             return blocking.run(self._get(app, body, login_code, caller), self._world)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
     def log_in(self, app: str | App, login_code: str) -> Session:
-        """Exchange a login code and keep the login under a handle.
+        """Exchange a login code, store the login and return its handle.
 
         Args:
             app: Name of a configured app, or the app.
-            login_code: The code that ``login()`` gave, such as that of ``wx.login``.
+            login_code: The code from ``login()``, such as ``wx.login``.
 
         Raises:
-            HaomaError: one of ours, and nothing else.
+            HaomaError: The only class of error that haoma raises.
         """
         self._process.get()
         try:
             handle, login = blocking.run(self._log_in(app, login_code), self._world)
             return Session(handle, login.subject, login.app)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
     def close(self) -> None:
-        """Do nothing: each request closes its own connection. For ``with``, and for what a client may hold one day."""
+        """Do nothing: each request closes its own connection. For ``with``, and for resources of later versions."""
 
     def __enter__(self) -> Self:
         return self
@@ -278,15 +279,15 @@ class Client(_Base):
 
 
 class AsyncClient(_Base):
-    """Turns authorizations into verified phone numbers, in any number of event loops.
+    """An asynchronous client. Any number of event loops may share it.
 
-    A call whose task is cancelled runs to its end in the background, because a code that was sent is used up; the same
-    request again gets its number.
+    If the task of a call is cancelled, the call finishes in the background, because a code that was sent is used up.
+    Sending the same request again returns its number.
 
     Args:
         apps: Settings from `haoma.load`, or apps from `haoma.configure`.
-        limits: Time limits of requests to a platform, and the size limit of its replies.
-        memory: What is remembered between calls; clients may share one.
+        limits: Time limits for requests to a platform, and the size limit for its replies.
+        memory: State kept between calls. Several clients may share one.
     """
 
     def __init__(
@@ -301,25 +302,25 @@ class AsyncClient(_Base):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
-        """Return a client for the apps of a ``haoma.toml``; its warnings are given as `HaomaWarning`.
+        """Return a client for the apps of a ``haoma.toml``. Warnings are issued as `HaomaWarning`.
 
         Raises:
-            ConfigFaults: ``config.faults``: all faults of the file.
+            ConfigFaults: ``config.faults``: lists all faults of the file.
         """
         settings = load(path)
         settings.give_warnings(stacklevel=3)
         return cls(settings)
 
     async def run(self, flow: Flow[T]) -> T:
-        """Run a flow of a platform; see `Client.run`.
+        """Run a platform's flow; see `Client.run`.
 
         Raises:
-            HaomaError: one of ours, and nothing else.
+            HaomaError: The only class of error that haoma raises.
         """
         self._process.get()
         try:
             return await aio.run(flow, self._world)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
@@ -329,35 +330,35 @@ class AsyncClient(_Base):
         """Turn what the front end sent into a verified phone number; see `Client.get_phone_number`.
 
         Raises:
-            HaomaError: one of ours, and nothing else, whatever was sent.
+            HaomaError: The only class of error that haoma raises, whatever was sent.
         """
         self._process.get()
         try:
             return await aio.run(self._get(app, body, login_code, caller), self._world)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
     async def log_in(self, app: str | App, login_code: str) -> Session:
-        """Exchange a login code and keep the login under a handle.
+        """Exchange a login code, store the login and return its handle.
 
         Args:
             app: Name of a configured app, or the app.
-            login_code: The code that ``login()`` gave, such as that of ``wx.login``.
+            login_code: The code from ``login()``, such as ``wx.login``.
 
         Raises:
-            HaomaError: one of ours, and nothing else.
+            HaomaError: The only class of error that haoma raises.
         """
         self._process.get()
         try:
             handle, login = await aio.run(self._log_in(app, login_code), self._world)
             return Session(handle, login.subject, login.app)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
 
     async def aclose(self) -> None:
-        """Let the requests of this event loop come to their end, those included whose caller has left."""
+        """Wait for the requests of this event loop to finish, including those whose caller was cancelled."""
         await self._world.finish()
 
     async def __aenter__(self) -> Self:

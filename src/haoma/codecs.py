@@ -1,7 +1,7 @@
-"""How what is kept is written as bytes, and read again.
+"""Codecs for stored values.
 
-MessagePack by way of msgspec: it is typed, strict about types, and has a word for infinity. A record may get further
-fields with defaults; whoever takes one away, or gives it another meaning, gives the shelf another name.
+The format is MessagePack, written by msgspec: it is strictly typed and can represent infinity. New fields of a record
+need defaults. If a field is removed or changes its meaning, rename the shelf.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _to_secret(kind: type, value: object) -> object:
 
 
 class Record(Generic[V]):
-    """The codec of a type that msgspec knows, with `Secret` in it wherever one stands.
+    """The codec of a type that msgspec supports. The type may contain `Secret`.
 
     Args:
         kind: The type.
@@ -52,11 +52,11 @@ class Record(Generic[V]):
         self._decoder = msgspec.msgpack.Decoder(kind, dec_hook=_to_secret)
 
     def encode(self, value: V) -> bytes:
-        """Return the bytes."""
+        """Return the bytes of a value."""
         return self._encoder.encode(value)
 
     def decode(self, found: bytes) -> V:
-        """Return the value. Raises ValueError (msgspec's) if these are not the bytes of one."""
+        """Return the value. Raise msgspec's ValueError if the bytes are invalid."""
         return self._decoder.decode(found)
 
 
@@ -66,7 +66,7 @@ MOMENT: Final = Record(float)
 
 
 class _PublicKey:
-    """An RSA key, as DER."""
+    """The codec of an RSA public key, stored as DER."""
 
     def encode(self, value: RSAPublicKey) -> bytes:
         return value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -79,7 +79,7 @@ PUBLIC_KEY: Final = _PublicKey()
 
 
 class _Refusal(msgspec.Struct, frozen=True, tag="refusal", omit_defaults=True):
-    """An error: its code, and what was said of it."""
+    """A stored error: its code and attributes."""
 
     code: str
     because: dict[str, Any] = {}
@@ -104,10 +104,10 @@ class _Phone(msgspec.Struct, frozen=True, tag="phone"):
 
 
 _ALWAYS: Final = frozenset(_Refusal.__struct_fields__) - {"code", "next_action", "retry", "retry_after"}
-_OWN: Final = ("next_action", "retry", "retry_after")  # of the object only where they differ from the class's
+_OWN: Final = ("next_action", "retry", "retry_after")  # in the object only if they differ from the class's
 
 
-_HUGE: Final = 2**63  # MessagePack has no greater integers
+_HUGE: Final = 2**63  # MessagePack has no larger integers
 
 
 @cache
@@ -117,24 +117,24 @@ def _classes() -> dict[str, type[HaomaError]]:
     while left:
         each = left.pop()
         left += each.__subclasses__()
-        # A list of faults is what a start ends with, never an authorization.
+        # ConfigFaults is raised at start-up and is never the outcome of an authorization.
         if each.__module__ == errors.__name__ and each.code not in {"", errors.ConfigFaults.code}:
             found[each.code] = each
     return found
 
 
 class _OutcomeCodec:
-    """What comes of an authorization. It holds the full number, or what only the operator may see."""
+    """The codec of outcomes. The bytes hold the full number, or details for the operator only."""
 
     def __init__(self) -> None:
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_from_secret)
         self._decoder = msgspec.msgpack.Decoder(_Phone | _Refusal)
 
     def encode(self, value: Outcome) -> bytes:
-        """Return the bytes."""
+        """Return the bytes of an outcome."""
         if isinstance(value, VerifiedPhone):
             return self._encoder.encode(_Phone(value))
-        if value.code not in _classes():  # of a class that is the application's own
+        if value.code not in _classes():  # the application's own class
             value = errors.InternalFault(spent=value.spent)
         said: dict[str, Any] = {
             name: _plain(each) for name, each in vars(value).items() if name in _ALWAYS or name in _OWN
@@ -143,7 +143,7 @@ class _OutcomeCodec:
         return self._encoder.encode(_Refusal(value.code, **said))
 
     def decode(self, found: bytes) -> Outcome:
-        """Return the outcome; an error is a new object, without a traceback."""
+        """Return the outcome. An error is a new object without a traceback."""
         read = self._decoder.decode(found)
         if isinstance(read, _Phone):
             return read.phone
@@ -162,7 +162,7 @@ class _OutcomeCodec:
 
 
 def _plain(value: object) -> object:
-    """Return a fact as it is written: facts are for people to read."""
+    """Return a fact as it is stored. Facts are only read by people, so other types become text."""
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _HUGE):
         return value
     if isinstance(value, list | tuple | set | frozenset):
@@ -171,7 +171,7 @@ def _plain(value: object) -> object:
 
 
 def _words(text: str) -> str:
-    """Return words as UTF-8 can write them. A lone surrogate in an error must not stop it from being kept."""
+    """Return text that UTF-8 can encode. An error must be storable even if its text has a lone surrogate."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

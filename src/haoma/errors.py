@@ -1,27 +1,27 @@
-"""Every way to say no.
+"""All exceptions that haoma raises.
 
 ::
 
-    HaomaError                       never raised itself
-    ├── EnvelopeError    envelope.*  what arrived is malformed                        the front end's side
+    HaomaError                       base class, never raised itself
+    ├── EnvelopeError    envelope.*  the front end sent a malformed authorization
     │   ├── TooLarge, NotUtf8, NotJson, BareCode, UnknownShape, MissingField, BadBase64, BadField
     │   └── UserDeclined, ButtonFailed, EncryptedDataOff
-    ├── TrustError       trust.*     well formed, but must not be believed
+    ├── TrustError       trust.*     well formed, but not trustworthy
     │   ├── SignatureMissing, SignatureMismatch, ClearTextSuccess, CannotOpen
     │   ├── WrongApp, NumberMismatch, AlreadyUsed, SessionUnknown, NotProven
     │   └── ReplyUnsigned, ReplySignatureMismatch
-    ├── PlatformRefusal  platform.*  the platform itself said no
-    │   └── ... one class per meaning; the platform's own code travels along
-    ├── OutsideError     outside.*   network, timeout, nonsense reply
+    ├── PlatformRefusal  platform.*  the platform refused
+    │   └── ... one class per meaning; the platform's own code is kept
+    ├── OutsideError     outside.*   network failure, timeout, unusable reply
     │   └── ConnectFailed, TimedOut, ConnectionLost, OutcomeUnknown, NonsenseReply, ReplyTooLarge, HookFailed
-    ├── ConfigError      config.*    our settings; found when built, not when used
+    ├── ConfigError      config.*    wrong settings or arguments; settings are checked when they are loaded
     │   └── ConfigFaults, HostNotAllowed, NoOfflineWay, WrongArgument
-    ├── CallerError      caller.*    whoever called the service may not, or called it wrongly
-    └── LinkError        link.*      the number belongs to somebody else
+    ├── CallerError      caller.*    the caller of the service lacks permission, or made an invalid call
+    └── LinkError        link.*      the number belongs to another account
 
-One class per code, and the class is named for what happened: ``SignatureMismatch`` is ``trust.signature-mismatch``.
-Title, cause and remedy of a code come from ``catalogue.toml``, of a platform's own code from the platform's
-``refusals.toml``, both in Chinese and English.
+Each code has one class, named for what happened: ``SignatureMismatch`` is ``trust.signature-mismatch``. The title,
+cause and remedy of a code are in ``catalogue.toml``; those of a platform's own code are in the platform's
+``refusals.toml``. Both files have Chinese and English.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 class Next(StrEnum):
     """What the mini program should do after a refusal."""
 
-    ASK_AGAIN = "ask-again"  # log in again, show the button again, let the user tap again
-    RETRY_LATER = "retry-later"  # the same request may be sent again
-    STOP = "stop"  # nothing that the user does will help
+    ASK_AGAIN = "ask-again"  # log in again and show the button for another tap
+    RETRY_LATER = "retry-later"  # send the same request again
+    STOP = "stop"  # the user cannot fix this
 
 
 class Spent(StrEnum):
@@ -55,7 +55,7 @@ class Spent(StrEnum):
 
 
 class Public(StrEnum):
-    """The short codes that an anonymous caller sees instead of the precise one."""
+    """The general codes that an anonymous caller sees instead of the precise ones."""
 
     MALFORMED = "malformed"
     NOT_VERIFIED = "not-verified"
@@ -69,24 +69,25 @@ class Public(StrEnum):
 
 
 class HaomaError(Exception):
-    """The base of everything that haoma raises. Never raised itself.
+    """Base class of all exceptions that haoma raises. Never raised itself.
 
     Attributes:
         code: Stable code such as ``trust.signature-mismatch``.
-        status: HTTP status that the service answers with.
+        status: HTTP status of the service's response.
         next_action: What the mini program should do.
-        retry: True if the very same request may succeed when sent again.
-        public_code: What an anonymous caller sees.
+        retry: True if an identical request may succeed later.
+        public_code: The code that an anonymous caller sees.
         spent: Whether a one-time code is used up.
-        platform, app: Where it happened; empty when not known.
-        step: Number of the step in the platform's ``flow.py`` or ``verify.py`` that refused; 0 when none.
-        because: Safe facts: sizes, names of fields, ages in seconds. Never keys, plain text or a full number.
-        diagnosis: What exactly failed, for the operator's log alone; callers of the service never see it.
-        unlisted: Names of members that no phone message has, for the operator's log alone as well.
-        platform_code, platform_sub_code, platform_message, request_id: The platform's own words, unchanged but for
-            our secrets.
-        place: Which call of the platform answered, where one code of it means two things; or which of two causes a
-            code of ours has.
+        platform, app: Where the error happened; empty if unknown.
+        step: Number of the step in the platform's ``flow.py`` or ``verify.py`` that refused; 0 if none.
+        because: Facts that are safe to show: sizes, field names, ages in seconds. Never keys, plaintext or a full
+            number.
+        diagnosis: What exactly failed. For the operator's log only; callers of the service never see it.
+        unlisted: Names of members that no documented phone message has. For the operator's log only.
+        platform_code, platform_sub_code, platform_message, request_id: The platform's own values, with our secrets
+            removed.
+        place: Which of the platform's APIs answered, if its code has several meanings; or which of two causes our own
+            code has.
     """
 
     code: ClassVar[str] = ""
@@ -130,22 +131,22 @@ class HaomaError(Exception):
         return (_rebuild, (type(self), {**self.__dict__, "because": dict(self.because)}))
 
     def again(self) -> Self:
-        """Return a copy to raise once more: an exception object that is raised in two places mixes up tracebacks."""
+        """Return a copy without a traceback, safe to raise elsewhere. One object raised twice mixes its tracebacks."""
         twin = copy.copy(self)
         twin.__traceback__ = twin.__context__ = twin.__cause__ = None
         return twin
 
     def evolve(self, **changes: Any) -> Self:
-        """Return a copy with other attributes. An error is built once, and never changed by whoever it passes.
+        """Return a copy with changed attributes. Errors are never changed in place.
 
         Args:
-            changes: Attributes by name. ``because`` is added to the facts that are there.
+            changes: Attributes by name. ``because`` is merged into the existing facts.
 
         Raises:
-            TypeError: It has no such attribute.
+            TypeError: The error has no such attribute.
         """
         twin = self.again()
-        # It is the same failure: what a signal handler raised below it has to be found in the copy as well.
+        # The copy is the same failure. An exception that a signal handler raised must be found in its chain too.
         twin.__cause__, twin.__context__ = self.__cause__, self.__context__
         twin.__suppress_context__ = self.__suppress_context__
         for name, value in changes.items():
@@ -156,7 +157,7 @@ class HaomaError(Exception):
         return twin
 
     def explain(self, lang: str = "en") -> catalogue.Words:
-        """Return title, cause, remedy and page in ``lang`` (``zh`` or ``en``)."""
+        """Return the title, cause, remedy and page in ``lang`` (``zh`` or ``en``)."""
         return catalogue.words(
             self.code,
             lang,
@@ -168,11 +169,11 @@ class HaomaError(Exception):
 
     @property
     def page(self) -> str:
-        """Path of the documentation page of the code."""
+        """Path of the code's documentation page."""
         return catalogue.page(self.code)
 
     def facts(self) -> str:
-        """Where and why, on one line, without the title: ``app=shop platform=alipay step=5 …``."""
+        """Return the facts on one line, without the title: ``app=shop platform=alipay step=5 …``."""
         pairs: list[tuple[str, object]] = [("app", self.app), ("platform", self.platform), ("step", self.step)]
         pairs += [("platform_code", "/".join(filter(None, (self.platform_code, self.platform_sub_code))))]
         pairs += [("platform_message", self.platform_message), ("request_id", self.request_id), *self.because.items()]
@@ -195,18 +196,18 @@ def _rebuild(cls: type[HaomaError], state: dict[str, object]) -> HaomaError:
     return error
 
 
-# --- envelope.*: what arrived is malformed -----------------------------------------------------------------------
+# --- envelope.*: malformed authorizations -------------------------------------------------------------------------
 
 
 class EnvelopeError(HaomaError):
-    """What arrived is malformed."""
+    """The front end sent a malformed authorization."""
 
     status = 400
     public_code = Public.MALFORMED
 
 
 class TooLarge(EnvelopeError):
-    """More bytes, or deeper nesting, than any authorization has."""
+    """The authorization is larger, or nested deeper, than any real one."""
 
     code = "envelope.too-large"
     status = 413
@@ -219,43 +220,43 @@ class NotUtf8(EnvelopeError):
 
 
 class NotJson(EnvelopeError):
-    """The text is not strict JSON: bad syntax, a duplicate key, NaN, a lone surrogate."""
+    """The text is not strict JSON: invalid syntax, a duplicate key, NaN or a lone surrogate."""
 
     code = "envelope.not-json"
 
 
 class BareCode(EnvelopeError):
-    """A code alone, and nothing that says whether it is the login's or the button's."""
+    """The body is a code alone. Nothing says whether it is the login code or the phone code."""
 
     code = "envelope.bare-code"
 
 
 class UnknownShape(EnvelopeError):
-    """JSON, but none of the shapes that this platform's front ends send."""
+    """The JSON has none of the shapes that this platform's front ends send."""
 
     code = "envelope.unknown-shape"
 
 
 class MissingField(EnvelopeError):
-    """A field that has to be there is not."""
+    """A required field is missing."""
 
     code = "envelope.missing-field"
 
 
 class BadField(EnvelopeError):
-    """A field has the wrong type, is too long, or has characters that it cannot have."""
+    """A field has the wrong type, is too long, or contains invalid characters."""
 
     code = "envelope.bad-field"
 
 
 class BadBase64(EnvelopeError):
-    """A field that has to be base64 is not, even after the usual damage was repaired."""
+    """A field is not base64, even after common transport damage was repaired."""
 
     code = "envelope.bad-base64"
 
 
 class UserDeclined(EnvelopeError):
-    """The front end sent the event of a user who declined."""
+    """The front end sent an event that says the user declined."""
 
     code = "envelope.user-declined"
     status = 422
@@ -264,7 +265,7 @@ class UserDeclined(EnvelopeError):
 
 
 class ButtonFailed(EnvelopeError):
-    """The front end sent the event of a button that failed on the device, before any code was issued."""
+    """The front end sent an event that says the button failed on the device, before a code was issued."""
 
     code = "envelope.button-failed"
     status = 422
@@ -272,28 +273,29 @@ class ButtonFailed(EnvelopeError):
 
 
 class EncryptedDataOff(EnvelopeError):
-    """Only ``encryptedData`` and ``iv`` arrived, and the app does not accept encrypted data."""
+    """Only ``encryptedData`` and ``iv`` were sent, and the app does not accept encrypted data."""
 
     code = "envelope.encrypted-data-off"
     status = 422
     public_code = Public.NOT_AVAILABLE
 
 
-# --- trust.*: well formed, but must not be believed --------------------------------------------------------------
+# --- trust.*: well formed, but not trustworthy --------------------------------------------------------------------
 
 
 class TrustError(HaomaError):
-    """Well formed, but must not be believed."""
+    """The authorization is well formed, but not trustworthy."""
 
     status = 422
     public_code = Public.NOT_VERIFIED
 
 
 class SignatureMissing(TrustError):
-    """The envelope has no ``sign``. It is never skipped: a client can simply delete the field.
+    """The envelope has no ``sign``. The check is never skipped, because a client can simply delete the field.
 
-    ``next_action`` is ``stop``: only the console or the front end's code can mend it, no second tap. An anonymous
-    caller may know, as nothing was opened. ``place`` is ``whole-string`` or ``taken-apart``, by what arrived.
+    ``next_action`` is ``stop``: the fix is in the console or in the front end's code, and another tap does not help.
+    Anonymous callers may learn this, because nothing was decrypted. ``place`` is ``whole-string`` or ``taken-apart``,
+    depending on what was sent.
     """
 
     code = "trust.signature-missing"
@@ -301,23 +303,23 @@ class SignatureMissing(TrustError):
 
 
 class SignatureMismatch(TrustError):
-    """The signature does not belong to this ciphertext under any configured key."""
+    """No configured key verifies the signature of this ciphertext."""
 
     code = "trust.signature-mismatch"
 
 
 class ClearTextSuccess(TrustError):
-    """A "success" that is not encrypted. Platforms never send one; anybody can write one."""
+    """The message claims success in clear text. Platforms never send one; anybody can forge one."""
 
     code = "trust.clear-text-success"
 
 
 class CannotOpen(TrustError):
-    """Anything that can go wrong between ciphertext and a checked payload.
+    """Decryption failed, or the plaintext failed its checks.
 
-    One class, text, status and amount of work on purpose: a caller who can tell a bad padding from bad JSON can
-    forge any number under a session_key (padding oracle). ``diagnosis`` tells the operator which
-    it was, and ``unlisted`` names the members that should not be there.
+    All these failures share one class, message, status and amount of work. A caller who can tell bad padding from bad
+    JSON can forge any number under a session_key (padding oracle). ``diagnosis`` tells the operator which check failed,
+    and ``unlisted`` names undocumented members.
     """
 
     code = "trust.cannot-open"
@@ -346,7 +348,7 @@ class AlreadyUsed(TrustError):
 
 
 class SessionUnknown(TrustError):
-    """The session handle is not known, belongs to another app, or has expired."""
+    """The session handle is unknown, belongs to another app, or has expired."""
 
     code = "trust.session-unknown"
     public_code = Public.EXPIRED
@@ -354,13 +356,13 @@ class SessionUnknown(TrustError):
 
 
 class NotProven(TrustError):
-    """A check that the app's policy requires was not proven by this authorization."""
+    """The authorization does not prove a check that the app's policy requires."""
 
     code = "trust.not-proven"
 
 
 class ReplyUnsigned(TrustError):
-    """The platform's gateway answered success without a signature."""
+    """The platform's gateway reported success without a signature."""
 
     code = "trust.reply-unsigned"
     status = 502
@@ -368,7 +370,7 @@ class ReplyUnsigned(TrustError):
 
 
 class ReplySignatureMismatch(TrustError):
-    """The signature of the platform's gateway does not fit its reply."""
+    """The gateway's signature does not match its reply."""
 
     code = "trust.reply-signature-mismatch"
     status = 502
@@ -376,25 +378,25 @@ class ReplySignatureMismatch(TrustError):
 
 
 class CertificateNotTrusted(TrustError):
-    """The platform signs with another certificate than the configured one, and that one could not be trusted."""
+    """The platform signed with a certificate that is not the configured one and cannot be trusted."""
 
     code = "trust.certificate-not-trusted"
     status = 502
     public_code = Public.NOT_AVAILABLE
 
 
-# --- platform.*: the platform itself said no ---------------------------------------------------------------------
+# --- platform.*: the platform refused -----------------------------------------------------------------------------
 
 
 class PlatformRefusal(HaomaError):
-    """The platform itself said no."""
+    """The platform refused."""
 
     status = 502
     public_code = Public.NOT_AVAILABLE
 
 
 class Refused(PlatformRefusal):
-    """A code that is in no table of ours. The platform's words are passed through."""
+    """The platform refused with a code that is not in our tables. Its own message is passed on."""
 
     code = "platform.refused"
 
@@ -408,7 +410,7 @@ class NoPhoneBound(PlatformRefusal):
 
 
 class UserNotAuthorized(PlatformRefusal):
-    """The user has not agreed, or has revoked the agreement."""
+    """The user has not consented, or has withdrawn consent."""
 
     code = "platform.user-not-authorized"
     status = 422
@@ -417,14 +419,14 @@ class UserNotAuthorized(PlatformRefusal):
 
 
 class UserBlocked(PlatformRefusal):
-    """The platform blocks this user (high risk)."""
+    """The platform blocks this user as high risk."""
 
     code = "platform.user-blocked"
     status = 422
 
 
 class CodeRejected(PlatformRefusal):
-    """The phone code is wrong, expired, used, or of another kind."""
+    """The phone code is wrong, expired or used, or is not a phone code."""
 
     code = "platform.code-rejected"
     status = 422
@@ -442,7 +444,7 @@ class LoginCodeRejected(PlatformRefusal):
 
 
 class AppMismatch(PlatformRefusal):
-    """The code was issued for another app than the one that asks."""
+    """The code was issued for a different app."""
 
     code = "platform.app-mismatch"
 
@@ -460,13 +462,13 @@ class SigningNotConfigured(PlatformRefusal):
 
 
 class PermissionMissing(PlatformRefusal):
-    """The app has not been granted the phone-number feature."""
+    """The app does not have the phone-number permission."""
 
     code = "platform.permission-missing"
 
 
 class TokenRejected(PlatformRefusal):
-    """The platform does not accept our access_token, not even a new one."""
+    """The platform rejects our access_token, even a new one."""
 
     code = "platform.token-rejected"
     status = 503
@@ -476,13 +478,13 @@ class TokenRejected(PlatformRefusal):
 
 
 class WrongTokenKind(PlatformRefusal):
-    """The token is of another kind of account than this call needs."""
+    """The token belongs to the wrong kind of account for this API."""
 
     code = "platform.wrong-token-kind"
 
 
 class CredentialsRejected(PlatformRefusal):
-    """The app id, its secret or its key is not accepted."""
+    """The platform rejects the app id, its secret or its key."""
 
     code = "platform.credentials-rejected"
 
@@ -494,13 +496,13 @@ class SecretFrozen(PlatformRefusal):
 
 
 class IpNotAllowed(PlatformRefusal):
-    """Our address is not on the platform's allow list."""
+    """Our IP address is not on the platform's allow list."""
 
     code = "platform.ip-not-allowed"
 
 
 class RateLimited(PlatformRefusal):
-    """Too many calls in this minute."""
+    """The platform's rate limit per minute is exceeded."""
 
     code = "platform.rate-limited"
     status = 429
@@ -510,14 +512,14 @@ class RateLimited(PlatformRefusal):
 
 
 class QuotaExhausted(PlatformRefusal):
-    """The day's or the paid quota is used up."""
+    """The daily or the paid quota is used up."""
 
     code = "platform.quota-exhausted"
     status = 503
 
 
 class Busy(PlatformRefusal):
-    """The platform is busy for the moment."""
+    """The platform is temporarily busy."""
 
     code = "platform.busy"
     status = 503
@@ -527,7 +529,7 @@ class Busy(PlatformRefusal):
 
 
 class RequestRejected(PlatformRefusal):
-    """The platform finds our request malformed: a fault of this library or of its configuration."""
+    """The platform rejects our request as malformed: a bug in this library, or a wrong configuration."""
 
     code = "platform.request-rejected"
 
@@ -539,16 +541,16 @@ class PrivacyNotDeclared(PlatformRefusal):
 
 
 class SecurityModeMismatch(PlatformRefusal):
-    """The app has API security mode on, and our keys do not fit."""
+    """API security mode is on for the app, and our keys do not match."""
 
     code = "platform.security-mode-mismatch"
 
 
-# --- outside.*: network, timeout, nonsense reply -----------------------------------------------------------------
+# --- outside.*: network failure, timeout, unusable reply ----------------------------------------------------------
 
 
 class OutsideError(HaomaError):
-    """The network or the platform's server failed; nobody said no."""
+    """The network or the platform's server failed. This is not a refusal."""
 
     status = 503
     public_code = Public.TRY_LATER
@@ -557,7 +559,7 @@ class OutsideError(HaomaError):
 
 
 class ConnectFailed(OutsideError):
-    """No connection to the platform: nothing was sent."""
+    """No connection to the platform could be made. Nothing was sent."""
 
     code = "outside.connect-failed"
 
@@ -576,9 +578,9 @@ class ConnectionLost(OutsideError):
 
 
 class OutcomeUnknown(OutsideError):
-    """The one-time code was sent, and nobody knows whether the platform used it up.
+    """The one-time code was sent, and it is unknown whether the platform used it up.
 
-    The same request may be sent again while the code lives (five minutes on WeChat).
+    The same request may be sent again until the code expires (five minutes on WeChat).
     """
 
     code = "outside.outcome-unknown"
@@ -592,7 +594,7 @@ class NonsenseReply(OutsideError):
 
 
 class ReplyTooLarge(OutsideError):
-    """The platform's reply is larger than any reply should be."""
+    """The platform's reply exceeds the size limit."""
 
     code = "outside.reply-too-large"
     status = 502
@@ -600,23 +602,23 @@ class ReplyTooLarge(OutsideError):
 
 
 class HookFailed(OutsideError):
-    """A function that the application configured (a token source) raised an exception."""
+    """A function configured by the application, such as a token source, raised an exception."""
 
     code = "outside.hook-failed"
 
 
-# --- config.*: our settings ---------------------------------------------------------------------------------------
+# --- config.*: settings and arguments -----------------------------------------------------------------------------
 
 
 class ConfigError(HaomaError):
-    """Our own settings are wrong."""
+    """The settings, or the arguments of a call, are wrong."""
 
 
 class ConfigFaults(ConfigError):
-    """A configuration has faults; all of them are listed.
+    """The configuration has faults. All of them are listed.
 
     Attributes:
-        faults: What is wrong, each with code, place and facts; warnings as well.
+        faults: The faults and warnings, each with its code, place and facts.
     """
 
     code = "config.faults"
@@ -637,13 +639,13 @@ class ConfigFaults(ConfigError):
 
 
 class HostNotAllowed(ConfigError):
-    """A request to a host that no app's configuration names was stopped."""
+    """A request was blocked because no app's configuration names its host."""
 
     code = "config.host-not-allowed"
 
 
 class NoOfflineWay(ConfigError):
-    """A mistake in the program that calls us: nothing of this app's platform can be verified without asking it.
+    """The program asked for offline verification, but this app's platform has no offline way.
 
     ``because`` says what is missing.
     """
@@ -652,28 +654,28 @@ class NoOfflineWay(ConfigError):
 
 
 class WrongArgument(ConfigError, TypeError):
-    """A mistake in the program that calls us. ``because`` has the argument, the type found, and what to write instead.
+    """The program passed an argument of a wrong type. Also a `TypeError`.
 
-    It is a `TypeError` too, for whoever looks for one.
+    ``because`` has the argument's name, the type found, and what to write instead.
     """
 
     code = "config.wrong-argument"
 
 
 def wrong_argument(argument: str, found: object, instead: str) -> WrongArgument:
-    """Return the error for an argument of a type that can never work; of ``found`` it shows the type alone."""
+    """Return the error for an argument of a wrong type. It shows only the type of ``found``, never the value."""
     return WrongArgument(because={"argument": argument, "found": type(found).__name__, "instead": instead})
 
 
 class Fault:
-    """One fault of a configuration: not raised, collected.
+    """One fault of a configuration. Faults are collected, not raised one by one.
 
     Attributes:
-        code: ``config.…``, with words in the catalogue.
-        where: ``apps.shop.aes_key``.
-        file, line: Where it stands; empty and 0 when it came from Python.
-        because: Safe facts.
-        warning: True if the configuration can be used all the same.
+        code: ``config.…``; its words are in the catalogue.
+        where: The setting, such as ``apps.shop.aes_key``.
+        file, line: Place of the setting; empty and 0 if it was set in Python.
+        because: Facts that are safe to show.
+        warning: True if the configuration is usable nevertheless.
     """
 
     __slots__ = ("because", "code", "file", "line", "warning", "where")
@@ -696,12 +698,12 @@ class Fault:
         self.line = line
 
     def explain(self, lang: str = "en") -> catalogue.Words:
-        """Return title, cause, remedy and page in ``lang``."""
+        """Return the title, cause, remedy and page in ``lang``."""
         return catalogue.words(self.code, lang)
 
     def __str__(self) -> str:
         words = self.explain("en")
-        line = f":{self.line}" if self.line else ""  # a setting that is not there is in no line
+        line = f":{self.line}" if self.line else ""  # a missing setting has no line
         place = f"{self.file}{line}: " if self.file else ""
         place += f"{self.where}: " if self.where else ""
         facts = " ".join(f"{name}={value}" for name, value in self.because.items())
@@ -710,31 +712,31 @@ class Fault:
     __repr__ = __str__
 
 
-# --- caller.*: whoever called the service -------------------------------------------------------------------------
+# --- caller.*: the caller of the service --------------------------------------------------------------------------
 
 
 class CallerError(HaomaError):
-    """Whoever called the service may not, or called it wrongly."""
+    """The caller lacks permission, or made an invalid call."""
 
     public_code = Public.NOT_ALLOWED
 
 
 class KeyMissing(CallerError):
-    """No ``Authorization: Bearer …`` header."""
+    """The request has no ``Authorization: Bearer …`` header."""
 
     code = "caller.key-missing"
     status = 401
 
 
 class KeyRejected(CallerError):
-    """The key is none of the configured ones."""
+    """The key is not one of the configured keys."""
 
     code = "caller.key-rejected"
     status = 401
 
 
 class ServerKeyNeeded(CallerError):
-    """This route gives a full number, and a publishable key may not have it."""
+    """This route returns a full number, which a publishable key may not read."""
 
     code = "caller.server-key-needed"
     status = 403
@@ -748,7 +750,7 @@ class UnknownApp(CallerError):
 
 
 class UnknownRoute(CallerError):
-    """There is nothing at this address."""
+    """No route has this path."""
 
     code = "caller.unknown-route"
     status = 404
@@ -762,7 +764,7 @@ class WrongMethod(CallerError):
 
 
 class TokenUnusable(CallerError):
-    """The session token is not one of ours, was changed, or has expired."""
+    """The session token was not issued by this service, was altered, or has expired."""
 
     code = "caller.token-unusable"
     status = 422
@@ -770,10 +772,10 @@ class TokenUnusable(CallerError):
 
 
 class TooManyRefusedCodes(CallerError):
-    """The platform refused too many codes of this client address, or of this login, in the last minutes.
+    """The platform recently refused too many codes from this client address or this login.
 
     Attributes:
-        retry_after: Seconds until the next code is taken, a whole number; 0 when not known.
+        retry_after: Whole seconds until the next code is accepted; 0 if unknown.
     """
 
     code = "caller.too-many-refused-codes"
@@ -788,7 +790,7 @@ class TooManyRefusedCodes(CallerError):
 
 
 class TooSlow(CallerError):
-    """The body did not arrive, or the answer was not ready, within the time limit."""
+    """The request body did not arrive, or the response was not ready, within the time limit."""
 
     code = "caller.too-slow"
     status = 408
@@ -798,7 +800,7 @@ class TooSlow(CallerError):
 
 
 class Draining(CallerError):
-    """The service is about to stop: what is in flight is finished, new requests should go elsewhere."""
+    """The service is shutting down. It finishes requests in flight; send new ones to another instance."""
 
     code = "caller.draining"
     status = 503
@@ -808,7 +810,7 @@ class Draining(CallerError):
 
 
 class InternalFault(HaomaError):
-    """A mistake of haoma itself. Nothing about it is shown; the log has the request id."""
+    """A bug in haoma. The response shows no details; find the request id in the log."""
 
     code = "internal.fault"
     status = 500
@@ -816,7 +818,7 @@ class InternalFault(HaomaError):
 
 
 class MemoryFull(HaomaError):
-    """So much is remembered that this could not be: rather than forget what was used, nothing new is taken."""
+    """The memory is full. New values are refused, because forgetting a used one would allow its reuse."""
 
     code = "internal.memory-full"
     status = 503
@@ -826,7 +828,7 @@ class MemoryFull(HaomaError):
 
 
 class LinkError(HaomaError):
-    """The number belongs to somebody else."""
+    """The number belongs to another account."""
 
     status = 409
 
@@ -843,4 +845,4 @@ def _code_classes() -> dict[str, type[HaomaError]]:
 
 
 BY_CODE: Final[Mapping[str, type[HaomaError]]] = MappingProxyType(_code_classes())
-"""Every code and its class."""
+"""Maps each code to its class."""

@@ -14,9 +14,9 @@ _MASKED: Final = "****"
 
 
 class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True):
-    """A phone number: country code and national number, ASCII digits, no signs.
+    """A phone number: country code and national number, ASCII digits only.
 
-    ``repr`` and ``str`` show the masked form; the full number is read from `e164` or the two fields, on purpose.
+    ``repr`` and ``str`` show the masked form. Read the full number from `e164` or the two fields.
     """
 
     country_code: str
@@ -29,7 +29,7 @@ class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True
 
     @property
     def masked(self) -> str:
-        """The number as it may be shown: ``138****8000``, abroad ``+852 51****67``."""
+        """The masked number, safe to display: ``138****8000``, or ``+852 51****67`` outside the mainland."""
         number = self.national_number
         if self.country_code == MAINLAND and len(number) == 11:
             return f"{number[:3]}{_MASKED}{number[7:]}"
@@ -48,13 +48,13 @@ class PhoneNumber(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True
 
 
 def is_digits(text: str) -> bool:
-    """Tell whether ``text`` is one or more ASCII digits (``str.isdigit`` also takes full-width ones)."""
+    """Return True if ``text`` is one or more ASCII digits. ``str.isdigit`` also accepts full-width ones."""
     return text.isascii() and text.isdigit()
 
 
 @cache
 def _country_codes() -> frozenset[str]:
-    # Imported late: the metadata costs 50 ms, and most numbers are mainland ones.
+    # Imported on first use: the metadata takes 50 ms to load, and most numbers are mainland ones.
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     return frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
@@ -63,8 +63,8 @@ def _country_codes() -> frozenset[str]:
 def from_parts(country_code: str, national_number: str) -> PhoneNumber | None:
     """Return the number, or None if the parts cannot be a phone number.
 
-    Only what is certain is checked: digits, lengths of E.164, and an assigned country code. Platforms have sent
-    mainland numbers of unusual length, so the numbering plan of the country is not applied.
+    Only three things are checked: digits, the lengths of E.164, and an assigned country code. Country numbering plans
+    are not applied, because platforms have sent mainland numbers of unusual length.
     """
     digits = country_code + national_number
     if not (is_digits(digits) and len(national_number) >= _SHORTEST and len(digits) <= _LONGEST):

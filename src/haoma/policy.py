@@ -1,4 +1,4 @@
-"""What an app demands of an authorization."""
+"""The policy of an app: what it requires of an authorization."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an app demands of an authorization.
+    """The requirements of an app for an authorization.
 
     Attributes:
-        require: Checks that must be proven; a result without one of them is refused.
-        max_age: Oldest watermark in seconds, and the largest clock difference the other way.
-        code_seconds: How long it is remembered that a one-time value was used: for as long as it could be used again. A
-            code lives for five minutes on any platform.
-        repeat_seconds: How long after its answer the same request gets the same answer again. After that it is refused.
-        session_seconds: How long a session handle of the login route lives.
-        refused_limit, refused_seconds: How many refused phone codes one login may send in how many seconds.
-        accept_members: Members of a message under a session_key that are passed over though the platform does not
-            document them. Each of them weakens what keeps joined messages out (``session_keys``).
+        require: Checks that must be proven. A result without one of them is refused.
+        max_age: Maximum age of a watermark in seconds, and the maximum clock difference in the other direction.
+        code_seconds: How long the use of a one-time value is remembered: as long as it could be used again. Codes live
+            for five minutes on every platform.
+        repeat_seconds: How long an identical request gets the same answer again. After that it is refused.
+        session_seconds: Lifetime of a session handle in seconds.
+        refused_limit, refused_seconds: How many refused phone codes one login may send within how many seconds.
+        accept_members: Undocumented members that are ignored in a message under a session_key. Each one weakens the
+            protection against spliced messages (``session_keys``).
     """
 
     require: frozenset[CheckName] = frozenset()
@@ -37,10 +37,10 @@ class Policy:
     accept_members: frozenset[str] = frozenset()
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:
-        """Return ``phone``, or refuse it.
+        """Return ``phone`` if it meets the policy.
 
         Raises:
-            NotProven: ``trust.not-proven``.
+            NotProven: ``trust.not-proven``: a required check is not proven.
         """
         missing = [check.name.value for check in phone.checks if check.name in self.require and not check.proven]
         if missing:

@@ -1,8 +1,8 @@
-"""The problem object (RFC 9457) of an error: what the service answers, and ``haoma open --json`` prints.
+"""The problem object (RFC 9457) of an error, as the service and ``haoma open --json`` return it.
 
-It has two faces. Whoever holds a server key, and the operator at the command line, sees the precise code and what to
-do about it. An anonymous caller, whose key may sit in a mini program, sees one of the short public codes, and all
-errors behind it look the same.
+It has two forms. Callers with a server key, and operators at the command line, see the precise code and the remedy.
+An anonymous caller, whose key may be in a mini program, sees a general public code; all errors with that code look the
+same.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ PHRASES: Final[Mapping[Public, Mapping[str, str]]] = MappingProxyType({
     Public.NOT_AVAILABLE: {"zh": "暂时无法获取手机号", "en": "The phone number is not available"},
     Public.NOT_ALLOWED: {"zh": "不允许这样调用", "en": "This call is not allowed"},
 })  # fmt: skip
-"""What an anonymous caller reads. These words may be shown to the user of the mini program as they are."""
+"""Titles for anonymous callers. A mini program may show them to its user unchanged."""
 
 
 def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False) -> dict[str, Any]:
     """Return the problem object of an error.
 
     Args:
-        error: What was raised.
+        error: The error.
         lang: ``zh`` or ``en``.
         request_id: The service's own id of the request.
-        anonymous: True if whoever reads it may not see the precise code.
+        anonymous: True if the reader must not see the precise code.
     """
     if anonymous:
         return _filled(_public(error, lang), request_id=request_id)
@@ -68,11 +68,11 @@ def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonym
 
 
 def behaviour(code: str, *, ask_again: bool = False) -> str:
-    """Return on one line how the service answers with a code; nothing for codes that are never answered.
+    """Return one line that describes the service's response for a code; empty if the service never returns it.
 
     Args:
-        code: A code of ours.
-        ask_again: True for a platform's code that asks for a new one, although our code usually does not.
+        code: One of our codes.
+        ask_again: True for a platform's code that needs a new authorization although our code usually does not.
     """
     cls = BY_CODE.get(code)
     if cls is None or code.startswith("config."):
@@ -82,8 +82,8 @@ def behaviour(code: str, *, ask_again: bool = False) -> str:
 
 
 def _public(error: HaomaError, lang: str) -> dict[str, Any]:
-    # What cannot be believed has one face, its ``next`` included: otherwise the difference between "cannot be opened"
-    # and "opened, but another app's" would answer an attacker's guesses about the plain text.
+    # All untrusted authorizations get the same response, including ``next``. Otherwise the difference between "cannot
+    # be decrypted" and "decrypted, but for another app" would confirm an attacker's guesses about the plaintext.
     following = Next.ASK_AGAIN if error.public_code is Public.NOT_VERIFIED else error.next_action
     return {
         "type": "about:blank",

@@ -1,4 +1,4 @@
-"""A string that does not print itself."""
+"""A string that never prints its value."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MASK: Final = "***"
 
 
 class Secret:
-    """A secret string: keys, tokens, session_keys, codes.
+    """A secret string: a key, token, session_key or code.
 
-    Everything that Python does to show a value (``repr``, ``str``, ``format``, ``%s``) gives ``***``, and it cannot
-    be pickled. The only way to the value is `reveal`, so that every use can be found by its name.
+    ``repr``, ``str``, ``format`` and ``%s`` give ``***``, and a secret cannot be pickled. Only `reveal` returns the
+    value, so every use can be found by searching for its name.
     """
 
     __slots__ = ("_value",)
@@ -21,7 +21,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value. Never pass the result to a log, an error or a URL that is logged."""
+        """Return the value. Never pass it to a log, an error or a URL that is logged."""
         return self._value
 
     def __repr__(self) -> str:
@@ -51,13 +51,12 @@ class Secret:
 
 
 def scrub(text: str, *secrets: Secret | str | None, limit: int = 300) -> str:
-    """Return ``text`` with every given secret replaced by ``***``, one line, at most ``limit`` characters.
+    """Return ``text`` on one line, with the given secrets replaced by ``***``, cut to ``limit`` characters.
 
-    Platforms sometimes echo what they were sent in their error messages; their words are kept for the operator, our
-    secrets in them are not.
+    Platforms sometimes echo the request in their error messages. The operator needs the message, but not our secrets.
     """
     values = [secret.reveal() if isinstance(secret, Secret) else secret or "" for secret in secrets]
-    for value in sorted(values, key=len, reverse=True):  # one may be a part of another
+    for value in sorted(values, key=len, reverse=True):  # longest first: one may be part of another
         if len(value) >= 4:
             text = text.replace(value, MASK)
     text = "".join(character if character.isprintable() else " " for character in text)

@@ -1,7 +1,7 @@
-"""Flows that several requests share: change what is kept, make a thing once for all who wait, do one after the other.
+"""Flows for state that requests share: atomic update, refresh once for all waiters, one at a time.
 
-They are made of steps alone. Whoever waits for another needs nothing of his, so that it does not matter in which
-process he is, or whether he is still alive: his lease ends, and what he kept can be read.
+They consist only of steps. A waiter does not depend on the holder, which may be in another process or dead: the lease
+expires, and stored values can be read.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ V = TypeVar("V")
 
 
 def update(place: Place[V], change: Callable[[V | None, float], tuple[V, float] | None]) -> Flow[None]:
-    """Change what is kept in ``place``, whoever else changes it at the same time.
+    """Change the value in ``place`` atomically.
 
     Args:
         place: The place.
-        change: Called with what is kept, or None, and Unix seconds by the clock of whoever keeps it. Returns what to
-            keep, and for how many seconds; None if all shall stay as it is. Called again if somebody was faster.
+        change: Called with the stored value or None, and with Unix seconds by the answerer's clock. Returns the new
+            value and its lifetime in seconds, or None to change nothing. Called again if another request changed the
+            value first.
 
     Raises:
         MemoryFull: ``internal.memory-full``.
@@ -52,14 +53,14 @@ def update(place: Place[V], change: Callable[[V | None, float], tuple[V, float] 
 
 
 def refresh(place: Place[V], make: Callable[[], Flow[tuple[V, float]]]) -> Flow[V]:
-    """Return what is kept in ``place``; if nothing is, one makes it for all who wait.
+    """Return the value in ``place``. If there is none, one request makes it for all that wait.
 
-    An error is shared as well, so that a hundred who wait cannot become a hundred calls.
+    An error is shared too, so that a hundred waiting requests cannot become a hundred calls.
 
     Args:
         place: The place.
-        make: Makes the value; returns it, and for how many seconds to keep it: 0 if it is kept already, by ``make``, or
-            may not be.
+        make: Returns a new value and its lifetime in seconds. The lifetime is 0 if ``make`` has stored the value
+            already, or if it must not be stored.
 
     Raises:
         HaomaError: What ``make`` raised.
@@ -84,23 +85,23 @@ def refresh(place: Place[V], make: Callable[[], Flow[tuple[V, float]]]) -> Flow[
 
 
 def _made(place: Place[V], make: Callable[[], Flow[tuple[V, float]]], lease: Lease) -> Flow[V]:
-    found = yield from ask(Recall(place))  # a run may have ended between the first look and the lease
+    found = yield from ask(Recall(place))  # another request may have made it between the first look and the lease
     if found.value is not None:
         return found.value
     value, seconds = yield from make()
     if not seconds or (yield from ask(Keep(place, value, seconds, lease=lease))):
         return value
-    # It took so long that somebody else has made another one, which may be the younger.
+    # Our lease expired and another request made a value, which may be newer than ours.
     found = yield from ask(Recall(place))
     return value if found.value is None else found.value
 
 
 def alone(key: Key, flow: Callable[[Lease], Flow[T]]) -> Flow[T]:
-    """Run ``flow`` while no other for the same ``key`` runs.
+    """Run ``flow`` under the lease for ``key``, so that only one flow per key runs at a time.
 
     Args:
         key: The key.
-        flow: Called with the lease. What it keeps under it is refused once somebody else has taken over.
+        flow: Called with the lease. Once another request has taken over the lease, values stored under it are refused.
     """
     while isinstance(lease := (yield from ask(TakeLease(key))), UnderWay):
         yield from ask(Watch(lease))
@@ -114,7 +115,7 @@ def alone(key: Key, flow: Callable[[Lease], Flow[T]]) -> Flow[T]:
 
 
 def reserve(step: Reserve) -> Flow[Reserved | Concluded]:
-    """Reserve a value; where the same request is under way already, return what comes of that one."""
+    """Reserve a value. If the same request is already in progress, wait for it and return its outcome."""
     while isinstance(answer := (yield from ask(step)), UnderWay):
         outcome = yield from ask(Watch(answer))
         if outcome is not None:

@@ -1,9 +1,8 @@
-"""Questions to the outside world.
+"""Steps: requests for I/O and stored state, yielded by flows.
 
-Nothing below ``haoma.io`` opens a socket, reads a clock or draws a random number. A flow is a generator that yields a
-`Step` when it needs something and is sent the answer; two short drivers (``haoma.io.blocking`` and ``haoma.io.aio``)
-answer the same steps for the sync and the async world. A step that cannot be answered is answered by raising one of
-our own errors at the ``yield``.
+Only ``haoma.io`` opens sockets, reads clocks or draws random numbers. A flow is a generator: it yields a `Step` when it
+needs something, and is sent the answer. Two drivers run the same flows: ``haoma.io.blocking`` for sync code and
+``haoma.io.aio`` for async code. If a step fails, the driver raises one of our errors at the ``yield``.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 Outcome: TypeAlias = VerifiedPhone | HaomaError
-"""What comes of an authorization."""
+"""The outcome of an authorization."""
 
 
 class Step(Generic[T]):
-    """A question whose answer is a ``T``."""
+    """A step whose answer is a ``T``."""
 
     __slots__ = ()
 
@@ -37,7 +36,7 @@ Flow: TypeAlias = Generator[Step[Any], Any, T]
 
 
 def ask(step: Step[T]) -> Flow[T]:
-    """Yield a step and return its answer, typed.
+    """Yield a step and return its typed answer.
 
     ``reply = yield from ask(Send(request, upstreams))``
     """
@@ -51,8 +50,8 @@ class Request:
 
     Attributes:
         method: ``GET`` or ``POST``.
-        url: Absolute, without query. Its origin must be one of the app's ``upstreams``.
-        query: Query parameters; may hold secrets, so it is kept apart and never shown.
+        url: Absolute URL without query. Its origin must be one of the app's ``upstreams``.
+        query: Query parameters. They may hold secrets, so they are separate from the URL and never shown.
         headers: Extra headers.
         body: The exact bytes to send.
     """
@@ -66,7 +65,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP reply of a platform. ``headers`` has lower-case names."""
+    """One HTTP reply from a platform. The names in ``headers`` are lower-case."""
 
     status: int
     headers: dict[str, str] = field(repr=False)
@@ -75,19 +74,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Send(Step[Reply]):
-    """Send one request.
+    """Send one HTTP request.
 
     Attributes:
         request: The request.
-        upstreams: The origins that it may go to.
-        sidecar: The one origin that may be plain http although insecure upstreams are not allowed, because a process
-            beside ours takes the request and the name of the host never gets as far as the network.
+        upstreams: The allowed origins.
+        sidecar: The one origin that may use plain http even if insecure upstreams are not allowed. A local sidecar
+            process takes the request, and the host name never reaches the network.
 
     Raises at the yield:
         ConnectFailed: Nothing was sent.
-        TimedOut, ConnectionLost: The request may have been received and acted upon.
-        ReplyTooLarge: More bytes than the cap arrived.
-        HostNotAllowed: The origin is not one that the app's configuration names.
+        TimedOut, ConnectionLost: The platform may have received the request and acted on it.
+        ReplyTooLarge: The reply exceeds the size limit.
+        HostNotAllowed: The app's configuration does not name this origin.
     """
 
     request: Request
@@ -95,43 +94,43 @@ class Send(Step[Reply]):
     sidecar: str = ""
 
 
-# --- what is kept ---
+# --- stored values ---
 
 
 class Codec(Protocol[V]):
-    """How a value is written as bytes and read again."""
+    """The conversion of values to bytes and back."""
 
     def encode(self, value: V) -> bytes:
-        """Return the bytes."""
+        """Return the bytes of a value."""
 
     def decode(self, found: bytes) -> V:
-        """Return the value. Raises ValueError if these are not the bytes of one."""
+        """Return the value. Raise ValueError if the bytes are invalid."""
 
 
 class Room(StrEnum):
-    """Which part of the memory. Rooms never crowd each other out; each says what happens when it is full."""
+    """A part of the memory with its own limit. A full room never evicts entries of another room."""
 
     CUSTODY = "custody"
-    """Tokens, tickets, grants and certificates. Nothing here is evicted, whatever anybody sends."""
+    """Tokens, tickets, grants and certificates. Nothing is evicted, whatever clients send."""
     SESSIONS = "sessions"
-    """What a login leaves behind. When it is full the oldest goes, and its user logs in again."""
+    """Logins. When full, the oldest is evicted, and its user logs in again."""
     PROOFS = "proofs"
-    """What must not happen twice, and what proofs rest upon. When it is full nothing new is taken."""
+    """Used one-time values, and other state that proofs depend on. When full, new entries are refused."""
     TRIES = "tries"
-    """Tries of a secret. When it is full a key that is new has none."""
+    """Counts of attempts against a secret, such as a session_key. When full, a new key has no attempts."""
     BUDGETS = "budgets"
-    """Counts of what strangers do. When it is full the oldest goes."""
+    """Counters of untrusted clients' requests. When full, the oldest is evicted."""
 
 
 class Key(NamedTuple):
-    """Where something is kept, counted or held.
+    """The address of a stored value, a counter or a lease.
 
     Attributes:
         room: The part of the memory.
-        owner: ``App.scope`` of the app whose users fill this part of the room; empty where users cannot. Each owner has
-            a part of their own.
-        kind: What it is.
-        parts: Which one. They may be secrets: an answerer keeps a keyed digest of them, and nobody shows them.
+        owner: ``App.scope`` of the app whose users create the entries; empty if users cannot create any. Each owner has
+            a separate part of the room.
+        kind: The kind of entry.
+        parts: Identify the entry. They may be secrets: an answerer stores a keyed digest, and they are never shown.
     """
 
     room: Room
@@ -145,12 +144,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf(Generic[V]):
-    """All values of one kind.
+    """The values of one kind.
 
     Attributes:
-        kind: The kind's name. A value that is written another way than before gets another one.
+        kind: Name of the kind. Change it when the encoding of the values changes.
         room: The part of the memory.
-        codec: How a value is written.
+        codec: Encodes and decodes the values.
     """
 
     kind: str
@@ -173,17 +172,17 @@ class Place(NamedTuple, Generic[V]):
 
 
 ABSENT: Final = 0
-"""The version of what is not there."""
+"""The version of a missing value."""
 
 
 class Found(NamedTuple, Generic[V]):
-    """What was found in a place.
+    """The content of a place.
 
     Attributes:
-        value: The value; None if nothing is kept there, or what is has expired.
-        version: The version of the value; `ABSENT` if there is none. No two values ever have the same, wherever they
-            are, and that of a later one is greater.
-        now: Unix seconds by the clock of whoever answers.
+        value: The value; None if there is none or it has expired.
+        version: The version of the value; `ABSENT` if there is none. Versions are unique across all places, and later
+            values have greater ones.
+        now: Unix seconds by the answerer's clock.
     """
 
     value: V | None
@@ -196,21 +195,21 @@ class Found(NamedTuple, Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Recall(Step["Found[V]"], Generic[V]):
-    """What is kept in ``place``."""
+    """Read the value in ``place``."""
 
     place: Place[V]
 
 
 @dataclass(frozen=True, slots=True)
 class Keep(Step[bool], Generic[V]):
-    """Keep ``value`` in ``place`` for ``seconds``, by the clock of whoever answers; False if it may not.
+    """Store ``value`` in ``place`` for ``seconds`` by the answerer's clock. The answer is False if a condition failed.
 
     Attributes:
         expect: If given, the version that must still be there (compare and set).
         lease: If given, the lease that must not have been taken over.
 
     Raises at the yield:
-        MemoryFull: The room is full, and is one from which nothing is evicted.
+        MemoryFull: The room is full, and its entries are never evicted.
     """
 
     place: Place[V]
@@ -222,22 +221,25 @@ class Keep(Step[bool], Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Drop(Step[bool]):
-    """Forget what is in ``place`` if it still has this version, and ``lease`` was not taken over; False if not."""
+    """Delete the value in ``place`` if its version is ``version`` and ``lease`` was not taken over.
+
+    The answer is False if it was not deleted.
+    """
 
     place: Place[Any]
     version: int
     lease: Lease | None = None
 
 
-# --- leases: one at a time ---
+# --- leases: one holder at a time ---
 
 
 class Lease(NamedTuple):
-    """The right to be the only one, for a while.
+    """An exclusive right for a limited time.
 
     Attributes:
-        key: To do what.
-        fence: Number of the lease; no two have the same. Who has one that was taken over can keep nothing under it.
+        key: Names what the lease is for.
+        fence: Unique number of the lease. A holder whose lease was taken over can no longer store values under it.
     """
 
     key: Key
@@ -245,11 +247,11 @@ class Lease(NamedTuple):
 
 
 class UnderWay(NamedTuple):
-    """Somebody else is at it.
+    """Another request holds the lease or the reservation.
 
     Attributes:
-        by: The lease, or the first reservation, that is to be waited for.
-        seconds: When it is given up, at the latest.
+        by: The lease, or the first reservation, to wait for.
+        seconds: Seconds until it expires at the latest.
     """
 
     by: Lease | Ref
@@ -258,14 +260,14 @@ class UnderWay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TakeLease(Step["Lease | UnderWay"]):
-    """Be the only one for ``key``. A lease that is not ended in time ends by itself, and another may follow."""
+    """Take the lease for ``key``. A lease that is not ended in time expires, and the next one may be taken."""
 
     key: Key
 
 
 @dataclass(frozen=True, slots=True)
 class EndLease(Step[None]):
-    """End a lease. ``failure`` is what those who wait for it shall be told; without one they take their turn."""
+    """End a lease. Requests waiting for it get ``failure``; if it is None, the next of them takes the lease."""
 
     lease: Lease
     failure: HaomaError | None = None
@@ -273,9 +275,9 @@ class EndLease(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Watch(Step["Outcome | None"]):
-    """Wait until something that is under way has ended; return what came of it, or None if nobody said.
+    """Wait until the other request's lease or reservation ends. The answer is its outcome, or None if there is none.
 
-    Nothing of its holder is needed for that, least of all its process.
+    Waiting does not depend on the holder or its process, which may have died.
     """
 
     under_way: UnderWay
@@ -283,7 +285,7 @@ class Watch(Step["Outcome | None"]):
 
 @dataclass(frozen=True, slots=True)
 class TakeTry(Step[bool]):
-    """Take one of ``limit`` tries that ``key`` has within ``seconds``; False when none is left. Atomic."""
+    """Take one of the ``limit`` tries that ``key`` has per ``seconds``. The answer is False if none is left. Atomic."""
 
     key: Key
     limit: int
@@ -297,12 +299,12 @@ class ReturnTry(Step[None]):
     key: Key
 
 
-# --- what has no place ---
+# --- other steps ---
 
 
 @dataclass(frozen=True, slots=True)
 class Mint(Step[str]):
-    """A fresh random string with 256 bits, URL-safe."""
+    """Draw a URL-safe random string with 256 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ class Pause(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Step[Any]):
-    """Call a function that the user configured (sync, or async under the async driver)."""
+    """Call a function configured by the application: a sync one, or an async one under the async driver."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = field(repr=False)
@@ -324,13 +326,12 @@ class Call(Step[Any]):
 
 
 class Ref(NamedTuple):
-    """A reservation.
+    """A reservation of a one-time value.
 
     Attributes:
         app: ``App.scope`` of the app.
         key: Keyed digest of the value.
-        fence: Number of the try; no two have the same. A word about an earlier try than the last is too late, unless it
-            is a success.
+        fence: Unique number of the attempt. Once a later attempt exists, only a success of an earlier one is accepted.
     """
 
     app: str
@@ -340,7 +341,7 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """The value is ours. ``after_unknown``: an earlier try of it ended without a known outcome."""
+    """The value is reserved for this request. ``after_unknown`` means that an earlier attempt had no known outcome."""
 
     ref: Ref
     after_unknown: bool
@@ -348,29 +349,29 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """What came of an authorization."""
+    """The outcome of a concluded authorization."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve(Step["Reserved | Concluded | UnderWay"]):
-    """Reserve a value that can be used once.
+    """Reserve a one-time value.
 
-    The answer is `Concluded` if the same request was concluded before, and `UnderWay` while it is being made.
+    The answer is `Concluded` if the same request was concluded before, and `UnderWay` while it is in progress.
 
     Attributes:
         app: ``App.scope`` of the app.
         kind: What the value is: ``code``, ``login-code``, ``encrypted-data``.
         value: The value; a ledger stores only a keyed hash of it.
-        fingerprint: Digest of everything that the caller sent and of who the caller is. The same fingerprint gets the
-            same answer again (and waits for it while it is being made); another one is refused.
-        seconds: How long it is remembered *that* the value was used: for as long as it could open or be exchanged.
-        repeat_seconds: How long after it was given the answer itself is remembered, for the same fingerprint.
+        fingerprint: Digest of everything that the caller sent and of the caller's identity. The same fingerprint gets
+            the same answer again, or waits for it; a different one is refused.
+        seconds: How long the *use* of the value is remembered: as long as it could be decrypted or exchanged.
+        repeat_seconds: How long the answer is remembered for the same fingerprint.
 
     Raises at the yield:
-        AlreadyUsed: Another caller, or another request, has reserved the value; or the answer is remembered no longer.
-        MemoryFull: So many values are remembered that this one could not be.
+        AlreadyUsed: Another caller or another request reserved the value, or its answer is no longer remembered.
+        MemoryFull: The memory has no room for another used value.
     """
 
     app: str
@@ -383,18 +384,19 @@ class Reserve(Step["Reserved | Concluded | UnderWay"]):
 
 @dataclass(frozen=True, slots=True)
 class Conclude(Step[Concluded]):
-    """Conclude an authorization: the last step of each one that was begun, and the only one of its kind.
+    """Record the outcome of an authorization. This is its last step, and happens exactly once.
 
-    A `VerifiedPhone` or an error whose ``spent`` is YES closes the reservation; an error with ``spent`` UNKNOWN leaves
-    it open for another try by the same caller; an error with ``spent`` NO gives the value free again.
+    A `VerifiedPhone` or an error whose ``spent`` is YES closes the reservation. An error with ``spent`` UNKNOWN leaves
+    it open for another attempt by the same caller. An error with ``spent`` NO frees the value.
 
-    A try that nobody concluded ends when its time is up, and another may follow. After that, a success of the first one
-    still counts if nothing is closed yet; any other word of it does not. The answer is the outcome that counts.
+    An attempt that is not concluded in time expires, and another may follow. After that, a success of the expired
+    attempt still counts if the reservation is not closed; any other outcome of it is ignored. The answer is the outcome
+    that counts.
 
     Attributes:
         app: ``App.scope`` of the app.
-        ref: The reservation; None where there is nothing that can be used once (an Alipay envelope without a login).
-        outcome: What came of it.
+        ref: The reservation; None if there is no one-time value (an Alipay envelope without a login).
+        outcome: The outcome to record.
         consent: What the user agreed to, as the front end sent it.
     """
 
@@ -406,9 +408,9 @@ class Conclude(Step[Concluded]):
 
 @dataclass(frozen=True, slots=True)
 class Settle(Step[None]):
-    """Say of a reservation, without any outcome to repeat, whether its value is used.
+    """Record whether the value of a reservation is used, without an outcome to repeat.
 
-    For a second value of one authorization; and UNKNOWN for one that its holder had to leave.
+    Used for a second one-time value of the same authorization, and with UNKNOWN when the holder had to give up.
     """
 
     ref: Ref

@@ -1,4 +1,4 @@
-"""The result: a phone number that earned its checks."""
+"""The result of an authorization: a verified phone number and its checks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from haoma.phone import PhoneNumber
 
 
 class CheckName(StrEnum):
-    """What an authorization can prove."""
+    """A property that an authorization can prove."""
 
-    SIGNATURE = "signature"  # the platform wrote it, or said it to us over its own TLS connection
-    APP_BINDING = "app-binding"  # it was made for this app
-    FRESHNESS = "freshness"  # it was made just now
-    LOGIN_BINDING = "login-binding"  # it belongs to the user who is logged in
-    ONE_TIME_USE = "one-time-use"  # it cannot be used twice
+    SIGNATURE = "signature"  # the platform signed it, or sent it to us over its own TLS connection
+    APP_BINDING = "app-binding"  # it was issued for this app
+    FRESHNESS = "freshness"  # it was issued recently
+    LOGIN_BINDING = "login-binding"  # it belongs to the logged-in user
+    ONE_TIME_USE = "one-time-use"  # it cannot be used again
 
 
 class Check(msgspec.Struct, frozen=True, gc=False):
@@ -25,8 +25,8 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         name: What was checked.
-        proven: Whether it holds. What a platform cannot prove is listed with False, never left out.
-        how: A short English phrase that says by what, or why not.
+        proven: Whether it is proven. A check that the platform cannot prove is listed as False, never omitted.
+        how: A short English phrase that says how it was proven, or why not.
     """
 
     name: CheckName
@@ -35,17 +35,17 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
 
 class Assurance(StrEnum):
-    """How surely the number still reaches its user: what the platform says of it, beyond giving it away."""
+    """What the platform says about whether the number still reaches its user."""
 
-    PLATFORM = "platform"  # the platform vouches for the number, but does not say when it last reached the user
-    RECENTLY_REACHABLE = "platform-recently-reachable"  # the platform says that it reached the user lately
-    STALE = "platform-stale"  # the platform says that it cannot vouch for that: verify by a text message
+    PLATFORM = "platform"  # the platform vouches for the number, but not for when it last reached the user
+    RECENTLY_REACHABLE = "platform-recently-reachable"  # the platform says that it reached the user recently
+    STALE = "platform-stale"  # the platform cannot say so; verify the number with a text message
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Who is logged in, in the platform's own ids. At least one of ``openid`` and ``user_id`` is there.
+    """The logged-in user, by the platform's own ids. At least one of ``openid`` and ``user_id`` is set.
 
-    Alipay's ``open_id`` and ``union_id`` are spelt ``openid`` and ``unionid`` here, as everywhere else.
+    Alipay's ``open_id`` and ``union_id`` are named ``openid`` and ``unionid`` here, as on the other platforms.
     """
 
     openid: str = ""
@@ -54,17 +54,18 @@ class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "number"}):
-    """A phone number with the checks that earned it. Only ``haoma.authorize`` builds one.
+    """A verified phone number with its checks. Only ``haoma.authorize`` creates one.
 
-    ``repr`` and ``str`` mask the number; the full one is read by `e164` or its two parts, on purpose.
+    ``repr`` and ``str`` mask the number. Read the full number from `e164`, or from `country_code` and
+    `national_number`.
 
     Attributes:
         platform: ``alipay``, ``wechat``, …
         app: Name of the configured app.
-        subject: Who is logged in, or None if the authorization came without a login.
+        subject: The logged-in user, or None if the authorization came without a login.
         checks: All five checks, in the order of `CheckName`.
-        assurance: How surely the number still reaches its user. Only Huawei says so; others are ``platform``.
-        repeated: True if this is the answer to the very same request once more: a second tap, or a retry.
+        assurance: Whether the number still reaches its user. Only Huawei reports it; for others it is ``platform``.
+        repeated: True if an identical request was answered before: a second tap, or a retry.
     """
 
     _number: PhoneNumber
@@ -82,17 +83,17 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
 
     @property
     def masked(self) -> str:
-        """The number as it may be shown: ``138****8000``."""
+        """The masked number, safe to display: ``138****8000``."""
         return self._number.masked
 
     @property
     def country_code(self) -> str:
-        """The country code, digits alone."""
+        """The country code, digits only."""
         return self._number.country_code
 
     @property
     def national_number(self) -> str:
-        """The number within its country, digits alone."""
+        """The number within its country, digits only."""
         return self._number.national_number
 
     def __repr__(self) -> str:
@@ -104,21 +105,21 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
         return [(name, getattr(self, name)) for name in names]
 
     def proves(self, name: CheckName | str) -> bool:
-        """Tell whether the check of this name holds."""
+        """Return True if the check with this name is proven."""
         return any(check.proven for check in self.checks if check.name == name)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the object that the HTTP service and ``haoma open --json`` answer with. It holds the full number."""
+        """Return the JSON object of the HTTP service and ``haoma open --json``. It contains the full number."""
         answer: dict[str, object] = msgspec.to_builtins(result_body(self))
         return answer
 
     def to_masked_dict(self) -> dict[str, object]:
-        """Return the same without anything that gives the number away."""
+        """Return the same object without the fields that reveal the number."""
         return {name: value for name, value in self.to_dict().items() if name not in _GIVES_AWAY}
 
 
 class ResultBody(msgspec.Struct, frozen=True, gc=False):
-    """A verified phone number as it is written. It is not masked: `VerifiedPhone` is the object to keep."""
+    """The JSON form of a verified phone number. It is not masked, so keep the `VerifiedPhone` instead."""
 
     phone_number: str
     country_code: str
@@ -139,7 +140,7 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
 
 
 def result_body(phone: VerifiedPhone) -> ResultBody:
-    """Return what `VerifiedPhone.to_dict` makes a dictionary of, for an encoder. Every member is always written."""
+    """Return the content of `VerifiedPhone.to_dict` as a struct for an encoder. Every member is always written."""
     return ResultBody(
         phone.e164,
         phone.country_code,

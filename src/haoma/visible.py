@@ -1,9 +1,8 @@
-"""The one rule for text that may reach a terminal or a log: every character that is not printable is spelt out.
+"""Escaping for text that may reach a terminal or a log: every unprintable character is spelt out.
 
-A capture, the name of a file or a back end's words may hold escapes that rename the window, fill the clipboard or clear
-the screen (ESC, and the C1 controls that are the same in one character), line breaks that fake a whole line of ours,
-and marks that turn the order of what is read around or hide in it (bidirectional marks, characters without width).
-None of them is printable in the sense of `str.isprintable`.
+A capture, a file name or a back end's message may contain escape sequences that rename the window, fill the clipboard
+or clear the screen (ESC and the one-character C1 controls), line breaks that fake a line of ours, and characters that
+reorder or hide text (bidirectional marks, zero-width characters). `str.isprintable` is false for all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _NOT_OF_JSON: Final = re.compile(r"[^\n -~]")
 
 
 def visible(text: str) -> str:
-    r"""Return text on one line, with every character that is not printable as an escape, such as ``\x1b``."""
+    r"""Return the text on one line, with every unprintable character escaped, such as ``\x1b``."""
     if text.isprintable():
         return text
     return "".join(
@@ -26,7 +25,7 @@ def visible(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    r"""Return a JSON text that means the same, with such characters as ``\u202e``; line breaks between tokens stay."""
+    r"""Return equivalent JSON with such characters escaped, as in ``\u202e``. Line breaks between tokens stay."""
     if text.isprintable():
         return text
     return _NOT_OF_JSON.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)

@@ -1,1 +1,1 @@
-"""The outside world: network, clock, memory, and the two drivers that answer the steps of a flow."""
+"""I/O: network, clock, memory, and the two drivers that answer the steps of a flow."""

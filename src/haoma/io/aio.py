@@ -1,4 +1,4 @@
-"""Drives a flow in the running event loop. `haoma.io.blocking` is the same without ``await``."""
+"""The async driver: runs a flow in the running event loop. `haoma.io.blocking` does the same without ``await``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PATIENCE: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the steps of a flow are answered with. Any number of event loops may share one.
+    """The services that answer the steps of a flow. Any number of event loops may share one.
 
     Attributes:
-        under_way: For each event loop the flows that run to their end, whether their caller still waits or not.
+        under_way: The running flows of each event loop, including those whose caller no longer waits.
     """
 
     http: AsyncHttp
@@ -36,9 +36,9 @@ class World:
     under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
-        """Keep a task until it is done: an event loop has weak references only.
+        """Hold a reference to a task until it is done, because an event loop only holds weak ones.
 
-        What is left of loops that were closed, with tasks in them that will never go on, is let go.
+        Tasks of closed loops will never continue, so they are dropped.
         """
         loop = task.get_loop()
         if loop not in self.under_way:
@@ -50,7 +50,7 @@ class World:
         task.add_done_callback(tasks.discard)
 
     async def finish(self) -> None:
-        """Wait for the flows of this event loop; cancel those that still hang after 30 seconds."""
+        """Wait for the flows of this event loop. Cancel those that are still running after 30 seconds."""
         tasks = [task for task in self.under_way.get(asyncio.get_running_loop(), ()) if not task.done()]
         if tasks:
             _, hanging = await asyncio.wait(tasks, timeout=_PATIENCE)
@@ -61,11 +61,11 @@ class World:
 async def run(flow: Flow[T], world: World) -> T:
     """Run ``flow`` to its end and return its result.
 
-    From its first step that has to wait for something, the flow runs in a task of its own, and to its end, even if the
-    caller is cancelled: a code that was sent is used up, so its outcome has to be settled.
+    From the first step that waits, the flow runs in its own task. It runs to its end even if the caller is cancelled:
+    a code that was sent is used up, so its outcome must be settled.
 
-    A reservation that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain,
-    and its value is not free.
+    However the flow ends, reservations that are still open are settled as unknown, so that others stop waiting and the
+    value stays reserved.
     """
     drive = _Drive(flow, world)
     task = None
@@ -85,11 +85,11 @@ async def run(flow: Flow[T], world: World) -> T:
 
 @dataclass(slots=True)
 class _Drive(Generic[T]):
-    """A flow on its way.
+    """A running flow.
 
     Attributes:
-        held: The reservations and leases that it has made.
-        answer, refusal: What it is told next; at the end ``answer`` is its result.
+        held: The reservations and leases that the flow has made.
+        answer, refusal: The answer or error to send to the flow next. At the end, ``answer`` is the flow's result.
     """
 
     flow: Flow[T]
@@ -99,7 +99,7 @@ class _Drive(Generic[T]):
     refusal: HaomaError | None = None
 
     def advance(self) -> Step[Any] | None:
-        """Go on until the flow has to wait; return the step that it waits for, or None at its end."""
+        """Advance the flow until it must wait. Return the step that it waits for, or None at its end."""
         while True:
             try:
                 step = self.flow.send(self.answer) if self.refusal is None else self.flow.throw(self.refusal)
@@ -117,7 +117,7 @@ class _Drive(Generic[T]):
                 return step
 
     async def to_its_end(self, step: Step[Any] | None) -> T:
-        """Answer ``step`` and all that follow; return the result."""
+        """Answer ``step`` and all later ones. Return the flow's result."""
         while step is not None:
             try:
                 self.answer = await self._answer(step)
@@ -128,11 +128,11 @@ class _Drive(Generic[T]):
         return result
 
     def end(self, task: asyncio.Task[T]) -> None:
-        """Let go of everything when the task is done."""
+        """Close the flow when its task is done."""
         self.close(None if task.cancelled() else fault(task.exception()))
 
     def close(self, failure: HaomaError | None = None) -> None:
-        """Let go of everything; ``failure`` is what those are told who wait for one of its leases."""
+        """Let go of everything that is held. Those who wait for one of its leases get ``failure``."""
         for each in self.held:
             ended = self.world.answers.let_go(each, failure)
             if inspect.isawaitable(ended):
@@ -148,7 +148,7 @@ class _Drive(Generic[T]):
             case Pause(seconds):
                 await asyncio.sleep(seconds)
                 return None
-        answer = self.answer  # `advance` has asked
+        answer = self.answer  # `advance` has already asked
         while True:
             if inspect.isawaitable(answer):
                 answer = await answer
@@ -165,11 +165,12 @@ async def _call(step: Call) -> object:
     except HaomaError:
         raise
     except asyncio.CancelledError as error:
-        # Nobody cancelled this flow: something inside the function was, and our caller would take it for his own end.
+        # This flow was not cancelled; something inside the function was. Our caller would mistake it for its own
+        # cancellation.
         if (task := asyncio.current_task()) is None or task.cancelling():
             raise
         failure = HookFailed(because={"error": type(error).__name__})
-    except Exception as error:  # noqa: BLE001 - it is the application's code, and its words may hold secrets
+    except Exception as error:  # noqa: BLE001 - raised by the application's code: the message may hold secrets
         failure = HookFailed(because={"error": type(error).__name__})
     raise failure
 

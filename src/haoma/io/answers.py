@@ -1,6 +1,7 @@
-"""Who answers the steps about what is kept, counted, held and used: a port with a sync and an async face.
+"""The interface of an answerer: it answers the steps about stored values, counters, leases and one-time values.
 
-`haoma.io.memory` answers them out of one process. What has to be true of any answerer is in ``tests/answerers``.
+There is a sync and an async protocol. `haoma.io.memory` is the answerer for a single process. The tests that every
+answerer must pass are in ``tests/answerers``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ Held: TypeAlias = "Ref | Lease"
 
 
 class Waiting(NamedTuple):
-    """The answer has to be waited for. Whoever is woken, or has waited in vain, asks the same again.
+    """The answer is not available yet. Wait, then ask for the same step again.
 
-    Every waiter has a future of its own: one that is cancelled takes nobody with it. It gets no answer, only a sign.
+    Each waiter has its own future, so that cancelling one does not affect the others. The future carries no answer.
 
     Attributes:
         woken: Done when it is time to ask again.
-        seconds: How long to wait at most.
+        seconds: Maximum time to wait. Ask again after that as well.
     """
 
     woken: Future[None]
@@ -32,49 +33,49 @@ class Waiting(NamedTuple):
 
 
 class Answers(Protocol):
-    """The sync face. Any thread may use it.
+    """The sync protocol. Any thread may use the answerer.
 
     Attributes:
-        shared: Whether all processes of an application have the same answerer. Without one a reservation, a session or
-            a token is known to one process only.
+        shared: Whether all processes of an application share this answerer. If not, only one process knows a
+            reservation, a session or a token.
     """
 
     @property
     def shared(self) -> bool:
-        """Whether all processes have the same answerer."""
+        """Whether all processes share this answerer."""
 
     def answer(self, step: Step[Any], held: list[Held]) -> object:
         """Return the answer to ``step``, or a `Waiting`.
 
         Args:
-            step: The question.
-            held: Gets a reservation or lease *before* it is made, so that whoever holds the list can `let_go` of it
-                wherever an exception comes up.
+            step: The step.
+            held: A reservation or lease is added to this list *before* it is made, so that the driver can `let_go` of
+                it wherever an exception is raised.
 
         Raises:
-            HaomaError: What the step says.
+            HaomaError: The errors documented by the step.
         """
 
     def let_go(self, held: Held, failure: HaomaError | None = None) -> object:
-        """End what a flow held that ended without a word of its own. Nothing is changed if it did say something.
+        """End a reservation or lease whose flow ended without concluding it. Do nothing if it was concluded.
 
-        This is a kindness to those who wait. Without it a reservation or a lease ends when its time is over.
+        This only shortens the wait of others. Without it the reservation or lease expires.
 
         Args:
-            held: The reservation, whose outcome is unknown, or the lease.
-            failure: What those who wait for the lease shall be told, if anything.
+            held: The lease, or the reservation, whose outcome is then unknown.
+            failure: The error for those who wait for the lease, if any.
         """
 
 
 class AsyncAnswers(Protocol):
-    """The async face. What it returns may be an awaitable; what is at hand need not be one."""
+    """The async protocol. Results may be awaitables, or plain values if they are available at once."""
 
     @property
     def shared(self) -> bool:
-        """Whether all processes have the same answerer."""
+        """Whether all processes share this answerer."""
 
     def answer(self, step: Step[Any], held: list[Held]) -> Awaitable[object] | object:
         """Return the answer to ``step``, or a `Waiting`, or an awaitable of either; see `Answers.answer`."""
 
     def let_go(self, held: Held, failure: HaomaError | None = None) -> Awaitable[object] | object:
-        """End what a flow held, now or when the awaitable is done; see `Answers.let_go`."""
+        """End a reservation or lease, now or when the awaitable is done; see `Answers.let_go`."""

@@ -1,4 +1,4 @@
-"""Drives a flow in the calling thread. `haoma.io.aio` is the same with ``await``."""
+"""The sync driver: runs a flow in the calling thread. `haoma.io.aio` does the same with ``await``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the steps of a flow are answered with."""
+    """The services that answer the steps of a flow."""
 
     http: Http
     answers: Answers
@@ -31,8 +31,8 @@ class World:
 def run(flow: Flow[T], world: World) -> T:
     """Run ``flow`` to its end and return its result.
 
-    A reservation that is still open when the flow ends, in whatever way, is settled as unknown: nobody waits in vain,
-    and its value is not free. That includes an exception that a signal handler raises in the middle.
+    However the flow ends, reservations that are still open are settled as unknown, so that others stop waiting and the
+    value stays reserved. This includes an exception that a signal handler raises in the middle.
     """
     answer: Any = None
     refusal: HaomaError | None = None
@@ -56,7 +56,7 @@ def run(flow: Flow[T], world: World) -> T:
 
 
 def fault(error: BaseException | None) -> HaomaError | None:
-    """Return what those are told who wait for a lease whose flow has failed in a way that is none of ours."""
+    """Return the error for those who wait for a lease whose flow failed with an unexpected exception."""
     ours = error is None or isinstance(error, HaomaError)
     return None if ours or not isinstance(error, Exception) or interruption(error) is not None else InternalFault()
 
@@ -80,7 +80,7 @@ def _call(step: Call) -> object:
         result = step.function(*step.arguments)
     except HaomaError:
         raise
-    except Exception as error:  # it is the application's code, and its words may hold secrets
+    except Exception as error:  # raised by the application's code: the message may hold secrets
         if interruption(error) is not None:
             raise
         failure = HookFailed(because={"error": type(error).__name__})

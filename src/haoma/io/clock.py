@@ -1,4 +1,4 @@
-"""The only place that reads a clock."""
+"""The only module that reads a clock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from typing import Final
 
 monotonic: Final = time.monotonic
-"""Seconds since some moment; never set back. For expiry and deadlines."""
+"""Seconds since an arbitrary moment, never set back. For expiry and deadlines."""
 
 
 def now() -> float:
-    """Return the seconds since 1970. For what is written into requests, and compared with times in replies."""
-    return time.time()  # noqa: TID251 - here, and nowhere else
+    """Return Unix seconds. For timestamps in requests, and to compare with timestamps in replies."""
+    return time.time()  # noqa: TID251 - only here

@@ -1,4 +1,4 @@
-"""A file that something else keeps replacing, such as an access token that a platform mounts into the container."""
+"""A file that another program keeps replacing, such as an access token that a platform mounts into the container."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class FollowedFile:
-    """Reads a small text file, again whenever it has changed. It fits as a platform's ``token_source``.
+    """A reader for a small text file that rereads it after each change. Usable as a platform's ``token_source``.
 
     Args:
         path: The file.
-        limit: Most bytes that it may have.
+        limit: Maximum size in bytes.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -22,17 +22,17 @@ class FollowedFile:
         self._last: tuple[tuple[int, int, int], str] | None = None  # replaced as a whole: threads need no lock
 
     def __call__(self, _app: str, rejected: str | None) -> str:
-        """Return the text, without white space around it.
+        """Return the text without surrounding white space.
 
         Args:
             _app: Name of the app that asks.
-            rejected: What the platform has just rejected: then the file is read whatever it looks like from outside.
+            rejected: The token that the platform just rejected. If given, the file is read even if it looks unchanged.
 
         Raises:
-            OSError: It cannot be read.
-            ValueError: It is too large, or not UTF-8 text.
+            OSError: The file cannot be read.
+            ValueError: The file is too large, or not UTF-8 text.
         """
-        stat = self._path.stat()  # before reading: what is written in between is noticed the next time
+        stat = self._path.stat()  # before reading: a change in between is noticed by the next call
         seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         if rejected is None and self._last is not None and self._last[0] == seen:
             return self._last[1]

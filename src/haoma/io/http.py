@@ -1,21 +1,21 @@
-"""Answers `Send`: one request to a configured host, over verified TLS, within limits of time and size.
+"""The transport that answers `Send`: one request to a configured host, over verified TLS, with time and size limits.
 
-Built on httpcore2, one floor below the usual clients, because of what is *not* there: no redirects, no cookies, no
-proxy or ``.netrc`` from the environment, no decompression, no log line with the URL. WeChat takes ``secret`` and
-``access_token`` in the query, so that each of these would give a secret away.
+It uses httpcore2 directly, without a high-level client, because of what httpcore2 does *not* do: no redirects, no
+cookies, no proxy or ``.netrc`` from the environment, no decompression, no log line with the URL. WeChat takes
+``secret`` and ``access_token`` in the query, so any of these could leak a secret.
 
-Whether a request may have been received decides whether a one-time code may be used again, so the two cases never mix:
+A one-time code may be used again only if the request was not received, so two cases are kept apart:
 
 * `ConnectFailed`: not one byte of the request was sent (name lookup, connect, TLS handshake, no free connection).
-* `TimedOut`, `ConnectionLost`, `ReplyTooLarge`, `NonsenseReply`: the platform may have received it and acted upon it.
+* `TimedOut`, `ConnectionLost`, `ReplyTooLarge`, `NonsenseReply`: the platform may have received the request and acted
+  on it.
 
-Nothing is ever sent twice: httpcore2's ``retries`` are for connecting alone and 0 here.
+Nothing is ever sent twice: httpcore2's ``retries`` apply only to connecting, and are 0 here.
 
-**Each request has a connection of its own**, which is closed after the reply. Nothing in a platform's reply names the
-code that it answers, so the connection is all that ties the two together. A connection that is used again can hold
-what belongs to somebody else: a surplus reply, one that came after its time limit, or, in a process that was forked,
-the reply to another process. Each of these would be one user's number for another user's code, with every check
-proven. See docs/decisions/0016.
+**Each request has its own connection**, which is closed after the reply. A platform's reply does not name the code that
+it answers, so only the connection ties the reply to the request. A reused connection can deliver another user's reply:
+a surplus one, one that arrived after its time limit, or, in a forked process, the reply to another process. Each of
+these would give one user's number for another user's code, with every check proven. See docs/decisions/0016.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
     from haoma.steps import Send
 
-# These write headers at DEBUG and whole URLs at INFO. Loggers inherit level and handlers but not `disabled`, so that
-# the parents are cut off by level and propagation, and the children that exist are turned off one by one.
+# These loggers write headers at DEBUG and whole URLs at INFO. Loggers inherit level and handlers but not `disabled`, so
+# the parents are silenced by level and propagation, and the existing children are disabled one by one.
 for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore", "httpx", "httpx2", "h11"):
     _logger = logging.getLogger(_name)
     _logger.addHandler(logging.NullHandler())
@@ -69,7 +69,7 @@ _PORTS: Final = {"https": 443, "http": 80}
 _CONNECTIONS: Final = 100
 _LOOK_AGAIN: Final = 0.01
 
-# Everything that the network can do to us. UnicodeError: the resolver's word for a name that cannot be one.
+# All network failures. The resolver raises UnicodeError for an impossible host name.
 _FAILURES: Final = (
     httpcore2.TimeoutException,
     httpcore2.NetworkError,
@@ -81,14 +81,14 @@ _FAILURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a request may take, in seconds, and how large a reply may be, in bytes.
+    """Time limits in seconds for a request, and a size limit in bytes for its reply.
 
     Attributes:
-        connect: For TCP and for the TLS handshake, each.
+        connect: For the TCP connect and for the TLS handshake, each.
         read: Between two pieces of the reply.
-        total: For everything together. A server that sends one byte a second never reaches ``read``. While all 100
-            connections of a process are in use a request waits for ``total - connect``.
-        body: A platform's longest reply is a few KiB.
+        total: For the whole request. A server that sends one byte per second never reaches ``read``. While all 100
+            connections of a process are in use, a request waits for up to ``total - connect``.
+        body: Maximum size of the reply. The longest real ones are a few KiB.
     """
 
     connect: float = 3.0
@@ -98,12 +98,11 @@ class Limits:
 
 
 class _Exchange:
-    """One request and its reply, as far as sync and async are the same."""
+    """One request and its reply: the part that sync and async share."""
 
     def __init__(self, send: Send, limits: Limits, *, insecure: bool) -> None:
         request = send.request
-        # The origin that is checked and the origin that is connected to are the same object: no second parser that
-        # could read the URL differently.
+        # The checked origin is the one that is connected to. A second parser could read the URL differently.
         origin = _origin(request.url)
         if origin is None:
             raise HostNotAllowed
@@ -121,7 +120,7 @@ class _Exchange:
             ("host", parts.netloc),
             ("user-agent", "haoma"),
             ("connection", "close"),
-            ("accept-encoding", "identity"),  # a compressed reply can be far larger than the bytes that are counted
+            ("accept-encoding", "identity"),  # a compressed reply can be far larger than its counted bytes
             *request.headers,
         ]
         self.content = request.body or (None if request.method == "GET" else b"")
@@ -135,15 +134,15 @@ class _Exchange:
         self._body = bytearray()
 
     def request(self, trace: Callable[[str, Any], object]) -> dict[str, Any]:
-        """Return the parts of the request, which tells ``trace`` how far it got."""
+        """Return the parts of the request. httpcore2 reports its progress to ``trace``."""
         extensions = {"timeout": self.timeout, "trace": trace}
         return {"url": self.url, "headers": self.headers, "content": self.content, "extensions": extensions}
 
     def wait_for(self, open_now: WeakSet[_Exchange]) -> bool:
-        """Take one of the connections that a process may have open; False while there is none.
+        """Return False once one of the process's connection slots is taken, True while none is free.
 
         Raises:
-            PoolTimeout: There was none in time.
+            PoolTimeout: No slot became free in time.
         """
         if len(open_now) < _CONNECTIONS:
             open_now.add(self)
@@ -161,30 +160,30 @@ class _Exchange:
             self._socket = info["return_value"]
 
     async def hang_up(self) -> None:
-        """Close what httpcore2 leaves open when a task is cancelled (or out of time) during the TLS handshake."""
+        """Close the socket that httpcore2 leaves open when a task is cancelled or times out in the TLS handshake."""
         if self._unsent and self._socket:
             await self._socket.aclose()
 
     @property
     def _unsent(self) -> bool:
-        # Stages are "connection.connect_tcp.started" and the like, then "http11.send_request_headers.started". One
-        # that is not known counts as sent: the safe side.
+        # Stages are "connection.connect_tcp.started" and the like, then "http11.send_request_headers.started". An
+        # unknown stage counts as sent, which is the safe assumption.
         return not self._stage or self._stage.startswith("connection.")
 
     def failed(self, error: Exception) -> HaomaError:
-        """Return our error for one of `_FAILURES`."""
+        """Return our error for an exception from `_FAILURES`."""
         because = {"host": self.host}
         if isinstance(error, httpcore2.LocalProtocolError):  # h11 found our own request malformed
             return InternalFault(because=because)
         if self._unsent:
             return ConnectFailed(because=because, diagnosis=scrub(str(error)) or type(error).__name__)
-        # h11 quotes what it read, and that may echo what we sent: no words from here on.
+        # h11 quotes what it read, which may echo our request, so its message is dropped from here on.
         if isinstance(error, (httpcore2.TimeoutException, TimeoutError)):
             return TimedOut(because=because)
         return ConnectionLost(because=because)
 
     def begin(self, response: httpcore2.Response) -> None:
-        """Take status and headers."""
+        """Check and store the status and headers of the reply."""
         self._status = response.status
         headers = self._headers
         for name, value in response.headers:
@@ -192,23 +191,23 @@ class _Exchange:
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         if headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise NonsenseReply(because={"host": self.host})
-        if int(headers.get("content-length", "0")) > self._limits.body:  # h11 lets only 1 to 20 digits through
+        if int(headers.get("content-length", "0")) > self._limits.body:  # h11 accepts only 1 to 20 digits
             raise ReplyTooLarge(because={"host": self.host})
 
     def take(self, piece: bytes) -> None:
-        """Take a piece of the body."""
+        """Append a piece of the body."""
         self._body += piece
         if len(self._body) > self._limits.body:
             raise ReplyTooLarge(because={"host": self.host})
 
     @property
     def reply(self) -> Reply:
-        """The whole reply."""
+        """The complete reply."""
         return Reply(self._status, self._headers, bytes(self._body))
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Return scheme, host and port, or None if ``url`` is none that may be called at all."""
+    """Return scheme, host and port, or None if ``url`` is not an acceptable URL."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -220,11 +219,11 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 class _Process:
-    """What the requests of one process share.
+    """The state that the requests of one process share.
 
     Attributes:
-        open_now: Requests that have a connection. Weak references, so that one that was interrupted at whatever line
-            holds no place.
+        open_now: Requests that have a connection. The references are weak, so that a request interrupted at any line
+            does not keep its slot.
     """
 
     def __init__(self, ca_file: str | None) -> None:
@@ -233,7 +232,7 @@ class _Process:
         self.open_now: WeakSet[_Exchange] = WeakSet()
 
     def trust(self, exchange: _Exchange) -> Trust | None:
-        """Return whom to trust; None for plain http."""
+        """Return the trusted authorities; None for plain http."""
         if exchange.url.scheme != b"https":
             return None
         if self._trust is None:
@@ -242,22 +241,22 @@ class _Process:
 
 
 def _import_now(*modules: str) -> None:
-    """Import what would be imported with the first request.
+    """Import modules that would otherwise be imported by the first request.
 
-    A thread that imports holds a lock, and a child that is forked at that moment would wait for it for ever.
+    A thread that imports holds a lock. A child forked at that moment would wait for it forever.
     """
     for name in modules:
-        with suppress(ImportError):  # a name that another version does not have
+        with suppress(ImportError):  # other versions may lack the module
             import_module(name)
 
 
 class _Transport:
-    """What both transports are told.
+    """The settings of both transports.
 
     Args:
-        limits: Time and size.
-        ca_file: PEM file of the only authorities to trust; those of the system when None.
-        allow_insecure_upstreams: Permit plain http, to a fake platform in a test. Never in production.
+        limits: Time and size limits.
+        ca_file: PEM file with the only authorities to trust; the system's authorities if None.
+        allow_insecure_upstreams: Permit plain http, for a fake platform in a test. Never in production.
     """
 
     def __init__(
@@ -273,10 +272,10 @@ class _Transport:
 
 
 class Http(_Transport):
-    """Sends requests for the sync driver. One object serves any number of threads, and each process after a fork."""
+    """The sync transport. One object serves any number of threads, and every process after a fork."""
 
     def send(self, step: Send) -> Reply:
-        """Answer ``step``."""
+        """Send the request and return the reply."""
         exchange, process = self._exchange(step), self._process.get()
         try:
             trust = process.trust(exchange)
@@ -298,11 +297,11 @@ class Http(_Transport):
             return exchange.reply
         finally:
             process.open_now.discard(exchange)
-        raise failure  # out here, so that the cause with its quotes does not travel along as __context__
+        raise failure  # outside `except`, so that the cause, which may quote data, is not kept as __context__
 
 
 class AsyncHttp(_Transport):
-    """Sends requests for the async driver. One object serves any number of event loops, one after the other or not."""
+    """The async transport. One object serves any number of event loops, also at the same time."""
 
     def __init__(
         self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
@@ -311,7 +310,7 @@ class AsyncHttp(_Transport):
         _import_now("anyio.streams.tls", "anyio._backends._asyncio", "concurrent.futures.thread")
 
     async def send(self, step: Send) -> Reply:
-        """Answer ``step``."""
+        """Send the request and return the reply."""
         exchange, process = self._exchange(step), self._process.get()
         try:
             trust = process.trust(exchange)
@@ -333,13 +332,13 @@ class AsyncHttp(_Transport):
         finally:
             process.open_now.discard(exchange)
             await exchange.hang_up()
-        raise failure  # out here, so that the cause with its quotes does not travel along as __context__
+        raise failure  # outside `except`, so that the cause, which may quote data, is not kept as __context__
 
 
-# --- the total time limit of the sync world -----------------------------------------------------------------------
+# --- the total time limit of the sync transport -------------------------------------------------------------------
 #
-# A socket timeout starts anew with every byte that arrives. So each one is cut down to what is left until the deadline
-# of the request (asyncio has `timeout` for this). Out of reach is the system's name lookup, which has its own limits
+# A socket timeout restarts with every byte that arrives, so each one is cut to the time left until the request's
+# deadline (asyncio has `timeout` for this). The system's name lookup cannot be limited here; it has its own limits
 # ("timeout" and "attempts" in resolv.conf).
 
 
@@ -369,7 +368,7 @@ class _PunctualStream(httpcore2.NetworkStream):
         try:
             tls = TLSStream(until, ssl_context, server_hostname or "", None)
         except BaseException:
-            self.close()  # nobody else knows it
+            self.close()  # nobody else has a reference to it
             raise
         until._deadline = self._deadline
         return tls
@@ -390,8 +389,8 @@ class _PunctualBackend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        # `socket.create_connection` gives every address of a host the whole timeout: four dead ones would take four
-        # times as long. Here each gets its share of what is left.
+        # `socket.create_connection` gives each address of a host the whole timeout, so four dead ones would take four
+        # times as long. Here each gets a share of the time left.
         found = addresses(host, port)
         deadline = monotonic() + _left(self._deadline, timeout, httpcore2.ConnectTimeout)
         failure: Exception = httpcore2.ConnectTimeout()

@@ -1,8 +1,8 @@
-"""What belongs to one process, and what may not stop it halfway: forks and signals.
+"""Per-process state, and exceptions raised by signal handlers.
 
-After a fork the child has a copy of everything, and none of it is its own: a connection is shared with the parent, a
-lock may be held by a thread that the child does not have, a future is resolved by nobody. The process id is compared at
-each use, because not every server that forks says so (uWSGI runs no ``os.register_at_fork`` hooks by default).
+A forked child inherits copies that it must not use: a connection is shared with the parent, a lock may be held by a
+thread that does not exist in the child, and nobody resolves a future. The process id is compared at each use, because
+not every forking server runs the fork hooks (uWSGI does not run ``os.register_at_fork`` hooks by default).
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ def _count_a_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # Only for a process id that comes round again; the id alone tells every other child from its parent.
+    # Needed only if the system reuses a process id. In all other cases the id alone identifies the process.
     os.register_at_fork(after_in_child=_count_a_fork)
 
 
 class PerProcess(Generic[T]):
     """A value that each process makes for itself.
 
-    There is no lock in it, since a lock can be held at the moment of a fork.
+    It uses no lock, because a lock may be held at the moment of a fork.
 
     Args:
-        make: Makes the value of this process. It is given that of the process that was forked, or None, and only reads
-            it. Two threads may both call it; one of the values is used.
+        make: Makes the value for this process. It gets the parent's value, or None, and must only read it. Two threads
+            may both call it; one of the results is used.
     """
 
     def __init__(self, make: Callable[[T | None], T]) -> None:
@@ -53,7 +53,7 @@ class PerProcess(Generic[T]):
         me = (os.getpid(), _forks)
         value = self._values.get(me)
         if value is None:
-            # Another thread may have put this process's own there since.
+            # Another thread may have stored this process's value since.
             before = next((each for owner, each in list(self._values.items()) if owner != me), None)
             value = self._values.setdefault(me, self._make(before))
             for other in list(self._values):
@@ -63,38 +63,38 @@ class PerProcess(Generic[T]):
 
 
 def one_of_many() -> str:
-    """Return how it can be seen that other processes do the same work as this one; empty if it cannot."""
+    """Return what shows that other processes do the same work as this one; empty if nothing does."""
     if multiprocessing.parent_process() is not None:
         return "multiprocessing"
     return next((name for name in _SERVERS if name in sys.modules), "")
 
 
-# --- exceptions that are the application's
+# --- exceptions of the application
 
 
 def interruption(error: BaseException) -> BaseException | None:
     """Return the exception that a signal handler raised, if ``error`` is one or was caused by one.
 
-    Celery's soft time limit and most decorators that limit the time of a call work this way. Such an exception can be
-    of any class, `TimeoutError` included, and can come up at any line of ours and of the libraries below.
+    Celery's soft time limit and most timeout decorators work this way. The exception can have any class, including
+    `TimeoutError`, and can appear at any line of our code or of a library that we call.
     """
     handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()}
     for each in causes(error):
         frames = [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
-        # One that the application was handling when it called us begins in the application.
+        # The traceback of an exception that the application was already handling starts in the application's code.
         if frames and _is_known(_module_of(frames[0])) and any(frame.f_code in handlers for frame in frames):
             return each
     return None
 
 
 def _code_of(handler: object) -> object:
-    function = getattr(handler, "func", None) or handler  # a method has the code of its function
-    code = getattr(function, "__code__", None)
-    return code or getattr(vars(type(function)).get("__call__"), "__code__", None)  # or an object that can be called
+    function = getattr(handler, "func", None) or handler  # functools.partial
+    code = getattr(function, "__code__", None)  # a method also has the code of its function
+    return code or getattr(vars(type(function)).get("__call__"), "__code__", None)  # a callable object
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it was raised from, ten at most."""
+    """Yield an exception and its chain of causes and contexts, ten at most."""
     found: BaseException | None = error
     for _ in range(10):
         if found is None:
@@ -107,9 +107,9 @@ _OURS: Final = frozenset({"haoma", "anyio", "certifi", "cryptography", "h11", "h
 
 
 def is_ours(error: BaseException) -> bool:
-    """Tell whether an exception is a mistake of haoma, or of a library below it; else it is the application's.
+    """Return True if an exception is a bug in haoma or in a library that it uses, not one of the application.
 
-    Exceptions of an application come up inside ours when a signal handler raises one, or when another thread throws
+    The application's exceptions appear inside our code when a signal handler raises one, or when another thread injects
     one into this thread (``PyThreadState_SetAsyncExc``).
     """
     last = None

@@ -1,9 +1,9 @@
-"""Whom we trust, and TLS that survives a fork.
+"""Trusted authorities, and TLS that survives a fork.
 
-Python lets go of its own lock while OpenSSL works. If another thread forks at that moment, the child gets OpenSSL with
-a lock in it that nobody will ever open, and hangs with its first handshake. So a fork waits until no thread of ours is
-inside, and TLS is spoken over memory: what is inside is a millisecond of arithmetic and never the network. (A server
-that forks without Python's hooks, as uWSGI does, forks before its threads begin to work.)
+Python releases its own lock while OpenSSL works. If another thread forks at that moment, the child inherits an OpenSSL
+lock that is never released, and hangs in its first handshake. So a fork waits until none of our threads is inside
+OpenSSL. TLS works on memory buffers, so that a thread is inside for a millisecond of arithmetic and never waits there
+for the network. (A server that forks without Python's hooks, such as uWSGI, forks before its threads start.)
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _PIECE: Final = 64 * 1024
 
 
 class _Inside:
-    """The threads that are inside a library with locks of its own."""
+    """The threads that are inside a library with its own locks."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Begin anew, as a child does: none of the threads inside is there."""
+        """Reset the state. In a forked child the threads that were inside do not exist."""
         self._changed = threading.Condition(threading.Lock())
         self._threads: set[int] = set()
         self._forks = 0
@@ -51,14 +51,14 @@ class _Inside:
             self._changed.notify_all()
 
     def before_fork(self) -> None:
-        """Wait until all others are outside, but not for ever: a thread may hang, or may have been interrupted."""
+        """Wait until all other threads are outside. The wait is limited, because a thread may hang or be interrupted."""
         me = {threading.get_ident()}
         with self._changed:
             self._forks += 1  # two threads may fork at once
             self._changed.wait_for(lambda: not self._threads - me, _PATIENCE)
 
     def after_fork(self) -> None:
-        """Let the others go on."""
+        """Let waiting threads continue."""
         with self._changed:
             self._forks -= 1
             self._changed.notify_all()
@@ -70,13 +70,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def addresses(host: str, port: int) -> list[Any]:
-    """Return the addresses of a host, as ``socket.getaddrinfo`` does; the resolver has locks as well."""
+    """Return the addresses of a host, as ``socket.getaddrinfo`` does. The resolver has locks too."""
     with _inside:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class _Object(ssl.SSLObject):
-    """TLS over memory. Each of these calls enters OpenSSL. Nobody says goodbye (``unwrap``): the socket is closed."""
+    """TLS on memory buffers. Each method here enters OpenSSL. ``unwrap`` is not used: the socket is simply closed."""
 
     def do_handshake(self) -> None:
         with _inside:
@@ -92,29 +92,29 @@ class _Object(ssl.SSLObject):
 
 
 class Trust(ssl.SSLContext):
-    """The authorities that we trust, and nothing that a connection could change.
+    """A TLS context with the trusted authorities. Connections do not change it.
 
-    httpcore2 names the protocol again for each connection. In OpenSSL that frees what a handshake in another thread
-    may be reading, so it is done once.
+    httpcore2 sets the ALPN protocol for each connection. In OpenSSL that frees memory that a handshake in another
+    thread may be reading, so it is set only once.
     """
 
     sslobject_class = _Object
     _named = False
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Name the protocol, the first time."""
+        """Set the ALPN protocols on the first call only."""
         if not self._named:
             super().set_alpn_protocols(alpn_protocols)
             self._named = True
 
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
-        """Begin a connection."""
+        """Return the TLS object of a new connection."""
         with _inside:
             return super().wrap_bio(*arguments, **options)
 
 
 def read_trust(ca_file: str | None) -> Trust:
-    """Return the authorities of a PEM file, or those of the system when None.
+    """Return the authorities from a PEM file, or the system's if None.
 
     Raises:
         OSError: The file cannot be read.
@@ -134,7 +134,7 @@ def _read(ca_file: str | None) -> Trust:
         return context
 
 
-# Reading them takes 50 ms, and there are programs that make a client for each request.
+# Cached, because loading takes 50 ms and some programs create a client for each request.
 _system: Final = PerProcess[Trust](lambda _before: _read(None))
 
 
@@ -142,9 +142,9 @@ class TLSStream(httpcore2.NetworkStream):
     """TLS over another stream, in the calling thread.
 
     Args:
-        stream: Carries the bytes.
-        trust: Whom to trust.
-        host: The name that the server has to prove.
+        stream: The underlying stream.
+        trust: The trusted authorities.
+        host: The name that the server's certificate must prove.
         timeout: Seconds for each read and write of the handshake.
 
     Raises:
@@ -177,18 +177,18 @@ class TLSStream(httpcore2.NetworkStream):
             self._stream.write(piece, timeout)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what has arrived; empty at the end, which many servers do not announce."""
+        """Return received bytes; empty at the end of the stream, which many servers do not announce."""
         try:
             return bytes(self._run(lambda: self._tls.read(max_bytes), timeout, timeout))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of it."""
+        """Send all bytes of ``buffer``."""
         view = memoryview(buffer)
         while view:
             view = view[self._run(lambda view=view: self._tls.write(view), timeout, timeout) :]  # type: ignore[misc]
 
     def close(self) -> None:
-        """Close the stream below."""
+        """Close the underlying stream."""
         self._stream.close()
