@@ -19,13 +19,13 @@ from haoma.cli.opening import open_file
 from haoma.cli.running import demo, serve, simulate
 from haoma.visible import visible
 
-# Click's own; newer versions of Typer carry a copy of it, so that its place differs.
+# Click's class. Newer versions of Typer vendor a copy, so it cannot be imported from one place.
 _UsageError: Final = cast("type[Any]", typer.BadParameter.__base__)
 
 
 @contextmanager
 def _visible_misuse() -> Iterator[None]:
-    """Arguments that cannot be understood are quoted in what is said about them."""
+    """Escape the message of a usage error, because it quotes the argument."""
     try:
         yield
     except _UsageError as error:
@@ -34,7 +34,7 @@ def _visible_misuse() -> Iterator[None]:
 
 
 class _Commands(TyperGroup):
-    """The commands; what Typer itself says of a wrong argument is made visible as well."""
+    """The command group. It also escapes Typer's own messages about wrong arguments."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         with _visible_misuse():
@@ -45,7 +45,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-# Without pretty exceptions: they print the values of local variables, and those hold keys and numbers.
+# Pretty exceptions are off: they print local variables, which hold keys and numbers.
 app = typer.Typer(
     name="haoma",
     cls=_Commands,
@@ -84,9 +84,9 @@ def _haoma(
 
 
 def main() -> None:
-    """Run the command line. Typer turns Ctrl-C into exit code 130 and a broken pipe into a quiet end."""
+    """Run the command line. Typer turns Ctrl-C into exit code 130 and ends quietly on a broken pipe."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show Chinese gets question marks, not a traceback.
+        # A terminal that cannot show Chinese gets question marks instead of a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     app()

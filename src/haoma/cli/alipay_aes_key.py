@@ -1,4 +1,4 @@
-"""``haoma alipay-aes-key``: a merchant's content key, as Alipay tells it to the third-party application."""
+"""``haoma alipay-aes-key``: fetches a merchant's content key from Alipay for a third-party application."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ if TYPE_CHECKING:
 def alipay_aes_key(
     config: ConfigOption = "haoma.toml",
     app: Annotated[
-        str, typer.Option("--app", metavar="NAME", help="App of the haoma.toml; not needed if it has only one.")
+        str, typer.Option("--app", metavar="NAME", help="App in haoma.toml; optional if there is only one.")
     ] = "",
     to: Annotated[
-        str, typer.Option("--to", metavar="FILE", help="Write the key to this new file, for its owner alone.")
+        str, typer.Option("--to", metavar="FILE", help="Write the key to this new file, readable only by its owner.")
     ] = "",
     reset: Annotated[
-        bool, typer.Option("--reset", help="Let Alipay make a NEW key: the present one is dead at once, everywhere.")
+        bool,
+        typer.Option("--reset", help="Make Alipay create a NEW key. The old one stops working at once, everywhere."),
     ] = False,
     yes_reset: Annotated[
-        str | None, typer.Option("--yes-reset", metavar="APP_ID", help="The same without the question, for scripts.")
+        str | None,
+        typer.Option("--yes-reset", metavar="APP_ID", help="Like --reset, without the question; for scripts."),
     ] = None,
     lang: LangOption = None,
 ) -> None:
-    """Ask Alipay for the content key (aes_key) of a merchant's mini program.
+    """Fetch the content key (aes_key) of a merchant's mini program from Alipay.
 
-    For third-party applications (ISV): the app needs isv_app_id, isv_aes_key and app_private_key. The key itself is
-    never printed; what is printed tells whether it is the configured one. With --reset Alipay makes a new key, and
-    whatever it seals from then on no longer opens with the old one.
+    For third-party applications (ISV). The app needs isv_app_id, isv_aes_key and app_private_key. The key itself is
+    never printed; its digest is, so that it can be compared with the configured key. With --reset Alipay creates a new
+    key, and the old key no longer opens what Alipay seals from then on.
 
     \b
     Example:
@@ -51,7 +53,7 @@ def alipay_aes_key(
     Exit codes:
         0    the key was fetched
         1    refused: the reason is on stderr
-        2    the command or haoma.toml is at fault
+        2    the command or haoma.toml is wrong
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.platforms.alipay.app import AlipayApp  # no other command needs this platform
 
@@ -60,10 +62,10 @@ def alipay_aes_key(
     found = settings.apps[app_name(settings, app, words)]
     if not isinstance(found, AlipayApp):
         raise misused(f"{found.name} 不是支付宝应用" if words == "zh" else f"{found.name} is not an app of Alipay")
-    if to:  # before anything is changed at Alipay
+    if to:  # check before anything changes at Alipay
         _check_place(to, words)
     confirmed = _confirmed(found, words, reset=reset, yes_reset=yes_reset)
-    from haoma.client import Client  # brings the network, which a usage error does not need
+    from haoma.client import Client  # imports the network code, which a usage error does not need
     from haoma.platforms.alipay.content_key import fetch_content_key, replace_content_key
 
     now = clock.now()
@@ -84,7 +86,7 @@ def alipay_aes_key(
 
 
 def _check_place(path: str, lang: str) -> None:
-    """Refuse a file that is there, and one that could not be written."""
+    """Refuse a file that exists or cannot be created."""
     folder = Path(path).parent
     if os.path.lexists(path):
         raise misused(f"{path} 已存在" if lang == "zh" else f"{path} exists already")
@@ -93,7 +95,7 @@ def _check_place(path: str, lang: str) -> None:
 
 
 def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None) -> str:
-    """Return the app id that was typed for a reset, or nothing if none was asked for."""
+    """Return the app id typed to confirm a reset, or an empty string if no reset was requested."""
     if not reset and yes_reset is None:
         return ""
     typed, app_id = yes_reset, visible(app.app_id)

@@ -1,4 +1,4 @@
-"""``haoma doctor`` and ``haoma inspect``: what is wrong, and the one thing to change."""
+"""``haoma doctor`` and ``haoma inspect``: find a problem, and name the one thing to change."""
 
 from __future__ import annotations
 
@@ -37,21 +37,24 @@ _SAY: Final = {
 def doctor(
     config: ConfigOption = "haoma.toml",
     online: Annotated[
-        bool, typer.Option("--online", help="Ask the platforms as well: a token, and a login with a code that is none.")
+        bool,
+        typer.Option(
+            "--online", help="Also ask the platforms: get a token, and log in with an invalid code on purpose."
+        ),
     ] = False,
     front_end: Annotated[
-        str, typer.Option("--front-end", metavar="DIR", help="Read the mini program in this folder as well.")
+        str, typer.Option("--front-end", metavar="DIR", help="Also check the mini program in this folder.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one object with all diagnoses.")] = False,
     lang: LangOption = None,
 ) -> None:
-    """Find what is wrong with a haoma.toml, with what the platforms make of it, and with a mini program.
+    """Find problems in a haoma.toml, at the platforms, and in a mini program.
 
-    Without options nothing leaves this machine: kinds and shapes of keys, pairs that belong together, certificates,
-    secrets that apps share, settings that are unwise. With --online each platform is asked in a way that is free and
-    uses nothing up; its "no" comes with its own words, such as the address that we call from. With --front-end a
-    folder is searched for leaked secrets, for a login inside the button's callback, for GET, and for events that
-    never fire. No secret and no full number is printed.
+    By default nothing leaves this machine. The checks cover the kind and format of keys, key pairs, certificates,
+    secrets shared between apps, and risky settings. With --online each platform is called in a way that is free and
+    uses nothing up; a refusal is shown in the platform's own words, such as the IP address that we call from. With
+    --front-end a folder is searched for leaked secrets, a login inside the button's callback, GET requests, and events
+    that never fire. No secret and no full number is printed.
 
     \b
     Examples:
@@ -60,9 +63,9 @@ def doctor(
 
     \b
     Exit codes:
-        0    nothing to do
+        0    no problem found
         1    at least one fault or warning
-        2    the command is at fault: there is no such file or folder
+        2    the command is wrong: the file or folder does not exist
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.doctor.configuration import offline
     from haoma.platforms.base.diagnosis import is_fine, note
@@ -88,24 +91,24 @@ def doctor(
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What was captured; - reads standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The capture; - reads stdin.")],
     config: Annotated[
         str,
-        typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="A haoma.toml, whose apps are tried."),
+        typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="A haoma.toml. Its apps are tried."),
     ] = "",
     app: Annotated[
-        str, typer.Option("--app", metavar="NAME", help="The app that it was sent to, if that is known.")
+        str, typer.Option("--app", metavar="NAME", help="The app that the capture belongs to, if known.")
     ] = "",
     session_key: SessionKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object with all diagnoses.")] = False,
     lang: LangOption = None,
 ) -> None:
-    """Tell what something is, what is wrong with it, and the one thing to change.
+    """Show what a capture is, what is wrong with it, and the one thing to change.
 
-    FILE is anything that was captured: a request body or address, an envelope, the event of a button, an answer of a
-    platform or of haoma, a key, a list of results, an error message or a piece of a log. Nothing is sent anywhere, so
-    no code is used up. With --config the configured apps are tried one by one. What is not proven is called a guess.
-    Numbers are masked, and secrets are not repeated.
+    FILE is any capture: a request body or URL, an envelope, a button event, a response from a platform or from haoma,
+    a key, a list of results, an error message, or part of a log. Nothing is sent anywhere, so no code is used up. With
+    --config the configured apps are tried one by one. Unproven findings are marked as guesses. Numbers are masked, and
+    secrets are not printed.
 
     \b
     Examples:
@@ -114,9 +117,9 @@ def inspect(
 
     \b
     Exit codes:
-        0    nothing wrong
-        1    something found
-        2    the command, the file or haoma.toml is at fault
+        0    no problem found
+        1    at least one fault or warning
+        2    the command, the file or haoma.toml is wrong
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.doctor.captures.capture import MAX_BYTES, kinds
     from haoma.doctor.captures.inspect import inspect as look

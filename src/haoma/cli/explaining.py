@@ -1,4 +1,4 @@
-"""``haoma explain``: what a code means and what to do."""
+"""``haoma explain``: shows what a code means and what to do."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _NAMES: Final = {
 
 
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="A code of ours, or PLATFORM:CODE of a platform.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A code of haoma, or PLATFORM:CODE.")],
     lang: LangOption = None,
 ) -> None:
-    """Tell what a code means, why it usually happens, and what to do.
+    """Show what a code means, why it usually happens, and what to do.
 
     CODE is one of haoma's own codes, or a platform's: alipay:40006, alipay:40001/isv.missing-encrypt-key,
-    wechat:40029, wechat:-1. A platform's code that means several things prints all of them.
+    wechat:40029, wechat:-1. If a platform's code has several meanings, all of them are shown.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def explain(
     \b
     Exit codes:
         0    explained
-        2    not a known code: near ones are on stderr
+        2    unknown code: similar ones are on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
     code = code.strip()
@@ -76,7 +76,7 @@ def _near(code: str) -> list[str]:
     known = [*catalogue.codes()]
     for platform in PLATFORMS:
         known += [f"{platform}:{native.partition('@')[0]}" for native in catalogue.refusals(platform)]
-    by_end = [each for each in known if each.partition(".")[2] == code]  # signature-mismatch, without its family
+    by_end = [each for each in known if each.partition(".")[2] == code]  # "signature-mismatch" without "trust."
     near = difflib.get_close_matches(code, dict.fromkeys(known), n=20, cutoff=0.5)
-    # Of numbers that are equally near, those that begin in the same way are of the same kind.
+    # Among equally similar numbers, those with the same first digits have related meanings.
     return by_end or sorted(near, key=lambda each: len(commonprefix([each, code])), reverse=True)[:3]  # noqa: RUF071

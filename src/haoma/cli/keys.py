@@ -1,4 +1,4 @@
-"""``haoma key``: a key for callers of the service."""
+"""``haoma key``: makes a key for a caller of the service."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from haoma.cli.output import write
 
 def key(
     publishable: Annotated[
-        bool, typer.Option("--publishable", help="A key that may sit in a mini program: it gets masked numbers only.")
+        bool, typer.Option("--publishable", help="A key that may be in a mini program: it gets only masked numbers.")
     ] = False,
 ) -> None:
-    """Make a random key for callers of the service.
+    """Make a random key for a caller of the service.
 
-    The key goes to the caller, who sends it as "Authorization: Bearer KEY"; it is shown this once. Its SHA-256 goes
-    into the [service] table of haoma.toml, so that the file gives nothing away.
+    Give the key to the caller, who sends it as "Authorization: Bearer KEY". It is shown only once. Put its SHA-256 into
+    the [service] table of haoma.toml, so that the file does not contain the key.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def key(
         0    always
     """  # noqa: D301 - \b tells the help text to keep these lines
     kind = "publishable" if publishable else "server"
-    # The prefix tells people, and scanners for leaked secrets, what they have found.
+    # The prefix identifies the key to people and to scanners for leaked secrets.
     made = f"hk_{kind}_{secrets.token_urlsafe(32)}"
     write(f"key          {made}")
     write(f'haoma.toml   {kind}_keys = ["sha256:{hashlib.sha256(made.encode("ascii")).hexdigest()}"]')

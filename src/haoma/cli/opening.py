@@ -1,4 +1,4 @@
-"""``haoma open``: one authorization in, one number out."""
+"""``haoma open``: verifies one authorization and prints the number."""
 
 from __future__ import annotations
 
@@ -39,35 +39,35 @@ SessionKeyOption = Annotated[
     typer.Option(
         "--session-key",
         metavar="KEY|@FILE",
-        help="The user's session_key: opens encryptedData offline. KEY is seen in the shell's history and the list of "
-        "processes; @FILE is not.",
+        help="The user's session_key, to decrypt encryptedData offline. KEY appears in the shell history and in the "
+        "process list; @FILE does not.",
     ),
 ]
 
 
 def open_file(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What the front end sent; - reads standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The body that the front end sent; - reads stdin.")],
     config: ConfigOption = "haoma.toml",
     app: Annotated[
-        str, typer.Option("--app", metavar="NAME", help="App of the haoma.toml; not needed if it has only one.")
+        str, typer.Option("--app", metavar="NAME", help="App in haoma.toml; optional if there is only one.")
     ] = "",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the object that the HTTP service answers, refusals included.")
+        bool, typer.Option("--json", help="Print the HTTP service's JSON response, also for refusals.")
     ] = False,
     login_code: Annotated[
-        str | None, typer.Option("--login-code", metavar="CODE", help="What login() gave, if FILE does not hold it.")
+        str | None, typer.Option("--login-code", metavar="CODE", help="The code from login(), if it is not in FILE.")
     ] = None,
     session_key: SessionKeyOption = None,
     lang: LangOption = None,
 ) -> None:
     """Verify one authorization and print the phone number.
 
-    FILE holds exactly what the mini program posted: the envelope of my.getPhoneNumber, the code of WeChat's button,
-    or the whole body of the front-end kit. An Alipay envelope is opened without any network; a WeChat code, and any
-    login code, is exchanged with the platform and is used up by it.
+    FILE contains exactly what the mini program posted: the envelope from my.getPhoneNumber, the code from WeChat's
+    button, or the whole body of the front-end kit. An Alipay envelope is verified offline. A WeChat code, or any login
+    code, is exchanged with the platform, which uses it up.
 
-    With --session-key the encryptedData and iv of WeChat, Baidu, Douyin and Kuaishou are opened without any network
-    as well. Who is logged in is then not asked, and the result says so.
+    With --session-key, encryptedData and iv from WeChat, Baidu, Douyin and Kuaishou are decrypted offline too. The
+    logged-in user is then not checked, and the result says so.
 
     \b
     Examples:
@@ -79,8 +79,8 @@ def open_file(
     \b
     Exit codes:
         0    the number was printed
-        1    refused: the reason is on stderr, with --json on stdout
-        2    the command, the file or haoma.toml is at fault: every fault is on stderr
+        1    refused: the reason is on stderr, or with --json on stdout
+        2    the command, the file or haoma.toml is wrong: all faults are on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
     settings = read_settings(config, words)
@@ -91,7 +91,7 @@ def open_file(
         if key is not None:
             phone = verify_with_session_key(settings.apps[name], sent, key, now=clock.now())
         else:
-            from haoma.client import Client  # brings the network, which a usage error does not need
+            from haoma.client import Client  # imports the network code, which a usage error does not need
 
             with Client(settings) as client:
                 phone = client.get_phone_number(name, sent, login_code=login_code)
@@ -110,7 +110,7 @@ def open_file(
 
 
 def read_settings(config: str, lang: str) -> Settings:
-    """Return the settings of a file, or list every fault and leave."""
+    """Return the settings of a file, or list all faults and exit."""
     try:
         settings = load(config)
     except ConfigFaults as error:
@@ -121,7 +121,7 @@ def read_settings(config: str, lang: str) -> Settings:
 
 
 def app_name(settings: Settings, app: str, lang: str) -> str:
-    """Return the name of the app that is meant, or leave."""
+    """Return the name of the selected app, or exit."""
     names = ", ".join(settings.apps)
     if not app and len(settings.apps) == 1:
         return names
@@ -135,7 +135,7 @@ def app_name(settings: Settings, app: str, lang: str) -> str:
 
 
 def session_key_of(given: str, lang: str) -> Secret:
-    """Return the session_key of the option: what was given, or what stands in the file after its ``@``."""
+    """Return the session_key from the option's value, or from the file named after ``@``."""
     if not given.startswith("@"):
         return Secret(given.strip())
     return Secret(_read(given[1:], lang).decode("utf-8-sig", "replace").strip())
@@ -175,7 +175,7 @@ def _not_a_key(app: App, error: HaomaError, lang: str) -> typer.Exit:
 
 
 def _read(file: str, lang: str) -> bytes:
-    # One byte more than is allowed, so that "too large" is said by the reader that says it everywhere.
+    # Read one byte more than allowed, so that the parser itself reports "too large".
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""What the commands say: refusals and faults, in the language of the terminal."""
+"""Output of the commands: refusals and faults, in the language of the terminal."""
 
 from __future__ import annotations
 
@@ -29,20 +29,18 @@ _SAY: Final = {
 
 
 class Lang(StrEnum):
-    """A language of the words."""
+    """An output language."""
 
     ZH = "zh"
     EN = "en"
 
 
-LangOption = Annotated[
-    Lang | None, typer.Option("--lang", help="Language; by default that of LC_ALL, LC_MESSAGES or LANG.")
-]
+LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language; default from LC_ALL, LC_MESSAGES or LANG.")]
 ConfigOption = Annotated[str, typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="The haoma.toml.")]
 
 
 def language(chosen: Lang | None = None) -> str:
-    """Return ``zh`` or ``en``: what was chosen, or else the language of the terminal."""
+    """Return ``zh`` or ``en``: the chosen language, or else that of the terminal."""
     if chosen is not None:
         return str(chosen)
     locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "") or ""
@@ -50,9 +48,9 @@ def language(chosen: Lang | None = None) -> str:
 
 
 def say(*parts: tuple[str, str] | str, error: bool = False) -> None:
-    """Print one line of styled parts; without colour, and never wrapped, where nobody looks.
+    """Print one line of styled parts. If the output is not a terminal, it has no colours; it is never wrapped.
 
-    The colours are ours. What is not printable in the parts comes from outside, and is spelt out.
+    Unprintable characters in the parts come from outside and are escaped. Only the styles may emit control codes.
     """
     console = Console(stderr=error, soft_wrap=True, highlight=False, markup=False, emoji=False)
     shown = (visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts)
@@ -60,19 +58,19 @@ def say(*parts: tuple[str, str] | str, error: bool = False) -> None:
 
 
 def write(text: str) -> None:
-    """Print one line as it is, but for characters that are not printable."""
+    """Print one line, with unprintable characters escaped."""
     sys.stdout.write(visible(text) + "\n")
 
 
 def write_json(value: dict[str, Any]) -> None:
-    """Print an object as one line of JSON, or over several lines on a terminal."""
+    """Print an object as JSON: on one line, or indented on a terminal."""
     unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     text = json.dumps(value, ensure_ascii=not unicode, indent=2 if sys.stdout.isatty() else None)
     sys.stdout.write(visible_json(text) + "\n")
 
 
 def refuse(error: HaomaError, lang: str) -> None:
-    """Say on stderr what was refused, why, and what to do."""
+    """Print a refusal, its cause and its remedy on stderr."""
     words = error.explain(lang)
     facts = error.facts()
     line("error", f"{words.title} [{error.code}]" + (f" ({facts})" if facts else ""), "red")
@@ -89,7 +87,7 @@ def line(name: str, text: str, style: str = "") -> None:
 
 
 def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
-    """List every fault on stderr with its place, cause and remedy; warnings as well."""
+    """List all faults and warnings on stderr, with place, cause and remedy."""
     faults, names = list(faults), _SAY[lang]
     fatal = [fault for fault in faults if not fault.warning]
     if fatal:
@@ -107,7 +105,7 @@ def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
 
 
 def misused(text: str, *hints: str) -> typer.Exit:
-    """Say that the command was used wrongly; the caller raises what is returned."""
+    """Print a usage error. Return the exit for the caller to raise."""
     line("error", text, "red")
     for hint in hints:
         line("hint", hint, "green")

@@ -1,4 +1,4 @@
-"""``haoma serve``, ``haoma simulate``, ``haoma demo``: what runs until it is stopped."""
+"""``haoma serve``, ``haoma simulate`` and ``haoma demo``: commands that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from haoma.settings.service import parse_listen
 def serve(
     config: ConfigOption = "haoma.toml",
     listen: Annotated[
-        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen, instead of what haoma.toml says.")
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Address to listen on, overriding haoma.toml.")
     ] = "",
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=0, max=256, help="Processes; 0 is what haoma.toml says.")
+        int, typer.Option("--workers", metavar="N", min=0, max=256, help="Number of processes; 0 uses haoma.toml.")
     ] = 0,
 ) -> None:
-    """Run the HTTP service for the apps of a haoma.toml.
+    """Run the HTTP service for the apps in a haoma.toml.
 
-    POST /v1/apps/NAME/phone-number takes what the mini program sent and answers the number; /docs describes the
-    rest. SIGTERM and Ctrl-C let the requests in flight finish. Needs: pip install '.[server]' (in a checkout).
+    POST /v1/apps/NAME/phone-number accepts what the mini program sent and returns the number. /docs describes the
+    other routes. SIGTERM and Ctrl-C let requests in flight finish. Needs: pip install '.[server]' (in a checkout).
 
     \b
     Example:
@@ -35,13 +35,13 @@ def serve(
     Exit codes:
         0    stopped
         1    a worker died
-        2    the command or haoma.toml is at fault: every fault is on stderr
+        2    the command or haoma.toml is wrong: all faults are on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     if listen and parse_listen(listen) is None:
         raise misused("--listen: needed HOST:PORT, such as 127.0.0.1:8080")
     try:
-        load(config, serving=True, workers=workers or None)  # its faults first, and only then what is not installed
+        load(config, serving=True, workers=workers or None)  # report faults of the file before missing packages
     except ConfigFaults as error:
         list_faults(error.faults, lang, config)
         raise typer.Exit(MISUSED) from None
@@ -55,15 +55,19 @@ def serve(
 
 
 def simulate(
-    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8900",
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Address to listen on.")
+    ] = "127.0.0.1:8900",
     service: Annotated[
         str,
-        typer.Option("--service", metavar="URL", help="Where haoma is, if not on this machine: platforms push to it."),
+        typer.Option(
+            "--service", metavar="URL", help="URL of the haoma service, if not on this machine, for callbacks."
+        ),
     ] = "",
 ) -> None:
-    """Play the platforms over HTTP, and the phone with the mini program on it.
+    """Simulate the platforms over HTTP, and a phone with the mini program.
 
-    Nothing here is real: it makes its own keys, and serves a haoma.toml that fits them. Its first page tells the
+    Nothing is real: the simulator makes its own keys and serves a matching haoma.toml. Its start page lists the
     addresses and the scenes: granted, declined, tampered, expired, busy and so on.
 
     \b
@@ -73,7 +77,7 @@ def simulate(
     \b
     Exit codes:
         0    stopped
-        2    the command is at fault, or the address is taken
+        2    the command is wrong, or the address is in use
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     try:
@@ -89,13 +93,13 @@ def simulate(
 
 
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Walk through the scenes and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the scenes.")] = False,
     lang: LangOption = None,
 ) -> None:
-    """Start simulator and service, and walk through two dozen scenes over HTTP.
+    """Start the simulator and the service, and run through two dozen scenes over HTTP.
 
-    For each scene it shows what was sent, what came out and what to do about it; then both keep running, with their
-    addresses printed. Needs: pip install '.[server]' (in a checkout).
+    Each scene shows what was sent, the result, and what to do about it. Afterwards both keep running, and their
+    addresses are printed. Needs: pip install '.[server]' (in a checkout).
 
     \b
     Example:
@@ -103,9 +107,9 @@ def demo(
 
     \b
     Exit codes:
-        0    every scene ended as it should
-        1    a scene ended otherwise
-        2    the command is at fault, or something is not installed
+        0    every scene ended as expected
+        1    a scene ended differently
+        2    the command is wrong, or a package is not installed
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
     try:
@@ -118,7 +122,7 @@ def demo(
 
 
 def _install(error: ModuleNotFoundError, lang: str) -> typer.Exit:
-    """Say which packages are missing. A missing part of haoma itself is no such thing."""
+    """Return the exit for a missing package, or raise ``error`` again if a module of haoma itself is missing."""
     if (error.name or "").partition(".")[0] == "haoma":
         raise error
     missing = f"没有安装 {error.name}" if lang == "zh" else f"{error.name} is not installed"

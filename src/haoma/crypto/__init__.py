@@ -1,1 +1,1 @@
-"""Strict readers and the few cryptographic operations that the platforms need."""
+"""Strict parsers, and the few cryptographic operations that the platforms need."""

@@ -1,8 +1,8 @@
-"""A certificate chain: leaf, intermediates, and one of the roots that the operator has configured.
+"""Verification of a certificate chain: leaf, intermediates, and a root that the operator has configured.
 
-What is checked is what Alipay's own SDKs check (alipay-easysdk, AntCertificationUtil.isTrusted): issuer and subject
-match, signatures fit, nothing is outside of its dates. And what they do not: that whoever issued may issue. Without
-that, any app's own certificate could sign one for "Alipay". Nothing is fetched; revocation is not looked at.
+The checks are those of Alipay's own SDKs (alipay-easysdk, AntCertificationUtil.isTrusted): issuer and subject match,
+signatures verify, and dates are valid. One more check is added: an issuer must be a CA. Without it, any app's own
+certificate could sign one for "Alipay". Nothing is fetched, and revocation is not checked.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LONGEST: Final = 4  # Alipay's chains have three certificates
 
 
 class ChainBroken(ValueError):
-    """A chain does not hold.
+    """The chain is not valid.
 
     Attributes:
-        reason: ``no-issuer`` (nothing contradicts the chain, but a certificate of it is not at hand), ``no-root``,
+        reason: ``no-issuer`` (the chain is not contradicted, but the issuer's certificate is missing), ``no-root``,
             ``signature``, ``may-not-issue``, ``dates``.
     """
 
@@ -38,10 +38,10 @@ class ChainBroken(ValueError):
 
 
 def check_chain(leaf: Certificate, others: Sequence[Certificate], roots: Sequence[Certificate], now: float) -> None:
-    """Follow a leaf to one of the roots with an RSA signature. The dates of the leaf itself are the caller's affair.
+    """Verify the chain from a leaf to one of the RSA-signed roots. The caller checks the dates of the leaf itself.
 
     Raises:
-        ChainBroken: It does not get there.
+        ChainBroken: The chain does not lead to a root.
     """
     anchors = [root for root in roots if is_rsa_signed(root) and root.issuer == root.subject]
     at = leaf
@@ -51,7 +51,8 @@ def check_chain(leaf: Certificate, others: Sequence[Certificate], roots: Sequenc
             return
         issuer = _issuer(at, [each for each in others if each.issuer != each.subject])
         if issuer is None:
-            # A name that ends in itself, or an intermediate under no root of ours, is wrong; a leaf alone is not.
+            # A self-issued leaf, or an intermediate under no configured root, is wrong. A leaf without its issuer is
+            # only incomplete.
             raise ChainBroken("no-issuer" if at is leaf and at.issuer != at.subject else "no-root")
         _check_issuer(issuer, now)
         at = issuer
@@ -59,7 +60,7 @@ def check_chain(leaf: Certificate, others: Sequence[Certificate], roots: Sequenc
 
 
 def is_current(certificate: Certificate, now: float) -> bool:
-    """Tell whether a certificate is within its dates."""
+    """Return True if a certificate is within its validity dates."""
     moment = datetime.fromtimestamp(now, UTC)
     return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
 
@@ -76,7 +77,7 @@ def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Cert
 
 
 def may_issue(certificate: Certificate) -> bool:
-    """Tell whether a certificate says of itself that it issues others, as roots and intermediates do."""
+    """Return True if a certificate is a CA (basic constraints), as roots and intermediates are."""
     constraints: Extension[BasicConstraints] | None = None
     with suppress(ExtensionNotFound, ValueError):
         constraints = certificate.extensions.get_extension_for_class(BasicConstraints)

@@ -1,11 +1,11 @@
-"""RSA decryption, RSAES-PKCS1-v1_5 (RFC 8017, 7.2), of one block into a JSON object.
+"""RSA decryption (RSAES-PKCS1-v1_5, RFC 8017, 7.2) of one block that holds a JSON object.
 
-Whoever can tell a bad padding from a good one decrypts anything under the key, and signs with it (Bleichenbacher,
-1998). OpenSSL 3.2 and later answer a bad padding with pseudo-random bytes ("implicit rejection"), so that there is
-nothing to tell; an older one raises, and then the same work follows on the way to the same refusal, `CannotOpen`.
+An attacker who can tell bad padding from good can decrypt anything under the key, and sign with it (Bleichenbacher,
+1998). OpenSSL 3.2 and later return pseudo-random bytes for bad padding ("implicit rejection"), so there is no
+difference to see. Older versions raise; the code then does the same work and raises the same error, `CannotOpen`.
 
-Use it on what a platform replied over our own TLS connection, never on what a client sent: a client must not be able to
-ask what opens.
+Use this only for replies that a platform sent over our own TLS connection. Never use it for data from a client, which
+must not be able to learn what decrypts.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _PADDING: Final = PKCS1v15()
 
 
 def decrypt_rsa(key: RSAPrivateKey, block: bytes) -> bytes:
-    """Return the plain text of a block, or bytes that mean nothing if it is not one of this key.
+    """Return the plaintext of a block, or meaningless bytes if it was not encrypted for this key.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: not one block of the size of the modulus, or OpenSSL can tell.
+        CannotOpen: ``trust.cannot-open``: not one block of the modulus's size, or OpenSSL reports bad padding.
     """
     if len(block) != (key.key_size + 7) // 8:
         raise CannotOpen(diagnosis="length")
     try:
         return key.decrypt(block, _PADDING)
-    except ValueError:  # a number above the modulus; before OpenSSL 3.2 also any bad padding
+    except ValueError:  # a number above the modulus, or before OpenSSL 3.2 any bad padding
         with suppress(EnvelopeError):
             parse_json_object(block)
         raise CannotOpen(diagnosis="padding") from None
 
 
 def open_json_rsa(key: RSAPrivateKey, block: bytes) -> dict[str, Any]:
-    """Return the JSON object inside a block.
+    """Return the JSON object in a block.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong between block and JSON.
+        CannotOpen: ``trust.cannot-open``, for any failure of decryption or parsing.
     """
     try:
         return parse_json_object(decrypt_rsa(key, block))

@@ -1,7 +1,7 @@
-"""The platform's side of the cryptography, for mirrors and tests: seals what ``opening`` opens.
+"""The platform's side of the cryptography, for mirrors and tests: it seals what ``opening`` opens.
 
-Production code never imports this module (an import contract keeps it so). It does not use the code that it is there
-to test: it writes its own padding and takes its ciphers from ``cryptography`` directly.
+Production code never imports this module; an import contract enforces it. The module does not use the code that it
+tests: it writes its own padding and uses the ciphers of ``cryptography`` directly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def forge_cbc(key: bytes, iv: bytes, plain: bytes, block: int = 16) -> str:
-    """Return base64 of AES-CBC over ``plain`` padded to whole blocks of ``block`` bytes (PKCS#7)."""
+    """Return ``plain`` encrypted with AES-CBC and PKCS#7 padding to ``block`` bytes, as base64."""
     missing = block - len(plain) % block
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
     sealed = encryptor.update(plain + bytes([missing]) * missing) + encryptor.finalize()
@@ -28,13 +28,13 @@ def forge_cbc(key: bytes, iv: bytes, plain: bytes, block: int = 16) -> str:
 
 
 def forge_signature(key: RSAPrivateKey, message: str, *, sha1: bool = False) -> str:
-    """Return base64 of the RSASSA-PKCS1-v1_5 signature of ``message``, SHA-256 unless ``sha1``."""
+    """Return the RSASSA-PKCS1-v1_5 signature of ``message`` as base64; SHA-256 unless ``sha1``."""
     digest = SHA1() if sha1 else SHA256()
     return base64.b64encode(key.sign(message.encode("utf-8"), PKCS1v15(), digest)).decode("ascii")
 
 
 def forge_rsa(key: RSAPublicKey, plain: bytes, random_bytes: Callable[[int], bytes], *, kind: bytes = b"\x02") -> str:
-    """Return base64 of one RSAES-PKCS1-v1_5 block; with another block type than 2 one that must not open."""
+    """Return one RSAES-PKCS1-v1_5 block as base64. A block type other than 2 must not open."""
     size = (key.key_size + 7) // 8
     missing = size - 3 - len(plain)
     if missing < 8:

@@ -1,4 +1,4 @@
-"""AES-GCM with the tag apart from the ciphertext, as platforms send it."""
+"""AES-GCM with the tag separate from the ciphertext, as platforms send it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ TAG_BYTES: Final = 16
 
 
 def seal_gcm(key: bytes, iv: bytes, plain: bytes, beside: bytes) -> tuple[bytes, bytes]:
-    """Return ciphertext and tag. An IV must never be used twice under one key.
+    """Return the ciphertext and the tag. Never use an IV twice with the same key.
 
     Args:
         key: 16, 24 or 32 bytes.
         iv: 12 bytes.
-        plain: The plain text.
-        beside: What is authenticated and not encrypted.
+        plain: The plaintext.
+        beside: Additional data: authenticated, not encrypted.
     """
     sealed = AESGCM(key).encrypt(iv, plain, beside)
     return sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
 
 
 def open_gcm(key: bytes, iv: bytes, sealed: bytes, tag: bytes, beside: bytes) -> bytes:
-    """Return the plain text.
+    """Return the plaintext.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: the tag does not fit, or IV or tag do not have their full length.
+        CannotOpen: ``trust.cannot-open``: the tag does not verify, or the IV or the tag has the wrong length.
     """
     if len(iv) != IV_BYTES or len(tag) != TAG_BYTES:
         raise CannotOpen(diagnosis="length")

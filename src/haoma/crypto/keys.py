@@ -1,8 +1,8 @@
-"""Keys and certificates in every shape that people paste.
+"""Parsers for keys and certificates in every format that people paste.
 
-Consoles and key tools hand out bare base64, PEM, one-line PEM, PKCS#1, PKCS#8, SubjectPublicKeyInfo and certificates;
-editors add line breaks, spaces and byte order marks. All of that is read. What is not read, or is the wrong thing in
-the right format, is named by a `KeyProblem` whose code has words in the catalogue.
+Consoles and key tools export bare base64, PEM, one-line PEM, PKCS#1, PKCS#8, SubjectPublicKeyInfo and certificates.
+Editors add line breaks, spaces and byte order marks. All of these are accepted. For anything else, and for the wrong
+kind of key, a `KeyProblem` is raised; its code is explained in the catalogue.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SM2: Final = bytes.fromhex("06082a811ccf5501822d")  # the DER of the curve's ob
 
 
 class KeyProblem(ValueError):
-    """What is wrong with a pasted key.
+    """A problem with a pasted key.
 
     Attributes:
         code: A ``config.…`` code of the catalogue.
-        because: Safe facts; never a part of the key.
+        because: Facts that are safe to show, never a part of the key.
     """
 
     def __init__(self, code: str, **because: object) -> None:
@@ -48,11 +48,11 @@ class KeyProblem(ValueError):
 
 
 def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
-    """Yield label and DER of every PEM block; a text without PEM lines is one block without label."""
+    """Yield the label and DER of each PEM block. Text without PEM lines is one block without a label."""
     text = text.lstrip("\ufeff").strip().replace("\\r", "").replace("\\n", "\n")  # PEM on one line of a .env file
     found = _PEM.findall(text) if "-----BEGIN" in text else [("", text)]
     for label, body in found:
-        # In PEM a line with a colon is a header such as Proc-Type; elsewhere it is hexadecimal as OpenSSL prints it.
+        # In PEM, a line with a colon is a header such as Proc-Type. Elsewhere it is hexadecimal as OpenSSL prints it.
         lines = [line for line in re.split(r"[\r\n]+", body) if not label or ":" not in line]
         compact = re.sub(r"\s+", "", "".join(lines))
         if not label and re.fullmatch(r"[0-9a-fA-F:]+", compact):
@@ -86,14 +86,14 @@ def _private(der: bytes) -> RSAPrivateKey | None:
 
 
 def _refuse_sm2(der: bytes) -> None:
-    # Most builds of OpenSSL do not read the curve; "unreadable" would send people looking for a typing error.
+    # Most OpenSSL builds cannot read the curve, and "unreadable" would make people look for a typing error.
     if _SM2 in der:
         raise KeyProblem("config.key-not-rsa", algorithm="SM2")
 
 
 def _public(der: bytes) -> RSAPublicKey | None:
     try:
-        key = load_der_public_key(der)  # SubjectPublicKeyInfo, and PKCS#1 as well
+        key = load_der_public_key(der)  # reads SubjectPublicKeyInfo and PKCS#1
     except (ValueError, UnsupportedAlgorithm):
         return None
     if not isinstance(key, RSAPublicKey):
@@ -148,13 +148,13 @@ def parse_private_key(text: str) -> RSAPrivateKey:
 
 
 def parse_certificates(text: str) -> list[x509.Certificate]:
-    """Return the certificates of a bundle, in order; blocks that cannot be read are passed over.
+    """Return the certificates of a bundle in order. Unreadable blocks are skipped.
 
-    Alipay's root bundle has an SM2 root and a block that ``cryptography`` refuses to parse, beside the two RSA roots.
+    Alipay's root bundle contains two RSA roots, an SM2 root, and a block that ``cryptography`` cannot parse.
 
     Raises:
-        KeyProblem: ``config.certificate-unreadable``: there is no readable certificate at all;
-            ``config.key-not-rsa`` if that is because of SM2.
+        KeyProblem: ``config.certificate-unreadable``: no certificate is readable; ``config.key-not-rsa`` if the reason
+            is SM2.
     """
     if len(text) > _LARGEST:
         raise KeyProblem("config.certificate-unreadable", characters=len(text))
@@ -193,32 +193,32 @@ def strong_key(certificate: x509.Certificate) -> RSAPublicKey:
 
 
 def leaf(certificates: list[x509.Certificate]) -> x509.Certificate:
-    """Return the certificate that issued none of the others (Alipay's files hold leaf and intermediate)."""
+    """Return the certificate that issued none of the others. Alipay's files hold the leaf and an intermediate."""
     issuers = {certificate.issuer for certificate in certificates if certificate.issuer != certificate.subject}
     return next((each for each in certificates if each.subject not in issuers), certificates[0])
 
 
 def serial_name(certificate: x509.Certificate) -> str:
-    """Return Alipay's "SN" of a certificate: MD5 of issuer name and serial number, 32 hex digits.
+    """Return Alipay's "SN" of a certificate: the MD5 of issuer name and serial number, 32 hex digits.
 
-    The issuer in RFC 4514 order and the serial in decimal (alipay-easysdk, AntCertificationUtil).
+    The issuer is in RFC 4514 order, the serial in decimal (alipay-easysdk, AntCertificationUtil).
     """
     named = certificate.issuer.rfc4514_string() + str(certificate.serial_number)
     return hashlib.md5(named.encode("utf-8"), usedforsecurity=False).hexdigest()
 
 
 def root_serial_name(certificates: list[x509.Certificate]) -> str:
-    """Return the "root SN": the SNs of the certificates with an RSA signature, joined by ``_``."""
+    """Return the "root SN": the SNs of the RSA-signed certificates, joined by ``_``."""
     return "_".join(serial_name(each) for each in certificates if is_rsa_signed(each))
 
 
 def is_rsa_signed(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate has an RSA signature; Alipay's bundle has SM2 roots as well."""
+    """Return True if a certificate has an RSA signature. Alipay's bundle also contains SM2 roots."""
     return certificate.signature_algorithm_oid.dotted_string.startswith(_RSA_OID_PREFIX)
 
 
 def parse_aes_key(text: str) -> bytes:
-    """Return the 16 bytes of Alipay's AES key (24 base64 characters in the console).
+    """Return the 16 bytes of Alipay's AES key, which the console shows as 24 base64 characters.
 
     Raises:
         KeyProblem: ``config.aes-key-is-rsa-key``, ``config.aes-key-not-base64``, ``config.aes-key-length``.
@@ -236,11 +236,11 @@ def parse_aes_key(text: str) -> bytes:
 
 
 def same_key(one: RSAPublicKey, other: RSAPublicKey) -> bool:
-    """Tell whether two public keys are the same key, whatever format they came in."""
+    """Return True if two public keys are equal, whatever their original format."""
     return one.public_numbers() == other.public_numbers()
 
 
 def fingerprint(key: RSAPublicKey) -> str:
-    """Return 16 hex digits that name a public key in logs and in the doctor's words."""
+    """Return 16 hex digits that identify a public key in logs and diagnoses."""
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()[:16]

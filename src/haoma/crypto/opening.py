@@ -1,12 +1,12 @@
-"""AES-CBC with full PKCS#7 check, opened into a JSON object: the one place where ciphertext becomes text.
+"""AES-CBC decryption of a JSON object, with a full PKCS#7 check. Ciphertext is decrypted only here.
 
-CBC has no MAC. Whoever can tell a wrong padding from wrong JSON learns the plain text byte by byte and can write any
-text of his own (Vaudenay, 2002). So nothing here raises before everything was looked at: the padding is compared
-without exceptions, the text is parsed whether or not the padding is right, and what was wrong first is a word in
-`Opened` for the operator. A wrong padding and a wrong text take the same path, and about the same time; what is left of
-a difference is measured by ``make bench``.
+CBC has no MAC. An attacker who can tell wrong padding from wrong JSON learns the plaintext byte by byte, and can forge
+any message (Vaudenay, 2002). So nothing here raises before all checks are done: the padding is compared without
+exceptions, the text is parsed whether or not the padding is right, and `Opened` names the first fault for the operator
+only. Wrong padding and wrong text take the same path and about the same time; ``make bench`` measures the remaining
+difference.
 
-Some platforms put the JSON into a frame, with the app's id behind it, and pad to 32 bytes: `read_framed_json`.
+Some platforms put the JSON into a frame, followed by the app's id, and pad to 32 bytes: see `read_framed_json`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _FRAME_HEAD: Final = 20  # 16 random bytes, 4 bytes of length
 
 
 def _paddings(block: int) -> tuple[tuple[int, int], ...]:
-    """For each last byte: the bits of the last block that have to be padding, and how they have to be set.
+    """Return, for each last byte, a mask of the last block's padding bits and the value that they must have.
 
-    A byte that is no size of a padding has a pair that nothing fits.
+    A last byte that is not a valid padding size has a pair that never matches.
     """
     sized = ((2 ** (8 * size) - 1, int.from_bytes(bytes([size]) * size)) for size in range(1, block + 1))
     return ((0, 1), *sized, *((0, 1),) * (255 - block))
@@ -37,12 +37,12 @@ _PADDINGS: Final = {block: _paddings(block) for block in (_BLOCK, _FRAME_BLOCK)}
 
 
 class Opened(NamedTuple):
-    """What a ciphertext holds.
+    """The content of a ciphertext.
 
     Attributes:
-        found: The JSON object, or what looks like one; None if the text is none.
-        fault: The first thing that is wrong, for the operator alone: ``length``, ``padding``, ``frame``, ``app-key``,
-            ``text``. Empty if nothing is; only then does ``found`` mean anything.
+        found: The JSON object; None if the text is not one. Meaningless unless ``fault`` is empty.
+        fault: The first fault, for the operator only: ``length``, ``padding``, ``frame``, ``app-key``, ``text``. Empty
+            if there is none.
     """
 
     found: dict[str, Any] | None
@@ -50,14 +50,14 @@ class Opened(NamedTuple):
 
 
 def aes_cbc(key: bytes, iv: bytes) -> Cipher[modes.CBC]:
-    """Return the AES-CBC cipher of a key (16, 24 or 32 bytes) and an IV (16 bytes). It may be kept and used again."""
+    """Return the AES-CBC cipher of a key (16, 24 or 32 bytes) and an IV (16 bytes). The cipher is reusable."""
     return Cipher(algorithms.AES(key), modes.CBC(iv))
 
 
 def _padded(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
     if not ciphertext or len(ciphertext) % _BLOCK:
         raise CannotOpen(diagnosis="length")
-    return cipher.decryptor().update(ciphertext)  # of whole blocks: nothing is left to finalize
+    return cipher.decryptor().update(ciphertext)  # whole blocks only, so there is nothing to finalize
 
 
 def _is_padded(padded: bytes, block: int) -> bool:
@@ -66,10 +66,10 @@ def _is_padded(padded: bytes, block: int) -> bool:
 
 
 def parse(raw: bytes) -> tuple[dict[str, Any] | None, bool]:
-    """Return the strict JSON object of a text, or None if it is none; and whether the text is UTF-8.
+    """Return the strict JSON object in ``raw``, or None, and whether ``raw`` is UTF-8.
 
-    What is not UTF-8 is parsed all the same, with something else in its place: an error of the decoder would come
-    sooner than one of the parser.
+    Invalid UTF-8 is replaced and parsed as well. A decoder error would come sooner than a parser error, and an attacker
+    could measure the difference.
     """
     text = raw.decode("utf-8", "replace")
     try:
@@ -80,7 +80,7 @@ def parse(raw: bytes) -> tuple[dict[str, Any] | None, bool]:
 
 
 def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
-    """Return the plain text.
+    """Return the plaintext.
 
     Raises:
         CannotOpen: ``trust.cannot-open``: not whole blocks, or the padding is not PKCS#7.
@@ -92,10 +92,10 @@ def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
 
 
 def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> Opened:
-    """Return the JSON object inside ``ciphertext``, and what is wrong with it.
+    """Return the JSON object in ``ciphertext`` and its first fault.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: not whole blocks, which whoever sent it can count.
+        CannotOpen: ``trust.cannot-open``: not whole blocks. The sender knows the length, so this reveals nothing.
     """
     padded = _padded(cipher, ciphertext)
     whole = _is_padded(padded, _BLOCK)
@@ -104,10 +104,10 @@ def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> Opened:
 
 
 def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
-    """Return the JSON object inside ``ciphertext``.
+    """Return the JSON object in ``ciphertext``.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong between ciphertext and JSON.
+        CannotOpen: ``trust.cannot-open``, for any failure of decryption or parsing.
     """
     found, fault = read_json(cipher, ciphertext)
     if found is None or fault:
@@ -116,13 +116,13 @@ def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
 
 
 def read_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes) -> Opened:
-    """Return the JSON object inside a frame: 16 random bytes, its length as 4 bytes (big-endian), itself, the app's id.
+    """Return the JSON object in a frame: 16 random bytes, the JSON's length (4 bytes, big-endian), the JSON, app id.
 
-    The padding is PKCS#7 in blocks of 32 bytes, 1 to 32 of them, which no reader for blocks of 16 takes. The length is
-    believed only if the id and the padding, whole, are what follows.
+    The padding is PKCS#7 with blocks of 32 bytes, so 1 to 32 bytes long; a reader for blocks of 16 bytes rejects it.
+    The length is accepted only if exactly the app id and the padding follow the JSON.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: not whole blocks, which whoever sent it can count.
+        CannotOpen: ``trust.cannot-open``: not whole blocks. The sender knows the length, so this reveals nothing.
     """
     frame = _padded(cipher, ciphertext)
     whole = _is_padded(frame, _FRAME_BLOCK) and not len(frame) % _FRAME_BLOCK

@@ -1,4 +1,4 @@
-"""RSA signatures (RFC 8017, 8): PKCS1-v1_5 and PSS, with the hash fixed by the caller and never by the message."""
+"""RSA signatures (RFC 8017, 8): PKCS1-v1_5 and PSS. The caller chooses the hash, never the message."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _SHA1: Final = SHA1()  # noqa: S303 - Alipay's legacy RSA, only behind allow_sha
 
 
 def is_rsa2(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
-    """Tell whether ``signature`` is ``key``'s RSA2 (SHA-256) signature of ``message``.
+    """Return True if ``signature`` is ``key``'s RSA2 (SHA-256) signature of ``message``.
 
-    The one boolean in the house: rotation needs to ask key after key. ``verify.py`` turns it into a refusal.
+    It returns a boolean instead of raising, because key rotation tries one key after another. ``verify.py`` turns False
+    into a refusal.
     """
     try:
         key.verify(signature, message, _PADDING, _SHA256)
@@ -30,7 +31,7 @@ def is_rsa2(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
 
 
 def is_rsa_sha1(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
-    """Tell the same for Alipay's legacy ``RSA`` type. SHA-1 is broken; callers must have opted in."""
+    """Return the same for Alipay's legacy ``RSA`` type. SHA-1 is broken, so the app must have opted in."""
     try:
         key.verify(signature, message, _PADDING, _SHA1)
     except InvalidSignature:
@@ -44,7 +45,7 @@ def sign_rsa2(key: RSAPrivateKey, message: bytes) -> bytes:
 
 
 def is_pss(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
-    """Tell whether ``signature`` is ``key``'s PSS signature of ``message``: SHA-256 throughout, 32 bytes of salt."""
+    """Return True if ``signature`` is ``key``'s PSS signature of ``message`` (SHA-256 throughout, 32 bytes of salt)."""
     try:
         key.verify(signature, message, _PSS, _SHA256)
     except InvalidSignature:
@@ -53,5 +54,5 @@ def is_pss(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
 
 
 def sign_pss(key: RSAPrivateKey, message: bytes) -> bytes:
-    """Return the PSS signature of ``message``; its salt is drawn inside ``cryptography``."""
+    """Return the PSS signature of ``message``. ``cryptography`` draws the salt."""
     return key.sign(message, _PSS, _SHA256)

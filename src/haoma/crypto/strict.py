@@ -1,8 +1,8 @@
-"""Readers that refuse ambiguity: UTF-8, JSON and base64.
+"""Strict parsers for UTF-8, JSON and base64 that refuse ambiguous input.
 
-Two parsers that read the same bytes differently are an attack (JSON: duplicate keys, NaN, lone surrogates; base64:
-characters that one decoder drops, bits that one decoder ignores). These refuse whatever another reader could take
-differently. Wycheproof and JSONTestSuite run through them in the tests.
+If two parsers read the same bytes differently, an attacker can use the difference (JSON: duplicate keys, NaN, lone
+surrogates; base64: characters that one decoder drops, bits that one decoder ignores). These parsers refuse anything
+that another parser could read differently. The tests run Wycheproof and JSONTestSuite through them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from haoma.errors import BadBase64, NotJson, NotUtf8, TooLarge
 
 MAX_DEPTH: Final = 16
-"""Deepest nesting of JSON. The deepest authorization has four levels."""
+"""Maximum nesting of JSON. The deepest real authorization has four levels."""
 
 
 def decode_utf8(raw: bytes) -> str:
@@ -54,10 +54,10 @@ _decode: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refu
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the value of strict JSON (RFC 8259, and no more than that).
+    """Return the value of a strict JSON document (RFC 8259, without extensions).
 
     Args:
-        text: The document. Bytes have to be UTF-8 without a byte order mark.
+        text: The document. Bytes must be UTF-8 without a byte order mark.
 
     Raises:
         NotUtf8: ``envelope.not-utf8``.
@@ -70,7 +70,7 @@ def parse_json(text: str | bytes) -> Any:
         value = _decode(text)
     except RecursionError:
         raise TooLarge(because={"max_depth": MAX_DEPTH}) from None
-    except ValueError as error:  # JSONDecodeError, and integers beyond Python's limit
+    except ValueError as error:  # JSONDecodeError, or an integer beyond Python's limit
         at = error.pos if isinstance(error, json.JSONDecodeError) else 0
         raise NotJson(because={"reason": "syntax", "at": at}) from None
     _check(value)
@@ -100,7 +100,7 @@ def _check_surrogates(text: str) -> None:
         raise NotJson(because={"reason": "lone surrogate"}) from None
 
 
-# No fractions, whose many spellings would seldom come out the same, and no lists, which would have no end.
+# No fractions: they have many spellings, which rarely survive the round trip. No lists: the type would be recursive.
 _Plain: TypeAlias = str | int | bool | None
 _Inner: TypeAlias = dict[str, _Plain | dict[str, _Plain]]
 _decode_plain: Final = msgspec.json.Decoder(dict[str, _Plain | _Inner]).decode
@@ -110,19 +110,19 @@ _encode: Final = msgspec.json.Encoder().encode
 def parse_json_object(text: str | bytes) -> dict[str, Any]:
     """Return a strict JSON object; see `parse_json`.
 
-    Most bodies, envelopes, payloads and replies are objects of strings and whole numbers, or of such objects, and
-    written the shortest way; for these a C parser is five times faster. It would keep the last of two equal keys, but
-    then writing what it found does not give the same bytes again.
+    Most documents are compact objects of strings and integers, or of such objects. For these a C parser is five times
+    faster. It keeps the last of two equal keys, but then encoding the result does not give the original bytes, and the
+    strict parser is used instead.
 
     Raises:
-        NotJson: ``envelope.not-json``: also when it is JSON, but not an object.
+        NotJson: ``envelope.not-json``: also for JSON that is not an object.
     """
     try:
         raw = text.encode("utf-8") if isinstance(text, str) else text
         plain = _decode_plain(raw)
         if _encode(plain) == raw:
             return plain
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError):  # the last: a number of 65 bits
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError):  # OverflowError: a 65-bit number
         pass
     value = parse_json(text)
     if not isinstance(value, dict):
@@ -131,16 +131,16 @@ def parse_json_object(text: str | bytes) -> dict[str, Any]:
 
 
 _REPAIRS: Final = str.maketrans({" ": "+", "\r": None, "\n": None, "\t": None})
-# The last character before the padding has bits that mean nothing; if they are not zero, it is a second way to write
-# the same bytes (RFC 4648, 3.5).
+# The last character before the padding has unused bits. If they are not zero, the text is a second encoding of the same
+# bytes (RFC 4648, 3.5).
 _ONE_PAD: Final = frozenset(f"{last}=" for last in "AEIMQUYcgkosw048")
 _TWO_PADS: Final = frozenset(f"{last}==" for last in "AQgw")
 
 
 def repair_base64(text: str) -> str:
-    """Undo what transport does to base64: ``+`` became a space, line breaks crept in, the padding was cut off.
+    """Undo transport damage to base64: ``+`` turned into a space, added line breaks, missing padding.
 
-    Nothing else is touched. A repair is a guess; the signature or the decryption that follows proves it right.
+    Nothing else is changed. The repair is a guess, which the signature or the decryption then confirms.
     """
     text = text.strip("\r\n\t").translate(_REPAIRS)
     if len(text) % 4 in (2, 3) and not text.endswith("="):
@@ -163,7 +163,7 @@ def decode_base64(text: str, field: str) -> bytes:
     except ValueError:  # binascii.Error, and non-ASCII text
         raise BadBase64(because={"field": field, "characters": len(text)}) from None
     if text[-1:] == "=":
-        # Python 3.11 takes padding behind four whole characters as well.
+        # Python 3.11 also accepts padding after a complete group of four characters.
         if len(text) % 4 or (text[-3:] not in _TWO_PADS and text[-2:] not in _ONE_PAD):
             raise BadBase64(because={"field": field, "reason": "trailing bits"})
     elif not raw:
@@ -172,10 +172,10 @@ def decode_base64(text: str, field: str) -> bytes:
 
 
 def read_base64(text: str, field: str) -> tuple[str, bytes]:
-    """Return base64 text as it must have been before transport, and its bytes.
+    """Return base64 text, repaired if necessary, and its bytes.
 
     Raises:
-        BadBase64: ``envelope.bad-base64``: not even after `repair_base64`.
+        BadBase64: ``envelope.bad-base64``: invalid even after `repair_base64`.
     """
     try:
         return text, decode_base64(text, field)

@@ -176,7 +176,6 @@ async def _call(step: Call) -> object:
 
 
 async def _wait(waiting: Waiting) -> None:
-    """Wait until it is time to ask again."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(waiting.seconds):
             await asyncio.wrap_future(waiting.woken)

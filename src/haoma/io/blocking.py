@@ -94,7 +94,6 @@ def _call(step: Call) -> object:
 
 
 def _wait(waiting: Waiting) -> None:
-    """Wait until it is time to ask again."""
     try:
         waiting.woken.result(waiting.seconds)
     except TimeoutError as error:

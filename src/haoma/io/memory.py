@@ -1,18 +1,18 @@
-"""What one process remembers: tokens, sessions, tries, and which one-time values were used for what.
+"""The in-process answerer: it stores tokens, sessions, tries and used one-time values.
 
-One object serves both drivers and any number of threads and event loops. Nothing here waits: where an answer has to be
-waited for, `Memory.answer` returns a `Waiting`, and the driver waits in its own way and asks again.
+One object serves both drivers and any number of threads and event loops. Nothing here waits. If an answer is not
+available yet, `Memory.answer` returns a `Waiting`; the driver waits in its own way and asks again.
 
-* **Nothing is kept but bytes**, each value by the codec of its shelf, under a keyed digest of where it belongs. So
-  nothing that is kept depends on an object of whoever kept it.
-* **Nothing crowds out anything else.** Each room has its own tables, one for each app whose users can fill it, and
-  says what happens when one is full (`Room`).
-* **That a value was used** is remembered for as long as it could be used again, by two clocks: one that is never set
-  back, and the one that the times in messages are compared with, which may be. The *answer* is remembered for seconds.
-* **Whatever is under way has an age and a fence.** A flow that was killed, hangs or was interrupted holds nothing for
-  longer than ``patience``: the next one takes over, and the late word of the first is refused by its fence.
-* **After a fork** the child knows what was used and what is kept, but has no lock, no future, no lease.
-  What was under way then has an unknown outcome in the child.
+* **Only bytes are stored**: each value is encoded by the codec of its shelf and stored under a keyed digest of its key.
+  So no stored value depends on an object of the flow that stored it.
+* **Nothing crowds out anything else.** Each room has separate tables, one per app whose users can fill it, and its own
+  rule for a full table (`Room`).
+* **The use of a value** is remembered as long as it could be used again, by two clocks: a monotonic one, and the wall
+  clock that timestamps in messages are compared with, which may be set back. The *answer* is remembered for seconds.
+* **Everything in progress has an age and a fence.** A flow that was killed or interrupted, or hangs, holds nothing for
+  longer than ``patience``. Then the next one takes over, and a late outcome of the first is refused by its fence.
+* **After a fork** the child knows the stored values and which values were used, but has no lock, future or lease. What
+  was in progress has an unknown outcome in the child.
 """
 
 from __future__ import annotations
@@ -66,20 +66,20 @@ from haoma.verified import VerifiedPhone
 V = TypeVar("V")
 
 _TIMES: Final = {
-    Room.CUSTODY: sys.maxsize,  # what the platforms themselves sent: as much as there are apps and merchants
-    Room.PROOFS: 5,  # few bytes each, and some are of every exchange
+    Room.CUSTODY: sys.maxsize,  # sent by the platforms themselves, so bounded by the number of apps and merchants
+    Room.PROOFS: 5,  # entries are small, and an exchange may make several
 }
 _FEW: Final = 1024
 _SWEEP_SECONDS: Final = 1.0
 _FORGETFUL: Final = frozenset({Room.SESSIONS, Room.BUDGETS})
-"""Rooms from which the oldest goes when they are full. On all others something new is refused."""
+"""Rooms that evict the oldest entry when they are full. All others refuse new entries."""
 
 
 class _Table(Generic[V]):
-    """A dict whose entries expire, with at most ``cap`` entries.
+    """A dict with at most ``cap`` entries that expire.
 
-    It is swept whenever it has doubled, so that what has expired (it may hold phone numbers) does not stay until the
-    table is full, and each entry pays for its own share of the sweeping.
+    It is swept whenever it has doubled. So expired entries, which may hold phone numbers, do not stay until the table
+    is full, and the cost of sweeping per entry is constant.
     """
 
     def __init__(self, cap: int, now: Callable[[], float], *, forgetful: bool) -> None:
@@ -107,10 +107,10 @@ class _Table(Generic[V]):
         return None
 
     def put(self, key: bytes, value: V, until: float) -> bool:
-        """Keep a value; False if the table is full of what must not be forgotten."""
+        """Store a value. Return False if the table is full and must not evict entries."""
         if key in self._entries:
-            # An entry that is written again is the youngest. What must not be forgotten is nowhere absent meanwhile: a
-            # signal handler may raise between the two lines.
+            # A rewritten entry becomes the youngest. Only forgetful tables delete it first: a signal handler may raise
+            # before it is stored again, and the other tables must never lose an entry.
             if self._forgetful:
                 del self._entries[key]
         elif len(self._entries) >= self._sweep_at and not self._make_room():
@@ -125,7 +125,7 @@ class _Table(Generic[V]):
         now = self._now()
         kept = {key: entry for key, entry in self._entries.items() if entry[0] > now}
         if len(kept) >= self._cap and self._forgetful:
-            # A sixteenth at once, or a full table would be searched for every new entry.
+            # Evict a sixteenth at once; otherwise a full table would be searched for every new entry.
             for key in list(kept)[: len(kept) - self._cap * 15 // 16]:
                 del kept[key]
         self._entries = kept
@@ -134,24 +134,24 @@ class _Table(Generic[V]):
 
 
 class _Stand(Enum):
-    """How a reservation stands."""
+    """The state of a reservation."""
 
     UNDER_WAY = "under way"
-    UNKNOWN = "unknown"  # whether the value is used; the same request may try again
+    UNKNOWN = "unknown"  # the value may be used; the same request may try again
     DONE = "done"  # the value is used
-    FREE = "free"  # it is not; the row is there for those who waited
+    FREE = "free"  # the value is not used; the row only serves requests that waited
 
 
 @dataclass(slots=True)
 class _Row:
-    """The reservations of one value by one request.
+    """All reservations of one value by one request.
 
     Attributes:
-        first, fence: Numbers of the first of them and of the last. Before the first the value may have been somebody
-            else's.
-        stale: From when on a try under way is given up.
-        until, until_wall: When both have passed, by the one clock and the other, the value may be forgotten.
-        outcome: What came of the last one, until ``answer_until``, if anything was said.
+        first, fence: Numbers of the first and the last reservation. Before the first, another request may have held the
+            value.
+        stale: Monotonic time at which an attempt in progress is given up.
+        until, until_wall: The value may be forgotten once both have passed, by the monotonic and the wall clock.
+        outcome: The outcome of the last reservation, if any, kept until ``answer_until``.
     """
 
     fingerprint: bytes
@@ -171,9 +171,9 @@ class _Row:
         return self.stand is _Stand.UNDER_WAY and self.stale > now
 
     def is_over(self, now: float, wall: float) -> bool:
-        """Tell whether the value can no longer be used again, or never was.
+        """Return True if the value cannot be used any more, or was never used.
 
-        By both clocks: if the wall clock is set back, a time in a message that was too old may be young once more.
+        Both clocks must agree: if the wall clock is set back, an expired timestamp in a message may be valid again.
         """
         if self.stand is _Stand.FREE:
             return True
@@ -181,24 +181,24 @@ class _Row:
 
 
 class _Rows(dict[bytes, _Row]):
-    """The reservations of one app. What is used is never forgotten for the sake of something new."""
+    """The reservations of one app. A used value is never evicted for a new one."""
 
     sweep_at = _FEW
     not_before = -math.inf
 
     def has_room(self, cap: int, now: float, wall: float) -> bool:
-        """Tell whether one more value can be remembered."""
+        """Return True if one more value can be stored."""
         if len(self) >= min(self.sweep_at, cap) and now >= self.not_before:
             for key in [key for key, row in self.items() if row.is_over(now, wall)]:
                 del self[key]
             self.sweep_at = max(_FEW, 2 * len(self))
-            self.not_before = now + _SWEEP_SECONDS  # a full table is not searched for every request
+            self.not_before = now + _SWEEP_SECONDS  # do not search a full table for every request
         return len(self) < cap
 
 
 @dataclass(slots=True)
 class _Held:
-    """A lease, and then what its holder said at its end."""
+    """A lease, and after its end the failure that its holder reported."""
 
     fence: int
     until: float
@@ -208,11 +208,11 @@ class _Held:
 
 
 class _State:
-    """All of it, in one process."""
+    """The state of one process."""
 
     def __init__(self, before: _State | None) -> None:
-        # Held for dict operations only. Reentrant, because a flow that the garbage collector closes in the middle of
-        # one settles its reservations right there, in the same thread.
+        # Held only for dict operations. Reentrant, because the garbage collector may close a flow during one, and the
+        # flow then settles its reservations in the same thread.
         self.lock = threading.RLock()
         self.kept: dict[tuple[Room, str], _Table[tuple[int, bytes]]] = {}
         self.tries: dict[tuple[Room, str], _Table[list[float]]] = {}
@@ -227,7 +227,7 @@ class _State:
             self.used = {app: self._carried_over(rows) for app, rows in list(before.used.items())}
 
     def _carried_over(self, rows: _Rows) -> _Rows:
-        """Return what a child knows of its parent's reservations: that they were made. None under way is its own."""
+        """Return the parent's reservations for a child. Those in progress become unknown, as it does not own them."""
         return _Rows(
             (
                 key,
@@ -245,16 +245,16 @@ class _State:
 
 
 class Memory:
-    """Answers every step about what is kept, counted, held and used.
+    """The answerer for one process: stored values, counters, leases and one-time values.
 
     Args:
-        cap: Most entries of each room, and most used values, for each app.
-        patience: Seconds after which a flow under way is given up; longer than any flow takes, unless a hook hangs.
+        cap: Maximum number of entries per room, and of used values, for each app.
+        patience: Seconds after which a flow in progress is given up. No flow takes that long unless a hook hangs.
         now: A clock that is never set back.
-        wall: Unix seconds: the clock that times in messages are compared with.
+        wall: Returns Unix seconds. Timestamps in messages are compared with this clock.
 
     Attributes:
-        shared: Whether other processes have the same memory. They have not.
+        shared: Always False: other processes have a separate memory.
     """
 
     shared: Final = False
@@ -271,9 +271,9 @@ class Memory:
         self._patience = patience
         self._now = now
         self._wall = wall
-        # Keyed with what dies with the process: no key and no value that can be used once can be found out from a dump
-        # of the tables, short codes and phone-like ones included. A child goes on with it, or it would not know what
-        # was used.
+        # Random and only in this process, so that a dump of the tables reveals no key and no one-time value, not even
+        # a short code that could be guessed. Forked children use the same key; otherwise they would not recognise used
+        # values.
         self._key = secrets.token_bytes()
         self._state = PerProcess(_State)
 
@@ -281,9 +281,9 @@ class Memory:
         """Return the answer to ``step``, or a `Waiting`.
 
         Args:
-            step: The question.
-            held: Gets a reservation or lease *before* it is made, so that whoever holds the list can `let_go` of it
-                wherever an exception comes up.
+            step: The step.
+            held: A reservation or lease is added to this list *before* it is made, so that the driver can `let_go` of
+                it wherever an exception is raised.
         """
         state = self._state.get()
         held = [] if held is None else held
@@ -317,16 +317,16 @@ class Memory:
         return None
 
     def let_go(self, held: Ref | Lease, failure: HaomaError | None = None) -> None:
-        """End what a flow held that ended without a word of its own. Nothing is changed if it did say something.
+        """End a reservation or lease whose flow ended without concluding it. Do nothing if it was concluded.
 
         Args:
-            held: The reservation, whose outcome is unknown, or the lease.
-            failure: What those who wait for the lease shall be told, if anything.
+            held: The lease, or the reservation, whose outcome is then unknown.
+            failure: The error for those who wait for the lease, if any.
         """
         self.answer(EndLease(held, failure) if isinstance(held, Lease) else Settle(held, Spent.UNKNOWN))
 
     def _digest(self, purpose: bytes, *parts: str | bytes) -> bytes:
-        # As Python writes a tuple, no two are the same.
+        # The repr of a tuple is unambiguous: no two different tuples have the same.
         return hashlib.blake2b(ascii(parts).encode(), key=self._key, person=purpose, digest_size=32).digest()
 
     def _place(self, key: Key) -> bytes:
@@ -340,7 +340,7 @@ class Memory:
             table = tables[part] = _Table[V](cap, self._now, forgetful=key.room in _FORGETFUL)
         return table
 
-    # --- what is kept ---
+    # --- stored values ---
 
     def _recall(self, state: _State, step: Recall[Any]) -> Found[Any]:
         shelf, key = step.place
@@ -383,8 +383,8 @@ class Memory:
         with state.lock:
             now = self._now()
             table = self._part(state.tries, step.key)
-            # Each try counts for `seconds` from when it was made: with a window that starts anew as a whole, twice
-            # the limit would fit around its end.
+            # A sliding window: each try counts for `seconds`. A fixed window would allow twice the limit around its
+            # end.
             tries = [moment for moment in table.get(place) or () if moment > now - step.seconds]
             if len(tries) >= step.limit:
                 return False
@@ -398,7 +398,7 @@ class Memory:
             if len(tries) > 1:
                 tries.pop()
             else:
-                table.pop(place)  # a key with all its tries takes no room
+                table.pop(place)  # a key with all its tries left needs no entry
 
     # --- leases ---
 
@@ -469,12 +469,12 @@ class Memory:
                 if not hmac.compare_digest(row.fingerprint, fingerprint):
                     raise AlreadyUsed(because={"kind": step.kind})
                 if row.stand is _Stand.DONE:
-                    if row.outcome is None:  # or it is over, and was forgotten a few lines before
+                    if row.outcome is None:  # expired, and dropped by `_forget_answers` above
                         raise AlreadyUsed(because={"kind": step.kind})
                     return Concluded(OUTCOME.decode(row.outcome))
                 if row.is_under_way(now):
                     return UnderWay(Ref(step.app, key, row.first), row.stale - now)
-                # Those who wait for a try that is given up wait for the one that follows.
+                # Requests that wait for the attempt that was given up now wait for this one.
                 first, after_unknown, waiters = row.first, True, row.waiters
             ref = Ref(step.app, key, fence)
             held.append(ref)
@@ -512,10 +512,12 @@ class Memory:
         return Concluded(outcome)
 
     def _settle(self, state: _State, ref: Ref, outcome: Outcome | None, spent: Spent) -> Outcome | None:
-        """Say what came of a reservation. Only the first word counts; a success counts as long as none is settled.
+        """Record the outcome of a reservation.
+
+        Only the first outcome of an attempt counts. A late success counts if the reservation is not closed.
 
         Returns:
-            The number that counts instead, if another try has found one meanwhile.
+            The number that counts instead, if another attempt has found one in the meantime.
         """
         with state.lock:
             row = state.used.get(ref.app, _Rows()).get(ref.key)
@@ -528,30 +530,31 @@ class Memory:
             row.fence = next(state.fences)
             row.outcome, row.answer_until = None, now + row.repeat_seconds
             if outcome is not None:
-                heapq.heappush(state.answers, (row.answer_until, row.fence, row))  # first: each is let go of
+                # Pushed before the outcome is set, so that an interruption leaves no answer that is never forgotten.
+                heapq.heappush(state.answers, (row.answer_until, row.fence, row))
                 row.outcome = OUTCOME.encode(outcome)
             if spent is Spent.YES:
                 row.stand = _Stand.DONE
                 if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
-                    # What the platform refuses once it refuses again. It need not be remembered for longer than its
-                    # answer, so whoever sends made-up codes fills nothing.
+                    # A code that the platform refused will be refused again, so it is remembered no longer than the
+                    # answer. Made-up codes therefore cannot fill the memory.
                     row.until, row.until_wall = min(row.until, row.answer_until), -math.inf
             elif spent is Spent.NO and not row.after_unknown:
                 row.stand = _Stand.FREE
-            else:  # "not spent" after an unknown outcome speaks of the second try alone
+            else:  # after an unknown outcome, "not spent" only describes the later attempt
                 row.stand = _Stand.UNKNOWN
             woken, row.waiters = row.waiters, []
         _wake(woken)
         return None
 
     def _forget_answers(self, state: _State, now: float) -> None:
-        """Let go of answers whose time is over: they hold phone numbers."""
+        """Drop expired answers, because they hold phone numbers."""
         answers = state.answers
         while answers and (answers[0][0] <= now or len(answers) > self._cap):
             until, _, row = answers[0]
-            if row.answer_until == until:  # or it has another answer since
+            if row.answer_until == until:  # otherwise the row has a newer answer
                 row.outcome = None
-            heapq.heappop(answers)  # last: whoever is interrupted leaves no answer behind
+            heapq.heappop(answers)  # last, so that an interruption leaves no answer behind
 
 
 def _number_in(row: _Row) -> Outcome | None:
@@ -567,6 +570,6 @@ def _wait(waiters: list[Future[None]], seconds: float) -> Waiting:
 
 def _wake(waiters: list[Future[None]]) -> None:
     for waiter in waiters:
-        # One that is cancelled meanwhile can no longer be resolved.
+        # A waiter that was cancelled in the meantime can no longer be resolved.
         if waiter.set_running_or_notify_cancel():
             waiter.set_result(None)

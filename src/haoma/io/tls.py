@@ -51,7 +51,7 @@ class _Inside:
             self._changed.notify_all()
 
     def before_fork(self) -> None:
-        """Wait until all other threads are outside. The wait is limited, because a thread may hang or be interrupted."""
+        """Wait, for a limited time, until all other threads are outside. One may hang or have been interrupted."""
         me = {threading.get_ident()}
         with self._changed:
             self._forks += 1  # two threads may fork at once

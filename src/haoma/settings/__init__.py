@@ -1,1 +1,1 @@
-"""Settings: what ``haoma.toml`` and the environment say, as configured apps and a configured service."""
+"""Settings from ``haoma.toml`` and the environment: the configured apps and the configured service."""

@@ -1,7 +1,7 @@
-"""On which line of a TOML file a setting stands. ``tomllib`` does not tell, and a fault without its line is a riddle.
+"""Line numbers of the settings in a TOML file, for error messages. ``tomllib`` does not provide them.
 
-The scanner follows the grammar just as far as needed to skip a value, so it must be given text that ``tomllib`` has
-accepted. Keys are joined with dots; elements of an array are counted from 0: ``apps.shop.aes_key.1``.
+The scanner knows only enough of the grammar to skip values, so its input must be text that ``tomllib`` has accepted.
+Keys are joined with dots, and array elements are counted from 0: ``apps.shop.aes_key.1``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AT: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class Lines:
-    """Lines of the keys, tables and array elements of a document.
+    """Line numbers of the keys, tables and array elements of a document.
 
     Args:
         text: A valid TOML document.
@@ -36,7 +36,7 @@ class Lines:
         self._document()
 
     def of(self, where: str) -> int:
-        """Return the line of ``apps.shop.aes_key``, or of the nearest part before it that is there, or 1."""
+        """Return the line of a path such as ``apps.shop.aes_key``, or of its nearest existing parent, or 1."""
         while where not in self._lines and where:
             where = where.rpartition(".")[0]
         return self._lines.get(where, 1)
@@ -107,21 +107,21 @@ class Lines:
 
     def _note(self, path: tuple[str, ...], start: int) -> None:
         line = self._text.count("\n", 0, start) + 1
-        for length in range(1, len(path) + 1):  # a dotted key makes the tables on its way
+        for length in range(1, len(path) + 1):  # a dotted key defines its parent tables
             self._lines.setdefault(".".join(path[:length]), line)
         self._lines[".".join(path)] = line
 
 
 def _spelt_out(key: str) -> str:
-    """Return a key without its quotes and escapes."""
+    """Return a key without quotes and escapes."""
     return next(iter(tomllib.loads(f"{key} = 0"))) if key[0] in "\"'" else key
 
 
 def syntax_fault(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
-    """Return the line and the reason of a syntax error; what ``tomllib`` quotes from the file is left out."""
+    """Return the line and the reason of a syntax error, without the text that ``tomllib`` quotes from the file."""
     message = str(error)
     at = _AT.search(message)
     line = int(at[1]) if at and at[1] else text.rstrip().count("\n") + 1
-    # From the first quote or bracket to the last one: what is quoted may hold quotes itself.
+    # Remove everything from the first quote or bracket to the last one: quoted text may contain quotes itself.
     reason = re.sub(r"[\"'(].{3,}[\"')]", "…", message[: at.start()] if at else message, flags=re.DOTALL)
     return line, reason[:120]

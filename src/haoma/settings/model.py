@@ -1,4 +1,4 @@
-"""What was configured: apps, service and warnings, as records."""
+"""The settings as records: apps, service and warnings."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class HaomaWarning(UserWarning):
-    """Something in the settings works, but should be looked at."""
+    """A setting that works, but needs attention."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """A key that callers of the service send, as its digest: the clear text is not kept.
+    """A key of a caller of the service. Only its digest is kept.
 
-    A plain SHA-256 is enough, because keys are long and random; there is nothing that a slow hash would slow down.
+    A plain SHA-256 is enough: keys are long and random, so there is no guessing that a slow hash would have to slow
+    down.
 
     Attributes:
         kind: ``server`` or ``publishable``.
@@ -39,7 +40,7 @@ class ServiceKey:
 
     @property
     def id(self) -> str:
-        """Eight characters that may stand in a log."""
+        """Eight characters that identify the key and are safe to log."""
         return self.digest.hex()[:8]
 
 
@@ -48,17 +49,17 @@ class ServiceSettings:
     """The table ``[service]``.
 
     Attributes:
-        host, port: Where to listen.
-        keys: Who may call.
+        host, port: The address to listen on.
+        keys: Keys of the allowed callers.
         workers: Number of processes.
-        cors_origins: Origins that browsers may call from; none means that CORS is off.
-        signing_key: Signs session tokens; None lets the service make one that dies with it.
-        body_seconds, request_seconds, drain_seconds: Limits for receiving a body, for a whole request, and for the
-            requests in flight when the service stops.
+        cors_origins: Origins that browsers may call from. Empty turns CORS off.
+        signing_key: Signs session tokens. If None, the service makes a key that is lost when it stops.
+        body_seconds, request_seconds, drain_seconds: Time limits for receiving a body, for a whole request, and for
+            requests in flight during shutdown.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
-        trusted_proxies: Networks whose ``X-Forwarded-For`` is believed.
-        refused_limit, refused_seconds: How many codes of one client address a platform may refuse within how many
-            seconds, before its codes are not taken any more.
+        trusted_proxies: Networks whose ``X-Forwarded-For`` is trusted.
+        refused_limit, refused_seconds: How many codes from one client address a platform may refuse within how many
+            seconds before further codes from that address are rejected.
     """
 
     host: str = "127.0.0.1"
@@ -77,26 +78,26 @@ class ServiceSettings:
 
     @property
     def server_keys(self) -> tuple[ServiceKey, ...]:
-        """Keys that get full numbers."""
+        """The keys that can read full numbers."""
         return tuple(key for key in self.keys if key.kind == "server")
 
     @property
     def publishable_keys(self) -> tuple[ServiceKey, ...]:
-        """Keys that may sit in a mini program."""
+        """The keys that may be in a mini program."""
         return tuple(key for key in self.keys if key.kind == "publishable")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that was configured.
+    """The complete settings.
 
     Attributes:
         apps: The apps by name.
-        service: How the service runs.
+        service: Settings of the service.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
-        ca_file: PEM file of the authorities to trust instead of the system's, or None.
-        warnings: What works, but should be looked at.
-        path: The file that was read; empty when the settings came from Python.
+        ca_file: PEM file with the authorities to trust instead of the system's, or None.
+        warnings: Settings that work, but need attention.
+        path: The file that was read; empty if the settings came from Python.
     """
 
     apps: Mapping[str, App]
@@ -107,7 +108,7 @@ class Settings:
     path: str = ""
 
     def app(self, name: str) -> App:
-        """Return the app of this name.
+        """Return the app with this name.
 
         Raises:
             UnknownApp: ``caller.unknown-app``.
@@ -118,12 +119,12 @@ class Settings:
         return found
 
     def give_warnings(self, *, stacklevel: int = 2) -> None:
-        """Give every warning to ``warnings.warn`` as `HaomaWarning`."""
+        """Issue every warning as a `HaomaWarning`."""
         for warning in self.warnings:
             python_warnings.warn(str(warning), HaomaWarning, stacklevel=stacklevel)
 
 
 def unknown_app(name: str, apps: Mapping[str, App]) -> UnknownApp:
-    """Return the error for a name that no app has, with the nearest that one has."""
+    """Return the error for an unknown app name, with the most similar known name."""
     near = difflib.get_close_matches(name, apps, n=1)
     return UnknownApp(because={"nearest": near[0]} if near else {})

@@ -1,21 +1,22 @@
-"""Settings: ``haoma.toml`` and the environment in, configured apps out; every fault of a file is reported at once.
+"""Reads the settings from ``haoma.toml`` and the environment. All faults of a file are reported at once.
 
 ::
 
     allow_insecure_upstreams = false      # true permits http to a fake platform, and warns at every start
-    ca_file = "company-ca.pem"            # authorities to trust instead of the system's, for a proxy in between
+    ca_file = "company-ca.pem"            # authorities to trust instead of the system's, for a TLS proxy
 
     [apps.shop]
     platform = "alipay"                   # the other settings are the platform's own: platforms/*/app.py
-    aes_key = { file = "secrets/aes" }    # any value may stand in a file or in the environment
+    aes_key = { file = "secrets/aes" }    # any value may be in a file or in the environment
     app_private_key = { env = "SHOP_KEY" }
 
     [service]
     listen = "127.0.0.1:8080"
-    server_keys = ["sha256:…"]            # `haoma key` makes one; in clear is possible too
+    server_keys = ["sha256:…"]            # made by `haoma key`; a key in clear text works too
     publishable_keys = ["…"]
 
-Files are sought from the directory of ``haoma.toml``. A setting that holds a key may also name its file directly.
+Relative paths are resolved against the directory of ``haoma.toml``. A setting for a key may also be the name of its
+file.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
 
 FILE_BYTES: Final = 64 * 1024
-"""Largest file that a setting may name. Keys and certificates have a few KiB."""
+"""Maximum size of a file that a setting names. Keys and certificates have a few KiB."""
 TOML_BYTES: Final = 1024 * 1024
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
-_DER_SEQUENCE: Final = b"\x30"  # what every key and certificate in DER begins with
+_DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in DER
 _OWN: Final = ("allow_insecure_upstreams", "ca_file")
 _TOP: Final = (*_OWN, "apps", "service")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -70,13 +71,13 @@ def load(
 
     Args:
         path: The file.
-        environ: Where ``{ env = "…" }`` looks; the environment of the process when None.
-        now: Unix seconds, to judge certificates by; the clock's when None.
-        serving: Also check what only the service needs.
-        workers: Number of processes, when it is not the file that says it.
+        environ: The variables for ``{ env = "…" }``; the environment of the process if None.
+        now: Unix seconds, for the dates of certificates; the current time if None.
+        serving: Also check settings that only the service needs.
+        workers: Number of processes, overriding the file.
 
     Raises:
-        ConfigFaults: ``config.faults``: all faults of the file, each with line, cause and remedy.
+        ConfigFaults: ``config.faults``: lists all faults of the file, each with line, cause and remedy.
     """
     name = os.fspath(path)
     try:
@@ -95,7 +96,7 @@ def load(
     except tomllib.TOMLDecodeError as error:
         line, reason = syntax_fault(error, text)
         raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=line)]) from None
-    except (RecursionError, ValueError) as error:  # Python refuses to read numbers of thousands of digits
+    except (RecursionError, ValueError) as error:  # Python refuses numbers with thousands of digits
         reason = "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
         raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=1)]) from None
     reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)))
@@ -111,7 +112,7 @@ def from_mapping(
     serving: bool = False,
     workers: int | None = None,
 ) -> Settings:
-    """Build the settings from what a ``haoma.toml`` would hold; see `load`.
+    """Build the settings from the parsed content of a ``haoma.toml``; see `load`.
 
     Raises:
         ConfigFaults: ``config.faults``.
@@ -125,18 +126,18 @@ def configure(
 ) -> App:
     """Configure one app from Python.
 
-    ``haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")``. Warnings are given with
-    ``warnings.warn`` as `HaomaWarning`.
+    ``haoma.configure("alipay", app_id="2021…", alipay_public_key="MIIB…", aes_key="…")``. Warnings are issued as
+    `HaomaWarning`.
 
     Args:
         platform: ``alipay``, ``wechat``, …
-        name: Name of the app, which a client is asked by; the platform's when None.
+        name: Name of the app, as passed to a client; the platform's name if None.
         allow_insecure_upstreams: Permit http to a fake platform.
-        settings: The platform's settings, as in ``haoma.toml``. None is no value: it is most often a variable of the
-            environment that is not set.
+        settings: The platform's settings, as in ``haoma.toml``. A value of None is a fault: it usually comes from an
+            environment variable that is not set.
 
     Raises:
-        ConfigFaults: ``config.faults``: all faults at once.
+        ConfigFaults: ``config.faults``: lists all faults.
     """
     called = name if name is not None else platform if str(platform) in PLATFORMS else "app"
     values = {
@@ -149,7 +150,7 @@ def configure(
 
 
 def compare(apps: Iterable[App]) -> list[Fault]:
-    """Return what is wrong with apps only when they are seen together, whether a file or Python configured them."""
+    """Return the faults between apps: settings that are valid alone but not together."""
     found: list[Fault] = []
     names: set[str] = set()
     by_id: dict[tuple[str, str], App] = {}
@@ -171,7 +172,7 @@ def compare(apps: Iterable[App]) -> list[Fault]:
 
 
 class _Reader:
-    """Reads one document and collects its faults."""
+    """A reader for one document that collects its faults."""
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ class _Reader:
         self._environ = os.environ if environ is None else environ
         self._now = clock.now() if now is None else now
         self._line_of = line_of
-        # Checking a private key takes longer than reading the rest, and the apps of one operator often share a key.
+        # Checking a private key takes longer than everything else, and the apps of one operator often share a key.
         self._parse_private_key = functools.cache(parse_private_key)
         self._faults: list[Fault] = []
         self._names: set[str] = set()
@@ -194,7 +195,7 @@ class _Reader:
         """Return the settings of a whole document."""
         top_values = {key: value for key, value in values.items() if key in _OWN}
         if isinstance(ca := top_values.get("ca_file"), Mapping) and ca.keys() == {"file"}:
-            top_values["ca_file"] = ca["file"]  # this setting is the name of a file, either way
+            top_values["ca_file"] = ca["file"]  # both forms name a file: this setting is a path
         top = self._table("", top_values, "")
         insecure = top.flag("allow_insecure_upstreams")
         if insecure:
@@ -226,7 +227,7 @@ class _Reader:
         )
 
     def _table(self, name: str, values: Mapping[str, Any], where: str | None, **options: Any) -> Table:
-        """Return a table whose values have been fetched from where they stand."""
+        """Return a table with its ``{ file }`` and ``{ env }`` values fetched."""
         place = f"apps.{name}" if where is None else where
         keys = PLATFORMS[values["platform"]].key_settings if where is None else frozenset({"signing_key"})
         fetched = {
@@ -249,7 +250,7 @@ class _Reader:
         file, line = self._line_of(where)
         self._faults.append(Fault(code, where, because={**because, **more}, warning=warning, file=file, line=line))
 
-    # --- values that stand elsewhere ---
+    # --- values in files and environment variables ---
 
     def _fetch(self, value: object, where: str, *, may_name_file: bool) -> object:
         """Return a value with its ``{ file }`` and ``{ env }`` replaced, or `_UNREAD` after a fault."""
@@ -281,7 +282,7 @@ class _Reader:
         return None
 
     def _names_file(self, value: str) -> bool:
-        """Tell whether the text of a key setting is the name of a file: one that is there, or that looks like one."""
+        """Return True if the text of a key setting names an existing file, or looks like a file name."""
         if len(value) > 255 or "\n" in value or "\x00" in value:
             return False
         try:
@@ -308,7 +309,7 @@ class _Reader:
         return text
 
     def _told(self, where: str) -> str:
-        """Return a place as far as it consists of known words: what stands there as a name may be a secret."""
+        """Return a place up to its first unknown word. A name in the file may be a misplaced secret."""
         head, _, rest = where.partition(".")
         if head == "apps":
             name, _, rest = rest.partition(".")
@@ -387,7 +388,7 @@ class _Reader:
         if not isinstance(values, Mapping):
             self._fault("config.wrong-type", "service", found=type(values).__name__, needed="table")
             return ServiceSettings()
-        # An empty list is nothing: it is how a template says that there is none.
+        # An empty list counts as not set, because templates write it for "none".
         table = self._table("", {key: value for key, value in values.items() if value != []}, "service")
         service = read_service(table, serving=serving)
         self._words |= table.known
@@ -395,7 +396,7 @@ class _Reader:
         return service
 
     def _compare(self, apps: Mapping[str, App], service: ServiceSettings, workers: int, where: str) -> None:
-        """Find what is wrong with apps and service only when they are seen together."""
+        """Find faults between the apps, and between the apps and the service."""
         for fault in compare(apps.values()):
             self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
         if workers == 1:
@@ -403,7 +404,7 @@ class _Reader:
         if remembering := [name for name, app in apps.items() if app.remembers]:
             file, line = self._line_of(where)
             because = {"workers": workers, "apps": ", ".join(remembering)}
-            line = 0 if where.startswith("-") else line  # an option of the command is in no line
+            line = 0 if where.startswith("-") else line  # a command-line option has no line
             self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
@@ -411,14 +412,14 @@ class _Reader:
 
 
 class _Unread:
-    """In the place of a value that could not be fetched."""
+    """A placeholder for a value that could not be fetched."""
 
 
 _UNREAD: Final = _Unread()
 
 
 class _Fetched(Table):
-    """A table in which some values could not be fetched. That they have no type is not reported on top of it."""
+    """A table in which some values could not be fetched. Their wrong type is not reported as a second fault."""
 
     def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
         if code != "config.wrong-type" or not isinstance(self._values.get(setting), _Unread):
@@ -426,12 +427,12 @@ class _Fetched(Table):
 
     @property
     def broken(self) -> bool:
-        """True if a fault was found that is more than a warning."""
+        """True if a fault was found. Warnings do not count."""
         return super().broken or any(isinstance(value, _Unread) for value in self._values.values())
 
 
 def _nearest(platform: str) -> str:
-    """Return the platform that somebody must have meant, or an empty text."""
+    """Return the platform that was probably meant, or an empty string."""
     called = {each.lower(): name for name, each_platform in PLATFORMS.items() for each in each_platform.also_called}
     asked = platform.strip().lower()
     near = difflib.get_close_matches(asked, PLATFORMS, n=1)
@@ -443,11 +444,11 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _read_text(path: Path, limit: int) -> str:
-    """Read a text file of at most ``limit`` bytes; a key or certificate in DER comes as base64.
+    """Return the content of a text file of at most ``limit`` bytes. A DER key or certificate is returned as base64.
 
     Raises:
-        OSError: It cannot be read.
-        ValueError: It is too large, or not UTF-8 text.
+        OSError: The file cannot be read.
+        ValueError: The file is too large, or not UTF-8 text.
     """
     with path.open("rb") as file:
         content = file.read(limit + 1)

@@ -1,4 +1,4 @@
-"""The table ``[service]``: who may call, from where, and how the service runs."""
+"""Reads the table ``[service]``: the keys of callers, allowed networks and origins, and limits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from haoma.platforms.base.table import Table
 
 WEAK_KEY: Final = 24
-"""Fewest characters of a service key that nobody can guess, if they are random."""
+"""Minimum length of a random service key that cannot be guessed."""
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 _BEARER: Final = re.compile(r"[!-~]{1,512}")
-_PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as `haoma key` makes them
+_PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as made by `haoma key`
 _OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -29,7 +29,7 @@ _DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 
 
 def parse_listen(text: str) -> tuple[str, int] | None:
-    """Return host and port of ``127.0.0.1:8080`` or ``[::1]:8080``, or None if it is neither."""
+    """Return the host and port of an address such as ``127.0.0.1:8080`` or ``[::1]:8080``, or None if invalid."""
     match = _LISTEN.fullmatch(text)
     if match is None or int(match[2]) > 65535:
         return None
@@ -37,7 +37,7 @@ def parse_listen(text: str) -> tuple[str, int] | None:
 
 
 def read_service(table: Table, *, serving: bool) -> ServiceSettings:
-    """Read the table ``[service]``; faults are left with it. ``serving``: see `load`."""
+    """Read the table ``[service]``. Faults are collected in ``table``. For ``serving`` see `load`."""
     listen = parse_listen(table.text("listen", default=_DEFAULT_LISTEN))
     if listen is None:
         table.fault("config.bad-listen", "listen", needed="host:port")
@@ -46,7 +46,7 @@ def read_service(table: Table, *, serving: bool) -> ServiceSettings:
     digests = {key.digest for key in keys if key.kind == "server"}
     if any(key.kind == "publishable" and key.digest in digests for key in keys):
         table.fault("config.same-key-twice", "publishable_keys")
-    # A key that could not be read has its own fault; whatever else is wrong with the table does not hide this one.
+    # Reported even if the table has other faults, but not if keys are set and could not be read: that is its own fault.
     if serving and not keys and "server_keys" not in table and "publishable_keys" not in table:
         table.fault("config.no-server-keys", "")
     service = ServiceSettings(
@@ -80,7 +80,7 @@ def _keys(table: Table, kind: str) -> list[ServiceKey]:
         elif not _BEARER.fullmatch(text):
             table.fault("config.wrong-type", setting, needed="visible ASCII characters without spaces")
         elif text.startswith(_PREFIX[_OTHER_KIND[kind]]):
-            # A key of the mini program among the server's would give full numbers to everybody who unpacks it.
+            # A mini program's key among the server keys would give full numbers to anybody who unpacks the program.
             table.fault("config.key-of-the-other-kind", setting, found=f"{_PREFIX[_OTHER_KIND[kind]]}...")
         else:
             if len(text) < WEAK_KEY and kind == "server":
@@ -105,7 +105,7 @@ def _networks(table: Table) -> tuple[Network, ...]:
             network = None
         if network is not None and network.prefixlen:
             networks.append(network)
-        else:  # whoever trusts everybody lets everybody choose an address
+        else:  # trusting all networks would let every client choose its own address
             table.fault("config.wrong-type", "trusted_proxies", needed="10.0.0.0/8, 2001:db8::/32 or one address")
     return tuple(networks)
 
@@ -133,7 +133,7 @@ def _signing_key(table: Table) -> Ed25519PrivateKey | None:
 
 
 def start_warnings(settings: Settings) -> tuple[Fault, ...]:
-    """Return what should be looked at, in the order of the file."""
+    """Return all warnings to show at start-up, in the order of the file."""
     service, found = settings.service, [*settings.warnings]
     if service.publishable_keys and service.signing_key is None:
         found.append(Fault("config.signing-key-ephemeral", "service.signing_key", warning=True, file=settings.path))
