@@ -1,6 +1,6 @@
-"""The HTTP service: verified phone numbers for teams in any language.
+"""The HTTP service: verified phone numbers for back ends in any language.
 
-`serve` runs it; `create_app` gives the ASGI application to those who bring their own server.
+`serve` runs the service. `create_app` returns the ASGI application for another server.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ __all__ = ["create_app", "serve"]
 
 def create_app(settings: Settings) -> Application:
     """Return the service as an ASGI application, for a server of your choice."""
-    from haoma.service import app  # imported late: the framework takes longer to import than the rest of haoma
+    from haoma.service import app  # imported on use: the framework takes longer to import than the rest of haoma
 
     return app.create_app(settings)

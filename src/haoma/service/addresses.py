@@ -1,4 +1,4 @@
-"""Addresses of clients, in one spelling; what counts as one client."""
+"""Client addresses: their canonical form, and which of them count as one client."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-_LONGEST: Final = 64  # 45 characters, and the name of a network card
+_LONGEST: Final = 64  # 45 characters plus the name of a network interface
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _AROUND: Final = ((56, 4), (48, 16))
 
 
 def parse(host: str) -> IPv4Address | IPv6Address:
-    """Return an address; one of IPv4 that was written as IPv6 is one of IPv4.
+    """Return an address. An IPv4-mapped IPv6 address becomes IPv4.
 
     Raises:
-        ValueError: It is no address.
+        ValueError: The text is not an address.
     """
-    if len(host) > _LONGEST:  # a zone behind a % has no end, and what is parsed is remembered
+    if len(host) > _LONGEST:  # a zone after % has no length limit, and results are cached
         raise ValueError("no address is that long")
     return _parse(host)
 
@@ -29,11 +29,11 @@ def _parse(host: str) -> IPv4Address | IPv6Address:
 
 
 def group(address: IPv4Address | IPv6Address) -> str:
-    """Return what counts as one client: an IPv4 address, or an IPv6 network of 64 bits, which is what one line gets.
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address (one subscriber line).
 
-    An address of IPv6 that stands for one of IPv4 counts as that. Behind a translator (NAT64, RFC 6052) all users of
-    IPv4 are in one network of 64 bits, and one of them would use up the budget of all; with 6to4 (RFC 3056) one
-    address of IPv4 has 65,536 such networks. This is for counting alone: whoever is trusted is not found by it.
+    An IPv6 address that stands for an IPv4 address counts as the latter. Behind a translator (NAT64, RFC 6052) all IPv4
+    users share one /64, and one of them could use up the budget of all. With 6to4 (RFC 3056) one IPv4 address has
+    65,536 such networks. Use this only for counting, never to decide who is trusted.
     """
     if isinstance(address, IPv6Address):
         inside = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.sixtofour
@@ -43,10 +43,10 @@ def group(address: IPv4Address | IPv6Address) -> str:
 
 @lru_cache(maxsize=1024)
 def around(client: str) -> tuple[tuple[str, int], ...]:
-    """Return the networks around what `group` returned, and how many clients each counts for.
+    """Return the networks around a result of `group`, and how many clients each counts as.
 
-    Who rents a server or a line gets 256 networks of 64 bits, or 65,536. With a budget for each of them he has no
-    limit at all; with one for all together, a street of other people would share it.
+    A rented server or line often gets 256 or even 65,536 networks of size /64. With a separate budget for each, an
+    attacker would have no limit. With a single budget for all, a street of neighbours would share it.
     """
     address, _, bits = client.partition("/")
     if not bits:

@@ -1,4 +1,4 @@
-"""The ASGI application: one gate, and behind it the routes."""
+"""The ASGI application: the gate and the routes behind it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _NO_KEYS = b'{"keys":[]}'
 
 
 class Application:
-    """The service.
+    """The service as an ASGI application.
 
     Attributes:
-        on_start: Called when the server starts, in its event loop.
-        routes: What can be asked.
+        on_start: Functions to call in the event loop when the server starts.
+        routes: All routes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -64,15 +64,15 @@ class Application:
         self._gate = Gate(self._router, self._journal, service.request_seconds, service.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or take part in start and stop."""
+        """Answer a request, or handle the lifespan events."""
         await (self._gate if scope["type"] == "http" else self._router)(scope, receive, send)
 
     def drain(self) -> None:
-        """Make ``/readyz`` say that no new requests should come."""
+        """Make ``/readyz`` report that the service is shutting down."""
         self._probes.draining = True
 
     def end(self) -> None:
-        """Refuse what is still under way, as too slow."""
+        """Refuse requests that are still in progress as too slow."""
         self._gate.deadlines.end()
 
     @asynccontextmanager
@@ -89,7 +89,7 @@ class Application:
 def create_app(settings: Settings) -> Application:
     """Return the service as an ASGI application, for a server of your choice.
 
-    Warnings of the configuration are logged here; ``haoma serve`` prints them once and not in every worker.
+    Configuration warnings are logged here. ``haoma serve`` instead prints them once, not in every worker.
     """
     logger = make_logger(level=settings.service.log_level)
     for warning in start_warnings(settings):

@@ -1,4 +1,4 @@
-"""Who calls: the keys of the configuration, known by their digests alone."""
+"""The callers of the service, recognised by the digests of the configured keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Caller:
     Attributes:
         id: Short name of the key, for logs and for one-time use.
         digest: SHA-256 of the key.
-        trusted: True for a server key, which may have full numbers; False for a publishable one.
+        trusted: True for a server key, which may read full numbers; False for a publishable key.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Caller:
 
 
 class Callers:
-    """Finds the caller of a request by its ``Authorization`` header."""
+    """The configured keys, to find the caller of a request by its ``Authorization`` header."""
 
     def __init__(self, service: ServiceSettings) -> None:
         self._callers = tuple(
@@ -43,10 +43,10 @@ class Callers:
     def recognise(self, headers: Sequence[bytes]) -> Caller:
         """Return the caller.
 
-        The header is compared with every key, found or not: how long it takes says nothing about which one fitted.
-        Keys are compared by digest, so that it says nothing about how much of one was right either.
+        The header is always compared with every key, so the time does not reveal which one matched. Keys are compared
+        by digest, so the time does not reveal how much of a key was right either.
 
-        Two headers are none of the configured keys: a proxy may have looked at the other one.
+        Two headers are rejected, because a proxy may have checked the other one.
 
         Args:
             headers: The ``Authorization`` headers of the request.

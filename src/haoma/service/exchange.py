@@ -1,4 +1,4 @@
-"""One request and its answer: what is known about it until the one line that is logged."""
+"""The record of one request and its response, from arrival until its log line is written."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ KEY: Final = "haoma.exchange"
 JSON: Final = "application/json"
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Reply: TypeAlias = tuple[int, bytes, Headers]
-"""Status, body and headers of an answer."""
+"""Status, body and headers of a response."""
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """What is known about the request that is being answered."""
+    """The request being answered, and what is known about its response."""
 
     request_id: str
     method: str
     lang: str
     accept: bytes
-    authorization: tuple[bytes, ...]  # every header of that name
-    origin: bytes  # the page that a browser asks for
-    announced: int  # bytes of the body, -1 if the caller does not say
+    authorization: tuple[bytes, ...]  # all headers of that name
+    origin: bytes  # the Origin header that a browser sends
+    announced: int  # Content-Length in bytes, -1 if missing
     started: float
     due: float
     route: str | None = None
     app: App | None = None
-    habit: bool = False  # answer in {"code", "msg", "data"}
+    habit: bool = False  # wrap the response in {"code", "msg", "data"}
     caller: Caller | None = None
     status: int = 0
     task: Task[Any] | None = None
@@ -48,5 +48,5 @@ class Exchange(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, scope: Scope) -> Exchange:
-        """Return the exchange of a request that came through the gate."""
+        """Return the exchange that the gate stored in ``scope``."""
         return cast("Exchange", scope[KEY])

@@ -1,8 +1,8 @@
-"""Session tokens: what a publishable key gets instead of the number.
+"""Session tokens, which a publishable key gets instead of the number.
 
-A token is a JWT (EdDSA) that anybody can check with the published keys. It holds the masked number and, in the private
-claim ``sealed``, the whole result under AES-256-GCM, with a key derived from the signing key. Any worker can open it
-for a server key, and nobody has to remember anything.
+A token is a JWT (EdDSA) that anybody can verify with the published keys. It contains the masked number and, in the
+private claim ``sealed``, the whole result encrypted with AES-256-GCM under a key derived from the signing key. Any
+worker can open it for a server key, so nothing has to be stored.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _CLAIMS: Final = ["iss", "aud", "iat", "exp", "jti", "sealed"]
 
 
 class Tokens:
-    """Issues session tokens and reveals what they hold.
+    """Issues session tokens and reveals their content.
 
     Args:
-        key: The signing key. Tokens of another key cannot be revealed.
+        key: The signing key. Tokens signed with another key cannot be revealed.
     """
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
@@ -45,14 +45,14 @@ class Tokens:
         sealing_key = HKDF(SHA256(), 32, salt=None, info=b"haoma session token: sealed result, v1")
         self._cipher = AESGCM(sealing_key.derive(key.private_bytes_raw()))
         x = _base64url(self._public.public_bytes_raw())
-        # RFC 7638: the members in this order, without white space.
+        # RFC 7638: members in this order, without white space.
         thumbprint = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode("ascii")
         self._key_id = _base64url(hashlib.sha256(thumbprint).digest())
         public = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self._key_id, "use": "sig", "alg": _ALGORITHM}
         self.jwks: Final = msgspec.json.encode({"keys": [public]})
 
     def issue(self, app: str, whole: dict[str, object], masked: dict[str, Any], now: float) -> str:
-        """Return a token for ``app`` that shows ``masked`` and keeps ``whole``."""
+        """Return a token for ``app`` that shows ``masked`` and contains ``whole`` encrypted."""
         token_id = secrets.token_urlsafe(16)
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._cipher.encrypt(nonce, msgspec.json.encode(whole), _bound_to(token_id, app))
@@ -71,15 +71,15 @@ class Tokens:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
 
     def reveal(self, app: str, token: str) -> dict[str, Any]:
-        """Return what the token keeps.
+        """Return the encrypted result in a token.
 
         Raises:
-            TokenUnusable: ``caller.token-unusable``: not ours, not for this app, changed or expired.
+            TokenUnusable: ``caller.token-unusable``: not ours, not for this app, altered or expired.
         """
         if len(token) > _LONGEST:
             raise TokenUnusable(diagnosis="too long")
         try:
-            # One token has one spelling, or a list of those that were taken back would not hold.
+            # A token must have exactly one spelling; otherwise a revocation list could be bypassed.
             for part in token.split("."):
                 _from_base64url(part)
             claims = jwt.decode(
@@ -94,7 +94,7 @@ class Tokens:
             whole = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(str(claims["jti"]), app))
             return msgspec.json.decode(whole, type=dict[str, Any])
         except (jwt.InvalidTokenError, InvalidTag, ValueError) as error:
-            reason = type(error).__name__  # its words may quote the token
+            reason = type(error).__name__  # the message may quote the token
         raise TokenUnusable(diagnosis=reason)
 
 
@@ -107,10 +107,10 @@ def _base64url(raw: bytes) -> str:
 
 
 def _from_base64url(text: str) -> bytes:
-    """Return the bytes of text in the one spelling that RFC 7515 knows: no padding, no bits to spare.
+    """Return the bytes of canonical base64url (RFC 7515): no padding, no unused bits.
 
     Raises:
-        ValueError: It is spelled otherwise.
+        ValueError: The text is not canonical.
     """
     raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if _base64url(raw) != text:

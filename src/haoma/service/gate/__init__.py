@@ -1,1 +1,1 @@
-"""What every request goes through: reading it, refusing it, answering it in time."""
+"""The processing common to all requests: body, limits, deadlines, refusals, CORS, language."""

@@ -1,4 +1,4 @@
-"""Reads a request body as it is, whatever its content type, within limits of size and time."""
+"""Reads a request body, whatever its content type, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> bytes:
-    """Return the body, for which there are ``seconds``.
+    """Return the body. It must arrive within ``seconds``.
 
-    People send JSON as ``text/plain``, forms, and nothing at all as ``application/json``: what it is shall be seen
-    from the bytes.
+    The content type is ignored: clients send JSON as ``text/plain``, and forms or nothing as ``application/json``. The
+    format is recognised from the bytes.
 
     Raises:
-        TooLarge: ``envelope.too-large``: announced or sent more than 32 KiB.
-        TooSlow: ``caller.too-slow``: the caller hung up.
+        TooLarge: ``envelope.too-large``: more than 32 KiB announced or sent.
+        TooSlow: ``caller.too-slow``: the caller closed the connection.
     """
     if exchange.announced > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
@@ -33,7 +33,7 @@ async def read_body(exchange: Exchange, receive: Receive, seconds: float) -> byt
         message = await receive()
         if message["type"] != "http.request":
             raise TooSlow(diagnosis="the caller hung up")
-        body += message.get("body", b"")  # of the few pieces that 32 KiB come in
+        body += message.get("body", b"")  # appending is cheap: 32 KiB arrive in few pieces
         if len(body) > MAX_BYTES:
             raise TooLarge(because={"max_bytes": MAX_BYTES})
         if not message.get("more_body", False):

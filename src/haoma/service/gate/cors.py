@@ -1,7 +1,7 @@
-"""CORS: which pages of other origins a browser lets read our answers.
+"""CORS: the origins whose pages may read our responses in a browser.
 
-The Fetch standard asks for nothing but headers. They are added to whatever is answered, so that a setting changes no
-status and no body: a preflight is answered like any other OPTIONS, and one of a stranger's page lacks the headers.
+The Fetch standard only needs headers. They are added to every response, so the setting changes no status and no body: a
+preflight is answered like any other OPTIONS request, and for an unknown origin the headers are missing.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _PREFLIGHT: Final = (
 
 
 class Cors:
-    """The origins that are let in.
+    """The allowed origins.
 
     Args:
-        origins: As configured.
+        origins: The configured origins.
     """
 
     def __init__(self, origins: Collection[str]) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
 
     def add(self, exchange: Exchange, headers: Headers) -> Headers:
-        """Return the headers of an answer with those that let a page in, if its origin may be."""
+        """Return the headers of a response, with the CORS headers added if the origin is allowed."""
         if exchange.origin or any(name == b"cache-control" and b"public" in value for name, value in headers):
-            # A cache that keeps the answer to one page must not give it to another.
+            # A cache must not give the response for one origin to another.
             varies = [value for name, value in headers if name == b"vary"]
             others = (pair for pair in headers if pair[0] != b"vary")
             headers = (*others, (b"vary", b", ".join([*varies, b"origin"])))

@@ -1,6 +1,6 @@
-"""Ends what takes too long: one timer for all requests in flight.
+"""Request timeouts with one timer for all requests in flight.
 
-``asyncio.timeout`` makes a timer for each; two of them per request cost as much as the signature of an envelope.
+``asyncio.timeout`` needs a timer per use. Two of them per request cost as much as verifying an envelope's signature.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _TICK: Final = 0.05
 
 
 class Deadlines:
-    """Cancels the task of each exchange that is past its ``due``, and marks it ``late``."""
+    """The watched exchanges. One that is past its ``due`` is marked ``late``, and its task is cancelled."""
 
     def __init__(self) -> None:
         self._open: set[Exchange] = set()
         self._loop: AbstractEventLoop | None = None
 
     def watch(self, exchange: Exchange) -> None:
-        """Begin to watch; called in the task that answers the exchange."""
+        """Start watching an exchange. Call this in the task that answers it."""
         exchange.task = current_task()
         self._open.add(exchange)
         loop = get_running_loop()
@@ -33,12 +33,12 @@ class Deadlines:
             loop.call_later(_TICK, self._look, loop)
 
     def forget(self, exchange: Exchange) -> None:
-        """Stop watching: from here on the task is not cancelled any more."""
+        """Stop watching an exchange. Its task is not cancelled after this."""
         self._open.discard(exchange)
         exchange.task = None
 
     def end(self) -> None:
-        """End all exchanges that are open now."""
+        """Make all open exchanges due now."""
         for exchange in self._open:
             exchange.due = 0.0
 

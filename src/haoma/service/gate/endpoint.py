@@ -1,4 +1,4 @@
-"""One route: its methods, its name in log and metrics, and the answer to what it refuses."""
+"""One route: its methods, its name in the log and the metrics, and its refusals."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ READ: Final = ("GET", "HEAD")
 
 
 class Endpoint:
-    """What answers at one path, for a route of Starlette's.
+    """The ASGI endpoint of one path, for a Starlette route.
 
     Args:
-        name: What the path is called in log and metrics; never what was sent.
+        name: Name of the path in the log and the metrics: the template, never what was sent.
         answer: Answers a request with one of ``methods``.
-        methods: Those that are let in. OPTIONS says which.
+        methods: The allowed methods. The response to OPTIONS lists them.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Endpoint:
         self._allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
+        """Answer a request to this path."""
         exchange = Exchange.of(scope)
         exchange.route = self._name
         if exchange.method in self._methods:
@@ -46,7 +46,7 @@ class Endpoint:
                 reply = await self._answer(exchange, scope, receive)
             except HaomaError as error:
                 reply = refuse(exchange, error)
-            await sleep(0)  # all that is ready is worked out, then sent: to wake a reader after each is dear
+            await sleep(0)  # process ready requests together, then send: waking a client per response costs more
         elif exchange.method == "OPTIONS":
             reply = 204, b"", ((b"allow", self._allow),)
         else:
@@ -55,7 +55,7 @@ class Endpoint:
 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer where there is no route."""
+    """Answer a request to an unknown path."""
     if scope["type"] != "http":
         await WebSocketClose()(scope, receive, send)
         return

@@ -1,7 +1,7 @@
-"""What every request goes through, and the answer that it gets whatever happens inside.
+"""The outermost ASGI layer: it guarantees a response and a log line for every request.
 
-`Gate` is a raw ASGI wrapper around the routes, so that nothing is answered outside of it: what no route takes, what
-takes too long and what fails by a mistake of ours included.
+`Gate` is a raw ASGI wrapper around the routes. All responses go through it, including those to unknown paths, to
+requests that take too long, and to requests that fail because of a bug.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from haoma.service.observe.journal import Journal
 
-_HUNG_UP: Final = 499  # what proxies log for a caller that did not wait
-_LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # so that no id of ours looks like a phone number
+_HUNG_UP: Final = 499  # the status that proxies log when the caller closed the connection
+_LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # no digits: an id must not look like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH: Final = 256
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
@@ -50,13 +50,13 @@ def _begin(scope: Scope, seconds: float) -> Exchange:
             announced = max(announced, int(value[:20]) if value.isdigit() else -1)
         elif name == b"x-request-id":
             request_ids = (*request_ids, value)
-        elif name == b"accept-language":  # a list, in one header or in several
+        elif name == b"accept-language":  # a list, which may be split over several headers
             language += value + b","
         elif name == b"accept":
             accept += value + b","
         elif name == b"origin":
             origins = (*origins, value)
-    # Of two ids neither is known: a proxy may have logged the other one. Nor has a page two origins.
+    # With two ids neither is used, because a proxy may have logged the other one. A page has only one origin.
     sane = len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0]) is not None
     known = request_ids[0].decode("ascii") if sane else _new_id()
     origin = origins[0] if len(origins) == 1 else b""
@@ -75,11 +75,10 @@ def _begin(scope: Scope, seconds: float) -> Exchange:
 
 
 def _canonical(scope: Scope) -> bool:
-    """Tell whether the path is spelled in the only way in which it reaches a route.
+    """Return True if the path has the only spelling that may reach a route.
 
-    A proxy that lets some paths through and not others compares the spelling: ``//v1/``, ``%2F`` or a slash at the end
-    must not be another way to the same place. None is as long as `_LONGEST_PATH`, and a router may remember what it was
-    asked for.
+    A proxy that filters paths compares their spelling, so ``//v1/``, ``%2F`` or a trailing slash must not reach the
+    same route. No route is longer than `_LONGEST_PATH`; longer paths are refused, because a router may cache them.
     """
     path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     return (
@@ -92,22 +91,22 @@ def _canonical(scope: Scope) -> bool:
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
-    """Send an answer."""
+    """Send a response."""
     status, body, headers = reply
-    if body:  # a server that is not told the length would send it in chunks
+    if body:  # without a length the server would use chunked encoding
         headers = (*headers, (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class Gate:
-    """What every request goes through.
+    """The ASGI wrapper around the routes.
 
     Args:
         inner: The routes.
-        journal: Where every exchange is noted when it is over.
-        seconds: How long a request may take.
-        origins: Whose pages may read the answers.
+        journal: Records every exchange when it is over.
+        seconds: Time limit for a request.
+        origins: Origins whose pages may read the responses.
     """
 
     def __init__(self, inner: ASGIApp, journal: Journal, seconds: float, origins: Collection[str] = ()) -> None:
@@ -118,7 +117,7 @@ class Gate:
         self._cors = Cors(origins) if origins else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens inside."""
+        """Answer one request, whatever happens in the routes."""
         exchange = scope[KEY] = _begin(scope, self._seconds)
         answer = self._completing(send, exchange)
         self.deadlines.watch(exchange)
@@ -135,7 +134,7 @@ class Gate:
                     raise
                 exchange.task.uncancel()
                 error = TooSlow(diagnosis=f"the {'body' if exchange.reading else 'answer'} did not come in time")
-            except Exception as fault:  # noqa: BLE001 - the last line of defence: nothing may leak, everything is logged
+            except Exception as fault:  # noqa: BLE001 - last line of defence: nothing may leak, everything is logged
                 exchange.fault = fault
                 error = InternalFault()
             finally:
@@ -146,7 +145,7 @@ class Gate:
             self._journal.note(exchange)
 
     def _completing(self, send: Send, exchange: Exchange) -> Send:
-        """Return a ``send`` that adds the headers which every answer has."""
+        """Return a ``send`` that adds the headers common to all responses."""
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,11 +1,11 @@
-"""Chinese or English, by the caller's ``Accept-Language``."""
+"""Chooses Chinese or English by the caller's ``Accept-Language``."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
 
-_LONGEST: Final = 200  # real headers are below a hundred bytes; the rest is not worth a place in the cache
+_LONGEST: Final = 200  # real headers have less than 100 bytes; longer ones must not fill the cache
 
 
 def negotiate(header: bytes) -> str:

@@ -1,11 +1,11 @@
-"""How many codes of one client a platform may refuse: a publishable key is public, and anybody can try codes with it.
+"""Limits how many refused codes a client address may cause. A publishable key is public, so anybody can try codes.
 
-Each refused code is a call on the app's quota. Only the client's address is held back; a key or an app is not, or
-anybody who has unpacked the mini program could lock everybody out. For those there is an alarm. With IPv6 the networks
-around an address are held back as well, later: whoever has one of them has as many addresses as he likes.
+Each refused code uses the app's quota. Only the client's address is limited, not the key or the app: otherwise anybody
+who unpacks the mini program could lock out all users. For keys and apps there is an alarm instead. With IPv6 the
+networks around an address are limited too, with a larger budget, because their owner can use any number of addresses.
 
-An address is kept for as long as it has refused codes to its name or a request under way, in memory alone. It is in no
-metric, and in the log only in the line that says that its budget is used up.
+An address is kept only in memory, and only while it has refused codes or a request in progress. It is in no metric, and
+in the log only when its budget is used up.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 _ADDRESSES: Final = 10_000
 _AT_ONCE: Final = 20
-"""Requests of one address under way beyond what its budget allows. Further ones wait: many users may share an address,
-and nobody is refused for coming at the same time as others."""
+"""Requests of one address that may be in progress beyond its budget. Further ones wait: many users may share an
+address, and simultaneous requests alone are no reason to refuse one."""
 _ALARM: Final = 10
-"""Times the budget of an address, refused under one key for one app, is an alarm."""
+"""The alarm is raised at this many times an address's budget, for one key and one app."""
 _MOST_HOPS: Final = 20
 
 
 def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
-    """Return the address that a request counts for, or nothing when there is none.
+    """Return the address to which a request is attributed, or an empty string if there is none.
 
-    ``X-Forwarded-For`` is read from the right, one hop for each proxy that is trusted; what stands to the left of the
-    first stranger anybody can write. A header that is no list of addresses counts for nothing.
+    ``X-Forwarded-For`` is read from the right, one hop per trusted proxy. Anybody can write what is to the left of the
+    first untrusted address. A header that is not a list of addresses is ignored.
 
     Args:
         scope: The request.
-        proxies: Whose word counts.
-        trusted: True for a server key. It speaks for many users, so that its own address does not count; only one
-            that a trusted proxy names does.
+        proxies: Networks of the trusted proxies.
+        trusted: True for a server key. Its back end serves many users, so its own address does not count. Only an
+            address named by a trusted proxy does.
     """
     peer = scope.get("client")
     if (trusted and not proxies) or not peer:
@@ -68,7 +68,7 @@ def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
             return own
         if not any(address in network for network in proxies):
             return group(address)
-        found = own and group(address)  # a proxy, and perhaps the client itself
+        found = own and group(address)  # a proxy, which may also be the client
     return found
 
 
@@ -80,11 +80,11 @@ def _host(hop: str) -> str:
 
 
 class Account:
-    """What is known about one address, or about a network around it.
+    """The counts of one address, or of a network around it.
 
     Attributes:
         name: The address or network.
-        limit: Refused codes that it may have within the window.
+        limit: Maximum number of refused codes within the window.
         networks: The accounts of the networks around the address.
     """
 
@@ -94,28 +94,29 @@ class Account:
         self.name = name
         self.limit = limit
         self.networks: tuple[Account, ...] = ()
-        self.refused: deque[float] = deque()  # when, by the monotonic clock
-        self.inside = 0  # requests that are under way or wait
+        self.refused: deque[float] = deque()  # times, by the monotonic clock
+        self.inside = 0  # requests in progress or waiting
         self.under_way = 0
         self.waiting: deque[Future[None]] = deque()
 
     @property
     def is_full(self) -> bool:
-        """True if another request has to wait."""
+        """True if another request must wait."""
         return self.under_way >= self.limit - len(self.refused) + _AT_ONCE
 
 
 class Budgets:
-    """The refused codes of each address within a sliding window, and the places of requests under way.
+    """The refused codes of each address within a sliding window, and its requests in progress.
 
-    A place is taken before the platform is asked and given back afterwards: otherwise a thousand requests at once
-    would all find a budget that none of them has used yet.
+    A place is taken before the platform is called and given back afterwards. Otherwise a thousand parallel requests
+    would all see an unused budget.
 
-    An address of IPv6 has accounts around it (`haoma.service.addresses.around`), of which none may be used up either.
+    An IPv6 address also counts in the accounts of its networks (`haoma.service.addresses.around`). All their budgets
+    must have room.
 
     Args:
-        limit: Refused codes that an address may have within ``seconds``.
-        seconds: The window.
+        limit: Maximum number of refused codes of an address within ``seconds``.
+        seconds: Length of the window.
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
@@ -124,7 +125,7 @@ class Budgets:
         self._accounts: dict[str, Account] = {}
 
     async def take(self, address: str) -> Account:
-        """Take a place for a request, and wait for one if there are too many under way.
+        """Take a place for a request. Wait if too many are in progress.
 
         Raises:
             TooManyRefusedCodes: ``caller.too-many-refused-codes``.
@@ -134,7 +135,7 @@ class Budgets:
         account.networks = tuple(every[1:])
         self._forget_some(monotonic())
         for each in every:
-            self._accounts[each.name] = each  # the last to go
+            self._accounts[each.name] = each  # now the last to be forgotten
             each.inside += 1
         try:
             while True:
@@ -148,7 +149,7 @@ class Budgets:
                 full.waiting.append(turn)
                 await turn
                 if not full.is_full and any(each.is_full for each in every):
-                    self._wake_next(full)  # its place is for somebody else
+                    self._wake_next(full)  # another request can use this place
         except BaseException:
             for each in every:
                 each.inside -= 1
@@ -159,7 +160,7 @@ class Budgets:
         return account
 
     def give_back(self, account: Account, *, refused: bool) -> str:
-        """Give a place back; return the address or network whose budget is used up from now on, if there is one."""
+        """Give a place back. Return the address or network whose budget this request used up, if any."""
         used_up = ""
         for each in (account, *account.networks):
             each.inside -= 1
@@ -184,7 +185,7 @@ class Budgets:
             raise TooManyRefusedCodes(retry_after=max(1, math.ceil(again)))
 
     def _forget_some(self, now: float) -> None:
-        """Forget addresses, from the one not seen for longest: whose window is over, and those beyond the bound."""
+        """Forget the least recently seen addresses whose window is over, and any beyond the maximum number."""
         while self._accounts:
             name, account = next(iter(self._accounts.items()))
             over = not account.inside and (not account.refused or account.refused[-1] <= now - self._seconds)
@@ -194,7 +195,7 @@ class Budgets:
 
     @staticmethod
     def _wake_next(account: Account) -> None:
-        """Let the next that waits look again; whoever cannot use its turn passes it on."""
+        """Let the next waiting request check again. If it cannot proceed, it wakes the next one."""
         while account.waiting:
             turn = account.waiting.popleft()
             if not turn.done():
@@ -203,7 +204,7 @@ class Budgets:
 
 
 class Alarm:
-    """Tells once in a window that very many codes were refused under one key for one app."""
+    """An alarm for very many refused codes of one key for one app. It rings once per window."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self._most = limit * _ALARM
@@ -211,7 +212,7 @@ class Alarm:
         self._counts: dict[tuple[str, str], tuple[float, int]] = {}
 
     def rings(self, app: str, caller: str) -> bool:
-        """Count a refused code; return True with the one that is too many."""
+        """Count a refused code. Return True for the one that reaches the limit."""
         now = monotonic()
         began, count = self._counts.get((app, caller), (now, 0))
         if now - began >= self._seconds:

@@ -1,4 +1,4 @@
-"""The answer to a refused request: RFC 9457, or the habit of many front ends."""
+"""The response to a refused request: a problem object (RFC 9457), or ``{"code", "msg", "data"}`` if configured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
-    """Note that the request is refused; return the answer."""
+    """Record the error in ``exchange`` and return the response for it."""
     exchange.error = error
     exchange.status = error.status
     anonymous = exchange.caller is not None and not exchange.caller.trusted

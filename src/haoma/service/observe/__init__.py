@@ -1,1 +1,1 @@
-"""What is told about requests: log lines and metrics."""
+"""Log lines and metrics about requests."""

@@ -1,7 +1,7 @@
-"""What came of the requests: a line in the log and a count in the metrics for each.
+"""Writes one log line and one metric sample per request.
 
-Line and count of one request take as long as to decrypt its envelope, and a fraction of that when many are made one
-after the other. So exchanges wait for each other, but not for long.
+Doing so for a single request takes as long as decrypting its envelope; in batches it takes a fraction of that. So
+finished exchanges are collected for a short time and written together.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _FACTS: Final = ("field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max")
-"""Facts of an error whose values are written in our code or configuration; others may quote what was sent."""
+"""Facts of an error whose values come from our code or configuration. Others may quote what was sent."""
 
 
 class Journal:
-    """Writes down what came of each request.
+    """The writer of request logs and metrics.
 
     Args:
-        lines: Where all lines go.
-        metrics: Counts each request.
-        level: The least level that is written.
+        lines: Receives the log lines.
+        metrics: Counts the requests.
+        level: The lowest level that is logged.
     """
 
     def __init__(self, lines: Lines, metrics: Metrics, level: str) -> None:
@@ -47,19 +47,19 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def note(self, exchange: Exchange) -> None:
-        """Note an exchange that is over; it is written down within `_DELAY`, and at once if it failed by our fault."""
+        """Record a finished exchange. It is written within `_DELAY`, or at once if a bug of ours made it fail."""
         exchange.ended = monotonic()
         self._waiting.append(exchange)
         if exchange.fault is not None or len(self._waiting) >= _MOST_WAITING:
             self.write()
             return
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # a loop that was closed calls nothing any more
+        if self._loop is not loop:  # no write is scheduled, or only in a loop that was closed
             self._loop = loop
             loop.call_later(_DELAY, self._write_later)
 
     def write(self) -> None:
-        """Write down all that wait."""
+        """Write all recorded exchanges."""
         waiting, self._waiting = self._waiting, []
         began = now() - monotonic()
         with self._lines.together():
@@ -105,7 +105,7 @@ class Journal:
 
 
 def _particulars(error: HaomaError) -> dict[str, object]:
-    """Return what the operator needs to know, without anything that the caller could have chosen."""
+    """Return the details that the operator needs, without anything that the caller could have chosen."""
     facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
     found: dict[str, object] = {}
     if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):

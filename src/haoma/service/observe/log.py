@@ -1,7 +1,7 @@
-"""Log lines: JSON to stderr, written so that there is nothing to hide, and then looked through once more.
+"""Log lines: JSON on stderr, redacted.
 
-What is logged is chosen by name in `haoma.service.observe.journal`: no body, no header, no path. `redact` is the second
-net, for what a later change or a foreign library lets through.
+`haoma.service.observe.journal` selects the logged fields by name: no body, no header, no path. `redact` is a second
+safeguard against secrets that a later change or another library lets through.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ OURS: Final = frozenset({
     "event", "level", "timestamp", "request_id", "method", "route", "app", "platform", "status", "code", "diagnosis",
     "unlisted", "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
 })  # fmt: skip
-"""Fields that we write. Their names say ``code``, and their values are checked like any text."""
+"""Fields that we write. They are not masked by name, although some contain ``code``; their values are still checked."""
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _encode: Final = msgspec.json.Encoder().encode
 _WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
-"""Of these, what is written in our code or in the configuration, or counted."""
+"""Those of our fields whose values come from our code or the configuration, or are counted. They are not checked."""
 _TELLING: Final = re.compile(
     r"code|token|secret|phone|mobile|number|session|authori[sz]ation|password|key|cookie|sign|encrypted|sealed"
     r"|open_?id|union_?id|user_?id|body|query|header|^iv$",
     re.IGNORECASE,
 )
-# Looks back for what may stand before it, so that the search starts at a 1 and not at every character.
+# The prefix is matched by looking back, so that the search starts at each 1 and not at every character.
 _MAINLAND: Final = r"1[3-9]\d{9}(?!\d)(?:(?<!\d{12})|(?<=(?<!\d)86\d{11})|(?<=(?<!\d)0086\d{11}))"
-_ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # without its `+` it would look like any count or id
+_ABROAD: Final = r"\+[1-9](?:[ -]?\d){6,14}(?!\d)"  # the `+` is required: digits alone may be a count or an id
 _KEY: Final = r"[A-Za-z0-9+/_-]{40,}={0,2}"
 _SUSPECT: Final = re.compile(f"{_MAINLAND}|{_ABROAD}|{_KEY}")
 _NUMBER: Final = re.compile(_MAINLAND)
-_SHORTEST: Final = len("+") + 7  # of a number abroad
+_SHORTEST: Final = len("+") + 7  # the shortest text that `_SUSPECT` matches
 _MOST_KINDS: Final = 256
 _MOST_OF_A_KIND: Final = 10
 
@@ -61,7 +61,7 @@ def _telling(name: str) -> bool:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Mask values whose name tells a secret, and text that looks like a number or a key."""
+    """Mask values whose name suggests a secret, and text that looks like a phone number or a key."""
     for name, value in event.items():
         if name in _WRITTEN:
             continue
@@ -78,7 +78,7 @@ def _clean(name: str, value: object) -> object:  # noqa: PLR0911
         return MASK
     match value:
         case str():
-            # An id of a request may be long: it came with a shape that was checked, and is sent back as it is.
+            # A request id may be as long as a key. Its format was checked, and it is sent back unchanged.
             return (_NUMBER if name == "request_id" else _SUSPECT).sub(MASK, value)
         case dict():
             return {str(key): _clean(str(key), each) for key, each in value.items()}
@@ -98,12 +98,12 @@ def _render(event: EventDict) -> bytes:
         line = _encode({name: ascii(value) for name, value in event.items()})
     if line.isascii() and b"\x7f" not in line:
         return line + b"\n"
-    # JSON escapes the C0 controls alone; a log is read on a terminal.
+    # JSON only escapes the C0 controls, but a log is read on a terminal.
     return visible_json(line.decode("utf-8")).encode("utf-8") + b"\n"
 
 
 class Lines:
-    """Writes lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
+    """A writer for log lines. A log that cannot be written (disk full, pipe closed) must not fail the request."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -124,7 +124,7 @@ class Lines:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write the lines of a block at once: each write lets go of the interpreter, which costs more than a line."""
+        """Write the lines of a block at once. Each write releases the GIL, which costs more than making a line."""
         lines: list[bytes] = []
         self._together = lines
         try:
@@ -136,7 +136,7 @@ class Lines:
 
 
 def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") -> FilteringBoundLogger:
-    """Return a logger that writes JSON lines from ``level`` on to ``stream``, stderr by default."""
+    """Return a logger that writes JSON lines of ``level`` and above to ``stream``; stderr by default."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
         stream if isinstance(stream, Lines) else Lines(stream or sys.stderr.buffer),
         processors=[finish],
@@ -147,10 +147,10 @@ def make_logger(stream: BinaryIO | Lines | None = None, *, level: str = "info") 
 
 
 def finish(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
-    """Return the line of an event: every line of the log is made here.
+    """Return the log line of an event. Every line of the log is made here.
 
-    The journal calls this itself, as the last processor of a logger would be called: to get there through the logger
-    takes as long again.
+    The journal calls this function directly, like the last processor of a logger. Going through the logger would take
+    twice as long.
     """
     event["level"] = method
     event["timestamp"] = _stamp(event.get("timestamp") or now())
@@ -168,10 +168,10 @@ def _to_the_second(second: int) -> str:
 
 
 def stack(error: BaseException) -> tuple[str, list[str]]:
-    """Return the types of ``error`` and of its causes, and where it was raised.
+    """Return the types of ``error`` and its causes, and the places in its traceback.
 
-    Neither local variables nor source lines nor the words of the exception: a foreign exception quotes what it was
-    given.
+    Local variables, source lines and messages are left out, because the message of another library's exception may
+    quote its input.
     """
     return " < ".join(type(each).__name__ for each in causes(error)), [
         f"{frame.name} ({frame.filename.rpartition('site-packages/')[2].rpartition('/src/')[2]}:{frame.lineno})"
@@ -180,10 +180,11 @@ def stack(error: BaseException) -> tuple[str, list[str]]:
 
 
 class Sparing:
-    """Says which lines are written where strangers decide how often something happens.
+    """A rate limit for log lines that untrusted clients can trigger.
 
-    One line of a kind in a second and ten in a minute, so that who can provoke one kind does not silence the others,
-    and so many of all kinds in a minute. How many were left out stands in the next line of the same kind.
+    It allows one line of a kind per second, ten of a kind per minute, and ``per_minute`` of all kinds per minute. The
+    limit per kind keeps a client that triggers one kind from silencing the others. The next line of the same kind says
+    how many were left out.
     """
 
     def __init__(self, per_minute: int = 40) -> None:
@@ -193,7 +194,7 @@ class Sparing:
         self._kinds: dict[str, tuple[float, int]] = {}
 
     def left_out(self, kind: str) -> int | None:
-        """Return how many lines of the kind were left out before this one; None if this one is left out too."""
+        """Return how many lines of this kind were left out before this one, or None to leave this one out too."""
         moment = monotonic()
         if moment - self._minute >= 60:
             self._minute = moment
@@ -210,9 +211,10 @@ class Sparing:
 
 
 class Foreign(logging.Handler):
-    """Writes the records of other libraries (the server, the event loop) as lines of our log, and not too many.
+    """A handler that writes records of other libraries (the server, the event loop) to our log, with a rate limit.
 
-    Their messages are left as templates: arguments, exception words and extras are what may hold a request.
+    Messages are written as templates. Arguments, exception messages and extras are left out, because they may contain
+    parts of a request.
     """
 
     def __init__(self) -> None:
@@ -221,7 +223,7 @@ class Foreign(logging.Handler):
         self._sparing = Sparing()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record, or count it."""
+        """Write one record, or count it as left out."""
         message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
         message = message.partition("\n")[0][:120]
         left_out = self._sparing.left_out(message)

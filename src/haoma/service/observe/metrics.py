@@ -1,4 +1,4 @@
-"""Counts requests. Labels name what is configured or written in our code, never what a caller sent."""
+"""Metrics about requests. Label values come from the configuration or from our code, never from a caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.
 
 
 class Metrics:
-    """The numbers of one service."""
+    """The metrics of one service."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -44,7 +44,7 @@ class Metrics:
         self._timers: dict[str, Histogram] = {}
 
     def count(self, app: str, platform: str, code: str, route: str, status: int, seconds: float) -> None:
-        """Count one request. ``route`` is the template of the path, ``code`` that of the refusal."""
+        """Count one request. ``route`` is the template of the path, ``code`` the error code of a refusal."""
         labels = (app, platform, code, route, status)
         counter = self._counters.get(labels)
         if counter is None:
@@ -56,13 +56,13 @@ class Metrics:
         timer.observe(seconds)
 
     def count_refused(self, app: str, platform: str, caller: str) -> None:
-        """Count a code that a platform refused. ``caller`` is the short name of a configured key."""
+        """Count a code that a platform refused. ``caller`` is the short id of a configured key."""
         self._refused.labels(app, platform, caller).inc()
 
     def count_unlisted(self, app: str, platform: str) -> None:
-        """Count one refused message that had members which the platform does not document."""
+        """Count one refused message that had undocumented members."""
         self._unlisted.labels(app, platform).inc()
 
     def render(self) -> bytes:
-        """Return all numbers in the text format of Prometheus."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)

@@ -1,1 +1,1 @@
-"""Pages for people, and the description of the API."""
+"""HTML pages and the OpenAPI document."""

@@ -1,7 +1,7 @@
 """The OpenAPI document of the service, in Chinese or English.
 
-Written out instead of generated from signatures: the routes take raw bytes, in many shapes, and it is the examples of
-these that readers need. What can drift is taken from the code: schemas of results, codes and words of refusals.
+It is written by hand, not generated from signatures: the routes accept raw bytes in many shapes, and readers need
+examples of them. Everything that could become outdated comes from the code: result schemas, error codes and their text.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _WHOLE: Final = {"phone_number": "+8613800138000", "country_code": "86", "nation
 
 @cache
 def document(lang: str) -> dict[str, Any]:
-    """Return the document."""
+    """Return the OpenAPI document in ``lang``."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "haoma", "version": version("haoma"), "description": _say("about", lang)},
@@ -207,7 +207,7 @@ def _plain(name: str, lang: str, kind: str, problems: dict[str, Any] | None = No
 
 
 def _problems(lang: str, codes: list[str]) -> dict[str, Any]:
-    """Return the refusals by HTTP status, each with an example of every code."""
+    """Return the refusals by HTTP status, with an example for each code."""
     by_status: dict[str, dict[str, Any]] = {}
     for code in sorted(codes):
         error = BY_CODE[code]()

@@ -1,4 +1,4 @@
-"""Pages for people: the documentation of the service and of each error code. No script, nothing from elsewhere."""
+"""HTML pages: the documentation of the service and of each error code. No scripts, no external resources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SAY: Final = {
 
 @lru_cache(maxsize=512)
 def error(code: str, lang: str, *, html: bool) -> str | None:
-    """Return the page of a code of ours or of a platform's, or None if there is no such code."""
+    """Return the page of one of our codes or of a platform's code, or None if the code is unknown."""
     if code not in catalogue.codes():
         found = catalogue.entries(code, PLATFORMS)
         return _of_a_platform(code, found, lang, html=html) if found else None
@@ -69,7 +69,7 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
 
 
 def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: str, *, html: bool) -> str:
-    """Return what ``haoma explain`` says: a code that means several things has all of them."""
+    """Return the same text as ``haoma explain``. If a code has several meanings, all of them are shown."""
     say = _SAY[lang]
     parts = []
     for platform, entry in found:
@@ -96,7 +96,7 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
 
 @lru_cache(maxsize=4)
 def docs(lang: str) -> str:
-    """Return the documentation of all routes."""
+    """Return the documentation page of all routes."""
     document, say = openapi.document(lang), _SAY[lang]
     body = [f"<h1>{say['title']}</h1><p>{_text(document['info']['description'])}</p>"]
     for path, item in document["paths"].items():
@@ -137,7 +137,7 @@ def _examples(content: dict[str, Any]) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Return escaped text in which `…` is code."""
+    """Return the text escaped for HTML, with `…` marked as code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if number % 2 else piece for number, piece in enumerate(pieces))
 

@@ -1,1 +1,1 @@
-"""The routes: what each of them answers."""
+"""The routes and their responses."""

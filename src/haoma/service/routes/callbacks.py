@@ -1,4 +1,4 @@
-"""Where a platform pushes what it has to say to an app. No key of ours is in it: its own signature has to prove it."""
+"""The route for a platform's callbacks. They carry no key of ours and are authenticated by the platform's signature."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class Callbacks:
-    """Takes pushes."""
+    """The callback route of all apps."""
 
     def __init__(self, settings: Settings, world: World) -> None:
         self._settings = settings
@@ -47,18 +47,18 @@ class Callbacks:
             exchange.app = app = self._pushed_to(scope["path_params"]["app"], query, body)
             said = await run(take_push(app, query, body, now=now()), self._world)
         except CannotOpen as error:
-            # Whoever cannot sign does not learn which apps there are, nor which of them take pushes.
+            # Without a valid signature, the caller must not learn which apps exist or which of them accept callbacks.
             reply = refuse(exchange, CannotOpen())
             exchange.error = error
             return reply
         return 200, said.encode(), _TEXT
 
     def _pushed_to(self, name: str, query: dict[str, str], body: bytes) -> App:
-        """Return the app that a push is for.
+        """Return the app that a callback is for.
 
         Raises:
-            CannotOpen: ``trust.cannot-open``: there is no such app. It takes as long as a push to another one that is
-                refused, or the time would tell which apps there are.
+            CannotOpen: ``trust.cannot-open``: there is no such app. The refusal takes as long as that of another app's
+                callback, so that the time does not reveal which apps exist.
         """
         app = self._settings.apps.get(name)
         if app is not None and PLATFORMS[app.platform].take_push is not None:
@@ -67,16 +67,16 @@ class Callbacks:
         if other is not None:
             flow = take_push(other, query, body, now=now())
             with suppress(HaomaError, StopIteration):
-                next(flow)  # up to the first step, which is not taken: it may be a good one, at a wrong address
+                next(flow)  # the first step is not executed, so a valid callback at a wrong URL has no effect
             flow.close()
         raise CannotOpen(diagnosis="no such app")
 
 
 def _read_query(scope: Scope) -> dict[str, str]:
-    """Return the query of a push.
+    """Return the query of a callback.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: it has too many fields, or one of them twice.
+        CannotOpen: ``trust.cannot-open``: too many fields, or a duplicate field.
     """
     try:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_MOST_FIELDS)

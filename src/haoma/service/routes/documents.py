@@ -1,4 +1,4 @@
-"""The routes that everybody may read: the public keys, the documentation, and a page for each error code."""
+"""The public routes: the public keys, the documentation, and a page for each error code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PAGE: Final = (
 
 
 def routes(jwks: bytes) -> list[Route]:
-    """Return the routes; ``jwks`` are the public keys that session tokens can be checked with."""
+    """Return the routes. ``jwks`` contains the public keys that verify session tokens."""
 
     async def keys(_exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
         return 200, jwks, (_JSON, _FOR_A_WHILE)
@@ -37,7 +37,7 @@ def routes(jwks: bytes) -> list[Route]:
         Route("/.well-known/jwks.json", Endpoint("/.well-known/jwks.json", keys, *READ)),
         Route("/openapi.json", Endpoint("/openapi.json", _openapi, *READ)),
         Route("/docs", Endpoint("/docs", _docs, *READ)),
-        # A platform's code may have a sub code behind a slash.
+        # A platform's code may contain a slash before its sub code.
         Route("/errors/{code:path}", Endpoint("/errors/{code}", _error, *READ)),
     ]
 

@@ -1,4 +1,4 @@
-"""The routes below ``/v1/apps/{app}/`` that take a key: phone number, login, and what a session token keeps."""
+"""The routes under ``/v1/apps/{app}/`` that need a key: phone number, login, and revealing a session token."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class PhoneNumber:
-    """What these routes share: the apps, the keys, the budgets, and the world outside."""
+    """These routes and their shared state: apps, keys, budgets and I/O."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class PhoneNumber:
         return answer
 
     async def reveal(self, app: App, caller: Caller, body: bytes, _address: str) -> dict[str, object]:
-        """Give a server what a session token keeps."""
+        """Return the full result in a session token, for a server key."""
         if not caller.trusted:
             raise ServerKeyNeeded
         token = authorization.read(body).claimed.get("token")
@@ -103,11 +103,11 @@ class PhoneNumber:
         return self._tokens.reveal(app.name, token)
 
     async def _answer(self, ask: Ask, exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
-        """Answer what any of these routes is asked."""
+        """Answer a request to any of these routes."""
         name = scope["path_params"]["app"]
         exchange.app = known = self._settings.apps.get(name)
         exchange.caller = caller = self._callers.recognise(exchange.authorization)
-        # The habit of the app only now: who may not call does not learn from the form of the answer that it exists.
+        # Set only after the key was checked, so that the form of a refusal does not reveal whether the app exists.
         exchange.habit = known is not None and known.reply == HABIT
         app = self._settings.app(name)
         service = self._settings.service
@@ -117,15 +117,15 @@ class PhoneNumber:
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
 
     async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
-        """Run a flow within the budget of refused codes that the client's address has."""
+        """Run a flow within the client address's budget of refused codes."""
         account = await self._budgets.take(address) if address else None
         return await run(self._counting(flow, app, caller, account), self._world)
 
     def _counting(self, flow: Flow[T], app: App, caller: Caller, account: Account | None) -> Flow[T]:
-        """Count a refused code where it is refused.
+        """Count a refused code inside the flow.
 
-        The flow runs to its end even if the request is too slow for its answer, and its caller can see to that: with a
-        body whose last byte comes late.
+        A flow runs to its end even if the request times out, and a client can cause a timeout by sending the last byte
+        of its body late. Counting in the request would then miss the refusal.
         """
         refused = False
         try:
@@ -141,7 +141,7 @@ class PhoneNumber:
 
     def _note_refused(self, app: App, caller: Caller) -> None:
         self._metrics.count_refused(app.name, app.platform, caller.id)
-        if self._alarm.rings(app.name, caller.id):  # once in a window: no line of an address may keep it away
+        if self._alarm.rings(app.name, caller.id):  # once per window, and not subject to the rate limit of `_warn`
             self._log.warning(
                 "Very many codes of a key were refused.", app=app.name, platform=app.platform, caller=caller.id
             )
@@ -153,6 +153,6 @@ class PhoneNumber:
 
     @property
     def _tokens(self) -> Tokens:
-        if self._known_tokens is None:  # no publishable key is configured, so that no token can be one of ours
+        if self._known_tokens is None:  # no publishable key is configured, so no token can be ours
             self._known_tokens = Tokens(Ed25519PrivateKey.generate())
         return self._known_tokens

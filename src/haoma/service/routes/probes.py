@@ -1,4 +1,4 @@
-"""The routes that operators ask: is it alive, is it ready, and how much has it done."""
+"""The routes for operators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _METRICS: Final = ((b"content-type", f"{CONTENT_TYPE}; charset=utf-8".encode()),
 
 
 class Probes:
-    """What these routes answer.
+    """The probe routes.
 
     Attributes:
-        draining: True when no new requests should come.
+        draining: True while the service is shutting down, so that no new requests are sent to it.
     """
 
     def __init__(self, journal: Journal, metrics: Metrics) -> None:

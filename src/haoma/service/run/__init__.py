@@ -1,1 +1,1 @@
-"""Running the service: processes, the port, and connections."""
+"""The server: processes, the port and connections."""

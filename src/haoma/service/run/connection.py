@@ -1,18 +1,18 @@
-"""A connection, and what a stranger may do with it before the application sees a request.
+"""A protocol in front of uvicorn's that limits what a client can do before the application sees a request.
 
-uvicorn parses with llhttp, which is strict about everything that frames a request. But it waits for ever and takes what
-comes, and that is enough to stop a server:
+uvicorn parses with llhttp, which is strict about request framing. But it has no time limit and no size limit for some
+parts, and that is enough to stop a server:
 
-- a head that comes byte by byte, the rest of a body that was refused, an answer that is never read (Slowloris and its
-  kin): each holds a connection, and files are few (`haoma.service.run.crowd` has all of them in view);
-- a head without an end, trailers, chunk extensions and requests sent ahead of their answers: each fills the memory.
+- A head sent byte by byte, the rest of a refused body, or a response that is never read (Slowloris and similar
+  attacks) each hold a connection, and file descriptors are limited. `haoma.service.run.crowd` limits their number.
+- An endless head, trailers, chunk extensions, and pipelined requests each fill the memory.
 
-And it loses the body of a request that offers another protocol, as Java's HTTP client does where there is no TLS
-(``Upgrade: h2c``, https://github.com/Kludex/uvicorn/issues/2722). Such an offer may be declined (RFC 9110, 7.8).
+uvicorn also loses the body of a request that offers another protocol, as Java's HTTP client does without TLS
+(``Upgrade: h2c``, https://github.com/Kludex/uvicorn/issues/2722). Such an offer may be ignored (RFC 9110, 7.8).
 
-So `Connection` stands before the server's own protocol, of which nothing is changed. It reads what comes with the same
-parser, and hands on nothing but whole heads, each written anew unless the request came in one piece. What the server
-sees is never damaged, so that it has nothing to refuse.
+`Connection` sits in front of the server's own protocol, which is unchanged. It reads the data with the same parser and
+forwards only complete heads. Each head is written anew, unless the data is exactly one complete request. The server
+never sees malformed data, so it has nothing to refuse.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class _Telling:
-    """The application, which tells the connection of a request when it is done with it."""
+    """A wrapper of the application that informs the connection when a request is done."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -55,7 +55,7 @@ class _Telling:
 
 @lru_cache(maxsize=4)
 def _behind(config: uvicorn.Config) -> uvicorn.Config:
-    """Return the settings of the server's own protocol: those of the service, with an application that tells."""
+    """Return the configuration of the server's own protocol: the service's, with the application wrapped."""
     inner = uvicorn.Config(
         _Telling(config.loaded_app),
         http="httptools",
@@ -87,16 +87,16 @@ class _Head(NamedTuple):
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 with limits, before the protocol of the server.
+    """HTTP/1.1 with limits, in front of the server's protocol.
 
     Attributes:
-        seconds: How long may be missing what the caller owes: a whole head, the rest of a request that was refused,
-            the reading of an answer. While the application works or reads a body it keeps its own time.
-        head_bytes: Most bytes of a request line and its header fields.
-        head_fields: Most header fields.
-        body_bytes: Most bytes after a head, before the connection ends: far above what the application reads, so that
-            somebody who sends too much is told so.
-        ahead: Most requests that wait for the answer to the one before.
+        seconds: Seconds to wait for the client: for a complete request head, for the rest of a refused body, or for it
+            to read the response. While the application works or reads a body, its own time limits apply.
+        head_bytes: Maximum size of the request line and the header fields.
+        head_fields: Maximum number of header fields.
+        body_bytes: Maximum number of bytes after a head; then the connection is aborted. This is far more than the
+            application reads, so that a client that sends too much still gets a response.
+        ahead: Maximum number of pipelined requests.
         crowd: All connections of the process.
     """
 
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], **more: Any) -> None:
         behind = _behind(config)
         protocol: Any = behind.http_protocol_class
-        self._state = {**app_state, _KEY: self}  # each request has a copy
+        self._state = {**app_state, _KEY: self}  # each request gets a copy
         self._inner = protocol(config=behind, server_state=server_state, app_state=self._state, **more)
         self._idle_seconds = config.timeout_keep_alive
         self._loop = asyncio.get_running_loop()
@@ -118,17 +118,17 @@ class Connection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._lost = False
         self._part: Literal["", "head", "body"] = ""
-        self._bytes = 0  # of this part, but for the piece in which the request before it ended
+        self._bytes = 0  # size of this part, without the piece of data in which the previous request ended
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._hosts = 0
         self._chunked = False
-        self._most = 0  # no head that ends in this piece of data is larger
+        self._most = 0  # upper bound for the size of a head that ends in this piece of data
         self._out: list[_Head | bytes] = []  # what this piece of data adds, for the server
-        self._last_head = -1  # where in it
+        self._last_head = -1  # index of the last head in `_out`
         self._complete = 0  # requests that end in this piece of data
         self._as_it_came = True
-        self._under_way = 0  # requests whose head was handed on and whose answer is not over
+        self._under_way = 0  # requests whose head was forwarded and whose response is not finished
         self._status = HTTPStatus.BAD_REQUEST
         self._deaf = False
         self._waits_for: Literal["", "idle", "head", "body", "end"] = ""
@@ -137,18 +137,18 @@ class Connection(asyncio.Protocol):
         self._stuck: asyncio.TimerHandle | None = None
         self._holds = False
 
-    # What the event loop calls
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first head."""
+        """Start waiting for the first head."""
         self._transport = cast("asyncio.Transport", transport)
         self._inner.connection_made(transport)
         self._wait("head")
         peer = transport.get_extra_info("peername")
         self.crowd.enter(self, peer[0] if isinstance(peer, tuple) else None)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended is all the same
-        """Forget the connection."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
+        """Clean up."""
         self._deaf = True
         self._inner.connection_lost(None)
         self.crowd.leave(self)
@@ -156,12 +156,12 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._stuck = None
-        del self._parser  # it knows this object, and this object it
+        del self._parser  # breaks a reference cycle
         self._lost = True
         self._state.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came: hand on what is whole, and refuse what cannot be read."""
+        """Forward complete parts, and refuse data that cannot be parsed."""
         if self._deaf:
             return
         self._most = self._bytes + len(data)
@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
                 self._hold()
 
     def _read(self, data: bytes) -> bool:
-        """Read what came; tell whether it can be read."""
+        """Parse the data. Return False if it is malformed."""
         try:
             while data:
                 try:
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
                     break
         except HttpParserError:
             self._as_it_came = False
-            if self._last_head >= 0 and self._part == "body":  # refused with its body: nobody has seen it
+            if self._last_head >= 0 and self._part == "body":  # drop its head too, which was not forwarded yet
                 del self._out[self._last_head :]
                 self._under_way -= 1
                 self._part = "head"
@@ -205,24 +205,24 @@ class Connection(asyncio.Protocol):
         return True
 
     def _hand_on(self, data: bytes) -> None:
-        """Give the server what was read: as it came if that is one request and nothing else, or else written anew."""
+        """Forward the parsed data to the server: unchanged if it is exactly one request, otherwise written anew."""
         out, self._out = self._out, []
         if not self._as_it_came or self._part or self._complete != 1 or self._chunked:
             data = b"".join(each.written() if isinstance(each, _Head) else each for each in out)
         self._inner.data_received(data)
 
     def eof_received(self) -> None:
-        """Let the connection end."""
+        """Forward the end of the data."""
         self._inner.eof_received()
 
     def pause_writing(self) -> None:
-        """Wait for a caller that does not read."""
+        """Start waiting for a client that does not read its response."""
         self._inner.pause_writing()
         self._stuck = self._loop.call_later(self.seconds, self._transport.abort)
         self._hold()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Stop waiting: the client reads again."""
         self._inner.resume_writing()
         if self._stuck is not None:
             self._stuck.cancel()
@@ -230,21 +230,21 @@ class Connection(asyncio.Protocol):
         if self._holds and not self._part:
             self._release()
 
-    # What the parser calls
+    # Called by the parser
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Start a new head."""
         self._part = "head"
         if self._under_way > self.ahead:
             raise ValueError
         self._url, self._fields, self._hosts, self._chunked = b"", [], 0, False
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the address."""
+        """Store a piece of the URL."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field. Trailers are for nobody here."""
+        """Store a header field. Trailers are dropped."""
         if self._part == "head":
             self._fields.append((name, value))
             if len(name) == len(b"host"):
@@ -253,16 +253,16 @@ class Connection(asyncio.Protocol):
                 self._chunked = self._chunked or name.lower() == b"transfer-encoding"
 
     def on_headers_complete(self) -> None:
-        """Note a head that is whole."""
+        """Check a complete head and queue it for the server."""
         parser = self._parser
         if parser.should_upgrade():
-            return  # the parser stops here: see `_without_offer`
+            return  # the parser stops here, see `_without_offer`
         if len(self._fields) > self.head_fields or (self._most > self.head_bytes and self._size() > self.head_bytes):
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError
-        if self._hosts > 1:  # RFC 9112, 3.2: a proxy may have read the other one
+        if self._hosts > 1:  # RFC 9112, 3.2: a proxy may have used the other one
             raise ValueError
-        if _PLAIN.fullmatch(self._url) is None:  # the server takes the address apart once more, and is not to fail
+        if _PLAIN.fullmatch(self._url) is None:  # the server parses the URL again, and must not fail
             path: bytes | None = parse_url(self._url).path
             if path is None or not path.isascii():
                 raise ValueError
@@ -274,11 +274,11 @@ class Connection(asyncio.Protocol):
         self.crowd.touch(self)
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a body."""
+        """Queue a piece of a body."""
         self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
 
     def on_message_complete(self) -> None:
-        """Note that the caller owes nothing more."""
+        """Record that the request is complete."""
         if self._part == "head":
             return  # an offer to upgrade
         if self._chunked:
@@ -289,13 +289,13 @@ class Connection(asyncio.Protocol):
         if self._holds:
             self._release()
 
-    # What is not answered by the application
+    # Requests that the application does not answer
 
     def _without_offer(self) -> bytes:
-        """Begin again as if no other protocol had been offered; return the same head without the offer.
+        """Restart the parser and return the same head without the offer of another protocol.
 
         Raises:
-            HttpParserError: It asks for a tunnel.
+            HttpParserError: The request asks for a tunnel.
         """
         parser = self._parser
         head = _Head(parser.get_method(), self._url, parser.get_http_version(), self._fields)
@@ -312,11 +312,11 @@ class Connection(asyncio.Protocol):
         return len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
 
     def _refuse(self) -> None:
-        """Refuse what cannot be read, in its turn: answers that are under way come first."""
+        """Refuse malformed data, after the responses that are still in progress."""
         self._deaf = True
         if self._under_way and (self._part != "body" or self._under_way > 1 or self._stuck is not None):
             self._waits_for = ""
-            self._inner.shutdown()  # after the last answer
+            self._inner.shutdown()  # closes after the last response
             return
         if self._under_way or self._part == "head":
             _log.warning("A request that cannot be read was refused.")
@@ -330,7 +330,7 @@ class Connection(asyncio.Protocol):
     # Time
 
     def answered(self) -> None:
-        """Note that the application is done with a request."""
+        """Record that the application is done with a request."""
         self._under_way -= 1
         if not self._deaf:
             self._look()
@@ -338,24 +338,24 @@ class Connection(asyncio.Protocol):
             self._wait("end")
 
     def _look(self) -> None:
-        """Look whose turn it is, and begin to wait for a caller whose turn it has become."""
+        """Start waiting if it is now the client's turn; stop if it is the application's."""
         if self._under_way:
             self._waits_for = ""
         elif self._waits_for != (part := self._part or "idle"):
             self._wait(part)
 
     def _wait(self, part: Literal["idle", "head", "body", "end"]) -> None:
-        """Wait for a part as a whole: a byte now and then does not prolong it."""
+        """Start the time limit for a whole part. Single bytes do not extend it."""
         self._waits_for = part
         self._due = self._loop.time() + (self._idle_seconds if part == "idle" else self.seconds)
-        # One timer that is set again when it fires, not one for each request. It may have to fire sooner than set.
+        # One timer, rescheduled when it fires, instead of one per request. It is replaced only if it must fire sooner.
         if self._timer is None or self._timer.when() > self._due:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_at(self._due, self._end_if_due)
 
     def _end_if_due(self) -> None:
-        """End a connection of which nothing is to be expected. To close it would wait for what is not read."""
+        """Abort the connection if its time is over. A normal close would wait for unread data."""
         self._timer = None
         if not self._waits_for:
             return
@@ -367,11 +367,11 @@ class Connection(asyncio.Protocol):
     # Room
 
     def owes(self) -> bool:
-        """Tell whether it is the caller's turn: a head, the rest of a request, or the reading of an answer."""
+        """Return True if it waits for the client: for a head, the rest of a request, or to read a response."""
         return self._stuck is not None or not self._under_way or (self._under_way == 1 and self._part == "body")
 
     def leave(self) -> None:
-        """End at once: others need the room."""
+        """Abort the connection to make room for others."""
         self._transport.abort()
 
     def _hold(self) -> None:

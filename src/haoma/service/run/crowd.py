@@ -1,7 +1,7 @@
-"""All connections of a process together: how many there may be, and which of them goes when there is no room.
+"""Limits on the connections of a process: how many there may be, and which one is closed when there are too many.
 
-Without a bound of their own, a thousand connections that say nothing take all files that the process may open, and
-nobody else is served. Files are kept back for calls to platforms and for what the process has open itself.
+Without a limit, a thousand silent connections would use all file descriptors of the process, and nobody else would be
+served. Some descriptors are reserved for calls to platforms and for the process itself.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from haoma.settings.model import Network
 
 ACCEPTED: Final = 16
-"""Most connections that are accepted in one turn of the event loop. On EMFILE, asyncio of Python 3.11 to 3.13 tries,
-logs and schedules a timer as often as this (``_accept_connection``)."""
-_UNDER_WAY: Final = 4 * ACCEPTED  # it takes asyncio three turns to show a connection, and to close one
-_OWN: Final = 48  # log, selector, port, files of the metrics, and what Python opens
-_CALLS: Final = 100  # connections of the pool to the platforms: `haoma.io.http`
+"""Maximum number of connections accepted in one turn of the event loop. On EMFILE, asyncio in Python 3.11 to 3.13
+retries, logs and schedules a timer this many times (``_accept_connection``)."""
+_UNDER_WAY: Final = 4 * ACCEPTED  # asyncio needs three turns to report a new connection, and to close one
+_OWN: Final = 48  # the log, the selector, the port, metrics files, and files that Python opens
+_CALLS: Final = 100  # connections to the platforms, see `haoma.io.http`
 _FEWEST: Final = 16
 _MOST: Final = 4096
-_RAISED: Final = 65_536  # some systems set millions or no limit at all, and no process gets that
+_RAISED: Final = 65_536  # some systems set millions or no limit, but a process cannot have that many
 _HELD: Final = 32 * 1024 * 1024
 _log: Final = logging.getLogger(__name__)
 
 
 def raise_files() -> None:
-    """Raise the soft limit of open files to the hard one, which is what it is there for."""
+    """Raise the soft limit of open files to the hard limit."""
     if sys.platform == "win32":
         return
     import resource
@@ -42,12 +42,12 @@ def raise_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):  # macOS has a lower limit that it does not tell
+        except (OSError, ValueError):  # macOS has a lower limit that it does not report
             _log.warning("The limit of open files cannot be raised.")
 
 
 def most_connections() -> int:
-    """Return how many connections leave enough files for everything else."""
+    """Return how many connections there may be so that enough files remain for everything else."""
     if sys.platform == "win32":
         return _MOST
     import resource
@@ -59,23 +59,23 @@ def most_connections() -> int:
 
 
 class Member(Protocol):
-    """A connection, as far as the crowd is concerned."""
+    """The interface of a connection in a `Crowd`."""
 
     def owes(self) -> bool:
-        """Tell whether it is the caller's turn: a head, the rest of a request, or the reading of an answer."""
+        """Return True if it waits for the client: for a head, the rest of a request, or to read a response."""
 
     def leave(self) -> None:
-        """End at once."""
+        """Close the connection at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much there may be.
+    """The limits.
 
     Attributes:
-        all: Most connections.
-        alone: Most connections of one address that is no trusted proxy's.
-        held: Most bytes of unfinished requests and of answers that are not read.
+        all: Maximum number of connections.
+        alone: Maximum number of connections from one address that is not a trusted proxy.
+        held: Maximum bytes of unfinished requests and unread responses.
     """
 
     all: int
@@ -84,17 +84,17 @@ class Bounds:
 
     @classmethod
     def of_this_process(cls) -> Bounds:
-        """Return the bounds that the limit of open files allows."""
+        """Return the limits that the process's limit of open files allows."""
         most = most_connections()
         return cls(most, most // 2)
 
 
 class Crowd:
-    """The connections of this process, those first that have been without a request for longest.
+    """The connections of this process, ordered by their last request, oldest first.
 
-    When there are too many, one of those goes whose caller is to act: the oldest of the same address, if that has too
-    many, and otherwise the oldest of all. A request that is being answered is never cut off: rather than that, the new
-    connection goes, whose caller has not said anything yet.
+    If there are too many, one that waits for its client is closed: the oldest from the same address if that address
+    has too many, otherwise the oldest of all. A request that is being answered is never cut off. If all are being
+    answered, the new connection is closed, because its client has not sent anything yet.
     """
 
     def __init__(self, bounds: Bounds | None = None, proxies: Iterable[Network] = ()) -> None:
@@ -106,7 +106,7 @@ class Crowd:
         self._held = 0
 
     def enter(self, member: Member, host: str | None) -> None:
-        """Take a new connection in, for which another one may have to go."""
+        """Add a new connection. Another one may be closed to make room."""
         name = self._name(host)
         self._members[member] = name
         if name:
@@ -119,7 +119,7 @@ class Crowd:
             self._make_room(self._members, _anybody)
 
     def leave(self, member: Member) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         name = self._members.pop(member, "")
         if name and (together := self._of.get(name)) is not None:
             together.pop(member, None)
@@ -128,7 +128,7 @@ class Crowd:
         self.release(member)
 
     def touch(self, member: Member) -> None:
-        """Note that a connection has sent a whole head: it is now the last to go."""
+        """Record that a connection has sent a complete head. It is now the last to be closed."""
         name = self._members.pop(member, None)
         if name is None:
             return
@@ -139,14 +139,14 @@ class Crowd:
             together[member] = None
 
     def hold(self, member: Member, size: int) -> None:
-        """Note how many bytes are kept for a connection until its caller acts."""
+        """Record how many bytes are buffered for a connection until its client acts."""
         self._held += size - self._holds.get(member, 0)
         self._holds[member] = size
         while self._held > self.bounds.held and self._make_room(self._members, self._holds.__contains__):
             pass
 
     def release(self, member: Member) -> None:
-        """Note that nothing is kept any more."""
+        """Record that nothing is buffered for a connection any more."""
         self._held -= self._holds.pop(member, 0)
 
     def _make_room(self, members: Iterable[Member], candidate: Callable[[Member], bool]) -> bool:
@@ -159,7 +159,7 @@ class Crowd:
         return True
 
     def _name(self, host: str | None) -> str:
-        """Return the name under which connections are counted together; empty for a proxy, which has those of all."""
+        """Return the name under which connections are counted; empty for a proxy, which serves many clients."""
         if not host:
             return ""
         try:

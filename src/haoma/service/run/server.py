@@ -1,4 +1,4 @@
-"""``haoma serve``: the application on uvicorn, with as many processes as configured."""
+"""``haoma serve``: runs the application on uvicorn, with the configured number of processes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ FAILED: Final = 1
 FAULTS: Final = 2
 _SHARED_PREFIX: Final = "haoma-metrics-"
 _QUEUE: Final = 2048
-"""Connections that the system keeps until they are accepted."""
+"""Length of the system's queue of connections that are not yet accepted."""
 _IDLE_SECONDS: Final = 75
-"""Longer than proxies keep a connection that they do not use (nginx: 60), so that none is closed under a request."""
+"""Longer than proxies keep an idle connection (nginx: 60), so that none is closed while a request is being sent."""
 _YOUNG: Final = 10_000
-"""New objects before the collector looks at them. A few dozen requests in flight hold more than Python's 700, and each
-look would find the same requests again."""
+"""New objects before the garbage collector runs. A few dozen requests in flight hold more than Python's default of 700,
+and each run would scan the same requests again."""
 _ANNOUNCE: Final = 1.0
-"""Seconds between "not ready any more" and the end of listening."""
+"""Seconds between reporting "not ready" and closing the port."""
 _log: Final = logging.getLogger(__name__)
 _LOGGING: Final = {
     "version": 1,
@@ -59,21 +59,21 @@ def serve(
     *,
     tell: Callable[[Sequence[Fault]], None] | None = None,
 ) -> int:
-    """Run the service until it is told to stop.
+    """Run the service until it is stopped.
 
-    A script that calls this with several workers does so below ``if __name__ == "__main__"``: workers are spawned, and
-    import it.
+    A script that uses several workers must call this under ``if __name__ == "__main__"``, because spawned workers
+    import the script.
 
     Args:
         config_path: A ``haoma.toml``.
-        listen: ``host:port`` instead of the file's.
-        workers: Number of processes instead of the file's.
-        tell: Tells the faults and warnings of the configuration; they are printed on stderr when None.
+        listen: ``host:port``, overriding the file.
+        workers: Number of processes, overriding the file.
+        tell: Called with the faults and warnings of the configuration; if None, they are printed on stderr.
 
     Returns:
         0 after a graceful stop, 2 if the configuration has faults, 1 if a worker died.
     """
-    if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # or workers would start workers
+    if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # otherwise workers would start workers
         print('haoma: call serve() below if __name__ == "__main__"', file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_START)
     path, tell = os.fspath(config_path), tell or _print
@@ -94,7 +94,7 @@ def serve(
 
 def _print(faults: Sequence[Fault]) -> None:
     for fault in faults:
-        print(f"{'warning: ' if fault.warning else ''}{fault}", file=sys.stderr)  # noqa: T201 - the answer to a command
+        print(f"{'warning: ' if fault.warning else ''}{fault}", file=sys.stderr)  # noqa: T201 - output of a command
 
 
 def _shared_folder() -> tempfile.TemporaryDirectory[str]:
@@ -106,7 +106,7 @@ def _shared_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault, ...]:
-    """Warn when users can only come through a proxy, and nobody has said which one that is."""
+    """Return a warning if users can only connect through a proxy, but no trusted proxy is configured."""
     service = settings.service
     if not service.publishable_keys or service.trusted_proxies or not parse(listening.getsockname()[0]).is_loopback:
         return ()
@@ -114,7 +114,7 @@ def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault,
 
 
 def _listen(settings: Settings, listen: str | None) -> socket.socket:
-    """Take the port, before anything that takes time."""
+    """Bind the port. This happens before anything that takes time."""
     service = settings.service
     address = (service.host, service.port) if listen is None else parse_listen(listen)
     if address is None:
@@ -124,12 +124,12 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, place = found[0]
-        # Without the protocol asyncio would not know that this is TCP, and the body of an answer would wait until its
-        # head is acknowledged (Nagle), which callers delay by 40 ms.
+        # The protocol tells asyncio that this is TCP, so that it disables Nagle's algorithm. Otherwise the body of a
+        # response would wait until its head is acknowledged, which clients delay by 40 ms.
         port_class = _Port if os.name == "posix" else socket.socket  # elsewhere asyncio accepts one at a time
         listening = port_class(family, kind, protocol)
         try:
-            if os.name == "posix":  # elsewhere it would share the port with a stranger
+            if os.name == "posix":  # elsewhere it would let another program use the same port
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(place)
             listening.listen()
@@ -144,7 +144,7 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
 
 
 class _Port(socket.socket):
-    """A port whose queue stays long: asyncio would make it as short as the number that it accepts in one turn."""
+    """A socket with a long queue. asyncio would make it as short as the number of connections it accepts per turn."""
 
     def listen(self, _backlog: int = 0) -> None:
         super().listen(_QUEUE)
@@ -154,15 +154,15 @@ class _Port(socket.socket):
 
 
 def _rebuilt(passed: Any) -> _Port:
-    """Return the port in a worker."""
+    """Return the socket in a worker."""
     return _Port(fileno=passed.detach())
 
 
 class _Target:
-    """Builds the application in each worker, and teaches it to stop: not ready first, then without a port.
+    """The factory of the application in each worker. On SIGTERM the worker first reports "not ready", then stops.
 
-    In this process the settings are there already, and reading private keys takes a while. A worker that is spawned
-    reads the file again: secrets do not travel between processes.
+    The settings are reused in this process, because reading private keys takes a while. A spawned worker reads the file
+    itself, so that secrets are not passed between processes.
     """
 
     def __init__(self, path: str, workers: int, settings: Settings | None = None) -> None:
@@ -174,24 +174,24 @@ class _Target:
         return _Target, (self._path, self._workers)
 
     def __call__(self) -> Application:
-        """Return the application."""
+        """Return a new application."""
         from haoma.service.app import Application
         from haoma.service.run.connection import Connection
 
         raise_files()
         try:
             settings = self._settings or load(self._path, serving=True, workers=self._workers)
-        except ConfigFaults as faults:  # the file has changed since the service was started
+        except ConfigFaults as faults:  # the file was changed after the service started
             _print(faults.faults)
             sys.exit(CANNOT_START)
         Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
         try:
             app = Application(settings)
-        except Exception:  # noqa: BLE001 - whatever it is, a worker started anew would meet it again
+        except Exception:  # noqa: BLE001 - any error would happen again in a new worker
             _log.exception("The application cannot be built.")
             sys.exit(CANNOT_START)
         gc.collect()
-        gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        gc.freeze()  # existing objects stay alive, so the collector need not scan them again
         gc.set_threshold(_YOUNG)
         seconds = settings.service.drain_seconds
 
@@ -228,8 +228,8 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
 
 
 def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
-    """Serve in this process until it is told to stop."""
-    # Imported late: the command line has other uses, and a configuration with faults should be reported at once.
+    """Serve in this process until it is stopped."""
+    # Imported on use: other commands do not need it, and faults of the configuration must be reported fast.
     import uvicorn
 
     from haoma.service.run.connection import Connection
@@ -248,10 +248,10 @@ def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_IDLE_SECONDS,
-        # The application ends what is in flight in time. This is for callers that do not take their answers.
+        # The application ends requests in flight in time. This limit is for clients that do not read their responses.
         timeout_graceful_shutdown=math.ceil(seconds - _announcement(seconds)) + 1,
     )
-    # When everything is over, uvicorn raises the signal again for the handler that was there before.
+    # After shutdown, uvicorn raises the signal again for the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run([listening])

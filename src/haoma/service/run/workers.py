@@ -1,6 +1,6 @@
-"""Several workers: processes that share one port, each of which is replaced when it dies.
+"""Worker processes that share one port. A worker that dies is replaced.
 
-They are spawned and not forked: each reads the configuration again, and secrets do not travel between processes.
+Workers are spawned, not forked: each reads the configuration itself, so secrets are not passed between processes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 CANNOT_START: Final = 3
-"""Exit code of a worker that need not be started again, uvicorn's own: it would fail the same way."""
+"""Exit code of a worker that must not be restarted, because it would fail again. The same as uvicorn's."""
 _PAUSE: Final = 0.5
 _log: Final = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ _log: Final = logging.getLogger(__name__)
 def supervise(
     work: Callable[..., None], arguments: tuple[Any, ...], count: int, let_go: Callable[[], None]
 ) -> set[int]:
-    """Keep ``count`` workers at work until a signal comes, or until one of them cannot start.
+    """Keep ``count`` workers running until a signal arrives, or until one of them cannot start.
 
     Args:
-        work: What each of them does; it is imported there.
-        arguments: For ``work``.
-        count: How many.
-        let_go: Lets go of what this process holds as well, the port above all, before the workers end.
+        work: The function that each worker runs. The worker imports it.
+        arguments: The arguments of ``work``.
+        count: Number of workers.
+        let_go: Releases what this process holds, especially the port, before the workers end.
 
     Returns:
         The exit codes of the last workers.
@@ -55,13 +55,13 @@ class _Workers:
         self._processes: dict[int, SpawnProcess] = {}
 
     def stop(self, *_: object) -> None:
-        """Begin to end; a signal handler."""
+        """Begin to stop. This is the signal handler."""
         if not self._stopping:
             self._stopping = True
-            self._tell.send_bytes(b"stop")  # wakes who waits
+            self._tell.send_bytes(b"stop")  # wakes `watch`
 
     def watch(self, count: int) -> None:
-        """Start the workers, and replace each that dies, until `stop`."""
+        """Start the workers, and replace those that die, until `stop` is called."""
         for _ in range(count):
             self._start()
         while not self._stopping:
@@ -70,7 +70,7 @@ class _Workers:
                     self._replace(ended)
 
     def end(self) -> set[int]:
-        """Let the workers finish what is in flight; return their exit codes."""
+        """Let the workers finish requests in flight. Return their exit codes."""
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -87,7 +87,7 @@ class _Workers:
         process.join()
         if process.exitcode == CANNOT_START:
             self.stop()
-        elif not self._told.poll(_PAUSE):  # one that dies again and again must not keep the machine busy
+        elif not self._told.poll(_PAUSE):  # pause: a worker that keeps dying must not keep the machine busy
             del self._processes[ended]
             self._start()
             _log.warning("A worker died and was replaced.")
