@@ -1,4 +1,4 @@
-"""``python -m haoma`` is the command ``haoma``."""
+"""Entry point of ``python -m haoma``, the same as the command ``haoma``."""
 
 from haoma.cli import main
 

@@ -227,7 +227,7 @@ def _copied(sent: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _instead_of(sent: object) -> str:
-    """Return what to write instead of an object that no front end can have sent."""
+    """Return a hint about what to pass instead of an object that no front end can have sent."""
     if hasattr(type(sent), "__await__"):
         return "the bytes that it gives: await request.body()"
     if hasattr(sent, "model_dump"):

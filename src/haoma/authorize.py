@@ -130,7 +130,7 @@ def authorize(
         login_code: The login code that the back end supplies. The body must not contain a different login.
 
     Raises:
-        HaomaError: The only class of error that haoma raises, whatever was sent.
+        HaomaError: Every failure raises a subclass of this, whatever was sent.
     """
     platform = _platform_of(app)
     try:

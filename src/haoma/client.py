@@ -217,7 +217,7 @@ class Client(_Base):
         """Run a platform's flow, such as ``usage(app)`` from ``haoma.platforms.wechat.usage``.
 
         Raises:
-            HaomaError: The only class of error that haoma raises.
+            HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:
@@ -239,7 +239,7 @@ class Client(_Base):
                 same authorization.
 
         Raises:
-            HaomaError: The only class of error that haoma raises, whatever was sent.
+            HaomaError: Every failure raises a subclass of this, whatever was sent.
         """
         self._process.get()
         try:
@@ -256,7 +256,7 @@ class Client(_Base):
             login_code: The code from ``login()``, such as ``wx.login``.
 
         Raises:
-            HaomaError: The only class of error that haoma raises.
+            HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:
@@ -315,7 +315,7 @@ class AsyncClient(_Base):
         """Run a platform's flow; see `Client.run`.
 
         Raises:
-            HaomaError: The only class of error that haoma raises.
+            HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:
@@ -330,7 +330,7 @@ class AsyncClient(_Base):
         """Turn what the front end sent into a verified phone number; see `Client.get_phone_number`.
 
         Raises:
-            HaomaError: The only class of error that haoma raises, whatever was sent.
+            HaomaError: Every failure raises a subclass of this, whatever was sent.
         """
         self._process.get()
         try:
@@ -347,7 +347,7 @@ class AsyncClient(_Base):
             login_code: The code from ``login()``, such as ``wx.login``.
 
         Raises:
-            HaomaError: The only class of error that haoma raises.
+            HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:

@@ -53,7 +53,7 @@ def alipay_aes_key(
     Exit codes:
         0    the key was fetched
         1    refused: the reason is on stderr
-        2    the command or haoma.toml is wrong
+        2    usage error or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.platforms.alipay.app import AlipayApp  # no other command needs this platform
 

@@ -65,7 +65,7 @@ def doctor(
     Exit codes:
         0    no problem found
         1    at least one fault or warning
-        2    the command is wrong: the file or folder does not exist
+        2    usage error: the file or folder does not exist
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.doctor.configuration import offline
     from haoma.platforms.base.diagnosis import is_fine, note
@@ -119,7 +119,7 @@ def inspect(
     Exit codes:
         0    no problem found
         1    at least one fault or warning
-        2    the command, the file or haoma.toml is wrong
+        2    usage error, unreadable file, or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
     from haoma.doctor.captures.capture import MAX_BYTES, kinds
     from haoma.doctor.captures.inspect import inspect as look

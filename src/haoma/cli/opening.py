@@ -80,7 +80,7 @@ def open_file(
     Exit codes:
         0    the number was printed
         1    refused: the reason is on stderr, or with --json on stdout
-        2    the command, the file or haoma.toml is wrong: all faults are on stderr
+        2    usage error, unreadable file, or invalid haoma.toml: all faults are on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
     settings = read_settings(config, words)

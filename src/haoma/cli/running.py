@@ -35,7 +35,7 @@ def serve(
     Exit codes:
         0    stopped
         1    a worker died
-        2    the command or haoma.toml is wrong: all faults are on stderr
+        2    usage error or invalid haoma.toml: all faults are on stderr
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     if listen and parse_listen(listen) is None:
@@ -77,7 +77,7 @@ def simulate(
     \b
     Exit codes:
         0    stopped
-        2    the command is wrong, or the address is in use
+        2    usage error, or the address is in use
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     try:
@@ -109,7 +109,7 @@ def demo(
     Exit codes:
         0    every scene ended as expected
         1    a scene ended differently
-        2    the command is wrong, or a package is not installed
+        2    usage error, or a package is not installed
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
     try:
