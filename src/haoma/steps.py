@@ -267,7 +267,7 @@ class TakeLease(Step["Lease | UnderWay"]):
 
 @dataclass(frozen=True, slots=True)
 class EndLease(Step[None]):
-    """End a lease. Requests waiting for it get ``failure``; if it is None, the next of them takes the lease."""
+    """End a lease. Requests waiting for it get ``failure``; if it is None, they try again."""
 
     lease: Lease
     failure: HaomaError | None = None

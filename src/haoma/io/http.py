@@ -4,7 +4,8 @@ It uses httpcore2 directly, without a high-level client, because of what httpcor
 cookies, no proxy or ``.netrc`` from the environment, no decompression, no log line with the URL. WeChat takes
 ``secret`` and ``access_token`` in the query, so any of these could leak a secret.
 
-A one-time code may be used again only if the request was not received, so two cases are kept apart:
+Whether a request may have been received decides whether its one-time code can be used again, so two cases are kept
+apart:
 
 * `ConnectFailed`: not one byte of the request was sent (name lookup, connect, TLS handshake, no free connection).
 * `TimedOut`, `ConnectionLost`, `ReplyTooLarge`, `NonsenseReply`: the platform may have received the request and acted

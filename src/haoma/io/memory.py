@@ -67,7 +67,7 @@ V = TypeVar("V")
 
 _TIMES: Final = {
     Room.CUSTODY: sys.maxsize,  # sent by the platforms themselves, so bounded by the number of apps and merchants
-    Room.PROOFS: 5,  # entries are small, and an exchange may make several
+    Room.PROOFS: 5,  # entries are small, and every exchange makes some
 }
 _FEW: Final = 1024
 _SWEEP_SECONDS: Final = 1.0
