@@ -1,1 +1,1 @@
-"""The platforms, a folder each; ``registry.py`` lists them."""
+"""The platforms, one folder each. ``registry.py`` lists them."""

@@ -1,6 +1,6 @@
-"""The registry of platforms. Adding one is a folder and a line here.
+"""The registry of platforms. To add a platform, add a folder and one line here.
 
-A platform is imported when it is first asked for by its name: a program that uses one platform imports one.
+A platform is imported on first use, so a program that uses one platform imports only that one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLACES: Final = {
 
 
 class _Platforms(Mapping[str, "Platform[Any, Any]"]):
-    """The platforms by name. To list the names, or to look whether there is one, imports none."""
+    """The platforms by name. Listing or testing names imports nothing."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
@@ -33,7 +33,7 @@ class _Platforms(Mapping[str, "Platform[Any, Any]"]):
     def __getitem__(self, name: str) -> Platform[Any, Any]:
         loaded = self._loaded.get(name)
         if loaded is None:
-            # Two threads may both come here: the import is done once, and both find the same object.
+            # Two threads may both get here. The import runs once, so both find the same object.
             loaded = self._loaded[name] = load(self._places[name])
         return loaded
 
@@ -48,7 +48,7 @@ class _Platforms(Mapping[str, "Platform[Any, Any]"]):
 
 
 def load(place: str) -> Any:
-    """Return what a platform declares by its place, ``module:name``, so that only its readers import it."""
+    """Return the object at ``module:name``, imported now. Only its readers pay for the import."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 

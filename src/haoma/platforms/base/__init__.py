@@ -1,1 +1,1 @@
-"""What the platforms have in common: the contract that each keeps, and parts that several use."""
+"""What the platforms share: the contract that each one implements, and code that several of them use."""

@@ -1,12 +1,12 @@
-"""Access tokens: where they come from and how one is used, for every platform whose calls need one.
+"""Access tokens: where they come from and how they are used, for every platform whose calls need one.
 
-Many requests live on one token, and on some platforms a new one kills the one before. So:
+Many requests share one token, and on some platforms a new token invalidates the previous one. Therefore:
 
-* One fetch at a time (`refresh`), and its token is kept until shortly before it expires.
-* A token that the platform calls dead is dropped only if it is still the one that is kept: somebody else may have
-  replaced it meanwhile.
-* Then one fetch and one more try. If the fetch gives the very same token, or if the second try fails as well, that is
-  the end.
+* Only one fetch runs at a time (`refresh`). Its token is kept until shortly before it expires.
+* A token that the platform calls dead is dropped only if it is still the stored one, because another request may have
+  replaced it already.
+* After that, one fetch and one retry follow. If the fetch returns the same token, or the retry fails as well, the
+  request fails.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ if TYPE_CHECKING:
 
 _TOKEN: Final = re.compile(r"[!-~]{1,2048}")  # WeChat: "reserve at least 512 characters"
 _DIGITS: Final = 7
-_MARGIN: Final = 300.0  # WeChat, Douyin: old and new token are both valid for five minutes
-_SPREAD: Final = 60  # many apps of one process are not renewed in the same second
-_TOLD_SECONDS: Final = 1.0  # those who are refused with one token at about the same time ask for another together
-_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes: without this, every request would fetch
+_MARGIN: Final = 300.0  # WeChat and Douyin keep the old token valid for five minutes after a renewal
+_SPREAD: Final = 60  # so that many apps of one process are not renewed in the same second
+_TOLD_SECONDS: Final = 1.0  # requests that are refused with one token at about the same time share its replacement
+_LEAST: Final = 30.0  # a stable token is renewed in its last five minutes; without this, every request would fetch
 
 Fetch: TypeAlias = "Callable[[], Flow[tuple[Secret, float]]]"
 
 
 class AccessToken(Protocol):
-    """Where a token comes from."""
+    """A source of access tokens."""
 
     def token(self) -> Flow[Secret]:
         """Return the token."""
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
-        """Return what takes the place of a token that the platform has rejected; it may be the same one."""
+        """Return the replacement for a token that the platform has rejected. It may be the same token."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedToken:
-    """A token that is fetched, and kept until it is about to expire.
+    """A token that is fetched and cached until shortly before it expires.
 
     Attributes:
-        place: Where it is kept.
-        fetch: Asks for a new one; returns it, and for how many seconds to keep it.
+        place: Where it is stored.
+        fetch: Fetches a new token; returns it with the seconds to keep it.
     """
 
     place: Place[Secret]
     fetch: Fetch
 
     def token(self) -> Flow[Secret]:
-        """Return the token, kept or fetched."""
+        """Return the stored token, or fetch one."""
         return refresh(self.place, self.fetch)
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
-        """Return another token than the one that is rejected, if there is one."""
+        """Return a token other than the rejected one, if there is one."""
         kept = yield from ask(Recall(self.place))
         if kept.value == rejected:
             yield from ask(Drop(self.place, kept.version))
@@ -72,10 +72,12 @@ class CachedToken:
 
 @dataclass(frozen=True, slots=True)
 class CallbackToken:
-    """A token that the application supplies. Its function is called each time: only it knows how long a token lives.
+    """A token that the application supplies.
+
+    The callback is invoked for every request, because only it knows the token's lifetime.
 
     Attributes:
-        place: Where its tokens would be kept: requests that were refused with one ask for another together.
+        place: Identifies the token. Requests that are refused with the same token share one call for its replacement.
         tell: Called with the rejected token, or None.
     """
 
@@ -87,7 +89,7 @@ class CallbackToken:
         return self.tell(None)
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
-        """Return another token than the one that is rejected, if there is one."""
+        """Return a token other than the rejected one, if there is one."""
         key = self.place.key
         place = _TOLD.place(key.owner, key.kind, *key.parts, rejected.reveal())
         return (yield from refresh(place, lambda: self._tell(rejected)))
@@ -105,14 +107,14 @@ A = TypeVar("A", bound=_Answer)
 
 @dataclass(slots=True)
 class TokenUse:
-    """The use of a token by one request: fetched when it is needed, renewed at most once."""
+    """The token of one request: obtained on first use, renewed at most once."""
 
     source: AccessToken
     token: Secret | None = field(default=None, repr=False)
     renewed: bool = False
 
     def ask(self, question: Callable[[Secret], Flow[A]]) -> Flow[A]:
-        """Ask with the token; if the answer calls it dead, ask once more with a new one."""
+        """Ask with the token. If the answer calls the token dead, ask once more with a new one."""
         if self.token is None:
             self.token = yield from self.source.token()
         answer = yield from question(self.token)
@@ -128,23 +130,23 @@ _TOLD: Final = Shelf("access-token-instead", Room.CUSTODY, SECRET)
 
 
 def token_place(issuer: str, base_url: str, app_id: str) -> Place[Secret]:
-    """Return where an access_token is kept: whose it is, by which way it is asked for, and where."""
+    """Return where an access_token is stored: by issuer, by origin and by app."""
     return TOKENS.place("", issuer, base_url, app_id)
 
 
 def as_token(found: object) -> Secret | None:
-    """Return the token that was found, or None if it cannot be one."""
+    """Return ``found`` as a token, or None if it cannot be one."""
     return Secret(found) if isinstance(found, str) and _TOKEN.fullmatch(found) else None
 
 
 def as_seconds(found: object, most: int) -> int | None:
-    """Return the life of a token in seconds, from a number or its digits; None if it cannot be one."""
+    """Return the lifetime of a token in seconds, from a number or a string of digits; None if it cannot be one."""
     if isinstance(found, str) and len(found) <= _DIGITS and is_digits(found):
         found = int(found)
     return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= most else None
 
 
 def kept_for(seconds: int, app_id: str) -> float:
-    """Return for how many seconds to keep a token that lives for ``seconds``."""
+    """Return how many seconds to keep a token that lives for ``seconds``."""
     spread = hashlib.sha256(app_id.encode()).digest()[0] % _SPREAD
     return max(seconds - _MARGIN - spread, min(_LEAST, seconds / 2), 1.0)

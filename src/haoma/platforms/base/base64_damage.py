@@ -1,4 +1,4 @@
-"""What happens to base64 on its way."""
+"""Damage to base64 in transit."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _DAMAGES: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
 
 
 def examine_base64(field: str, text: str) -> Iterator[Diagnosis]:
-    """Say what happened to a field, if something did: a warning if haoma puts it right, a fault if nobody can."""
+    """Yield the damage to a field: a warning if haoma repairs it, a fault if it cannot be repaired."""
     if not text:
         return
-    if _HEX.fullmatch(text):  # whole blocks in hexadecimal are base64 as well, of something else
+    if _HEX.fullmatch(text):  # complete hex blocks are valid base64 too, but of other bytes
         yield fault("doctor.base64-damaged", field, how=_HEXADECIMAL, characters=len(text))
         return
     try:

@@ -1,10 +1,10 @@
-"""Whether a one-time code is spent: the costliest rule, in one place, for every platform.
+"""Decides whether a one-time code is spent, in one place for every platform. No rule is costlier to get wrong.
 
-1. Until the code is sent it is not spent, whatever fails: no token, no connection (`not_sent`).
-2. From the moment when it is sent, a failure does not tell (`sent`, `sending_a_code`).
-3. An answer tells what the platform's table says (``refusals.toml``). A refusal that is in no table does not tell.
-4. After a try without a known outcome, of this request or of an earlier one, nothing tells that the code is not spent;
-   and a refusal of the code is no news, because that try may have spent it (`CodeExchange`).
+1. A code that has not been sent is not spent, whatever fails first: no token, no connection (`not_sent`).
+2. Once it has been sent, a failure leaves the outcome unknown (`sent`, `sending_a_code`).
+3. An answer means what the platform's table says (``refusals.toml``). An unlisted refusal leaves the outcome unknown.
+4. After a try with an unknown outcome, in this request or an earlier one, nothing can prove that the code is unspent.
+   A later refusal of the code proves nothing either, because that try may have spent it (`CodeExchange`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAUSES: Final = (0.2, 0.4)
-"""Seconds before a platform that says that it is busy is asked again."""
+"""Seconds to wait before asking a busy platform again."""
 
 
 def not_sent(flow: Flow[T]) -> Flow[T]:
     """Run what comes before a code is sent (rule 1).
 
     Raises:
-        HaomaError: Whatever ``flow`` raises, with ``spent`` NO.
+        HaomaError: Any error of ``flow``, with ``spent`` NO.
     """
     try:
         return (yield from flow)
@@ -49,7 +49,7 @@ def not_sent(flow: Flow[T]) -> Flow[T]:
 
 
 def sent(call: Flow[T]) -> Flow[T]:
-    """Make a call that may use a one-time code up (rule 2).
+    """Make a call that may use up a one-time code (rule 2).
 
     Raises:
         TimedOut, ConnectionLost, ReplyTooLarge, NonsenseReply: ``outside.*``, with ``spent`` UNKNOWN.
@@ -61,7 +61,7 @@ def sent(call: Flow[T]) -> Flow[T]:
 
 
 def sending_a_code(call: Flow[T], step: int) -> Flow[T]:
-    """Make a call with a code, and nothing before it (rule 2).
+    """Make a call that sends a code and has no call before it (rule 2).
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
@@ -71,7 +71,7 @@ def sending_a_code(call: Flow[T], step: int) -> Flow[T]:
 
 
 def unknown_if_sent(call: Flow[T], step: int) -> Flow[T]:
-    """Make a call that knows itself whether it was sent, by `sent`; a token may have to be fetched before.
+    """Make a call that marks what it has sent with `sent`; it may have to fetch a token first.
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the code was sent.
@@ -89,7 +89,7 @@ class CodeExchange:
     """The exchange of one code.
 
     Attributes:
-        unknown: A try, of this or of an earlier request, ended without a known outcome.
+        unknown: A try, in this request or an earlier one, ended with an unknown outcome.
     """
 
     unknown: bool
@@ -98,7 +98,7 @@ class CodeExchange:
         """Run the exchange (rule 4).
 
         Raises:
-            HaomaError: Whatever ``flow`` raises; with ``spent`` UNKNOWN instead of NO after a try that is unknown.
+            HaomaError: Any error of ``flow``, with ``spent`` UNKNOWN instead of NO after a try of unknown outcome.
         """
         try:
             return (yield from flow)
@@ -110,12 +110,12 @@ class CodeExchange:
     def ask(self, question: Callable[[], Flow[T]], step: int, is_busy: Callable[[T], bool]) -> Flow[T]:
         """Ask with the code, and again after a pause while the platform says that it is busy.
 
-        A platform that is busy may have acted: from then on the outcome is unknown.
+        A busy platform may have acted on the request, so the outcome is unknown from then on.
 
         Args:
             question: Makes the call; see `unknown_if_sent`.
             step: Number of the step.
-            is_busy: Tells whether an answer says so.
+            is_busy: Tells whether an answer says that the platform is busy.
 
         Raises:
             OutcomeUnknown: ``outside.outcome-unknown``.
@@ -137,12 +137,12 @@ class CodeExchange:
         Args:
             refusal: The refusal.
             busy: Whether the platform only says that it is busy.
-            used: Whether the refusal may mean that the code was used before; by default whether it is `CodeRejected`.
+            used: Whether the refusal may mean that the code was used already. Defaults to whether it is `CodeRejected`.
         """
         if busy:
             spent = Spent.UNKNOWN
         elif self.unknown and (isinstance(refusal, CodeRejected) if used is None else used):
-            spent = Spent.YES  # by whichever try: it is of no further use
+            spent = Spent.YES  # whichever try spent it, the code is of no further use
         else:
             return refusal
         return OutcomeUnknown(

@@ -1,4 +1,4 @@
-"""What a platform folder must provide."""
+"""The contract: what a platform folder must provide."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Redacted(msgspec.Struct, frozen=True):
-    """A record whose ``repr`` shows the name of its class and nothing that it holds.
+    """A record whose ``repr`` shows only the name of its class.
 
-    For what comes from outside or must not go there. (A `msgspec.Struct`, because a frozen dataclass takes five times
-    as long to build, and some are built for every request.)
+    For values from outside and values that must not leave. It is a `msgspec.Struct` because a frozen dataclass takes
+    five times as long to build, and every request builds some.
     """
 
     def __repr__(self) -> str:
@@ -32,7 +32,7 @@ class Redacted(msgspec.Struct, frozen=True):
     __str__ = __repr__
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # msgspec writes one with every field, and rich (its tracebacks show local variables) asks this and not `repr`.
+        # msgspec defines one that shows every field, and rich's tracebacks of local variables prefer it to `repr`.
         return []
 
 
@@ -45,9 +45,9 @@ class App:
         platform: Name of the platform.
         app_id: The platform's id of the app.
         upstreams: Origins that requests for this app may go to, such as ``https://api.weixin.qq.com``.
-        policy: What the app demands.
+        policy: The checks and limits that the app requires.
         exclusive: Digests of secrets that no other app may share, because they alone tell the apps apart.
-        reply: ``problem`` for RFC 9457 answers, ``code-msg-data`` for the habit of many front ends.
+        reply: ``problem`` for RFC 9457 answers; ``code-msg-data`` for the shape that many front ends expect.
         sidecar: The one upstream that is plain http by design; see `Send`.
     """
 
@@ -62,22 +62,22 @@ class App:
 
     @property
     def scope(self) -> str:
-        """Whose memory it is: the platform's own app, whatever it is called here.
+        """The owner of what is remembered: the platform's app, under whatever name.
 
-        A name would do neither for two names of one app, where a value that was used by one could be used again by the
-        other, nor for two clients that share a `Memory` and call two apps alike.
+        The configured name would not do. With two names for one app, a value used under one could be used again under
+        the other; and two clients that share a `Memory` may give the same name to different apps.
         """
         return f"{self.platform}:{self.app_id}"
 
     @property
     def remembers(self) -> bool:
-        """True if its requests need what earlier ones left: used codes, sessions, tokens, tickets, tries."""
+        """True if its requests depend on earlier ones: on used codes, sessions, tokens, tickets or tries."""
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logged in, by the platform's own word over its own connection.
+    """Who logged in, as the platform said over haoma's own connection to it.
 
     Attributes:
         subject: The user's ids.
@@ -91,7 +91,7 @@ class Login:
 
 
 class Finding(Redacted, frozen=True, gc=False):
-    """What a platform's flow found; ``authorize`` turns it into a `VerifiedPhone`."""
+    """The result of a platform's flow. ``authorize`` turns it into a `VerifiedPhone`."""
 
     number: PhoneNumber
     subject: Subject | None
@@ -100,9 +100,9 @@ class Finding(Redacted, frozen=True, gc=False):
 
 
 class Sealed(Redacted, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Data that is sealed under a session_key, as bytes: an IV of one block, and whole blocks of ciphertext.
+    """Data sealed under a session_key, as bytes: a one-block IV and whole blocks of ciphertext.
 
-    The names on the wire are part of it, so that a plain body can be read into it (``session_keys.read_plain``).
+    The field names match the wire format, so that a plain body decodes straight into it (``session_keys.read_plain``).
     """
 
     ciphertext: bytes = msgspec.field(name="encryptedData")
@@ -111,14 +111,14 @@ class Sealed(Redacted, frozen=True, gc=False, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method by which a platform gives a number, and what it can prove: a row of the table in the README.
+    """One method by which a platform provides a number, and what it proves: a row of the table in the README.
 
     Attributes:
         zh, en: The method's name: what the front end sends.
         checks: All five checks, as a result of this method lists them.
-        certain_zh, certain_en: How certain we are, and why. One line.
-        binds_login: Whether the platform itself ties the number to the login, so that nobody can send somebody else's
-            number with his own login. Only then the check ``login-binding`` is proven.
+        certain_zh, certain_en: How certain the result is, and why. One line.
+        binds_login: Whether the platform itself ties the number to the login, so that users cannot send somebody else's
+            number with their own login. Only then is the check ``login-binding`` proven.
     """
 
     zh: str
@@ -131,11 +131,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """Where the token of an app comes from.
+    """The source of an app's token.
 
     Attributes:
-        issuer: Who gives it out, by the app's setting ``token``; empty where there is nothing to choose.
-        fetch: Asks for it without replacing anybody else's; None if that cannot be done.
+        issuer: Who issues it, from the app's setting ``token``; empty if there is no choice.
+        fetch: Fetches a token without invalidating the current one; None if that is impossible.
     """
 
     issuer: str
@@ -146,7 +146,7 @@ AppT = TypeVar("AppT", bound=App)
 MessageT = TypeVar("MessageT")
 
 GetLogin = Callable[[], "Flow[Login | None]"]
-"""Asked by a platform's flow when it wants to know who is logged in; None when the front end sent no login."""
+"""Called by a platform's flow to learn who is logged in. Returns None if the front end sent no login."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,27 +154,28 @@ class Platform(Generic[AppT, MessageT]):
     """A platform: the functions of its folder.
 
     Attributes:
-        name: Lower-case latin, one word, frozen for ever.
+        name: One lower-case Latin word. Never changes.
         title: The platform's name in Chinese and English.
-        also_called: What people write instead of the name; used in advice, never accepted.
-        phone_code: Names under which the code of its phone button comes, ``code`` among them; empty if its button gives
-            none, so that a ``code`` is the login's.
+        also_called: Other names that people write. Used in advice, never accepted.
+        phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button gives no
+            code, so that a ``code`` belongs to the login.
         key_settings: Settings that hold keys or certificates and may name a file.
-        methods: For each way in, what it can prove: rows of the table in the README.
-        configure: Build the app from its settings; reports faults to the table, returns None if there are any.
+        methods: What each method can prove: the rows of the table in the README.
+        configure: Build the app from its settings. Reports faults to the table; returns None if there are any.
         read: Find the message in what the front end sent.
-        one_time: The value of the message that can be used once, with its kind, or None.
+        one_time: The kind and value of the one-time value in the message, or None.
         find: Verify, then open or exchange.
         log_in: Exchange a login code.
-        find_offline: The same as ``find`` without any step; None if the platform has no offline way.
-        find_under_key: Open sealed data under a session_key that is at hand, without any step; None if the platform
-            has no session_keys.
-        read_sealed: The second reader, for `find_under_key`: find the sealed data alone, whatever the app accepts.
-        mirror: Where the stand-in of the platform is, ``module:name``; only the simulator loads it.
-        token_source: Where an app's token comes from, for the doctor; None if it has none. None if no app has one.
-        symptoms: Where the platform's `Symptoms` are, ``module:name``; only the doctor loads them.
-        take_push: Take what the platform posts to us, from the query and the body of the request; return the text to
-            answer. It proves by itself that it comes from the platform. None if the platform never does.
+        find_offline: Same as ``find``, without any step; None if the platform has no offline method.
+        find_under_key: Open sealed data under a given session_key, without any step; None if the platform has no
+            session_keys.
+        read_sealed: A second reader, for `find_under_key`: find only the sealed data, whatever the app accepts.
+        mirror: Location of the mirror, ``module:name``. Only the simulator loads it.
+        token_source: The source of an app's token, for the doctor. Returns None if the app has none; is None if no app
+            of the platform has one.
+        symptoms: Location of the platform's `Symptoms`, ``module:name``. Only the doctor loads them.
+        take_push: Accept what the platform posts to us, given the query and body; return the text to answer. It
+            verifies by itself that the platform sent it. None if the platform never posts.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The doctor's findings."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _ADDRESS: Final = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4})(?![\w:])", re.IGNORECASE
 )
-# What a capture says is repeated but for these: numbers in every spelling, and runs that are not made of words.
+# Text of a capture is repeated, except for numbers in any spelling and runs that are not made of words. Kept as well:
 _BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _KEPT: Final = "|".join(
     (
-        r"(?=[\d-]*[a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12}){2,4}(?![\w-])",  # the platforms' ids of requests
+        r"(?=[\d-]*[a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12}){2,4}(?![\w-])",  # request ids of platforms
         rf"{_BYTE}(?:\.{_BYTE}){{3}}(?![\w.])",
         r"(?=[\d:]*[a-fA-F])(?=[0-9a-fA-F:]*::|(?:[0-9a-fA-F]+:){7})(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
-        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # codes of platforms, as long as numbers of phones
-        r"wx[0-9a-f]{16}(?!\w)|tt[0-9a-f]{16,18}(?!\w)",  # ids of apps
+        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # platform codes that are as long as phone numbers
+        r"wx[0-9a-f]{16}(?!\w)|tt[0-9a-f]{16,18}(?!\w)",  # app ids
     )
 )
 _NUMERAL: Final = r"[\d〇零一二三四五六七八九]"
@@ -52,30 +52,30 @@ _UNSPOKEN: Final = re.compile(
 _LONGEST_WORD: Final = 15
 _USUAL_WORD: Final = 4
 _OURS: Final = frozenset({"sn", "our_address", "page", "until", "max_bytes"})
-"""Facts that we have worked out ourselves, and that are long."""
+"""Long facts that haoma computed itself."""
 
 
 class Severity(StrEnum):
     """How much a diagnosis matters."""
 
-    FAULT = "fault"  # it cannot work, or it gives something away
+    FAULT = "fault"  # it cannot work, or it leaks something
     WARNING = "warning"  # it works, but should be looked at
     NOTE = "note"  # good to know; also what cannot be known
-    GOOD = "good"  # looked at, and found in order
+    GOOD = "good"  # checked and in order
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing that was found.
+    """One finding.
 
     Attributes:
-        code: ``doctor.…``, or the code of the fault or refusal that it is.
+        code: ``doctor.…``, or the code of a fault or refusal.
         severity: How much it matters.
-        where: A setting, an app or a field; empty when there is none.
+        where: A setting, an app or a field; empty if there is none.
         because: Safe facts. Never a secret, a plain text or a full number.
         guess: True if it follows from a shape or a habit, not from a proof.
-        file, line: Where it stands; empty and 0 when in no file.
-        error: The refusal that it is, whose words are the most precise.
+        file, line: Where it is; empty and 0 if it is in no file.
+        error: The refusal that it reports, whose words are the most precise.
     """
 
     code: str
@@ -124,25 +124,25 @@ def warning(code: str, where: str = "", *, guess: bool = False, **because: objec
 
 
 def note(code: str, where: str = "", *, guess: bool = False, **because: object) -> Diagnosis:
-    """Return something that is good to know."""
+    """Return a diagnosis of something that is good to know."""
     return Diagnosis(code, Severity.NOTE, where, because, guess)
 
 
 def good(code: str, where: str = "", **because: object) -> Diagnosis:
-    """Return something that was found in order."""
+    """Return a diagnosis of something that is in order."""
     return Diagnosis(code, Severity.GOOD, where, because)
 
 
 def of_fault(found: Fault) -> Diagnosis:
-    """Return the diagnosis that a fault of the settings is."""
+    """Convert a settings fault to a diagnosis."""
     severity = Severity.WARNING if found.warning else Severity.FAULT
     return Diagnosis(found.code, severity, found.where, found.because, file=found.file, line=found.line)
 
 
 def of_error(error: HaomaError, where: str = "", *, severity: Severity = Severity.FAULT, **more: object) -> Diagnosis:
-    """Return the diagnosis that a refusal is.
+    """Convert a refusal to a diagnosis.
 
-    The platform's own words go along, because they hold what a remedy needs, such as our outgoing address.
+    It includes the platform's own words, because they hold what a remedy needs, such as our outgoing address.
     """
     because: dict[str, object] = dict(error.because) | more
     native = masked("/".join(filter(None, (error.platform_code, error.platform_sub_code))))
@@ -158,7 +158,7 @@ def of_error(error: HaomaError, where: str = "", *, severity: Severity = Severit
 
 
 def our_address(said: str) -> str:
-    """Return the address in a platform's "not in whitelist": the one that our requests come from."""
+    """Return our outgoing address from a platform's "not in whitelist" message."""
     for found in _ADDRESS.finditer(said):
         try:
             ipaddress.ip_address(found[0])
@@ -169,10 +169,10 @@ def our_address(said: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Return what may be repeated of text of others: tokens, keys, ids of users and numbers are left out.
+    """Return text of others without tokens, keys, user ids and numbers, so that it may be repeated.
 
-    A number counts as one with anything between its digits, in every script's digits. A run of sixteen characters or
-    more stays only if it is made of words, as error codes and names of interfaces are.
+    A number counts as one with anything between its digits, and in the digits of any script. A run of sixteen or more
+    characters stays only if it is made of words, as error codes and API names are.
     """
     return _SHOWN.sub(_shown, text)
 
@@ -186,7 +186,7 @@ def _shown(found: re.Match[str]) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    """The codes, ours and the platforms', and the long runs in them."""
+    """Return all codes, haoma's and the platforms', and the long runs in them."""
     natives = [entry.native for platform in catalogue.platforms() for entry in catalogue.refusals(platform).values()]
     runs = (run for code in (*catalogue.codes(), *natives) for run in _RUN.findall(code))
     return frozenset([*runs, *(part for native in natives for part in re.split("[/@]", native))])
@@ -203,14 +203,14 @@ def _is_words(run: str) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    """Tell whether letters can be spoken, more or less: random ones have many capitals, few vowels and no pattern."""
+    """Tell whether letters look like a word. Random ones have many capitals, few vowels and no pattern."""
     if not 1 < len(text) <= _LONGEST_WORD:
         return False
     return len(text) < _USUAL_WORD or (_VOWEL.search(text) is not None and not _UNSPOKEN.search(text))
 
 
 def repeated(found: Diagnosis) -> Diagnosis:
-    """Return a diagnosis of something captured, whose facts may hold any text, without what must not be seen."""
+    """Return a diagnosis of a capture with its facts masked, because they may hold any text."""
     because = {name: each if name in _OURS else _masked(each) for name, each in found.because.items()}
     return replace(found, because=because, where=masked(found.where))
 
@@ -222,5 +222,5 @@ def _masked(fact: object) -> object:
 
 
 def is_fine(found: Iterable[Diagnosis]) -> bool:
-    """Tell whether nothing has to be done."""
+    """Tell whether no action is needed."""
     return all(each.severity in (Severity.NOTE, Severity.GOOD) for each in found)

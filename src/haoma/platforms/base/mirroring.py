@@ -1,8 +1,8 @@
-"""What a platform's ``mirror/`` is made of.
+"""The building blocks of a platform's ``mirror/``.
 
-A mirror is the platform's side: it writes what ``read`` reads, signs what ``verify`` verifies, seals what ``open``
-opens and answers what ``fetch`` asks. Only the simulator and the tests import mirrors. A mirror has no socket, clock
-or randomness of its own either: it is told the time and given a source of random bytes.
+A mirror plays the platform's side: it writes what ``read`` reads, signs what ``verify`` verifies, seals what ``open``
+opens, and answers what ``fetch`` asks. Only the simulator and the tests import mirrors. Like the core, a mirror has no
+socket, clock or randomness of its own: it receives the time and a source of random bytes.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any, Protocol
 
 
 class Fate(StrEnum):
-    """What happens to the connection when an answer is due."""
+    """What happens to the connection in place of, or along with, an answer."""
 
     REPLY = "reply"
-    RESET = "reset"  # the request is acted upon, then the connection is reset without an answer
-    HANG = "hang"  # nothing comes until the client gives up
+    RESET = "reset"  # the platform acts on the request, then resets the connection without answering
+    HANG = "hang"  # no answer comes, until the client gives up
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A named situation.
+    """A named, reproducible situation.
 
     Attributes:
-        name: Such as ``wrong-aes-key``; stable.
-        zh, en: What happens on the device and on the platform, one line each.
-        expect: ``ok``, or the code of the error that haoma must answer with.
-        app: Name of the app, in the simulator's ``haoma.toml``, that the authorization is sent to.
+        name: Such as ``wrong-aes-key``. Stable.
+        zh, en: What happens on the device and on the platform, in one line each.
+        expect: ``ok``, or the code of the error that haoma must return.
+        app: The app, in the simulator's ``haoma.toml``, to which the authorization is sent.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What the simulated platform posts to the service by itself.
+    """A request that the simulated platform posts to the service on its own initiative.
 
     Attributes:
         app: Name of the app that it is meant for.
-        path: Where the service takes it.
+        path: Path at which the service accepts it.
         query: Query of the request.
         body: The exact bytes.
     """
@@ -69,15 +69,15 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the simulated platform answers.
+    """An answer of the simulated platform.
 
     Attributes:
-        status: HTTP status; real platforms answer 200 to refusals too.
+        status: HTTP status. Real platforms answer 200 to refusals too.
         headers: Header names in lower case.
         body: The exact bytes.
-        delay: Seconds to wait before it.
+        delay: Seconds to wait before answering.
         fate: What happens to the connection.
-        then: What the platform posts to the service afterwards, because it was asked to.
+        then: What the platform posts to the service afterwards, because the request asked for it.
     """
 
     status: int = 200
@@ -90,18 +90,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """What the mini program has in hand after the user tapped.
+    """What the mini program holds after the user has tapped the button.
 
     Attributes:
         scene: Name of the scene.
         app: Name of the app to send it to.
-        event: What the platform's callback received, untouched.
-        login_code: What ``login()`` gave before; empty when the scene has none.
-        body: What the front-end kit posts to ``/v1/apps/{app}/phone-number``; None when there is nothing to post.
-        expect: ``ok``, or the code of the error that haoma must answer with.
-        phone_number: The number in E.164 that must come out when ``expect`` is ``ok``; else empty.
-        pushes: What the platform has posted to the service by the time of the tap. It belongs to the scene: without it
-            the scene ends otherwise.
+        event: The unmodified event of the platform's callback.
+        login_code: The code of the earlier ``login()``; empty if the scene has none.
+        body: What the front-end kit posts to ``/v1/apps/{app}/phone-number``; None if there is nothing to post.
+        expect: ``ok``, or the code of the error that haoma must return.
+        phone_number: The number in E.164 that must be returned if ``expect`` is ``ok``; else empty.
+        pushes: What the platform has posted to the service before the tap. Without it the scene ends differently.
     """
 
     scene: str
@@ -115,30 +114,30 @@ class Tap:
 
 
 class Mirror(Protocol):
-    """The platform's side of a platform.
+    """The simulated platform.
 
-    Constructed as ``Mirror(random_bytes)`` with a source of random bytes; it makes its own keys.
+    Constructed as ``Mirror(random_bytes)``, where ``random_bytes`` is a source of random bytes. It makes its own keys.
     """
 
     name: str
     scenes: tuple[Scene, ...]
     demo: tuple[str, ...]
-    """Names of the scenes that the demo walks through; empty if it leaves the platform out."""
+    """The scenes that the demo plays; empty if the demo skips this platform."""
     counted: str
-    """Address of the call that spends a code, which the demo counts; empty if there is none."""
+    """Path of the call that uses up a code, which the demo counts; empty if there is none."""
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit this mirror, when it is served at ``base_url``."""
+        """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
 
     def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
         """Play a scene on the device: log in, tap the button, allow or deny.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request to the platform, or None if the platform has no such address."""
+        """Answer a request, or return None if the platform has no such path."""
 
 
 RandomBytes = Callable[[int], bytes]

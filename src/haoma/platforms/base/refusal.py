@@ -1,4 +1,4 @@
-"""From a platform's own code to one of our errors, by the platform's ``refusals.toml``."""
+"""Maps a platform's own error codes to haoma's errors, using the platform's ``refusals.toml``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from haoma.errors import HaomaError
 
 CODE_REFUSED: Final = "code_refused"
-"""Among the facts of another error: the platform's code with which it had refused a code before."""
+"""Fact of another error: the platform code with which an earlier code was refused."""
 _CALLS: Final = ("phone", "login")
-"""Calls with a code. Some platforms have others, but say of each refusal there that it takes another code."""
+"""Calls that carry a code. Other calls that carry one mark each of their refusals as ``ask_again``."""
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 
 
@@ -40,27 +40,27 @@ def refusal(
     secrets: tuple[Secret | str | None, ...] = (),
     because: dict[str, object] | None = None,
 ) -> PlatformRefusal:
-    """Return the error that a platform's code stands for; `Refused` for a code that is in no table.
+    """Return the error for a platform code, or `Refused` if no table lists the code.
 
     Args:
         platform: Name of the platform.
         native: The platform's code.
         sub: The platform's sub code.
-        place: Which call answered, where one code means two things: ``token``, ``phone``, ``login``, ``check``.
-        message: The platform's words. Our secrets and anything like a phone number are masked in them.
+        place: The call that answered, if a code has two meanings: ``token``, ``phone``, ``login``, ``check``.
+        message: The platform's message. Secrets and anything like a phone number are masked in it.
         request_id: The platform's id of the request.
         step: Number of the step that refused.
-        secrets: What was sent and must not come back in the words.
+        secrets: Values that were sent and must not be echoed in the message.
         because: Further safe facts.
     """
-    # An echo may sit in any of its words, codes and ids included.
+    # The platform may echo a secret in any of these, codes and ids included.
     native, sub, request_id = (
         _PHONE_LIKE.sub("***", scrub(word, *secrets, limit=limit))
         for word, limit in ((native, 80), (sub, 80), (request_id, 80))
     )
     entry = catalogue.find_refusal(platform, native, sub, place)
     cls = cast("type[PlatformRefusal]", BY_CODE[entry.code]) if entry else Refused
-    # An unlisted answer to a one-time code says nothing about the code: it may be tried again, and must not be
+    # An unlisted answer to a one-time code says nothing about the code. It may be tried again, and must not be
     # reported as a bad code when the second answer says "used".
     spent = Spent(entry.spent) if entry else Spent.UNKNOWN
     refused = cls(
@@ -78,15 +78,16 @@ def refusal(
 
 
 def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
-    """Return a refusal of a one-time code, for platforms that do not say what a used one gets.
+    """Return the refusal of a one-time code, for platforms that do not document their answer to a used code.
 
-    One that is in no table may be just that: it asks for another code, or the user would be stuck with this one.
+    An unlisted refusal may mean that the code is already used, so it asks for a new one. Otherwise the user could never
+    recover.
     """
     return refused.evolve(next_action=Next.ASK_AGAIN) if isinstance(refused, Refused) else refused
 
 
 def refuses_a_code(error: HaomaError) -> bool:
-    """Tell whether a platform was asked about a code and refused it. What a front end says about itself is no call."""
+    """Tell whether a platform refused a code. An error that the front end reports does not count."""
     if "unverified" in error.because:
         return False
     if isinstance(error, (CodeRejected, LoginCodeRejected)) or CODE_REFUSED in error.because:

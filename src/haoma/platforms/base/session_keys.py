@@ -1,25 +1,25 @@
 """Custody of session_keys, for every platform whose login gives one.
 
-Whoever has a user's session_key can write any phone number for that user, because AES-CBC under it has no MAC. So a key
-is kept on the server only; it is in no `Login`, no result, no error and no log. And whoever can tell why an opening
-failed can write any number *without* the key, in some twenty thousand tries (padding oracle). What is done about it:
+**Threats.** AES-CBC under a session_key has no MAC. Anyone who has a user's session_key can therefore write any phone
+number for that user. So a key stays on the server; it appears in no `Login`, result, error or log. Anyone who can tell
+why an opening failed can write any number *without* the key, in about twenty thousand tries (padding oracle). So:
 
-* There is **one** refusal, `CannotOpen`, with one text and step, from the first base64 character to the last check.
-  What it was is in ``diagnosis``, for the operator's log alone. All failures do the same work (`judge`).
-* On failure every key that is kept has been tried.
-* A key allows three failures in three days. A success gives its try back, a failure never does.
+* There is **one** refusal, `CannotOpen`, with one text and one step, from the first base64 character to the last check.
+  Its ``diagnosis`` says what failed, for the operator's log only. All failures do the same work (`judge`).
+* A failure is reported only after every stored key has been tried.
+* A key allows three failures in three days. A success gives its try back; a failure never does.
 
-And whoever has other messages under the same key (user info, addresses, run data), with texts in them that he may
-choose, can cut them up and join them anew: the IV and, in a frame, the first block of ciphertext are his to choose, and
-every later block goes on meaning what it meant. So a phone message has **exactly** the members that the platform
-documents (`unlisted`): what is joined from another message has others. Each platform has the list of what else is known
-to be sealed under its key in its tests.
+An attacker who has other messages under the same key (user info, addresses, run data) with texts of their choice can
+cut them up and splice them: they choose the IV and, in a frame, the first block of ciphertext, and every later block
+keeps its meaning. So a phone message must have **exactly** the members that the platform documents (`unlisted`); a
+spliced one has others. The tests of each platform list what else is known to be sealed under its key.
 
-The last two keys of a user are kept, newest first: a login may make a new one between the moment when the data was
-encrypted and the moment when it arrives. Each is kept for ``session_seconds`` after the last login that brought it; but
-where a ciphertext has no time in it, for no longer in all than a ciphertext is remembered (``code_seconds``), or a used
-one could be used again. A later login may still bring the same key once more. So that a key was seen is remembered for
-much longer, and what opens under one that is older than the memory of used ciphertexts is not called one-time.
+**Lifetimes.** The last two keys of a user are kept, newest first, because a login may replace the key after the data
+was encrypted and before it arrives. Each is kept for ``session_seconds`` after the last login that returned it. If a
+ciphertext has no timestamp, its key is kept in all for no longer than used ciphertexts are remembered
+(``code_seconds``); otherwise a used one could be used again. A later login may still return the same key once more.
+So the first sighting of a key is remembered for much longer, and an opening under a key that is older than the memory
+of used ciphertexts is not called one-time.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ if TYPE_CHECKING:
     from haoma.steps import Flow, Place
 
 STEP: Final = 3
-"""Number of the step "open" in the flows of all platforms with session_keys."""
+"""Number of the step "open" in the flow of every platform with session_keys."""
 NOT_A_KEY: Final = "session-key"
-"""Diagnosis of an opening under what cannot be a session_key: only somebody at the desk can paste that."""
+"""Diagnosis of an opening under something that cannot be a session_key. Only a pasted key can be that."""
 _KEYS_KEPT: Final = 2
 _TRIES: Final = 3
 _TRIES_SECONDS: Final = 3 * 86_400.0
 _SEEN_SECONDS: Final = 30 * 86_400.0
 _BLOCK: Final = 16
-# What failed, the later the further: of two keys the one that got further says more.
+# Where an opening failed, in order of progress. Of two keys, the one that got further says more.
 _RUNGS: Final = (
     "tries", "length", "padding", "frame", "app-key", "text", "fields", "members", "watermark-app", "number",
     "watermark-age",
@@ -69,14 +69,14 @@ _NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
 class SealedMessage(Redacted, frozen=True):
-    """Ciphertext and IV, both as the client claims them."""
+    """Ciphertext and IV, as claimed by the client."""
 
     claimed_ciphertext: str
     claimed_iv: str
 
 
 def find_sealed(claimed: dict[str, Any], name: str = "encryptedData") -> SealedMessage:
-    """Return ciphertext and IV from the fields that a client claims.
+    """Return the ciphertext and IV from the fields that a client claims.
 
     Raises:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
@@ -94,7 +94,7 @@ def _text(claimed: dict[str, Any], name: str) -> str:
 
 
 def one_time_of(message: SealedMessage) -> tuple[str, Secret]:
-    """Return the ciphertext in the one form in which it is opened."""
+    """Return the ciphertext in the canonical form in which it is opened."""
     return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
 
 
@@ -103,12 +103,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def read_plain(sent: object) -> Sealed | None:
-    """Return what is in a body that has ``encryptedData`` and ``iv`` and nothing else; None if it is any other.
+    """Return what is in a body that has only ``encryptedData`` and ``iv``; None for any other body.
 
-    It says the same as the readers that take every body, and is five times faster. Nothing in such a body can be taken
-    in two ways: written again it gives the same bytes, so no name stood there twice, and the base64 was canonical.
+    The result is that of the general readers, five times faster. Such a body is unambiguous: encoding it again gives
+    the same bytes, so no name was repeated and the base64 was canonical.
     """
-    # The C parser takes no subclass.
+    # The C parser rejects subclasses.
     if not (type(sent) is str or type(sent) is bytes) or len(sent) > MAX_BYTES:
         return None
     try:
@@ -121,7 +121,7 @@ def read_plain(sent: object) -> Sealed | None:
 
 
 def read_session_key(found: object, size: int) -> Secret | None:
-    """Return the session_key of a login reply, or None if it is not base64 of ``size`` bytes."""
+    """Return the session_key of a login reply, or None if it is not the base64 of ``size`` bytes."""
     try:
         usable = isinstance(found, str) and len(decode_base64(found, "session_key")) == size
     except EnvelopeError:
@@ -130,9 +130,9 @@ def read_session_key(found: object, size: int) -> Secret | None:
 
 
 class _Kept(Redacted, frozen=True):
-    """A session_key, and Unix seconds: of its first login, of the login that it is kept since, and of its end.
+    """A session_key, with three times in Unix seconds by the clock of the memory.
 
-    All by the clock of whoever keeps it.
+    ``first`` is the login that first returned it, ``since`` the login since which it is kept, ``until`` its end.
     """
 
     key: Secret
@@ -146,7 +146,7 @@ class SessionKey(Redacted, frozen=True):
 
     Attributes:
         key: The key.
-        remembered: True if all that was ever opened under it is still remembered as used.
+        remembered: True if everything ever opened under it is still remembered as used.
     """
 
     key: Secret
@@ -158,13 +158,13 @@ _SEEN: Final = Shelf("session-key-seen", Room.PROOFS, MOMENT)
 
 
 def remember(app: App, user: str, newest: Secret, *, at_most: float = math.inf) -> Flow[None]:
-    """Keep the session_key that a login has brought, with the one before it.
+    """Store the session_key that a login has returned, beside the previous one.
 
     Args:
         app: The app.
         user: The user's openid.
         newest: The key.
-        at_most: Most seconds from the login that first brought it to its end.
+        at_most: Most seconds to keep it, from the login that first returned it.
     """
     first = (yield from _first_seen(app, user, newest)) if at_most < math.inf else None
 
@@ -180,7 +180,7 @@ def remember(app: App, user: str, newest: Secret, *, at_most: float = math.inf) 
 
 
 def _first_seen(app: App, user: str, key: Secret) -> Flow[float]:
-    """Return when a login first brought this key, and remember it for longer."""
+    """Return when a login first returned this key, and remember that for longer than the key."""
     first = -math.inf
 
     def seen(known: float | None, now: float) -> tuple[float, float]:
@@ -191,17 +191,17 @@ def _first_seen(app: App, user: str, key: Secret) -> Flow[float]:
     try:
         yield from update(_SEEN.place(app.scope, user, key.reveal()), seen)
     except MemoryFull:
-        return -math.inf  # when it was first seen will not be known: nothing is proven under it
+        return -math.inf  # its first sighting will not be known, so nothing is proven under it
     return first
 
 
 def replace(app: App, user: str, key: Secret) -> Flow[None]:
-    """Keep a session_key, and forget the user's others."""
+    """Store a session_key, and forget the user's others."""
     yield from ask(Keep(_place(app, user), (_Kept(key),), app.policy.session_seconds))
 
 
 def recall(app: App, user: str) -> Flow[tuple[SessionKey, ...]]:
-    """Return the last session_keys of a user, newest first; empty when they have expired."""
+    """Return the last session_keys of a user, newest first; empty if they have expired."""
     kept, _, now = yield from ask(Recall(_place(app, user)))
     left = _left(kept, now)
     return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in left)
@@ -211,7 +211,7 @@ def newest_of(app: App, user: str) -> Flow[Secret]:
     """Return the newest session_key of a user.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``: none is kept.
+        SessionUnknown: ``trust.session-unknown``: none is stored.
     """
     keys = yield from recall(app, user)
     if not keys:
@@ -228,7 +228,7 @@ def _place(app: App, user: str) -> Place[tuple[_Kept, ...]]:
 
 
 def read_sealed(message: SealedMessage) -> Sealed:
-    """Return ciphertext and IV, after the usual damage of transport has been repaired.
+    """Return ciphertext and IV, with the usual transport damage repaired.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -250,7 +250,7 @@ def _bytes(text: str) -> bytes:
 
 
 def key_bytes(session_key: Secret, size: int) -> bytes:
-    """Return the bytes of a session_key that somebody pasted.
+    """Return the bytes of a pasted session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -265,12 +265,12 @@ def key_bytes(session_key: Secret, size: int) -> bytes:
 
 
 class Reading(Redacted, frozen=True):
-    """What was read under one key.
+    """The result of reading under one key.
 
     Attributes:
         number: The phone number; None if anything is wrong.
-        fault: The first thing that is wrong, for the operator alone.
-        unlisted: Names of members that no phone message has, for the operator alone.
+        fault: The first thing that is wrong. For the operator only.
+        unlisted: Names of members that no phone message has. For the operator only.
     """
 
     number: PhoneNumber | None
@@ -285,19 +285,19 @@ def unlisted(app: App, found: dict[str, Any], documented: AbstractSet[str], insi
         app: The app.
         found: The JSON object.
         documented: The members that it may have.
-        inside: What stands before a name in ``accept_members``: ``watermark.``
+        inside: Prefix of its names in ``accept_members``: ``watermark.``
     """
-    # A dot stands between an object and its member, and nowhere else.
+    # In ``accept_members`` a dot only separates an object from its member.
     names = ["***" if "." in name else inside + name for name in found if name not in documented]
     return tuple([name for name in names if name not in app.policy.accept_members])
 
 
 def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[str, bool]) -> Reading:
-    """Return the number if all checks hold and no member is unlisted, or else what does not hold first.
+    """Return the number if all checks hold and no member is unlisted, else the first check that fails.
 
     Args:
         number: The number that was found.
-        names: The unlisted members, as they stand there.
+        names: The unlisted members.
         checks: Names of checks, and whether they hold.
     """
     fault = next((name for name, holds in checks if not holds), "" if number else "number")
@@ -305,15 +305,15 @@ def reading(number: PhoneNumber | None, names: tuple[str, ...], *checks: tuple[s
 
 
 def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: bytes) -> Reading:
-    """Return what ``read`` makes of what was opened.
+    """Return what ``read`` makes of the opened message.
 
     All failures do the same work, so that they take about the same time: each parses one text that is JSON and one that
-    is not, and each reads fields once.
+    is not, and each reads the fields once.
 
     Args:
         opened: What the ciphertext holds.
-        read: Reads and checks the fields, all of them whatever is wrong with the first.
-        decoy: JSON such as a phone message has, with a number that is none. What is read of it is never returned.
+        read: Reads and checks all fields, even if the first is wrong.
+        decoy: JSON in the shape of a phone message, with an invalid number. What is read from it is never returned.
     """
     found, fault = opened
     if found is None:
@@ -327,9 +327,9 @@ def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: byte
 
 
 def _shown(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first few names; a name may be anything, so only what looks like one is shown.
+    """Return the first few names. A name may be anything, so only what looks like a name is shown.
 
-    As many are looked at whether or not there are any: see `judge`.
+    The same number of names is examined whether or not there are any; see `judge`.
     """
     looked = [name if _MEMBER.fullmatch(name) else "***" for name in (*names, *_NO_NAMES)[:_NAMES_SHOWN]]
     return tuple(looked[: len(names)])
@@ -353,10 +353,10 @@ def _refusal(result: Reading) -> CannotOpen:
 def open_under(
     app: App, keys: tuple[SessionKey, ...], attempt: Callable[[bytes], Reading]
 ) -> Flow[tuple[PhoneNumber, bool]]:
-    """Return what ``attempt`` finds under one of the keys, and whether all that opened under it is remembered.
+    """Return what ``attempt`` finds under one of the keys, and whether everything opened under that key is remembered.
 
     Args:
-        app: The app; a key's tries are counted per app.
+        app: The app. Tries are counted per key and app.
         keys: The user's session_keys, newest first.
         attempt: Opens and checks under the bytes of one key.
 

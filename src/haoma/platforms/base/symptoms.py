@@ -1,7 +1,7 @@
-"""What the doctor has to know of a platform: how its replies, events, ids, secrets and envelopes look.
+"""What the doctor needs to know about a platform: what its replies, events, ids, secrets and envelopes look like.
 
-Each platform declares a `Symptoms` of its own in its ``symptoms.py``. Nothing here, and nothing that is declared, is
-believed by a service: it only tells somebody at the desk what he has before him.
+Each platform declares its own `Symptoms` in its ``symptoms.py``. The service never relies on any of it: it only tells
+people what they have in front of them.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Captured:
     """A capture, with what may help to understand it.
 
     Attributes:
-        text: What was captured.
+        text: The captured text.
         verify_offline: Opens what an app's mini program sent, as a service would.
         configured: The configured apps.
-        app: Name of the app that it was sent to, if that is known.
-        session_key: The user's session_key, if somebody has it at hand.
+        app: Name of the app that it was sent to, if known.
+        session_key: The user's session_key, if available.
         now: Unix seconds.
     """
 
@@ -67,7 +67,7 @@ class Captured:
 
     @cached_property
     def value(self) -> Any:
-        """The JSON value, or None if it is none."""
+        """The JSON value, or None if the text is not JSON."""
         try:
             return parse_json(self.text)
         except HaomaError:
@@ -75,28 +75,28 @@ class Captured:
 
     @property
     def object(self) -> Mapping[str, Any]:
-        """The JSON object; empty if it is none."""
+        """The JSON object; empty if the text is not one."""
         return self.value if isinstance(self.value, dict) else {}
 
     def apps(self, *platforms: str) -> list[Any]:
-        """Return the configured apps of these platforms (of all when none is named), the one that was named first."""
+        """Return the configured apps of these platforms (default: all), the named one first."""
         found = [app for app in self.configured if not platforms or app.platform in platforms]
         return sorted(found, key=lambda app: app.name != self.app)
 
     @property
     def named(self) -> App | None:
-        """The app that it was sent to; the only one, if there is just one."""
+        """The app that it was sent to, or the only configured app."""
         apps = self.apps()
         return next((app for app in apps if app.name == self.app or len(apps) == 1), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a capture is, and what there is to say about it.
+    """What a capture is, and the findings about it.
 
     Attributes:
-        kind: Such as ``phone-code``; what kinds there are, `Symptoms.kinds` and ``captures/capture.py`` say.
-        found: The diagnoses, the most important one first.
+        kind: Such as ``phone-code``; `Symptoms.kinds` and ``captures/capture.py`` list the kinds.
+        found: The diagnoses, most important first.
     """
 
     kind: str
@@ -104,7 +104,7 @@ class Looked:
 
 
 def members(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Yield every name and value of an object, however deep."""
+    """Yield every name and value of an object, at any depth (up to eight)."""
     if isinstance(value, Mapping) and depth < 8:
         for name, each in value.items():
             yield str(name), each
@@ -116,7 +116,7 @@ def members(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
 
 @dataclass(frozen=True, slots=True)
 class PlatformKeys:
-    """The platform's public keys as an app has them: the setting, and what it is called if they are our own."""
+    """The platform's public keys that an app has: the setting, and the fault to report if one of them is our own."""
 
     setting: str
     code: str
@@ -137,39 +137,39 @@ def _no(*_given: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Symptoms:
-    """What the doctor has to know of one platform. All of it may be left out.
+    """What the doctor needs to know about one platform. Every attribute is optional.
 
     Attributes:
-        kinds: What a capture of this platform can be, with its name in Chinese and English.
-        reply: Look at a reply of the platform; None if it is none.
-        turn: When `reply` is asked: the less its replies differ from those of others, the later.
-        bare: Look at a value by itself that the platform alone has; None if it is none.
-        value: The same for a short value whose shape is seen in public, and promised by nobody: all of it is a guess.
-        event: Look at what a front end sent, if its shape alone says that it is this platform's; else None.
-        usual: True for the platform that a capture is taken for when nothing says whose it is.
-        nobody: An app to read captures with when none is configured, if the reader needs one.
-        refine: Say more of an event of a failed button than the reader does, from its words; else None.
-        is_login_code: Tell by its shape whether a code is that of the login.
-        is_of_the_button: Tell whether a code in a body is an error of the platform's button.
-        behind_cannot_open: What is behind ``trust.cannot-open`` of this step, if it is not the session_key.
-        code_fields: In logs, names of fields with the platform's codes (a pattern), and how soon it is asked by each.
-        code_words: A pattern of its codes that are words.
-        messages: Error messages of its SDKs: a pattern, and the code of what is wrong.
-        dead_token: Its codes for a token that is dead.
-        app_id: How its app ids look.
-        knows_app_id: True if the settings themselves warn of an id of another shape.
-        app_secret: How its AppSecret looks, if the settings warn of others.
-        examine: What is unwise in an app's settings.
-        platform_keys: The platform's public keys that an app has; given which of its settings are there.
+        kinds: The kinds of capture that this platform has, with their names in Chinese and English.
+        reply: Look at a reply of the platform; None if the capture is not one.
+        turn: When `reply` is asked. The less its replies differ from those of others, the later.
+        bare: Look at a bare value that only this platform has; None if the capture is not one.
+        value: Same, for a short value whose shape is commonly seen but nowhere documented. All findings are guesses.
+        event: Look at what a front end sent, if its shape alone identifies this platform; else None.
+        usual: True for the platform that is assumed if nothing identifies one.
+        nobody: An app to read captures with if none is configured, for readers that need one.
+        refine: Say more about a failed button's event than the reader does, from its message; else None.
+        is_login_code: Tell by its shape whether a code is a login code.
+        is_of_the_button: Tell whether a code in a body is an error code of the platform's button.
+        behind_cannot_open: What is behind ``trust.cannot-open`` at this step, other than the session_key.
+        code_fields: Names of log fields that hold the platform's codes (a pattern), and the order in which to ask.
+        code_words: A pattern for its codes that are words.
+        messages: Error messages of its SDKs: a pattern, and the code of the problem.
+        dead_token: Its codes for a dead token.
+        app_id: The shape of its app ids.
+        knows_app_id: True if the settings themselves warn about an id of another shape.
+        app_secret: The shape of its AppSecret, if the settings warn about others.
+        examine: Find what is unwise in an app's settings.
+        platform_keys: The platform's public keys that an app has, given which of its settings are present.
         private_keys: The app's own private keys.
         key_settings: For a kind of key, the settings that it may belong to.
-        operator: Whose settings an app shares with others, such as a third-party application's; empty if nobody's.
-        shared_settings: How the settings of such an operator begin.
-        certificates: Settings with a certificate whose end nobody else tells, and the code that tells it.
-        packages: Look at what is installed beside haoma, in these directories (None: this interpreter's).
+        operator: The operator whose settings several apps share, such as a third-party platform; empty if none.
+        shared_settings: The prefixes of such an operator's settings.
+        certificates: Settings with a certificate whose expiry nothing else reports, and the code that reports it.
+        packages: Look at the packages installed beside haoma, in these directories (None: this interpreter's).
         own_button: A pattern that shows that a mini program is built for this platform, if its button is
-            ``getAuthorize`` and not the common one.
-        probes: Questions that cost nothing, asked after the token and before the login.
+            ``getAuthorize`` rather than the common one.
+        probes: Free requests, made after the token and before the login.
     """
 
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -209,15 +209,15 @@ class Symptoms:
 def meanings(
     captured: Captured, platform: str, native: str, words: str = "", *, place: str = "", request_id: str = ""
 ) -> Iterator[Diagnosis]:
-    """Yield the refusal that a code is; then, as notes, what else it is when another call answered.
+    """Yield the error a platform code maps to, then its other possible meanings as notes.
 
     Args:
-        captured: The capture, for the app that it was sent to.
+        captured: The capture; names the app that it was sent to.
         platform: Name of the platform.
-        native: Its code.
-        words: Its words.
-        place: Which call answered, if that shows.
-        request_id: Its id of the request.
+        native: The platform's code.
+        words: The platform's message.
+        place: The call that answered, if known.
+        request_id: The platform's id of the request.
     """
     first, *others = places(platform, native, place)
     app = captured.named
@@ -231,17 +231,17 @@ def meanings(
 
 
 def places(platform: str, native: str, known: str = "") -> list[str]:
-    """Return the calls whose answers the code may stand in, as far as it then means different errors of ours."""
+    """Return the calls in whose answers the code may be, one for each error that it may mean."""
     return [known] if known else list(_by_code(platform, native).values()) or [""]
 
 
 def has_meaning(platform: str, native: str) -> bool:
-    """Tell whether a platform's table knows a code, in whichever answer."""
+    """Tell whether a platform's table lists a code, in the answer of any call."""
     return bool(_by_code(platform, native))
 
 
 def place_of(platform: str, native: str, code: str) -> str:
-    """Return the call in whose answer a platform's code means this error of ours; empty if in all, or in none."""
+    """Return the call in whose answer a platform code means this error; empty if all or none."""
     return _by_code(platform, native).get(code, "")
 
 
@@ -259,7 +259,7 @@ def _by_code(platform: str, native: str) -> dict[str, str]:
 
 
 def code_of(value: object) -> list[str]:
-    """Return a code of digits as the one member of a list; an empty list if it is none."""
+    """Return a numeric code as a list with one member; an empty list if the value is not one."""
     if isinstance(value, int) and not isinstance(value, bool):
         return [str(value)]
     return [value] if isinstance(value, str) and _NUMBER.fullmatch(value) else []
@@ -278,13 +278,13 @@ def look_at_reply(
     Args:
         captured: The capture.
         platform: Name of the platform.
-        read: Returns the codes in it, empty for a success without one, None if it is not this platform's.
-        success: The code that says yes.
-        given: Looks at what a success holds; None if it is nothing of interest.
+        read: Returns the codes in it; empty for a success without a code; None if the reply is not this platform's.
+        success: The code that means success.
+        given: Looks at what a success holds; None if that is of no interest.
     """
     found = captured.object
     if not found or {"errMsg", "detail", "authorization"} & found.keys():
-        return None  # what a front end has
+        return None  # this comes from a front end
     codes = read(found)
     if codes is None:
         return None
@@ -307,7 +307,7 @@ def look_at_reply(
 
 
 def number_in(number: PhoneNumber | None, field_name: str, where: str = "", **more: object) -> Diagnosis:
-    """Return what there is to say about the number of a reply; None is one that cannot be read."""
+    """Return the finding about the number of a reply; None stands for an unreadable number."""
     if number is None:
         return fault("outside.nonsense-reply", where, field=field_name)
     return good("doctor.reply-good", where, number=number.masked, **more)

@@ -1,4 +1,4 @@
-"""The table that the settings of one app come in."""
+"""The table that holds the settings of one app."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ _MEMBER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-
 
 
 class Table:
-    """The settings of one app (or of another place, by ``where``), read by name; faults are collected, never raised.
+    """The settings of one app, or of the place ``where``, read by name. Faults are collected, not raised.
 
     Attributes:
         name: Name of the app.
-        now: Unix seconds, to judge certificates by.
+        now: Unix seconds, to check certificates against.
         allow_insecure_upstreams: Whether http addresses are permitted.
-        faults: What was found wrong, warnings included.
+        faults: The faults found, warnings included.
         parse_private_key: Reads a private key; raises `haoma.crypto.keys.KeyProblem`.
 
     Args:
-        follow: Makes a function that reads the file of a name, again whenever it has changed; the core reads no files.
+        follow: Returns a function that reads the named file, and reads it again after it has changed. The core itself
+            reads no files.
     """
 
     def __init__(
@@ -65,12 +66,12 @@ class Table:
 
     @property
     def broken(self) -> bool:
-        """True if a fault was found that is more than a warning."""
+        """True if there is a fault other than a warning."""
         return any(not fault.warning for fault in self.faults)
 
     @property
     def known(self) -> frozenset[str]:
-        """The names of the settings that were asked for."""
+        """The names of the settings that were read."""
         return frozenset(self._read)
 
     def fault(self, code: str, setting: str, **because: object) -> None:
@@ -78,7 +79,7 @@ class Table:
         self._report(code, setting, because, warning=False)
 
     def warn(self, code: str, setting: str, **because: object) -> None:
-        """Report something that works, but should be looked at."""
+        """Report something that works but should be looked at."""
         self._report(code, setting, because, warning=True)
 
     def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
@@ -87,7 +88,7 @@ class Table:
         self.faults.append(Fault(code, where, because=because, warning=warning, file=file, line=line))
 
     def text(self, setting: str, *, required: bool = False, default: str = "") -> str:
-        """Return a text setting, without white space around it."""
+        """Return a text setting, stripped of surrounding white space."""
         values = self.texts(setting, required=required, single=True)
         return values[0] if values else default
 
@@ -97,7 +98,7 @@ class Table:
         return Secret(value) if value else None
 
     def texts(self, setting: str, *, required: bool = False, single: bool = False) -> list[str]:
-        """Return a setting that is a text or a list of texts (for rotation), as a list."""
+        """Return a setting that is a text, or a list of texts for rotation, as a list."""
         self._read.add(setting)
         value = self._values.get(setting)
         if value is None:
@@ -116,10 +117,10 @@ class Table:
         return stripped
 
     def flag(self, setting: str, *, default: bool = False, words: tuple[str, ...] = ()) -> bool:
-        """Return a true or false setting."""
+        """Return a boolean setting."""
         self._read.add(setting)
         value = self._values.get(setting, default)
-        if isinstance(value, str):  # from the environment or a file, where everything is text
+        if isinstance(value, str):  # the environment and files only have text
             value = {"true": True, "false": False}.get(value.strip(), value)
         if not isinstance(value, bool):
             self.fault(
@@ -137,7 +138,7 @@ class Table:
         return self.flag(setting, words=words)
 
     def function(self, setting: str) -> Callable[..., Any] | None:
-        """Return a setting that is a function; it can only come from Python."""
+        """Return a setting that is a function. It can only be set from Python."""
         self._read.add(setting)
         value = self._values.get(setting)
         if value is None or callable(value):
@@ -146,7 +147,7 @@ class Table:
         return None
 
     def followed(self, setting: str, *, default: str) -> Callable[..., Any] | None:
-        """Return a function that reads the file that a setting names, again whenever the file has changed."""
+        """Return a function that reads the file named by a setting, and reads it again after it has changed."""
         path = self.text(setting, default=default)
         if self._follow is None:
             self.fault("config.file-unreadable", setting, reason="no files here")
@@ -189,7 +190,7 @@ class Table:
         """Return a number setting within its limits."""
         self._read.add(setting)
         value = self._values.get(setting, default)
-        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # from the environment or a file
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # the environment and files only have text
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed=f"number {least:g} to {most:g}")
@@ -197,12 +198,12 @@ class Table:
         return float(value)
 
     def policy(self, *, sealed: bool = False) -> Policy:
-        """Return what the settings that all platforms share demand.
+        """Return the policy, from the settings that all platforms share.
 
         They are ``require``, ``max_age``, ``session_seconds`` and ``repeat_seconds``.
 
         Args:
-            sealed: True if the platform has session_keys: then there is ``accept_members`` as well.
+            sealed: True if the platform has session_keys. Then there is also ``accept_members``.
         """
         names = self.texts("require")
         known = {check.value for check in CheckName}
@@ -226,11 +227,11 @@ class Table:
         return frozenset(names)
 
     def reply(self) -> str:
-        """Return how the service answers for this app."""
+        """Return the shape in which the service answers for this app."""
         return self.choice("reply", ("problem", "code-msg-data"), default="problem")
 
     def finish(self) -> None:
-        """Report the settings that nobody asked for."""
+        """Report the settings that were never read."""
         for setting in self._values:
             if setting not in self._read:
                 self.fault(
@@ -239,13 +240,13 @@ class Table:
 
 
 RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data"})
-"""Settings that have another name now, whose fault says which."""
+"""Renamed settings. The fault for the old name says the new one."""
 
 
 def hint(written: object, known: Collection[str]) -> dict[str, object]:
-    """Return what may be said about a text of the configuration that is none of the known words.
+    """Return what may be said about an unknown word in the configuration.
 
-    It may be a secret in the wrong place, so it is not repeated: its length, and the word that was probably meant.
+    It may be a secret in the wrong place, so it is not repeated: only its length, and the word that was probably meant.
     """
     text = str(written)
     renamed = RENAMED.get(text)
