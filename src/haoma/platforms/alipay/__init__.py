@@ -1,4 +1,4 @@
-"""Alipay: ``my.getPhoneNumber``. The folder's README has the sources and what is uncertain."""
+"""Alipay: ``my.getPhoneNumber``. The README of this folder lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""An Alipay mini program as it is configured: keys parsed once, classic mistakes named.
+"""The configuration of an Alipay mini program. Keys are parsed once, and common mistakes are named.
 
 Settings: ``app_id``; ``alipay_public_key`` or ``alipay_cert`` (text or list); ``aes_key`` (text or list); for the login
 ``app_private_key`` and, in certificate mode, ``app_cert`` and ``alipay_root_cert``; ``gateway_url`` or ``sandbox``;
 ``allow_sha1_signatures``.
 
-A merchant's mini program under a third-party application (template, plugin): ``app_id`` and ``aes_key`` are the
-merchant's, ``isv_app_id`` and all other keys and certificates the third-party application's; ``app_auth_token`` for the
-login, ``isv_aes_key`` to ask Alipay for the merchant's ``aes_key``.
+A merchant's mini program under a third-party application (template, plugin): ``app_id`` and ``aes_key`` belong to the
+merchant; ``isv_app_id`` and all other keys and certificates belong to the third-party application. The login needs
+``app_auth_token``. With ``isv_aes_key``, haoma can ask Alipay for the merchant's ``aes_key``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KEY_SETTINGS: Final = frozenset({
     "alipay_public_key", "alipay_cert", "aes_key", "app_private_key", "app_cert", "alipay_root_cert",
     "isv_aes_key",
 })  # fmt: skip
-_ZERO_IV: Final = bytes(16)  # the platform's choice; see the README about what follows from it
+_ZERO_IV: Final = bytes(16)  # the platform's choice; the README describes the consequences
 _APP_ID: Final = re.compile(r"\d{16}")
 _SOON: Final = 30 * 86400.0
 T = TypeVar("T")
@@ -50,16 +50,17 @@ class AlipayApp(App):
     """One configured Alipay mini program.
 
     Attributes:
-        public_keys: Alipay's keys, of which one has to have signed.
+        public_keys: Alipay's keys. One of them must have signed.
         ciphers: AES-128-CBC with zero IV under each content key, newest first.
-        private_key: Our key, for the login; None if the login is not configured.
+        private_key: The app's own key, for the login; None if the login is not configured.
         app_cert_sn, root_cert_sn: Sent with the login in certificate mode; else empty.
-        gateway_url: Where the login goes.
-        allow_sha1_signatures: Accept Alipay's legacy ``RSA`` type too.
+        gateway_url: Address of the gateway, for the login.
+        allow_sha1_signatures: Also accept Alipay's legacy ``RSA`` type.
         isv_app_id: Id of the third-party application that calls for this merchant; else empty.
-        app_auth_token: The merchant's grant to it.
+        app_auth_token: The merchant's grant to that application.
         isv_cipher: AES-128-CBC with zero IV under the third-party application's own content key.
-        leaves, intermediates, roots: Certificate mode: Alipay's certificates, those that came along, and the bundle.
+        leaves, intermediates, roots: In certificate mode: Alipay's certificates, the certificates delivered with them,
+            and the root bundle.
     """
 
     public_keys: tuple[RSAPublicKey, ...] = field(repr=False)
@@ -78,12 +79,12 @@ class AlipayApp(App):
 
     @property
     def remembers(self) -> bool:
-        """True if there are logins: an envelope alone is opened without any memory."""
+        """True if logins are configured. Opening an envelope alone needs no memory."""
         return self.private_key is not None
 
 
 def configure(table: Table) -> AlipayApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     app_id = _app_id(table, "app_id", required=True)
     isv_app_id = _app_id(table, "isv_app_id")
     private_key = _one(table, "app_private_key", table.parse_private_key)
@@ -95,7 +96,7 @@ def configure(table: Table) -> AlipayApp | None:
             table.fault("config.missing-setting", "isv_app_id", because_of=setting)
     if isv_app_id and isv_app_id == app_id:
         table.fault("config.app-ids-conflict", "isv_app_id", same_as="app_id")
-    if isv_app_id and private_key and not app_auth_token and not isv_aes_key:  # what else would the key be for?
+    if isv_app_id and private_key and not app_auth_token and not isv_aes_key:  # then the private key has no use
         table.warn("config.missing-setting", "app_auth_token", because_of="app_private_key")
     roots = _one(table, "alipay_root_cert", keys.parse_certificates) or []
     root_cert_sn = _root_cert_sn(table, roots)
@@ -121,7 +122,7 @@ def configure(table: Table) -> AlipayApp | None:
         app_id=app_id,
         upstreams=(origin(gateway_url),),
         policy=policy,
-        # The payload names no app: two apps with one content key would accept each other's envelopes.
+        # The payload names no app. Two apps with one content key would accept each other's envelopes.
         exclusive=frozenset(hashlib.sha256(b"alipay" + key).digest() for key in aes_keys),
         reply=reply,
         public_keys=tuple(public_keys),
@@ -156,9 +157,9 @@ def _gateway_url(table: Table) -> str:
 
 
 def _aes_keys(table: Table) -> tuple[list[bytes], bytes | None]:
-    """Read the merchant's content keys, and that of the third-party application, which is easily taken for one."""
+    """Read the merchant's content keys, and the third-party application's, which is easily mistaken for one of them."""
     isv_aes_key = _one(table, "isv_aes_key", keys.parse_aes_key)
-    # With it, Alipay can be asked for the merchant's: the app has to load without, just for that.
+    # With isv_aes_key, Alipay can be asked for the merchant's key. The app must load without aes_key to ask for it.
     asks = isv_aes_key is not None and "aes_key" not in table
     aes_keys = _all(table, "aes_key", keys.parse_aes_key, required=not asks)
     if asks:
@@ -189,7 +190,7 @@ def _public_keys(
     private_key: RSAPrivateKey | None,
     app_cert: x509.Certificate | None,
 ) -> list[RSAPublicKey]:
-    """Read Alipay's keys; the number-one mistake is to paste the app's own public key here."""
+    """Read Alipay's keys. The most common mistake is to paste the app's own public key here."""
     by_key, by_cert = "alipay_public_key" in table, "alipay_cert" in table
     if by_key and by_cert:
         table.fault("config.key-and-certificate", "alipay_public_key")
@@ -213,10 +214,10 @@ def _public_keys(
 
 
 def _chain(text: str) -> list[x509.Certificate]:
-    """Return the certificates of a file, the leaf first."""
+    """Return the certificates of a file, leaf first."""
     certificates = keys.parse_certificates(text)
     leaf = keys.leaf(certificates)
-    keys.strong_key(leaf)  # without an RSA key, or with one that is too short, it is a problem of this setting
+    keys.strong_key(leaf)  # a key that is not RSA, or is too short, is a problem of this setting
     return [leaf, *(each for each in certificates if each is not leaf)]
 
 
@@ -226,7 +227,7 @@ def _check_chain(table: Table, chain: list[x509.Certificate], roots: list[x509.C
     try:
         check_chain(chain[0], chain[1:], roots, table.now)
     except ChainBroken as broken:
-        # Not a fault if a certificate is merely not at hand, or has run out: see below about dates.
+        # A missing or expired certificate is no fault; see `_report_validity` about dates.
         report = table.warn if broken.reason in ("no-issuer", "dates") else table.fault
         report("config.certificate-chain-broken", "alipay_cert", reason=broken.reason)
 
@@ -240,8 +241,8 @@ def _certificate(table: Table, setting: str) -> x509.Certificate | None:
 
 
 def _report_validity(table: Table, setting: str, certificate: x509.Certificate) -> None:
-    # Warnings, not faults: the key of an expired certificate still verifies what it signed, and a service that
-    # refuses to start one night helps nobody. Alipay signs with a new key after it has changed its certificate.
+    # Warnings, not faults. The key of an expired certificate still verifies what it signed, and a service that one
+    # night refuses to start helps nobody. After Alipay has changed its certificate, it signs with a new key.
     starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if table.now < starts.timestamp():
         table.warn("config.certificate-not-yet-valid", setting, from_=starts.date().isoformat())

@@ -1,14 +1,14 @@
-"""The content key of a merchant's mini program, as the third-party application gets it from Alipay.
+"""The content key of a merchant's mini program, which Alipay gives to the third-party application.
 
-``alipay.open.auth.app.aes.get`` tells the key, ``alipay.open.auth.app.aes.set`` **makes a new one with every call**:
-from then on the old one opens nothing that Alipay seals. Neither is part of any phone number's way: the command line
-and the operator's own code call them.
+``alipay.open.auth.app.aes.get`` returns the key. ``alipay.open.auth.app.aes.set`` **makes a new key on every call**;
+from then on the old key opens nothing that Alipay seals. No phone number flow calls either: only the command line and
+the operator's own code do.
 
-The list, continued from ``gateway.py``:
+The steps, continued from ``gateway.py``:
 
-5. What is asked is sealed under the third-party application's own content key; no ``app_auth_token`` goes with it.
-6. The signature is over the quoted ciphertext, as with an envelope; only then it is opened.
-7. The key inside is 16 bytes in base64, or sealed once more (the page and the SDKs differ; see the README).
+5. The request is sealed under the third-party application's own content key. It carries no ``app_auth_token``.
+6. The signature covers the quoted ciphertext, as with an envelope. The ciphertext is opened only after it is verified.
+7. The key inside is 16 bytes in base64, or is sealed once more (the page and the SDKs differ; see the README).
 
 Pages: https://opendocs.alipay.com/isv/04h0d4, https://opendocs.alipay.com/isv/04h682 (read 2026-11).
 """
@@ -40,10 +40,10 @@ _SET: Final = "alipay.open.auth.app.aes.set"
 
 
 def fetch_content_key(app: AlipayApp, now: float) -> Flow[Secret]:
-    """Return the content key of the merchant's mini program, as it belongs into ``aes_key``.
+    """Return the content key of the merchant's mini program, as ``aes_key`` takes it.
 
     Raises:
-        ConfigFaults: ``config.faults``: a setting for it is missing.
+        ConfigFaults: ``config.faults``: a required setting is missing.
         PlatformRefusal: ``platform.*``: the gateway's refusal.
         CannotOpen: ``trust.cannot-open``: the reply does not open under ``isv_aes_key``.
         HaomaError: see ``gateway.py``.
@@ -52,16 +52,17 @@ def fetch_content_key(app: AlipayApp, now: float) -> Flow[Secret]:
 
 
 def replace_content_key(app: AlipayApp, now: float, *, confirm_app_id: str) -> Flow[Secret]:
-    """Let Alipay make a new content key, and return it. **The old one is dead at once**, in every service that has it.
+    """Make Alipay create a new content key, and return it. **The old key dies at once**, in every service that uses it.
 
     Args:
         app: The app.
         now: Unix seconds.
-        confirm_app_id: The id of the merchant's mini program, once more: nobody calls this by mistake.
+        confirm_app_id: The id of the merchant's mini program, repeated, so that nobody calls this by mistake.
 
     Raises:
-        ValueError: ``confirm_app_id`` is not the app's id. It is raised here, before there is any flow to run.
-        HaomaError: as `fetch_content_key`. After any but a refusal, ask with `fetch_content_key` which key it is now.
+        ValueError: ``confirm_app_id`` is not the app's id. Raised at once, before there is a flow to run.
+        HaomaError: as `fetch_content_key`. After any error but a refusal, call `fetch_content_key` to learn the
+            current key.
     """
     if confirm_app_id != app.app_id:
         raise ValueError("confirm_app_id is not the id of the app whose content key would be replaced")
@@ -73,7 +74,7 @@ def _replace(app: AlipayApp, now: float) -> Flow[Secret]:
         return (yield from _ask_for_key(app, _SET, now))
     except (PlatformRefusal, ConfigFaults, ConnectFailed):
         raise
-    except HaomaError as error:  # it may have been done: to send it again would make yet another key
+    except HaomaError as error:  # it may have taken effect; sending it again would make yet another key
         raise error.evolve(because={"key_now": "ask with haoma alipay-aes-key, without --reset"}) from None
 
 

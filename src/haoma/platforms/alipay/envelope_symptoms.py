@@ -1,8 +1,8 @@
-"""Alipay's envelope: which of the configured apps it belongs to, and which rule it breaks.
+"""Diagnoses an Alipay envelope: which configured app it belongs to, and which rule it breaks.
 
-A service verifies, and then decrypts, and stops at the first thing that is wrong. At the desk more can be asked: if the
-content key opens what no key has signed, then it is the public key that is wrong. That answer is used for nothing else:
-what an unsigned envelope holds is neither believed nor shown.
+A service verifies, then decrypts, and stops at the first error. The doctor can look further: if the content key opens
+an envelope that no key has signed, the public key is wrong. That answer has no other use. The contents of an unsigned
+envelope are neither trusted nor shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp
 
 _SIGNATURES: Final = (128, 256, 384, 512)
-_LONG: Final = 150  # characters; a success has 88, refusals 152 and more
+_LONG: Final = 150  # characters; a success has 88, a refusal 152 or more
 
 
 def look(captured: Captured, sent: Authorization) -> Looked:
@@ -78,7 +78,7 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
 
 
 def _swapped(message: SealedMessage) -> bool:
-    """Tell by the lengths: a signature has those of RSA, a ciphertext has whole blocks and is shorter."""
+    """Tell by the lengths: a signature has an RSA length; a ciphertext has whole blocks and is shorter."""
     try:
         text = decode_base64(repair_base64(message.claimed_ciphertext), "response")
         sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
@@ -88,7 +88,7 @@ def _swapped(message: SealedMessage) -> bool:
 
 
 def _unsigned(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
-    # Alone, the object may be ``res.response`` as Alipay made it; beside other fields, it is what somebody took out.
+    # By itself, the object may be ``res.response`` as Alipay made it. Among other fields, somebody took it out.
     alone = captured.object.keys() == {"response"}
     bare = next((sent.claimed[name] for name in ("response", "encryptedData") if name in sent.claimed), "")
     if not alone and isinstance(bare, str) and not bare.lstrip().startswith("{"):
@@ -107,7 +107,7 @@ def _tried(
             errors[app.name] = error
             if isinstance(error, SignatureMismatch | SignatureMissing | CannotOpen | BadBase64):
                 continue
-            yield of_error(error, f"apps.{app.name}")  # it opened; what it holds is a refusal
+            yield of_error(error, f"apps.{app.name}")  # it opened, and holds a refusal
         else:
             yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
         yield from _elsewhere(captured, app)
@@ -124,7 +124,7 @@ def _refused(
     captured: Captured, message: SealedMessage, apps: list[AlipayApp], errors: dict[str, HaomaError]
 ) -> Iterator[Diagnosis]:
     opener = next((app for app in apps if _opens(app, message)), None)
-    signed = [name for name, error in errors.items() if isinstance(error, CannotOpen)]  # whose keys fit the signature
+    signed = [name for name, error in errors.items() if isinstance(error, CannotOpen)]  # their keys fit the signature
     if signed and (opener is None or captured.app in signed):
         name = captured.app if captured.app in signed else signed[0]
         tried = sum(len(app.ciphers) for app in apps)
@@ -140,7 +140,7 @@ def _refused(
 
 
 def _is_damaged(message: SealedMessage) -> bool:
-    """Tell whether the signature has no length of RSA's, or is not base64 as it should be: no key is to blame then."""
+    """Tell whether the signature is damaged: bad base64, or not an RSA length. Then no key is to blame."""
     sign = message.claimed_sign or ""
     if any(each.severity is Severity.FAULT for each in examine_base64("sign", sign)):
         return True
@@ -171,7 +171,7 @@ def _opens(app: AlipayApp, message: SealedMessage) -> bool:
 
 
 def _why_not_signed(app: AlipayApp, message: SealedMessage, fitting: list[str]) -> Diagnosis:
-    """Say which rule the signature breaks: the hash, the quotes, or the key."""
+    """Return which rule the signature breaks: the hash, the quotes or the key."""
     text, _ciphertext, sign = _parts(message)
     for key in app.public_keys:
         if is_rsa_sha1(key, sign, b'"' + text + b'"'):

@@ -1,13 +1,13 @@
-"""The flow of Alipay.
+"""Alipay's flow.
 
 * A clear-text body is a refusal, whatever it says.
-* Steps 1 to 4: ``verify.py``. Steps 5 to 7: ``open.py``. Both need nothing from outside.
-8. If the front end sent a login, exchange it (``login.py``) and name its subject. This comes last, so that a bad
+* Steps 1 to 4 are in ``verify.py``, steps 5 to 7 in ``open.py``. Neither makes a request.
+8. If the front end sent a login, exchange it (``login.py``) and return its subject. This comes last, so that a bad
    envelope does not use up a login code.
 
-What this proves, and what not: Alipay's payload has no time, no nonce, no user and no app id, and the same phone gives
-the same bytes for ever. A captured envelope can be sent again by anybody. Only a login in the same request says who
-sends it now; that the envelope belongs to that login remains the client's word.
+**What this proves.** Alipay's payload has no time, nonce, user or app id, and the same phone always gives the same
+bytes. Anyone can replay a captured envelope. Only a login in the same request says who is sending it now. That the
+envelope belongs to that login remains the client's claim.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ METHODS: Final = (
 
 
 def find(app: AlipayApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
-    """Verify, open, and name who sent it if a login was sent along.
+    """Verify and open the message, and add the sender's subject if a login was sent along.
 
     Raises:
         HaomaError: see ``verify.py``, ``open.py`` and ``login.py``.
     """
-    del now, after_unknown  # the envelope has no time, and opening it can be repeated
+    del now, after_unknown  # the envelope has no time, and it can be opened again
     number = _open(app, message)
     # (8)
     login = yield from get_login()
@@ -82,7 +82,7 @@ def find(app: AlipayApp, message: Message, get_login: GetLogin, now: float, afte
 
 
 def find_offline(app: AlipayApp, message: Message) -> Finding:
-    """Verify and open, without any login."""
+    """Verify and open the message, without a login."""
     return Finding(_open(app, message), None, _UNBOUND)
 
 
@@ -93,6 +93,6 @@ def _open(app: AlipayApp, message: Message) -> PhoneNumber:
 
 
 def one_time(app: AlipayApp, message: Message) -> tuple[str, Secret] | None:
-    """Return None: an envelope is the same for every grant, so a "seen before" list would refuse honest users."""
+    """Return None. An envelope is the same for every grant, so remembering used ones would refuse honest users."""
     del app, message
     return None

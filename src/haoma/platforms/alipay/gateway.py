@@ -1,18 +1,18 @@
-"""Alipay's gateway: a method, asked and answered.
+"""Alipay's gateway: call a method and verify the reply.
 
-The list:
+The steps:
 
-1. Sign the request with the private key: parameters sorted by name, joined raw, RSA2. The timestamp is Beijing time,
-   whatever the machine's zone is. For a merchant, the third-party application calls with its own id and key, and
-   names the merchant by ``app_auth_token``.
+1. Sign the request with the private key: parameters sorted by name, joined unencoded, RSA2. The timestamp is Beijing
+   time, whatever the machine's time zone. For a merchant, the third-party application calls with its own id and key,
+   and names the merchant by ``app_auth_token``.
 2. Send it as a form.
-3. Check the gateway's signature over the raw text of the response node, byte for byte; a parser and a serialiser would
-   change it. A success without a signature is refused. An error may come unsigned: it is a refusal all the same.
-4. If the reply names another certificate than those configured (``alipay_cert_sn``), fetch that one, follow it to the
-   configured root, and keep it for a day. It counts for the gateway's replies alone: see the README.
+3. Verify the gateway's signature over the raw text of the response node, byte for byte; parsing and serialising it
+   would change it. An unsigned success is refused. An error may be unsigned; it is a refusal either way.
+4. If the reply names a certificate that is not configured (``alipay_cert_sn``), download it, verify its chain up to the
+   configured root, and keep it for a day. It is used for the gateway's replies only; see the README.
 
-Pages: https://opendocs.alipay.com/common/02mriz (read 2026-11); the certificate's download as the official .NET SDK
-does it (DefaultAopClient, LoadAlipayPublicKey); what captures add is in the README.
+Pages: https://opendocs.alipay.com/common/02mriz (read 2026-11). The certificate is downloaded as in the official .NET
+SDK (DefaultAopClient, LoadAlipayPublicKey). The README lists what captures add.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ _nodes: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Answer(Redacted, frozen=True):
-    """The response node of a reply. If it is not a refusal, the gateway has signed it.
+    """The response node of a reply. Unless it is a refusal, the gateway has signed it.
 
     Attributes:
         node: The object, or the base64 text of a sealed one.
-        refused: Whether it is the gateway's refusal; then it may be unsigned.
+        refused: Whether it is the gateway's refusal, which may be unsigned.
     """
 
     node: dict[str, Any] | str
@@ -77,7 +77,7 @@ class Answer(Redacted, frozen=True):
 
 
 class _Reply(Redacted, frozen=True):
-    """A reply taken apart, before anything of it is believed."""
+    """A reply that has been parsed and not yet verified."""
 
     name: str
     node: dict[str, Any] | str
@@ -89,14 +89,14 @@ class _Reply(Redacted, frozen=True):
 def call(
     app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool = False
 ) -> Flow[Answer]:
-    """Ask the gateway.
+    """Call a method of the gateway.
 
     Args:
-        app: The app; it has a private key.
+        app: The app. It has a private key.
         method: Name of the method.
         business: The parameters of the method.
         now: Unix seconds.
-        for_merchant: Whether ``app_auth_token`` goes with it, if there is one.
+        for_merchant: Whether to send ``app_auth_token``, if there is one.
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown``: the connection failed after the request was sent.
@@ -137,13 +137,13 @@ def request_parameters(
 
 
 def string_to_sign(parameters: dict[str, str]) -> str:
-    """Return what is signed: non-empty parameters by name, ``k=v`` joined with ``&``, not URL-encoded."""
+    """Return the text to sign: non-empty parameters by name, ``k=v`` joined with ``&``, not URL-encoded."""
     return "&".join(f"{name}={value}" for name, value in sorted(parameters.items()) if value and name != "sign")
 
 
 def _exchange(app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool) -> Flow[_Reply]:
     if app.private_key is None:
-        raise ValueError("no private key")  # callers refuse that in their own words
+        raise ValueError("no private key")  # callers check this first, with an error of their own
     # (1)
     parameters = request_parameters(app, method, business, now, for_merchant=for_merchant)
     signature = sign_rsa2(app.private_key, string_to_sign(parameters).encode("utf-8"))
@@ -182,7 +182,7 @@ def _check_signature(app: AlipayApp, found: _Reply, now: float) -> Flow[None]:
     except EnvelopeError:
         signature = b""
     signed = [found.raw]
-    if isinstance(found.node, str):  # a sealed node: the same text, whether the JSON around it writes / or \/
+    if isinstance(found.node, str):  # a sealed node: sign the same text, whether the JSON around it writes / or \/
         signed.append(f'"{found.node}"'.encode())
     tried = list(app.public_keys)
     if any(is_rsa2(key, signature, text) for key in tried for text in signed):
@@ -204,18 +204,18 @@ _CERTIFICATES: Final = Shelf("alipay-certificate", Room.CUSTODY, PUBLIC_KEY)
 def _successor(app: AlipayApp, serial_name: str, now: float) -> Flow[RSAPublicKey]:
     if not app.roots:
         raise _untrusted("no root", alipay_cert_sn=serial_name, needed="alipay_root_cert")
-    # What one app's roots vouch for is nothing to an app with other roots.
+    # A certificate trusted under one app's roots must not be trusted by an app with other roots.
     roots = hashlib.sha256(b"".join(root.fingerprint(SHA256()) for root in app.roots)).hexdigest()
     place = _CERTIFICATES.place("", app.scope, roots, serial_name)
     try:
         return (yield from refresh(place, lambda: _download(app, serial_name, now)))
     except OutsideError as error:
-        raise error.evolve(spent=Spent.UNKNOWN) from None  # what was asked before this has been acted upon
+        raise error.evolve(spent=Spent.UNKNOWN) from None  # the request before this one has already taken effect
 
 
 def _download(app: AlipayApp, serial_name: str, now: float) -> Flow[tuple[RSAPublicKey, float]]:
     business = {"biz_content": json.dumps({"alipay_cert_sn": serial_name}, separators=(",", ":"))}
-    # The signature of this reply says nothing: it may be made with the very key that is asked for. The chain does.
+    # The signature of this reply proves nothing, because the requested key may have made it. The chain proves it.
     found = yield from _exchange(app, _DOWNLOAD, business, now, for_merchant=False)
     node = found.node if isinstance(found.node, dict) else {}
     content = node.get("alipay_cert_content")
@@ -235,7 +235,7 @@ def _trusted_key(app: AlipayApp, certificates: list[Certificate], serial_name: s
     leaf = keys.leaf(certificates)
     if keys.serial_name(leaf) != serial_name:
         raise ChainBroken("another-certificate")
-    # Under the same root Alipay certifies every app's own key, and its own keys for every other company.
+    # Under the same root, Alipay also certifies every app's key, and its own keys for every other company.
     if not any(leaf.issuer == each.issuer and _common_name(leaf) == _common_name(each) for each in app.leaves):
         raise ChainBroken("another-holder")
     if not is_current(leaf, now):

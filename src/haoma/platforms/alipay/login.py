@@ -1,13 +1,13 @@
-"""Login: exchange an ``auth_code`` at ``alipay.system.oauth.token``.
+"""The login: exchanges an ``auth_code`` at ``alipay.system.oauth.token``.
 
-The list, continued from ``gateway.py``:
+The steps, continued from ``gateway.py``:
 
-5. A success has an ``access_token`` and an ``open_id`` or a ``user_id`` (new apps get no ``user_id``).
+5. A success has an ``access_token``, and an ``open_id`` or a ``user_id`` (new apps get no ``user_id``).
 
-For a merchant's mini program, the third-party application calls, with the merchant's ``app_auth_token``; the code is
-the merchant's mini program's.
+For a merchant's mini program, the third-party application calls, with the merchant's ``app_auth_token``. The code comes
+from the merchant's mini program.
 
-Page: https://opendocs.alipay.com/open/02ahjv (read 2026-11); what SDKs and captures add is in the README.
+Page: https://opendocs.alipay.com/open/02ahjv (read 2026-11). The README lists what SDKs and captures add.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def log_in(app: AlipayApp, login_code: Secret, now: float) -> Flow[Login]:
     """Exchange a login code.
 
     Raises:
-        NotProven: ``trust.not-proven``: a setting is missing without which no login can be checked.
+        NotProven: ``trust.not-proven``: a setting that every login needs is missing.
         LoginCodeRejected: ``platform.login-code-rejected``, and the gateway's other refusals.
         HaomaError: see ``gateway.py``.
     """

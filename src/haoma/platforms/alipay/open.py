@@ -1,15 +1,16 @@
-"""Open a signed message: AES-128-CBC with zero IV, PKCS#7, UTF-8, strict JSON; then read the result.
+"""Opens a signed message: AES-128-CBC with zero IV, PKCS#7, UTF-8, strict JSON. Then reads the result.
 
-The list, continued from ``verify.py``:
+The steps, continued from ``verify.py``:
 
-5. One of the app's AES keys opens the ciphertext into a JSON object with a text ``code``. Whatever fails on the way is
-   the one refusal `CannotOpen`. (A wrong key passes the padding check once in 256 times.) An app that has no key yet,
-   which loads to ask Alipay for it, opens nothing; as no tap will change that, its refusal says ``stop``.
-6. ``code`` is ``10000``, or it is Alipay's refusal.
-7. ``mobile`` is there, and it is a number: bare digits are a mainland number of whatever length, ``cc-digits`` is
-   a number abroad. An empty ``mobile`` means that the Alipay account has no phone.
+5. One of the app's AES keys opens the ciphertext into a JSON object with a text ``code``. Every failure on the way is
+   the one refusal `CannotOpen`. (A wrong key passes the padding check once in 256 times.) An app may load without a key
+   in order to ask Alipay for it. It opens nothing until then, and its refusal says ``stop``, because tapping again
+   would not help.
+6. ``code`` is ``10000``; any other code is Alipay's refusal.
+7. ``mobile`` is a phone number: bare digits are a mainland number of any length, ``cc-digits`` is a number abroad.
+   An empty ``mobile`` means that the Alipay account has no phone.
 
-Page: https://opendocs.alipay.com/mini/api/getphonenumber (read 2026-11); forms of the number: README of this folder.
+Page: https://opendocs.alipay.com/mini/api/getphonenumber (read 2026-11). The README lists the forms of the number.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def open_message(app: AlipayApp, message: SignedMessage) -> PhoneNumber:
         CannotOpen: ``trust.cannot-open`` (step 5).
         PlatformRefusal: ``platform.*`` (step 6).
         NoPhoneBound: ``platform.no-phone-bound`` (step 7).
-        NonsenseReply: ``outside.nonsense-reply``: signed, but not a number (step 7).
+        NonsenseReply: ``outside.nonsense-reply``: signed, but not a phone number (step 7).
     """
     body = _open(app, message.ciphertext)
     # (6)
@@ -77,9 +78,9 @@ def _number(mobile: str) -> PhoneNumber | None:
 
 
 def refuse_clear(message: ClearMessage) -> HaomaError:
-    """Return the refusal that a clear-text body is; a "success" in clear text is refused for what it is.
+    """Return the refusal for a clear-text body. A "success" in clear text has a refusal of its own.
 
-    The body is unsigned: it may be Alipay's word about the console's settings, or anybody's. As it can only ever be
+    The body is unsigned: it may be Alipay's word about the console's settings, or anybody's. Because it can only become
     a refusal, believing it does no harm.
     """
     body = message.unverified_body
@@ -89,7 +90,7 @@ def refuse_clear(message: ClearMessage) -> HaomaError:
 
 
 def _refused(body: dict[str, Any], *, step: int, unverified: bool = False) -> HaomaError:
-    # camelCase in this API, snake_case at the gateway; both are read
+    # This API uses camelCase, the gateway snake_case.
     sub = body.get("subCode", body.get("sub_code", ""))
     message = body.get("subMsg", body.get("sub_msg", "")) or body.get("msg", "")
     return refusal(

@@ -1,11 +1,11 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
-``res.response`` of ``my.getPhoneNumber`` is a string that holds ``{"response": "<ciphertext>", "sign": "…"}``. What
-arrives is that string, the parsed object, the string or the object wrapped again as ``response`` or ``encryptedData``
-(stock uni-app), or, when the console is not set up, an error body in clear text in one of three layouts.
+``res.response`` of ``my.getPhoneNumber`` is a string that contains ``{"response": "<ciphertext>", "sign": "…"}``. The
+front end sends that string, the parsed object, or either one wrapped again as ``response`` or ``encryptedData`` (stock
+uni-app). If the console is not set up, it sends an error body in clear text, in one of three layouts.
 
-Page: https://opendocs.alipay.com/common/02mse3 (read 2026-11). The layouts seen in practice are listed with their
-sources in the README of this folder.
+Page: https://opendocs.alipay.com/common/02mse3 (read 2026-11). The README lists the layouts seen in practice with their
+sources.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.platforms.alipay.app import AlipayApp
 
-_WRAPPERS: Final = range(4)  # bodies seen in practice wrap the envelope at most three times
+_WRAPPERS: Final = range(4)  # in practice, bodies wrap the envelope at most three times
 _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
 _DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
 class SealedMessage(Redacted, frozen=True, gc=False):
-    """Ciphertext with the signature that it claims; ``whole`` if it came in the string that the platform gave."""
+    """Ciphertext with its claimed signature. ``whole`` if it came inside the platform's own string."""
 
     claimed_ciphertext: str
     claimed_sign: str | None
@@ -35,7 +35,7 @@ class SealedMessage(Redacted, frozen=True, gc=False):
 
 
 class ClearMessage(Redacted, frozen=True):
-    """A body in clear text. Anybody can write one, so it can only ever be a refusal."""
+    """A body in clear text. Anybody can write one, so it can only become a refusal."""
 
     unverified_body: dict[str, Any]
 
@@ -47,11 +47,11 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
     """Return the message.
 
     Raises:
-        UnknownShape: ``envelope.unknown-shape``: none of the layouts; ``because`` tells what it looks like.
+        UnknownShape: ``envelope.unknown-shape``: none of the layouts; ``because`` says what it resembles.
         MissingField: ``envelope.missing-field``: an object without ``response``.
-        BadField: ``envelope.bad-field``: ``response`` or ``sign`` of another type, or a login inside the string.
+        BadField: ``envelope.bad-field``: ``response`` or ``sign`` has the wrong type, or the string contains a login.
         UserDeclined: ``envelope.user-declined``: the event of ``onError``.
-        ButtonFailed: ``envelope.button-failed``: another failure of ``my.getPhoneNumber`` on the device.
+        ButtonFailed: ``envelope.button-failed``: ``my.getPhoneNumber`` failed on the device for another reason.
     """
     del app
     node: dict[str, Any] = authorization.claimed
@@ -66,11 +66,11 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
         if isinstance(inner, str):
             text = inner.strip(" \t\r\n")
             if text[:1] != "{":
-                return _sealed(node, inner, whole=whole)  # as it came: a space at its front may have been a plus
+                return _sealed(node, inner, whole=whole)  # unstripped: a leading space may have been a plus
             inner = parse_json_object(text)
             whole = True
             for login in LOGIN_NAMES:
-                if inner.get(login) is not None:  # it would be ignored there; the platform puts none into its string
+                if inner.get(login) is not None:  # it would be ignored there; the platform's string never has one
                     raise BadField(because={"field": f"{name}.{login}", "needed": "beside the string, not inside it"})
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})

@@ -1,4 +1,4 @@
-"""How Alipay's envelopes, replies, keys and settings look, and what else is installed for it."""
+"""What Alipay's envelopes, replies, keys and settings look like, and which installed packages conflict."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp
 
 _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
-_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # what my.getAuthCode gives beside the code
+_GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # my.getAuthCode returns these with the code
 _ERROR_DIGITS: Final = 5
 _NODES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _CLASHING: Final = ("alipay-sdk-python", "python-alipay-sdk")
-"""Two distributions that both install a package named ``alipay``, over each other."""
+"""Two distributions that both install a package named ``alipay`` and overwrite each other."""
 
 
 # --- captures ---
 
 
 def event(captured: Captured, sent: Authorization) -> Looked | None:
-    """Look at what a mini program sent, if it can only be Alipay's; else None."""
+    """Look at what a mini program sent, if only Alipay's can have sent it; else return None."""
     claimed, named = sent.claimed, captured.named
     is_ours = named is not None and named.platform == "alipay"
     if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in claimed:
-        # The button only says that the user agreed; the envelope is fetched with my.getPhoneNumber.
+        # The button only says that the user agreed. The envelope comes from my.getPhoneNumber.
         return Looked("alipay-event", [of_error(MissingField(platform="alipay", because={"field": "response"}))])
     if "authCode" in claimed and (_GRANTED & claimed.keys() or (captured.app and is_ours)):
         login = MissingField(platform="alipay", because={"field": "response", "found": "authCode"})
@@ -49,7 +49,7 @@ def event(captured: Captured, sent: Authorization) -> Looked | None:
     code = claimed.get("code")
     error_body = isinstance(code, str) and code.isdigit() and len(code) == _ERROR_DIGITS
     stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
-    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # not uni-app's if there is no such app
+    if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # uni-app's only if such an app is configured
         stock = stock and (is_ours if named else bool(captured.apps("alipay")))
     if not (_ENVELOPE & claimed.keys() or error_body or stock):
         return None
@@ -61,7 +61,7 @@ def event(captured: Captured, sent: Authorization) -> Looked | None:
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of the gateway; None if it is none."""
+    """Look at a reply of the gateway; None if the capture is not one."""
     whole = captured.object
     name = next((each for each in whole if each.endswith("_response") and isinstance(whole[each], dict)), "")
     if not name:
@@ -102,10 +102,10 @@ def _signature(captured: Captured, name: str, sign: object) -> Iterator[Diagnosi
 
 
 def examine(app: AlipayApp) -> Iterator[Diagnosis]:
-    """Say what is unwise in an app's settings.
+    """Yield what is unwise in an app's settings.
 
-    Without a private key, and for a third-party application without the merchant's grant, nobody can be logged in. The
-    number of an account (PID) is no app id.
+    No user can log in without a private key, or, for a third-party application, without the merchant's grant. An
+    account number (PID) is not an app id.
     """
     where = f"apps.{app.name}"
     if app.private_key is None:
@@ -117,7 +117,7 @@ def examine(app: AlipayApp) -> Iterator[Diagnosis]:
 
 
 def platform_keys(app: AlipayApp, settings: Collection[str]) -> PlatformKeys:
-    """Return Alipay's public keys, with which envelopes and replies are verified."""
+    """Return Alipay's public keys, which verify envelopes and replies."""
     if "alipay_cert" in settings:
         return PlatformKeys("alipay_cert", "config.certificate-is-the-apps", app.public_keys)
     return PlatformKeys("alipay_public_key", "config.app-public-key-used", app.public_keys)
@@ -132,9 +132,9 @@ def _operator(app: AlipayApp) -> str:
 
 
 def packages(path: Sequence[str] | None) -> Iterator[Diagnosis]:
-    """Look at what is installed beside haoma: the two packages that overwrite each other."""
+    """Look for the two installed packages that overwrite each other."""
     there: dict[str, Any] = {} if path is None else {"path": list(path)}
-    # Asked for by name: to read what every package of a large environment says of itself takes longer than all else.
+    # Asked for by name: reading the metadata of every package of a large environment would take longer than all else.
     found: Mapping[str, str] = {
         name: each.version for name in _CLASHING for each in metadata.distributions(name=name, **there)
     }

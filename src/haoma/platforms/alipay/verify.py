@@ -1,11 +1,11 @@
-"""Verify first. Nothing is decrypted before the signature has been found right.
+"""Verifies the signature. Nothing is decrypted before that.
 
-The list; the code blocks and the errors carry the same numbers:
+The steps; the code blocks and errors carry the same numbers:
 
-1. Our configuration, never the message, says which keys and which hash count: RSA2, that is RSASSA-PKCS1-v1_5 with
+1. The configuration, never the message, decides which keys and which hash count: RSA2, which is RSASSA-PKCS1-v1_5 with
    SHA-256. ``sign_type``, ``charset`` and ``encrypt_type`` in the envelope come from the client and are ignored.
-2. There is a signature. Its absence is an error of its own: a client can delete the field.
-3. Ciphertext and signature are canonical base64, after the usual damage of transport has been repaired.
+2. There is a signature. A missing one has an error of its own, because a client can delete the field.
+3. Ciphertext and signature are canonical base64, after the usual transport damage has been repaired.
 4. The signature fits ``"`` + ciphertext + ``"`` (the JSON string token, quotes included) under one of the keys.
 
 Pages: https://opendocs.alipay.com/common/02mriz, https://opendocs.alipay.com/common/02mse3 (read 2026-11).
@@ -28,13 +28,13 @@ _RSA2: Final = "RSA2"
 
 
 class SignedMessage(Redacted, frozen=True, gc=False):
-    """Ciphertext that Alipay signed. Only `verify` builds one."""
+    """Ciphertext that Alipay has signed. Only `verify` builds one."""
 
     ciphertext: bytes
 
 
 def verify(app: AlipayApp, message: SealedMessage) -> SignedMessage:
-    """Return the message as signed, or refuse it.
+    """Return the message if its signature verifies.
 
     Raises:
         SignatureMissing: ``trust.signature-missing`` (step 2).
