@@ -1,8 +1,8 @@
-"""One question to WeChat's API and its answer.
+"""Requests to WeChat's API, and their answers.
 
-WeChat answers errors with HTTP status 200 and JSON with ``Content-Type: text/plain``; the body alone decides. The
-``access_token`` and the secret go into the query, because WeChat takes them nowhere else: ``Request.query`` is kept
-apart from the address and never shown.
+WeChat answers errors with HTTP status 200 and JSON with ``Content-Type: text/plain``; only the body decides. WeChat
+accepts the ``access_token`` and the secret only in the query, so ``Request.query`` is kept apart from the address and
+is never shown.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _RID: Final = re.compile(r"\br(?:eq_)?id: ?([0-9A-Za-z_-]{6,80})")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What WeChat answered.
+    """An answer of WeChat.
 
     Attributes:
-        errcode: Its code; empty when there was none, as in some successes.
-        errmsg: Its words.
+        errcode: Its code; empty if there is none, as in some successes.
+        errmsg: Its message.
         found: The whole object.
-        status: HTTP status, for the error that says that the answer makes no sense.
-        seqid: The request's id by the sidecar of WeChat Cloud Run.
-        sent: Secrets of the request that its words must not repeat, beside those that `refusal` is told.
+        status: HTTP status, for errors about unusable answers.
+        seqid: The request id of WeChat Cloud Run's sidecar.
+        sent: Secrets of the request that the message must not repeat, in addition to those passed to `refusal`.
     """
 
     errcode: str
@@ -63,18 +63,18 @@ class Answer:
         return self.errcode not in ("", OK)
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the access_token has to be dropped."""
+        """Tell whether the table says that the access_token must be dropped."""
         entry = catalogue.find_refusal("wechat", self.errcode) if self.refused else None
         return entry is not None and entry.drop_token
 
     @property
     def request_id(self) -> str:
-        """WeChat's id of the request; it can be asked about for seven days and holds no personal data."""
+        """WeChat's id of the request. WeChat can look it up for seven days; it holds no personal data."""
         found = _RID.search(self.errmsg)
         return found[1] if found else self.seqid
 
     def refusal(self, place: str, step: int, *secrets: Secret | None, **because: object) -> PlatformRefusal:
-        """Return the error that the code stands for."""
+        """Return the error for the code."""
         return refusal(
             "wechat",
             self.errcode,
@@ -87,12 +87,12 @@ class Answer:
         )
 
     def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
-        """Return the error for an answer that makes no sense."""
+        """Return the error for an unusable answer."""
         return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
 
 
 def get(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
-    """Ask with GET.
+    """Send a GET request.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -101,7 +101,7 @@ def get(app: WeChatApp, path: str, query: Query) -> Flow[Answer]:
 
 
 def post(app: WeChatApp, path: str, content: dict[str, str], query: Query = (), base_url: str = "") -> Flow[Answer]:
-    """Ask with POST and JSON.
+    """Send a POST request with JSON.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -111,14 +111,14 @@ def post(app: WeChatApp, path: str, content: dict[str, str], query: Query = (), 
 
 
 def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query, now: float) -> Flow[Answer]:
-    """Ask with POST in API security mode.
+    """Send a POST request in API security mode.
 
     Raises:
         ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
         OutsideError: ``outside.*``.
     """
-    assert app.security is not None  # noqa: S101 - for the type checker; the caller has looked
-    url = API + path  # what is signed is WeChat's address, also behind a proxy
+    assert app.security is not None  # noqa: S101 - for the type checker; the caller has checked
+    url = API + path  # WeChat's own address is signed, even behind a proxy
     random = yield from ask(Mint())
     request = sealed_post(app.security, url, app.app_id, content, now=now, random=random, to=app.api_base_url + path)
     reply = yield from ask(Send(replace(request, query=query), app.upstreams))
@@ -131,7 +131,7 @@ def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query
 
 
 def send(app: WeChatApp, request: Request) -> Flow[Answer]:
-    """Send a request and read the answer.
+    """Send a request and parse the answer.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -146,7 +146,7 @@ def _answer(reply: Reply) -> Answer:
         raise _unreadable(reply, "not JSON") from None
     errcode, errmsg = found.get("errcode", ""), found.get("errmsg", "")
     if isinstance(errcode, int):
-        errcode = str(errcode)  # that of a bool is a word, and no code
+        errcode = str(errcode)  # bool is an int: str(True) is 'True', which the pattern rejects
     if not isinstance(errcode, str) or (errcode and not _ERRCODE.fullmatch(errcode)):
         raise _unreadable(reply, "errcode")
     return Answer(errcode, errmsg if isinstance(errmsg, str) else "", found, reply.status, _seqid(reply))

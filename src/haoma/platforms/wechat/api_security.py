@@ -1,27 +1,27 @@
-"""API security mode: requests are encrypted and signed, replies are verified and then decrypted.
+"""API security mode: requests are encrypted and signed; replies are verified, then decrypted.
 
-AES-256-GCM and RSASSA-PSS (SHA-256, MGF1 with SHA-256, 32 bytes of salt). Both sides sign four lines, ``url``,
-``app id``, ``timestamp``, ``body``, and authenticate ``url|app id|timestamp|number of the AES key`` beside the
-ciphertext. The url is that of WeChat itself, with scheme and without query, also when a proxy stands in between.
+AES-256-GCM and RSASSA-PSS (SHA-256, MGF1 with SHA-256, 32-byte salt). Both sides sign four lines: ``url``, ``app id``,
+``timestamp``, ``body``. The ciphertext's associated data is ``url|app id|timestamp|number of the AES key``. The url is
+WeChat's own, with scheme and without query, even if a proxy stands in between.
 
-A reply, in this order:
+A reply is checked in this order:
 
-1. Its headers name a time, and no other app; the signature covers both.
-2. Its signature fits under one of the configured keys of WeChat. While WeChat changes its certificate, it sends
-   another signature under the one that goes; either will do, so that old and new certificate may stand in the settings
-   together. Which one WeChat says that it used is not looked at: it is trusted for its key, not for its number.
-3. Body and ciphertext are well formed, and the tag fits. A body that says no in plain passes: it can only refuse.
-4. ``_appid`` and ``_timestamp`` inside are those of the headers, and the time is near ours.
-5. If it says yes, it was not taken before. Nothing in it names the question that it answers: whoever stands between,
-   where a proxy ends TLS, could else answer one user's code with the number of another.
+1. Its headers name a time, and no other app. The signature covers both.
+2. Its signature verifies under one of WeChat's configured keys. While WeChat changes its certificate, it sends a second
+   signature under the old one. Either will do, so old and new certificate may be configured together. The number of the
+   certificate that WeChat claims to have used is ignored: trust rests on the key.
+3. Body and ciphertext are well formed, and the tag is valid. A plain-text refusal passes; it can only refuse.
+4. ``_appid`` and ``_timestamp`` inside match the headers, and the time is close to ours.
+5. A success has not been seen before. Nothing in a reply names its request: a TLS-terminating proxy could otherwise
+   replay one user's reply for another user's code.
 
-Whatever fails is one refusal, `ReplySignatureMismatch`; what it was is in ``diagnosis``. A reply without a signature
-can only refuse: WeChat has no other way to say that it cannot read a request.
+Any failure is the one refusal `ReplySignatureMismatch`; ``diagnosis`` says what failed. An unsigned reply can only
+refuse, because WeChat has no other way to say that it cannot read a request.
 
-SM2 and SM4, the other pair that the console offers, are not there yet.
+SM2 and SM4, the other pair that the console offers, are not supported.
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/getting_started/api_signature.html (read 2026-11). The
-number of the certificate is not among the lines: WeChat's own example fits only without it.
+number of the certificate is not among the signed lines: WeChat's own example verifies only without it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = ("api_sym_key", "api_sym_sn", "api_private_key", "api_certificate")
 _KEY_BYTES: Final = 32
-_AWAY: Final = 300  # seconds between WeChat's clock and ours
-_REMEMBERED: Final = 3.0 * _AWAY  # a reply is near for 600 seconds, and a request may take its time
+_AWAY: Final = 300  # most seconds between WeChat's clock and ours
+_REMEMBERED: Final = 3.0 * _AWAY  # a reply is acceptable for 600 seconds, and its request may take some time
 _STEP: Final = 4
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _SIGNATURES: Final = ("wechatmp-signature", "wechatmp-signature-deprecated")
@@ -62,9 +62,9 @@ class Security:
     """The keys of an app in API security mode.
 
     Attributes:
-        sym_key, sym_sn: The AES key of the console, and its number there.
-        private_key: Ours; the console has its public half.
-        platform_keys: WeChat's, one or two.
+        sym_key, sym_sn: The AES key, and its number in the console.
+        private_key: The app's own; the console has its public half.
+        platform_keys: WeChat's keys, one or two.
     """
 
     sym_key: bytes = field(repr=False)
@@ -73,12 +73,12 @@ class Security:
     platform_keys: tuple[RSAPublicKey, ...] = field(repr=False)
 
     def beside(self, url: str, app_id: str, timestamp: str) -> bytes:
-        """Return what is authenticated beside the ciphertext."""
+        """Return the associated data of the ciphertext."""
         return f"{url}|{app_id}|{timestamp}|{self.sym_sn}".encode()
 
 
 def configure(table: Table) -> Security | None:
-    """Read the four settings; None if there are none of them, or after a fault."""
+    """Read the four settings; return None if none is set, or after a fault."""
     if not any(setting in table for setting in SETTINGS):
         return None
     sym_sn, sym_key = table.text("api_sym_sn", required=True), b""
@@ -97,7 +97,7 @@ def configure(table: Table) -> Security | None:
         platform_keys = [parse_public_key(text) for text in table.texts("api_certificate", required=True)]
     except KeyProblem as problem:
         table.fault(problem.code, "api_certificate", **problem.because)
-    if private_key is None:  # that is a fault, as it is if there is no key of WeChat: no app is made
+    if private_key is None:  # already a fault, as is a missing key of WeChat: no app is built
         return None
     return Security(sym_key=sym_key, sym_sn=sym_sn, private_key=private_key, platform_keys=tuple(platform_keys))
 
@@ -109,16 +109,16 @@ def sealed_post(
 
     Args:
         security: The keys.
-        url: WeChat's own address of the interface.
+        url: WeChat's own address of the API.
         app_id: The app.
-        content: What WeChat shall read.
+        content: The fields for WeChat.
         now: Unix seconds.
-        random: 256 random bits; nonce and IV are made of them.
-        to: Where the request goes: ``url``, or the same interface behind a proxy.
+        random: 256 random bits, from which nonce and IV are derived.
+        to: The address to send to: ``url``, or the same API behind a proxy.
     """
     drawn = hashlib.sha512(random.encode("ascii")).digest()
     timestamp = str(int(now))
-    # 24 bytes are within what the page allows, and need no padding, which its own example leaves out.
+    # The page allows 24 bytes. They need no padding, which the page's own example omits.
     own = {"_n": _text(drawn[:24]), "_appid": app_id, "_timestamp": int(now)}
     body = seal(security, url, app_id, timestamp, iv=drawn[24:36], plain=msgspec.json.encode({**own, **content}))
     signature = sign_pss(security.private_key, _lines(url, app_id, timestamp, body))
@@ -138,10 +138,10 @@ def seal(security: Security, url: str, app_id: str, timestamp: str, *, iv: bytes
 
 
 def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: float) -> bytes:
-    """Return the JSON inside a reply, or the reply itself if it is a refusal in plain.
+    """Return the JSON inside a reply, or the reply itself if it is a plain-text refusal.
 
     Raises:
-        ReplySignatureMismatch: ``trust.reply-signature-mismatch``, whatever is wrong.
+        ReplySignatureMismatch: ``trust.reply-signature-mismatch``, for any failure.
     """
     # (1)
     timestamp = reply.headers.get("wechatmp-timestamp", "")
@@ -169,9 +169,9 @@ def open_reply(security: Security, url: str, app_id: str, reply: Reply, *, now: 
 
 
 def take_once(app_id: str, reply: Reply) -> Flow[None]:
-    """Remember an opened reply, or refuse it if it was taken before (step 5).
+    """Remember an opened reply, or refuse it if it was accepted before (step 5).
 
-    By its body: of signatures there may be two that fit, and each may be drawn anew; the body is what they cover.
+    It is remembered by its body. Two signatures may verify, and each may be made anew; both cover the body.
 
     Raises:
         ReplySignatureMismatch: ``trust.reply-signature-mismatch``.
@@ -182,9 +182,9 @@ def take_once(app_id: str, reply: Reply) -> Flow[None]:
 
 
 def is_unsigned_refusal(reply: Reply) -> bool:
-    """Tell whether a reply is a plain "no": no signature, and an errcode that is not zero, or no JSON at all.
+    """Tell whether a reply is an unsigned refusal: an errcode other than zero, or no JSON at all.
 
-    The latter is the page of a gateway in between, which says nothing of certificates.
+    A body that is not JSON is the page of a gateway in between; it says nothing about certificates.
     """
     if any(name in reply.headers for name in _SIGNATURES):
         return False

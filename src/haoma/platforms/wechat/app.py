@@ -1,7 +1,7 @@
-"""A WeChat mini program as it is configured.
+"""The configuration of a WeChat mini program.
 
 Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, ``plain``, ``central``, ``cloud`` or
-``cloud-file``), for a central token server ``token_url`` and ``token_url_key``, from Python a function as
+``cloud-file``); for a central token server ``token_url`` and ``token_url_key``, or from Python a function as
 ``token_source``; for the cloud ``cloud_base_url``, ``cloud_token_file`` and ``from_appid``; ``accept_encrypted_data``,
 ``check_encrypted_message``, ``encrypted_hash``, ``accept_members``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``,
 ``api_private_key`` and ``api_certificate`` for the API security mode (``api_security.py``); ``component_app_id``,
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 API: Final = "https://api.weixin.qq.com"
 
 SIDECAR: Final = "http://api.weixin.qq.com"
-"""In WeChat Cloud Run with the open-interface service, requests to this address are taken by a process in the same
-container, which adds the token and goes on with https. It is plain http by design, so it needs no
+"""In WeChat Cloud Run with the open-interface service, a process in the same container accepts requests to this
+address, adds the token and continues over https. This is plain http by design, so it needs no
 ``allow_insecure_upstreams``."""
-_TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S105 - where it is, not what it is
+_TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S105 - a path, not a token
 _ISSUERS: Final = ("stable", "plain", "central", "cloud", "cloud-file")
 _SECRET_ISSUERS: Final = ("stable", "plain")
 _CLOUD: Final = ("cloud", "cloud-file")
@@ -57,20 +57,20 @@ class WeChatApp(App):
     """One configured WeChat mini program.
 
     Attributes:
-        app_secret: The AppSecret; None if tokens come from elsewhere and nobody logs in.
+        app_secret: The AppSecret; None if tokens come from elsewhere and there are no logins.
         api_base_url: WeChat, or a proxy in front of it.
-        issuer: Who gives us the access_token: ``stable``, ``plain``, ``central``, ``source``, or ``cloud-file``; with
-            ``cloud`` we never see one.
-        token_url, token_url_key: The central token server and the bearer key that it wants.
+        issuer: Who issues the access_token: ``stable``, ``plain``, ``central``, ``source``, ``component``, or
+            ``cloud-file``. With ``cloud``, haoma never sees a token.
+        token_url, token_url_key: The central token server, and its bearer key.
         token_source: Called with the app's name and the token that WeChat has just rejected, or None; returns a token.
-        cloud_base_url: Where the sidecar listens; empty unless the issuer is ``cloud``.
+        cloud_base_url: Address of the sidecar; empty unless the issuer is ``cloud``.
         from_appid: The app id again, for an environment that belongs to another mini program (cloud only).
         accept_encrypted_data: Accept ``encryptedData`` and ``iv``.
-        check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before anything is decrypted.
+        check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before decrypting anything.
         security: The keys of the API security mode; None if it is off.
-        component: The third-party platform that the app has granted its rights to; None if it is our own.
-        quota_warning: ``usage.py`` calls the quota low when no more than this is left.
-        encrypted_hash: What that call hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
+        component: The third-party platform to which the app has granted its rights; None if there is none.
+        quota_warning: ``usage.py`` calls the quota low if no more than this is left.
+        encrypted_hash: What ``checkencryptedmsg`` hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
 
     app_secret: Secret | None = field(default=None, repr=False)
@@ -90,12 +90,12 @@ class WeChatApp(App):
 
     @property
     def in_cloud(self) -> bool:
-        """True if calls are made as WeChat Cloud Run; not every interface can be called so."""
+        """True if calls go through WeChat Cloud Run. It does not support every API."""
         return self.issuer in _CLOUD
 
 
 def configure(table: Table) -> WeChatApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     app_id = table.text("app_id", required=True)
     issuer = _issuer(table)
     token_source = table.function("token_source")
@@ -115,8 +115,8 @@ def configure(table: Table) -> WeChatApp | None:
     if issuer == "cloud-file":
         token_source = table.followed("cloud_token_file", default=_TOKEN_FILE)
     from_appid = table.text("from_appid") if issuer in _CLOUD else ""
-    # WeChat acts for the mini program that it names, and so does the code: another one's number would be refused for
-    # its watermark, when the code has been paid for.
+    # WeChat acts for the mini program that it names. A code of another one would be paid for, and its number would then
+    # be refused for its watermark.
     if from_appid not in ("", app_id):
         table.fault("config.app-ids-conflict", "from_appid", needed="app_id")
     if component and component.app_id == app_id:
@@ -130,7 +130,7 @@ def configure(table: Table) -> WeChatApp | None:
         for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(sealed=True), table.reply()
-    # The ledger must remember a ciphertext for as long as its watermark can be young enough, on both sides of now.
+    # A ciphertext must be remembered for as long as its watermark can be recent enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
     table.finish()
     if table.broken:
@@ -161,7 +161,7 @@ def configure(table: Table) -> WeChatApp | None:
 
 
 def _issuer(table: Table) -> str:
-    """Return who gives the token; a third-party platform and a function of the application go before the setting."""
+    """Return the issuer of the token. A third-party platform and a callback take precedence over the setting."""
     issuer = table.choice("token", _ISSUERS, default="stable")
     others = [setting for setting in ("token", "token_source") if setting in table]
     if any(setting in table for setting in COMPONENT_SETTINGS):

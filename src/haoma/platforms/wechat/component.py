@@ -1,4 +1,4 @@
-"""The settings of a third-party platform; what it does with them is in ``third_party/``."""
+"""The settings of a third-party platform. ``third_party/`` uses them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Component:
 
     Attributes:
         app_id, secret: The component's own.
-        token, aes_keys: What pushes are verified and opened with; of the keys the newest first.
-        refresh_token: What the merchant's grant gave, if it stands in the settings; see ``third_party/grant.py``.
-        on_grant: A function of the application, called with each `Grant` that is made, renewed or taken back.
+        token, aes_keys: Verify and open pushes; newest key first.
+        refresh_token: The merchant's grant, if it is configured; see ``third_party/grant.py``.
+        on_grant: A callback of the application, called with each `Grant` that is made, renewed or revoked.
     """
 
     app_id: str
@@ -47,7 +47,7 @@ class Component:
 
 
 def configure(table: Table) -> Component | None:
-    """Read the six settings; None if there is no component, or after a fault."""
+    """Read the six settings; return None if there is no component, or after a fault."""
     wanted = any(setting in table for setting in SETTINGS)
     app_id = table.text("component_app_id", required=wanted)
     if not wanted:
@@ -59,7 +59,7 @@ def configure(table: Table) -> Component | None:
         if not _AES_KEY.fullmatch(text):
             table.fault("config.component-aes-key", "component_aes_key", characters=len(text), needed=43)
             return None
-        # Of the last character only four bits count; any of the characters that have them is right.
+        # Only four bits of the last character count, so any character with the right ones is valid.
         with suppress(EnvelopeError):
             aes_keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", "component_aes_key"))
     if not app_id or secret is None or token is None or not aes_keys:

@@ -1,4 +1,4 @@
-"""What is common to the tokens of WeChat: the step, and how they are read."""
+"""What WeChat's tokens have in common: the step, and how an answer is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST: Final = 86_400  # WeChat says 7200, and that it may change
 
 
 def read_token(answer: Answer, name: str, app_id: str) -> tuple[Secret, float]:
-    """Return the token of an answer, and for how many seconds to keep it.
+    """Return the token of an answer, and how many seconds to keep it.
 
     Raises:
         NonsenseReply: ``outside.nonsense-reply``.

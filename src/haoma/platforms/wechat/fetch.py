@@ -1,21 +1,21 @@
-"""The code flow: exchange the phone code at ``getuserphonenumber``.
+"""The code flow: exchanges the phone code at ``getuserphonenumber``.
 
-The list, continued from ``flow.py``:
+The steps, continued from ``flow.py``:
 
-3. Send the code, with the ``openid`` of the login if there is one: WeChat then refuses a code of another user. If the
-   token is dead, once more with a new one. If WeChat is busy, at most twice more after a pause.
-4. In API security mode the reply is WeChat's (``api_security.py``). It is strict JSON, whatever its status and content
-   type, with an ``errcode`` of zero or none.
+3. Send the code, with the login's ``openid`` if there is one, so that WeChat refuses another user's code. If the token
+   is dead, ask once more with a new one. If WeChat is busy, ask at most twice more after a pause.
+4. In API security mode, verify that the reply is WeChat's (``api_security.py``). It is strict JSON, whatever its status
+   and content type, with an ``errcode`` of zero or none.
 5. ``phone_info`` has its fields.
 6. Its watermark names this app.
 7. Its three forms of the number agree.
 
-**What the code may have suffered.** A code works once, and a timeout, a reset or a -1 does not tell whether it was that
-once. From there on nothing about the code is certain: a 40029 that follows may mean "used up by the first try", so it
-is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
+**Unknown outcomes.** A code works once. After a timeout, a reset or a -1 we cannot tell whether that one use has
+happened. A 40029 that follows may mean "used up by the first try", so it is reported as `OutcomeUnknown`, here and in
+every later request with the same code (``after_unknown``).
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-info/phone-number/api_getphonenumber
-(read 2026-11); what is not documented is in the README of this folder.
+(read 2026-11). The README of this folder lists what is undocumented.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def exchange(app: WeChatApp, code: Secret, openid: str, *, now: float, after_unk
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown`` (steps 3 and 4).
-        OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 5).
+        OutsideError: ``outside.*``: no connection, or an unusable reply (steps 2 to 5).
         PlatformRefusal: ``platform.*`` (steps 2 and 4).
         ReplySignatureMismatch: ``trust.reply-signature-mismatch`` (step 4, in API security mode).
         WrongApp: ``trust.wrong-app`` (step 6).
@@ -57,7 +57,7 @@ def exchange(app: WeChatApp, code: Secret, openid: str, *, now: float, after_unk
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request's exchange."""
+    """The exchange of one request."""
 
     access: Access
     code: Secret
@@ -86,8 +86,7 @@ class _Exchange:
         )
 
     def _refusal(self, answer: Answer) -> HaomaError:
-        # What WeChat answers to an openid that does not fit the code is not documented: an unlisted errcode may be
-        # just that.
+        # WeChat does not document its answer to an openid that does not match the code. Any unlisted errcode may be it.
         because = {"openid_sent": True} if self.openid else {}
         refused = answer.refusal("phone", 4, self.code, self.access.token, **because)
         return self.tries.refused(refused, busy=answer.errcode == api.BUSY)

@@ -1,17 +1,17 @@
-"""The flow of WeChat.
+"""WeChat's flows.
 
 Code flow, ``code``:
 
-1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
-   costs money: a bad login must not use it up, and WeChat binds the code to the ``openid`` only if it is told.
+1. If the front end sent a login, exchange it (``login.py``) or look it up. This comes first, because the phone code
+   costs money: a bad login must not use it up, and WeChat binds the code to the ``openid`` only if it receives one.
 2. Get an access_token (``token.py``).
 3. to 7. Exchange the code (``fetch.py``).
 
-session_key flow, ``encryptedData`` and ``iv``, only if the app has turned it on:
+session_key flow, ``encryptedData`` and ``iv``, only if the app has enabled it:
 
-1. There is a login: its session_key is what the data was encrypted with.
-2. The session_keys of that user are recalled.
-3. Open (``open.py``).
+1. Require a login, because its session_key encrypted the data.
+2. Recall the user's session_keys.
+3. Open the message (``open.py``).
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _find_sealed(app: WeChatApp, message: SealedMessage, get_login: GetLogin, no
 
 
 def find_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
-    """Open sealed data under a session_key that is at hand.
+    """Open sealed data under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -207,7 +207,7 @@ def find_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: flo
 
 
 def one_time(app: WeChatApp, message: Message) -> tuple[str, Secret] | None:
-    """Return the code, or the ciphertext in the one form in which it is opened."""
+    """Return the code, or the ciphertext in the canonical form in which it is opened."""
     del app
     if isinstance(message, CodeMessage):
         return "code", message.code

@@ -1,7 +1,6 @@
-"""Login: exchange a ``wx.login`` code at ``jscode2session``.
+"""The login: exchanges a ``wx.login`` code at ``jscode2session``.
 
-The ``session_key`` that comes with it is kept only if the app accepts encrypted data
-(``haoma.platforms.base.session_keys``).
+The returned ``session_key`` is kept only if the app accepts encrypted data (``haoma.platforms.base.session_keys``).
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session (read 2026-11).
 """
@@ -45,7 +44,7 @@ def log_in(app: WeChatApp, login_code: Secret, now: float) -> Flow[Login]:
     answer = yield from _ask(app, login_code)
     if answer.refused:
         secrets = (login_code, app.app_secret, app.component.secret if app.component else None)
-        # No AppSecret goes with a merchant's login: what would speak of that speaks of the component's token.
+        # No AppSecret is sent for a merchant's login. A code that normally blames it blames the component's token.
         place = "component" if app.component and answer.says_token_is_dead() else "login"
         raise answer.refusal(place, STEP, *secrets)
     openid, unionid = answer.found.get("openid"), answer.found.get("unionid") or ""

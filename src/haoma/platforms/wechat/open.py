@@ -1,24 +1,24 @@
-"""The session_key flow: open ``encryptedData`` under the user's session_key.
+"""The session_key flow: opens ``encryptedData`` under the user's session_key.
 
-AES-128-CBC without a MAC. Whoever can tell why an opening failed can write any phone number under his own session_key
-(padding oracle). Whoever cannot still chooses the IV, and through it the first 16 bytes; and what WeChat seals under
-the same key has texts of the user's choice in it (the nickname of user info, the name and street of an address), which
-stay what they are when the blocks around them are cut off. What is done about it:
+**Threats.** AES-128-CBC has no MAC. Users who can tell why an opening failed can write any phone number under their own
+session_key (padding oracle). Users who cannot still choose the IV, and through it the first 16 bytes. WeChat also seals
+texts of the user's choice under the same key (the nickname of user info, the name and street of an address). These keep
+their meaning when the blocks around them are cut off. So:
 
-* One refusal, a few tries per key, and the last two keys: ``haoma.platforms.base.session_keys``, which all platforms
-  share.
-* A message has the four documented members and the two of its watermark, and no other: whatever is joined from another
-  message brings some of that one's.
-* Each field has to be there, the three forms of the number have to agree, the watermark has to name this app and to be
-  young, and the ledger takes each ciphertext once.
-* By option WeChat is asked first whether it made the ciphertext (``checkencryptedmsg``).
+* There is one refusal, a few tries per key, and only the last two keys: ``haoma.platforms.base.session_keys``, which
+  all platforms share.
+* A message has the four documented members and the two of its watermark, and no others. A spliced message contains
+  members of another message.
+* Every field must be present, the three forms of the number must agree, the watermark must name this app and be recent,
+  and each ciphertext is accepted once.
+* Optionally, WeChat is asked first whether it made the ciphertext (``checkencryptedmsg``).
 
-The list, continued from ``flow.py``; all of it is step 3:
+The checks, all of them step 3 of ``flow.py``:
 
-* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
-* By option: WeChat made it, for this app, within three days.
-* A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the code flow (``payload.py``), and no member beside them.
+* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual transport damage is repaired.
+* Optionally: WeChat made it, for this app, within three days.
+* A stored session_key opens it: PKCS#7, UTF-8, strict JSON object.
+* Fields, watermark and number are valid, as in the code flow (``payload.py``), and there is no other member.
 * ``watermark.timestamp`` is at most ``max_age`` seconds from now.
 
 Pages: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html,
@@ -62,14 +62,14 @@ _DECOY: Final = (
     b'"watermark":{"timestamp":1,"appid":""}}'
 )
 _CHECK: Final = "/wxa/business/checkencryptedmsg"
-_NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or longer ago than three days
+_NOT_WECHATS: Final = "1"  # errcode: not encrypted for this app, or more than three days ago
 
 
 def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[SessionKey, ...], now: float) -> Flow[PhoneNumber]:
     """Return the number in a sealed message.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
+        CannotOpen: ``trust.cannot-open``, for anything wrong with the message.
         OutsideError, PlatformRefusal: WeChat could not be asked (``check_encrypted_message``).
     """
     sealed = read_sealed(message)
@@ -80,7 +80,7 @@ def open_sealed(app: WeChatApp, message: SealedMessage, keys: tuple[SessionKey, 
 
 
 def open_under_key(app: WeChatApp, sealed: Sealed, session_key: Secret, now: float) -> PhoneNumber:
-    """Return the number in sealed data under a session_key that is at hand.
+    """Return the number in sealed data, opened under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -104,7 +104,7 @@ def _read(app: WeChatApp, found: dict[str, Any], now: float) -> Reading:
         ("fields", payload.missing == "" and payload.timestamp != 0),
         ("members", not others),
         ("number", payload.agrees),
-        # Not the distance of the two: an integer of JSON may be too large for a float.
+        # Compared to both limits, not by difference: a JSON integer may be too large for a float.
         ("watermark-age", now - max_age <= payload.timestamp <= now + max_age),
     )
 
@@ -114,11 +114,11 @@ def _cannot_open(diagnosis: str) -> CannotOpen:
 
 
 def _ask_wechat(app: WeChatApp, text: str, ciphertext: bytes) -> Flow[None]:
-    """Ask whether WeChat made this ciphertext. The hash does not cover the IV, so the other checks follow all the same.
+    """Ask whether WeChat made this ciphertext. The hash does not cover the IV, so the other checks are still needed.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: it did not.
-        OutsideError, PlatformRefusal: it could not be asked. Asking uses nothing up.
+        CannotOpen: ``trust.cannot-open``: WeChat did not make it.
+        OutsideError, PlatformRefusal: WeChat could not be asked. Asking uses nothing up.
     """
     # The page does not say what is hashed; see the README.
     hashed = text.encode("ascii") if app.encrypted_hash == "base64-text" else ciphertext
@@ -128,7 +128,7 @@ def _ask_wechat(app: WeChatApp, text: str, ciphertext: bytes) -> Flow[None]:
         raise _cannot_open("platform-check: 1")
     if answer.refused:
         raise answer.refusal("check", STEP, access.token).evolve(spent=Spent.NO)
-    genuine = answer.found.get("vaild", answer.found.get("valid"))  # WeChat really spells it "vaild"
+    genuine = answer.found.get("vaild", answer.found.get("valid"))  # WeChat spells it "vaild"
     if not isinstance(genuine, bool):
         raise answer.nonsense("vaild", STEP, Spent.NO)
     if not genuine:

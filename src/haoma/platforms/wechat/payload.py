@@ -6,8 +6,8 @@
      "watermark": {"timestamp": 1637744274, "appid": "wx4f4bc4dec97d474b"}}
 
 ``countryCode`` is a string in real replies and a number in the sample of WeChat's page. ``phoneNumber`` is "with area
-code" for numbers abroad, in a form that is not documented; so the number is built from the two other fields, and
-``phoneNumber`` has to agree with them.
+code" for numbers abroad, in an undocumented form. So the number is built from the other two fields, and ``phoneNumber``
+must agree with them.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
 class Payload(NamedTuple):
-    """What a payload says. All of it was looked at, whatever is wrong with the first.
+    """The contents of a payload. All of it is examined, even if the first field is wrong.
 
     Attributes:
         number: The number; None if the fields hold none.
-        missing: The first field that is missing or is not what it has to be.
+        missing: The first field that is missing or invalid.
         watermark: The watermark; empty if there is none.
         ours: True if the watermark names this app.
         agrees: True if the three fields of the number agree.
-        timestamp: When the user agreed, in Unix seconds; 0 if it is no integer.
+        timestamp: When the user agreed, in Unix seconds; 0 if it is not an integer.
     """
 
     number: PhoneNumber | None
@@ -48,14 +48,14 @@ class Payload(NamedTuple):
 
 
 def look(app: WeChatApp, found: object) -> Payload:
-    """Return what the payload says."""
+    """Return the contents of the payload."""
     fields: dict[str, Any] = found if isinstance(found, dict) else {}
     watermark = fields.get("watermark")
     watermark = watermark if isinstance(watermark, dict) else {}
     app_id, timestamp = watermark.get("appid"), watermark.get("timestamp")
     country_code = fields.get("countryCode")
     if isinstance(country_code, int):
-        country_code = str(country_code)  # that of a bool is a word, and no number
+        country_code = str(country_code)  # bool is an int: str(True) is 'True', which is no country code
     country_code = _text(country_code)
     pure, whole = _text(fields.get("purePhoneNumber")), _text(fields.get("phoneNumber"))
     number = from_parts(country_code, pure)
@@ -73,12 +73,12 @@ def look(app: WeChatApp, found: object) -> Payload:
 
 
 def read_payload(app: WeChatApp, found: object, *, step: int, spent: Spent) -> PhoneNumber:
-    """Return the number of WeChat's own reply, once it has been found to be this app's and free of contradictions.
+    """Return the number in WeChat's own reply, after checking that it is this app's and consistent.
 
-    A member that is not known is passed over: the reply came over our own connection, and nobody else wrote it.
+    Unknown members are ignored, because the reply came over our own connection and nobody else wrote it.
 
     Raises:
-        NonsenseReply: ``outside.nonsense-reply``: a field is missing or is not what it has to be (step).
+        NonsenseReply: ``outside.nonsense-reply``: a field is missing or invalid (step).
         WrongApp: ``trust.wrong-app``: the watermark names another app (step + 1).
         NumberMismatch: ``trust.number-mismatch`` (step + 2).
     """

@@ -1,7 +1,7 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
-``e.detail`` of the button's event has ``code`` (base library 2.21.2 and later) and, beside it, ``encryptedData`` and
-``iv``; after a failure ``errMsg`` and sometimes ``errno``. With both, the code wins: WeChat itself answers for it.
+``e.detail`` of the button's event has ``code`` (base library 2.21.2 and later) with ``encryptedData`` and ``iv``; after
+a failure ``errMsg`` and sometimes ``errno``. If it has both, the code is used, because WeChat itself vouches for it.
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html (read 2026-11).
 """
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from haoma.platforms.wechat.app import WeChatApp
 
 _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
+"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _SAID: Final = (("not declared in the privacy agreement", "112"), ("privacy permission is not authorized", "104"))
-"""Words that the page on privacy pairs with an errno, for clients and front ends that leave the number out."""
+"""Messages that WeChat's privacy page pairs with an errno, for clients and front ends that omit the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeMessage:
-    """The code flow: a code that only WeChat can turn into a number."""
+    """A message of the code flow: a code that only WeChat can turn into a number."""
 
     code: Secret
 
@@ -46,9 +46,9 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
     """Return the message.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
-        PlatformRefusal: ``platform.*``: the event of a button that is not permitted, by its ``errno``.
-        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UserDeclined: ``envelope.user-declined``: the user declined.
+        PlatformRefusal: ``platform.*``: the button is not permitted, by its ``errno``.
+        ButtonFailed: ``envelope.button-failed``: the button failed on the device for another reason.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope, or a ``cloudID``.
         EncryptedDataOff: ``envelope.encrypted-data-off``: only ``encryptedData``, and the app does not accept encrypted
             data.
@@ -62,14 +62,14 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
-    """Return the sealed data alone, whatever the app accepts: for who has the session_key at hand.
+    """Return only the sealed data, whatever the app accepts. For callers with a session_key.
 
-    A ``code`` that came beside it is left alone.
+    A ``code`` beside it is ignored.
 
     Raises:
-        BadField: ``envelope.bad-field``: there is a code instead.
+        BadField: ``envelope.bad-field``: there is only a code.
         EnvelopeError, PlatformRefusal: As `read`.
-        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+        CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="wechat"):
@@ -91,7 +91,7 @@ def _sealed(authorization: Authorization, *, accept_encrypted_data: bool) -> Sea
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
     words = claimed.get("errMsg")
     words = words if isinstance(words, str) else ""
     lowered = words.lower()

@@ -1,11 +1,11 @@
-"""Ask WeChat about a user's session_key, and have it replaced.
+"""Checks a user's session_key with WeChat, or resets it.
 
-Both calls prove that we have the key without sending it: ``signature`` is HMAC-SHA256 of the empty text. The key of the
-HMAC is the session_key as text; it is not decoded from base64 (WeChat's example under "用户登录态签名" fits only so).
+Both calls prove possession of the key without sending it: ``signature`` is the HMAC-SHA256 of the empty text. The HMAC
+key is the session_key as text, not decoded from base64 (WeChat's example under "用户登录态签名" verifies only so).
 
-Neither saves an authorization that does not open. ``reset_session_key`` makes a key under which nothing has been
-encrypted yet; what a user sent before was encrypted under the old one. That is why no flow calls it by itself. What it
-is good for is a session_key that got into the wrong hands: WeChat forgets the old one, and so do we.
+Neither call rescues an authorization that does not open. ``reset_session_key`` creates a key under which nothing has
+been encrypted yet, and what a user sent before was encrypted under the old one. So no flow calls it. Use it when a
+session_key has leaked: WeChat forgets the old key, and so does haoma.
 
 Pages: https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_checksessionkey,
 https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_resetusersessionkey (read 2026-11).
@@ -33,12 +33,12 @@ _NOT_CURRENT: Final = "87009"
 
 
 def check_session(app: WeChatApp, openid: str) -> Flow[bool]:
-    """Tell whether the newest session_key that is kept of a user is WeChat's current one.
+    """Tell whether a user's newest stored session_key is WeChat's current one.
 
-    "No" does not mean that what was encrypted under it cannot be opened with it.
+    "No" does not mean that data encrypted under it cannot be opened with it.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``: none is kept; without ``accept_encrypted_data`` none ever is.
+        SessionUnknown: ``trust.session-unknown``: none is stored. Without ``accept_encrypted_data``, none ever is.
         PlatformRefusal, OutsideError: WeChat could not be asked.
     """
     answer, access, key = yield from _ask(app, _CHECK, openid)
@@ -50,11 +50,11 @@ def check_session(app: WeChatApp, openid: str) -> Flow[bool]:
 
 
 def reset_session_key(app: WeChatApp, openid: str) -> Flow[None]:
-    """Have WeChat replace a user's session_key; the new one is kept, the older ones are forgotten.
+    """Make WeChat replace a user's session_key. The new key is stored, the older ones are forgotten.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``: none is kept.
-        PlatformRefusal, OutsideError: WeChat refused, or gave no key.
+        SessionUnknown: ``trust.session-unknown``: none is stored.
+        PlatformRefusal, OutsideError: WeChat refused, or returned no key.
     """
     answer, access, key = yield from _ask(app, _RESET, openid)
     if answer.refused:
@@ -66,7 +66,7 @@ def reset_session_key(app: WeChatApp, openid: str) -> Flow[None]:
 
 
 def sign(session_key: Secret, message: bytes = b"") -> str:
-    """Return WeChat's "signature of the user's session" of a message, as these calls want it over nothing."""
+    """Return WeChat's "signature of the user's session" for a message. These calls sign the empty message."""
     return hmac.digest(session_key.reveal().encode("ascii"), message, hashlib.sha256).hex()
 
 

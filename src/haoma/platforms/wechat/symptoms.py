@@ -1,4 +1,4 @@
-"""How WeChat's replies, codes, ids and settings look, and what can be asked of it for nothing."""
+"""What WeChat's replies, codes, ids and settings look like, and the free requests that the doctor makes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.symptoms import Run
 
-# Shapes seen in public, by no promise of WeChat: a phone code has 64 hexadecimal digits, a login code 32 characters.
+# Shapes seen in practice, not promised by WeChat: a phone code has 64 hex digits, a login code 32 characters.
 _PHONE_CODE: Final = re.compile(r"[0-9a-f]{64}")
 _LOGIN_CODE: Final = re.compile(r"[0-9A-Za-z_-]{32}")
 _LOGIN_CODE_ALONE: Final = re.compile(r"0(?=\w*[A-Z])[0-9A-Za-z_-]{31}")
@@ -31,18 +31,18 @@ _ACCESS_TOKEN: Final = re.compile(r"\d{1,4}_[A-Za-z0-9_-]{60,600}")
 _APP_SECRET: Final = re.compile(r"[0-9a-f]{32}")
 _DEAD_TOKEN: Final = ("40001", "40014", "42001")
 _NOT_PERMITTED: Final = "no permission"
-_ITS_ERRNO: Final = "102"  # developers report the two together, no page does
+_ITS_ERRNO: Final = "102"  # developers report the two together; no page documents it
 _CHECK: Final = "/wxa/business/checkencryptedmsg"  # free, and uses nothing up
 _UNKNOWN_HASH: Final = "0" * 64
-_COMPONENTS: Final = {"getPhoneNumber": False, "getRealtimePhoneNumber": True}  # each is bought apart
-_UNKNOWN: Final = ("1", "40097", "-1")  # "not mine", "not a hash", busy: what it may answer to that, with a good token
+_COMPONENTS: Final = {"getPhoneNumber": False, "getRealtimePhoneNumber": True}  # sold separately
+_UNKNOWN: Final = ("1", "40097", "-1")  # possible answers with a good token: "not mine", "not a hash", busy
 
 
 # --- captures ---
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of WeChat's API; None if it is none."""
+    """Look at an answer of WeChat's API; None if the capture is not one."""
     found = captured.object
     if "errcode" in found:
         code = str(found["errcode"])
@@ -62,7 +62,7 @@ def reply(captured: Captured) -> Looked | None:
 
 
 def _refused(captured: Captured, code: str, words: str) -> Iterator[Diagnosis]:
-    # A token is fetched with the secret, and its refusal names it; nothing tells the other calls apart.
+    # A token is fetched with the secret, and its refusal names the secret. Nothing tells the other calls apart.
     said = words.lower()
     from_token = ("appsecret" in said or "invalid grant_type" in said) and catalogue.find_refusal("wechat", code)
     yield from meanings(captured, "wechat", code, words, place="token" if from_token else "")
@@ -91,7 +91,7 @@ def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
 
 
 def value(text: str) -> Looked | None:
-    """Look at a value by itself, without its name: a code, a token, a secret; None if it has no known shape."""
+    """Look at a bare value without its name: a code, a token, a secret; None if it has no known shape."""
     for shape, kind, found in (
         (_PHONE_CODE, "phone-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
         (_LOGIN_CODE_ALONE, "login-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
@@ -104,12 +104,12 @@ def value(text: str) -> Looked | None:
 
 
 def is_login_code(code: str) -> bool:
-    """Tell by its shape whether a code is that of the login."""
+    """Tell by its shape whether a code is a login code."""
     return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
 
 
 def refine(error: HaomaError, words: str) -> Diagnosis | None:
-    """Return the missing permission that an event names in words alone."""
+    """Return the missing permission that an event names only in its message."""
     if isinstance(error, ButtonFailed) and _NOT_PERMITTED in words and "errno" not in error.because:
         permission = refusal("wechat", _ITS_ERRNO, place="button", message=words)
         return replace(of_error(permission), guess=True)
@@ -120,11 +120,11 @@ def refine(error: HaomaError, words: str) -> Diagnosis | None:
 
 
 def examine(app: WeChatApp) -> Iterator[Diagnosis]:
-    """Say what is unwise in an app's settings.
+    """Yield what is unwise in an app's settings.
 
     The session_key flow has no signature, but WeChat can be asked whether a ciphertext is its own. Without an AppSecret
-    nobody can be logged in; a third-party platform logs in with its own token. WeChat's replies are verified with
-    WeChat's certificate; our own in its place lets none of them pass.
+    no user can log in, except on a third-party platform, which uses its own token. WeChat's replies are verified with
+    WeChat's certificate; with the app's own certificate in its place, every reply is refused.
     """
     where = f"apps.{app.name}"
     if app.accept_encrypted_data and not app.check_encrypted_message:
@@ -137,7 +137,7 @@ def examine(app: WeChatApp) -> Iterator[Diagnosis]:
 
 
 def platform_keys(app: WeChatApp, _settings: Collection[str]) -> PlatformKeys | None:
-    """Return WeChat's public keys, with which its replies are verified."""
+    """Return WeChat's public keys, which verify its replies."""
     if app.security is None:
         return None
     return PlatformKeys("api_certificate", "doctor.own-key-as-wechats", tuple(app.security.platform_keys))
@@ -147,7 +147,7 @@ def platform_keys(app: WeChatApp, _settings: Collection[str]) -> PlatformKeys | 
 
 
 def ask_with_token(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
-    """Use the token for a question that is free; a fresh token that is dead has been replaced by somebody."""
+    """Use the token for a free request. If a fresh token is dead, somebody else has replaced it."""
     if app.in_cloud:
         return
     access = Access(without_harm(app))
@@ -157,7 +157,7 @@ def ask_with_token(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
         yield of_error(_placed(error, app), severity=Severity.WARNING, asked="checkencryptedmsg")
         return
     except HaomaError:
-        return  # there is no token, which has been told already
+        return  # there is no token, which has been reported already
     if answer.says_token_is_dead():
         yield fault("doctor.token-war", f"apps.{app.name}", platform_code=answer.errcode)
         return
@@ -169,7 +169,7 @@ def ask_with_token(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
 
 
 def ask_for_quota(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
-    """Warn before the paid quota ends: from then on the button fails on the device, and no server hears of it."""
+    """Warn before the paid quota is used up. After that, the button fails on the device and no server learns of it."""
     where = f"apps.{app.name}"
     if app.in_cloud or app.component is not None:
         yield note("doctor.quota-unknown", where, token=app.issuer)
@@ -178,8 +178,8 @@ def ask_for_quota(app: WeChatApp, run: Run) -> Iterator[Diagnosis]:
         try:
             found = run(usage(without_harm(app), realtime=realtime))
         except HaomaError as error:
-            # The ids of the products are not documented, so that a refusal says nothing of the app; but who relies on
-            # being warned has to hear that nobody watches.
+            # The ids of the products are undocumented, so a refusal says nothing about the app. But operators who
+            # rely on the warning must learn that nothing is watching.
             why: dict[str, Any] = {"platform_code": error.platform_code} if error.platform_code else {}
             yield note("doctor.quota-unknown", where, component=component, reason=error.code, **why)
             continue

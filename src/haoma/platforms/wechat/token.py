@@ -1,14 +1,15 @@
 """The access_token.
 
-``/cgi-bin/stable_token`` by default: it answers the same token to everybody while it is valid, so that many processes
-can ask. Each call of the plain ``/cgi-bin/token`` kills the token of the call before; two processes that do so kill
-each other's tokens for ever. What is done about it: ``haoma.platforms.base.access_tokens``.
-``force_refresh`` is never sent: it would kill the token of everybody else.
+By default it comes from ``/cgi-bin/stable_token``, which returns the same token to every caller while it is valid, so
+many processes can ask. Each call of the plain ``/cgi-bin/token`` invalidates the token of the previous call; two
+processes that use it invalidate each other's tokens forever. `haoma.platforms.base.access_tokens` handles this.
+``force_refresh`` is never sent, because it would invalidate everybody else's token.
 
-In WeChat Cloud Run there is no token to fetch. ``cloud``: the request goes to a sidecar, which adds one that we never
-see. ``cloud-file``: one is mounted into the container, replaced every ten minutes, and sent in another parameter.
+In WeChat Cloud Run there is no token to fetch. With ``cloud``, requests go to a sidecar, which adds a token that haoma
+never sees. With ``cloud-file``, a token is mounted into the container, replaced every ten minutes, and sent in another
+parameter.
 
-For a third-party platform it is the merchant's token, which hangs on two others (``third_party/grant.py``,
+A third-party platform uses the merchant's token, which depends on two others (``third_party/grant.py``,
 ``third_party/tokens.py``).
 
 Pages: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken,
@@ -55,18 +56,18 @@ class Access(TokenUse):
         self.app = app
 
     def post(self, path: str, content: dict[str, str], sealed_at: float | None = None) -> Flow[Answer]:
-        """Ask with POST and a token; if WeChat calls it dead, ask once more with a new one.
+        """Send a POST request with a token. If WeChat calls the token dead, ask once more with a new one.
 
         Args:
-            path: The interface.
-            content: What WeChat shall read.
-            sealed_at: Unix seconds if the interface takes part in the API security mode, for apps that have it on.
+            path: Path of the API.
+            content: The fields for WeChat.
+            sealed_at: Unix seconds, for APIs that support the API security mode. Used if the app has it on.
 
         Raises:
             ReplySignatureMismatch: ``trust.reply-signature-mismatch`` (API security mode).
-            OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
-                token that could not be fetched.
-            PlatformRefusal: ``platform.*``: no token was given.
+            OutsideError: ``outside.*``. ``spent`` is UNKNOWN if the request itself may have arrived, NO if the token
+                could not be fetched.
+            PlatformRefusal: ``platform.*``: no token was issued.
         """
         app = self.app
         if app.issuer == "cloud":
@@ -76,10 +77,10 @@ class Access(TokenUse):
         return (yield from self._asked(lambda token: api.post(app, path, content, token)))
 
     def get(self, path: str, query: Query) -> Flow[Answer]:
-        """Ask with GET and a token, in the same way. For interfaces that cannot be cloud calls.
+        """Send a GET request with a token, as `post` does. For APIs that Cloud Run does not support.
 
         Raises:
-            WrongTokenKind: ``platform.wrong-token-kind``: the app makes cloud calls.
+            WrongTokenKind: ``platform.wrong-token-kind``: the app's calls go through Cloud Run.
             OutsideError, PlatformRefusal: As `post`.
         """
         app = self.app
@@ -96,7 +97,7 @@ class Access(TokenUse):
         return sent(question(((parameter, token.reveal()), *_from_appid(app))))
 
     def _post_beside(self, path: str, content: dict[str, str]) -> Flow[Answer]:
-        """Ask by way of the sidecar. A token that WeChat calls dead is the sidecar's; we cannot get it another one."""
+        """Ask through the sidecar. If WeChat calls the token dead, it is the sidecar's, and we cannot renew it."""
         app = self.app
         try:
             return (yield from sent(api.post(app, path, content, _from_appid(app), app.cloud_base_url)))
@@ -111,7 +112,7 @@ def _from_appid(app: WeChatApp) -> Query:
 
 
 def access_token(app: WeChatApp) -> AccessToken:
-    """Return where the token comes from: what is kept, or what the app's settings say."""
+    """Return the source of the token: the cache, or the one that the settings name."""
     place = token_place(app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
         return CallbackToken(place, lambda rejected: _from_source(app, rejected))
@@ -119,17 +120,17 @@ def access_token(app: WeChatApp) -> AccessToken:
 
 
 def token_source(app: WeChatApp) -> TokenSource:
-    """Return where the token comes from. What the cloud's sidecar adds, we never see."""
+    """Return the source of the token. The token that the cloud's sidecar adds is never visible to haoma."""
     return TokenSource(app.issuer, None if app.issuer == "cloud" else access_token(without_harm(app)).token)
 
 
 def without_harm(app: WeChatApp) -> WeChatApp:
-    """Return the app with the stable token, if it has the plain one: the two families do not see each other."""
+    """Return the app with the stable token instead of the plain one. Fetching one kind does not affect the other."""
     return replace(app, issuer="stable") if app.issuer == "plain" else app
 
 
 def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
-    assert app.token_source is not None  # noqa: S101 - for the type checker; the caller has looked
+    assert app.token_source is not None  # noqa: S101 - for the type checker; the caller has checked
     try:
         found = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
     except HookFailed as error:
@@ -142,7 +143,7 @@ def _from_source(app: WeChatApp, rejected: Secret | None) -> Flow[Secret]:
 
 
 def _no_token(app: WeChatApp, **because: object) -> HookFailed:
-    # The function may be ours, which reads the mounted file; then the file is what somebody has to look at.
+    # The callback may be our own, which reads the mounted file. Then the file is the place to look.
     if app.issuer != "cloud-file":
         return HookFailed(step=STEP, because=because)
     what = because.get("error") or because.get("returned")

@@ -1,10 +1,10 @@
-"""How much of the paid quota is left, before users meet errno 1400001.
+"""The rest of the paid quota, to be known before users meet errno 1400001.
 
-Each number is paid for: from packages that were bought, after a thousand free ones. When they are used up, the button
-fails on the device and no code is issued; WeChat's API says nothing of it, so this is the way to know in time.
+Each number is charged to a purchased package, after a thousand free ones. When the packages are used up, the button
+fails on the device and no code is issued. WeChat's other APIs do not report this, so only this call can tell in time.
 
-The page documents the call, but not the ids of the products: these are what developers report, and the second is seen
-in one library only. An id that is wrong gives a refusal or zeros, never a wrong phone number.
+The page documents the call but not the product ids. These ids are what developers report; the second appears in only
+one library. A wrong id gives a refusal or zeros, never a wrong phone number.
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/charge/api_getusagedetail (read 2026-11).
 """
@@ -31,13 +31,13 @@ _COUNT: Final = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What WeChat says about the packages of one component.
+    """WeChat's figures for the packages of one component.
 
     Attributes:
-        total: What the packages that are in force hold.
-        used: What of that is used.
-        low: True if no more is left than the app's ``quota_warning``. Where nothing was bought and nothing used, as at
-            a hospital that pays for nothing, there is no quota that could run low.
+        total: Size of the packages in force.
+        used: How much of that is used.
+        low: True if no more is left than the app's ``quota_warning``. If nothing was bought and nothing used, as at a
+            hospital that is exempt from payment, there is no quota that could run low.
     """
 
     total: int
@@ -46,16 +46,16 @@ class Usage:
 
     @property
     def left(self) -> int:
-        """What is left; WeChat settles accounts with a delay."""
+        """The rest of the quota. WeChat updates it with a delay."""
         return max(self.total - self.used, 0)
 
 
 def usage(app: WeChatApp, *, realtime: bool = False) -> Flow[Usage]:
-    """Ask how much of the quota of the phone component is left.
+    """Ask how much is left of the phone component's quota.
 
     Args:
         app: The app.
-        realtime: Ask about ``getRealtimePhoneNumber``, which is bought apart from ``getPhoneNumber``.
+        realtime: Ask about ``getRealtimePhoneNumber``, which is sold separately from ``getPhoneNumber``.
 
     Raises:
         PlatformRefusal, OutsideError: WeChat could not be asked.
@@ -70,7 +70,7 @@ def usage(app: WeChatApp, *, realtime: bool = False) -> Flow[Usage]:
 
 
 def _count(answer: Answer, name: str) -> int:
-    """Return a count: 64-bit numbers come as text, because JavaScript has none."""
+    """Return a count. WeChat sends 64-bit numbers as text, because JavaScript has none."""
     found = answer.found.get(name)
     if type(found) is int and found >= 0:
         return found

@@ -1,7 +1,7 @@
-"""The other side: WeChat's API and the phone in the user's hand, for the simulator and the tests.
+"""The simulated WeChat, for the simulator and the tests: its API, and the phone in the user's hand.
 
-It shares no code with what it is there to test, and keeps WeChat's habits: HTTP status 200 and ``text/plain`` for
-everything, a ``rid`` at the end of ``errmsg``, ``countryCode`` as a string now and a number then, ``vaild``.
+It shares no code with what it tests. It keeps WeChat's habits: HTTP status 200 and ``text/plain`` for everything, a
+``rid`` at the end of ``errmsg``, ``countryCode`` sometimes a string and sometimes a number, ``vaild``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Call, RandomBytes
     from haoma.platforms.wechat.mirror.third_party import Pushed
 
-_LIFE: Final = 300.0  # of phone codes and login codes
+_LIFE: Final = 300.0  # seconds, of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
-_OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is given out
+_OVERLAP: Final = 300  # the last five minutes of a stable token, in which its successor is already issued
 _GRANTS: Final = ("client_credential", "authorization_code")
-_SIDECAR: Final = "/sidecar"  # under this path the mirror plays the process in the container that adds the token
+_SIDECAR: Final = "/sidecar"  # under this path the mirror plays the container process that adds the token
 _RESET_SPAN: Final = 60.0
 _MOST_RESETS: Final = 3
 _UNKNOWN_APP: Final = "wx0000000000000000"
@@ -47,7 +47,7 @@ class _MiniProgram:
 
 @dataclass(slots=True)
 class _Code:
-    """A code of ``wx.login`` or of the button. ``fault``: name of the scene, if something goes wrong with it."""
+    """A code of ``wx.login`` or of the button. ``fault`` names the scene if something goes wrong with it."""
 
     kind: str
     app_id: str
@@ -68,7 +68,7 @@ class _Token:
 
 
 class WeChatMirror:
-    """WeChat's side. Makes its own app ids, secrets, tokens, users and codes."""
+    """The simulated WeChat. It makes its own app ids, secrets, tokens, users and codes."""
 
     name = "wechat"
     scenes = SCENES
@@ -97,10 +97,10 @@ class WeChatMirror:
         self._own_settings = self._grant_all(random_bytes)
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
-        self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families know nothing of each other
+        self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families are independent
         self._session_keys: dict[tuple[str, str], str] = {}  # (app id, openid): the current one
         self._sealed: dict[str, tuple[str, float, str]] = {}  # hash of what WeChat sealed: app id, time, scene
-        self._resets: dict[tuple[str, str], list[float]] = {}  # (app id, openid): when its session_key was replaced
+        self._resets: dict[tuple[str, str], list[float]] = {}  # (app id, openid): when its session_key was reset
         self._answers = 0
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
             ("POST", "/cgi-bin/stable_token"): self._stable_token,
@@ -115,7 +115,7 @@ class WeChatMirror:
         }
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit."""
+        """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
         return {
             name: {
                 "platform": "wechat",
@@ -131,7 +131,7 @@ class WeChatMirror:
         }
 
     def _grant_all(self, random_bytes: RandomBytes) -> dict[str, dict[str, Any]]:
-        """Set the third-party platforms up; return the settings of the apps that belong to them."""
+        """Set up the third-party platforms, and return the settings of their apps."""
         ids = {name: program.app_id for name, program in self._programs.items()}
         self.merchants = merchants = ThirdParty(random_bytes, *(ids[name] for name in MERCHANTS))
         refused = {
@@ -146,9 +146,9 @@ class WeChatMirror:
             for name, platform in self._platforms.items()
         }
         for name in ("wechat-granted-again", "wechat-dead-grant"):
-            merchants.grant(ids[name])  # again: what stands in the settings is dead
+            merchants.grant(ids[name])  # again, so that the configured grant is dead
         for name in ("wechat-dead-grant", "wechat-no-grant"):
-            merchants.push_grant(ids[name], 0.0)  # nobody hears it
+            merchants.push_grant(ids[name], 0.0)  # the service never receives it
         merchants.take_back(ids["wechat-left"])
         return found
 
@@ -158,7 +158,7 @@ class WeChatMirror:
         """Play a scene on the device: ``wx.login``, then the button.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
@@ -193,7 +193,7 @@ class WeChatMirror:
         return Tap(scene, played.app, event, login_code, body, played.expect, number, pushes)
 
     def _pushes(self, scene: str, program: _MiniProgram, now: float) -> Iterator[Push]:
-        """Yield what the service has been sent by the time of the tap."""
+        """Yield what WeChat has posted to the service before the tap."""
         platform = self._platforms.get(program.name)
         if platform is None or scene == "component-no-ticket":
             return
@@ -255,7 +255,7 @@ class WeChatMirror:
     # --- the API ---
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if WeChat has no such address."""
+        """Answer a request, or return None if WeChat has no such path."""
         if call.path.startswith(_SIDECAR):
             return self._beside(call, now)
         if call.path.startswith("/cgi-bin/component/"):
@@ -266,7 +266,7 @@ class WeChatMirror:
         return way(call, now) if way else self._no(43002, f"require {'POST' if call.method == 'GET' else 'GET'} method")
 
     def _grant(self, call: Call, now: float) -> Answer:
-        """Answer for the third-party platforms; only this side knows the tokens of the mini programs."""
+        """Answer for the third-party platforms. Only this class knows the mini programs' tokens."""
         asked = _object(call.body) or {}
         name, platform = self._platform(asked.get("component_appid"))
         if platform is None:
@@ -332,12 +332,12 @@ class WeChatMirror:
             return program
         self._tokens.pop(self._current.get(("plain", program.app_id), ""), None)
         token = self._new_token("plain", program, now)
-        if program.name == "wechat-war":  # the other process refreshes before we get to use it
+        if program.name == "wechat-war":  # the other process refreshes before this token can be used
             del self._tokens[token]
         return _say({"access_token": token, "expires_in": _TOKEN_LIFE})
 
     def cloud_token(self, name: str, now: float) -> str:
-        """Return what is mounted as the token file of Cloud Run."""
+        """Return the contents of Cloud Run's token file."""
         return self._new_token("cloud", self._programs[name], now)
 
     def _new_token(self, family: str, program: _MiniProgram, now: float) -> str:
@@ -347,7 +347,7 @@ class WeChatMirror:
         return token
 
     def _who(self, asked: dict[str, Any]) -> _MiniProgram | Answer:
-        """Return whose id and secret these are, or the refusal."""
+        """Return the owner of this id and secret, or the refusal."""
         program = next((each for each in self._programs.values() if each.app_id == asked.get("appid")), None)
         if program is None:
             return self._no(40013, "invalid appid")
@@ -493,7 +493,7 @@ class WeChatMirror:
         if isinstance(signed, Answer):
             return signed
         resets = self._resets[signed] = [at for at in self._resets.get(signed, []) if now - at < _RESET_SPAN]
-        if len(resets) >= _MOST_RESETS:  # that there is a limit is documented; the limit is not
+        if len(resets) >= _MOST_RESETS:  # WeChat documents that there is a limit, but not the limit
             return self._no(87008, "too many resets of the session_key")
         resets.append(now)
         self._session_keys[signed] = base64.b64encode(self._random(16)).decode("ascii")

@@ -1,7 +1,7 @@
-"""WeChat's codes that no other scene has: where they come, WeChat's words, and the error that haoma must answer with.
+"""WeChat's codes that no other scene covers: the call, WeChat's message, and the error that haoma must return.
 
-The codes are written here once more, and not taken from ``refusals.toml``, because a scene
-that reads its outcome from the table that it is to test would agree with every mistake in it.
+The codes are repeated here and not read from ``refusals.toml``. A scene that took its expected outcome from the table
+under test would agree with every mistake in it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _APPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A code of WeChat at one place.
+    """A code of WeChat in the answer of one call.
 
     Attributes:
-        place: Which call answers it, or ``button``.
+        place: The call that answers it, or ``button``.
         errcode: The code.
-        errmsg: WeChat's words for it.
-        expect: The error that haoma must answer with.
+        errmsg: WeChat's message for it.
+        expect: The error that haoma must return.
     """
 
     place: str
@@ -54,7 +54,7 @@ class Refusal:
 
     @property
     def app(self) -> str:
-        """Name of the app; one whose token is refused is alone with that, for no token of it is ever kept."""
+        """Name of the app. An app whose token is refused has an app of its own, because it never gets a token."""
         return f"wechat-{self.name}" if self.place in ("token", "component") else _APPS.get(self.place, "wechat")
 
     @property

@@ -1,4 +1,4 @@
-"""The scenes that the mirror of WeChat plays, and the apps that they are played with."""
+"""The scenes of the simulated WeChat, and the apps that they use."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ _NAMED: Final[tuple[Scene, ...]] = (
 )  # fmt: skip
 SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
 REFUSED: Final = {refusal.app: refusal for refusal in REFUSALS if refusal.place in ("token", "component")}
-"""By the app to which the whole API says no."""
+"""The refusals of apps for which every call is refused, by app."""
 
 MERCHANTS: Final = (
     "wechat-merchant",

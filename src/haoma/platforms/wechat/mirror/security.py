@@ -1,4 +1,4 @@
-"""WeChat's side of the API security mode. It shares no code with ``api_security.py``."""
+"""The simulated WeChat in API security mode. It shares no code with ``api_security.py``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
 
 @cache
 def _key(name: str) -> rsa.RSAPrivateKey:
-    del name  # one key per name and process: making one takes a tenth of a second
+    del name  # the cache keeps one key per name and process: generating one takes a tenth of a second
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -37,7 +37,7 @@ class Console:
         self._sym_sn = random_bytes(16).hex()
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings that fit."""
+        """Return the settings for these keys."""
         private = _key("app").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         public = _key("wechat").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return {
@@ -48,7 +48,7 @@ class Console:
         }
 
     def read(self, call: Call, app_id: str) -> dict[str, Any] | int:
-        """Return what is inside a request, or the errcode that it gets."""
+        """Return the contents of a request, or the errcode that refuses it."""
         headers = {name.lower(): value for name, value in call.headers.items()}
         time, signature = headers.get("wechatmp-timestamp", ""), headers.get("wechatmp-signature", "")
         for value, errcode in ((time, 40231), (signature, 40232), (headers.get("wechatmp-appid"), 40233)):
@@ -61,7 +61,7 @@ class Console:
         except (InvalidSignature, ValueError):
             return 40234
         try:
-            body = msgspec.json.decode(call.body, type=dict[str, bytes])  # bytes: decoded from base64
+            body = msgspec.json.decode(call.body, type=dict[str, bytes])  # bytes: msgspec decodes base64
             beside = "|".join((_WECHAT + call.path, app_id, time, self._sym_sn)).encode()
             plain = AESGCM(self._sym_key).decrypt(body["iv"], body["data"] + body["authtag"], beside)
         except (InvalidTag, KeyError, ValueError):
@@ -72,7 +72,7 @@ class Console:
         return found if len(found.get("_n", "")) >= 22 and str(found.get("_timestamp")) == time else 40240
 
     def say(self, path: str, app_id: str, answer: Answer, now: float, *, forged: bool = False) -> Answer:
-        """Return an answer sealed and signed; with ``forged`` under a key that is not WeChat's."""
+        """Return an answer, sealed and signed; with ``forged``, signed by a key that is not WeChat's."""
         time = str(int(now))
         nonce = base64.b64encode(self._random(16)).decode("ascii").rstrip("=")
         own = {"_n": nonce, "_appid": app_id, "_timestamp": int(now)}

@@ -1,4 +1,4 @@
-"""WeChat's side of a third-party platform: its pushes, the grants of merchants, and the tokens that hang on them.
+"""The simulated third-party platform: its pushes, the merchants' grants, and the tokens that depend on them.
 
 It shares no code with the package ``third_party``.
 """
@@ -20,15 +20,15 @@ _CODE_LIFE: Final = 3600.0
 _SETS: Final = (17, 18, 19, 25)
 
 Pushed = tuple[dict[str, str], bytes]
-"""Query and body of what is posted to the service."""
+"""Query and body of a request to the service."""
 
 
 class ThirdParty:
     """A third-party platform at WeChat.
 
     Attributes:
-        app_id: Its own.
-        refusing: The errcode that every request for its token gets; 0 if none.
+        app_id: Its own app id.
+        refusing: The errcode that refuses every request for its token; 0 if there is none.
         pushes_asked_for: How often ``api_start_push_ticket`` was called.
     """
 
@@ -43,13 +43,13 @@ class ThirdParty:
         self._tickets: dict[str, float] = {}
         self._tokens: dict[str, float] = {}
         self._granted: dict[str, str] = {}  # app id of the merchant: refresh token
-        self._codes: dict[str, tuple[str, float]] = {}  # authorization code: app id, until when
-        self._unseen: set[str] = set()  # merchants whose grant was made, and whose code was not exchanged yet
+        self._codes: dict[str, tuple[str, float]] = {}  # authorization code: app id, expiry
+        self._unseen: set[str] = set()  # merchants with a grant whose code was not exchanged yet
         for merchant in merchants:
             self.grant(merchant)
 
     def settings(self, merchant: str = "") -> dict[str, Any]:
-        """Return the settings that fit, with the refresh token of a merchant if one is named."""
+        """Return the settings for this platform, with the refresh token of a merchant if one is named."""
         return {
             "component_app_id": self.app_id,
             "component_app_secret": self._secret,
@@ -61,18 +61,18 @@ class ThirdParty:
     # --- what merchants do ---
 
     def grant(self, merchant: str) -> str:
-        """Have a merchant grant its rights; return the refresh token, which the grants before lose."""
+        """Make a merchant grant its rights. Return the new refresh token, which replaces earlier ones."""
         self._granted[merchant] = f"refreshtoken@@@{self._random(16).hex()}"
         return self._granted[merchant]
 
     def take_back(self, merchant: str) -> None:
-        """Have a merchant take its grant back."""
+        """Make a merchant revoke its grant."""
         self._granted.pop(merchant, None)
 
     # --- pushes ---
 
     def push(self, now: float, *, created: float | None = None, good: bool = True) -> Pushed:
-        """Return query and body of the push of a new ticket; if not ``good``, WeChat will not take it back."""
+        """Return query and body of the push of a new ticket. If not ``good``, WeChat will reject the ticket."""
         ticket = f"ticket@@@{self._random(24).hex()}"
         if good:
             self._tickets[ticket] = now + _TICKET_LIFE
@@ -81,7 +81,7 @@ class ThirdParty:
     def push_grant(
         self, merchant: str, now: float, *, created: float | None = None, kind: str = "authorized"
     ) -> Pushed:
-        """Have a merchant grant its rights; return query and body of the push that says so."""
+        """Make a merchant grant its rights; return query and body of the push that reports it."""
         self.grant(merchant)
         self._unseen.add(merchant)
         code = f"queryauthcode@@@{self._random(24).hex()}"
@@ -97,7 +97,7 @@ class ThirdParty:
         )
 
     def push_leave(self, merchant: str, now: float, *, created: float | None = None) -> Pushed:
-        """Have a merchant take its grant back; return query and body of the push that says so."""
+        """Make a merchant revoke its grant; return query and body of the push that reports it."""
         self.take_back(merchant)
         return self._push(now, created, InfoType="unauthorized", AuthorizerAppid=merchant)
 
@@ -108,7 +108,7 @@ class ThirdParty:
     def seal(
         self, now: float, inside: str, *, receiver: str = "", key: bytes = b"", wrap: str = "<xml>{}</xml>"
     ) -> Pushed:
-        """Return query and body of a push of anything, to whomever."""
+        """Return query and body of a push with any content, for any receiver."""
         message = wrap.format(inside).encode()
         key = key or self._aes_key
         plain = self._random(16) + len(message).to_bytes(4) + message + (receiver or self.app_id).encode()
@@ -129,7 +129,7 @@ class ThirdParty:
     # --- the API ---
 
     def refusal(self, query: dict[str, str], now: float, merchant: str = "") -> int:
-        """Return the errcode that a request with the component's token gets; 0 if none."""
+        """Return the errcode that refuses a request with the component's token; 0 if none does."""
         if query.get("component_appid", self.app_id) != self.app_id:
             return 61011
         if self._tokens.get(query.get("component_access_token", ""), 0) < now:
@@ -137,7 +137,7 @@ class ThirdParty:
         return 61003 if merchant and merchant not in self._granted else 0
 
     def answer(self, path: str, asked: dict[str, Any], query: dict[str, str], now: float) -> dict[str, Any] | int:
-        """Return the answer to a request, or the errcode that it gets."""
+        """Return the answer to a request, or the errcode that refuses it."""
         match path.rpartition("/")[2]:
             case "api_start_push_ticket":
                 self.pushes_asked_for += 1

@@ -1,1 +1,1 @@
-"""WeChat's third-party platform: pushes, tickets, grants and the tokens of the component."""
+"""WeChat's third-party platform: pushes, tickets, grants and the component's tokens."""

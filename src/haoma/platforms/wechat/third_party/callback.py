@@ -1,10 +1,10 @@
-"""What WeChat posts to a third-party platform: tickets, and what merchants do with their grants.
+"""Handles what WeChat posts to a third-party platform: tickets, and changes to merchants' grants.
 
-1. to 4. The push is WeChat's and is for our component (``push.py``).
+1. to 4. The push comes from WeChat and is for our component (``push.py``).
 5. It names our component inside as well.
-6. Its ``CreateTime`` is near enough (``push.py``); the signature says nothing of when the push was sent.
-7. A ticket is kept if it is newer (``tokens.py``); a grant is taken, or forgotten (``grant.py``). Any other push is
-   answered and ignored: WeChat adds kinds as it likes, and repeats what is not answered.
+6. Its ``CreateTime`` is recent enough (``push.py``). The signature does not prove when the push was sent.
+7. A ticket is stored if it is newer (``tokens.py``). A grant is taken or forgotten (``grant.py``). Any other push is
+   answered and ignored, because WeChat adds kinds of pushes and repeats unanswered ones.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/authorize_event.html
@@ -32,14 +32,14 @@ _NO_TOKEN: Final = Secret("")
 
 
 def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float) -> Flow[str]:
-    """Take what WeChat pushed; return what it wants to hear.
+    """Handle a push from WeChat, and return the text to answer.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong with it.
-        OutsideError, PlatformRefusal: a grant was announced, and could not be fetched.
+        CannotOpen: ``trust.cannot-open``, for anything wrong with it.
+        OutsideError, PlatformRefusal: the push announced a grant, which could not be fetched.
     """
     if app.component is None:
-        # The same work as for an app that has one: the time tells a stranger nothing.
+        # Do the same work as for an app with a component, so that the response time tells a stranger nothing.
         read_push(query, body, token=_NO_TOKEN, keys=(), receiver="", now=now)
     component = component_of(app)
     # (1) to (4)

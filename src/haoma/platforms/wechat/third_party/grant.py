@@ -1,37 +1,37 @@
-"""A merchant's grant to a third-party platform, and the tokens that come of it.
+"""A merchant's grant to a third-party platform, and the tokens that follow from it.
 
 ::
 
-    authorization code (pushed when the merchant has scanned; once, for an hour)
-      └── authorizer_refresh_token (until the merchant takes his grant back, or makes another one)
+    authorization code (pushed when the merchant has scanned; works once, within an hour)
+      └── authorizer_refresh_token (until the merchant revokes the grant, or makes another one)
             └── authorizer_access_token (two hours)
 
 **The refresh token must not be lost.** It is looked for in this order:
 
-1. What was learnt since the process started: by a push, by `take_grant`, or because WeChat sent another one.
-2. ``authorizer_refresh_token`` of the settings.
-3. WeChat itself, which tells the current one of a merchant (``api_get_authorizer_info``). So a restart costs one call,
-   and no grant. The same question is asked when WeChat calls the one that we have dead (61023), because the merchant
-   may have made another grant while nobody listened.
+1. What the process has learnt since its start: from a push, from `take_grant`, or because WeChat sent a new one.
+2. The setting ``authorizer_refresh_token``.
+3. WeChat itself, which returns a merchant's current one (``api_get_authorizer_info``). So a restart costs one call, and
+   no grant. haoma also asks when WeChat calls the known one dead (61023), because the merchant may have made another
+   grant while no process was listening.
 
-Who wants a copy of his own gives ``on_grant``, a function that is called with every `Grant`.
+Set ``on_grant`` to receive every `Grant` and store your own copy.
 
-A code that was pushed is exchanged at once. If that fails (no ticket yet, no network) the push is refused, so that it
-stands in the log, and the code is kept: the merchant's next request tries it again, and another one a minute later if
-there is an older refresh token to go on with. It is worth the trouble, because developers report that WeChat tells the
-refresh token of a grant only after its code has been exchanged once. If it is ``on_grant`` that fails, the push is
-refused as well, and one that is repeated calls it again, and nothing else.
+A pushed code is exchanged at once. If that fails (no ticket yet, no network), the push is refused, so that it shows in
+the log, and the code is kept. The merchant's next request tries it again, and so does another one a minute later if
+there is an older refresh token to use meanwhile. This matters because developers report that WeChat returns the refresh
+token of a grant only after its code has been exchanged once. If ``on_grant`` fails, the push is refused as well; when
+WeChat repeats it, only ``on_grant`` is called again.
 
-What changes the grant of one merchant, a push, a renewal or `take_grant`, is done one after the other (`_in_turn`), and
-a push only if none with a later ``CreateTime`` was begun: the slower of two must not have the last word. One that hangs
-for so long that another has its turn can keep nothing any more. Whose a code of the page is, is not known until it is
-exchanged, so that is done before the turn; if another grant was taken since it was asked, that one stays.
+Changes to one merchant's grant (by a push, a renewal or `take_grant`) run one at a time (`_in_turn`). A push is skipped
+if one with a later ``CreateTime`` was begun, because the slower of two must not have the last word. A change that hangs
+so long that another takes its turn can no longer store anything. The merchant behind a code of the page is known only
+after the exchange, so that code is exchanged before the turn; if another grant was taken meanwhile, that one stays.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizerrefreshtoken.html,
 https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizeraccesstoken.html,
 https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerinfo.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/authorize_event.html
-(read 2026-11); what is not documented is in the README of this folder.
+(read 2026-11). The README of the ``wechat`` folder lists what is undocumented.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ TAKEN_BACK: Final = "unauthorized"
 RENEWED: Final = "renewed"
 EVENTS: Final = GIVEN | {TAKEN_BACK}
 PHONE_SET: Final = 18
-"""小程序开发与数据分析, the permission set that ``getuserphonenumber`` belongs to."""
+"""小程序开发与数据分析, the permission set that includes ``getuserphonenumber``."""
 
-_KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant takes it back
+_KEPT_SECONDS: Final = 10 * 365 * 86_400.0  # a refresh token lives until the merchant revokes it
 _CODE_SECONDS: Final = 3600.0
-_WAITING_SECONDS: Final = 60.0  # then a code that is still not exchanged is tried again
+_WAITING_SECONDS: Final = 60.0  # until a code that has not been exchanged is tried again
 _REFRESH_DEAD: Final = "61023"
 _APP_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SETS: Final = 200
@@ -79,14 +79,14 @@ _SETS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What is known of a merchant's grant; what ``on_grant`` is called with.
+    """What is known about a merchant's grant. ``on_grant`` receives one.
 
     Attributes:
-        event: ``authorized``, ``updateauthorized``, ``unauthorized`` as WeChat calls them, or ``renewed``: WeChat has
-            another refresh token than we had.
-        app_id: The merchant's mini program. It need not be an app of the configuration.
-        refresh_token: To be kept like a password; None when the grant was taken back.
-        permission_sets: Numbers of the sets that were granted; None where WeChat does not say.
+        event: WeChat's ``authorized``, ``updateauthorized`` or ``unauthorized``; or ``renewed`` if WeChat has replaced
+            the refresh token.
+        app_id: The merchant's mini program. It need not be a configured app.
+        refresh_token: To be stored like a password; None if the grant was revoked.
+        permission_sets: Numbers of the granted sets; None if WeChat does not say.
     """
 
     event: str
@@ -96,7 +96,7 @@ class Grant:
 
     @property
     def allows_phone_numbers(self) -> bool | None:
-        """Whether permission set 18 is among them; None where WeChat does not say."""
+        """Whether permission set 18 is among them; None if WeChat does not say."""
         return None if self.permission_sets is None else PHONE_SET in self.permission_sets
 
 
@@ -104,22 +104,22 @@ class Grant:
 
 
 def take_grant(app: WeChatApp, authorization_code: str, event: str = "authorized") -> Flow[Grant]:
-    """Exchange an authorization code, and keep what comes of it.
+    """Exchange an authorization code, and store the grant.
 
-    For the page that WeChat sends the merchant back to, whose address has the code as ``auth_code``. Not needed where
-    WeChat's pushes arrive: they bring the same code.
+    For the page to which WeChat redirects the merchant, whose address has the code as ``auth_code``. It is not needed
+    where WeChat's pushes arrive, because they bring the same code.
 
     Args:
         app: Any app of the third-party platform.
         authorization_code: The code.
-        event: What the grant is called.
+        event: Name of the event that the grant reports.
 
     Returns:
-        The grant; without sets, and with the refresh token that is kept, if another one has come meanwhile.
+        The grant. If a newer grant was taken meanwhile, it has no sets and the refresh token of the newer one.
 
     Raises:
-        PlatformRefusal, OutsideError: WeChat gave no tokens.
-        HookFailed: ``outside.hook-failed``: ``on_grant`` failed. What came of the code is kept all the same.
+        PlatformRefusal, OutsideError: WeChat returned no tokens.
+        HookFailed: ``outside.hook-failed``: ``on_grant`` failed. The grant is stored nevertheless.
     """
     code = Secret(authorization_code)
     place = _place(app, code.reveal(), _PAGES)
@@ -141,10 +141,10 @@ def _hold_unless_newer(
 
 
 def take_event(app: WeChatApp, event: str, found: Mapping[str, str]) -> Flow[None]:
-    """Take a push about a grant.
+    """Handle a push about a grant.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
+        CannotOpen: ``trust.cannot-open``: the push lacks a required field.
         PlatformRefusal, OutsideError, HookFailed: see `take_grant`.
     """
     merchant, code = found.get("AuthorizerAppid", ""), found.get("AuthorizationCode", "")
@@ -158,9 +158,9 @@ def _take(app: WeChatApp, turn: Lease, event: str, merchant: str, code: Secret, 
     place = _place(app, merchant, _EVENTS)
     seen = (yield from ask(Recall(place))).value or _Seen(-1)
     this = (event, code)
-    if created < seen.created or (created == seen.created and this in seen.done):  # it must not undo a newer one
+    if created < seen.created or (created == seen.created and this in seen.done):  # it must not undo a newer push
         return
-    if created > seen.created:  # said at once: one that fails is more recent than those before it all the same
+    if created > seen.created:  # stored first: even if this push fails, it supersedes the earlier ones
         seen = _Seen(created)
         yield from _keep(turn, place, seen, _KEPT_SECONDS)
     if event == TAKEN_BACK:
@@ -170,8 +170,8 @@ def _take(app: WeChatApp, turn: Lease, event: str, merchant: str, code: Secret, 
     else:
         yield from _take_code(app, turn, event, merchant, code)
     if not (yield from ask(Keep(place, _Seen(created, (*seen.done, this)), _KEPT_SECONDS, lease=turn))):
-        # It hung so long that another has had its turn, so that not all was done. If that was no later push, and not
-        # this one once more, it has to be repeated.
+        # It hung so long that another change took its turn, so part of the work was not done. It must be repeated,
+        # unless the other change was a later push or this one again.
         last = (yield from ask(Recall(place))).value
         if last is None or last.created < created or (last.created == created and this not in last.done):
             raise _taken_over()
@@ -182,17 +182,17 @@ def _take_code(app: WeChatApp, turn: Lease, event: str, merchant: str, code: Sec
     if exchanged is None or exchanged.code != code:
         yield from _keep(turn, _place(app, merchant, _CODES), _Code(code, event), _CODE_SECONDS)
         yield from _exchange(app, turn, code, event, merchant)
-    elif exchanged.untold is not None:  # a code works once; what failed was `on_grant`
+    elif exchanged.untold is not None:  # a code works once; only `on_grant` had failed
         yield from _tell_of(app, turn, code, exchanged.untold)
 
 
 def _in_turn(app: WeChatApp, merchant: str, change: Callable[[Lease], Flow[T]]) -> Flow[T]:
-    """Run what changes a merchant's grant while nothing else does."""
+    """Run a change to a merchant's grant while no other change runs."""
     return alone(Key(Room.CUSTODY, "", "authorizer-turn", (component_of(app).app_id, merchant)), change)
 
 
 def _keep(turn: Lease, place: Place[V], value: V, seconds: float) -> Flow[None]:
-    """Keep a value, unless somebody else has had a turn since.
+    """Store a value, unless another change has taken its turn since.
 
     Raises:
         TimedOut: ``outside.timed-out``.
@@ -211,7 +211,7 @@ def _exchange(app: WeChatApp, turn: Lease, code: Secret, event: str, merchant: s
 
 
 def _query_auth(app: WeChatApp, code: Secret, merchant: str = "", turn: Lease | None = None) -> Flow[Answer]:
-    """Ask for what a code stands for; ``merchant`` is whose it is said to be."""
+    """Ask what a code stands for. ``merchant`` is its claimed owner."""
     answer = yield from _ask_component(app, "api_query_auth", {"authorization_code": code.reveal()})
     if answer.refused:
         refused = answer.refusal("component", STEP, component_of(app).secret, code)
@@ -228,7 +228,7 @@ def _query_auth(app: WeChatApp, code: Secret, merchant: str = "", turn: Lease | 
 
 
 def _hold(app: WeChatApp, turn: Lease, code: Secret, answer: Answer, event: str) -> Flow[Grant]:
-    """Keep what a code stood for, in the place of the grant before, and tell it."""
+    """Store the grant of a code in place of the previous one, and report it."""
     info = answer.found
     app_id, refresh_token = info["authorizer_appid"], Secret(info["authorizer_refresh_token"])
     yield from _keep(turn, _place(app, app_id, _CHANGED), event, _CODE_SECONDS)
@@ -255,7 +255,7 @@ def _drop(turn: Lease | None, place: Place[Any]) -> Flow[None]:
 
 
 def _tell_of(app: WeChatApp, turn: Lease, code: Secret, grant: Grant) -> Flow[None]:
-    """Tell what a code was exchanged for; if that fails, it is told again when WeChat repeats the push."""
+    """Report the grant of a code to ``on_grant``. If that fails, it is reported again when WeChat repeats the push."""
     place = _place(app, grant.app_id, _EXCHANGED)
     yield from _keep(turn, place, _Exchanged(code, grant), _CODE_SECONDS)
     yield from _tell(app, grant)
@@ -276,7 +276,7 @@ def _authorization(answer: Answer) -> dict[str, Any]:
 
 
 def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
-    """Return the numbers in ``func_info``; whatever in it is of another form counts for nothing."""
+    """Return the numbers in ``func_info``. Entries of another form are ignored."""
     listed = info.get("func_info")
     if not isinstance(listed, list):
         return None
@@ -286,21 +286,21 @@ def _permission_sets(info: dict[str, Any]) -> frozenset[int] | None:
 
 
 class _Seen(Redacted, frozen=True):
-    """The latest ``CreateTime`` of a merchant's pushes, and those of that second that are done with."""
+    """The latest ``CreateTime`` of a merchant's pushes, and the finished pushes of that second."""
 
     created: int
     done: tuple[tuple[str, Secret], ...] = ()
 
 
 class _Code(Redacted, frozen=True):
-    """A code that is not exchanged yet, and the event that brought it."""
+    """A code that has not been exchanged yet, and the event that brought it."""
 
     code: Secret
     event: str
 
 
 class _Exchanged(Redacted, frozen=True):
-    """The last code that was exchanged, and what of it ``on_grant`` has not been told yet."""
+    """The last exchanged code, and its grant if ``on_grant`` has not received it yet."""
 
     code: Secret
     untold: Grant | None = None
@@ -308,9 +308,9 @@ class _Exchanged(Redacted, frozen=True):
 
 _EVENTS: Final = Shelf("authorizer-event", Room.CUSTODY, Record(_Seen))
 _CHANGED: Final = Shelf("authorizer-changed", Room.CUSTODY, Record(str))
-"""The last event with which a grant took the place of another one, or was taken back. Its version tells when."""
+"""The last event that replaced or revoked a grant. Its version tells the order of events."""
 _PAGES: Final = Shelf("authorizer-page", Room.CUSTODY, Record(str))
-"""The event of a code of the page. Its version tells when it was asked what the code stands for."""
+"""The event of a code from the page. Its version tells when the exchange began."""
 _CODES: Final = Shelf("authorizer-code", Room.CUSTODY, Record(_Code))
 _EXCHANGED: Final = Shelf("authorizer-exchanged", Room.CUSTODY, Record(_Exchanged))
 _REFRESH: Final = Shelf("authorizer-refresh-token", Room.CUSTODY, SECRET)
@@ -324,13 +324,13 @@ def _place(app: WeChatApp, merchant: str, shelf: Shelf[V]) -> Place[V]:
 
 
 def ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
-    """Return a new token of the merchant, which is kept.
+    """Return a new token of the merchant, which is already stored.
 
-    It is kept in the same turn. A moment later there may be another grant, or none any more, and what belongs to the
-    one before must not be kept after that. So there is nothing to keep for whoever asks: the seconds are 0.
+    It is stored within the turn. A moment later there may be another grant or none, and the token of the old grant must
+    not be stored after that. So the caller has nothing to store, and the seconds are 0.
 
     Raises:
-        OutsideError, PlatformRefusal: none was given; no code of a user has been sent.
+        OutsideError, PlatformRefusal: WeChat returned no token; no user's code has been sent.
         HookFailed: ``outside.hook-failed``: ``on_grant`` failed.
     """
     return (yield from _in_turn(app, app.app_id, lambda turn: _ask_for_token(app, turn)))
@@ -364,16 +364,16 @@ def _ask_for_token(app: WeChatApp, turn: Lease) -> Flow[tuple[Secret, float]]:
         yield from _adopt(app, turn, newer)
     waiting = yield from ask(Recall(_place(app, app.app_id, _CODES)))
     seconds = seconds if waiting.value is None else min(seconds, _WAITING_SECONDS)
-    # Refused if this one hung so long that another has had its turn: then the token is good for one request, or dead.
+    # Refused if this change hung so long that another took its turn. The token then works for one request, or is dead.
     yield from ask(Keep(token_place("component", app.api_base_url, app.app_id), token, seconds, lease=turn))
     return token, 0.0
 
 
 def _exchange_waiting(app: WeChatApp, turn: Lease, waiting: _Code) -> Flow[None]:
-    """Exchange a code that its push could not. The merchant's users need not wait for it if there is another way."""
+    """Exchange a code that its push could not. If there is another way to a token, users need not wait for this."""
     try:
         yield from _exchange(app, turn, waiting.code, waiting.event, app.app_id)
-    except PlatformRefusal:  # too late; there may be a refresh token all the same
+    except PlatformRefusal:  # too late for the code, but there may still be a refresh token
         pass
     except HookFailed:
         raise
@@ -415,7 +415,7 @@ def _adopt(app: WeChatApp, turn: Lease, refresh_token: Secret) -> Flow[Secret]:
 
 
 def _ask_component(app: WeChatApp, name: str, content: dict[str, str]) -> Flow[Answer]:
-    """Ask one of the interfaces that take the component's token."""
+    """Call an API that takes the component's token."""
     whole = {"component_appid": component_of(app).app_id, **content}
 
     def question(token: Secret) -> Flow[Answer]:

@@ -1,16 +1,16 @@
-"""What WeChat pushes to a third-party platform: signed, encrypted XML (WXBizMsgCrypt).
+"""Reads what WeChat pushes to a third-party platform: signed, encrypted XML (WXBizMsgCrypt).
 
-Anybody can post to the address, so that every failure is one refusal, `CannotOpen`, and the order matters:
+Anybody can post to the address. So every failure is the one refusal `CannotOpen`, and the order of checks matters:
 
-1. ``timestamp`` is within five minutes of now. That alone stops no old push: what is signed is sorted, and ``nonce``,
-   which looks like a time as well, may take its place. See `TICKET_AWAY`.
-2. ``msg_signature`` is SHA-1 of the sorted token, timestamp, nonce and ciphertext, compared in constant time. The token
-   is the secret in it; ``signature``, which does not cover the ciphertext, is not looked at.
+1. ``timestamp`` is within five minutes of now. This alone does not stop old pushes: the signed values are sorted, so
+   ``nonce``, which also looks like a time, may take its place. See `TICKET_AWAY`.
+2. ``msg_signature`` is the SHA-1 of the sorted token, timestamp, nonce and ciphertext, compared in constant time. The
+   token is its secret. ``signature`` does not cover the ciphertext and is ignored.
 3. Only then is it decrypted: AES-256-CBC, the IV is the start of the key, PKCS#7 in blocks of 32, then 16 random bytes,
-   a length, the message and the id of the receiver, which has to be our component. The key before is tried as well.
-4. The XML, which expat reads, is elements of text or CDATA under one root, each name once. One that holds further
-   elements, as in the push about a registration (``notify_third_fasteregister``), counts as empty, and none is deeper
-   than `_DEEPEST`. Anything else is refused: a DTD, any entity, a processing instruction, a comment, an attribute.
+   a length, the message and the id of the receiver, which must be our component. The previous key is tried as well.
+4. The XML, read by expat, consists of elements with text or CDATA under one root, each name once. An element that
+   contains elements, as in the push about a registration (``notify_third_fasteregister``), counts as empty, and none is
+   deeper than `_DEEPEST`. All else is refused: a DTD, an entity, a processing instruction, a comment, an attribute.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Technical_Plan.html,
 https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/component_verify_ticket.html,
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 
 TICKET_AWAY: Final = 12 * 3600
 EVENT_AWAY: Final = 3600
-"""How far ``CreateTime``, which is inside the ciphertext, may be from now; ``callback.py`` looks.
+"""Most seconds between now and ``CreateTime``, which is inside the ciphertext; ``callback.py`` checks it.
 
-WeChat does not say how long it repeats a push, nor whether a repeated one keeps its CreateTime. These are the lives of
-what is pushed, so that nothing is refused that could still be used: WeChat takes a ticket back for twelve hours, and
-the code of a grant for one.
+WeChat does not say how long it repeats a push, or whether a repeated one keeps its CreateTime. The limits are the
+lifetimes of what is pushed, so nothing usable is refused: WeChat accepts a ticket for twelve hours, and the code of a
+grant for one.
 """
 
 _AWAY: Final = 300
 _BLOCK: Final = 32
-_HEAD: Final = 20  # 16 random bytes, 4 of length
+_HEAD: Final = 20  # 16 random bytes and a 4-byte length
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{40}")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -58,7 +58,7 @@ _REFUSED: Final = (
 _DEEPEST: Final = 4
 _CHARACTERS: Final = 32 * 1024
 _SIGNS: Final = 300
-"""Most signs ``<`` of a push, two or three an element. The longest that is documented has some twenty elements."""
+"""Most ``<`` signs of a push, at two or three per element. The longest documented push has some twenty elements."""
 
 
 def read_push(
@@ -75,7 +75,7 @@ def read_push(
         now: Unix seconds.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong.
+        CannotOpen: ``trust.cannot-open``, for any failure.
     """
     timestamp, signature = query.get("timestamp", ""), query.get("msg_signature", "")
     # (1)
@@ -97,7 +97,7 @@ def read_push(
 
 
 def is_near(time: str, now: float, away: float) -> bool:
-    """Tell whether a text is Unix seconds, and no further from now than it may be."""
+    """Tell whether a text is a time in Unix seconds, at most ``away`` seconds from now."""
     return _TIME.fullmatch(time) is not None and abs(now - int(time)) <= away
 
 
@@ -131,12 +131,12 @@ def open_message(key: bytes, encrypted: str, receiver: str) -> str | None:
 
 
 class _NotFlat(Exception):
-    """The document is XML, and has something in it that no push has."""
+    """The document is XML, but contains something that no push does."""
 
 
 @dataclass(slots=True)
 class _Element:
-    """An element that is being read: its text, its CDATA if there is some, and whether it has elements in it."""
+    """An element being read: its text, its CDATA if any, and whether it contains elements."""
 
     name: str
     text: str = ""
@@ -144,17 +144,17 @@ class _Element:
     nested: bool = False
 
     def value(self) -> str:
-        """Return what it holds: CDATA as it stands, text without white space around it, nothing if it nests."""
+        """Return its content: CDATA unchanged, text stripped of white space, or nothing if it contains elements."""
         if (self.nested and self.cdata is not None) or ((self.nested or self.cdata is not None) and self.text.strip()):
             raise _NotFlat
         return self.text.strip() if self.cdata is None else self.cdata
 
 
 class _Reader:
-    """Takes a document from expat, and refuses whatever else XML may hold than elements of text or CDATA.
+    """Reads a document with expat, and refuses everything but elements of text or CDATA.
 
     Attributes:
-        found: What the elements directly under the root hold.
+        found: The contents of the elements directly under the root.
     """
 
     def __init__(self, document: bytes) -> None:
@@ -180,7 +180,7 @@ class _Reader:
         around = self._open[-1] if self._open else None
         if attributes or not _NAME.fullmatch(name) or len(self._open) > _DEEPEST or (around is None and name != "xml"):
             raise _NotFlat
-        if len(self._open) == 1 and name in self.found:  # no reader may take another one of two
+        if len(self._open) == 1 and name in self.found:  # two readers might pick different ones
             raise _NotFlat
         if around is not None:
             around.nested = True
@@ -198,7 +198,7 @@ class _Reader:
         if self._in_cdata:
             element.cdata = (element.cdata or "") + text
         elif self._document.startswith(b"&", self._parser.CurrentByteIndex):
-            raise _NotFlat  # an entity, also one that every reader of XML knows
+            raise _NotFlat  # an entity, even a predefined one
         else:
             element.text += text
 
@@ -216,12 +216,12 @@ def _refuse(*_: object) -> None:
 
 
 def read_flat_xml(text: str) -> dict[str, str]:
-    """Return the elements under ``<xml>``, without white space around what they hold.
+    """Return the elements under ``<xml>``, their text stripped of white space.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: it is not XML of such elements.
+        CannotOpen: ``trust.cannot-open``: it is not XML of that form.
     """
-    # It is read before the signature can be looked at, so it must not be much work.
+    # This runs before the signature can be checked, so it must be cheap.
     if len(text) > _CHARACTERS or text.count("<") > _SIGNS:
         raise CannotOpen(step=1, diagnosis="xml")
     try:

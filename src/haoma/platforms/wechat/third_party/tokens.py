@@ -1,16 +1,15 @@
-"""Third-party platform: a mini program that has granted us its rights, through the tokens of our component.
+"""The component's token, through which haoma calls for mini programs that have granted it their rights.
 
 ::
 
     ticket (pushed every ten minutes, lives twelve hours)
       └── component_access_token (two hours)
-            └── authorizer_access_token (two hours) of one merchant, by his authorizer_refresh_token
+            └── authorizer_access_token (two hours) of one merchant, by its authorizer_refresh_token
 
-Each of them is kept on its own and fetched by one request at a time; the last one is the business of ``grant.py``. Only
-a ticket with a later ``CreateTime`` replaces the one that is kept, so that an old push that is sent again changes
-nothing. What is kept is in the memory of one process. Without a ticket, as after a restart, WeChat is asked to start
-pushing (``api_start_push_ticket``, once it has agreed not again for ten minutes), and requests are refused until one
-has come.
+Each is stored separately and fetched by one request at a time; ``grant.py`` handles the last one. A ticket replaces the
+stored one only if its ``CreateTime`` is later, so replaying an old push changes nothing. The store is the memory of one
+process. Without a ticket, as after a restart, haoma asks WeChat to start pushing (``api_start_push_ticket``, at most
+every ten minutes once WeChat has agreed), and refuses requests until a ticket has arrived.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getcomponentaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/openApi/miniprogram-management/login/api_thirdpartycode2session.html
@@ -53,10 +52,10 @@ TICKET: Final = "component_verify_ticket"
 
 
 def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
-    """Keep the ticket of a push, if it is newer than the one that is kept.
+    """Store the ticket of a push, if it is newer than the stored one.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``: the push has not the fields of one.
+        CannotOpen: ``trust.cannot-open``: the push lacks a required field.
     """
     created, ticket = int(found["CreateTime"]), as_token(found.get("ComponentVerifyTicket"))
     if ticket is None:
@@ -69,7 +68,7 @@ def take_ticket(app: WeChatApp, found: Mapping[str, str]) -> Flow[None]:
 
 
 class _Ticket(Redacted, frozen=True):
-    """A ticket; None once WeChat has called it expired, so that none that is older takes its place."""
+    """A ticket. It is None once WeChat has called it expired, so that no older one can replace it."""
 
     created: int
     ticket: Secret | None
@@ -87,10 +86,10 @@ def _ticket_place(app: WeChatApp) -> Place[_Ticket]:
 
 
 def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answer]]) -> Flow[Answer]:
-    """Ask with the component's token; if WeChat calls it dead, ask once more with a new one.
+    """Ask with the component's token. If WeChat calls it dead, ask once more with a new one.
 
     Raises:
-        OutsideError, PlatformRefusal: also if no token was given.
+        OutsideError, PlatformRefusal: also if no token was issued.
     """
     sent: list[Secret] = []
 
@@ -115,7 +114,7 @@ def _ask_for_token(app: WeChatApp) -> Flow[tuple[Secret, float]]:
         TICKET: ticket.reveal(),
     }
     answer = yield from api.post(app, f"{PATH}api_component_token", content)
-    if answer.errcode == _TICKET_EXPIRED:  # the next request asks WeChat to push again
+    if answer.errcode == _TICKET_EXPIRED:  # then the next request asks WeChat to push again
         yield from update(_ticket_place(app), lambda kept, _: _without(kept, found))
     if answer.refused:
         raise unspent(answer.refusal("component", STEP, component.secret, ticket))
@@ -127,19 +126,19 @@ def _without(kept: _Ticket | None, expired: _Ticket) -> tuple[_Ticket, float] | 
 
 
 def _no_ticket(app: WeChatApp) -> Flow[HaomaError]:
-    """Have WeChat start pushing; return the refusal of this request."""
+    """Ask WeChat to start pushing, and return the refusal of this request."""
     component = component_of(app)
     tries = Key(Room.CUSTODY, "", "start-push", (component.app_id,))
     asked = yield from ask(TakeTry(tries, 1, _ASK_AGAIN))
     if asked:
-        # This call names the secret otherwise than the call for the token does.
+        # This endpoint calls the field `component_secret`; the token endpoint calls it `component_appsecret`.
         content = {"component_appid": component.app_id, "component_secret": component.secret.reveal()}
         try:
             answer = yield from api.post(app, f"{PATH}api_start_push_ticket", content)
         except OutsideError:
             yield from ask(ReturnTry(tries))
             raise
-        if answer.refused:  # the next request says so as well, and notices when it is mended
+        if answer.refused:  # give the try back, so that the next request notices when the cause is fixed
             yield from ask(ReturnTry(tries))
             return unspent(answer.refusal("component", STEP, component.secret))
     return refusal("wechat", "no-ticket", place="component", step=STEP, because={"push_asked_for": asked})
@@ -153,5 +152,5 @@ def component_of(app: WeChatApp) -> Component:
 
 
 def unspent(error: HaomaError) -> HaomaError:
-    """Return the refusal of a token: whatever it means, no code of a user has been sent."""
+    """Return a token's refusal with ``spent`` NO: whatever it means, no user's code has been sent."""
     return error.evolve(spent=Spent.NO)
