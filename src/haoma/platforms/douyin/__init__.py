@@ -1,4 +1,4 @@
-"""Douyin's ``getPhoneNumber``, code flow and session_key flow. Sources, and what is uncertain: the folder's README."""
+"""Douyin's ``getPhoneNumber``: code flow and session_key flow. The README lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""One question to Douyin's API and its answer.
+"""Requests to Douyin's API, and their answers.
 
-Douyin answers errors with HTTP status 200; the body alone decides. The code of an error stands in one of three places,
-a number on one day and a text on another:
+Douyin answers errors with HTTP status 200; only the body decides. The error code is in one of three places, and is
+sometimes a number and sometimes a text:
 
-* ``err_no``, with ``err_tips`` or ``err_msg`` and ``log_id``: mini-program interfaces and the login;
-* ``data.error_code``, with ``data.description``: the token, and interfaces of the open platform;
-* ``extra.error_code``, with ``extra.logid``: beside the one before.
+* ``err_no``, with ``err_tips`` or ``err_msg`` and ``log_id``: mini-program APIs and the login;
+* ``data.error_code``, with ``data.description``: the token, and APIs of the open platform;
+* ``extra.error_code``, with ``extra.logid``: in addition to the previous one.
 
-The ``client_token`` goes into a header and the secret into the body, so that no address has a secret.
+The ``client_token`` goes into a header and the secret into the body, so no address contains a secret.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _LOG_ID: Final = re.compile(r"[0-9A-Za-z_-]{6,80}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Douyin answered.
+    """An answer of Douyin.
 
     Attributes:
-        code: Its code; empty when there was none.
+        code: Its code; empty if there is none.
         found: The whole object.
-        status: HTTP status, for the error that says that the answer makes no sense.
+        status: HTTP status, for errors about unusable answers.
     """
 
     code: str
@@ -54,12 +54,12 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """Its words."""
+        """Its message."""
         return _first_text(self.found, ("err_tips", "err_msg", "description", "sub_description"))
 
     @property
     def request_id(self) -> str:
-        """Douyin's id of the request (``log_id``), to be named when asking the platform."""
+        """Douyin's id of the request (``log_id``), to quote to its support."""
         found = _first_text(self.found, ("log_id", "logid"))
         return found if _LOG_ID.fullmatch(found) else ""
 
@@ -69,17 +69,17 @@ class Answer:
         return self.code not in ("", OK)
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the client_token has to be dropped."""
+        """Tell whether the table says that the client_token must be dropped."""
         entry = catalogue.find_refusal("douyin", self.code) if self.refused else None
         return entry is not None and entry.drop_token
 
     def says_busy(self) -> bool:
-        """Tell whether the table says that Douyin is busy for the moment."""
+        """Tell whether the table says that Douyin is busy."""
         entry = catalogue.find_refusal("douyin", self.code, place="phone") if self.refused else None
         return entry is not None and entry.code == "platform.busy"
 
     def refusal(self, place: str, step: int, *secrets: Secret | None) -> PlatformRefusal:
-        """Return the error that the code stands for."""
+        """Return the error for the code."""
         return refusal(
             "douyin",
             self.code,
@@ -91,7 +91,7 @@ class Answer:
         )
 
     def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
-        """Return the error for an answer that makes no sense."""
+        """Return the error for an unusable answer."""
         because = {"reason": reason, "status": self.status}
         return NonsenseReply(step=step, because=because, request_id=self.request_id, spent=spent)
 
@@ -99,7 +99,7 @@ class Answer:
 def post(
     app: DouyinApp, address: str, content: dict[str, str], headers: tuple[tuple[str, str], ...] = ()
 ) -> Flow[Answer]:
-    """Ask with POST and JSON.
+    """Send a POST request with JSON.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -109,7 +109,7 @@ def post(
 
 
 def send(app: DouyinApp, request: Request) -> Flow[Answer]:
-    """Send a request and read the answer.
+    """Send a request and parse the answer.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -128,14 +128,14 @@ def _answer(reply: Reply) -> Answer:
 
 def _code(reply: Reply, value: object) -> str:
     if isinstance(value, int):
-        value = str(value)  # that of a bool is a word, and no code
+        value = str(value)  # bool is an int: str(True) is 'True', which the pattern rejects
     if not isinstance(value, str) or not _CODE.fullmatch(value):
         raise _unreadable(reply, "err_no")
     return value
 
 
 def _places(found: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the objects that may hold the code, with its name there; a refusal in any of them is one."""
+    """Yield the objects that may hold a code, with its name there. A refusal in any of them counts."""
     yield found, "err_no"
     for name in ("data", "extra"):
         inner = found.get(name)

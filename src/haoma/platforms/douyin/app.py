@@ -1,8 +1,8 @@
-"""A Douyin mini program as it is configured.
+"""The configuration of a Douyin mini program.
 
 Settings: ``app_id``, ``app_secret``; ``app_private_key`` (text or list); ``api_base_url``, ``login_base_url``;
-``token`` (``stable``, ``plain`` or ``central``), for a central token server ``token_url`` and ``token_url_key``, from
-Python a function as ``token_source``; ``accept_encrypted_data``, ``accept_members``.
+``token`` (``stable``, ``plain`` or ``central``); for a central token server ``token_url`` and ``token_url_key``, or
+from Python a function as ``token_source``; ``accept_encrypted_data``, ``accept_members``.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class DouyinApp(App):
     """One configured Douyin mini program.
 
     Attributes:
-        app_secret: The AppSecret; None if tokens come from elsewhere and nobody logs in.
-        private_keys: Our keys, of which one has to open what Douyin replies; empty if only the session_key flow is
+        app_secret: The AppSecret; None if tokens come from elsewhere and there are no logins.
+        private_keys: The app's own keys. One of them must open Douyin's reply. Empty if only the session_key flow is
             used.
         api_base_url: Douyin's open platform, or a proxy in front of it.
-        login_base_url: Where logins go, which is another host.
-        issuer: Who gives us the client_token: ``stable``, ``plain``, ``central`` or ``source``.
-        token_url, token_url_key: The central token server and the bearer key that it wants.
+        login_base_url: Address of the login, which has another host.
+        issuer: Who issues the client_token: ``stable``, ``plain``, ``central`` or ``source``.
+        token_url, token_url_key: The central token server, and its bearer key.
         token_source: Called with the app's name and the token that Douyin has just rejected, or None; returns a token.
         accept_encrypted_data: Accept ``encryptedData`` and ``iv``.
     """
@@ -56,7 +56,7 @@ class DouyinApp(App):
 
 
 def configure(table: Table) -> DouyinApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     app_id = table.text("app_id", required=True)
     if app_id and not _APP_ID.fullmatch(app_id):
         table.warn("config.app-id-shape", "app_id", needed="tt and digits and small letters")
@@ -73,7 +73,7 @@ def configure(table: Table) -> DouyinApp | None:
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
     policy, reply = table.policy(sealed=True), table.reply()
     if accept_encrypted_data:
-        # The age of a ciphertext cannot be judged, so it is remembered for as long as its session_key can be kept.
+        # The age of a ciphertext is unknown, so it is remembered for as long as its session_key can be kept.
         policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken:

@@ -1,21 +1,21 @@
-"""The code flow: exchange the phone code at ``get_phonenumber_info``, and open the reply with our own private key.
+"""The code flow: exchanges the phone code at ``get_phonenumber_info``, and opens the reply with the app's private key.
 
-The list, continued from ``flow.py``:
+The steps, continued from ``flow.py``:
 
-3. Send the code. If the token is dead, once more with a new one. If Douyin is busy, at most twice more after a pause.
+3. Send the code. If the token is dead, ask once more with a new one. If Douyin is busy, ask at most twice more after a
+   pause.
 4. The reply is strict JSON, whatever its status and content type, with an ``err_no`` of zero and ``data`` as a text.
-5. ``data`` is base64 of one RSA block that one of the app's private keys opens into a JSON object, with its fields, a
-   watermark of this app and three forms of the number that agree. Whatever fails is one refusal, after every key has
-   been tried.
+5. ``data`` is base64 of one RSA block. One of the app's private keys opens it into a JSON object that has its fields, a
+   watermark of this app, and three forms of the number that agree. Any failure is one refusal, raised after every key
+   has been tried.
 
-**What the code may have suffered.** A code works once, and a timeout, a reset or a "busy" does not tell whether it was
-that once. From there on nothing about the code is certain: a refusal that follows may mean "used up by the first try",
-so it is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
+**Unknown outcomes.** A code works once. After a timeout, a reset or a "busy" we cannot tell whether that one use has
+happened. A refusal that follows may mean "used up by the first try", so it is reported as `OutcomeUnknown`, here and in
+every later request with the same code (``after_unknown``).
 
-Which number a used, foreign or wrong code gets is not documented. So one that is in no table asks for another tap.
+Douyin does not document its answer to a used, foreign or wrong code. So an unlisted refusal asks for another tap.
 
-The page of this interface is in Douyin's menu, but what is written here comes from the implementations that the README
-of this folder lists.
+This API has a page in Douyin's menu, but the code follows the implementations that the README of this folder lists.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from haoma.secret import Secret
     from haoma.steps import Flow
 
-_PATH: Final = "/api/apps/v1/get_phonenumber_info/"  # with the slash at its end
+_PATH: Final = "/api/apps/v1/get_phonenumber_info/"  # the final slash is required
 
 
 def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[PhoneNumber]:
@@ -47,7 +47,7 @@ def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[Phone
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown`` (steps 3 and 4).
-        OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 4).
+        OutsideError: ``outside.*``: no connection, or an unusable reply (steps 2 to 4).
         PlatformRefusal: ``platform.*`` (steps 2 and 4).
         CannotOpen: ``trust.cannot-open`` (step 5).
     """
@@ -57,7 +57,7 @@ def exchange(app: DouyinApp, code: Secret, *, after_unknown: bool) -> Flow[Phone
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request's exchange."""
+    """The exchange of one request."""
 
     access: Access
     code: Secret = field(repr=False)

@@ -1,24 +1,24 @@
-"""The flow of Douyin.
+"""Douyin's flows.
 
 Code flow, ``code``:
 
-1. If the front end sent a login, exchange it (``login.py``), or look it up. This comes first, because the phone code
-   works once: a bad login must not use it up.
+1. If the front end sent a login, exchange it (``login.py``) or look it up. This comes first, because the phone code
+   works once and a bad login must not use it up.
 2. Get a client_token (``token.py``).
 3. to 5. Exchange the code and open the reply (``fetch.py``).
 
-Douyin is not told who is logged in, and its reply does not say whose number it is: a login that came along names the
-subject, but nothing proves that the number is this user's.
+Douyin is not told who is logged in, and its reply does not say whose number it is. A login in the same request names
+the subject, but nothing proves that the number belongs to this user.
 
-session_key flow, ``encryptedData`` and ``iv``, only if the app has turned it on:
+session_key flow, ``encryptedData`` and ``iv``, only if the app has enabled it:
 
-1. There is a login: its session_key is what the data was encrypted with.
-2. The session_keys of that user are recalled.
-3. Open (``open.py``).
+1. Require a login, because its session_key encrypted the data.
+2. Recall the user's session_keys.
+3. Open the message (``open.py``).
 
-Both, as new base libraries send them: the code first. Then the session_key flow, if Douyin has refused the code as one
-that is of no use (and it is certain that no earlier try used it up), the app accepts encrypted data, and there is a
-login with a session_key. The ciphertext is then reserved as well, or it could be sent again beside another bad code.
+New base libraries send both. Then the code is used first. The session_key flow follows if Douyin has refused the code
+as unusable (and it is certain that no earlier try used it up), the app accepts encrypted data, and there is a login
+with a session_key. The ciphertext is then reserved as well; otherwise it could be sent again with another bad code.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def find(app: DouyinApp, message: Message, get_login: GetLogin, now: float, afte
     login = yield from get_login()
     if isinstance(message, SealedMessage):
         return (yield from _find_sealed(app, message, login))
-    del now  # the unit of the watermark's time is not documented
+    del now  # the unit of the watermark's timestamp is not documented
     # (2) to (5)
     try:
         number = yield from exchange(app, message.code, after_unknown=after_unknown)
@@ -139,11 +139,11 @@ def _find_sealed(app: DouyinApp, message: SealedMessage, login: Login | None) ->
 def _fall_back(
     app: DouyinApp, message: CodeMessage, sealed: SealedMessage, login: Login, refused: CodeRejected
 ) -> Flow[Finding]:
-    """Open what came beside a code that Douyin has refused.
+    """Open the sealed data that came with a code that Douyin has refused.
 
     Raises:
-        CodeRejected: ``platform.code-rejected``: there is no session_key any more.
-        AlreadyUsed: ``trust.already-used``: the ciphertext came in another request before.
+        CodeRejected: ``platform.code-rejected``: no session_key is left.
+        AlreadyUsed: ``trust.already-used``: the ciphertext came in an earlier request.
         CannotOpen: ``trust.cannot-open``.
     """
     keys = yield from recall(app, login.subject.openid)
@@ -160,15 +160,15 @@ def _fall_back(
             yield from ask(Settle(reserved.ref, error.spent))
             raise
     except HaomaError as error:
-        # Of the code: Douyin has refused it for good.
+        # This is about the code: Douyin has refused it for good.
         raise error.evolve(spent=Spent.YES, because={CODE_REFUSED: refused.platform_code}) from None
-    # The reservation of the code holds the answer for this very request; this one is for every other.
+    # The code's reservation holds the answer for this same request. This reservation stops every other request.
     yield from ask(Settle(reserved.ref, Spent.YES))
     return Finding(number, login.subject, _OLD if remembered else _OLD_WITH_AN_OLD_KEY)
 
 
 def find_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
-    """Open sealed data under a session_key that is at hand.
+    """Open sealed data under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -178,6 +178,6 @@ def find_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret, now: flo
 
 
 def one_time(app: DouyinApp, message: Message) -> tuple[str, Secret] | None:
-    """Return the code, or the ciphertext in the one form in which it is opened."""
+    """Return the code, or the ciphertext in the canonical form in which it is opened."""
     del app
     return ("code", message.code) if isinstance(message, CodeMessage) else one_time_of(message)

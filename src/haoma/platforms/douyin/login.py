@@ -1,8 +1,7 @@
-"""Login: exchange a ``tt.login`` code at ``jscode2session`` (version 2).
+"""The login: exchanges a ``tt.login`` code at ``jscode2session`` (version 2).
 
-Only ``code`` is sent, never ``anonymous_code``: what an anonymous code proves is a device, not a user. The
-``session_key`` that comes with the login is kept only if the app accepts encrypted data
-(``haoma.platforms.base.session_keys``).
+Only ``code`` is sent, never ``anonymous_code``, because an anonymous code proves a device and not a user. The returned
+``session_key`` is kept only if the app accepts encrypted data (``haoma.platforms.base.session_keys``).
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/basic-abilities/log-in/code-2-session
 (read 2026-11).

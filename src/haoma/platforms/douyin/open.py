@@ -1,17 +1,17 @@
-"""The session_key flow: open ``encryptedData`` under the user's session_key.
+"""The session_key flow: opens ``encryptedData`` under the user's session_key.
 
-AES-128-CBC without a MAC. Custody of session_keys, the few tries and the one refusal are those of
-``haoma.platforms.base.session_keys``, which all platforms share. What a client chooses is the IV, and through it the
-first 16 bytes of whatever is sealed under the same key: user info with a nickname of the user's choice, too. So a
-message has the four documented members and the two of its watermark, and no other; a wrapper is not taken here. The age
-of the data cannot be judged, because the unit of the watermark's timestamp is not clear; the ledger remembers a
-ciphertext for as long as a session_key is kept.
+AES-128-CBC without a MAC. `haoma.platforms.base.session_keys`, which all platforms share, handles custody of
+session_keys, the few tries and the one refusal. A client chooses the IV, and through it the first 16 bytes of anything
+sealed under the same key, including user info with a nickname of the user's choice. So a message has the four
+documented members and the two of its watermark, and no others; a wrapper is not accepted here. The age of the data is
+unknown, because the unit of the watermark's timestamp is unclear. So a ciphertext is remembered for as long as a
+session_key is kept.
 
-The list, continued from ``flow.py``; all of it is step 3:
+The checks, all of them step 3 of ``flow.py``:
 
-* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
-* A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* Fields, watermark and number, as in the code flow (``payload.py``), and no member beside them.
+* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual transport damage is repaired.
+* A stored session_key opens it: PKCS#7, UTF-8, strict JSON object.
+* Fields, watermark and number are valid, as in the code flow (``payload.py``), and there is no other member.
 
 Page: https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tutorial/basic-ability/sensitive-data-process
 (read 2026-11).
@@ -41,17 +41,17 @@ _DECOY: Final = (
 
 
 def open_sealed(app: DouyinApp, message: SealedMessage, keys: tuple[SessionKey, ...]) -> Flow[tuple[PhoneNumber, bool]]:
-    """Return the number in a sealed message, and whether all that opened under its key is remembered.
+    """Return the number in a sealed message, and whether everything opened under its key is remembered.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
+        CannotOpen: ``trust.cannot-open``, for anything wrong with the message.
     """
     sealed = read_sealed(message)
     return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
 def open_under_key(app: DouyinApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
-    """Return the number in sealed data under a session_key that is at hand.
+    """Return the number in sealed data, opened under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.

@@ -1,15 +1,15 @@
-"""The object that holds the number, the same under RSA in the code flow and under AES in the old.
+"""The object that holds the number: under RSA in the code flow, under AES in the session_key flow.
 
 ::
 
     {"phoneNumber": "13800138000", "purePhoneNumber": "13800138000", "countryCode": "86",
      "watermark": {"appid": "tt0000000000000000", "timestamp": 1700000000}}
 
-``phoneNumber`` has the country code in front for numbers abroad, in a form that is not documented; so the number is
-built from the two other fields, and ``phoneNumber`` has to agree with them. In which unit ``timestamp`` is given is not
-clear (Douyin's page prints 15000000000000000), so it is not judged.
+For numbers abroad, ``phoneNumber`` starts with the country code, in an undocumented form. So the number is built from
+the other two fields, and ``phoneNumber`` must agree with them. The unit of ``timestamp`` is unclear (Douyin's page
+prints 15000000000000000), so it is not checked.
 
-Whatever is wrong with it is `CannotOpen`: this object has just been decrypted.
+Any fault in it is `CannotOpen`, because the object has just been decrypted.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _SEPARATORS: Final = str.maketrans({" ": None, "-": None})
 
 
 def look(app: DouyinApp, fields: dict[str, Any], others: tuple[str, ...] = (), *, complete: bool = True) -> Reading:
-    """Return the number, if the payload is this app's and free of contradictions. All of it is looked at.
+    """Return the number, if the payload is this app's and consistent. All of it is examined.
 
     Args:
         app: The app.
         fields: The object that holds the number.
         others: Members that must not be there.
-        complete: False if one is missing that has to be there.
+        complete: False if a required member is missing.
     """
     watermark = watermark_of(fields)
     app_id = watermark.get("appid")
-    country_code = str(fields.get("countryCode", ""))  # a whole number as well; nothing else has digits alone
+    country_code = str(fields.get("countryCode", ""))  # it may be an integer; no other type gives only digits
     pure, whole = _text(fields.get("purePhoneNumber")), _text(fields.get("phoneNumber"))
     number = from_parts(country_code, pure)
     spellings = (pure, *(f"{front}{country_code}{pure}" for front in ("", "+", "00")))
@@ -63,14 +63,14 @@ def watermark_of(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_payload(app: DouyinApp, found: dict[str, Any]) -> PhoneNumber:
-    """Return the number of Douyin's own reply, once it has been found to be this app's and free of contradictions.
+    """Return the number in Douyin's own reply, after checking that it is this app's and consistent.
 
-    A member that is not known is passed over: the reply came over our own connection, and nobody else wrote it.
+    Unknown members are ignored, because the reply came over our own connection and nobody else wrote it.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
     """
-    inner = found.get("phone_info")  # one client of others was written for a wrapper; no page shows it
+    inner = found.get("phone_info")  # one third-party client expects this wrapper; no page shows it
     result = look(app, inner if isinstance(inner, dict) else found)
     if result.number is None:
         raise CannotOpen(diagnosis=result.fault)

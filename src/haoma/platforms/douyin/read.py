@@ -1,8 +1,8 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
-``e.detail`` of the button's event has ``encryptedData`` and ``iv`` (base library 1.14.0 and later) and beside them
-``code`` (3.51.0 and later); after a failure ``errMsg`` and sometimes ``errno``. With both, the code comes first, and
-the sealed data is kept for an app that accepts encrypted data (``flow.py``).
+``e.detail`` of the button's event has ``encryptedData`` and ``iv`` (base library 1.14.0 and later) and also ``code``
+(3.51.0 and later); after a failure ``errMsg`` and sometimes ``errno``. If it has both, the code comes first, and the
+sealed data is kept for an app that accepts encrypted data (``flow.py``).
 
 Pages:
 https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/tutorial/open-capabilities/general-capabilities/new-phone-method,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import Sealed
     from haoma.platforms.douyin.app import DouyinApp
 
-# "auth deny", the user's word, is a part of "platform auth deny", the platform's: the longer one comes first.
+# The user's "auth deny" is part of the platform's "platform auth deny", so the longer one is tried first.
 _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
+"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _FAILURES: Final = (
     "platform auth deny", "no permission", "no phone number", "not login", "invalid session", "internal error",
 )  # fmt: skip
@@ -39,12 +39,12 @@ _DECLINED: Final = ("auth deny", "user deny", "cancel")
 
 @dataclass(frozen=True, slots=True)
 class CodeMessage:
-    """The code flow: a code that only Douyin can turn into a number.
+    """A message of the code flow: a code that only Douyin can turn into a number.
 
     Attributes:
         code: The code.
-        sealed: What came beside it, if the app accepts encrypted data.
-        fingerprint: Digest of everything that was sent, by which ``sealed`` is claimed.
+        sealed: The sealed data that came with it, if the app accepts encrypted data.
+        fingerprint: Digest of the whole body, with which ``sealed`` is reserved.
     """
 
     code: Secret
@@ -59,9 +59,9 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
     """Return the message.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
-        PlatformRefusal: ``platform.*``: the event of a button that failed for a reason that Douyin documents.
-        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UserDeclined: ``envelope.user-declined``: the user declined.
+        PlatformRefusal: ``platform.*``: the button failed for a reason that Douyin documents.
+        ButtonFailed: ``envelope.button-failed``: the button failed on the device for another reason.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope, or a ``cloudId``.
         EncryptedDataOff: ``envelope.encrypted-data-off``: only ``encryptedData``, and the app does not accept encrypted
             data.
@@ -82,14 +82,14 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
-    """Return the sealed data alone, whatever the app accepts: for who has the session_key at hand.
+    """Return only the sealed data, whatever the app accepts. For callers with a session_key.
 
-    A ``code`` that came beside it is left alone.
+    A ``code`` beside it is ignored.
 
     Raises:
-        BadField: ``envelope.bad-field``: there is a code instead.
+        BadField: ``envelope.bad-field``: there is only a code.
         EnvelopeError, PlatformRefusal: As `read`.
-        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+        CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="douyin"):
@@ -111,7 +111,7 @@ def _sealed(authorization: Authorization, *, accept_encrypted_data: bool, needed
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
     words = claimed.get("errMsg")
     words = words if isinstance(words, str) else ""
     lowered = words.lower()

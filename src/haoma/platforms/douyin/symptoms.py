@@ -1,4 +1,4 @@
-"""How Douyin's replies, sealed numbers, codes, ids and settings look."""
+"""What Douyin's replies, sealed numbers, codes, ids and settings look like."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _BLOCKS: Final = (256, 384, 512)  # RSA-2048, 3072, 4096
-_OUTSIDE: Final = ("length", "padding", "text")  # where it ends with a key that is not the right one
+_OUTSIDE: Final = ("length", "padding", "text")  # where an opening with a wrong key fails
 _BARE: Final = re.compile(r"[A-Za-z0-9+/\s]{340,700}={0,2}")
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Douyin's API; None if it is none."""
+    """Look at an answer of Douyin's API; None if the capture is not one."""
     return look_at_reply(captured, "douyin", _codes, given=_given)
 
 
@@ -44,7 +44,7 @@ def _given(captured: Captured) -> Iterator[Diagnosis] | None:
 
 
 def bare(captured: Captured) -> Looked | None:
-    """Look at a bare ciphertext; None if it cannot be one. By its length it may also be a signature."""
+    """Look at a bare ciphertext; None if it cannot be one. Judging by its length, it may also be a signature."""
     text = captured.text.strip().strip('"')
     if not _BARE.fullmatch(text) or len(_block(text)) not in _BLOCKS:
         return None
@@ -60,7 +60,7 @@ def _block(text: str) -> bytes:
 
 
 def _number(captured: Captured, text: str) -> Iterator[Diagnosis]:
-    """Try the private keys of the configured apps on what Douyin encrypted."""
+    """Try the configured apps' private keys on what Douyin encrypted."""
     apps: list[DouyinApp] = [app for app in captured.apps("douyin") if app.private_keys]
     if not apps:
         yield note("doctor.no-configuration", "data")
@@ -78,7 +78,7 @@ def _number(captured: Captured, text: str) -> Iterator[Diagnosis]:
             if captured.app and captured.app != app.name:
                 yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
             return
-    for name, refused in inside.items():  # a key opens it, but what it holds is not this app's, or no number
+    for name, refused in inside.items():  # a key opens it, but the contents are not this app's, or hold no number
         if refused.diagnosis == "watermark-app":
             yield fault("doctor.watermark-app", f"apps.{name}", failed_at=refused.diagnosis)
         yield of_error(refused.evolve(platform="douyin", app=name))
@@ -90,7 +90,7 @@ def _number(captured: Captured, text: str) -> Iterator[Diagnosis]:
 
 
 def examine(app: DouyinApp) -> Iterator[Diagnosis]:
-    """Say what is unwise in an app's settings.
+    """Yield what is unwise in an app's settings.
 
     The session_key flow has no signature, and a login needs the AppSecret.
     """
@@ -116,7 +116,7 @@ SYMPTOMS: Final = Symptoms(
     turn=10,
     bare=bare,
     nobody=DouyinApp(name="", platform="douyin", app_id="", accept_encrypted_data=True),
-    behind_cannot_open={5: "doctor.wrong-private-key"},  # its reply, not what the user sent
+    behind_cannot_open={5: "doctor.wrong-private-key"},  # of Douyin's reply, not of what the user sent
     code_fields={"err_no": 0, "error_code": 0},
     app_id=re.compile(r"tt[0-9a-f]{16,18}"),
     knows_app_id=True,

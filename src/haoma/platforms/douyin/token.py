@@ -1,9 +1,9 @@
 """The client_token.
 
-``/oauth/stable_client_token/`` by default: for two hours it answers the same token to everybody, so that many processes
-can ask. A plain ``/oauth/client_token/`` makes a new token with every call and lets only the newest two live, the older
-one for five minutes; a test environment that asks with the credentials of production kills production's token. What is
-done about it: ``haoma.platforms.base.access_tokens``.
+By default it comes from ``/oauth/stable_client_token/``, which returns the same token to every caller for two hours, so
+many processes can ask. The plain ``/oauth/client_token/`` makes a new token on every call and keeps only the newest two
+valid, the older one for five minutes. A test environment that uses the production credentials therefore invalidates
+production's token. `haoma.platforms.base.access_tokens` handles this.
 
 Pages: https://developer.open-douyin.com/docs/resource/zh-CN/dop/develop/openapi/account-permission/generate-stable-client-token,
 https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/interface-request-credential/non-user-authorization/get-client_token
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STEP: Final = 2
 _STABLE: Final = "/oauth/stable_client_token/"
 _PLAIN: Final = "/oauth/client_token/"
-_LONGEST: Final = 86_400  # Douyin says 7200; an example on one of its pages 86400
+_LONGEST: Final = 86_400  # Douyin says 7200; an example on one of its pages says 86400
 
 
 class Access(TokenUse):
@@ -50,12 +50,12 @@ class Access(TokenUse):
         self.app = app
 
     def post(self, path: str, content: dict[str, str]) -> Flow[Answer]:
-        """Ask with a token; if Douyin calls it dead, ask once more with a new one.
+        """Ask with a token. If Douyin calls it dead, ask once more with a new one.
 
         Raises:
-            OutsideError: ``outside.*``; ``spent`` is UNKNOWN if the request itself may have arrived, NO if it is the
-                token that could not be fetched.
-            PlatformRefusal: ``platform.*``: no token was given.
+            OutsideError: ``outside.*``. ``spent`` is UNKNOWN if the request itself may have arrived, NO if the token
+                could not be fetched.
+            PlatformRefusal: ``platform.*``: no token was issued.
         """
         return (yield from self.ask(lambda token: self._post(path, content, token)))
 
@@ -65,7 +65,7 @@ class Access(TokenUse):
 
 
 def access_token(app: DouyinApp) -> AccessToken:
-    """Return where the token comes from: what is kept, or what the app's settings say."""
+    """Return the source of the token: the cache, or the one that the settings name."""
     place = token_place(f"douyin:{app.issuer}", app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
         return CallbackToken(place, lambda rejected: _from_source(app, rejected))
@@ -73,12 +73,12 @@ def access_token(app: DouyinApp) -> AccessToken:
 
 
 def token_source(app: DouyinApp) -> TokenSource:
-    """Return where the token comes from. To fetch a plain one is to replace somebody's."""
+    """Return the source of the token. Fetching a plain one would replace somebody's token."""
     return TokenSource(app.issuer, None if app.issuer == "plain" else access_token(app).token)
 
 
 def _from_source(app: DouyinApp, rejected: Secret | None) -> Flow[Secret]:
-    assert app.token_source is not None  # noqa: S101 - for the type checker; the caller has looked
+    assert app.token_source is not None  # noqa: S101 - for the type checker; the caller has checked
     found = yield from ask(Call(app.token_source, (app.name, rejected.reveal() if rejected else None)))
     token = as_token(found)
     if token is None:
@@ -91,7 +91,7 @@ def _fetch(app: DouyinApp) -> Flow[tuple[Secret, float]]:
     if answer.refused:
         refused = answer.refusal("token", STEP, app.app_secret, app.token_url_key)
         raise refused.evolve(spent=Spent.NO)  # whatever it means, no code has been sent
-    # Douyin's answer has it in `data`; a central server may pass that on, or answer {"access_token", "expires_in"}.
+    # Douyin returns it in `data`. A central server may forward that, or return {"access_token", "expires_in"}.
     inner = answer.found.get("data")
     given: dict[str, Any] = inner if isinstance(inner, dict) else answer.found
     seconds = as_seconds(given.get("expires_in"), _LONGEST)

@@ -1,10 +1,10 @@
-"""The other side: Douyin's API and the phone in the user's hand, for the simulator and the tests.
+"""The simulated Douyin, for the simulator and the tests: its API, and the phone in the user's hand.
 
-It shares no code with what it is there to test, and keeps Douyin's habits: HTTP status 200 for everything, ``err_no`` a
-number one time and a text the next, errors of the token in ``data.error_code``, the phone number under RSA.
+It shares no code with what it tests. It keeps Douyin's habits: HTTP status 200 for everything, ``err_no`` sometimes a
+number and sometimes a text, token errors in ``data.error_code``, the phone number under RSA.
 
-A guess, because nothing is documented: every phone code that is of no use gets 28005187, which one client of others
-knows as "expired".
+One guess, because nothing is documented: every unusable phone code gets 28005187, which one third-party client knows as
+"expired".
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from haoma.platforms.douyin.mirror.refusals import REFUSALS
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Call, RandomBytes
 
-_LIFE: Final = 300.0  # of phone codes and login codes
+_LIFE: Final = 300.0  # seconds, of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
-_BUFFER: Final = 300.0  # in which a plain token outlives its successor's birth
+_BUFFER: Final = 300.0  # seconds that a plain token remains valid after its successor is issued
 _UNKNOWN_APP: Final = "tt0000000000000000"
 
 _OK: Final = "ok"
@@ -142,7 +142,7 @@ class _MiniProgram:
 
 @dataclass(slots=True)
 class _Code:
-    """A code of ``tt.login`` or of the button. ``fault``: name of the scene, if something goes wrong with it."""
+    """A code of ``tt.login`` or of the button. ``fault`` names the scene if something goes wrong with it."""
 
     kind: str
     program: str
@@ -163,7 +163,7 @@ class _Token:
 
 
 class DouyinMirror:
-    """Douyin's side. Makes its own app ids, secrets, keys, tokens, users and codes."""
+    """The simulated Douyin. It makes its own app ids, secrets, keys, tokens, users and codes."""
 
     name = "douyin"
     scenes = SCENES
@@ -199,7 +199,7 @@ class DouyinMirror:
         return _new_key()
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit."""
+        """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
         right, wrong = (_base64_of(key) for key in (self.app_key, self.another_key))
         keys: dict[str, str | list[str]] = {"douyin-rotation": [wrong, right], "douyin-key": wrong}
         return {
@@ -220,7 +220,7 @@ class DouyinMirror:
         """Play a scene on the device: ``tt.login``, then the button.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
@@ -283,7 +283,7 @@ class DouyinMirror:
     # --- the API
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if Douyin has no such address."""
+        """Answer a request, or return None if Douyin has no such path."""
         way = self._ways.get(call.path)
         if way is None:
             return None
@@ -305,11 +305,11 @@ class DouyinMirror:
         newest = self._current.get(("plain", program.app_id), "")
         for text, token in list(self._tokens.items()):
             if token.app_id == program.app_id and text not in (newest, self._current.get(("stable", program.app_id))):
-                del self._tokens[text]  # the newest two live, and this call makes one
+                del self._tokens[text]  # two tokens stay valid, and this call makes one of them
         if newest in self._tokens:
             self._tokens[newest].until = min(self._tokens[newest].until, now + _BUFFER)
         token_text = self._new_token("plain", program, now)
-        if program.name == "douyin-war":  # the other process fetches twice before we get to use it
+        if program.name == "douyin-war":  # the other process fetches twice before this token can be used
             del self._tokens[token_text]
         return _say_token(token_text, _TOKEN_LIFE)
 
@@ -320,7 +320,7 @@ class DouyinMirror:
         return token
 
     def _who(self, call: Call) -> _MiniProgram | Answer:
-        """Return whose id and secret these are, or the refusal."""
+        """Return the owner of this id and secret, or the refusal."""
         asked = _object(call.body)
         if asked is None or asked.get("grant_type") != "client_credential":
             return _no_token(10002, "参数错误")
@@ -389,7 +389,7 @@ class DouyinMirror:
         for holds, err_no, words in refusals:
             if holds:
                 return self._no(err_no, words)
-        assert code is not None  # noqa: S101 - for the type checker; the fourth refusal has looked
+        assert code is not None  # noqa: S101 - for the type checker; the fourth refusal has checked
         refused = _REFUSED.get(code.fault)
         if refused is not None and refused.place == "login":
             return self._no(refused.err_no, refused.words)

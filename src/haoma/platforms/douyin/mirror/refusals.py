@@ -1,7 +1,7 @@
-"""Douyin's codes that no other scene has: where they come, Douyin's words, and the error that haoma must answer with.
+"""Douyin's codes that no other scene covers: the call, Douyin's message, and the error that haoma must return.
 
-The codes are written here once more, and not taken from ``refusals.toml``, because a scene
-that reads its outcome from the table that it is to test would agree with every mistake in it.
+The codes are repeated here and not read from ``refusals.toml``. A scene that took its expected outcome from the table
+under test would agree with every mistake in it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _PLACES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A code of Douyin at one place.
+    """A code of Douyin in the answer of one call.
 
     Attributes:
-        place: Which call answers it.
+        place: The call that answers it.
         err_no: The code.
-        words: Douyin's words for it.
+        words: Douyin's message for it.
         en: The same in English.
-        expect: The error that haoma must answer with.
+        expect: The error that haoma must return.
     """
 
     place: str
@@ -39,13 +39,13 @@ class Refusal:
     @property
     def name(self) -> str:
         """Name of the scene."""
-        if self.place == "token":  # whose answers have an ``error_code``
+        if self.place == "token":  # its answers have an ``error_code``
             return f"errcode-{self.err_no}-token"
         return f"err-no-{self.err_no if self.err_no > 0 else f'minus-{-self.err_no}'}"
 
     @property
     def app(self) -> str:
-        """Name of the app; one whose token is refused is alone with that, for no token of it is ever kept."""
+        """Name of the app. An app whose token is refused has an app of its own, because it never gets a token."""
         return f"douyin-{self.name}" if self.place == "token" else "douyin"
 
     @property
