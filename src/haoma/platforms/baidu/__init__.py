@@ -1,4 +1,4 @@
-"""Baidu: ``getPhoneNumber`` of smart mini programs. The folder's README has the sources and what is uncertain."""
+"""Baidu: ``getPhoneNumber`` of smart mini programs. The README lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

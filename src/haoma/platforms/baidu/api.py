@@ -1,7 +1,7 @@
-"""One question to Baidu and its answer.
+"""Requests to Baidu, and their answers.
 
-Baidu says no in four forms, with HTTP status 200 or 400: ``errno`` with ``error`` or ``msg`` (the business),
-``error_code`` with ``error_msg`` (the gateway), and ``error`` with ``error_description`` (OAuth 2.0). The body alone
+Baidu refuses in four forms, with HTTP status 200 or 400: ``errno`` with ``error`` or with ``msg`` (business errors),
+``error_code`` with ``error_msg`` (the gateway), and ``error`` with ``error_description`` (OAuth 2.0). Only the body
 decides.
 """
 
@@ -32,13 +32,13 @@ _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Baidu answered.
+    """An answer of Baidu.
 
     Attributes:
-        code: Its code: a number, or a word of OAuth; empty when it is no refusal.
-        words: Its words.
+        code: Its code: a number, or a word of OAuth; empty if it is not a refusal.
+        words: Its message.
         found: The whole object.
-        status: HTTP status, for the error that says that the answer makes no sense.
+        status: HTTP status, for errors about unusable answers.
     """
 
     code: str
@@ -47,12 +47,12 @@ class Answer:
     status: int = 200
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the access_token has to be dropped."""
+        """Tell whether the table says that the access_token must be dropped."""
         entry = catalogue.find_refusal("baidu", self.code) if self.code else None
         return entry is not None and entry.drop_token
 
     def refusal(self, place: str, step: int, *secrets: Secret | None) -> PlatformRefusal:
-        """Return the error that the code stands for."""
+        """Return the error for the code."""
         asked = self.found.get("request_id")
         return refusal(
             "baidu",
@@ -65,14 +65,14 @@ class Answer:
         )
 
     def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
-        """Return the error for an answer that makes no sense."""
+        """Return the error for an unusable answer."""
         return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
 
 
 def post(
     app: BaiduApp, url: str, form: tuple[tuple[str, str], ...] = (), query: tuple[tuple[str, str], ...] = ()
 ) -> Flow[Answer]:
-    """Ask with POST and a form.
+    """Send a POST request with a form.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -91,7 +91,7 @@ def _answer(reply: Reply) -> Answer:
         code = found.get(name)
         code = (
             "0" if code is None else str(code) if isinstance(code, int) else code
-        )  # that of a bool is a word, and no number
+        )  # bool is an int: str(True) is 'True', which the pattern rejects
         if not isinstance(code, str) or not _NUMBER.fullmatch(code):
             raise _unreadable(reply, name)
         if int(code):

@@ -1,10 +1,10 @@
-"""A Baidu smart mini program as it is configured.
+"""The configuration of a Baidu smart mini program.
 
 Settings: ``app_key``, ``app_secret``, ``api_base_url``; ``login`` (``v1`` or ``v2``) and, for v2, ``openapi_base_url``;
 ``app_id``, the numeric AppID, which nothing needs; ``accept_members``.
 
-Baidu has three identifiers. The one that counts is the **AppKey**: the login asks for it and each frame ends in it. So
-it is the ``app_id`` of the `App`.
+Baidu has three identifiers. The one that matters is the **AppKey**: the login sends it, and every frame ends with it.
+So it is the ``app_id`` of the `App`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class BaiduApp(App):
 
     Attributes:
         app_secret: The AppSecret.
-        api_base_url: Where login v1 goes: Baidu, or a proxy in front of it.
-        openapi_base_url: Where login v2 and its access_token go.
+        api_base_url: Address of login v1: Baidu, or a proxy in front of it.
+        openapi_base_url: Address of login v2 and its access_token.
         login: ``v1`` or ``v2``.
     """
 
@@ -41,7 +41,7 @@ class BaiduApp(App):
 
 
 def configure(table: Table) -> BaiduApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     app_key = table.text("app_key", required=True)
     if app_key and not _APP_KEY.fullmatch(app_key):
         table.warn("config.app-id-shape", "app_key", needed="32 letters and digits: the AppKey, not the numeric AppID")
@@ -53,8 +53,8 @@ def configure(table: Table) -> BaiduApp | None:
     login = table.choice("login", ("v1", "v2"), default="v1")
     openapi_base_url = table.url("openapi_base_url", default=OPENAPI)
     policy, reply = table.policy(sealed=True), table.reply()
-    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
-    # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
+    # A ciphertext has no timestamp, so it stays usable as long as its session_key is kept. It is remembered for that
+    # long. Later logins may extend a key's life, up to this limit (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken or app_secret is None:

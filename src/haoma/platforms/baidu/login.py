@@ -1,14 +1,14 @@
-"""Login: exchange the code of ``swan.getLoginCode`` or ``swan.login``, and keep the session_key that comes with it.
+"""The login: exchanges the code of ``swan.getLoginCode`` or ``swan.login``, and keeps the session_key that it returns.
 
-* **v1** (``spapi.baidu.com``) takes AppKey and AppSecret and answers a flat object with ``openid``.
-* **v2** (``openapi.baidu.com``) takes an access_token and answers ``data`` with ``open_id``. If the gateway calls the
-  token dead, the same code is sent once more with a new one: the gateway stands before what would use the code up.
+* **v1** (``spapi.baidu.com``) takes AppKey and AppSecret, and returns a flat object with ``openid``.
+* **v2** (``openapi.baidu.com``) takes an access_token, and returns ``data`` with ``open_id``. If the gateway calls the
+  token dead, the same code is sent once more with a new token, because the gateway refuses before the code is used up.
 
-A code lives for ten minutes and works once; what an old or used one gets is in no public table. So a refusal that is in
-no table is answered like that of a dead code: log in again.
+A code lives for ten minutes and works once. No public table lists the answer to an old or used one. So an unlisted
+refusal is treated like that of a dead code: log in again.
 
-A code with an ``@`` in it is passed on by Baidu to the app of a partner that the mini program runs in; so nothing is
-asked of the form of a code.
+Baidu passes a code that contains ``@`` on to the partner app in which the mini program runs, so the form of a code is
+not checked.
 
 Pages: https://smartprogram.baidu.com/docs/develop/api/open/log_Session-Key/ (swan-team/swan-docs, 2020-04);
 v2: https://github.com/baidu/smartapp-openapi-go, Baidu's own SDK.

@@ -1,28 +1,27 @@
-"""Open ``encryptedData`` under the user's session_key.
+"""Opens ``encryptedData`` under the user's session_key.
 
-AES-192-CBC without a MAC. Around the JSON is a frame with the AppKey behind it, which is all that binds the message to
-the app; there is no watermark, and no time. Custody, tries and the one refusal are those of
-``haoma.platforms.base.session_keys``.
+AES-192-CBC without a MAC. The JSON sits in a frame that ends with the AppKey. Nothing else ties the message to the app:
+there is no watermark and no time. `haoma.platforms.base.session_keys` handles custody, tries and the one refusal.
 
-What a client chooses is more than the IV. The first 16 bytes of a frame mean nothing, so the first block of ciphertext
-may be anything as well; it is the IV of the second, which holds the length and the first twelve bytes of JSON:
-``{"mobile":"1``. And ``swan.getUserInfo`` is sealed under the same key and in the same frame, with a nickname of the
-user's choice. A nickname that ends in ten digits at the edge of a block, with such a second block in front and what
-Baidu wrote behind it, is a whole frame whose ``mobile`` is anybody's, written without the key and without a failed
-try. What gives it away is the rest of the user info: so a phone message has one member and no other.
+**Threats.** A client chooses more than the IV. The first 16 bytes of a frame mean nothing, so the first block of
+ciphertext may be anything. That block is the IV of the second, which holds the length and the first twelve bytes of
+JSON: ``{"mobile":"1``. ``swan.getUserInfo`` is sealed under the same key and in the same frame, with a nickname of the
+user's choice. Take a nickname that ends in ten digits at the edge of a block, put such a second block in front, and
+keep what Baidu wrote behind it: the result is a complete frame with anybody's ``mobile``, made without the key and
+without a failed try. The rest of the user info gives it away, so a phone message must have exactly one member.
 
-The list, continued from ``flow.py``; all of it is step 3:
+The checks, all of them step 3 of ``flow.py``:
 
-* ``iv`` is base64 of 16 bytes and the ciphertext of whole blocks, after the usual damage of transport is repaired.
-* A kept session_key opens it: PKCS#7 in blocks of 32 bytes, then the frame. Its length lies within it, and what follows
-  is this app's AppKey, compared in constant time.
+* ``iv`` is base64 of 16 bytes and the ciphertext of whole blocks, after the usual transport damage is repaired.
+* A stored session_key opens it: PKCS#7 in blocks of 32 bytes, then the frame. The frame's length is within bounds, and
+  this app's AppKey follows, compared in constant time.
 * UTF-8, strict JSON object.
 * ``mobile`` is its only member.
-* ``mobile`` is a mainland mobile number: eleven digits, 13 to 19 in front. Baidu gives no country code and does not say
-  how a number abroad is written, so any other form is refused, not guessed.
+* ``mobile`` is a mainland mobile number: eleven digits that start with 13 to 19. Baidu gives no country code and does
+  not say how it writes a number abroad, so any other form is refused rather than guessed.
 
 Sources: https://smartprogram.baidu.com/docs/develop/api/open/log_userdata/ (swan-team/swan-docs, 2020-04),
-https://github.com/baidu-smart-app/auth-demo-backend (its known answer is a vector of ours).
+https://github.com/baidu-smart-app/auth-demo-backend (its known answer is one of our test vectors).
 """
 
 from __future__ import annotations
@@ -48,17 +47,17 @@ _DECOY: Final = b'{"mobile":"00000000000"}'
 
 
 def open_sealed(app: BaiduApp, message: SealedMessage, keys: tuple[SessionKey, ...]) -> Flow[tuple[PhoneNumber, bool]]:
-    """Return the number in a sealed message, and whether all that opened under its key is remembered.
+    """Return the number in a sealed message, and whether everything opened under its key is remembered.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
+        CannotOpen: ``trust.cannot-open``, for anything wrong with the message.
     """
     sealed = read_sealed(message)
     return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
 def open_under_key(app: BaiduApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
-    """Return the number in sealed data under a session_key that is at hand.
+    """Return the number in sealed data, opened under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.

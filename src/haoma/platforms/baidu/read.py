@@ -1,7 +1,7 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
 ``e.detail`` of the button's event has ``encryptedData`` and ``iv``, or after a failure ``errMsg``. There is no phone
-code. Baidu's own pages call the ciphertext ``data``, which is its name in ``swan.getUserInfo``; front ends copy that.
+code. Baidu's own pages call the ciphertext ``data``, its name in ``swan.getUserInfo``, and front ends copy that.
 
 Page: https://smartprogram.baidu.com/docs/develop/component/formlist_button/ (swan-team/swan-docs, 2020-04).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import Sealed
 
 _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
+"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 
 Message: TypeAlias = SealedMessage
@@ -30,11 +30,11 @@ Message: TypeAlias = SealedMessage
 def read(app: BaiduApp, authorization: Authorization) -> Message:
     """Return the message.
 
-    A ``session_key`` that was sent along is not looked at: whoever chooses the key can write any number.
+    A ``session_key`` in the body is ignored: a client that chooses the key can write any number.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
-        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UserDeclined: ``envelope.user-declined``: the user declined.
+        ButtonFailed: ``envelope.button-failed``: the button failed on the device for another reason.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
@@ -43,11 +43,11 @@ def read(app: BaiduApp, authorization: Authorization) -> Message:
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
-    """Return the sealed data as bytes: for who has the session_key at hand.
+    """Return the sealed data as bytes. For callers with a session_key.
 
     Raises:
         EnvelopeError, PlatformRefusal: As `read`.
-        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+        CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
     return session_keys.read_sealed(_message(authorization))
 
@@ -64,7 +64,7 @@ def _message(authorization: Authorization) -> SealedMessage:
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
     words = claimed.get("errMsg")
     lowered = words.lower() if isinstance(words, str) else ""
     if any(word in lowered for word in _DECLINED):

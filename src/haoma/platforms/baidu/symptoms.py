@@ -1,4 +1,4 @@
-"""How Baidu's replies and codes look."""
+"""What Baidu's replies and codes look like."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY_BYTES: Final = 24
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Baidu's API; None if it is none."""
+    """Look at an answer of Baidu's API; None if the capture is not one."""
     return look_at_reply(captured, "baidu", _codes)
 
 

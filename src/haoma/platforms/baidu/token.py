@@ -1,7 +1,7 @@
 """The access_token, which login v2 needs.
 
-It lives for a month, by ``expires_in``. Whether a new one kills the one before is not documented, so none is fetched
-without need (``haoma.platforms.base.access_tokens``).
+By its ``expires_in``, it lives for a month. Whether a new token invalidates the previous one is not documented, so none
+is fetched without need (``haoma.platforms.base.access_tokens``).
 
 Page: https://smartprogram.baidu.com/docs/develop/serverapi/power_exp/ (swan-team/swan-docs, 2020-04).
 """
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 STEP: Final = 1
 _PATH: Final = "/oauth/2.0/token"
-_LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample 86400
+_LONGEST: Final = 2_592_000 * 2  # Baidu says 2592000; an older sample says 86400
 
 
 def access_token(app: BaiduApp) -> AccessToken:
-    """Return where the token comes from."""
+    """Return the source of the token."""
     return CachedToken(token_place("baidu", app.openapi_base_url, app.app_id), lambda: _fetch(app))
 
 
 def token_source(app: BaiduApp) -> TokenSource | None:
-    """Return where the token comes from; login v1 needs none."""
+    """Return the source of the token; None for login v1, which needs none."""
     return TokenSource("", access_token(app).token) if app.login == "v2" else None
 
 

@@ -1,6 +1,6 @@
-"""The other side: Baidu's two login services and the phone in the user's hand, for the simulator and the tests.
+"""The simulated Baidu, for the simulator and the tests: its two login services, and the phone in the user's hand.
 
-It shares no code with what it is there to test. What Baidu answers to a dead login code is not public: the mirror takes
+It shares no code with what it tests. Baidu's answer to a dead login code is not public. The mirror answers
 ``invalid_grant`` of Baidu's OAuth page, with HTTP status 400, which is a guess.
 """
 
@@ -109,7 +109,7 @@ class _MiniProgram:
 
 @dataclass(slots=True)
 class _LoginCode:
-    """``fault``: name of the scene, if something goes wrong with it."""
+    """A login code. ``fault`` names the scene if something goes wrong with it."""
 
     app_key: str
     openid: str
@@ -120,7 +120,7 @@ class _LoginCode:
 
 
 class BaiduMirror:
-    """Baidu's side. Makes its own keys, secrets, tokens, users and codes."""
+    """The simulated Baidu. It makes its own keys, secrets, tokens, users and codes."""
 
     name = "baidu"
     scenes = SCENES
@@ -139,7 +139,7 @@ class BaiduMirror:
         }
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit."""
+        """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
         found: dict[str, dict[str, Any]] = {}
         for name, program in self._programs.items():
             found[name] = {
@@ -152,7 +152,7 @@ class BaiduMirror:
                 found[name] |= {"login": "v2", "openapi_base_url": base_url}
             if name.endswith("wrong-secret"):
                 found[name]["app_secret"] = program.app_key[::-1]
-        # Another program's key in Baidu's books: for Baidu there is no such mini program.
+        # Baidu knows this mini program under another key, so the configured one belongs to none.
         found["baidu-wrong-key"]["app_key"] = self._programs["baidu-wrong-key"].app_key[::-1]
         return found
 
@@ -162,7 +162,7 @@ class BaiduMirror:
         """Play a scene on the device: ``swan.getLoginCode``, then the button.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
@@ -211,7 +211,7 @@ class BaiduMirror:
     # --- the services ---
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if Baidu has no such address."""
+        """Answer a request, or return None if Baidu has no such path."""
         way = self._ways.get(call.path)
         return way(call, now) if way else None
 
@@ -231,7 +231,7 @@ class BaiduMirror:
         return _say({"openid": login.openid, "session_key": login.session_key})
 
     def _take(self, text: str, app_key: str, now: float) -> _LoginCode | Answer:
-        """Return the login of a code and use it up, or what is answered in its place."""
+        """Use up a code and return its login, or return the refusal."""
         login = self._codes.get(text)
         if login is None or login.used or login.app_key != app_key or now > login.until:
             return _oauth("invalid_grant", "Invalid authorization code")
