@@ -1,4 +1,4 @@
-"""Kuaishou: ``getPhoneNumber``. The folder's README has the sources and what is uncertain."""
+"""Kuaishou: ``getPhoneNumber``. The README lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One question to Kuaishou and its answer. Success is ``"result": 1``, and not 0; all else is a refusal."""
+"""Requests to Kuaishou, and their answers. Success is ``"result": 1``, not 0; anything else is a refusal."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Kuaishou answered.
+    """An answer of Kuaishou.
 
     Attributes:
         result: Its code.
-        words: Its words.
+        words: Its message.
         found: The whole object.
-        status: HTTP status, for the error that says that the answer makes no sense.
+        status: HTTP status, for errors about unusable answers.
     """
 
     result: str
@@ -40,16 +40,16 @@ class Answer:
     status: int = 200
 
     def refusal(self, place: str, step: int, *secrets: Secret | None) -> PlatformRefusal:
-        """Return the error that the code stands for."""
+        """Return the error for the code."""
         return refusal("kuaishou", self.result, place=place, message=self.words, step=step, secrets=secrets)
 
     def nonsense(self, reason: str, step: int, spent: Spent) -> NonsenseReply:
-        """Return the error for an answer that makes no sense."""
+        """Return the error for an unusable answer."""
         return NonsenseReply(step=step, because={"reason": reason, "status": self.status}, spent=spent)
 
 
 def post(app: KuaishouApp, path: str, form: tuple[tuple[str, str], ...]) -> Flow[Answer]:
-    """Ask with POST and a form.
+    """Send a POST request with a form.
 
     Raises:
         OutsideError: ``outside.*``.
@@ -64,7 +64,8 @@ def _answer(reply: Reply) -> Answer:
     except EnvelopeError:
         raise _unreadable(reply, "not JSON") from None
     result = found.get("result")
-    result = str(result) if isinstance(result, int) else result  # that of a bool is a word, and no number
+    # bool is an int: str(True) is 'True', which the pattern rejects.
+    result = str(result) if isinstance(result, int) else result
     if not isinstance(result, str) or not _NUMBER.fullmatch(result):
         raise _unreadable(reply, "result")
     words = (found.get(name) for name in ("error_msg", "error"))

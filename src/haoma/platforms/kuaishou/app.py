@@ -1,4 +1,4 @@
-"""A Kuaishou mini program as it is configured.
+"""The configuration of a Kuaishou mini program.
 
 Settings: ``app_id``, ``app_secret``, ``api_base_url``, ``accept_members``.
 """
@@ -32,13 +32,13 @@ class KuaishouApp(App):
 
 
 def configure(table: Table) -> KuaishouApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     app_id = table.text("app_id", required=True)
     app_secret = table.secret("app_secret", required=True)
     api_base_url = table.url("api_base_url", default=API)
     policy, reply = table.policy(sealed=True), table.reply()
-    # A ciphertext has no time in it. It opens for as long as its session_key is kept, and so long it is remembered: by
-    # later logins a key is kept for longer than by one, though no longer than this (``session_keys``).
+    # A ciphertext has no timestamp, so it stays usable as long as its session_key is kept. It is remembered for that
+    # long. Later logins may extend a key's life, up to this limit (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
     table.finish()
     if table.broken or app_secret is None:

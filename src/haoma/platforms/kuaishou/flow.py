@@ -1,12 +1,12 @@
-"""The flow of Kuaishou.
+"""Kuaishou's flow.
 
-1. There is a login (``login.py``): its session_key is what the data was encrypted with.
-2. The session_keys of that user are recalled.
-3. Open (``open.py``).
+1. Require a login (``login.py``), because its session_key encrypted the data.
+2. Recall the user's session_keys.
+3. Open the message (``open.py``).
 
-The one-time value is the ciphertext. It has no time in it, so it is remembered for as long as a session_key is kept.
-Under a session_key that was seen before that, something may have been used that is no longer remembered; then the
-result says so.
+The one-time value is the ciphertext. It has no timestamp, so it is remembered for as long as a session_key is kept. A
+session_key that is older than this memory may have opened ciphertexts that are no longer remembered; the result then
+says so.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ METHODS: Final = (
 
 
 def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
-    """Open the sealed message of the user who is logged in.
+    """Open the sealed message of the logged-in user.
 
     Raises:
         MissingField: ``envelope.missing-field``: no login (step 1).
@@ -83,7 +83,7 @@ def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, af
 
 
 def find_under_key(app: KuaishouApp, sealed: Sealed, session_key: Secret, now: float) -> Finding:
-    """Open sealed data under a session_key that is at hand.
+    """Open sealed data under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -93,6 +93,6 @@ def find_under_key(app: KuaishouApp, sealed: Sealed, session_key: Secret, now: f
 
 
 def one_time(app: KuaishouApp, message: Message) -> tuple[str, Secret]:
-    """Return the ciphertext in the one form in which it is opened."""
+    """Return the ciphertext in the canonical form in which it is opened."""
     del app
     return one_time_of(message)

@@ -1,8 +1,8 @@
-"""Login: exchange the code of ``ks.login`` at ``code2session``, and keep the session_key that comes with it.
+"""The login: exchanges the code of ``ks.login`` at ``code2session``, and keeps the session_key that it returns.
 
-No public page of this call was readable; address, names and the 1 of success are those on which some ten
-implementations agree (the folder's README names two). What an old or used code gets is not known, so a refusal that is
-in no table is answered like that of a dead code: log in again.
+No public page of this call was readable. Address, field names and the 1 for success are those on which some ten
+implementations agree (the README names two). The answer to an old or used code is unknown, so an unlisted refusal is
+treated like that of a dead code: log in again.
 """
 
 from __future__ import annotations

@@ -1,22 +1,21 @@
-"""Open ``encryptedData`` under the user's session_key.
+"""Opens ``encryptedData`` under the user's session_key.
 
-AES-128-CBC without a MAC. The plain text is ``countryCode`` and ``phoneNumber``, and nothing else: no watermark and no
-time. So nothing but the session_key ties it to the app and the user, and the only session_key that is ever used is the
-one that Kuaishou gave us for a login. Custody, tries and the one refusal are those of
-``haoma.platforms.base.session_keys``.
+AES-128-CBC without a MAC. The plain text is ``countryCode`` and ``phoneNumber`` and nothing else: no watermark and no
+time. So only the session_key ties it to the app and the user, and haoma only ever uses a session_key that Kuaishou
+returned for a login. `haoma.platforms.base.session_keys` handles custody, tries and the one refusal.
 
-What a client chooses is the IV, and through it the first 16 bytes of whatever is sealed under the same key: user info
-with a nickname of the user's choice, too. Behind these bytes the rest of that message stands as Kuaishou wrote it, so
-it has other members, and a phone message has these two and no other.
+**Threats.** A client chooses the IV, and through it the first 16 bytes of anything sealed under the same key, including
+user info with a nickname of the user's choice. The rest of such a message stays as Kuaishou wrote it, so it has other
+members. A phone message must have these two and no others.
 
-The list, continued from ``flow.py``; all of it is step 3:
+The checks, all of them step 3 of ``flow.py``:
 
-* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual damage of transport is repaired.
-* A kept session_key opens it: PKCS#7, UTF-8, strict JSON object.
-* ``countryCode`` and ``phoneNumber`` are there, and nothing else is.
-* The number is one of that country. Whether the number has the country code in front is not documented: it
-  may stand bare, with ``+`` and the code, and for the mainland with ``86`` alone. A number abroad that begins with its
-  country code without ``+`` can be read in two ways, so it is refused, not guessed.
+* ``iv`` is base64 of 16 bytes and ``encryptedData`` of whole blocks, after the usual transport damage is repaired.
+* A stored session_key opens it: PKCS#7, UTF-8, strict JSON object.
+* ``countryCode`` and ``phoneNumber`` are present, and nothing else is.
+* The number belongs to that country. It is not documented whether it starts with the country code, so it may be bare,
+  start with ``+`` and the code, or, for the mainland, with ``86``. A number abroad that starts with its country code
+  without ``+`` is ambiguous, so it is refused rather than guessed.
 
 Page: https://mp.kuaishou.com/docs/develop/functionAccessGuide/getUserPhoneNumber.html (dated 2024-09-26).
 """
@@ -47,17 +46,17 @@ _DECOY: Final = b'{"countryCode":"86","phoneNumber":"00000000000"}'
 def open_sealed(
     app: KuaishouApp, message: SealedMessage, keys: tuple[SessionKey, ...]
 ) -> Flow[tuple[PhoneNumber, bool]]:
-    """Return the number in a sealed message, and whether all that opened under its key is remembered.
+    """Return the number in a sealed message, and whether everything opened under its key is remembered.
 
     Raises:
-        CannotOpen: ``trust.cannot-open``, whatever is wrong with the message.
+        CannotOpen: ``trust.cannot-open``, for anything wrong with the message.
     """
     sealed = read_sealed(message)
     return (yield from open_under(app, keys, lambda key: _open(app, key, sealed)))
 
 
 def open_under_key(app: KuaishouApp, sealed: Sealed, session_key: Secret) -> PhoneNumber:
-    """Return the number in sealed data under a session_key that is at hand.
+    """Return the number in sealed data, opened under a given session_key.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -73,7 +72,7 @@ def _open(app: KuaishouApp, key: bytes, sealed: Sealed) -> Reading:
 def _read(app: KuaishouApp, found: dict[str, Any]) -> Reading:
     country_code, whole = found.get("countryCode"), found.get("phoneNumber")
     if isinstance(country_code, int):
-        country_code = str(country_code)  # that of a bool is a word, and no number
+        country_code = str(country_code)  # bool is an int: str(True) is 'True', which is no country code
     country_code = country_code if isinstance(country_code, str) else ""
     whole = whole if isinstance(whole, str) else ""
     others = unlisted(app, found, _MEMBERS)

@@ -1,9 +1,9 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
 ``e.detail`` of the button's event has ``encryptedData`` and ``iv``, or after a failure ``errMsg``. No phone code is
 known.
 
-Page: https://mp.kuaishou.com/docs/develop/functionAccessGuide/getUserPhoneNumber.html (dated 2024-09-26); the words of
+Page: https://mp.kuaishou.com/docs/develop/functionAccessGuide/getUserPhoneNumber.html (dated 2024-09-26). The values of
 ``errMsg`` are as developers report them.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from haoma.platforms.kuaishou.app import KuaishouApp
 
 _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""What Alipay's mini programs send: the envelope that gets sent to other platforms' apps."""
+"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _NO_PERMISSION: Final = "no permission"
 
@@ -33,13 +33,13 @@ Message: TypeAlias = SealedMessage
 def read(app: KuaishouApp, authorization: Authorization) -> Message:
     """Return the message.
 
-    A ``session_key`` that was sent along is not looked at: whoever chooses the key can write any number, and here no
-    watermark would contradict it.
+    A ``session_key`` in the body is ignored: a client that chooses the key can write any number, and there is no
+    watermark to contradict it.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the event of a user who declined.
-        PermissionMissing: ``platform.permission-missing``: the event of a button that is not permitted.
-        ButtonFailed: ``envelope.button-failed``: the event of another failure on the device.
+        UserDeclined: ``envelope.user-declined``: the user declined.
+        PermissionMissing: ``platform.permission-missing``: the button is not permitted.
+        ButtonFailed: ``envelope.button-failed``: the button failed on the device for another reason.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
@@ -48,11 +48,11 @@ def read(app: KuaishouApp, authorization: Authorization) -> Message:
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
-    """Return the sealed data as bytes: for who has the session_key at hand.
+    """Return the sealed data as bytes. For callers with a session_key.
 
     Raises:
         EnvelopeError, PlatformRefusal: As `read`.
-        CannotOpen: ``trust.cannot-open``: it is no sealed data.
+        CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
     return session_keys.read_sealed(_message(authorization))
 
@@ -68,7 +68,7 @@ def _message(authorization: Authorization) -> SealedMessage:
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return what a failure event says. Anybody can write one; as it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
     words = claimed.get("errMsg")
     lowered = words.lower() if isinstance(words, str) else ""
     if any(word in lowered for word in _DECLINED):

@@ -1,4 +1,4 @@
-"""How Kuaishou's replies and codes look."""
+"""What Kuaishou's replies and codes look like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUCCESS: Final = "1"
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Kuaishou's API; None if it is none."""
+    """Look at an answer of Kuaishou's API; None if the capture is not one."""
     return look_at_reply(captured, "kuaishou", _codes, success=_SUCCESS)
 
 

@@ -1,7 +1,7 @@
-"""The other side: Kuaishou's login and the phone in the user's hand, for the simulator and the tests.
+"""The simulated Kuaishou, for the simulator and the tests: its login, and the phone in the user's hand.
 
-It shares no code with what it is there to test. What Kuaishou answers to a dead login code is not public: the mirror
-takes a number that is in no table, so that its scenes show what happens to such a number.
+It shares no code with what it tests. Kuaishou's answer to a dead login code is not public. The mirror answers a number
+that no table lists, so its scenes show how such a number is handled.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _MiniProgram:
 
 @dataclass(slots=True)
 class _LoginCode:
-    """``fault``: name of the scene, if something goes wrong with it."""
+    """A login code. ``fault`` names the scene if something goes wrong with it."""
 
     app_id: str
     openid: str
@@ -79,7 +79,7 @@ class _LoginCode:
 
 
 class KuaishouMirror:
-    """Kuaishou's side. Makes its own app ids, secrets, users and codes."""
+    """The simulated Kuaishou. It makes its own app ids, secrets, users and codes."""
 
     name = "kuaishou"
     scenes = SCENES
@@ -95,7 +95,7 @@ class KuaishouMirror:
         self._codes: dict[str, _LoginCode] = {}
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit."""
+        """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
         return {
             name: {
                 "platform": "kuaishou",
@@ -115,7 +115,7 @@ class KuaishouMirror:
         """Play a scene on the device: ``ks.login``, then the button.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
@@ -159,7 +159,7 @@ class KuaishouMirror:
     # --- the API ---
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if Kuaishou has no such address."""
+        """Answer a request, or return None if Kuaishou has no such path."""
         if call.path != "/oauth2/mp/code2session":
             return None
         asked = dict(parse_qsl(call.body.decode("utf-8")))
