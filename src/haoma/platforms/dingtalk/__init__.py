@@ -1,4 +1,4 @@
-"""DingTalk: an ``authCode``, for apps of organisations. The folder's README has the sources and what is uncertain."""
+"""DingTalk: an ``authCode``, for apps of organisations. The README lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A DingTalk app as it is configured.
+"""The configuration of a DingTalk app.
 
 Settings: ``client_id``, ``client_secret``, ``api_base_url``.
 """
@@ -21,7 +21,7 @@ KEY_SETTINGS: Final = frozenset({"client_secret"})
 
 @dataclass(frozen=True, kw_only=True)
 class DingTalkApp(App):
-    """One configured DingTalk app; its ``app_id`` is the Client ID (formerly AppKey).
+    """One configured DingTalk app. Its ``app_id`` is the Client ID (formerly AppKey).
 
     Attributes:
         client_secret: The Client Secret (formerly AppSecret).
@@ -33,7 +33,7 @@ class DingTalkApp(App):
 
 
 def configure(table: Table) -> DingTalkApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     client_id = table.text("client_id", required=True)
     client_secret = table.secret("client_secret", required=True)
     api_base_url = table.url("api_base_url", default=API)

@@ -1,22 +1,21 @@
-"""The two questions: whose token is it (``userAccessToken``), and who is that (``contact/users/me``).
+"""Exchanges the code for the user's token (``userAccessToken``), and the token for the user (``contact/users/me``).
 
-The list, continued from ``flow.py``:
+The steps, continued from ``flow.py``:
 
-2. Exchange the code for the user's accessToken, unless an earlier try of this very request got that far.
+2. Exchange the code for the user's accessToken, unless an earlier try of this same request got that far.
 3. The answer is strict JSON: status 200 with an ``accessToken``, or a refusal.
-4. Ask for the user with that token. The code is used up by now; if this call breaks, the token is kept, for this code
-   alone and no longer than the code is remembered, and the same request goes on from here.
-5. The answer is strict JSON: status 200 with the user, or a refusal. A user without ``mobile`` is a permission that the
-   app does not have: DingTalk leaves the field out.
-6. ``stateCode`` and ``mobile`` are a number.
+4. Ask for the user with that token. The code is used up by now. If this call fails, the token is kept, for this code
+   only and no longer than the code is remembered, and a retry of the same request continues from here.
+5. The answer is strict JSON: status 200 with the user, or a refusal. If ``mobile`` is missing, the app lacks a
+   permission: DingTalk then leaves the field out.
+6. ``stateCode`` and ``mobile`` form a valid number.
 
-**What the code may have suffered.** A timeout or a reset of step 2 does not tell whether the code was used up. A
-refusal of the code that follows may be the work of the first try, and is reported as `OutcomeUnknown`
-(``after_unknown``).
+**Unknown outcomes.** After a timeout or a reset of step 2 we cannot tell whether the code was used up. A refusal of the
+code that follows may be caused by the first try, so it is reported as `OutcomeUnknown` (``after_unknown``).
 
 Pages: https://help.dingtalk.io/zh/open/development/obtain-user-token and
-https://help.dingtalk.io/open/development/dingtalk-retrieve-user-information (read 2026-11); what is not documented is
-in the README of this folder.
+https://help.dingtalk.io/open/development/dingtalk-retrieve-user-information (read 2026-11). The README of this folder
+lists what is undocumented.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown`` (steps 2 and 3).
         PlatformRefusal: ``platform.*`` (steps 3 and 5).
-        OutsideError: ``outside.*``: no connection, or no sense in an answer (steps 2 to 6).
+        OutsideError: ``outside.*``: no connection, or an unusable answer (steps 2 to 6).
     """
     place = _USER_TOKENS.place(app.scope, code.reveal())
     # (2) (3)
@@ -75,7 +74,7 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
     except HaomaError as error:
         if not error.retry:
             raise error.evolve(spent=Spent.YES) from None
-        # The same request may go on from step 4. The reservation of the code is older by one call.
+        # A retry of the same request continues at step 4. The code's reservation is older by one call.
         yield from ask(Keep(place, token, app.policy.code_seconds / 2))
         raise error.evolve(spent=Spent.UNKNOWN) from None
 
@@ -115,7 +114,7 @@ def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secre
         found = parse_json_object(reply.body)
     except EnvelopeError:
         raise _nonsense("not JSON", reply, step) from None
-    # 60011 is a code of the interfaces before these, which answer {"errcode", "errmsg"}.
+    # 60011 is a code of the older APIs, which answer {"errcode", "errmsg"}.
     older = "code" not in found and found.get("errcode") not in (None, 0)
     if reply.status == 200 and "code" not in found and not older:
         return found
@@ -142,7 +141,7 @@ def _number(found: dict[str, Any], reply: Reply) -> PhoneNumber:
     if mobile in (None, ""):
         raise refusal("dingtalk", _NO_MOBILE, place="phone", step=5)
     if isinstance(state, int):
-        state = str(state)  # that of a bool is a word, and no number
+        state = str(state)  # bool is an int: str(True) is 'True', which is no country code
     if not isinstance(mobile, str) or not isinstance(state, str):
         raise _nonsense("mobile" if not isinstance(mobile, str) else "stateCode", reply, 6)
     number = from_parts(state.removeprefix("+").removeprefix("00"), mobile)

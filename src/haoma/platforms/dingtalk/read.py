@@ -1,7 +1,7 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
-DingTalk's OAuth page comes back with ``authCode`` (``error`` when the user declined); front ends post it as
-``authCode``, ``auth_code`` or ``code``.
+DingTalk's OAuth page redirects with ``authCode`` (``error`` if the user declined). Front ends post it as ``authCode``,
+``auth_code`` or ``code``.
 
 Page: https://help.dingtalk.io/zh/open/development/obtain-user-token
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from haoma.platforms.dingtalk.app import DingTalkApp
 
 PHONE_CODE: Final = ("authCode", "auth_code", "code")
-"""Names under which the code comes."""
+"""Names that the code may have."""
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -35,8 +35,8 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
     """Return the message.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the page came back with ``error``. Which errors there are is not
-            documented; anybody can write one, and as it only refuses, believing it is harmless.
+        UserDeclined: ``envelope.user-declined``: the page redirected with ``error``. Its values are undocumented.
+            Anybody can write one; because it only refuses, believing it is harmless.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """

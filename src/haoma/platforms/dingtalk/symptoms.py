@@ -1,4 +1,4 @@
-"""How DingTalk's replies, codes and ids look."""
+"""What DingTalk's replies, codes and ids look like."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of DingTalk's API; None if it is none."""
+    """Look at an answer of DingTalk's API; None if the capture is not one."""
     return look_at_reply(captured, "dingtalk", _codes, given=_given)
 
 
@@ -25,7 +25,7 @@ def _codes(found: Mapping[str, Any]) -> list[str] | None:
     code = found.get("code")
     if isinstance(code, str | int) and "message" in found and {"requestid", "requestId"} & found.keys():
         return [str(code)[:120]]
-    if "errcode" in found and catalogue.find_refusal("dingtalk", str(found["errcode"])):  # of the older interface
+    if "errcode" in found and catalogue.find_refusal("dingtalk", str(found["errcode"])):  # of the older APIs
         return [str(found["errcode"])]
     if {"accessToken", "expireIn"} <= found.keys():
         return []

@@ -1,7 +1,7 @@
-"""The other side: DingTalk's API and the authorization page, for the simulator and the tests.
+"""The simulated DingTalk, for the simulator and the tests: its API, and the authorization page.
 
-It shares no code with what it is there to test. Refusals come with an HTTP status of their own and ``code``,
-``message`` and ``requestid``.
+It shares no code with what it tests. Refusals have an HTTP status of their own, and ``code``, ``message`` and
+``requestid``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Call, RandomBytes
 
-_USER_TOKEN: Final = "/v1.0/oauth2/userAccessToken"  # noqa: S105 - an address
+_USER_TOKEN: Final = "/v1.0/oauth2/userAccessToken"  # noqa: S105 - a path, not a token
 _ME: Final = "/v1.0/contact/users/me"
-_LIFE: Final = 300.0  # a guess: how long a code lives is not documented
+_LIFE: Final = 300.0  # a guess: the lifetime of a code is not documented
 _OK: Final = "ok"
 _APP: Final = "dingtalk"
 _REJECTED: Final = "platform.code-rejected"
@@ -81,7 +81,7 @@ class _Code:
 
 
 class DingTalkMirror:
-    """DingTalk's side. Makes its own Client IDs, secrets, users, codes and tokens."""
+    """The simulated DingTalk. It makes its own Client IDs, secrets, users, codes and tokens."""
 
     name = "dingtalk"
     scenes = SCENES
@@ -95,7 +95,7 @@ class DingTalkMirror:
         self._tokens: dict[str, _Code] = {}
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit; ``dingtalk-secret`` has the wrong secret."""
+        """Return the ``[apps.NAME]`` tables, served at ``base_url``. ``dingtalk-secret`` has the wrong secret."""
         return {
             name: {
                 "platform": "dingtalk",
@@ -110,7 +110,7 @@ class DingTalkMirror:
         """Play a scene on the device: the authorization page.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         if not allow or scene == "denied":
@@ -137,7 +137,7 @@ class DingTalkMirror:
         return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if DingTalk has no such address."""
+        """Answer a request, or return None if DingTalk has no such path."""
         if (call.method, call.path) == ("POST", _USER_TOKEN):
             return self._give_token(_object(call.body), now)
         if (call.method, call.path) == ("GET", _ME):
