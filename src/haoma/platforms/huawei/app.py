@@ -1,4 +1,4 @@
-"""A HarmonyOS app as it is configured.
+"""The configuration of a HarmonyOS app.
 
 Settings: ``client_id``, ``client_secret``, ``api_base_url``.
 """
@@ -21,7 +21,7 @@ KEY_SETTINGS: Final = frozenset({"client_secret"})
 
 @dataclass(frozen=True, kw_only=True)
 class HuaweiApp(App):
-    """One configured HarmonyOS app; its ``app_id`` is the Client ID.
+    """One configured HarmonyOS app. Its ``app_id`` is the Client ID.
 
     Attributes:
         client_secret: The Client Secret.
@@ -33,7 +33,7 @@ class HuaweiApp(App):
 
 
 def configure(table: Table) -> HuaweiApp | None:
-    """Build the app from its settings; faults go to the table."""
+    """Build the app from its settings. Faults go to the table."""
     client_id = table.text("client_id", required=True)
     client_secret = table.secret("client_secret", required=True)
     api_base_url = table.url("api_base_url", default=API)

@@ -1,19 +1,20 @@
-"""Exchange the code at ``quickLogin/getPhoneNumber``: one call, no token, nothing encrypted.
+"""Exchanges the code at ``quickLogin/getPhoneNumber``: one call, without a token or encryption.
 
-The list, continued from ``flow.py``:
+The steps, continued from ``flow.py``:
 
 2. Send the code with ``clientId`` and ``clientSecret``.
-3. The HTTP status is 200; that alone means nothing. Others are refusals by the table, ``http-503`` is flow control.
-4. The reply is strict JSON without a ``resultCode``: Huawei refuses with status 200 as well.
+3. The HTTP status is 200, which alone means nothing. Other statuses are refusals in the table; ``http-503`` is flow
+   control.
+4. The reply is strict JSON without a ``resultCode``, because Huawei also refuses with status 200.
 5. The reply has its fields.
-6. Its three forms of the number agree, once ``0086`` is read as 86.
+6. Its three forms of the number agree, with ``0086`` read as 86.
 
-**What the code may have suffered.** A code works once, and a timeout, a reset or an error of the server does not tell
-whether it was that once. From there on a "used" (60180005) or "unknown" (60010012) may be the work of the first try,
-and is reported as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
+**Unknown outcomes.** A code works once. After a timeout, a reset or a server error we cannot tell whether that one use
+has happened. A "used" (60180005) or "unknown" (60010012) that follows may be caused by the first try, so it is reported
+as `OutcomeUnknown`, here and in every later request with the same code (``after_unknown``).
 
 Page: https://developer.huawei.com/consumer/cn/doc/doccenter-references/api/account-api-get-user-info-quicklogin-by-code/
-(read 2026-11); what is not documented is in the README of this folder.
+(read 2026-11). The README of this folder lists what is undocumented.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ if TYPE_CHECKING:
 _PATH: Final = "/oauth2/v6/quickLogin/getPhoneNumber"
 _JSON: Final = (("content-type", "application/json"),)
 _RESULT_CODE: Final = re.compile(r"[0-9]{1,12}")
-_MAYBE_OURS: Final = frozenset({"60180005", "60010012"})  # used; unknown, as a used code may be to a server that forgot
+_MAYBE_OURS: Final = frozenset({"60180005", "60010012"})  # used; unknown, as a forgotten used code may be
 _ID: Final = re.compile(r"[!-~]{1,256}")
 _ABROAD: Final = re.compile(r"(?:00|\+)?([1-9][0-9]{0,2})")  # documented: "0086"
 
 
 def exchange(app: HuaweiApp, code: Secret, *, after_unknown: bool) -> Flow[tuple[PhoneNumber, Subject, Assurance]]:
-    """Exchange a code for the number, its user, and how surely the number reaches him.
+    """Exchange a code for the number, its user, and how certain it is that the number still reaches the user.
 
     Raises:
         OutcomeUnknown: ``outside.outcome-unknown`` (steps 2 and 4).
         PlatformRefusal: ``platform.*`` (steps 3 and 4).
-        OutsideError: ``outside.*``: no connection, or no sense in the reply (steps 2 to 5).
+        OutsideError: ``outside.*``: no connection, or an unusable reply (steps 2 to 5).
         NumberMismatch: ``trust.number-mismatch`` (step 6).
     """
     tries = CodeExchange(unknown=after_unknown)
@@ -86,7 +87,7 @@ def _read(app: HuaweiApp, code: Secret, reply: Reply, tries: CodeExchange) -> di
     except EnvelopeError:
         raise _nonsense("not JSON", reply) from None
     result = found.get("resultCode")
-    native = "" if result is None else str(result)  # a number or its digits; nothing else has digits alone
+    native = "" if result is None else str(result)  # an integer or its digits; no other type gives only digits
     if native and not _RESULT_CODE.fullmatch(native):
         raise _nonsense("resultCode", reply)
     if native:
@@ -130,5 +131,5 @@ def _missing(name: str) -> NonsenseReply:
 
 
 def _assurance(valid: object) -> Assurance:
-    """Read ``phoneNumberValid``: 1 when the number reached its user within 90 days. Anything else does not say so."""
+    """Return what ``phoneNumberValid`` says: 1 if the number reached its user within 90 days. Other values do not."""
     return Assurance.RECENTLY_REACHABLE if type(valid) is int and valid == 1 else Assurance.STALE

@@ -1,7 +1,7 @@
-"""The flow of Huawei.
+"""Huawei's flow.
 
-1. No login came along: the code carries its user, and Huawei's reply names him. A login of another kind, sent by the
-   client beside it, would only look as if it had been compared.
+1. Refuse a login in the request. The code identifies its user, and Huawei's reply names that user. Another login,
+   chosen by the client, would only appear to have been compared.
 2. to 6. Exchange the code (``fetch.py``).
 """
 
@@ -46,11 +46,11 @@ def find(app: HuaweiApp, message: CodeMessage, get_login: GetLogin, now: float, 
     """Exchange the code.
 
     Raises:
-        UnknownShape: ``envelope.unknown-shape``: a ``login_code`` was sent along (step 1).
-        SessionUnknown: ``trust.session-unknown``: a ``session`` was; there are none (step 1).
+        UnknownShape: ``envelope.unknown-shape``: the request has a ``login_code`` (step 1).
+        SessionUnknown: ``trust.session-unknown``: the request has a ``session``; Huawei has none (step 1).
         HaomaError: see ``fetch.py``.
     """
-    del now  # Huawei judges the age of the code
+    del now  # Huawei checks the age of the code
     # (1)
     yield from get_login()
     # (2) to (6)
@@ -59,14 +59,14 @@ def find(app: HuaweiApp, message: CodeMessage, get_login: GetLogin, now: float, 
 
 
 def log_in(app: HuaweiApp, login_code: Secret, now: float) -> Flow[Login]:
-    """Refuse: there is no login beside the code.
+    """Refuse: there is no login apart from the code.
 
     Raises:
         UnknownShape: ``envelope.unknown-shape``, always.
     """
     del app, login_code, now
     raise UnknownShape(step=1, because={"reason": "the code itself says who the user is", "leave_out": "login_code"})
-    yield  # it is a flow
+    yield  # makes this function a flow
 
 
 def one_time(app: HuaweiApp, message: CodeMessage) -> tuple[str, Secret] | None:

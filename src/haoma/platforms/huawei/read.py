@@ -1,7 +1,8 @@
-"""Find the message in what the front end sent.
+"""Finds the message in what the front end sent.
 
-The callback of ``LoginWithHuaweiIDButton`` gets ``response.authorizationCode`` or an error with a number as ``code``:
-1001502012 when the user cancels. Front ends post the code as ``code``, or the response as it is, or in snake_case.
+The callback of ``LoginWithHuaweiIDButton`` receives ``response.authorizationCode``, or an error with a numeric
+``code``: 1001502012 if the user cancels. Front ends post the code as ``code``, or the response as it is, or in
+snake_case.
 
 Page: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/errorcode-account-kit
 """
@@ -27,7 +28,7 @@ MAX_CODE: Final = 2048
 _CANCELLED: Final = "1001502012"
 _DEVICE_ERROR: Final = re.compile(r"100[0-9]{7}")  # ArkTS errors of Account Kit
 PHONE_CODE: Final = ("code", "authorizationCode", "authorization_code")
-"""Names under which the code comes."""
+"""Names that the code may have."""
 _OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
 
 
@@ -41,13 +42,13 @@ class CodeMessage:
 def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
     """Return the message.
 
-    What else the client sends of the response (``openID``, ``unionID``, ``idToken``) is not looked at: Huawei's reply
-    to the code says who the user is.
+    Other fields of the response (``openID``, ``unionID``, ``idToken``) are ignored: Huawei's reply to the code says who
+    the user is.
 
     Raises:
-        UserDeclined: ``envelope.user-declined``: the error of a user who cancelled.
-        PlatformRefusal: ``platform.*``: an error of the button that the table knows.
-        ButtonFailed: ``envelope.button-failed``: another error of the button.
+        UserDeclined: ``envelope.user-declined``: the user cancelled.
+        PlatformRefusal: ``platform.*``: the button failed with an error that the table lists.
+        ButtonFailed: ``envelope.button-failed``: the button failed with another error.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
@@ -67,7 +68,7 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return what an error of the button says. Anybody can write one; as it only refuses, believing it is harmless."""
+    """Return the error of a failed button. Anybody can write one; because it only refuses, believing it is harmless."""
     code = claimed.get("code")
     native = str(code) if isinstance(code, int | str) and not isinstance(code, bool) else ""
     if not _DEVICE_ERROR.fullmatch(native):

@@ -1,4 +1,4 @@
-"""How Huawei's replies and codes look."""
+"""What Huawei's replies and codes look like."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, code_of, l
 if TYPE_CHECKING:
     from haoma.platforms.base.diagnosis import Diagnosis
 
-_ACCOUNT_KIT: Final = "10015"  # how the codes of its account kit begin
+_ACCOUNT_KIT: Final = "10015"  # the prefix of Account Kit's codes
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Huawei's API; None if it is none."""
+    """Look at an answer of Huawei's API; None if the capture is not one."""
     return look_at_reply(captured, "huawei", _codes, given=_number)
 
 
@@ -35,7 +35,7 @@ def _number(captured: Captured) -> list[Diagnosis]:
 
 
 def is_of_the_button(code: str) -> bool:
-    """Tell whether a code is an error of the button, whose two names are those of many back ends as well."""
+    """Tell whether a code is an error of the button. Many back ends use the same two field names."""
     return code.startswith(_ACCOUNT_KIT) or catalogue.find_refusal("huawei", code, place="button") is not None
 
 

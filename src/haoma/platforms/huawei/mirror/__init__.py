@@ -1,7 +1,7 @@
-"""The other side: Huawei's account server and the phone in the user's hand, for the simulator and the tests.
+"""The simulated Huawei, for the simulator and the tests: its account server, and the phone in the user's hand.
 
-It shares no code with what it is there to test, and keeps Huawei's habits: status 200 for refusals as well, a number as
-``resultCode``, ``0086`` as the country code.
+It shares no code with what it tests. It keeps Huawei's habits: status 200 for refusals too, a number as ``resultCode``,
+``0086`` as the country code.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ _ON_DEVICE: Final = {
 _RESULTS: Final = {
     "withdrawn": (60180006, "code is invalid"),
     "prefetch-code": (60180007, "no permission"),
-    "no-phone": (60180008, "user or phone number not exist"),  # words of a published sample
+    "no-phone": (60180008, "user or phone number not exist"),  # the wording of a published sample
     "region": (60180009, "phone number is restricted"),
     "bad-parameter": (60010002, "parameter error"),
     "internal": (60010001, "system error"),
@@ -109,7 +109,7 @@ class _Code:
 
 
 class HuaweiMirror:
-    """Huawei's side. Makes its own Client IDs, secrets, users and codes."""
+    """The simulated Huawei. It makes its own Client IDs, secrets, users and codes."""
 
     name = "huawei"
     scenes = SCENES
@@ -122,7 +122,7 @@ class HuaweiMirror:
         self._codes: dict[str, _Code] = {}
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables that fit; ``huawei-secret`` has the wrong secret."""
+        """Return the ``[apps.NAME]`` tables, served at ``base_url``. ``huawei-secret`` has the wrong secret."""
         return {
             name: {
                 "platform": "huawei",
@@ -137,7 +137,7 @@ class HuaweiMirror:
         """Play a scene on the device: the quickLogin button.
 
         Raises:
-            KeyError: There is no such scene.
+            KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
         failed = _ON_DEVICE.get(scene, 0) if allow else _ON_DEVICE["denied"]
@@ -168,7 +168,7 @@ class HuaweiMirror:
         return "1" + str(int.from_bytes(self._random(size)))[: size - 1]
 
     def answer(self, call: Call, now: float) -> Answer | None:
-        """Answer a request, or None if Huawei has no such address."""
+        """Answer a request, or return None if Huawei has no such path."""
         if call.path != _PATH:
             return None
         if call.method != "POST":
@@ -188,7 +188,7 @@ class HuaweiMirror:
         for holds, result, words in refusals:
             if holds:
                 return _no(result, words)
-        assert code is not None  # noqa: S101 - the second refusal
+        assert code is not None  # noqa: S101 - checked by the second refusal
         return self._trouble(code) or self._give(code)
 
     def _trouble(self, code: _Code) -> Answer | None:
