@@ -1,4 +1,4 @@
-"""The platforms' side over real HTTP, with named scenes: for tests, for trying out, and for the demo."""
+"""Simulated platforms over real HTTP, with named scenes: for tests, for experiments and for the demo."""
 
 from haoma.simulator.running import LISTEN, Simulator, serve
 from haoma.simulator.stage import UnknownScene

@@ -1,4 +1,4 @@
-"""The real service as a process beside the simulator, and the few requests that the demo sends to it."""
+"""The real service in a process of its own, and the few requests that the demo sends to it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _TIMEOUT: Final = 30.0
 
 
 class ServiceDied(Exception):
-    """The service did not start. The words are the end of its log."""
+    """The service did not start. The message is the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the service answered.
+    """The service's answer.
 
     Attributes:
         status: HTTP status.
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def free_port(wanted: int = 0) -> int:
-    """Return ``wanted`` if nobody listens there, or else any free port."""
+    """Return ``wanted`` if that port is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,11 +58,11 @@ def free_port(wanted: int = 0) -> int:
 
 
 class Service:
-    """``haoma serve`` with a configuration, for the length of a ``with`` block.
+    """``haoma serve`` with a configuration, as a context manager.
 
     Args:
-        config: The ``haoma.toml``; the log is written beside it.
-        port: Where it listens, by that file.
+        config: The ``haoma.toml``. The log is written to the same folder.
+        port: The port in that file.
     """
 
     def __init__(self, config: Path, port: int) -> None:
@@ -114,12 +114,12 @@ class Service:
             self._process.wait()
 
     def wait(self) -> None:
-        """Return when the service has ended by itself."""
+        """Wait until the service exits."""
         if self._process is not None:
             self._process.wait()
 
     def post(self, app: str, body: dict[str, Any], *, key: str, lang: str) -> Outcome:
-        """Ask for the phone number in an authorization."""
+        """Request the phone number of an authorization."""
         headers = {
             "Authorization": f"Bearer {key}",
             "Content-Type": "application/json",

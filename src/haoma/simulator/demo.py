@@ -1,6 +1,6 @@
-"""The demo: the simulator and the real service, a walk through the scenes, and both left running.
+"""The demo: starts the simulator and the real service, plays the scenes, and leaves both running.
 
-Every line that it shows was sent and received over HTTP. Codes and ciphertexts are shown shortened, numbers masked.
+Every line that it shows was sent and received over HTTP. Codes and ciphertexts are shortened, numbers are masked.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ class _Result:
     good: bool
 
 
-def run(once: bool = False, lang: str = "en") -> int:  # noqa: FBT001, FBT002 - the command line's own switch
+def run(once: bool = False, lang: str = "en") -> int:  # noqa: FBT001, FBT002 - a switch of the command line
     """Run the demo.
 
     Args:
-        once: Stop after the walk instead of leaving both running.
+        once: Stop after the scenes instead of leaving both running.
         lang: ``zh`` or ``en``.
 
     Returns:
-        0 if every scene ended as it should, else 1.
+        0 if every scene ended as expected, else 1.
     """
     console = Console(highlight=False, soft_wrap=True)
     lang = lang if lang in _TEXTS else "en"
@@ -255,7 +255,7 @@ class _Demo:
 
 
 def scenes(stage: Stage) -> list[tuple[str, str]]:
-    """Return platform and scene of all that the mirrors would have shown."""
+    """Return platform and scene of everything that the demo plays."""
     return [(mirror.name, scene) for mirror in _shown_mirrors(stage) for scene in mirror.demo]
 
 
@@ -264,12 +264,12 @@ def _shown_mirrors(stage: Stage) -> list[Mirror]:
 
 
 def _found(outcome: Outcome) -> str:
-    """Return the number, or the code of the refusal."""
+    """Return the number, or the refusal's code."""
     return str(outcome.body.get("phone_number" if outcome.status == 200 else "code", ""))
 
 
 def _shortened(value: object, name: str = "") -> str:
-    """Return what was sent as it may be shown: codes and ciphertexts by their beginning and their length."""
+    """Return what was sent in a form that may be shown: codes and ciphertexts as their start and length."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_shortened(each, key)}" for key, each in value.items()) + "}"
     text = str(value)

@@ -1,4 +1,4 @@
-"""What the simulator answers beside the platforms' own addresses: the device, the configuration and a help text."""
+"""What the simulator answers in addition to the platforms' APIs: the device, the configuration and a help text."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
 class Device:
     """Answers every call that reaches the simulator.
 
-    A web page that the developer has open may send requests here as well. So the host has to be one that no page on
-    the Internet has (a name of theirs may be made to lead to this machine), nothing is done for another origin, and
-    no request chooses a machine that is pushed to.
+    Web pages that the developer has open may send requests here too. So the host must be one that no web site can have
+    (a site can point its own name at this machine), requests from other origins change nothing, and no request can
+    choose the machine that receives pushes.
 
     Args:
         stage: The mirrors.
-        host: Where the simulator listens.
-        service: The only address beside this machine's own that is pushed to.
+        host: The host on which the simulator listens.
+        service: The only address, apart from this machine's, that receives pushes.
         url: The simulator's own address, for callers that do not say which one they used.
     """
 
@@ -126,11 +126,11 @@ class Device:
         return _json(200, _shown(tap, await self._push(tap.pushes)))
 
     async def _push(self, pushes: tuple[Push, ...]) -> list[Delivery]:
-        """Deliver one after the other, in threads: the service asks us while it takes a push."""
+        """Deliver pushes one by one, in threads, because the service calls the simulator while it handles a push."""
         return [await asyncio.to_thread(deliver, self._stage.service, push) for push in pushes]
 
     def _refused(self, call: Call) -> Answer | None:
-        """Refuse what another web page sends."""
+        """Refuse requests of other web pages."""
         host, origin = call.headers.get("host", ""), call.headers.get("origin")
         if host and not self._is_ours(host):
             return _json(421, {"error": "host", "needed": "the address on which the simulator listens"})
@@ -141,12 +141,12 @@ class Device:
         ):
             return _json(403, {"error": "origin", "needed": "a request of no other web page"})
         kind = call.headers.get("content-type", "").lower()
-        if call.path.startswith("/device/") and kind.startswith(_OF_FORMS):  # a page may post these anywhere, unasked
+        if call.path.startswith("/device/") and kind.startswith(_OF_FORMS):  # any page may post these without asking
             return _json(415, {"error": "content-type", "needed": "application/json"})
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Tell whether a request was meant for us: by an address, or by a name that is no site's on the Internet."""
+        """Tell whether a request is meant for the simulator: by an address, or by a name that no web site can have."""
         found = _HOST.fullmatch(host)
         name = found[1].strip("[]").lower() if found else ""
         if name == self._host or is_loopback(name):
@@ -159,13 +159,13 @@ class Device:
         return here or service == self._service
 
     def _base(self, call: Call) -> str:
-        """Return the address under which the caller reached us: another container knows us by another name."""
+        """Return the address that the caller used. Another container uses another name."""
         host = call.headers.get("host", "")
         return f"http://{host}" if host else self.url
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, whatever a name server says."""
+    """Tell whether a host is this machine, whatever DNS says."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
@@ -178,7 +178,7 @@ def _is_address(host: str) -> bool:
 
 
 def _shown(tap: Tap, deliveries: list[Delivery]) -> dict[str, object]:
-    """Return a tap with what came of its pushes in the place of the pushes."""
+    """Return a tap with the results of its pushes in place of the pushes."""
     shown: dict[str, object] = msgspec.to_builtins(replace(tap, pushes=()))
     return {**shown, "pushes": msgspec.to_builtins(deliveries)}
 

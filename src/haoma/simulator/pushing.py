@@ -1,4 +1,4 @@
-"""Posts what a platform pushes to the service, as the platform does: over HTTP, and it has to be answered in time."""
+"""Posts a platform's pushes to the service, as the platform does: over HTTP, with a time limit for the answer."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came of a push.
+    """The result of a push.
 
     Attributes:
         path: Where it was posted.
-        status: HTTP status; 0 if nobody answered.
-        said: What was answered: the text, the code of a problem, or what went wrong.
+        status: HTTP status; 0 if there was no answer.
+        said: The answer: the text, the code of a problem, or what went wrong.
     """
 
     path: str
@@ -34,9 +34,9 @@ class Delivery:
 
 
 def deliver(service: str, push: Push) -> Delivery:
-    """Post a push to the service at ``service``, such as ``http://127.0.0.1:8080``; wait for the answer.
+    """Post a push to the service at ``service``, such as ``http://127.0.0.1:8080``, and wait for the answer.
 
-    No redirect is followed: it could lead anywhere.
+    Redirects are not followed, because they could lead anywhere.
     """
     if not service:
         return Delivery(push.path, 0, "no service to push to")

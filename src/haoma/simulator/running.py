@@ -45,7 +45,7 @@ Warning: listening on {host}, anybody on the network can reach the simulator. It
 
 
 class Simulator:
-    """The platforms' side, on a free port of this machine, for the length of a ``with`` block.
+    """The simulated platforms, on a free port of this machine, as a context manager.
 
     ```python
     with Simulator() as simulator:
@@ -56,8 +56,8 @@ class Simulator:
     ```
 
     Attributes:
-        url: Where it listens; empty while it does not run.
-        stage: The mirrors, for all that is not here.
+        url: Its address; empty while it is stopped.
+        stage: The mirrors, for everything that this class does not offer.
     """
 
     def __init__(self, listen: str = "127.0.0.1:0") -> None:
@@ -70,7 +70,7 @@ class Simulator:
 
     @property
     def calls(self) -> dict[str, dict[str, int]]:
-        """How often each address of each platform was called."""
+        """How often each path of each platform was called."""
         return self.stage.calls()
 
     @property
@@ -84,18 +84,18 @@ class Simulator:
         return self.stage.publishable_key
 
     def tap(self, platform: str, scene: str, *, allow: bool = True, service: str = "") -> Tap:
-        """Play a scene on the device, and return what the mini program has in hand after it.
+        """Play a scene on the device, and return what the mini program holds afterwards.
 
         Args:
             platform: Name of the platform.
             scene: Name of the scene.
-            allow: What the user taps.
-            service: Where a running service is, such as ``http://127.0.0.1:8080``. What belongs to the scene is pushed
-                to it first, and what is asked for later goes there too. Without it nothing is pushed: give
+            allow: Whether the user taps "allow".
+            service: Address of a running service, such as ``http://127.0.0.1:8080``. The pushes of the scene are posted
+                to it first, and so are pushes that are requested later. Without it nothing is pushed: pass
                 ``tap.pushes`` to `haoma.authorize.take_push`.
 
         Raises:
-            UnknownScene: There is no such platform or scene.
+            UnknownScene: The platform or scene does not exist.
         """
         tap = self.stage.tap(platform, scene, allow=allow)
         if service:
@@ -105,20 +105,20 @@ class Simulator:
         return tap
 
     def settings_toml(self, listen: str = SERVICE) -> str:
-        """Return the text of the ``haoma.toml`` that fits, for a service at ``listen``."""
+        """Return the text of the ``haoma.toml`` for this simulator, with the service at ``listen``."""
         return self.stage.settings_toml(self.url, listen)
 
     def write_config(self, path: str | Path, listen: str = SERVICE) -> Path:
-        """Write the ``haoma.toml`` that fits, and return its path."""
+        """Write the ``haoma.toml`` for this simulator, and return its path."""
         path = Path(path)
         path.write_text(self.settings_toml(listen), encoding="utf-8")
         return path
 
     def start(self) -> Self:
-        """Start; returns when it listens.
+        """Start, and return when the simulator listens.
 
         Raises:
-            OSError: The address cannot be listened on.
+            OSError: Cannot listen on the address.
         """
         ready: Future[str] = Future()
         self._thread = Thread(target=self._run, args=(ready,), name="haoma-simulator", daemon=True)
@@ -162,12 +162,12 @@ def serve(listen: str = LISTEN, service: str = "") -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     Args:
-        listen: ``host:port``. Hosts other than the loopback are warned about.
-        service: Where haoma is, such as ``http://haoma:8080``, if not on this machine; platforms push to it.
+        listen: ``host:port``. A host other than the loopback causes a warning.
+        service: Address of haoma, such as ``http://haoma:8080``, if it is not on this machine; pushes go there.
 
     Raises:
-        ValueError: ``listen`` or ``service`` is no such thing.
-        OSError: The address cannot be listened on.
+        ValueError: ``listen`` or ``service`` is malformed.
+        OSError: Cannot listen on the address.
     """
     host, port = _address(listen)
     if service and not ORIGIN.fullmatch(service):

@@ -1,6 +1,6 @@
 """A small HTTP/1.1 server that can misbehave: late replies, no replies, and real connection resets.
 
-Usual servers sit behind ASGI, which has no word for any of these. h11 keeps the protocol right, asyncio the sockets.
+Common servers run ASGI applications, and ASGI can express none of these. h11 handles the protocol, asyncio the sockets.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _MAX_HEAD: Final = 32 * 1024
 _MAX_BODY: Final = 256 * 1024
 _PIECE: Final = 64 * 1024
-_IDLE: Final = 75.0  # seconds in which a kept-alive connection, or a slow client, has to say something
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds. A close then sends RST, not FIN.
+_IDLE: Final = 75.0  # seconds until an idle connection, or a client that stops sending, is closed
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds. Closing then sends RST, not FIN.
 
-_ACCEPTED: Final = 16  # in one turn of the event loop; without a file left, asyncio logs as many lines
+_ACCEPTED: Final = 16  # per turn of the event loop; asyncio logs as many lines if it runs out of files
 _MOST: Final = 500
-_OWN: Final = 64  # files that are kept back: what Python has open, pushes, and connections that are being closed
+_OWN: Final = 64  # files kept in reserve: for Python itself, pushes, and connections that are being closed
 
 Respond: TypeAlias = "Callable[[Call], Answer | Awaitable[Answer]]"
 
@@ -38,16 +38,16 @@ class Server:
     """Answers every request with ``respond(call)``.
 
     Args:
-        respond: Called in the event loop, so it has to be quick, or to be awaited.
+        respond: Called in the event loop, so it must be fast or awaitable.
     """
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
         self._server: asyncio.Server | None = None
-        self._conversations: dict[asyncio.Task[None], _Conversation] = {}  # the oldest first
+        self._conversations: dict[asyncio.Task[None], _Conversation] = {}  # oldest first
 
     async def start(self, host: str, port: int) -> str:
-        """Listen, and return the address of the server; port 0 takes any free port."""
+        """Listen, and return the address of the server. Port 0 takes any free port."""
         self._server = await asyncio.start_server(self._accept, host, port, backlog=_ACCEPTED)
         bound_host, bound_port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
@@ -57,7 +57,7 @@ class Server:
         if self._server is None:
             return
         self._server.close()
-        await asyncio.sleep(0.01)  # what was accepted a moment ago is still on its way to `_accept`
+        await asyncio.sleep(0.01)  # connections accepted a moment ago are still on their way to `_accept`
         for task in self._conversations:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
@@ -70,7 +70,7 @@ class Server:
             return
 
         async def hold() -> None:
-            # Whatever ends a conversation, its client knows best; a server that plays broken ones does not complain.
+            # The client knows best why a conversation ended. A server that simulates faults does not report them.
             with contextlib.suppress(OSError, TimeoutError, h11.ProtocolError):
                 await conversation.hold()
 
@@ -83,7 +83,7 @@ class Server:
         task.add_done_callback(end)
 
     def _make_room(self) -> bool:
-        """End the oldest conversation in which it is the other side's turn."""
+        """End the oldest conversation that waits for its client."""
         found = next((task for task, each in self._conversations.items() if each.waits), None)
         if found is None:
             return False
@@ -93,7 +93,7 @@ class Server:
 
 
 def _most() -> int:
-    """Return how many connections there may be: each can hold a body, and a file."""
+    """Return the maximum number of connections. Each may hold a body and a file."""
     if sys.platform == "win32":
         return _MOST
     import resource
@@ -106,7 +106,7 @@ class _Conversation:
     """One connection.
 
     Attributes:
-        waits: True while the next piece of a request is waited for.
+        waits: True while the next piece of a request is awaited.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Respond) -> None:
@@ -117,7 +117,7 @@ class _Conversation:
         self._respond = respond
 
     async def hold(self) -> None:
-        """Answer one request after another."""
+        """Answer requests one after another."""
         while True:
             try:
                 call = await self._read()
@@ -146,7 +146,7 @@ class _Conversation:
         try:
             answer = self._respond(call)
             return answer if isinstance(answer, Answer) else await answer
-        except Exception as error:  # noqa: BLE001 - a mirror plays what it knows; what it cannot read is anybody's
+        except Exception as error:  # noqa: BLE001 - a mirror handles what it knows; anybody may send anything else
             headers = {"content-type": "application/json"}
             return Answer(500, headers, json.dumps({"error": f"the mirror failed: {type(error).__name__}"}).encode())
 
@@ -155,7 +155,7 @@ class _Conversation:
             event = self._http.next_event()
             if event is not h11.NEED_DATA:
                 return event  # type: ignore[return-value]
-            if self._http.they_are_waiting_for_100_continue:  # curl does, with bodies above a kilobyte
+            if self._http.they_are_waiting_for_100_continue:  # curl waits, if a body exceeds one kilobyte
                 await self._send(h11.InformationalResponse(status_code=100, headers=[]))
             self.waits = True
             async with asyncio.timeout(_IDLE):
@@ -163,7 +163,7 @@ class _Conversation:
             self.waits = False
 
     async def _read(self) -> Call | None:
-        """Return the next request; None when there is none, or when it was refused."""
+        """Return the next request; None if there is none, or if it was refused."""
         event = await self._next_event()
         if not isinstance(event, h11.Request):
             return None
@@ -177,7 +177,7 @@ class _Conversation:
             return None
         try:
             target = urlsplit(event.target.decode("latin-1"))
-        except ValueError:  # brackets that are no address
+        except ValueError:  # brackets around something that is no address
             await self._refuse(400, "malformed request")
             return None
         return Call(

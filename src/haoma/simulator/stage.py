@@ -1,4 +1,4 @@
-"""All mirrors side by side: what was tapped, who called, and the configuration that fits. No sockets here."""
+"""All mirrors together: taps, calls, and the configuration to use them. No sockets here."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Answer, Call, Mirror, Scene, Tap
 
 SERVICE: Final = "127.0.0.1:8080"
-"""Where the service listens, by the configuration that the simulator serves."""
+"""Where the service listens, according to the configuration that the simulator serves."""
 
 
 class UnknownScene(LookupError):
-    """There is no such platform or scene. The words say which there are."""
+    """The platform or scene does not exist. The message lists those that do."""
 
 
 class Stage:
-    """Every platform's mirror. Safe to use from several threads.
+    """Every platform's mirror. Thread-safe.
 
     Attributes:
         mirrors: By name of the platform.
-        server_key, publishable_key: API keys in the served configuration, made afresh.
-        service: Where the platforms push to, such as ``http://127.0.0.1:8080``; empty while nobody listens.
+        server_key, publishable_key: API keys in the served configuration, new in each run.
+        service: Address for the platforms' pushes, such as ``http://127.0.0.1:8080``; empty if nothing listens.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Stage:
         )
 
     def scenes(self) -> Iterator[tuple[str, Scene]]:
-        """Yield name of the platform and scene, of all platforms."""
+        """Yield platform name and scene, for all platforms."""
         for name, mirror in self.mirrors.items():
             for scene in mirror.scenes:
                 yield name, scene
@@ -63,7 +63,7 @@ class Stage:
         """Play a scene on the device.
 
         Raises:
-            UnknownScene: There is no such platform or scene.
+            UnknownScene: The platform or scene does not exist.
         """
         mirror = self.mirrors.get(platform)
         if mirror is None:
@@ -75,7 +75,7 @@ class Stage:
             return mirror.tap(scene, allow=allow, now=self._now())
 
     def answer(self, call: Call) -> Answer | None:
-        """Answer a call to a platform, or None if no platform has such an address."""
+        """Answer a call to a platform, or return None if no platform has such a path."""
         with self._lock:
             for name, mirror in self.mirrors.items():
                 answer = mirror.answer(call, self._now())
@@ -85,12 +85,12 @@ class Stage:
         return None
 
     def calls(self) -> dict[str, dict[str, int]]:
-        """Return how often each address of each platform was called."""
+        """Return how often each path of each platform was called."""
         with self._lock:
             return {name: dict(counter) for name, counter in self._calls.items()}
 
     def settings(self, base_url: str, listen: str = SERVICE) -> dict[str, Any]:
-        """Return the whole configuration that fits, for a service at ``listen`` and platforms at ``base_url``."""
+        """Return the whole configuration, for a service at ``listen`` and platforms at ``base_url``."""
         with self._lock:
             apps = {
                 name: table for mirror in self.mirrors.values() for name, table in mirror.settings(base_url).items()
@@ -103,14 +103,14 @@ class Stage:
         return {"allow_insecure_upstreams": True, "service": service, "apps": apps}
 
     def settings_toml(self, base_url: str, listen: str = SERVICE) -> str:
-        """Return the same as the text of a ``haoma.toml``."""
+        """Return the configuration as the text of a ``haoma.toml``."""
         title = "# haoma.toml of the simulator: fake platforms, fake keys. 模拟器的配置：平台和密钥都是假的。\n\n"
         return title + "\n".join(_lines(self.settings(base_url, listen)))
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     inner = {name: value for name, value in table.items() if isinstance(value, dict)}
-    # A JSON text is a TOML basic string, but for characters beyond the BMP, which are written as they are.
+    # A JSON string is a TOML basic string, except for characters beyond the BMP, which are left unescaped.
     plain = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in table.items() if name not in inner]
     if plain:
         yield from ((f"[{'.'.join(path)}]",) if path else ())
