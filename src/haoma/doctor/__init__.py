@@ -1,13 +1,12 @@
-"""The doctor: finds what is wrong before a user does, and says the one thing to change.
+"""The doctor finds what is wrong before a user does, and names the one thing to change.
 
-* ``configuration/offline``: what a ``haoma.toml`` gives away by itself.
-* ``configuration/online``: what the platforms say to the apps that it configures.
-* ``mini_program``: a folder of a mini program.
-* ``captures``: anything captured: a body, an envelope, an event, a platform's answer, a key, a line of a log.
+* ``configuration/offline``: what a ``haoma.toml`` shows by itself.
+* ``configuration/online``: what the platforms say to the configured apps.
+* ``mini_program``: the source folder of a mini program.
+* ``captures``: anything captured: a body, an envelope, an event, a platform's answer, a key, a log line.
 
-Each of them yields `Diagnosis` records and prints nothing. It is a tool for the desk of whoever holds the keys: unlike
-a service it may say exactly what failed, because nobody else reads it. What it says still holds no secret and no full
-number.
+Each yields `Diagnosis` records and prints nothing. The doctor is a tool for people who hold the keys. Unlike a service,
+it may say exactly what failed, because nobody else reads it. Its output still contains no secret and no full number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the platforms have declared about themselves for the doctor."""
+"""Gives the doctor what the platforms declare for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_SYMPTOMS: Final = Symptoms()
 
 @cache
 def symptoms(platform: str) -> Symptoms:
-    """Return the symptoms of a platform; empty if it has declared none, or if there is no such platform."""
+    """Return the symptoms of a platform; empty if it declares none, or does not exist."""
     place = PLATFORMS[platform].symptoms if platform in PLATFORMS else ""
     found: Symptoms = load(place) if place else _NO_SYMPTOMS
     return found
@@ -28,16 +28,16 @@ def of_app(app: App) -> Symptoms:
 
 
 def all_symptoms() -> list[tuple[str, Symptoms]]:
-    """Return the symptoms of all platforms by name, in the order in which their replies are looked at."""
+    """Return the symptoms of all platforms with their names, in the order in which their replies are examined."""
     return sorted(((name, symptoms(name)) for name in PLATFORMS), key=lambda each: each[1].turn)
 
 
 def opens_offline(platform: str) -> bool:
-    """Tell whether a platform's mini programs send an envelope, and no code or sealed data with a session_key."""
+    """Tell whether a platform's mini programs send an envelope instead of a code or data under a session_key."""
     return platform in PLATFORMS and PLATFORMS[platform].find_offline is not None
 
 
 @cache
 def usual() -> str:
-    """Return the platform that a capture is taken for when nothing says whose it is."""
+    """Return the platform that is assumed if nothing identifies one."""
     return next((name for name, each in all_symptoms() if each.usual), next(iter(PLATFORMS)))

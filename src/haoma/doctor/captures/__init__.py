@@ -1,1 +1,1 @@
-"""The doctor for anything captured: a body, an envelope, an event, a reply, a key, a line of a log."""
+"""The doctor for captures: a body, an envelope, an event, a reply, a key, a log line."""

@@ -1,4 +1,4 @@
-"""Answers: a platform's, a back end's, and haoma's own."""
+"""Answers of a platform, of a back end, and of haoma itself."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WELL: Final = ("0", "200")
-_SHORT: Final = 4  # digits: HTTP's numbers, and counters that mean something else everywhere
+_SHORT: Final = 4  # digits: HTTP statuses, and counters whose meaning differs everywhere
 
 
 # --- a platform's ---
 
 
 def of_a_platform(captured: Captured) -> Looked | None:
-    """Look at an answer of a platform's API; None if it is none's that is known here."""
+    """Look at an answer of a platform's API; None if no known platform gives it."""
     return next(filter(None, (each.reply(captured) for _name, each in all_symptoms())), None)
 
 
 def bare_value(captured: Captured) -> Looked | None:
-    """Look at a value by itself, such as a sealed number, that only one platform has; None if it is none."""
+    """Look at a bare value that only one platform has, such as a sealed number; None if the capture is not one."""
     return next(filter(None, (each.bare(captured) for _name, each in all_symptoms())), None)
 
 
@@ -40,7 +40,7 @@ def bare_value(captured: Captured) -> Looked | None:
 
 
 def of_a_back_end(captured: Captured) -> Looked | None:
-    """Look at an answer of somebody's own program; None if it is none. What is told inside is for others to say."""
+    """Look at an answer of the user's own program; None if the capture is not one. Others look at its contents."""
     found = captured.object
     if not is_of_a_back_end(found):
         return None
@@ -56,7 +56,7 @@ def of_a_back_end(captured: Captured) -> Looked | None:
 
 
 def problem(captured: Captured) -> Looked | None:
-    """Look at a refusal that haoma answered; None if it is none."""
+    """Look at a refusal that haoma returned; None if the capture is not one."""
     found = captured.object
     code = found.get("code")
     if not isinstance(code, str) or code not in catalogue.codes():
@@ -80,7 +80,7 @@ def problem(captured: Captured) -> Looked | None:
 
 
 def _behind(code: str, platform: str, step: int) -> Iterator[Diagnosis]:
-    """Say what a refusal that tells callers little usually means."""
+    """Yield the usual meaning of a refusal that tells callers little."""
     if code == "platform.token-rejected":
         yield warning("doctor.token-war", "", guess=True)
     elif code == "platform.code-rejected":
@@ -94,9 +94,9 @@ def _behind(code: str, platform: str, step: int) -> Iterator[Diagnosis]:
 
 
 def results(captured: Captured) -> Looked | None:
-    """Look at results of haoma, one a line or in a list; None if they are none.
+    """Look at haoma's results, one per line or in a list; None if the capture has none.
 
-    One number with several users is what becomes two accounts of one person, or one account of two.
+    If one number has several users, one person may end up with two accounts, or two people with one.
     """
     given: Iterable[object] = captured.value if isinstance(captured.value, list) else [captured.value]
     if captured.value is None:

@@ -1,4 +1,4 @@
-"""What a capture can be."""
+"""The kinds of capture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from haoma.doctor.platforms import all_symptoms
 
 MAX_BYTES: Final = 1024 * 1024
-"""Most bytes of a capture: a piece of a log, at the most."""
+"""Most bytes of a capture, enough for a piece of a log."""
 
 _OF_ANY: Final[Mapping[str, tuple[str, str]]] = {
     "phone-code": ("手机号 code", "a phone code"),
@@ -32,6 +32,6 @@ _OF_ANY: Final[Mapping[str, tuple[str, str]]] = {
 
 @cache
 def kinds() -> Mapping[str, tuple[str, str]]:
-    """Return what a capture can be, of any platform and of each, with its name in Chinese and English."""
+    """Return the kinds of capture, general ones and each platform's, with their names in Chinese and English."""
     own = {kind: names for _platform, each in all_symptoms() for kind, names in each.kinds.items()}
     return MappingProxyType({**own, **_OF_ANY})

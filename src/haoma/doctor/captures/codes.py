@@ -1,4 +1,4 @@
-"""Codes, and the sealed data of the session_key flow."""
+"""Diagnoses codes, and the sealed data of the session_key flow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 16
 _CODES: Final = ("code", "authCode", "authorizationCode")
-_EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # the more it says, the earlier
+_EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # most informative first
 
 _BEHIND: Final = {
     "padding": "doctor.session-key-stale",
@@ -46,7 +46,7 @@ _BEHIND: Final = {
     "watermark-age": "doctor.watermark-old",
     "session-key": "doctor.garbage-decrypted",
 }
-"""What stands behind the rung at which an opening failed; for others it is the data itself."""
+"""The cause behind the point at which an opening failed. For other points, the data itself is the cause."""
 
 
 def look(captured: Captured, sent: Authorization) -> Looked:
@@ -66,7 +66,7 @@ def look(captured: Captured, sent: Authorization) -> Looked:
 
 
 def _refused(app: App | None, sent: Authorization, platform: str = "") -> HaomaError | None:
-    """Return what the reader of an app's platform, or of a platform, says against it."""
+    """Return the error that a platform's reader raises for it, by the app or by the platform."""
     platform = app.platform if app else platform or usual()
     try:
         PLATFORMS[platform].read(app or symptoms(platform).nobody, sent)
@@ -76,7 +76,7 @@ def _refused(app: App | None, sent: Authorization, platform: str = "") -> HaomaE
 
 
 def _refused_login(app: App, sent: Authorization, now: float) -> HaomaError | None:
-    """Return what a platform says against a login before it asks anybody: some have none beside the code."""
+    """Return the error that a platform raises for a login without any request: some have no login but the code."""
     if sent.login_code is None:
         return None
     flow = PLATFORMS[app.platform].log_in(app, sent.login_code, now)
@@ -90,7 +90,7 @@ def _refused_login(app: App, sent: Authorization, now: float) -> HaomaError | No
 
 
 def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
-    """Return what the event of a button that failed says; of several platforms', the one that says most."""
+    """Return the meaning of a failed button's event. If several platforms match, take the most informative one."""
     named = captured.named
     if named is not None and not opens_offline(named.platform):
         return _event(named, sent)
@@ -105,7 +105,7 @@ def _failed(captured: Captured, sent: Authorization) -> Diagnosis | None:
 
 
 def _event(app: App | None, sent: Authorization, platform: str = "") -> Diagnosis | None:
-    """Return the event of a failed button as the reader of a platform understands it; None if it is none."""
+    """Return the event of a failed button as a platform's reader understands it; None if it is not one."""
     error = _refused(app, sent, platform)
     said = sent.claimed.get("errMsg")
     words = said if isinstance(said, str) else ""
@@ -123,7 +123,7 @@ def _code(captured: Captured, sent: Authorization, code: str) -> Iterator[Diagno
         yield fault("doctor.login-code-as-phone-code", "authorization.code", same_as="login_code")
     elif symptoms(platform or usual()).is_login_code(code):
         yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, characters=len(code))
-    elif platform and PLATFORMS[platform].find_under_key and not PLATFORMS[platform].phone_code:  # no code of a button
+    elif platform and PLATFORMS[platform].find_under_key and not PLATFORMS[platform].phone_code:  # it has no phone code
         yield fault("doctor.login-code-as-phone-code", "authorization.code", guess=True, needed="encryptedData and iv")
     else:
         yield note("doctor.code-not-asked", "authorization.code", characters=len(code))
@@ -166,7 +166,7 @@ def _size(text: object) -> int:
 
 
 def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterator[Diagnosis]:
-    # Without an app only the usual name of the field is known; with one, its own platform has the word.
+    # Without an app, only the field's usual name is known. With one, its own platform decides.
     if (error := _refused(named, sent)) is not None and (named or "data" not in sent.claimed):
         yield of_error(error)
     yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
@@ -186,20 +186,20 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
             opened.append((app, verify_with_session_key(app, claimed, session_key, now=captured.now)))
         except HaomaError as error:
             refused.append((app, error))
-    # A platform without a watermark opens what is another platform's.
+    # A platform without a watermark also opens data of another platform.
     bound = [each for each in opened if each[1].proves(CheckName.APP_BINDING)]
     foreign = any(error.diagnosis in _BEHIND and "watermark" in error.diagnosis for _app, error in refused)
     if bound or (opened and not foreign):
         app, phone = (bound or opened)[0]
         yield good("doctor.envelope-good", f"apps.{app.name}", number=phone.masked)
-        # it opens here, but not in a service
+        # It opens here, but a service would refuse it.
         if isinstance(refusal := _refused(app, _alone(claimed)), EncryptedDataOff):
             yield of_error(refusal.evolve(app=app.name))
         if captured.app and captured.app != app.name:
             yield fault("doctor.other-apps-envelope", f"apps.{captured.app}", belongs_to=app.name)
         return
-    # The named app is the first; another app of it says more only if it got further, to a watermark.
-    # And a key of the wrong size is of another platform.
+    # The named app comes first. Another of the apps says more only if it got further, to a watermark. A key of the
+    # wrong size belongs to another platform.
     further = [each for each in refused if each[1].diagnosis == "watermark-age"]
     fitting = [each for each in refused if each[1].diagnosis != NOT_A_KEY and not captured.app]
     app, first = (further or fitting or refused)[0]

@@ -1,4 +1,4 @@
-"""HAR files: what developer tools save of the requests of a page (HTTP Archive 1.2)."""
+"""Reads HAR files: the requests of a page, as saved by developer tools (HTTP Archive 1.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from haoma.crypto.strict import decode_base64
 from haoma.errors import HaomaError
 
 _MOST: Final = 16 * 1024
-"""Most characters of a body that is looked at; what else a page loads is larger."""
+"""Most characters of a body that is examined. Larger ones are other resources of the page."""
 
 
 class _Pair(msgspec.Struct):
@@ -52,7 +52,7 @@ _read: Final = msgspec.json.Decoder(_Archive).decode
 
 
 def exchanges(text: str) -> list[tuple[str, str]] | None:
-    """Return what was sent and what was answered, in pairs of which one may be empty; None if it is no HAR file."""
+    """Return pairs of request and answer, either of which may be empty; None if the text is not a HAR file."""
     if '"entries"' not in text:
         return None
     try:

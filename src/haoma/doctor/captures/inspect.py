@@ -1,6 +1,6 @@
 """``inspect``: what a capture is, what is wrong with it, and the one thing to change.
 
-A recogniser takes the capture and says what it is, or None if that is for another one to say.
+A recogniser takes the capture and returns what it is, or None if the recogniser does not apply.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ _PARTS: Final = frozenset({
     "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
     "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code",
 })  # fmt: skip
-_DER: Final = b"\x30\x82"  # how keys and certificates begin
-_DENIED: Final = "access_denied"  # what a page of authorization comes back with
+_DER: Final = b"\x30\x82"  # the first bytes of keys and certificates
+_DENIED: Final = "access_denied"  # the error with which an authorization page redirects
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _DEEPEST: Final = 6
-_OPEN: Final = ("unknown", "back-end")  # kinds that may have something better known inside
+_OPEN: Final = ("unknown", "back-end")  # kinds that may contain something better known
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
 
 
 def inspect(
     content: bytes, settings: Settings | None = None, *, app: str = "", session_key: Secret | None = None, now: float
 ) -> Looked:
-    """Return what a capture is, and what there is to say about it.
+    """Return what a capture is, and the findings about it.
 
     Args:
-        content: Exactly what was captured.
-        settings: The configuration, whose apps are tried.
-        app: Name of the app that it was sent to, if that is known.
-        session_key: The user's session_key, if it is at hand.
-        now: Unix seconds, to judge a watermark by.
+        content: The exact captured bytes.
+        settings: The configuration whose apps are tried.
+        app: Name of the app that it was sent to, if known.
+        session_key: The user's session_key, if available.
+        now: Unix seconds, to check a watermark against.
     """
     if len(content) > MAX_BYTES:
         return Looked("unknown", [of_error(TooLarge(because={"max_bytes": MAX_BYTES}))])
@@ -76,17 +76,17 @@ def inspect(
 
 
 def _may_hold_more(looked: Looked) -> bool:
-    """Tell whether something known may be further in: not in a body with a wrong login, which is refused as it is."""
+    """Tell whether the capture may contain something known. A body with a wrong login does not: it is refused as is."""
     said = [(each.code, each.because.get("field")) for each in looked.found]
     if len(said) == 1 and said[0][0] == BadField.code:
-        return said[0][1] == "code"  # of a line of a log, or of an answer
+        return said[0][1] == "code"  # of a log line, or of an answer
     return looked.kind in _OPEN or [code for code, _field in said] == [MissingField.code]
 
 
 def _text(content: bytes) -> tuple[str, str]:
     """Return the text, and its encoding if that is not plain UTF-8.
 
-    PowerShell redirects in UTF-16, and Windows in China writes GB 18030.
+    PowerShell redirects output as UTF-16, and Chinese Windows writes GB 18030.
     """
     if content[:2] == _DER:
         return b2a_base64(content, newline=False).decode("ascii"), "DER"
@@ -95,7 +95,7 @@ def _text(content: bytes) -> tuple[str, str]:
     text = content.decode("utf-8", "replace")
     if text.startswith("\ufeff"):
         return text[1:], "UTF-8 with a byte order mark"
-    if text.count("\ufffd") < 3:  # one character may be cut in two by a log
+    if text.count("\ufffd") < 3:  # a log may cut one character in two
         return text, ""
     try:
         return content.decode("gb18030"), "GB 18030"
@@ -104,7 +104,7 @@ def _text(content: bytes) -> tuple[str, str]:
 
 
 def _sixteen_bits(content: bytes) -> str:
-    """Return which UTF-16 it is, if it is one: by its mark, or by the zeros beside what is mostly ASCII."""
+    """Return which UTF-16 it is, if any: by its byte order mark, or by the zeros next to mostly ASCII characters."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     if content[:2] == b"\0\0" or content.count(0) <= len(content) // 3:
@@ -117,7 +117,7 @@ def _recognised(captured: Captured) -> Looked | None:
 
 
 def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
-    """Return what is inside a log, a command, HTML or the like, and say in what it was; None if nothing known is."""
+    """Return what is inside a log, a command, HTML or the like, and what it was inside; None if nothing is known."""
     for how, text in unwrap.unwrapped(captured.text):
         inner, path = replace(captured, text=text), (*around, how)
         looked = _recognised(inner)
@@ -132,7 +132,7 @@ def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
 
 
 def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | None:
-    """Return the request of a page that is about a number, with its answer; of several one with a proven fault."""
+    """Return the request of a page that is about a number, with its answer. Prefer one with a proven fault."""
     found = []
     for sent, answered in requests:
         answer = _one_of_many(captured, answered)
@@ -152,7 +152,7 @@ def _one_of_many(captured: Captured, text: str) -> Looked | None:
 
 
 def _doubt(looked: Looked) -> int:
-    """Tell how little is known: 0 with a proven fault, 1 if all is well, 2 with guesses, such as of a mere login."""
+    """Rank by certainty: 0 with a proven fault, 1 if all is well, 2 with only guesses, such as about a mere login."""
     wrong = [each for each in looked.found if each.severity in (Severity.FAULT, Severity.WARNING)]
     return 1 if not wrong else 2 * all(each.guess for each in wrong)
 
@@ -163,7 +163,7 @@ def _cut_off(captured: Captured) -> Looked | None:
 
 
 def _a_part(captured: Captured) -> Looked | None:
-    """Return what a value without the rest is, or that there is nothing."""
+    """Return what an isolated value is, or that there is nothing."""
     text = captured.text.strip()
     if text in (*_EMPTY, "{}"):
         missing = of_error(MissingField(because={"field": "body", "found": text or "nothing"}))
@@ -182,7 +182,7 @@ def _with_secrets(captured: Captured, looked: Looked, found: list[Diagnosis]) ->
 
 
 def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
-    """Yield each diagnosis once; two of one code and place are one."""
+    """Yield each diagnosis once. Two with the same code, place and facts count as one."""
     seen: set[tuple[str, str, str]] = set()
     for each in found:
         key = each.code, each.where, str(dict(each.because))
@@ -192,7 +192,7 @@ def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
 
 
 def in_a_message(captured: Captured) -> Looked | None:
-    """A whole HTTP message: its body is what counts; of an answer without one, the status."""
+    """Look at a whole HTTP message: at its body, or at its status if it is an answer without a body."""
     head = _MESSAGE.match(captured.text)
     if head is None:
         return None
@@ -209,16 +209,16 @@ def in_a_message(captured: Captured) -> Looked | None:
 
 
 def in_an_address(captured: Captured) -> Looked | None:
-    """A request line or an address with a query: what was sent with GET."""
+    """Look at a request line or an address with a query, sent with GET."""
     found = _REQUEST_LINE.match(captured.text)
     if found is None or "\n\n" in captured.text.strip() or found[1] in ("POST", "PUT"):
         return None
     try:
         query = urlsplit(found[2]).query
         pairs = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
-    except ValueError:  # an address that is none, or more fields than anybody sends
+    except ValueError:  # not a valid address, or more fields than anybody sends
         return None
-    # A server's call to its platform, such as jscode2session, has the secret in its address.
+    # A server's request to its platform, such as jscode2session, has the secret in its address.
     of_a_server = any(keys.SECRETS.get(name.lower().replace("_", "")) == "AppSecret" for name in pairs)
     if of_a_server or (not _PARTS & pairs.keys() and pairs.get("error") != _DENIED):
         return None
@@ -228,13 +228,13 @@ def in_an_address(captured: Captured) -> Looked | None:
         captured, {name: value for name, value in pairs.items() if name in _PARTS | {"sign", "session"}}
     )
     fields = sorted(_PARTS & pairs.keys())
-    if fields == ["authCode"] and "state" in pairs:  # so a page of authorization comes back
+    if fields == ["authCode"] and "state" in pairs:  # the redirect of an authorization page
         return looked
     return Looked(looked.kind, [fault("doctor.sent-with-get", "", fields=", ".join(fields)), *looked.found])
 
 
 def posted(captured: Captured) -> Looked | None:
-    """What a front end posts: JSON, JSON in JSON, or a form."""
+    """Look at what a front end posts: JSON, JSON in JSON, or a form."""
     value = captured.value
     if isinstance(value, dict) and not (_PARTS & value.keys() or value.get("error") == _DENIED):
         return None
@@ -248,9 +248,9 @@ def posted(captured: Captured) -> Looked | None:
 
 def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
     try:
-        named = captured.named  # what `code` means, its platform says
+        named = captured.named  # its platform decides what `code` means
         if named and opens_offline(named.platform) and not captured.app:
-            named = None  # it may be another platform's, to which nobody has configured an app
+            named = None  # it may belong to another platform, for which no app is configured
         found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
     except HaomaError as error:
         lost = isinstance(sent, str) and _NO_TEXT in sent
@@ -272,7 +272,7 @@ def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
 
 
 def _leaked(captured: Captured) -> Iterator[Diagnosis]:
-    """A request that holds a session_key or a secret: it was where it must not be."""
+    """Report a request that contains a session_key or a secret, which must not be there."""
     if not (_PARTS & captured.object.keys()):
         return
     names = {name.lower() for name, _value in members(captured.object)}

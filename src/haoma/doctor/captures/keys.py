@@ -1,4 +1,4 @@
-"""A key, a certificate or another value by itself: what it is, and where it belongs."""
+"""Recognises a key, a certificate or another bare value, and says where it belongs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMED: Final = re.compile(
 
 
 def look(captured: Captured) -> Looked | None:
-    """Look at a key; None if it is none."""
+    """Look at a key; None if the capture is not one."""
     text = captured.text.strip()
     if setting := _SETTING.match(text):
         text = text[setting.end() :]
@@ -90,7 +90,7 @@ def _unreadable(text: str) -> Diagnosis:
 
 
 def look_at_a_value(text: str) -> Looked | None:
-    """Look at a value by itself, without its name: a code, a token, a ciphertext; None if it has no known shape."""
+    """Look at a bare value without its name: a code, a token, a ciphertext; None if it has no known shape."""
     text = text.strip("\"',; ")
     for _name, each in all_symptoms():
         if (looked := each.value(text)) is not None:

@@ -1,4 +1,4 @@
-"""Lines of a log, and the error messages of other libraries."""
+"""Recognises log lines, and the error messages of other libraries."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _HOPELESS: Final = frozenset({
     "platform.app-mismatch", "platform.credentials-rejected", "platform.ip-not-allowed", "platform.secret-frozen",
     "platform.rate-limited", "platform.quota-exhausted", "platform.permission-missing", "platform.user-blocked",
 })  # fmt: skip
-"""What the same request gets again, however often it is sent; each try counts against a quota. (A bad code is not
-among them: several in one log are most likely of several users.)"""
+"""Refusals that a repeated request gets again, while each try counts against a quota. (Bad codes are not among them:
+several in one log most likely come from several users.)"""
 _STORM: Final = 3
 _GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged", "doctor.wrong-public-key")
 
@@ -60,7 +60,7 @@ _MESSAGES: Final = (
 
 
 def look(captured: Captured) -> Looked | None:
-    """Look at a text; None if nothing in it is known."""
+    """Look at a text; None if it contains nothing known."""
     if isinstance(captured.value, dict | list):
         return None
     found = [*_repeated(captured), *_messages(captured.text)]
@@ -96,7 +96,7 @@ def _counted(text: str) -> Counter[tuple[str, str]]:
 
 @cache
 def _fields() -> list[tuple[re.Pattern[str], list[str]]]:
-    """Return where a code stands, and the platforms whose it may be; the first one whose table knows it."""
+    """Return where a code may be, with the platforms to try there; the first one whose table lists it counts."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name, each in all_symptoms():
         for fields, turn in each.code_fields.items():
@@ -111,7 +111,7 @@ def _fields() -> list[tuple[re.Pattern[str], list[str]]]:
 
 
 def _whose(code: str) -> list[str]:
-    """Return the platforms whose replies may hold a code."""
+    """Return the platforms whose replies may contain a code."""
     return [platform for platform in PLATFORMS if has_meaning(platform, code)]
 
 

@@ -1,7 +1,7 @@
-"""What a capture is wrapped in: a command of curl, a line of a log, HTML, another language's way to print an object.
+"""Unwraps captures: a curl command, a log line, HTML, or an object as another language prints it.
 
-Few people paste the bytes as they came. Each wrapping is one function, which yields what may be inside; whoever asks
-looks whether that is anything known. Nothing is evaluated.
+Few people paste the original bytes. Each kind of wrapping has one function, which yields what may be inside; the caller
+decides whether that is anything known. Nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _FETCH_BODY: Final = re.compile(r"[\"']?(?:body|data)[\"']?\s*:\s*(\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
 _FORM_PART: Final = re.compile(r"name=\"(\w+)\"[^\r\n]*\r?\n(?:[A-Za-z-]+:[^\r\n]*\r?\n)*\r?\n(.*?)\r?\n--", re.DOTALL)
 _GET_LINE: Final = re.compile(r"\b(?:GET|HEAD)\s+[^\s\"]+\?[^\s\"]+")
-_OF_GO: Final = {"IV": "iv", **{name[0].upper() + name[1:]: name for name in FIELDS}}  # exported fields of a struct
+_OF_GO: Final = {"IV": "iv", **{name[0].upper() + name[1:]: name for name in FIELDS}}  # exported struct fields
 _ALL_NAMES: Final = "|".join((*FIELDS, *_OF_GO))
 _PRINTED: Final = re.compile(
     rf"(?<![\w&?])[\"']?({_ALL_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?([A-Za-z0-9+/=%_-]{{16,4000}})"
@@ -64,14 +64,14 @@ _CONSTANTS: Final = {"None": "null", "undefined": "null", "null": "null", "nil":
                      "True": "true", "true": "true", "False": "false", "false": "false"}  # fmt: skip
 _OPENING: Final = re.compile(r"\{\s*(?:\"\w+\"|'\w+'|\w+)\s*:")
 _STRICT: Final = json.JSONDecoder()
-_JSON: Final = json.JSONDecoder(strict=False)  # with line breaks inside of strings
-# None of the two judges anything: what they take is read again by the strict reader.
+_JSON: Final = json.JSONDecoder(strict=False)  # accepts line breaks inside strings
+# Neither decides anything: the strict reader reads again what they accept.
 _PRINTED_BY_PROGRAMS: Final = "an object as a program prints it, not JSON"
 _FIELDS_PRINTED: Final = "fields as a program prints them, not JSON"
 _MEMBER: Final = "inside "
 _OF_A_LOG: Final = frozenset({"level", "severity", "time", "ts", "timestamp", "@timestamp", "logger", "msg"})
 _SAID: Final = ("msg", "message", "error", "errorMsg", "error_msg", "errMessage", "reason")
-_NUMBERED: Final = re.compile(r"\d{1,4}|\d{6,12}")  # of five digits are a platform's codes
+_NUMBERED: Final = re.compile(r"\d{1,4}|\d{6,12}")  # five digits are a platform's code
 _NO_ANSWER: Final = frozenset(
     {*FIELDS, "detail", "authorization", "level", "severity", "sub_code", "subCode"} - {"code"}
 )
@@ -81,12 +81,12 @@ _MANGLED: Final = frozenset({"HTML entities", _TWICE, _PRINTED_BY_PROGRAMS, _FIE
 
 
 def is_mangled(path: Sequence[str]) -> bool:
-    """Tell whether a service would refuse a body that is wrapped like this; else it is how things are captured."""
+    """Tell whether a service would refuse a body wrapped like this. Otherwise the capture added the wrapping."""
     return any(each in _MANGLED or each.startswith(_MEMBER) for each in path)
 
 
 def unwrapped(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what a capture may be wrapped in, and what would be inside; the surest first."""
+    """Yield what a capture may be wrapped in, and what would be inside, most certain first."""
     if len(text) > MAX_CHARACTERS:
         return
     try:
@@ -99,17 +99,17 @@ def unwrapped(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_of_a_back_end(value: Mapping[str, Any]) -> bool:
-    """Tell whether a program of one's own has answered this: a number and words, as nearly all frameworks do."""
+    """Tell whether the user's own program gave this answer: a number and a message, as in nearly all frameworks."""
     code = value.get("code")
     numbered = isinstance(code, int) or (isinstance(code, str) and _NUMBERED.fullmatch(code) is not None)
     if not numbered or not {"msg", "message"} & value.keys() or _NO_ANSWER & value.keys():
         return False
-    # Errors of some buttons have the same two names.
+    # Errors of some buttons have the same two field names.
     return not any(each.is_of_the_button(str(code)) for _name, each in all_symptoms())
 
 
 def is_cut_off(text: str) -> bool:
-    """Tell whether an object with one of the known fields has no end."""
+    """Tell whether an object with one of the known fields is cut off."""
     opening = _OPENING.search(text[:MAX_CHARACTERS])
     if opening is None or not re.search(rf"[\"'](?:{_NAMES}|authorization|detail)\\*[\"']", text):
         return False
@@ -117,7 +117,7 @@ def is_cut_off(text: str) -> bool:
 
 
 def _inside_json(text: str) -> Iterator[tuple[str, str]]:
-    """What is in an object or list: each member by its own bytes, because a signature is over these."""
+    """Yield the members of an object or list, each as its original bytes, because a signature covers those."""
     try:
         parsed = parse_json(text)
         value = msgspec.json.decode(text, type=dict[str, msgspec.Raw] | list[msgspec.Raw] | str)
@@ -134,7 +134,7 @@ def _inside_json(text: str) -> Iterator[tuple[str, str]]:
         how = _ANSWER if answered else "a line of a log" if is_log else f"{_MEMBER}{masked(name)[:40]}"
         if inner[:1] in "{[":
             yield how, inner
-        # JSON, a form or PEM, or what a program says in words; other bare values say too little.
+        # JSON, a form, PEM, or a program's message. Other bare values say too little.
         elif inner[:1] == '"' and (inner[1:2] in "{[%-\\&" or name in _SAID):
             yield how, msgspec.json.decode(raw, type=str)
 
@@ -150,7 +150,7 @@ def _percent(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _query_dict(text: str) -> Iterator[tuple[str, str]]:
-    """A form as Django prints it: a list for each field."""
+    """Yield a form as Django prints it, with a list for each field."""
     start = text.find("<QueryDict: {")
     written = _as_json(text, text.index("{", start)) if start >= 0 else None
     fields = _STRICT.decode(written) if written else {}
@@ -162,7 +162,7 @@ def _curl(text: str) -> Iterator[tuple[str, str]]:
     if not _CURL.match(text):
         return
     text = re.sub(r"[\\^]\r?\n", " ", text)
-    if '^"' in text:  # "copy as cURL (cmd)" has a caret before every quote, and twice before one inside
+    if '^"' in text:  # "copy as cURL (cmd)" writes one caret before every quote, and two before a quote inside
         text = re.sub(r"\^(.)", r"\1", text)
     text = _ANSI_QUOTED.sub(lambda found: shlex.quote(_unescaped(found[1])), text)
     try:
@@ -178,7 +178,7 @@ def _curl(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _unescaped(text: str) -> str:
-    """Undo what bash's ``$'...'`` escapes, as far as browsers write it."""
+    """Undo the escapes of bash's ``$'...'``, as far as browsers write them."""
     return _ESCAPE.sub(lambda found: _ESCAPED.get(found[2], found[2]) if found[2] else chr(int(found[1], 16)), text)
 
 
@@ -219,7 +219,7 @@ def _json_in_text(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _literals(text: str) -> Iterator[tuple[str, str]]:
-    """Objects as Python, JavaScript and people write them: single quotes, None, bare names, a comma too many."""
+    """Yield objects as Python, JavaScript and people write them: single quotes, None, bare names, trailing commas."""
     for found in islice(_OPENING.finditer(text), 4):
         written = _as_json(text, found.start())
         if written:
@@ -227,7 +227,7 @@ def _literals(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _as_json(text: str, position: int) -> str | None:
-    """Return JSON of the object that begins at ``position``; empty if it is none, None if it has no end."""
+    """Return the object that starts at ``position`` as JSON; empty if it is not one, None if it has no end."""
     parts: list[str] = []
     depth = 0
     while found := _TOKEN.match(text, position):
@@ -272,9 +272,9 @@ def _checked(text: str) -> str:
 
 
 def _printed(text: str) -> Iterator[tuple[str, str]]:
-    """Fields as Java, Go and PHP print a map."""
+    """Yield fields as Java, Go and PHP print a map."""
     printed = [(_OF_GO.get(name, name), value) for name, value in _PRINTED.findall(text)[:_TRIES]]
-    fields = dict(reversed(printed))  # of several objects in a log the first one
+    fields = dict(reversed(printed))  # if a log has several objects, the first one wins
     if fields.keys() - {"sign", "iv"}:
         yield _FIELDS_PRINTED, json.dumps(fields)
 

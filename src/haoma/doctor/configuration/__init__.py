@@ -1,1 +1,1 @@
-"""The doctor for a ``haoma.toml`` and for what the platforms say to its apps."""
+"""The doctor for a ``haoma.toml``, and for what the platforms say to its apps."""

@@ -1,4 +1,4 @@
-"""What a ``haoma.toml`` gives away by itself: every fault and warning of the settings, and what works but is unwise."""
+"""Examines a ``haoma.toml`` offline: every fault and warning of the settings, and what works but is unwise."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _PRIVATE_KEY: Final = "private_key"
 _APP_SECRETS: Final = frozenset({"app_secret", "client_secret"})
 _PLACEHOLDER: Final = 16
-"""Characters; no secret that a platform has given out is as short."""
+"""Characters. No platform issues a secret this short."""
 _FEW: Final = 4
-"""Different characters; no random secret has as few."""
+"""Different characters. No random secret has this few."""
 _WRITTEN: Final = re.compile(r"(?i)your[-_ ]|[-_ ]here\b|secret|x{8}|example|placeholder|change.?me")
 _SAME: Final = re.compile(r"(?:wx|tt)(.)\1{15,17}")
 _SKEW: Final = 120.0
@@ -41,7 +41,7 @@ _SOON: Final = 30 * 86_400.0
 def examine(
     path: str, *, environ: Mapping[str, str] | None = None, now: float | None = None
 ) -> tuple[Settings | None, list[Known], list[Diagnosis]]:
-    """Return the settings (None if they have faults), the values that were found in them, and what there is to say."""
+    """Return the settings (None if they have faults), the values found in them, and the findings."""
     known = known_values(Path(path), environ)
     now = clock.now() if now is None else now
     serves = any(each.setting == "server_keys" for each in known)
@@ -71,7 +71,7 @@ def _is_private(host: str) -> bool:
 
 
 def plain_token(app: App) -> Iterator[Diagnosis]:
-    """Each fetch of a plain token kills the one before it, whoever holds that."""
+    """Warn about plain tokens: each fetch invalidates the previous one, no matter who uses it."""
     declared = PLATFORMS[app.platform].token_source
     source = declared(app) if declared is not None else None
     if source is not None and source.issuer == "plain":
@@ -79,12 +79,12 @@ def plain_token(app: App) -> Iterator[Diagnosis]:
 
 
 def of_the_platform(app: App) -> Iterator[Diagnosis]:
-    """What the app's platform itself calls unwise."""
+    """Yield what the app's platform itself calls unwise."""
     yield from of_app(app).examine(app)
 
 
 def another_apps_key(known: Sequence[Known], apps: Mapping[str, App]) -> Iterator[Diagnosis]:
-    """The public half of a private key of ours where the platform's key belongs; that of the same app has been told."""
+    """Report the public half of one of our private keys in place of a platform's key, unless it is the same app's."""
     ours = [(each, fingerprint) for each in known if (fingerprint := _fingerprint(each))]
     for name, app in apps.items():
         theirs = of_app(app).platform_keys(app, {each.setting for each in known if each.app == name})
@@ -97,7 +97,7 @@ def another_apps_key(known: Sequence[Known], apps: Mapping[str, App]) -> Iterato
 
 
 def _fingerprint(known: Known) -> str:
-    """Return what names a private key in whatever format it is written; empty for anything else."""
+    """Return a fingerprint that identifies a private key in any format; empty for anything else."""
     if not known.setting.endswith(_PRIVATE_KEY):
         return ""
     try:
@@ -107,11 +107,11 @@ def _fingerprint(known: Known) -> str:
 
 
 def not_its_id(app: App) -> Iterator[Diagnosis]:
-    """The id of another platform is no app id of this one."""
+    """Warn about an app id in the shape of another platform's."""
     others = [name for name, shape in _id_shapes().items() if name != app.platform and shape.fullmatch(app.app_id)]
     if _SAME.fullmatch(app.app_id):
         yield warning("config.app-id-shape", f"apps.{app.name}.app_id", guess=True, found=f"{app.app_id[:4]}...")
-    if others and not of_app(app).knows_app_id:  # of those the settings know the shape, and have said so
+    if others and not of_app(app).knows_app_id:  # otherwise the settings have warned already
         yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])
 
 
@@ -121,7 +121,7 @@ _PER_APP: Final[tuple[Callable[[App], Iterator[Diagnosis]], ...]] = (
 
 
 def set_back(path: str, known: Sequence[Known], now: float) -> Iterator[Diagnosis]:
-    """A file that was written later than now: offline the only thing that gives away a clock that is slow."""
+    """Warn about a file with a time later than now: offline, only that reveals a slow clock."""
     newest = max(map(_written, {path, *(each.file for each in known)}), default=0.0)
     if newest - now > _SKEW:
         yield warning("doctor.clock-skew", "", guess=True, seconds=round(now - newest), ahead=False)
@@ -154,9 +154,9 @@ def _known_values(known: Sequence[Known], apps: Mapping[str, App], now: float) -
 
 
 def _is_placeholder(known: Known, apps: Mapping[str, App]) -> bool:
-    app = apps.get(known.app)  # unknown if the settings have faults
+    app = apps.get(known.app)  # None if the settings have faults
     shapes = [each.app_secret for name, each in all_symptoms() if app is None or app.platform == name]
-    judged = [shape for shape in shapes if shape is not None]  # of these the settings know more
+    judged = [shape for shape in shapes if shape is not None]  # the settings know more about these
     if len(set(known.value)) <= _FEW and (not judged or any(shape.fullmatch(known.value) for shape in judged)):
         return True
     written = _WRITTEN.search(known.value) or any(shape.fullmatch(known.value) for shape in _id_shapes().values())
@@ -169,13 +169,13 @@ def _id_shapes() -> dict[str, re.Pattern[str]]:
 
 def _shared(one: Known, other: Known, apps: Mapping[str, App]) -> Iterator[Diagnosis]:
     if one.setting == "aes_key" or one.setting.startswith(_of_an_operator()):
-        return  # the settings refuse the one; the others belong to the third-party platform that the apps share
+        return  # the settings refuse the former; the latter belong to the third-party platform that the apps share
     operators = {of_app(app).operator(app) for each in (one, other) if (app := apps.get(each.app)) is not None}
     if one.setting == "app_private_key" and len(operators) == 1 and operators != {""}:
         return
     ids = [apps[each.app].app_id for each in (one, other) if each.app in apps]
     if len(set(ids)) == 1 and ids:
-        return  # one mini program under two names
+        return  # one mini program with two names
     say = fault if one.setting in _APP_SECRETS else warning
     yield say("doctor.secret-shared", other.where, other=one.where)
 
@@ -199,17 +199,17 @@ def _certificate(known: Known, now: float) -> Iterator[Diagnosis]:
     ends = found.not_valid_after_utc
     until = ends.date().isoformat()
     told = {setting: code for _name, each in all_symptoms() for setting, code in each.certificates.items()}
-    if known.setting in told and ends.timestamp() < now + _SOON:  # of others the settings tell it
+    if known.setting in told and ends.timestamp() < now + _SOON:  # for others the settings report it
         yield warning(told[known.setting], known.where, until=until)
         return
     yield good("doctor.certificate", known.where, until=until, sn=keys.serial_name(found))
 
 
 def packages(path: Sequence[str] | None = None) -> Iterator[Diagnosis]:
-    """Look at what is installed beside haoma, by what the platforms know of it.
+    """Look at the packages installed beside haoma, using what the platforms know about them.
 
     Args:
-        path: Directories to look in; those of this interpreter when None.
+        path: Directories to look in; None for those of this interpreter.
     """
     for _name, each in all_symptoms():
         yield from each.packages(path)

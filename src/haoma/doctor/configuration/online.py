@@ -1,8 +1,8 @@
-"""What the platforms say to the configured apps.
+"""Asks the platforms about the configured apps.
 
-Nothing here costs money or uses anything up: a token is fetched where fetching does not replace somebody else's, and a
-login is asked for with a code that no platform has issued. That the platform calls the *code* wrong proves that it took
-app id, secret or signature, and our address, for right. Permissions cannot be asked for without a user's tap.
+Nothing here costs money or uses anything up. A token is fetched where that does not invalidate somebody else's. A login
+is requested with a code that no platform has issued: if the platform rejects the *code*, it has accepted the app id,
+the secret or signature, and our address. Permissions cannot be checked without a user's tap.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from haoma.steps import Flow, Reply, Send
 
 NO_CODE: Final = "haoma-doctor-asks-without-a-code"
-"""What is sent as the login code. No platform has issued it."""
-_NO_TICKET: Final = "no-ticket"  # the platform pushes it to the service, in whose memory it is; not to us
+"""The deliberately invalid login code. No platform has issued it."""
+_NO_TICKET: Final = "no-ticket"  # the platform pushes it to the service, into whose memory the doctor cannot look
 _SKEW: Final = 30.0
-_BAD_SKEW: Final = 120.0  # below the five minutes in which a watermark has to be
+_BAD_SKEW: Final = 120.0  # below the five minutes within which a watermark must be
 T = TypeVar("T")
 
 
@@ -65,18 +65,18 @@ class _Listening:
 
 
 def ask_platforms(settings: Settings, *, limits: Limits | None = None) -> Iterator[Diagnosis]:
-    """Ask the platform of each app, one after the other."""
+    """Ask each app's platform, one after the other."""
     insecure = settings.allow_insecure_upstreams
     http = Http(limits=limits or Limits(), ca_file=settings.ca_file, allow_insecure_upstreams=insecure)
     listening = _Listening(http)
-    world = World(listening, Memory())  # type: ignore[arg-type]  # it sends, which is all that a world asks for
+    world = World(listening, Memory())  # type: ignore[arg-type]  # it has `send`, which is all that a world needs
     for app in settings.apps.values():
         yield from _once(_ask(app, lambda flow: blocking.run(flow, world)))
     yield from _clock(listening.skews)
 
 
 def _once(found: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
-    """Leave out what both questions were answered with."""
+    """Leave out findings that both questions gave."""
     seen: set[tuple[object, ...]] = set()
     for each in found:
         asked = "" if each.severity in (Severity.FAULT, Severity.WARNING) else each.because.get("asked")
@@ -93,12 +93,12 @@ def _ask(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
             failed = failed or each.severity is Severity.FAULT
             yield each
         if failed:
-            return  # every further question would be refused for the same reason, and counted
+            return  # every further question would be refused for the same reason, and would count
     yield note("doctor.permission-unknown", f"apps.{app.name}")
 
 
 def ask_for_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Fetch a token the way the app does, if it has one and nobody else's is replaced by that."""
+    """Fetch a token as the app does, unless there is none or fetching would invalidate somebody else's."""
     declared = PLATFORMS[app.platform].token_source
     source = declared(app) if declared is not None else None
     if source is None:
@@ -111,7 +111,7 @@ def ask_for_token(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnos
 
 
 def ask_for_login(app: App, run: Callable[[Flow[Any]], Any]) -> Iterator[Diagnosis]:
-    """Ask for a login with a code that cannot be right; for a number, where the phone code itself is the login."""
+    """Request a login with an invalid code, or a number if the phone code itself is the login."""
     try:
         yield from _answered(
             app, "login", lambda: run(PLATFORMS[app.platform].log_in(app, Secret(NO_CODE), clock.now()))
@@ -138,12 +138,12 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
         return
     except HaomaError as error:
         if error.platform_code == _NO_TICKET:
-            yield note("doctor.not-asked", where, asked=asked, token="component")  # noqa: S106 - whose token
+            yield note("doctor.not-asked", where, asked=asked, token="component")  # noqa: S106 - an owner, not a token
             return
         temporary = isinstance(error, RateLimited) or (error.retry and isinstance(error, PlatformRefusal))
         severity = Severity.WARNING if temporary else Severity.FAULT
         if isinstance(error, Refused):
-            severity = Severity.NOTE  # a code in no table; it may well mean the code
+            severity = Severity.NOTE  # an unlisted code, which may well be about the login code
         yield of_error(_placed(error, app), where, severity=severity, asked=asked)
         return
     yield good("doctor.platform-answers", where, asked=asked)

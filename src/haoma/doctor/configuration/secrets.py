@@ -1,4 +1,4 @@
-"""The secrets of a ``haoma.toml``, to find them where they must not be. They are compared, and never shown."""
+"""Reads the secrets of a ``haoma.toml``, to find them where they must not be. They are compared, never shown."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Known:
     Attributes:
         app: Name of the app; empty for the service.
         setting: Name of the setting.
-        where: Its whole place, such as ``apps.shop.app_secret``.
+        where: Its full path, such as ``apps.shop.app_secret``.
         value: The value.
-        file: The file that holds it; the ``haoma.toml`` itself if it stands there in clear.
-        line: Its line, if it stands in the ``haoma.toml``.
-        secret: Whether it must not be seen.
+        file: The file that holds it; the ``haoma.toml`` itself if the value is in there.
+        line: Its line, if it is in the ``haoma.toml``.
+        secret: Whether it must not be shown.
     """
 
     app: str
@@ -43,12 +43,12 @@ class Known:
 
     @property
     def compact(self) -> str:
-        """The value without the lines of PEM and without white space."""
+        """The value without PEM header lines and white space."""
         return re.sub(r"-----[A-Z0-9 ]+-----|\s+", "", self.value)
 
 
 def known_values(path: Path, environ: Mapping[str, str] | None = None) -> list[Known]:
-    """Return secrets and certificates of a file; as many as can be read, for others are told by the settings."""
+    """Return the secrets and certificates of a file that can be read. The settings report the others."""
     try:
         with path.open("rb") as opened:
             text = opened.read(TOML_BYTES).decode("utf-8-sig")

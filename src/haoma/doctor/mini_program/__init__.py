@@ -1,1 +1,1 @@
-"""The doctor for the source of a mini program."""
+"""The doctor for the source code of a mini program."""

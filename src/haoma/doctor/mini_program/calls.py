@@ -1,7 +1,7 @@
-"""What the functions of a mini program call: followed by name from one to the next, also into other files.
+"""Follows calls in a mini program by name, from function to function and into other files.
 
-Names are all that text gives. So what was followed into another file is a guess, and a name that several functions
-bear says something only if each of them logs in.
+Text gives nothing but names. So anything followed into another file is a guess, and a name that several functions have
+says something only if each of them logs in.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from haoma.doctor.mini_program.sources import API, Source, Span
 
 LEVELS: Final = 2
-"""A callback may call a function that calls the function that logs in."""
+"""Levels of calls. A callback may call a function that calls the function that logs in."""
 _CALLS: Final = (0, 40, 200)
-"""Calls that are looked at in a function from which so many levels are left."""
+"""Calls to examine in a function, by the levels that are left."""
 _BEARERS: Final = 20
 _CALLED: Final = re.compile(r"(?<![\w$])(?P<name>[A-Za-z_$][\w$]*+)\s*+\(")
 _OF: Final = re.compile(r"(?P<name>[\w$]+)?\s*(?:\(\s*\)\s*)?\)?\s*[?!]?\.\s*$")
@@ -28,7 +28,7 @@ _ITSELF: Final = frozenset({"this", "that", "self", "_this", "_self", "vm", "me"
 _REQUESTS: Final = frozenset({
     "request", "httpRequest", "fetch", "uploadFile", "callFunction", "callContainer", "post",
 })  # fmt: skip
-# Many of those log in when there is no token yet; that they are called is no mistake.
+# Many of these log in if there is no token yet. Calling them is no mistake.
 _OF_EVERY_FILE: Final = frozenset({
     "then", "catch", "finally", "success", "fail", "complete", "resolve", "reject", "onLoad", "onShow", "onReady",
     "onLaunch", "onHide", "created", "mounted", "attached", "ready", "setup",
@@ -40,8 +40,8 @@ class Login(NamedTuple):
     """A login that a function leads to.
 
     Attributes:
-        position: Where the function calls it, or what leads to it.
-        calls: The function that leads to it; empty for the platform's own.
+        position: Where the function calls it, or calls what leads to it.
+        calls: The function that leads to it; empty if it is the platform's own login.
         path: The other file into which it was followed; empty if there is none.
     """
 
@@ -51,7 +51,7 @@ class Login(NamedTuple):
 
 
 class Calls:
-    """Who calls whom in a mini program."""
+    """The call graph of a mini program."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
@@ -67,7 +67,7 @@ class Calls:
             logs_in, path = self._followed(source, called, levels - 1)
             if logs_in and not _leaves(source, called.start(), body):
                 return Login(called.start(), called["name"], path)
-        # What takes the detail may log in before it sends.
+        # The function that receives the detail may log in before it sends.
         sends = _CALLED.match(source.code, before.end, body.end) if levels and before != body else None
         if sends and sends["name"] not in _REQUESTS:
             logs_in, path = self._followed(source, sends, 0)
@@ -76,7 +76,7 @@ class Calls:
         return None
 
     def takers(self, source: Source, body: Span, levels: int = LEVELS) -> Iterator[tuple[Source, Span]]:
-        """Yield the functions that a function hands over to what it has to send, and those that they hand it to."""
+        """Yield the functions to which a function passes the data to send, directly or indirectly."""
         before = source.before_sending(body)
         called = _CALLED.match(source.code, before.end, body.end) if before != body else None
         places = list(islice(self._places(source, called["name"], _receiver(source, called)), 2)) if called else []
@@ -86,7 +86,7 @@ class Calls:
                 yield from self.takers(*places[0], levels - 1)
 
     def _followed(self, source: Source, called: re.Match[str], levels: int) -> tuple[bool, str]:
-        """Return whether every function of a name that is called logs in, and the other file that was followed."""
+        """Return whether every function with the called name logs in, and the other file that was followed."""
         name = called["name"]
         if name not in self._functions:
             return False, ""
@@ -97,7 +97,7 @@ class Calls:
             return False, ""
         key = (source.path, name, receiver, levels)
         if key not in self._found:
-            self._found[key] = False, ""  # of what calls itself
+            self._found[key] = False, ""  # for functions that call themselves
             places = list(islice(self._places(source, name, receiver), _BEARERS + 1))
             found = [self.login(*place, levels) for place in places[:_BEARERS]]
             elsewhere = [where.path for where, _body in places if where is not source]
@@ -126,13 +126,13 @@ class Calls:
 
 
 def _receiver(source: Source, called: re.Match[str]) -> str | None:
-    """Return what a method is called of: ``auth`` in ``this.auth.login()``; None for a function."""
+    """Return the receiver of a method call: ``auth`` in ``this.auth.login()``; None for a function."""
     of = _OF.search(source.code, max(0, called.start() - 60), called.start())
     return (of["name"] or "") if of else None
 
 
 def _leaves(source: Source, position: int, body: Span) -> bool:
-    """Tell whether a block returns after the login in it, so that nothing is sent: the user has declined, say."""
+    """Tell whether a block returns after its login without sending, as when the user has declined."""
     end = source.end_of_block(position)
     block = Span(position, end)
     return (

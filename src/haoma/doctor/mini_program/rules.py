@@ -1,7 +1,7 @@
-"""A folder of a mini program, read for the mistakes that the server cannot see.
+"""Reads a mini program's folder for mistakes that the server cannot see.
 
-Text is searched, not parsed: the files are of eight languages and three frameworks. So a finding that follows from a
-habit more than from a rule says that it is a guess. Each rule is one function.
+Text is searched, not parsed, because the files are in eight languages and three frameworks. So a finding that follows
+from a habit more than from a rule is marked as a guess. Each rule is one function.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from haoma.settings.model import ServiceKey
 
 _BIND: Final = frozenset({".wxml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml"})
-_REALTIME: Final = frozenset({".wxml", ".qml"})  # the other platforms' buttons have no such type
+_REALTIME: Final = frozenset({".wxml", ".qml"})  # other platforms' buttons have no such type
 _VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
 _CALLS: Final = 200
-"""Calls of one kind that are looked at in a file. More are in no file that people write."""
+"""Most calls of one kind that are examined in a file. No file written by people has more."""
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _TYPES: Final = {each.lower(): each for each in ("getPhoneNumber", "getRealtimePhoneNumber", "getAuthorize")}
 _OF_VUE: Final = {"getPhoneNumber": "getphonenumber", "getRealtimePhoneNumber": "getrealtimephonenumber"}
@@ -42,13 +42,13 @@ _OF_VUE_IN_JSX: Final = {
     "getAuthorize": "onGetAuthorize",
 }  # fmt: skip
 _OPEN: Final = frozenset({"...", "v-bind", "v-on"})
-"""What hands more attributes on than can be seen."""
+"""Spread attributes, which may pass on more than the text shows."""
 _MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
 
 
 @dataclass(frozen=True)
 class Project:
-    """The mini program as a whole."""
+    """The whole mini program."""
 
     sources: Sequence[Source]
     known: Sequence[Known] = ()
@@ -59,32 +59,32 @@ class Project:
 
     @cached_property
     def is_taro(self) -> bool:
-        """True for Taro."""
+        """True if it uses Taro."""
         return self._says(r"@tarojs/")
 
     @cached_property
     def _frameworks(self) -> frozenset[str]:
-        """What the project as a whole says that Taro works with."""
+        """The frameworks that the project as a whole uses with Taro."""
         vue = r"plugin-framework-vue|[\"']?framework[\"']?\s*:\s*[\"']vue|[\"']vue[\"']\s*:\s*[\"']"
         react = r"plugin-framework-react|[\"']?framework[\"']?\s*:\s*[\"']p?react|[\"']p?react[\"']\s*:\s*[\"']"
         found = {"vue"} if self._says(vue) or any(each.suffix in _VUE for each in self.sources) else set[str]()
         return frozenset(found | ({"react"} if self._says(react) else set()))
 
     def framework(self, source: Source) -> str:
-        """Return ``vue`` or ``react``, whichever a file of Taro is written for; empty if nothing shows it."""
+        """Return the framework of a Taro file, ``vue`` or ``react``; empty if nothing shows it."""
         if source.suffix in _VUE:
             return "vue"
         return source.framework or (next(iter(self._frameworks)) if len(self._frameworks) == 1 else "")
 
     @cached_property
     def for_authorize(self) -> bool:
-        """True if something shows that it is built for a platform whose button is ``getAuthorize`` as well."""
+        """True if something shows that it is also built for a platform whose button is ``getAuthorize``."""
         marks = (each.own_button for _name, each in all_symptoms() if each.own_button)
         return any(source.suffix == ".axml" for source in self.sources) or any(map(self._says, marks))
 
     @cached_property
     def calls(self) -> Calls:
-        """Who calls whom."""
+        """The call graph."""
         return Calls(self.sources)
 
     @cached_property
@@ -95,12 +95,12 @@ class Project:
         return found
 
     def beside(self, source: Source) -> Sequence[Source]:
-        """Return the files of the page that a file belongs to, and the file itself."""
+        """Return the files of the page that a file belongs to, including the file itself."""
         return self._by_stem[source.stem]
 
 
 def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[ServiceKey] = ()) -> Iterator[Diagnosis]:
-    """Read a folder and yield what is found in it.
+    """Read a folder and yield the findings.
 
     Args:
         folder: The mini program.
@@ -117,7 +117,7 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
         for rule in RULES if not source.is_plain else (secrets,):
             for found in rule(source, project):
                 place = found.code, found.file, found.line, str(found.because)
-                if place not in told:  # two pages may lead to one place
+                if place not in told:  # two pages may lead to the same place
                     told.add(place)
                     codes.add(found.code)
                     yield found
@@ -136,23 +136,23 @@ def scan(folder: Path, known: Sequence[Known] = (), server_keys: Sequence[Servic
 
 # --- what must not be in it ------------------------------------------------------------------------------------------
 
-_SET_TO: Final = r"(?::\s*\w{1,20}\s*)?[:=]\s*[\"'`]"  # in TypeScript, between name and value stands the type
+_SET_TO: Final = r"(?::\s*\w{1,20}\s*)?[:=]\s*[\"'`]"  # TypeScript puts the type between name and value
 _UNQUOTED: Final = r"(?=[a-z]*\d)(?=\d*[a-z])[0-9a-z]{32,80}(?![\w-])"
 _SHAPES: Final = (
     (re.compile(r"-----BEGIN (?:RSA |EC )?PRIVATE KEY-----"), "private key"),
     (re.compile(r"\bMII[CEJ][A-Za-z0-9+/]{780,}"), "private key"),
     (re.compile(r"\bhk_server_[A-Za-z0-9_-]{20,}"), "server key of haoma"),
     (
-        # WeChat, Baidu and Kuaishou have 32 characters, Douyin 40, Huawei and DingTalk 64; a word has no digits.
+        # WeChat, Baidu and Kuaishou have 32 characters, Douyin 40, Huawei and DingTalk 64. Words have no digits.
         re.compile(r"(?i)secret[\"']?\s*" + _SET_TO + r"(?=[a-z_-]*\d)(?=[\d_-]*[a-z])[0-9a-z_-]{32,80}[\"'`]"),
         "AppSecret",
     ),
-    # In a .env file or an address, without quotes.
+    # Unquoted, in a .env file or an address.
     (re.compile(r"(?i)secret\s*=\s*" + _UNQUOTED), "AppSecret"),
     (re.compile(r"(?i)aes_?key[\"']?\s*" + _SET_TO + r"[A-Za-z0-9+/]{22}==[\"'`]"), "AES key"),
 )
 _OF_A_LIST: Final = ((re.compile(r"(?im)secret\s*:\s*" + _UNQUOTED), "AppSecret"),)
-"""In YAML; in a program it would be a name."""
+"""In YAML. In a program it would be a name."""
 _OF_A_PROGRAM: Final = (
     (
         re.compile(
@@ -168,10 +168,10 @@ _LITERAL: Final = re.compile(r"[\"'`]([!-&(-_a-~]{16,512})[\"'`]")
 
 
 def secrets(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A secret in a package that every user downloads; comments count as well."""
+    """Report a secret in a package that every user downloads. Comments count too."""
     told: set[int] = set()
     for each in project.known:
-        # A private key begins like every other one; its middle is its own, and on one line however it is wrapped.
+        # All private keys start alike. The middle is unique, and is on one line however the key is wrapped.
         needle = each.compact[80:120] if len(each.compact) > 200 else each.compact
         position = source.text.find(needle) if len(needle) >= 12 else -1
         if position >= 0:
@@ -191,7 +191,7 @@ def secrets(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def session_key(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """Whoever has the session_key can write any phone number."""
+    """Report a session_key in the front end: anyone who has it can write any phone number."""
     del project
     found = re.search(r"\bsession_?[kK]ey\b", source.code)
     if found and source.suffix != ".json":
@@ -216,7 +216,7 @@ _NAMED: Final = re.compile(r"(?:this\.)?([A-Za-z_$][\w$]*)(?:\(.*\))?")
 
 
 def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A login in the callback of the button, before the data is sent: it may change the key of that very data."""
+    """Report a login in the button's callback before the data is sent: it may replace the key of that very data."""
     called = set[str]()
     for name, body in _handlers(source, project):
         called.add(name)
@@ -225,7 +225,7 @@ def login_in_callback(source: Source, project: Project) -> Iterator[Diagnosis]:
     for name, event in _taps(source, project):
         for body in source.functions.get(name, ())[:1] if name not in called else ():
             if found := project.calls.login(source, body):
-                # It runs while the platform asks the user; whether it is done before the data is made is luck.
+                # It runs while the platform asks the user. Whether it ends before the data is made is luck.
                 yield source.at(found.position, _too_late(found, warning, handler=name, event=event))
 
 
@@ -235,7 +235,7 @@ def _too_late(found: Login, say: Callable[..., Diagnosis], **facts: str) -> Diag
 
 
 def _taps(source: Source, project: Project) -> Iterator[tuple[str, str]]:
-    """Yield handler and event of a tap on the phone button itself."""
+    """Yield handler and event for taps on the phone button itself."""
     for page in project.beside(source):
         for _position, _tag, attributes in page.buttons[:_CALLS]:
             for event, value in attributes.items():
@@ -247,7 +247,7 @@ def _taps(source: Source, project: Project) -> Iterator[tuple[str, str]]:
 def _handlers(source: Source, project: Project) -> Iterator[tuple[str, Span]]:
     """Yield name and body of the functions that the button calls.
 
-    They are named in the file's own markup or in that of the page beside it, or stand in the attribute itself.
+    The file's own markup or that of its page names them, or they are written in the attribute itself.
     """
     pattern = _OF_DART if source.suffix == ".dart" else _HANDLER
     names = [found for page in project.beside(source) for found in pattern.findall(page.code)]
@@ -266,7 +266,7 @@ _ENVELOPE: Final = re.compile(
 _CALL: Final = re.compile(r"(?:" + API + r")\s*\.\s*(?:request|httpRequest)\s*\(\s*\{")
 _METHOD: Final = re.compile(r"\bmethod\s*:\s*([\"'`]\s*(\w+)|[^,}\s])", re.IGNORECASE)
 _ELSEWHERE: Final = re.compile(r"\.\.\.|(?:^|[,{])\s*method\s*(?=[,}]|$)", re.IGNORECASE)
-"""Options that are spread out, and ``{ url, method, data }``."""
+"""Spread options, and ``{ url, method, data }``."""
 _POSTING: Final = re.compile(r"\bmethod\b[^,;(){}=]{0,60}=\s*[\"'`](?:POST|PUT)", re.IGNORECASE)
 _WRAPPED: Final = re.compile(r"(?<![\w$])(?<!wx\.)(?:\$?http|\$?request|\$?ajax|axios|req)\s*\(\s*\{")
 _GET: Final = re.compile(r"(?<![\w.$])get\s*\([^(){};]{1,160},\s*\{")
@@ -277,7 +277,7 @@ _GETTER: Final = re.compile(r"(?:axios|http|dio|\$u|\$http|request|api)\s*\.\s*g
 
 
 def sent_with_get(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """In an address every ``+`` of the base64 becomes a space, and every log on the way keeps the envelope."""
+    """Report data sent with GET: in an address every ``+`` of base64 becomes a space, and every log keeps it."""
     told = set[tuple[str, int]]()
     for found in (*_gets(source, project), *_gets_of_their_own(source, project)):
         if (found.file, found.line) not in told:  # a call and the address in it are one mistake
@@ -289,7 +289,7 @@ def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
     handlers = [source.before_sending(body) for _name, body in _handlers(source, project)]
     for call in islice(_CALL.finditer(source.code), _CALLS):
         options = source.code[slice(*source.braced(call.end() - 1))]
-        # The first request of a handler is what the button is for; the others may fetch whatever they like.
+        # The first request of a handler carries the button's data. Later ones may fetch anything.
         inside = any(start <= call.start() <= sent for start, sent in handlers)
         if _ENVELOPE.search(options) or (inside and "login" not in options.lower()):
             yield from _judged(source, call, options)
@@ -301,7 +301,7 @@ def _gets(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def _gets_of_their_own(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A request by way of the team's own functions, which are known by their names alone."""
+    """Find requests made through the project's own functions, which only their names reveal."""
     for call in islice(_WRAPPED.finditer(source.code), _CALLS):
         options = source.code[slice(*source.braced(call.end() - 1))]
         if _ENVELOPE.search(options) and _method(options) == "GET":
@@ -314,13 +314,13 @@ def _gets_of_their_own(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def _given_to_a_get(source: Source, body: Span, project: Project) -> Iterator[Diagnosis]:
-    """What the callback hands the detail to sends it with GET: that it is this very request is a guess."""
+    """Find a callback that passes the detail to a function that uses GET. That it is this request is a guess."""
     for where, taker in project.calls.takers(source, body):
         sent = where.before_sending(taker).end
         call = _CALL.search(where.code, max(taker.start, sent - 12), taker.end)
         if call and call.start() <= sent < call.end():
             options = where.code[slice(*where.braced(call.end() - 1))]
-            if not _ENVELOPE.search(options):  # its own file tells that
+            if not _ENVELOPE.search(options):  # otherwise the other file reports it
                 yield from (replace(found, guess=True) for found in _judged(where, call, options))
 
 
@@ -338,13 +338,13 @@ def _judged(source: Source, call: re.Match[str], options: str) -> Iterator[Diagn
 def _method(options: str) -> str:
     """Return the method of a request; ``?`` if something else sets it, empty if nothing does."""
     named: list[str] = [found[2] or "" for found in _METHOD.finditer(options)]
-    if any(named):  # one without quotes beside it is of something that the options hold
+    if any(named):  # an unquoted one then belongs to something inside the options
         return next(filter(None, named)).upper()
     return "?" if named or _ELSEWHERE.search(options) else ""
 
 
 def login_code_as_phone_code(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """The code of ``login()`` is posted to where the phone code belongs."""
+    """Report a ``login()`` code that is posted in place of the phone code."""
     del project
     for call in islice(_LOGIN.finditer(source.code), _CALLS):
         opening = source.code.find("{", call.end() - 1, call.end() + 40)
@@ -381,10 +381,10 @@ _NEAR: Final = 4000
 
 
 def number_from_the_phone(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """What the server has opened comes to the phone, which posts it as the number of whoever that is.
+    """Report a number that the server opens and returns to the phone, which then posts it as its user's number.
 
-    The first request sends the envelope or the code; a later one in the same file sends a number out of an answer. A
-    number that was typed, chosen, or is proven by a message anew is none of these.
+    The first request sends the envelope or the code. A later one in the same file sends a number taken from an answer.
+    A number that was typed, chosen, or proven by a new message is not reported.
     """
     del project
     calls = [
@@ -395,7 +395,7 @@ def number_from_the_phone(source: Source, project: Project) -> Iterator[Diagnosi
     for call, arguments in calls:
         first = next((position for position in sent if 0 < call.start() - position < _NEAR), -1)
         number = _out_of_an_answer(source, call, arguments, first) if first >= 0 else None
-        # A call within this one, such as in its callback, speaks for itself.
+        # A call nested in this one, as in its callback, is examined separately.
         within = number and any(call.start() < other.start() < call.end() + number.start() for other, _ in calls)
         if number and not within and not _PROVEN_AGAIN.search(arguments):
             found = fault("doctor.number-from-the-phone", "", sent_as=number["name"])
@@ -403,7 +403,7 @@ def number_from_the_phone(source: Source, project: Project) -> Iterator[Diagnosi
 
 
 def _out_of_an_answer(source: Source, call: re.Match[str], arguments: str, first: int) -> re.Match[str] | None:
-    """Return where the number of an answer is given to a call; None if it is not, or comes from elsewhere."""
+    """Return where an answer's number is passed to a call; None if none is, or if it comes from elsewhere."""
     since = source.code[source.code.rfind("\n", 0, first) + 1 : call.start()]
     if number := _NUMBER_SENT.search(arguments):
         if _CHOSEN.search(number["of"] + number["path"]) or number["of"].lower() in ("e", "ev", "evt"):
@@ -438,7 +438,7 @@ def _events(attributes: dict[str, str]) -> list[str]:
 
 
 def event_of_authorize(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A native page with ``getAuthorize``: its type, ``scope``, and ``onGetAuthorize`` spelt exactly so."""
+    """Check a native page with ``getAuthorize``: its type, its ``scope``, and the exact name ``onGetAuthorize``."""
     del project
     for position, _tag, attributes in source.buttons if source.suffix == ".axml" else ():
         kind = attributes.get("open-type", "")
@@ -456,7 +456,7 @@ def event_of_authorize(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A native page of the other platforms: ``bindgetphonenumber``, all lower case, and of the button's type."""
+    """Check a native page of other platforms: ``bindgetphonenumber``, in lower case, matching the button's type."""
     del project
     for position, _tag, attributes in source.buttons if source.suffix in _BIND else ():
         kind = attributes.get("open-type", "")
@@ -474,15 +474,15 @@ def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]
 
 
 def _which(kind: str) -> str:
-    """Return a pattern for what stands in the event between ``get`` and ``phonenumber``: WeChat has two types."""
+    """Return a pattern for the part of the event between ``get`` and ``phonenumber``: WeChat has two types."""
     parts = kind.split("|")
     if "getPhoneNumber" in parts:
         return ""
-    return "realtime" if "getRealtimePhoneNumber" in parts else "(?:realtime)?"  # chosen when it runs
+    return "realtime" if "getRealtimePhoneNumber" in parts else "(?:realtime)?"  # chosen at run time
 
 
 def _misspelt(kind: str) -> str:
-    """Return how a type is spelt that somebody wrote with other capitals; empty if it is right, or of another kind."""
+    """Return the correct spelling of a type with wrong capitals; empty if it is correct or another type."""
     rights = ((part, _TYPES.get(part.lower(), part)) for part in kind.split("|"))
     return next((right for part, right in rights if part != right), "")
 
@@ -496,7 +496,7 @@ def _never(source: Source, position: int, found: str, needed: str, *, guess: boo
 
 
 def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """uni-app: what its compiler maps for ``getAuthorize``, and what it leaves dead without a word."""
+    """Check uni-app: what its compiler maps for ``getAuthorize``, and what it silently drops."""
     for position, tag, attributes in source.buttons if source.suffix in _VUE and not project.is_taro else ():
         static, dynamic = (
             attributes.get("open-type", ""),
@@ -515,7 +515,7 @@ def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
         elif static == "getAuthorize" and not _asks_for_the_phone(attributes):
             yield _never(source, position, "no scope", 'scope="phoneNumber"')
         elif tag != "button" and _OF_VUE.get(static) in {event.lower() for event in events}:
-            continue  # a component of their own may have events of its own
+            continue  # a custom component may have its own events
         elif static in _OF_VUE and _OF_VUE[static] not in events:
             yield _never(source, position, heard, f"@{_OF_VUE[static]}", guess=True)
 
@@ -526,7 +526,7 @@ def _asks_for_the_phone(attributes: dict[str, str]) -> bool:
 
 
 def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """Taro hands ``openType`` through as it is, so it has to be chosen where ``getAuthorize`` is meant."""
+    """Check Taro: it passes ``openType`` through unchanged, so ``getAuthorize`` must be chosen where it is meant."""
     native = source.suffix in _BIND or source.suffix == ".axml"
     for position, tag, attributes in source.buttons if project.is_taro and not native else ():
         kind = attributes.get("openType") or attributes.get("open-type") or ""
@@ -541,15 +541,15 @@ def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
 def _dead_spelling(
     source: Source, project: Project, position: int, tag: str, attributes: dict[str, str]
 ) -> Iterator[Diagnosis]:
-    """Capitals: Taro for React ignores them; Vue makes ``get-phone-number`` of them, which no button has.
+    """Find wrong capitals. Taro for React ignores them; Vue turns them into ``get-phone-number``, which no button has.
 
-    Vue takes for a listener only what has a capital, or no letter, after ``on``. A component of their own may have
-    events of its own, and for ``getAuthorize`` both spellings are heard.
+    Vue treats an attribute as a listener only if a capital, or no letter, follows ``on``. A custom component may have
+    its own events, and ``getAuthorize`` works in both spellings.
     """
     of_jsx = source.suffix not in _VUE
     framework = project.framework(source)
     if tag.lower() != "button" or framework == "react" or (not framework and tag == "Button"):
-        return  # in JSX of Vue the buttons are written small
+        return  # in Vue's JSX the buttons are lower case
     for name in _events(attributes):
         event = re.sub(r"^(?:@|v-on:|on)", "", name).partition(".")[0]
         right = {f"on{event.capitalize()}"} if of_jsx else {f"{sign}{event.lower()}" for sign in ("@", "v-on:")}
@@ -566,7 +566,7 @@ def _dead_spelling(
 def _dead_in_taro(
     source: Source, project: Project, position: int, tag: str, attributes: dict[str, str]
 ) -> Iterator[Diagnosis]:
-    guess = tag.lower() != "button"  # a component of their own may have names of its own
+    guess = tag.lower() != "button"  # a custom component may have its own names
     kind = (attributes.get("openType") or attributes.get("open-type") or "").strip("\"'`")
     if source.suffix in _VUE:
         names = _OF_VUE | {"getAuthorize": "getAuthorize"}
@@ -586,7 +586,7 @@ def _dead_in_taro(
 
 
 def event_of_mpflutter(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """MPFlutter, which is for WeChat alone: the button is a view over a widget, with a callback for each event."""
+    """Check MPFlutter, which supports only WeChat: its button is a view over a widget, with a callback per event."""
     del project
     for found in islice(_MPFLUTTER.finditer(source.code), _CALLS) if source.suffix == ".dart" else ():
         arguments = source.code[found.end() : found.end() + 2000]
@@ -601,14 +601,14 @@ def event_of_mpflutter(source: Source, project: Project) -> Iterator[Diagnosis]:
 
 
 def button_of_a_kit(source: Source, project: Project) -> Iterator[Diagnosis]:
-    """A button of a UI kit that does not hand the events on."""
+    """Report a button of a UI kit that does not pass the events on."""
     for position, tag, _attributes in source.buttons if not project.is_taro else ():
         if re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):
             yield source.at(position, warning("doctor.button-of-a-kit", "", found=tag))
 
 
 def nothing_posted(project: Project, told: Container[str]) -> Iterator[Diagnosis]:
-    """There is a button, but nothing that posts; where a GET was found, that is the same mistake."""
+    """Report a button without any POST request. If a GET was found, that is the same mistake and reported already."""
     buttons = [(source, button) for source in project.sources for button in source.buttons]
     posts = re.compile(r"[\"'`]POST[\"'`]|\.post\s*\(|callFunction|callContainer", re.IGNORECASE)
     if (

@@ -1,7 +1,7 @@
-"""The files of a mini program: what they are, and where in them functions begin and end.
+"""Reads the files of a mini program, and finds where functions begin and end.
 
-A file may be made to be slow, so everything here takes time in proportion to its size: each file is searched once for
-each thing, and what was found is looked up by position.
+A file may be crafted to be slow, so everything here takes time proportional to its size: each file is searched once
+for each thing, and the results are looked up by position.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SUFFIXES: Final = frozenset({
 })  # fmt: skip
 _PLAIN: Final = frozenset({".pem", ".key", ".p8", ".txt", ".yml", ".yaml", ".properties", ".toml", ".ini"})
 _PLAIN_BYTES: Final = 64 * 1024
-"""Keys have a few KiB; what is longer is a list of packages, or a text."""
+"""Keys have a few KiB. Anything longer is a list of packages, or prose."""
 _MARKUP: Final = frozenset({
     ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
     ".js",
@@ -39,7 +39,7 @@ _SKIPPED: Final = frozenset({
     "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
     "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
 })  # fmt: skip
-# What runs on somebody's server is not the front end, and what was built is a copy.
+# Server code is not part of the front end, and build output is a copy.
 
 _COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
 _ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
@@ -53,7 +53,7 @@ _GIVEN_DETAIL: Final = re.compile(
     r"(?<![\w$])(?:(?P<api>" + API + r")\s*\.\s*)?+(?P<name>[A-Za-z_$][\w$]*+)(?:<[^()]{0,200}>)?\s*\("
     r"(?=[^;()]{0,200}\bdetail\b)"
 )
-# A comment is as many spaces as it has characters: between two words each is looked at once.
+# Comments are blanked out with as many spaces, so each run between two words is tried only once.
 _IMPORT: Final = re.compile(
     r"\b(?:import|const|let|var)\s++(?P<names>(?:(?:[\w$]++|[*{},:])\s*+){1,150}?)"
     r"(?:\bfrom\s*+|=\s*+require\s*+\(\s*+)[\"'](?P<path>[^\"'\n]{1,200})[\"']"
@@ -74,7 +74,7 @@ _ATTRIBUTE: Final = re.compile(
 _OF_VUE: Final = re.compile(r"\bfrom\s*[\"']vue[\"'/]|\brequire\(\s*[\"']vue[\"']|\bdefineComponent\s*\(")
 _OF_REACT: Final = re.compile(r"\bfrom\s*[\"']p?react[\"'/]|\brequire\(\s*[\"']p?react[\"']")
 
-# Possessive: of two runs of white space beside each other, each may be tried at every length by a plain one.
+# Possessive: with two adjacent runs of white space, a plain quantifier would try every way to split them.
 _FUNCTION: Final = re.compile(
     r"(?<![\w.$])(?:[\w$]++\.){0,3}+"
     r"(?!(?:if|for|while|switch|catch|function|return|with|await|async|else|do|new)\b)"
@@ -87,7 +87,7 @@ _FUNCTION: Final = re.compile(
 _BRACKET: Final = re.compile(r"[(){}\[\]]")
 _END: Final = re.compile(r"[(){}\[\];,]|\n(?!\s*+[.?:)])")
 _LONGEST: Final = 20_000
-"""Characters of a function that are looked at."""
+"""Most characters of a function that are examined."""
 _STEPS: Final = 50
 
 
@@ -118,7 +118,7 @@ class Source:
             closing = _ENDS[found[0]]
             end = -1 if closing in unclosed else self.text.find(closing, found.end())
             if end < 0:
-                unclosed.add(closing)  # not a comment; and a second search would be as vain, and as long
+                unclosed.add(closing)  # not a comment; a second search would be just as long, and also in vain
                 end = len(self.text) if closing == "\n" else found.end()
                 parts.append(self.text[position:end])
                 position = end
@@ -129,17 +129,17 @@ class Source:
 
     @property
     def suffix(self) -> str:
-        """Such as ``.vue``."""
-        return os.path.splitext(self.path)[1]  # noqa: PTH122 - a name like ".env" has none for pathlib either
+        """The suffix, such as ``.vue``."""
+        return os.path.splitext(self.path)[1]  # noqa: PTH122 - ".env" has no suffix for pathlib either
 
     @property
     def is_plain(self) -> bool:
-        """True for what is packed with the program without being a part of it: keys, notes and settings."""
+        """True for files that are packed with the program but are not part of it: keys, notes and settings."""
         return self.suffix in _PLAIN
 
     @property
     def stem(self) -> str:
-        """What a page and its script have in common."""
+        """The path without the suffix, which a page and its script share."""
         return os.path.splitext(self.path)[0]  # noqa: PTH122
 
     @cached_property
@@ -147,7 +147,7 @@ class Source:
         return [found.start() for found in re.finditer("\n", self.text)]
 
     def line(self, position: int) -> int:
-        """Return the line of a position; the first is 1."""
+        """Return the line of a position, starting at 1."""
         return bisect_left(self._ends_of_lines, position) + 1
 
     def at(self, position: int, found: Diagnosis) -> Diagnosis:
@@ -156,7 +156,7 @@ class Source:
 
     @cached_property
     def buttons(self) -> list[tuple[int, str, dict[str, str]]]:
-        """Position, tag and attributes of every button that asks for a phone number."""
+        """Position, tag and attributes of every button that requests a phone number."""
         found = []
         for each in _BUTTON.finditer(self.code) if self.suffix in _MARKUP else ():
             attributes = {one["name"]: one["value"][1:-1].strip() for one in _ATTRIBUTE.finditer(each["attributes"])}
@@ -171,17 +171,17 @@ class Source:
 
     @cached_property
     def framework(self) -> str:
-        """``vue`` or ``react``, whichever the file itself uses; empty if nothing shows it."""
+        """The framework that the file itself uses, ``vue`` or ``react``; empty if nothing shows it."""
         return "vue" if _OF_VUE.search(self.code) else "react" if _OF_REACT.search(self.code) else ""
 
     @cached_property
     def asks_where_it_runs(self) -> bool:
-        """True if the file chooses by platform, as Taro lets it."""
+        """True if the file chooses by platform, as Taro allows."""
         return "TARO_ENV" in self.code
 
     @cached_property
     def _closings(self) -> dict[int, int]:
-        """Where each bracket is closed, by where it is opened."""
+        """The position of each closing bracket, by that of its opening bracket."""
         found, opened = dict[int, int](), list[int]()
         for each in _BRACKET.finditer(self.code):
             if each[0] in "({[":
@@ -191,12 +191,12 @@ class Source:
         return found
 
     def braced(self, opening: int) -> Span:
-        """Return what is between the bracket at ``opening`` and the one that closes it."""
+        """Return what is between the bracket at ``opening`` and its closing bracket."""
         longest = min(opening + _LONGEST, len(self.code))
         return Span(opening + 1, min(self._closings.get(opening, longest), longest))
 
     def _expression(self, start: int) -> Span:
-        """Return what an arrow without braces stands before."""
+        """Return the body of an arrow function without braces."""
         position = start
         for _step in range(_STEPS):
             found = _END.search(self.code, position, start + _LONGEST // 10)
@@ -210,7 +210,7 @@ class Source:
 
     @cached_property
     def functions(self) -> Mapping[str, Sequence[Span]]:
-        """The bodies of the functions, by name: of declarations, methods, and what a name is set to."""
+        """The bodies of functions by name: declarations, methods, and functions assigned to a name."""
         found = defaultdict[str, list[Span]](list)
         for each in _FUNCTION.finditer(self.code) if self.suffix != ".json" and not self.is_plain else ():
             braced = each[0].endswith("{")
@@ -235,13 +235,13 @@ class Source:
         return sorted([*(found.start() for found in _REQUEST.finditer(self.code)), *given])
 
     def before_sending(self, body: Span) -> Span:
-        """Return what a function does before it sends: by a request, or by a function that it hands the detail to."""
+        """Return what a function does before it sends: by a request, or by passing the detail to another function."""
         number = bisect_left(self._sent, body.start)
         sent = self._sent[number] if number < len(self._sent) else body.end
         return Span(body.start, sent) if sent < body.end else body
 
     def end_of_block(self, position: int) -> int:
-        """Return where the block that holds a position is closed."""
+        """Return the end of the block that contains a position."""
         for _step in range(_STEPS):
             found = _BRACKET.search(self.code, position, position + _LONGEST)
             if found is None:
@@ -254,7 +254,7 @@ class Source:
 
     @cached_property
     def imports(self) -> Mapping[str, str]:
-        """The file that a name is imported from, without its folder and suffix."""
+        """The file from which a name is imported, without folder and suffix."""
         found = dict[str, str]()
         for each in _IMPORT.finditer(self.code):
             file = each["path"].rstrip("/").rpartition("/")[2]
@@ -263,16 +263,16 @@ class Source:
 
 
 def kind_of(attribute: str) -> str:
-    """Return the name of an attribute as it is in every framework: ``:open-type`` and ``openType`` are ``opentype``."""
+    """Return an attribute's name independent of the framework: ``:open-type`` and ``openType`` are ``opentype``."""
     return re.sub(r"[:@.-]|v-bind", "", attribute).lower()
 
 
 def read(folder: Path) -> tuple[list[Source], int]:
-    """Return the files that are worth reading, and how many were left out because of their size or number."""
+    """Return the files worth reading, and how many were left out because of their size or number."""
     sources: list[Source] = []
     size = left_out = 0
     waiting = [folder]
-    while waiting:  # without recursion, as `os.walk` has in Python 3.11: folders may be nested a thousand deep
+    while waiting:  # not `os.walk`, which is recursive in Python 3.11: folders may be nested a thousand deep
         directory = waiting.pop()
         try:
             with os.scandir(directory) as found:
@@ -280,7 +280,7 @@ def read(folder: Path) -> tuple[list[Source], int]:
         except OSError:
             left_out += 1
             continue
-        folders = {each.name: None for each in entries if _is_folder(each)}  # in their order
+        folders = {each.name: None for each in entries if _is_folder(each)}  # keeps the order
         wanted = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
         waiting += [directory / name for name in reversed(wanted)]
         for name in (each.name for each in entries if each.name not in folders):
@@ -310,7 +310,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _length(path: Path) -> int:
-    """Return the length of a file; -1 of what is none, such as a pipe, which would be waited for."""
+    """Return the length of a file; -1 if it is not a regular file, such as a pipe, which would block."""
     try:
         found = path.stat()
     except OSError:
@@ -319,7 +319,7 @@ def _length(path: Path) -> int:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the text of a file: UTF-8, or what older editors in China write."""
+    """Return the text of a file: UTF-8, or the encoding of older Chinese editors."""
     if b"\0" in content:
         raise ValueError("not a text")
     try:
