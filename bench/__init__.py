@@ -1,1 +1,1 @@
-"""Speed, measured side by side in one run. What counts are the ratios; the machine is what it is."""
+"""Benchmarks that compare contenders in one run. Only the ratios count, because the machine varies."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: every contender in one run, as ratios."""
+"""``python -m bench``: measure every contender in one run, and print ratios."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Measure, print, and with ``--strict`` fail when a goal is not met."""
+    """Measure and print. With ``--strict``, fail if a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=("lib", "http", "timing"), help="one of the parts  只测其中一部分")
     parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 24)  轮数")

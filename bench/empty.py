@@ -1,4 +1,4 @@
-"""The yardstick of the HTTP part: a raw ASGI application that does nothing, on the service's server as it comes."""
+"""The yardstick of the HTTP part: a raw ASGI application that does nothing, on an unmodified server."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % 
 
 
 async def app(_scope: Any, _receive: Any, send: Any) -> None:
-    """Answer, without a look at the request."""
+    """Answer without looking at the request."""
     await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
     await send({"type": "http.response.body", "body": BODY})
 
 
 def main(port: int) -> None:
-    """Serve with one worker and the options of ``haoma serve``, but without its connection."""
+    """Serve with one worker and the options of ``haoma serve``, but without its connection class."""
     uvicorn.run(
         app,
         port=port,

@@ -1,8 +1,8 @@
-"""One Alipay envelope, verified and opened: the floor, haoma, and what people use today.
+"""One Alipay envelope, verified and opened: by a floor, by haoma, and by what people use today.
 
-The floor does what cannot be left out (two JSON parses, base64, RSA-2048 verification, AES-CBC, PKCS#7), with both keys
-parsed beforehand, and none of the checks that haoma is there for. The goal is held against it. A second one keeps its
-cipher object too, as haoma does: the distance to it is what haoma's own checks and results cost.
+The floor does only what is unavoidable (two JSON parses, base64, RSA-2048 verification, AES-CBC, PKCS#7), with both
+keys parsed beforehand and none of haoma's checks. The goal is relative to it. A second floor also keeps its cipher
+object, as haoma does; the distance to it is the cost of haoma's own checks and results.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def measure(rounds: int) -> Section:
 
 def _timed(open_: Callable[[Any], Any], envelope: str | bytes) -> Callable[[int], float]:
     found = open_(envelope)
-    if getattr(found, "phone_number", found) not in (MOBILE, f"+86{MOBILE}"):  # a fast wrong answer is none
+    if getattr(found, "phone_number", found) not in (MOBILE, f"+86{MOBILE}"):  # a fast wrong answer does not count
         raise AssertionError(f"{open_}: {found}")
 
     def run(calls: int) -> float:
@@ -121,7 +121,7 @@ def _floor(settings: dict[str, Any], *, keep_cipher: bool = False) -> Callable[[
 
 
 def _pycryptodome(settings: dict[str, Any]) -> Callable[[str], str]:
-    """Return the handler that tutorials show: everything from the settings, for every request."""
+    """Return the handler that tutorials show: it parses all settings for every request."""
     alipay_public_key, aes_key = settings["alipay_public_key"], settings["aes_key"]
 
     def pycryptodome(envelope: str) -> str:
@@ -137,7 +137,7 @@ def _pycryptodome(settings: dict[str, Any]) -> Callable[[str], str]:
 
 
 class _AlipaySdk:
-    """The npm package in a process of its own; it times itself, so that pipes do not count."""
+    """The npm package in a process of its own. It times itself, so that pipes do not count."""
 
     def __init__(self, process: subprocess.Popen[str], lines: IO[str], answers: IO[str]) -> None:
         self._process = process
@@ -145,7 +145,7 @@ class _AlipaySdk:
 
     @classmethod
     def start(cls, settings: dict[str, Any], envelope: str) -> _AlipaySdk | None:
-        """Return the running contender, or None if Node or the package is not there."""
+        """Return the running contender, or None if Node or the package is missing."""
         node = shutil.which("node")
         if node is None or not (_NODE / "node_modules" / "alipay-sdk").is_dir():
             return None

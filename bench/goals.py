@@ -1,4 +1,4 @@
-"""What is measured, and what it is held against."""
+"""The figures, and the goals that they are compared with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Row:
-    """One contender: its name and its figures, in the order of the section's columns."""
+    """One contender: its name, and its figures in the order of the section's columns."""
 
     name: str
     figures: tuple[str, ...]
@@ -16,7 +16,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Goal:
-    """A promise with the figure that was measured."""
+    """A goal with the measured figure."""
 
     name: str
     value: float
@@ -43,7 +43,7 @@ class Goal:
 
 @dataclass
 class Section:
-    """One table with its goals, and what the reader has to know beside them."""
+    """One table with its goals and notes."""
 
     title: str
     columns: tuple[str, ...]

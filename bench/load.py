@@ -1,7 +1,7 @@
-"""A load generator in a process of its own: keep-alive connections that send the same request again and again.
+"""A load generator in a process of its own: keep-alive connections that repeat the same request.
 
-Reads one JSON object a line: {"port", "request", "answer", "seconds"}; answers {"requests", "seconds", "busy"}, where
-``busy`` is the share of the time in which this process was at work. Every answer has to end with ``answer``.
+It reads one JSON object per line: {"port", "request", "answer", "seconds"}. It answers {"requests", "seconds", "busy"},
+where ``busy`` is the share of the time in which this process was working. Every answer must end with ``answer``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONNECTIONS = 32
 
 
 def run(port: int, request: bytes, answer: bytes, seconds: float) -> dict[str, float]:
-    """Keep `CONNECTIONS` requests in flight, and count what was answered in ``seconds``."""
+    """Keep `CONNECTIONS` requests in flight, and count the answers within ``seconds``."""
     with selectors.DefaultSelector() as selector:
         connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
         for connection in connections:
@@ -31,7 +31,7 @@ def run(port: int, request: bytes, answer: bytes, seconds: float) -> dict[str, f
                 received += connection.recv(65536)
                 if not received.endswith(answer):
                     if len(received) > 4096 or not received:
-                        raise AssertionError(bytes(received))  # not what it should be, or hung up
+                        raise AssertionError(bytes(received))  # a wrong answer, or the connection was closed
                     continue
                 if not received.startswith(b"HTTP/1.1 200"):
                     raise AssertionError(bytes(received))
@@ -45,7 +45,7 @@ def run(port: int, request: bytes, answer: bytes, seconds: float) -> dict[str, f
 
 
 def main() -> None:
-    """Answer line after line."""
+    """Answer line by line."""
     for line in sys.stdin:
         asked = json.loads(line)
         done = run(asked["port"], asked["request"].encode(), asked["answer"].encode(), asked["seconds"])

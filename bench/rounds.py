@@ -1,4 +1,4 @@
-"""Contenders that run in turn, so that what disturbs one disturbs all."""
+"""Runs contenders in turns, so that a disturbance affects all of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ROUND_SECONDS: Final = 0.005  # short, so that many rounds pass without anything else getting a turn
+_ROUND_SECONDS: Final = 0.005  # short, so that other processes disturb few rounds
 
 
 class Rounds:
-    """Seconds per call of each contender in each round.
+    """The seconds per call of each contender in each round.
 
-    Every round runs all of them, in changing order and after a few calls that do not count, because whoever comes
-    after the other process finds cold caches.
+    Every round runs all contenders, in changing order. Each starts with a few uncounted calls, because whoever runs
+    after another process finds cold caches.
     """
 
     def __init__(self, contenders: dict[str, Callable[[int], float]], rounds: int) -> None:
@@ -30,10 +30,10 @@ class Rounds:
                 self._times[name].append(run(calls[name]) / calls[name])
 
     def seconds(self, name: str) -> float:
-        """Return a low percentile: what else runs on the machine only ever makes a round slower."""
+        """Return a low percentile, because other processes can only make a round slower."""
         times = self._times[name]
         return sorted(times)[len(times) // 50]
 
     def ratio(self, name: str, to: str) -> float:
-        """Return the median of the rounds' own ratios: a slow phase of the machine is slow for both."""
+        """Return the median of the per-round ratios, because a slow phase of the machine affects both."""
         return median(ours / theirs for ours, theirs in zip(self._times[name], self._times[to], strict=True))

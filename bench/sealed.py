@@ -1,12 +1,12 @@
-"""Douyin's RSA reply and Baidu's sealed data: the floor and haoma, one call each.
+"""Douyin's RSA reply and Baidu's sealed data: a floor and haoma, in one call each.
 
-The floors do what cannot be left out, and none of haoma's checks:
+The floors do only what is unavoidable, and none of haoma's checks:
 
-* Douyin: JSON, base64, one RSA-2048 decryption under a key that is parsed beforehand, JSON. haoma exchanges a code in
-  that time, with the kept token, the request, and the reply, which is at hand. Its whole way, with the reading of what
-  the front end sent and the claim on the code, is shown as well; for that there is no floor.
-* Baidu: base64, AES-192-CBC under the user's own session_key (of which nothing can be kept), the padding, the frame,
-  JSON; once from the message, and once from the body of JSON around it, as the public call has it.
+* Douyin: JSON, base64, one RSA-2048 decryption under a key parsed beforehand, JSON. haoma's figure is the exchange of a
+  code: the cached token, the request, and the reply, which is already in memory. The whole call, which also reads what
+  the front end sent and reserves the code, is shown too; it has no floor.
+* Baidu: base64, AES-192-CBC under the user's own session_key (nothing can be kept for it), the padding, the frame,
+  JSON; once from the message, and once from the JSON body around it, as in the public call.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def measure(rounds: int) -> Section:
 
 
 def _timed(call: Callable[[], str]) -> Callable[[int], float]:
-    if call() not in (MOBILE, f"+86{MOBILE}"):  # a fast wrong answer is none
+    if call() not in (MOBILE, f"+86{MOBILE}"):  # a fast wrong answer does not count
         raise AssertionError(call())
 
     def timed(calls: int) -> float:
@@ -83,14 +83,14 @@ def _timed(call: Callable[[], str]) -> Callable[[int], float]:
 
 
 class _AtHand:
-    """Gives Douyin's replies: a token, then the number."""
+    """Returns Douyin's replies from memory: a token, then the number."""
 
     def __init__(self, reply: bytes) -> None:
         self._reply = Reply(200, {"content-type": "application/json"}, reply)
         self._token = Reply(200, {"content-type": "application/json"}, msgspec.json.encode(_TOKEN))
 
     def send(self, step: Send) -> Reply:
-        """Take the place of the network."""
+        """Replace the network."""
         return self._token if "token" in step.request.url else self._reply
 
 

@@ -1,6 +1,6 @@
-"""One worker of the service against a raw ASGI no-op on the same server, in turns.
+"""One worker of the service and a raw ASGI no-op on the same server, in turns.
 
-The ratio is what counts: how many requests a machine answers in a second is a property of the machine.
+Only the ratio counts. Requests per second are a property of the machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SERVICE, _EMPTY = "haoma serve, Alipay route", "raw ASGI no-op (uvicorn)"
 
 
 def measure(rounds: int) -> Section:
-    """Measure starts, then requests per second in turns, then memory."""
+    """Measure cold starts, then requests per second in turns, then memory."""
     section = Section(
         f"HTTP, one worker, {CONNECTIONS} connections  一个进程、{CONNECTIONS} 个连接",
         ("requests/s", "×", "CPU µs/request"),
@@ -58,7 +58,7 @@ def measure(rounds: int) -> Section:
             processes[name] = stack.enter_context(running(command))
             answers[name] = _first_answer(ports[name], request)
         found = json.loads(answers[_SERVICE])
-        if found["phone_number"] != f"+86{MOBILE}" or answers[_EMPTY] != BODY:  # a fast wrong answer is none
+        if found["phone_number"] != f"+86{MOBILE}" or answers[_EMPTY] != BODY:  # a fast wrong answer does not count
             raise AssertionError(answers)
         load = stack.enter_context(_load())
 
@@ -71,7 +71,7 @@ def measure(rounds: int) -> Section:
             return done["seconds"] / done["requests"], worked / done["requests"], done["busy"]
 
         for name in commands:
-            run(name)  # caches fill
+            run(name)  # to fill the caches
         found_in: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
         for number in range(rounds):
             for name in sorted(commands, reverse=number % 2 == 0):
@@ -80,7 +80,7 @@ def measure(rounds: int) -> Section:
     busiest = max(busy for found in found_in.values() for _, _, busy in found)
     rates = {name: 1 / median(seconds for seconds, _, _ in found) for name, found in found_in.items()}
     cpu = {name: median(worked for _, worked, _ in found) * 1e6 for name, found in found_in.items()}
-    # Round against round: what else runs on a shared machine changes its speed, but seldom within two seconds.
+    # Ratios per round: other work on a shared machine changes its speed, but seldom within two seconds.
     ratios = sorted(empty[0] / ours[0] for ours, empty in zip(found_in[_SERVICE], found_in[_EMPTY], strict=True))
     section.rows = [
         Row(name, (f"{rate:.0f}", f"{rate / rates[_EMPTY]:.2f}", f"{cpu[name]:.0f}")) for name, rate in rates.items()
@@ -122,7 +122,7 @@ def _wire(request: dict[str, Any], port: int) -> str:
 
 @contextmanager
 def running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
-    # Its log goes to a file, as a log usually does in the end.
+    # The log goes to a file, as most logs do in the end.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([sys.executable, *command], cwd=_ROOT, stdout=log, stderr=log)
         try:
@@ -137,7 +137,7 @@ def running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _first_answer(port: int, request: dict[str, Any]) -> bytes:
-    """Return the body of the first answer, however long it takes to come."""
+    """Return the body of the first answer; retry until the server is up."""
     deadline = time.monotonic() + _PATIENCE
     head, _, body = _wire(request, port).partition("\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
@@ -186,13 +186,13 @@ def _load() -> Iterator[Callable[[dict[str, Any]], dict[str, float]]]:
 
 
 def _resident(pid: int) -> float:
-    """Return resident megabytes."""
+    """Return the resident memory in megabytes."""
     status = Path(f"/proc/{pid}/status").read_text("ascii")
     kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(kilobytes) / 1024
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return what a process has worked so far, all of its threads together."""
+    """Return the CPU seconds that a process has used so far, with all of its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,12 +1,12 @@
-"""Whether the time of a refusal tells what was wrong with a message under a session_key.
+"""Measures whether the duration of a refusal reveals what was wrong with a message under a session_key.
 
-For each pair of failures the AUC of Mann and Whitney: the chance that a refusal of the one kind took longer than one of
-the other. 0.5 tells nothing, 0 or 1 everything. Measured is the whole call of `Client` in this process, and one request
-to ``haoma serve`` over loopback. The kinds take turns, in changing order, so that what disturbs one disturbs all; each
-message is sealed anew, and a session_key is used for three of them, because a fourth would not be tried.
+For each pair of failures it computes the AUC of Mann and Whitney: the chance that a refusal of one kind took longer
+than one of the other. 0.5 reveals nothing, 0 or 1 everything. It times the whole call of `Client` in this process, and
+one request to ``haoma serve`` over loopback. The kinds take turns in changing order, so that a disturbance affects all.
+Each message is sealed anew, and a session_key is used for three of them, because a fourth would not be tried.
 
-A figure from few samples strays: by 0.004 from 20,000 of each kind, by 0.013 from 2,000 (one standard error). Of thirty
-pairs the worst strays by two to three times that.
+A figure from few samples varies: by 0.004 with 20,000 of each kind, by 0.013 with 2,000 (one standard error). The worst
+of thirty pairs varies two to three times as much.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _PLATFORMS: Final[dict[str, dict[str, Any]]] = {
     "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
 _TRIES: Final = 3
-_AT_ONCE: Final = 3_000  # messages that one memory sees, so that its tables stay small
+_AT_ONCE: Final = 3_000  # messages per memory, so that its tables stay small
 _NEAR: Final = {"process": 0.05, "http": 0.02}
 
 
 def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
-    """Return, for each kind of failure, what makes a padded plain text that fails so."""
+    """Return a function per kind of failure, which makes a padded plain text that fails in that way."""
     number = "13800138000"
     whole: dict[str, Any] = {"phoneNumber": number, "countryCode": "86"}
     if platform == "baidu":
@@ -74,7 +74,7 @@ def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
         return lambda: _padded(platform, text)
 
     text = msgspec.json.encode(whole)
-    # Another message, as long as the others: whoever sends one knows its length.
+    # Another message of the same length, because whoever sends one knows its length.
     other = b'{"nickName":"%b"}' % (b"x" * (len(text) - len('{"nickName":""}')))
     kinds = {
         "padding": lambda: _padded(platform, text)[:-1] + b"\0",
@@ -109,7 +109,7 @@ def _key_of(platform: str, code: str) -> bytes:
 
 
 def _login(platform: str, code: str) -> dict[str, Any]:
-    """Return what the platform answers to a login: a user and a session_key for each code."""
+    """Return the platform's answer to a login: a user and a session_key per code."""
     key = b64encode(_key_of(platform, code)).decode("ascii")
     found = {"openid": code, "open_id": code, "session_key": key}
     return {"result": 1, "err_no": 0, **found, "data": found}
@@ -122,21 +122,21 @@ def _sealed(platform: str, code: str, padded: bytes) -> dict[str, str]:
 
 
 class _AtHand:
-    """Answers logins in this process."""
+    """Answers logins within this process."""
 
     def __init__(self, platform: str) -> None:
         self._platform = platform
         self.code = ""
 
     def send(self, step: Send) -> Reply:
-        """Take the place of the network."""
+        """Replace the network."""
         del step
         body = msgspec.json.encode(_login(self._platform, self.code))
         return Reply(200, {"content-type": "application/json"}, body)
 
 
 def _in_process(platform: str, samples: int) -> dict[str, list[float]]:
-    """Time the whole call of a client, up to its error."""
+    """Time a client's whole call, up to its error."""
     kinds = _failures(platform)
     app = configure(platform, **_PLATFORMS[platform])
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -159,7 +159,7 @@ def _in_process(platform: str, samples: int) -> dict[str, list[float]]:
 
 
 def _turns(kinds: dict[str, Any], samples: int) -> Iterator[tuple[str, bool]]:
-    """Yield the kinds in turns, and whether a new session_key is due."""
+    """Yield the kinds in turns, and whether a new session_key is needed."""
     order, number = list(kinds), 0
     for _ in range(samples):
         random.shuffle(order)
@@ -170,7 +170,7 @@ def _turns(kinds: dict[str, Any], samples: int) -> Iterator[tuple[str, bool]]:
 
 @contextmanager
 def _platform(platform: str) -> Iterator[str]:
-    """Answer logins over loopback, and yield the address."""
+    """Answer logins over loopback. Yields the address."""
 
     class Answering(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -201,7 +201,7 @@ def _platform(platform: str) -> Iterator[str]:
 
 
 def _over_http(platform: str, samples: int) -> dict[str, list[float]]:
-    """Time one request to the service, up to the last byte of its answer."""
+    """Time one request to the service, up to the last byte of the answer."""
     kinds = _failures(platform)
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     with ExitStack() as stack:
@@ -253,14 +253,14 @@ def _connected(port: int) -> http.client.HTTPConnection:
 
 
 def auc(ones: list[float], others: list[float]) -> float:
-    """Return the chance that one of ``ones`` is larger than one of ``others``; equal ones count half."""
+    """Return the chance that one of ``ones`` is larger than one of ``others``. Equal ones count half."""
     others = sorted(others)
     below = sum(bisect_left(others, one) + bisect_right(others, one) for one in ones)
     return below / (2 * len(ones) * len(others))
 
 
 def measure(samples: int, http_samples: int, platforms: list[str] | None = None) -> Iterator[Section]:
-    """Yield a table for each platform, in this process and over HTTP: every pair of failures."""
+    """Yield two tables per platform, one in this process and one over HTTP, with every pair of failures."""
     for platform in platforms or _PLATFORMS:
         yield _section(f"{platform}: whole call  整个调用", _in_process(platform, samples), _NEAR["process"])
         yield _section(f"{platform}: HTTP, loopback  经 HTTP", _over_http(platform, http_samples), _NEAR["http"])

@@ -1,1 +1,1 @@
-"""Judges any implementation, in any language, by named cases: which phone number, or a refusal."""
+"""Tests any implementation, in any language, with named cases. Each expects a phone number or a refusal."""

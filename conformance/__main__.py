@@ -1,4 +1,4 @@
-"""``python -m conformance``: list the cases, judge an implementation, write the table."""
+"""``python -m conformance``: list the cases, test an implementation, write the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.running import VERDICTS, Adapter, Outcome, adapters, cases, for
 
 
 def main() -> int:
-    """Return the exit status: 0 if whatever was judged got everything right, 1 if not, 2 if nothing was judged."""
+    """Return the exit status: 0 if everything tested was right, 1 if not, 2 if nothing was tested."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description="Judge an implementation by named cases  用具名用例评判一个实现",
@@ -56,7 +56,7 @@ def main() -> int:
 
 def _make() -> int:
     try:
-        from conformance import make_cases  # what it needs nobody else does
+        from conformance import make_cases  # only this command needs its dependencies
     except ModuleNotFoundError as error:
         print(f"to make cases takes more than to put them: pip install '.[test]' ({error})", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""Writes ``cases/`` from the vectors named in ``chosen.toml``, and a few that only this suite has.
+"""Writes ``cases/`` from the vectors named in ``chosen.toml``, and a few cases that only this suite has.
 
-Everything comes out the same on every run: the ciphertexts are those of the vectors, and what is made here is signed
-with a throw-away key in a way that has no randomness. Run ``python -m conformance make`` after a change.
+The output is the same on every run: the ciphertexts come from the vectors, and everything made here is signed with a
+throw-away key, without randomness. Run ``python -m conformance make`` after a change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEYS = {
     "huawei": ("client_id",),
     "dingtalk": ("client_id",),
 }
-# Where the answer lies that the platform gave.
+# Where the platform's answer to the login is.
 LOGINS = {
     "wechat": "jscode2session",
     "baidu": "jscode2sessionkey",
@@ -50,7 +50,7 @@ FORGED = "forged: with a throw-away key"
 
 
 def make() -> dict[str, dict[str, Any]]:
-    """Return all cases by name."""
+    """Return all cases, by name."""
     chosen = tomllib.loads((HERE / "chosen.toml").read_text("utf-8"))
     made: dict[str, dict[str, Any]] = {}
     for platform, ways in chosen.items():
@@ -107,7 +107,7 @@ def _derive(path: Path, platform: str, way: str, group: str, either: str) -> dic
 
 
 def _plain(name: str, platform: str, way: str) -> str:
-    """Return the name without the prefix by which the vectors tell the ways apart."""
+    """Return the name without the prefix with which the vectors mark the method."""
     if way == "session-key":
         return name.removeprefix("sealed-")
     return name.removeprefix("code-") if platform in ("wechat", "douyin") else name
@@ -146,7 +146,7 @@ def _case(
 
 
 def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Cases that no vector has: other signature schemes, WeChat's messages, and watermarks that are far from now."""
+    """Yield cases that no vector has: other signature schemes, WeChat's messages, and watermarks far from now."""
     genuine = made["alipay/envelope-success-mainland"]
     response = json.loads(genuine["input"])["response"]
     content = f'"{response}"'.encode()
@@ -210,12 +210,12 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def text(case: dict[str, Any]) -> str:
-    """Return the file of a case."""
+    """Return the text of a case's file."""
     return json.dumps(case, ensure_ascii=False, indent=2) + "\n"
 
 
 def write() -> int:
-    """Write all cases, remove what is no longer made, and return how many there are."""
+    """Write all cases, remove those that are no longer made, and return how many there are."""
     made = make()
     for path in (HERE / "cases").glob("*/*/case.json"):
         if f"{path.parent.parent.name}/{path.parent.name}" not in made:

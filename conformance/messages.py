@@ -1,7 +1,7 @@
-"""Cases of what WeChat sends to a server by itself: pushes to a third-party platform, replies in API security mode.
+"""Cases of what WeChat sends to a server: pushes to a third-party platform, and replies in API security mode.
 
-Written with pycryptodome, because it shares nothing with haoma, and takes the salt of a signature from outside: the
-cases come out the same on every run.
+They are made with pycryptodome, which shares nothing with haoma and accepts the salt of a signature from outside, so
+the cases are the same on every run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from Crypto.PublicKey import RSA
 from Crypto.Signature import pkcs1_15, pss
 
 NOW = 1_790_000_000
-PLATFORM = "wx0000000000000000"  # the component of a third-party platform
+PLATFORM = "wx0000000000000000"  # the component's app id
 APP = "wx4f4bc4dec97d474b"
 OTHER = "wx1111111111111111"
 TOKEN = "throw-away-token"
@@ -28,11 +28,11 @@ OPEN = "trust.cannot-open"
 REPLY = "trust.reply-signature-mismatch"
 URL = "https://api.weixin.qq.com/wxa/business/getuserphonenumber"
 Made = tuple[str, str, str, Any, dict[str, Any], int, str, str]
-"""Name, way, group, input, keys, now, reason of the refusal (empty: it has to be accepted), why."""
+"""Name, method, group, input, keys, now, reason of the refusal (empty if it must be accepted), why."""
 
 
 def _bytes(label: str, size: int) -> bytes:
-    """Return bytes that look random and are the same on every run."""
+    """Return bytes that look random but are the same on every run."""
     return hashlib.shake_128(label.encode()).digest(size)
 
 
@@ -42,7 +42,7 @@ def _base64(raw: bytes) -> str:
 
 AES_KEY = _bytes("push", 32)
 PUSH_KEYS = {"app_id": PLATFORM, "token": TOKEN, "encoding_aes_key": _base64(AES_KEY).rstrip("=")}
-# An EncodingAESKey is 43 characters, whose last one has two bits that mean nothing; these are zero.
+# An EncodingAESKey has 43 characters. Two bits of the last one mean nothing; here they are zero.
 
 
 def _pad(frame: bytes) -> bytes:
@@ -137,7 +137,7 @@ def _flip(push: dict[str, Any]) -> str:
 
 
 class _Sealed:
-    """A reply in API security mode, each part of which can be another."""
+    """A reply in API security mode, any part of which can be replaced."""
 
     def __init__(self, key: RSA.RsaKey) -> None:
         self.key = key
@@ -160,7 +160,7 @@ class _Sealed:
         signer: Callable[[bytes], bytes] | None = None,
         headers: dict[str, str | None] | None = None,
     ) -> dict[str, Any]:
-        """Return a reply. ``spoil`` changes parts before they are signed."""
+        """Return a reply. ``spoil`` changes its parts before they are signed."""
         plain = json.dumps({"_n": "throw-away", "_appid": APP, "_timestamp": NOW, **_phone(), **(inside or {})})
         cipher = AES.new(sym_key or self.sym_key, AES.MODE_GCM, nonce=_bytes("iv", 12))
         cipher.update(f"{url}|{APP}|{NOW}|{self.sym_sn}".encode())
@@ -179,7 +179,7 @@ class _Sealed:
         return {"headers": {name: value for name, value in sent.items() if value is not None}, "body": body}
 
     def sign(self, signed: bytes) -> bytes:
-        """Sign as WeChat does, but for the salt, which is always the same."""
+        """Sign as WeChat does, except for the salt, which is always the same."""
         return pss.new(self.key, salt_bytes=32, rand_func=lambda size: _bytes("salt", size)).sign(SHA256.new(signed))
 
 
@@ -262,8 +262,8 @@ def _one_bit(raw: bytes) -> bytes:
 def forged_for_exponent_three(content: bytes, modulus: int) -> tuple[str, str]:
     """Return a public key with exponent 3, and a "signature" of ``content`` made without its private key.
 
-    Bleichenbacher, 2006: after the hash a sloppy verifier does not look at what follows, and whoever may write what
-    he likes there takes a cube root. The key is of our own making; only its modulus is that of a real one.
+    Bleichenbacher, 2006: a sloppy verifier ignores what follows the hash, so an attacker can write anything there and
+    take a cube root. The key is made up; only its modulus is that of a real one.
     """
     size = (modulus.bit_length() + 7) // 8
     algorithm = bytes.fromhex("3031300d060960864801650304020105000420")

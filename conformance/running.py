@@ -1,4 +1,4 @@
-"""Runs an adapter over the cases. A crash is that case's own: the next one finds a new process."""
+"""Runs an adapter over the cases. A crash affects only its own case: the next one gets a new process."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from typing import IO, Any, Final
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
-ENVIRONMENTS: Final = ROOT / ".conformance"  # thrown away by `make clean`
+ENVIRONMENTS: Final = ROOT / ".conformance"  # removed by `make clean`
 SECONDS: Final = 20.0
 PATIENCE: Final = 3
-"""Silences in a row after which the rest is not asked, and counted as crashed as well."""
+"""Unanswered cases in a row, after which the rest is not asked and counts as crashed."""
 ANSWER_BYTES: Final = 64 * 1024
 VERDICTS: Final = ("accepted wrongly", "refused wrongly", "crashed", "unsupported", "right", "lenient", "strict")
-"""The first three are faults; the last two are of cases in which either is right."""
+"""The first three are faults. The last two are for cases in which either outcome is right."""
 SENT: Final = ("platform", "way", "input", "keys", "now")
-"""What a program is told of a case. What is expected, and the name that gives it away, stay here."""
+"""What a program is told about a case. It is not told the expected outcome, nor the name, which gives it away."""
 ANSWERS: Final = frozenset({"phone_number", "ticket", "refused", "unsupported"})
 Case = dict[str, Any]
 
 
 def cases() -> list[Case]:
-    """Return all cases, by name."""
+    """Return all cases, sorted by name."""
     paths = sorted((HERE / "cases").glob("*/*/case.json"))
     return [json.loads(path.read_text("utf-8")) for path in paths]
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What ``adapters.toml`` says of one."""
+    """One entry of ``adapters.toml``."""
 
     name: str
     command: list[str]
@@ -66,7 +66,7 @@ class Adapter:
         return str(self.environment / "bin" / "python") if self.requirements else sys.executable
 
     def install(self) -> None:
-        """Install what it needs, once, and nowhere else."""
+        """Install its requirements, once, into its own environment."""
         if self.requirements and not Path(self.python).exists():
             venv.create(self.environment, with_pip=True)
             pip = [self.python, "-m", "pip", "install", "--quiet", "--constraint", str(HERE / "constraints.txt")]
@@ -76,7 +76,7 @@ class Adapter:
             subprocess.run([*npm, "--prefix", str(ROOT / self.node_folder)], check=True, stdout=sys.stderr)
 
     def missing(self) -> str:
-        """Say what is missing to run it; nothing if it can be run."""
+        """Return what is missing to run it; empty if nothing is."""
         if self.node_package and not self._package_folder.is_dir():
             return f"npm ci --prefix {self.node_folder} ({self.node_package})"
         if shutil.which(self.command[0].replace("{python}", self.python)) is None:
@@ -90,7 +90,7 @@ class Adapter:
         return ROOT / self.node_folder / "node_modules" / self.node_package
 
     def version(self) -> str:
-        """Ask the installed package for its version."""
+        """Return the version of the installed package."""
         if self.node_package:
             version: str = json.loads((self._package_folder / "package.json").read_text("utf-8"))["version"]
             return f"{self.node_package} {version}"
@@ -128,7 +128,7 @@ def adapters() -> dict[str, Adapter]:
 
 
 def foreign(command: list[str], *, lines: bool) -> Adapter:
-    """Return an adapter for a command line of somebody else."""
+    """Return an adapter for another program's command line."""
     return Adapter(" ".join(command), command, [], "", "", "", "", "", folder=None, lines=lines)
 
 
@@ -136,7 +136,7 @@ def verdict(case: Case, answer: object) -> str:
     """Compare an answer with what the case expects."""
     expect = case["expect"]
     if isinstance(answer, dict) and len(answer.keys() & ANSWERS) != 1:
-        return "crashed"  # a number and a refusal at once is neither
+        return "crashed"  # a number together with a refusal is neither
     match answer:
         case {"unsupported": True}:
             return "unsupported"
@@ -156,10 +156,10 @@ def _accepted(found: str, expect: dict[str, Any], kind: str) -> str:
 
 
 class Program:
-    """A started adapter. One that takes ``lines`` is asked case after case, and started again when it has died.
+    """A running adapter. One that takes ``lines`` gets one case after another, and is restarted when it dies.
 
-    It is not trusted: it may hang, never stop writing, or leave children behind that keep its pipes open. So what is
-    read has an end, and what is killed is its whole process group.
+    It is not trusted: it may hang, write endlessly, or leave children that keep its pipes open. So reading is limited,
+    and killing it kills its whole process group.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -172,7 +172,7 @@ class Program:
         self._silent = 0
 
     def ask(self, case: Case) -> object:
-        """Return the answer to one case; None for a crash, for silence and for anything that is no JSON."""
+        """Return the answer to one case; None for a crash, for silence and for anything but JSON."""
         if self.is_silent:
             return None
         try:
@@ -194,14 +194,14 @@ class Program:
 
     @property
     def is_silent(self) -> bool:
-        """Tell whether nobody asks it any more."""
+        """Tell whether it is no longer asked."""
         return self._silent >= PATIENCE
 
     def _ready(self) -> subprocess.Popen[bytes]:
         """Return the process to ask; a new one if the last has ended.
 
         Raises:
-            BlockingIOError: it has written more than it was asked for, and every later answer would be another case's.
+            BlockingIOError: it has written more than it was asked for, so later answers would belong to other cases.
         """
         if self._process is not None and self._process.stdout and select.select([self._process.stdout], [], [], 0)[0]:
             unasked = self._process.stdout.read(1)
@@ -217,7 +217,7 @@ class Program:
             _write(process.stdin, line)
             answer = process.stdout.readline(ANSWER_BYTES)
             return answer if answer.endswith(b"\n") else b""
-        with suppress(BrokenPipeError):  # it has answered without looking, and is judged by what it says
+        with suppress(BrokenPipeError):  # it answered without reading, and is judged by that answer
             _write(process.stdin, line)
         process.stdin.close()
         answer = b""
@@ -245,12 +245,12 @@ class Program:
         _kill(process)
 
     def stop(self) -> None:
-        """End the process, if there is one, and all that it has started."""
+        """End the process, if there is one, and everything that it has started."""
         process, self._process = self._process, None
         if process is not None:
             _kill(process)
             for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):  # of what was still to be written to it
+                with suppress(OSError):  # data that could not be written any more
                     if pipe:
                         pipe.close()
             process.wait()
@@ -268,7 +268,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One adapter, judged."""
+    """The results of one adapter."""
 
     adapter: Adapter
     version: str
@@ -278,7 +278,7 @@ class Outcome:
         return sum(said == wanted and group in ("", case["group"]) for case, said in self.verdicts)
 
     def asked(self, group: str) -> int:
-        """How many cases of a group it was able to answer."""
+        """Return how many cases of a group it could answer."""
         return sum(said != "unsupported" and case["group"] == group for case, said in self.verdicts)
 
     def as_json(self) -> dict[str, Any]:
@@ -288,7 +288,7 @@ class Outcome:
 
 
 def run(adapter: Adapter, chosen: list[Case]) -> Outcome:
-    """Put every case to an adapter."""
+    """Give every case to an adapter."""
     program = Program(adapter)
     said = [(case, verdict(case, program.ask(case))) for case in chosen]
     program.stop()

@@ -1,4 +1,4 @@
-"""Writes what was measured as pages, in both languages."""
+"""Writes the results as pages, in both languages."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _machine() -> str:
 
 
 def write(outcomes: list[Outcome], target: Path) -> None:
-    """Write the page and its Chinese twin."""
+    """Write the page, and its Chinese version."""
     target = ROOT / target
     target.write_text(page(outcomes), "utf-8")
     target.with_suffix(".zh-CN.md").write_text(page(outcomes, zh=True), "utf-8")

@@ -1,14 +1,14 @@
-"""Mutants: change the files that decide what is trusted, one place at a time, and see whether a test notices.
+"""Mutation tests: change the files that decide what is trusted, one place at a time, and see whether a test notices.
 
-Run from the top of the tree: ``make mutants [ARGS="--sample 50"]``. Nothing is installed and no source is touched. For
-each file its tests are collected once. A change inside a function is then made in a fork of that process, in the
-function itself, and the tests that killed most lately run first. Any other change, and whatever seems to survive, is
-run again from the start: the changed module is compiled from memory, and the tests are collected over it. The map from
-files to tests, and the mutants that change nothing, each with its reason, are in ``tools/mutants.toml``.
+Run from the top of the tree: ``make mutants [ARGS="--sample 50"]``. Nothing is installed and no source file is changed.
+The tests of each file are collected once. A change inside a function is then made in a fork of that process, in the
+function object itself; the tests that killed most recently run first. Any other change, and any apparent survivor, runs
+from scratch: the changed module is compiled from memory, and the tests are collected over it. ``tools/mutants.toml``
+maps files to tests, and lists the mutants that change nothing, each with its reason.
 
-Why not mutmut or cosmic-ray (looked at: 3.8 and 8.7): neither takes away a guard, a ``raise``, a call, one side of an
-``and``, or a part of a key, and mistakes of that kind are what lets something through here. cosmic-ray also writes into
-the files, and mutmut into a copy of the tree.
+Why not mutmut 3.8 or cosmic-ray 8.7: neither removes a guard, a ``raise``, a call, one side of an ``and`` or a part of
+a key, and mistakes of that kind are what lets something through here. cosmic-ray also writes into the source files, and
+mutmut into a copy of the tree.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ SOURCE: Final = ROOT / "src" / "haoma"
 STATE: Final = ROOT / ".mutants" / "done.txt"
 GOAL: Final = 98.0
 _Swap: TypeAlias = tuple[list[FunctionType], CodeType]
-PATIENCE: Final = 20  # so many times as long as without a change, and it counts as killed: a service would hang
-LEAST_SECONDS: Final = 60.0  # of patience
+PATIENCE: Final = 20  # times the unchanged duration; after that it counts as killed, because a service would hang
+LEAST_SECONDS: Final = 60.0  # before a mutant counts as late
 SWAPPED: Final[dict[type[ast.cmpop], tuple[str, ...]]] = {
     ast.Eq: ("!=",), ast.NotEq: ("==",), ast.Lt: ("<=", ">"), ast.LtE: ("<", ">"), ast.Gt: (">=", "<"),
     ast.GtE: (">", "<"), ast.In: ("not in",), ast.NotIn: ("in",), ast.Is: ("is not",), ast.IsNot: ("is",),
@@ -59,7 +59,7 @@ ARITHMETIC: Final[dict[type[ast.operator], str]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one file: ``old`` at these characters becomes ``new``."""
+    """One change of one file: ``old``, at these characters, becomes ``new``."""
 
     file: str
     line: int
@@ -76,7 +76,7 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """A digest of the name and of which of equal lines it is."""
+        """A digest of the name, and of the position, which tells equal lines apart."""
         return hashlib.sha256(f"{self.name}:{self.start}".encode()).hexdigest()[:16]
 
 
@@ -85,7 +85,7 @@ def _short(text: str) -> str:
 
 
 class _Finder(ast.NodeVisitor):
-    """Finds every place of a file that can be changed, and what to."""
+    """Finds every place in a file that can be changed, and its replacements."""
 
     def __init__(self, file: str, source: str) -> None:
         self.found: list[Mutant] = []
@@ -97,7 +97,7 @@ class _Finder(ast.NodeVisitor):
             self._starts.append(self._starts[-1] + len(line))
 
     def _place(self, line: int, column: int) -> int:
-        # The columns of `ast` count bytes of UTF-8.
+        # `ast` counts columns in UTF-8 bytes.
         return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode())
 
     def _change(self, node: ast.expr | ast.stmt, new: str) -> None:
@@ -113,7 +113,7 @@ class _Finder(ast.NodeVisitor):
         return ast.get_source_segment(self._source, node) or ""
 
     def _condition(self, test: ast.expr) -> None:
-        self._change(test, f"(({self._text(test)}) or True)")  # it is still evaluated: names may be bound in it
+        self._change(test, f"(({self._text(test)}) or True)")  # still evaluated, because it may bind names
         self._change(test, f"(({self._text(test)}) and False)")
 
     def visit_If(self, node: ast.If) -> None:
@@ -181,7 +181,7 @@ class _Finder(ast.NodeVisitor):
     def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
             yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
-            self._change(node, "if False: yield" if yields else "pass")  # it stays a generator
+            self._change(node, "if False: yield" if yields else "pass")  # it must stay a generator
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -251,7 +251,7 @@ def _module(file: str) -> str:
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports one module of haoma from a text instead of its file."""
+    """Imports one module of haoma from a string instead of its file."""
 
     def __init__(self, file: str, source: str) -> None:
         self._name = _module(file)
@@ -259,7 +259,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._source = source
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Return the spec of the module, and None for every other."""
+        """Return the spec of the module, and None for any other."""
         del path, target
         return (
             importlib.util.spec_from_file_location(fullname, self._path, loader=self)
@@ -268,11 +268,11 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         )
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the text."""
+        """Execute the string."""
         exec(compile(self._source, self._path, "exec"), module.__dict__)
 
 
-_IGNORED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of what was imported before the fork
+_IGNORED: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # about modules imported before the fork
 _QUIET: Final = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--capture=sys", "--tb=native", *_IGNORED)
 
 
@@ -286,7 +286,7 @@ def _tests(tests: list[str], *plugins: object) -> int:
 
 
 def _fork(child: Callable[[], bool]) -> int:
-    """Return the id of a process of its own, which exits with 0 if ``child`` tells that all tests passed."""
+    """Fork, and return the id of the child, which exits with 0 if ``child`` returns True: all tests passed."""
     process = os.fork()
     if process == 0:
         os.setsid()
@@ -310,7 +310,7 @@ def _wait(process: int, seconds: float) -> str:
         os.waitpid(process, 0)
         return "late"
     finally:
-        with suppress(ProcessLookupError):  # what a test has started and, when it failed, did not end
+        with suppress(ProcessLookupError):  # kill what a failed test started and did not end
             os.killpg(process, signal.SIGKILL)
 
 
@@ -320,15 +320,15 @@ def _from_the_start(mutant: Mutant, tests: list[str]) -> bool:
 
 
 class _InFunctions:
-    """A plugin of pytest that runs the collected tests once for each mutant of a function, in a fork.
+    """A pytest plugin that runs the collected tests in a fork, once for each mutant of a function.
 
     Args:
         file: The file.
         mutants: Its mutants.
-        tell: Called with a mutant and what came of it.
+        tell: Called with a mutant and its result.
 
     Attributes:
-        seconds: How long the tests took without any change; 0 if they fail.
+        seconds: Duration of the tests without a change; 0 if they fail.
     """
 
     def __init__(self, file: str, mutants: list[Mutant], tell: Callable[[Mutant, str], None]) -> None:
@@ -338,14 +338,14 @@ class _InFunctions:
         self._tell = tell
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Take the place of pytest's own loop."""
+        """Replace pytest's own loop."""
         if session.testsfailed or not session.items:
             return True
         started = time.monotonic()
         if _wait(_fork(lambda: self._run(session, None)), 3600.0) != "survived":
             return True
         self.seconds = time.monotonic() - started
-        importlib.import_module(_module(self._file))  # some are imported when they are needed
+        importlib.import_module(_module(self._file))  # some are imported lazily
         functions = _functions(str(SOURCE / self._file))
         original = compile((SOURCE / self._file).read_text("utf-8"), str(SOURCE / self._file), "exec")
         for mutant in self._mutants:
@@ -356,7 +356,7 @@ class _InFunctions:
                 if result != "survived":
                     self._tell(mutant, result)
         if _wait(_fork(lambda: self._run(session, None)), 3600.0) != "survived":
-            session.testsfailed = 1  # they pass in one order only
+            session.testsfailed = 1  # they pass in only one order
         return True
 
     def _result(self, session: pytest.Session, swaps: list[_Swap]) -> str:
@@ -366,7 +366,7 @@ class _InFunctions:
         result = _wait(process, _patience(self.seconds))
         with os.fdopen(read, "rb") as pipe:
             killer = pipe.read() if result == "killed" else b""
-        if killer:  # what one change was noticed by notices the next one, most often
+        if killer:  # the test that noticed one change most often notices the next
             session.items.insert(0, session.items.pop(int(killer)))
         return result
 
@@ -386,7 +386,7 @@ class _InFunctions:
 
 
 def _functions(path: str) -> dict[tuple[str, int], list[FunctionType]]:
-    """Return the functions of a file that are there, by where they stand in it."""
+    """Return the live functions of a file, by their place in it."""
     found: dict[tuple[str, int], list[FunctionType]] = {}
     for each in gc.get_objects():
         if type(each) is FunctionType and each.__code__.co_filename == path:
@@ -428,7 +428,7 @@ def _shape(code: CodeType, *, deep: bool = True) -> tuple[object, ...]:
 
 
 def _in_functions(file: str, tests: list[str], mutants: list[Mutant], stamp: str) -> float:
-    """Run the mutants that can be made in a function; return how many seconds the tests take without any."""
+    """Run the mutants that can be made inside a function. Return the duration of the tests without a change."""
     read, write = os.pipe()
 
     def collected() -> bool:
@@ -457,7 +457,7 @@ def _note(mutant: Mutant, stamp: str, result: str) -> None:
 
 
 def _known() -> dict[str, str]:
-    """Return what earlier runs found, by key; a changed file or test makes it void."""
+    """Return the results of earlier runs, by key. A changed file or test invalidates them."""
     if not STATE.exists():
         return {}
     return dict(line.split() for line in STATE.read_text("ascii").splitlines())
@@ -493,7 +493,7 @@ def _chosen(
 
 @dataclass
 class _Round:
-    """One run: what is known, and what came of it."""
+    """One run: what is known, and its results."""
 
     equivalents: dict[str, str]
     known: dict[str, str]
@@ -501,7 +501,7 @@ class _Round:
     survivors: list[Mutant]
 
     def run(self, file: str, tests: list[str], chosen: list[Mutant]) -> None:
-        """Run the mutants of one file, and print what came of them."""
+        """Run the mutants of one file, and print the results."""
         stamp = _stamp(file, tests)
         new = [each for each in chosen if each.key + stamp not in self.known]
         if new:
@@ -526,7 +526,7 @@ class _Round:
         print(f"\r{file:40} run {len(chosen):4}  {found}", flush=True)
 
     def conclude(self) -> int:
-        """Print survivors and score; return 0 if it reaches the goal."""
+        """Print survivors and score. Return 0 if the score reaches the goal."""
         for mutant in self.survivors:
             print(f"SURVIVED  line {mutant.line}: {mutant.name}")
         killed = self.totals["killed"] + self.totals["late"]
@@ -555,7 +555,7 @@ def main() -> int:
         STATE.unlink(missing_ok=True)
     os.chdir(ROOT)
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-    sys.dont_write_bytecode = False  # or every fork compiles everything anew
+    sys.dont_write_bytecode = False  # otherwise every fork would compile everything again
     for name in ("cryptography.x509", "httpx", "hypothesis", "phonenumbers", "pytest", "starlette", "trustme", "typer"):
         importlib.import_module(name)  # once, for all forks
     STATE.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""Write ``docs/errors/``: a page for every code, one for every platform's codes, and the index.
+"""Write ``docs/errors/``: a page for every code, one for each platform's codes, and the index.
 
-``python tools/pages.py`` writes, ``python tools/pages.py --check`` exits with 1 if a page is stale, missing or left
-over. The words come from ``catalogue.toml`` and ``refusals.toml``, how an error behaves comes from its class.
+``python tools/pages.py`` writes them. ``python tools/pages.py --check`` exits with 1 if a page is stale, missing or
+left over. The words come from ``catalogue.toml`` and ``refusals.toml``, the behaviour of an error from its class.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ is not listed is passed through as [`platform.refused`](platform.refused.md)."""
 
 
 def pages() -> dict[str, str]:
-    """Return every page by its file name."""
+    """Return every page, by file name."""
     found = {f"{code}.md": _code_page(code) for code in catalogue.codes()}
     found |= {f"{name}.md": _platform_page(name) for name in _platforms()}
     found["README.md"] = _index()
@@ -242,7 +242,7 @@ def _slug(heading: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or compare them with what is there."""
+    """Write the pages, or compare them with the existing ones."""
     wanted = pages()
     there = {path.name: path.read_text("utf-8") for path in ERRORS.glob("*.md")}
     wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))

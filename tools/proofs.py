@@ -1,6 +1,6 @@
-"""Write the table of what is proven, platform by platform and way by way, into the READMEs.
+"""Write the table of what each platform's methods prove into the READMEs.
 
-``python tools/proofs.py`` writes it between its two markers, ``python tools/proofs.py --check`` exits with 1 if a table
+``python tools/proofs.py`` writes it between its two markers. ``python tools/proofs.py --check`` exits with 1 if a table
 is stale. The rows are ``Platform.methods``.
 """
 
@@ -46,7 +46,7 @@ def table(lang: str) -> str:
 
 
 def written(text: str, lang: str) -> str:
-    """Return the text of a file with a fresh table."""
+    """Return the text of a file with an updated table."""
     fresh, count = _TABLE.subn(lambda _: f"{_BEGIN}\n\n{table(lang)}\n\n{_END}", text)
     if count != 1:
         msg = f"{count} places for the table, and there has to be one: {_BEGIN}"
@@ -55,7 +55,7 @@ def written(text: str, lang: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the tables, or compare them with what is there."""
+    """Write the tables, or compare them with the existing ones."""
     if arguments not in ([], ["--check"]):
         print(__doc__)
         return 2

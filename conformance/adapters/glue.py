@@ -1,6 +1,6 @@
-"""What the adapters for Python share: the protocol, and the few fields that they read themselves.
+"""What the Python adapters share: the protocol, and the few fields that they read themselves.
 
-A field that is missing, or no text, is a refusal of the adapter. A crash is then the library's own.
+A field that is missing or is not a text is a refusal by the adapter. Any crash is then the library's own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ UNSUPPORTED = {"unsupported": True}
 
 
 class Missing(Exception):
-    """The adapter has found nothing to pass on."""
+    """The adapter has found nothing to pass to the library."""
 
 
 def read(sent: str | bytes) -> object:
-    """Read JSON."""
+    """Parse JSON."""
     try:
         found: object = json.loads(sent)
     except RecursionError:
@@ -27,7 +27,7 @@ def read(sent: str | bytes) -> object:
 
 
 def text(found: object, name: str) -> str:
-    """Return a field that has to be a text."""
+    """Return a field that must be a text."""
     value = found.get(name) if isinstance(found, dict) else None
     if not isinstance(value, str):
         raise Missing(name)
@@ -35,12 +35,12 @@ def text(found: object, name: str) -> str:
 
 
 def number(found: object) -> dict[str, Any]:
-    """Return the answer for what WeChat and Douyin seal."""
+    """Return the answer for a message that WeChat or Douyin sealed."""
     return {"phone_number": f"+{text(found, 'countryCode')}{text(found, 'purePhoneNumber')}"}
 
 
 def answer(judge: Callable[[dict[str, Any]], dict[str, Any]], *refusals: type[Exception]) -> None:
-    """Answer case after case. ``refusals`` are the library's own exceptions."""
+    """Answer one case after another. ``refusals`` are the library's own exceptions."""
     no: tuple[type[Exception], ...] = (Missing, ValueError, *refusals)
     for line in sys.stdin:
         try:

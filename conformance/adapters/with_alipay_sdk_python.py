@@ -1,4 +1,4 @@
-"""alipay-sdk-python, judged: the signature over the quoted ciphertext, then decrypt_content."""
+"""Tests alipay-sdk-python: the signature over the quoted ciphertext, then decrypt_content."""
 
 from __future__ import annotations
 

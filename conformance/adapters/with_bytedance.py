@@ -1,4 +1,4 @@
-"""bytedance, judged: decrypt_user_data with the app id. What the reply to a phone code holds it leaves encrypted."""
+"""Tests bytedance: decrypt_user_data with the app id. It leaves the reply to a phone code encrypted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""haoma, judged: a case a line on stdin, an answer a line on stdout."""
+"""Tests haoma: one case per line on stdin, one answer per line on stdout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from haoma.io.http import Http
     from haoma.platforms.base.contract import App
 
-# Nothing here is sent anywhere, and nothing of it decides.
+# None of these is sent anywhere, and none affects the result.
 SECRET = "0123456789abcdef0123456789abcdef"
 THROW_AWAY = Path(__file__).parents[1] / "throw-away.pem"
 SENT = {"huawei": {"code": "code-of-the-case"}, "dingtalk": {"authCode": "code-of-the-case"}}
@@ -37,14 +37,14 @@ TOKENS = {
 
 
 class Given:
-    """Gives the reply of the case to whoever asks; before that, a token."""
+    """Returns a token to requests for one, and the reply of the case to any other request."""
 
     def __init__(self, reply: str, headers: dict[str, str]) -> None:
         self._reply = reply
         self._headers = headers
 
     def send(self, step: Send) -> Reply:
-        """Take the place of the network."""
+        """Replace the network."""
         token = TOKENS.get(step.request.url.rstrip("/").rsplit("/", 1)[1])
         if token is not None:
             return Reply(200, {"content-type": "application/json"}, json.dumps(token).encode())

@@ -1,4 +1,4 @@
-"""python-weixin, judged: WXBizDataCrypt. Its WXBizMsgCrypt wants a ToUserName, which a ticket does not have."""
+"""Tests python-weixin: WXBizDataCrypt. Its WXBizMsgCrypt requires a ToUserName, which a ticket does not have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
     try:
         found = WXBizDataCrypt(keys["app_id"], keys["session_key"]).decrypt(sent["encryptedData"], sent["iv"])
     except Exception as error:
-        if str(error) == "Invalid Buffer":  # a bare Exception is how it says no
+        if str(error) == "Invalid Buffer":  # it refuses with a bare Exception
             return {"refused": "Invalid Buffer"}
         raise
     return number(found)

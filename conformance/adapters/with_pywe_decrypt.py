@@ -1,4 +1,4 @@
-"""pywe-decrypt, judged: its copy of WeChat's sample for sealed data, and its message decryption."""
+"""Tests pywe-decrypt: its copy of WeChat's sample for sealed data, and its message decryption."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
     try:
         found = message(case) if case["way"] == "push" else sealed(case)
     except Exception as error:
-        if str(error) == "Invalid Buffer":  # a bare Exception is how it says no
+        if str(error) == "Invalid Buffer":  # it refuses with a bare Exception
             return {"refused": "Invalid Buffer"}
         raise
     return {"ticket": text(found, "ComponentVerifyTicket")} if case["way"] == "push" else number(found)

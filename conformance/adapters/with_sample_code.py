@@ -1,7 +1,7 @@
-"""Sample code as tutorials show it, judged. It is here to be caught: do not copy it.
+"""Tests sample code as tutorials show it. It is here to fail: do not copy it.
 
-With ``--check`` it also does what the platforms' pages call optional: it verifies Alipay's signature where there is
-one, and compares the watermark's appid.
+With ``--check`` it also does what the platforms' pages call optional: it verifies Alipay's signature if there is one,
+and compares the watermark's appid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from Crypto.Signature import pkcs1_15, pss
 
 
 class Refused(Exception):
-    """What the sample raises or returns when it says no."""
+    """What the sample raises or returns to refuse."""
 
 
 def unpad(text: bytes) -> bytes:
@@ -34,7 +34,7 @@ def decrypt(key: str, iv: bytes, text: str) -> bytes:
 def alipay(case: dict[str, Any], *, check: bool) -> str:
     keys, sent = case["keys"], json.loads(case["input"])
     content = sent["response"]
-    # After the sample of Alipay's page: an answer that begins with a brace is not encrypted.
+    # As in the sample of Alipay's page: a response that starts with a brace is not encrypted.
     encrypted = not content.startswith("{")
     if check and sent.get("sign"):
         signed = f'"{content}"' if encrypted else content
@@ -95,7 +95,7 @@ def rsa_reply(case: dict[str, Any], *, check: bool) -> str:
 def secured_reply(case: dict[str, Any], *, check: bool) -> str:
     keys, sent = case["keys"], case["input"]
     headers, body = sent["headers"], json.loads(sent["body"])
-    if "data" not in body:  # an error of the gateway comes in clear text, and so does whatever else
+    if "data" not in body:  # an error of the gateway is in clear text, and so may be anything else
         return reply({**case, "input": sent["body"]}, check=check)
     beside = f"{keys['url']}|{headers['wechatmp-appid']}|{headers['wechatmp-timestamp']}|{keys['api_sym_sn']}"
     if check:

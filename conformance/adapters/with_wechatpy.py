@@ -1,4 +1,4 @@
-"""wechatpy, judged: WeChatWxaCrypto, which checks the watermark's appid itself, and WeChatCrypto for messages."""
+"""Tests wechatpy: WeChatWxaCrypto, which checks the watermark's appid itself, and WeChatCrypto for messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WeRoBot, judged: MessageCrypt, which checks signature and receiver."""
+"""Tests WeRoBot: MessageCrypt, which checks signature and receiver."""
 
 from __future__ import annotations
 
