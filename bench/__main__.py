@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Measure and print. With ``--strict``, fail if a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("lib", "http", "timing"), help="one of the parts  只测其中一部分")
+    parser.add_argument("--only", choices=("lib", "http", "timing"), help="measure only one part  只测其中一部分")
     parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 24)  轮数")
     parser.add_argument("--samples", type=int, default=20_000, help="timing: refusals of each kind  每种拒绝的次数")
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")

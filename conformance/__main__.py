@@ -21,25 +21,25 @@ def main() -> int:
         epilog="The protocol is in conformance/README.md. Exit status: 0 all right, 1 not, 2 nothing was judged.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the cases, one a line")
-    commands.add_parser("make", help="write cases/ anew from the vectors")
+    commands.add_parser("list", help="list the cases, one per line")
+    commands.add_parser("make", help="write cases/ again from the vectors")
     judge = commands.add_parser(
         "run",
-        help="put the cases to an implementation",
-        description="Put the cases to an implementation: one of adapters.toml, or --command for any other program.",
+        help="run the cases against an implementation",
+        description="Run the cases against an implementation: one of adapters.toml, or any program with --command.",
         epilog="The program reads a case, one line of JSON, and answers with one line: a phone_number, a ticket, "
-        "refused or unsupported. What is unsupported is not counted against it.",
+        "refused or unsupported. Unsupported cases do not count against it.",
     )
     names = sorted(adapters())
     known = f"by default haoma; there are: {'; '.join(names)}"
     judge.add_argument("--adapter", action="append", choices=names, default=[], metavar="NAME", help=known)
-    judge.add_argument("--all", action="store_true", help="every adapter that can be run here")
+    judge.add_argument("--all", action="store_true", help="every adapter that can run here")
     judge.add_argument("--command", dest="theirs", help="a program of your own, for instance 'node judge.mjs'")
-    judge.add_argument("--lines", action="store_true", help="it takes case after case, one a line")
-    judge.add_argument("--only", default="", help="cases whose name begins so, for instance alipay/")
-    judge.add_argument("--install", action="store_true", help="install what adapters need into .conformance/")
-    judge.add_argument("--json", action="store_true", help="results as JSON")
-    judge.add_argument("--write", type=Path, metavar="PATH", help="write the page and its Chinese twin")
+    judge.add_argument("--lines", action="store_true", help="the program takes one case after another, one per line")
+    judge.add_argument("--only", default="", help="only cases whose names start with this, for instance alipay/")
+    judge.add_argument("--install", action="store_true", help="install the adapters' requirements into .conformance/")
+    judge.add_argument("--json", action="store_true", help="print the results as JSON")
+    judge.add_argument("--write", type=Path, metavar="PATH", help="write the page and its Chinese version")
     arguments = parser.parse_args()
     if arguments.command == "make":
         return _make()

@@ -538,12 +538,12 @@ class _Round:
 
 def main() -> int:
     """Run, and return 0 if the score reaches the goal."""
-    parser = argparse.ArgumentParser(prog="make mutants", description="Changes that no test notices.")
-    parser.add_argument("files", nargs="*", help="run only files whose name has one of these in it")
-    parser.add_argument("--sample", type=int, default=0, help="draw so many mutants over all files")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--again", action="store_true", help="forget what earlier runs found")
-    parser.add_argument("--list", action="store_true", help="count the mutants, and run nothing")
+    parser = argparse.ArgumentParser(prog="make mutants", description="Find changes that no test notices.")
+    parser.add_argument("files", nargs="*", help="run only files whose names contain one of these")
+    parser.add_argument("--sample", type=int, default=0, help="number of mutants to draw from all files")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sample")
+    parser.add_argument("--again", action="store_true", help="discard the results of earlier runs")
+    parser.add_argument("--list", action="store_true", help="count the mutants without running any")
     asked = parser.parse_args()
     config = tomllib.loads((ROOT / "tools" / "mutants.toml").read_text("utf-8"))
     chosen = list(_chosen(config, asked.files, asked.sample, asked.seed))
