@@ -1,4 +1,4 @@
-"""Gives the doctor what the platforms declare for it."""
+"""Access to what the platforms declare for the doctor."""
 
 from __future__ import annotations
 

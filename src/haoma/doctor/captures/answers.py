@@ -27,12 +27,12 @@ _SHORT: Final = 4  # digits: HTTP statuses, and counters whose meaning differs e
 
 
 def of_a_platform(captured: Captured) -> Looked | None:
-    """Look at an answer of a platform's API; None if no known platform gives it."""
+    """Diagnose an answer of a platform's API; return None if no known platform sends it."""
     return next(filter(None, (each.reply(captured) for _name, each in all_symptoms())), None)
 
 
 def bare_value(captured: Captured) -> Looked | None:
-    """Look at a bare value that only one platform has, such as a sealed number; None if the capture is not one."""
+    """Diagnose a bare value of one platform, such as a sealed number; return None if the capture is not one."""
     return next(filter(None, (each.bare(captured) for _name, each in all_symptoms())), None)
 
 
@@ -40,7 +40,7 @@ def bare_value(captured: Captured) -> Looked | None:
 
 
 def of_a_back_end(captured: Captured) -> Looked | None:
-    """Look at an answer of the user's own program; None if the capture is not one. Others look at its contents."""
+    """Recognise an answer of the user's own program; return None if it is not one. Others diagnose its contents."""
     found = captured.object
     if not is_of_a_back_end(found):
         return None
@@ -56,7 +56,7 @@ def of_a_back_end(captured: Captured) -> Looked | None:
 
 
 def problem(captured: Captured) -> Looked | None:
-    """Look at a refusal that haoma returned; None if the capture is not one."""
+    """Diagnose a refusal that haoma returned; return None if the capture is not one."""
     found = captured.object
     code = found.get("code")
     if not isinstance(code, str) or code not in catalogue.codes():
@@ -94,7 +94,7 @@ def _behind(code: str, platform: str, step: int) -> Iterator[Diagnosis]:
 
 
 def results(captured: Captured) -> Looked | None:
-    """Look at haoma's results, one per line or in a list; None if the capture has none.
+    """Diagnose haoma's results, one per line or in a list; return None if the capture has none.
 
     If one number has several users, one person may end up with two accounts, or two people with one.
     """

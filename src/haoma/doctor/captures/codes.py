@@ -50,7 +50,7 @@ _BEHIND: Final = {
 
 
 def look(captured: Captured, sent: Authorization) -> Looked:
-    """Look at what a mini program with codes or session_keys sent."""
+    """Diagnose what a mini program with codes or session_keys sent."""
     claimed = sent.claimed
     if (failed := _failed(captured, sent)) is not None:
         return Looked("event", [failed])

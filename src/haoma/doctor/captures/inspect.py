@@ -192,7 +192,7 @@ def found_once(found: list[Diagnosis]) -> Iterator[Diagnosis]:
 
 
 def in_a_message(captured: Captured) -> Looked | None:
-    """Look at a whole HTTP message: at its body, or at its status if it is an answer without a body."""
+    """Diagnose a whole HTTP message by its body, or by its status if it is an answer without a body."""
     head = _MESSAGE.match(captured.text)
     if head is None:
         return None
@@ -209,7 +209,7 @@ def in_a_message(captured: Captured) -> Looked | None:
 
 
 def in_an_address(captured: Captured) -> Looked | None:
-    """Look at a request line or an address with a query, sent with GET."""
+    """Diagnose a request line or an address with a query, sent with GET."""
     found = _REQUEST_LINE.match(captured.text)
     if found is None or "\n\n" in captured.text.strip() or found[1] in ("POST", "PUT"):
         return None
@@ -234,7 +234,7 @@ def in_an_address(captured: Captured) -> Looked | None:
 
 
 def posted(captured: Captured) -> Looked | None:
-    """Look at what a front end posts: JSON, JSON in JSON, or a form."""
+    """Diagnose what a front end posts: JSON, JSON in JSON, or a form."""
     value = captured.value
     if isinstance(value, dict) and not (_PARTS & value.keys() or value.get("error") == _DENIED):
         return None

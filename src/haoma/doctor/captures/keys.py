@@ -37,7 +37,7 @@ NAMED: Final = re.compile(
 
 
 def look(captured: Captured) -> Looked | None:
-    """Look at a key; None if the capture is not one."""
+    """Diagnose a key; return None if the capture is not one."""
     text = captured.text.strip()
     if setting := _SETTING.match(text):
         text = text[setting.end() :]
@@ -90,7 +90,7 @@ def _unreadable(text: str) -> Diagnosis:
 
 
 def look_at_a_value(text: str) -> Looked | None:
-    """Look at a bare value without its name: a code, a token, a ciphertext; None if it has no known shape."""
+    """Diagnose a bare value without its name: a code, a token, a ciphertext; return None if it has no known shape."""
     text = text.strip("\"',; ")
     for _name, each in all_symptoms():
         if (looked := each.value(text)) is not None:

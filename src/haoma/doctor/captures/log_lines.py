@@ -60,7 +60,7 @@ _MESSAGES: Final = (
 
 
 def look(captured: Captured) -> Looked | None:
-    """Look at a text; None if it contains nothing known."""
+    """Diagnose a text; return None if it contains nothing known."""
     if isinstance(captured.value, dict | list):
         return None
     found = [*_repeated(captured), *_messages(captured.text)]

@@ -206,7 +206,7 @@ def _certificate(known: Known, now: float) -> Iterator[Diagnosis]:
 
 
 def packages(path: Sequence[str] | None = None) -> Iterator[Diagnosis]:
-    """Look at the packages installed beside haoma, using what the platforms know about them.
+    """Check the packages installed alongside haoma, using what the platforms know about them.
 
     Args:
         path: Directories to look in; None for those of this interpreter.

@@ -1,6 +1,6 @@
 """Follows calls in a mini program by name, from function to function and into other files.
 
-Text gives nothing but names. So anything followed into another file is a guess, and a name that several functions have
+Text contains only names. So anything followed into another file is a guess, and a name that several functions have
 says something only if each of them logs in.
 """
 

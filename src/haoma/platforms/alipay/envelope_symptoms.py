@@ -30,7 +30,7 @@ _LONG: Final = 150  # characters; a success has 88, a refusal 152 or more
 
 
 def look(captured: Captured, sent: Authorization) -> Looked:
-    """Look at what an Alipay mini program sent."""
+    """Diagnose what an Alipay mini program sent."""
     found = list(_stock_shape(sent.claimed))
     try:
         message = read(None, sent)
@@ -88,7 +88,7 @@ def _swapped(message: SealedMessage) -> bool:
 
 
 def _unsigned(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
-    # By itself, the object may be ``res.response`` as Alipay made it. Among other fields, somebody took it out.
+    # By itself, the object may be ``res.response`` as Alipay made it. Among other fields, the front end took it out.
     alone = captured.object.keys() == {"response"}
     bare = next((sent.claimed[name] for name in ("response", "encryptedData") if name in sent.claimed), "")
     if not alone and isinstance(bare, str) and not bare.lstrip().startswith("{"):

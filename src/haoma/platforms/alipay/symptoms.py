@@ -37,7 +37,7 @@ _CLASHING: Final = ("alipay-sdk-python", "python-alipay-sdk")
 
 
 def event(captured: Captured, sent: Authorization) -> Looked | None:
-    """Look at what a mini program sent, if only Alipay's can have sent it; else return None."""
+    """Diagnose what a mini program sent, if only Alipay's can have sent it; else return None."""
     claimed, named = sent.claimed, captured.named
     is_ours = named is not None and named.platform == "alipay"
     if str(captured.object.get("type", "")).lower() == "getauthorize" and "response" not in claimed:
@@ -61,7 +61,7 @@ def event(captured: Captured, sent: Authorization) -> Looked | None:
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at a reply of the gateway; None if the capture is not one."""
+    """Diagnose a reply of the gateway; return None if the capture is not one."""
     whole = captured.object
     name = next((each for each in whole if each.endswith("_response") and isinstance(whole[each], dict)), "")
     if not name:
@@ -132,9 +132,9 @@ def _operator(app: AlipayApp) -> str:
 
 
 def packages(path: Sequence[str] | None) -> Iterator[Diagnosis]:
-    """Look for the two installed packages that overwrite each other."""
+    """Check for the two installed packages that overwrite each other."""
     there: dict[str, Any] = {} if path is None else {"path": list(path)}
-    # Asked for by name: reading the metadata of every package of a large environment would take longer than all else.
+    # Asked for by name: reading the metadata of every package in a large environment would take longest of all.
     found: Mapping[str, str] = {
         name: each.version for name in _CLASHING for each in metadata.distributions(name=name, **there)
     }

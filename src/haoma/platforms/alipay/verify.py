@@ -6,7 +6,7 @@ The steps; the code blocks and errors carry the same numbers:
    SHA-256. ``sign_type``, ``charset`` and ``encrypt_type`` in the envelope come from the client and are ignored.
 2. There is a signature. A missing one has an error of its own, because a client can delete the field.
 3. Ciphertext and signature are canonical base64, after the usual transport damage has been repaired.
-4. The signature fits ``"`` + ciphertext + ``"`` (the JSON string token, quotes included) under one of the keys.
+4. The signature over ``"`` + ciphertext + ``"`` (the JSON string token with its quotes) verifies under one of the keys.
 
 Pages: https://opendocs.alipay.com/common/02mriz, https://opendocs.alipay.com/common/02mse3 (read 2026-11).
 """

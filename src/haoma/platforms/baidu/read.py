@@ -64,7 +64,7 @@ def _message(authorization: Authorization) -> SealedMessage:
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can send one, but it can only refuse, so trusting it is safe."""
     words = claimed.get("errMsg")
     lowered = words.lower() if isinstance(words, str) else ""
     if any(word in lowered for word in _DECLINED):

@@ -14,7 +14,7 @@ _KEY_BYTES: Final = 24
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Baidu's API; None if the capture is not one."""
+    """Diagnose an answer of Baidu's API; return None if the capture is not one."""
     return look_at_reply(captured, "baidu", _codes)
 
 

@@ -157,8 +157,8 @@ class Platform(Generic[AppT, MessageT]):
         name: One lower-case Latin word. Never changes.
         title: The platform's name in Chinese and English.
         also_called: Other names that people write. Used in advice, never accepted.
-        phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button gives no
-            code, so that a ``code`` belongs to the login.
+        phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button returns
+            no code, so that a ``code`` belongs to the login.
         key_settings: Settings that hold keys or certificates and may name a file.
         methods: What each method can prove: the rows of the table in the README.
         configure: Build the app from its settings. Reports faults to the table; returns None if there are any.

@@ -1,4 +1,4 @@
-"""Custody of session_keys, for every platform whose login gives one.
+"""Custody of session_keys, for every platform whose login returns one.
 
 **Threats.** AES-CBC under a session_key has no MAC. Anyone who has a user's session_key can therefore write any phone
 number for that user. So a key stays on the server; it appears in no `Login`, result, error or log. Anyone who can tell
@@ -158,7 +158,7 @@ _SEEN: Final = Shelf("session-key-seen", Room.PROOFS, MOMENT)
 
 
 def remember(app: App, user: str, newest: Secret, *, at_most: float = math.inf) -> Flow[None]:
-    """Store the session_key that a login has returned, beside the previous one.
+    """Store the session_key that a login has returned, along with the previous one.
 
     Args:
         app: The app.

@@ -141,11 +141,11 @@ class Symptoms:
 
     Attributes:
         kinds: The kinds of capture that this platform has, with their names in Chinese and English.
-        reply: Look at a reply of the platform; None if the capture is not one.
+        reply: Diagnose a reply of the platform; None if the capture is not one.
         turn: When `reply` is asked. The less its replies differ from those of others, the later.
-        bare: Look at a bare value that only this platform has; None if the capture is not one.
+        bare: Diagnose a bare value that only this platform has; None if the capture is not one.
         value: Same, for a short value whose shape is commonly seen but nowhere documented. All findings are guesses.
-        event: Look at what a front end sent, if its shape alone identifies this platform; else None.
+        event: Diagnose what a front end sent, if its shape alone identifies this platform; else None.
         usual: True for the platform that is assumed if nothing identifies one.
         nobody: An app to read captures with if none is configured, for readers that need one.
         refine: Say more about a failed button's event than the reader does, from its message; else None.
@@ -166,7 +166,7 @@ class Symptoms:
         operator: The operator whose settings several apps share, such as a third-party platform; empty if none.
         shared_settings: The prefixes of such an operator's settings.
         certificates: Settings with a certificate whose expiry nothing else reports, and the code that reports it.
-        packages: Look at the packages installed beside haoma, in these directories (None: this interpreter's).
+        packages: Check the packages installed alongside haoma, in these directories (None: this interpreter's).
         own_button: A pattern that shows that a mini program is built for this platform, if its button is
             ``getAuthorize`` rather than the common one.
         probes: Free requests, made after the token and before the login.
@@ -273,14 +273,14 @@ def look_at_reply(
     success: str = "0",
     given: Callable[[Captured], Iterator[Diagnosis] | list[Diagnosis] | None] = _none,
 ) -> Looked | None:
-    """Look at a JSON reply.
+    """Diagnose a JSON reply.
 
     Args:
         captured: The capture.
         platform: Name of the platform.
         read: Returns the codes in it; empty for a success without a code; None if the reply is not this platform's.
         success: The code that means success.
-        given: Looks at what a success holds; None if that is of no interest.
+        given: Diagnoses what a success holds; None if that is of no interest.
     """
     found = captured.object
     if not found or {"errMsg", "detail", "authorization"} & found.keys():

@@ -36,7 +36,7 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
 
     Raises:
         UserDeclined: ``envelope.user-declined``: the page redirected with ``error``. Its values are undocumented.
-            Anybody can write one; because it only refuses, believing it is harmless.
+            Anybody can send one, but it can only refuse, so trusting it is safe.
         UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """

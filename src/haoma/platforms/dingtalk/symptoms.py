@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of DingTalk's API; None if the capture is not one."""
+    """Diagnose an answer of DingTalk's API; return None if the capture is not one."""
     return look_at_reply(captured, "dingtalk", _codes, given=_given)
 
 

@@ -26,7 +26,7 @@ _BARE: Final = re.compile(r"[A-Za-z0-9+/\s]{340,700}={0,2}")
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Douyin's API; None if the capture is not one."""
+    """Diagnose an answer of Douyin's API; return None if the capture is not one."""
     return look_at_reply(captured, "douyin", _codes, given=_given)
 
 
@@ -44,7 +44,7 @@ def _given(captured: Captured) -> Iterator[Diagnosis] | None:
 
 
 def bare(captured: Captured) -> Looked | None:
-    """Look at a bare ciphertext; None if it cannot be one. Judging by its length, it may also be a signature."""
+    """Diagnose a bare ciphertext; return None if it cannot be one. Its length also fits a signature."""
     text = captured.text.strip().strip('"')
     if not _BARE.fullmatch(text) or len(_block(text)) not in _BLOCKS:
         return None

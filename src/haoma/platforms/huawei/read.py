@@ -68,7 +68,7 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return the error of a failed button. Anybody can write one; because it only refuses, believing it is harmless."""
+    """Return the error of a failed button. Anybody can send one, but it can only refuse, so trusting it is safe."""
     code = claimed.get("code")
     native = str(code) if isinstance(code, int | str) and not isinstance(code, bool) else ""
     if not _DEVICE_ERROR.fullmatch(native):

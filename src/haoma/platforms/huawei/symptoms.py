@@ -16,7 +16,7 @@ _ACCOUNT_KIT: Final = "10015"  # the prefix of Account Kit's codes
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Huawei's API; None if the capture is not one."""
+    """Diagnose an answer of Huawei's API; return None if the capture is not one."""
     return look_at_reply(captured, "huawei", _codes, given=_number)
 
 

@@ -11,7 +11,7 @@ _SUCCESS: Final = "1"
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of Kuaishou's API; None if the capture is not one."""
+    """Diagnose an answer of Kuaishou's API; return None if the capture is not one."""
     return look_at_reply(captured, "kuaishou", _codes, success=_SUCCESS)
 
 

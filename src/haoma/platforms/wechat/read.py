@@ -64,7 +64,7 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
 def read_sealed(authorization: Authorization) -> Sealed:
     """Return only the sealed data, whatever the app accepts. For callers with a session_key.
 
-    A ``code`` beside it is ignored.
+    A ``code`` sent with it is ignored.
 
     Raises:
         BadField: ``envelope.bad-field``: there is only a code.
@@ -91,7 +91,7 @@ def _sealed(authorization: Authorization, *, accept_encrypted_data: bool) -> Sea
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
-    """Return the error of a failure event. Anybody can write one; because it only refuses, believing it is harmless."""
+    """Return the error of a failure event. Anybody can send one, but it can only refuse, so trusting it is safe."""
     words = claimed.get("errMsg")
     words = words if isinstance(words, str) else ""
     lowered = words.lower()

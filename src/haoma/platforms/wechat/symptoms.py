@@ -42,7 +42,7 @@ _UNKNOWN: Final = ("1", "40097", "-1")  # possible answers with a good token: "n
 
 
 def reply(captured: Captured) -> Looked | None:
-    """Look at an answer of WeChat's API; None if the capture is not one."""
+    """Diagnose an answer of WeChat's API; return None if the capture is not one."""
     found = captured.object
     if "errcode" in found:
         code = str(found["errcode"])
@@ -91,7 +91,7 @@ def _given(captured: Captured, found: Mapping[str, Any]) -> Iterator[Diagnosis]:
 
 
 def value(text: str) -> Looked | None:
-    """Look at a bare value without its name: a code, a token, a secret; None if it has no known shape."""
+    """Diagnose a bare value without its name: a code, a token, a secret; return None if it has no known shape."""
     for shape, kind, found in (
         (_PHONE_CODE, "phone-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),
         (_LOGIN_CODE_ALONE, "login-code", note("doctor.code-not-asked", "", guess=True, characters=len(text))),

@@ -4,7 +4,7 @@ Each number is charged to a purchased package, after a thousand free ones. When 
 fails on the device and no code is issued. WeChat's other APIs do not report this, so only this call can tell in time.
 
 The page documents the call but not the product ids. These ids are what developers report; the second appears in only
-one library. A wrong id gives a refusal or zeros, never a wrong phone number.
+one library. A wrong id causes a refusal or zeros, never a wrong phone number.
 
 Page: https://developers.weixin.qq.com/miniprogram/dev/server/API/charge/api_getusagedetail (read 2026-11).
 """

@@ -45,7 +45,7 @@ class Refusal:
 
     @property
     def app(self) -> str:
-        """Name of the app. An app whose token is refused has an app of its own, because it never gets a token."""
+        """Name of the app. Each refusal of a token has an app of its own, because that app never gets a token."""
         return f"douyin-{self.name}" if self.place == "token" else "douyin"
 
     @property

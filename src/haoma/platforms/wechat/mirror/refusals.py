@@ -54,7 +54,7 @@ class Refusal:
 
     @property
     def app(self) -> str:
-        """Name of the app. An app whose token is refused has an app of its own, because it never gets a token."""
+        """Name of the app. Each refusal of a token has an app of its own, because that app never gets a token."""
         return f"wechat-{self.name}" if self.place in ("token", "component") else _APPS.get(self.place, "wechat")
 
     @property
