@@ -194,7 +194,7 @@ class Program:
 
     @property
     def is_silent(self) -> bool:
-        """Tell whether it is no longer asked."""
+        """Return whether it is no longer asked."""
         return self._silent >= PATIENCE
 
     def _ready(self) -> subprocess.Popen[bytes]:

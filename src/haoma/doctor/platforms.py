@@ -33,7 +33,7 @@ def all_symptoms() -> list[tuple[str, Symptoms]]:
 
 
 def opens_offline(platform: str) -> bool:
-    """Tell whether a platform's mini programs send an envelope instead of a code or data under a session_key."""
+    """Return whether a platform's mini programs send an envelope instead of a code or data under a session_key."""
     return platform in PLATFORMS and PLATFORMS[platform].find_offline is not None
 
 

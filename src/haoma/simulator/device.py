@@ -146,7 +146,7 @@ class Device:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Tell whether a request is meant for the simulator: by an address, or by a name that no web site can have."""
+        """Return whether a request is meant for the simulator: by an address, or by a name that no site can have."""
         found = _HOST.fullmatch(host)
         name = found[1].strip("[]").lower() if found else ""
         if name == self._host or is_loopback(name):
@@ -165,7 +165,7 @@ class Device:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, whatever DNS says."""
+    """Return whether a host is this machine, whatever DNS says."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 

@@ -76,7 +76,7 @@ def inspect(
 
 
 def _may_hold_more(looked: Looked) -> bool:
-    """Tell whether the capture may contain something known. A body with a wrong login does not: it is refused as is."""
+    """Return whether the capture may contain something known. A body with a wrong login may not: it is refused."""
     said = [(each.code, each.because.get("field")) for each in looked.found]
     if len(said) == 1 and said[0][0] == BadField.code:
         return said[0][1] == "code"  # of a log line, or of an answer

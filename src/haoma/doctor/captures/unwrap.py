@@ -81,7 +81,7 @@ _MANGLED: Final = frozenset({"HTML entities", _TWICE, _PRINTED_BY_PROGRAMS, _FIE
 
 
 def is_mangled(path: Sequence[str]) -> bool:
-    """Tell whether a service would refuse a body wrapped like this. Otherwise the capture added the wrapping."""
+    """Return whether a service would refuse a body wrapped like this. Otherwise the capture added the wrapping."""
     return any(each in _MANGLED or each.startswith(_MEMBER) for each in path)
 
 
@@ -99,7 +99,7 @@ def unwrapped(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_of_a_back_end(value: Mapping[str, Any]) -> bool:
-    """Tell whether the user's own program gave this answer: a number and a message, as in nearly all frameworks."""
+    """Return whether the user's own program gave this answer: a number and a message, as in nearly all frameworks."""
     code = value.get("code")
     numbered = isinstance(code, int) or (isinstance(code, str) and _NUMBERED.fullmatch(code) is not None)
     if not numbered or not {"msg", "message"} & value.keys() or _NO_ANSWER & value.keys():
@@ -109,7 +109,7 @@ def is_of_a_back_end(value: Mapping[str, Any]) -> bool:
 
 
 def is_cut_off(text: str) -> bool:
-    """Tell whether an object with one of the known fields is cut off."""
+    """Return whether an object with one of the known fields is cut off."""
     opening = _OPENING.search(text[:MAX_CHARACTERS])
     if opening is None or not re.search(rf"[\"'](?:{_NAMES}|authorization|detail)\\*[\"']", text):
         return False

@@ -132,7 +132,7 @@ def _receiver(source: Source, called: re.Match[str]) -> str | None:
 
 
 def _leaves(source: Source, position: int, body: Span) -> bool:
-    """Tell whether a block returns after its login without sending, as when the user has declined."""
+    """Return whether a block returns after its login without sending, as when the user has declined."""
     end = source.end_of_block(position)
     block = Span(position, end)
     return (

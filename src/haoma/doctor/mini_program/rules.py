@@ -418,7 +418,7 @@ def _out_of_an_answer(source: Source, call: re.Match[str], arguments: str, first
 
 
 def _is_answer(name: str, since: str) -> bool:
-    """Tell whether a name is an argument of a callback, or was awaited or parsed."""
+    """Return whether a name is an argument of a callback, or was awaited or parsed."""
     name = re.escape(name)
     argument = rf"(?:\(\s*|\{{[^{{}}()]{{0,80}})?(?<![\w$.]){name}\b[^(){{}}]{{0,80}}\}}?\s*\)?\s*=>"
     function = rf"\b(?:function|success|then)\s*\w{{0,40}}\s*\(\s*{name}\s*\)"

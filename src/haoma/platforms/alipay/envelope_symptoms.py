@@ -78,7 +78,7 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
 
 
 def _swapped(message: SealedMessage) -> bool:
-    """Tell by the lengths: a signature has an RSA length; a ciphertext has whole blocks and is shorter."""
+    """Return whether the two were swapped: a signature has an RSA length, a ciphertext has whole blocks and is shorter."""
     try:
         text = decode_base64(repair_base64(message.claimed_ciphertext), "response")
         sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
@@ -140,7 +140,7 @@ def _refused(
 
 
 def _is_damaged(message: SealedMessage) -> bool:
-    """Tell whether the signature is damaged: bad base64, or not an RSA length. Then no key is to blame."""
+    """Return whether the signature is damaged: bad base64, or not an RSA length. Then no key is to blame."""
     sign = message.claimed_sign or ""
     if any(each.severity is Severity.FAULT for each in examine_base64("sign", sign)):
         return True

@@ -47,7 +47,7 @@ class Answer:
     status: int = 200
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the access_token must be dropped."""
+        """Return whether the table says that the access_token must be dropped."""
         entry = catalogue.find_refusal("baidu", self.code) if self.code else None
         return entry is not None and entry.drop_token
 

@@ -203,7 +203,7 @@ def _is_words(run: str) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    """Tell whether letters look like a word. Random ones have many capitals, few vowels and no pattern."""
+    """Return whether letters look like a word. Random ones have many capitals, few vowels and no pattern."""
     if not 1 < len(text) <= _LONGEST_WORD:
         return False
     return len(text) < _USUAL_WORD or (_VOWEL.search(text) is not None and not _UNSPOKEN.search(text))
@@ -222,5 +222,5 @@ def _masked(fact: object) -> object:
 
 
 def is_fine(found: Iterable[Diagnosis]) -> bool:
-    """Tell whether no action is needed."""
+    """Return whether no action is needed."""
     return all(each.severity in (Severity.NOTE, Severity.GOOD) for each in found)

@@ -87,7 +87,7 @@ def of_a_code(refused: PlatformRefusal) -> PlatformRefusal:
 
 
 def refuses_a_code(error: HaomaError) -> bool:
-    """Tell whether a platform refused a code. An error that the front end reports does not count."""
+    """Return whether a platform refused a code. An error that the front end reports does not count."""
     if "unverified" in error.because:
         return False
     if isinstance(error, (CodeRejected, LoginCodeRejected)) or CODE_REFUSED in error.because:

@@ -236,7 +236,7 @@ def places(platform: str, native: str, known: str = "") -> list[str]:
 
 
 def has_meaning(platform: str, native: str) -> bool:
-    """Tell whether a platform's table lists a code, in the answer of any call."""
+    """Return whether a platform's table lists a code, in the answer of any call."""
     return bool(_by_code(platform, native))
 
 

@@ -69,12 +69,12 @@ class Answer:
         return self.code not in ("", OK)
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the client_token must be dropped."""
+        """Return whether the table says that the client_token must be dropped."""
         entry = catalogue.find_refusal("douyin", self.code) if self.refused else None
         return entry is not None and entry.drop_token
 
     def says_busy(self) -> bool:
-        """Tell whether the table says that Douyin is busy."""
+        """Return whether the table says that Douyin is busy."""
         entry = catalogue.find_refusal("douyin", self.code, place="phone") if self.refused else None
         return entry is not None and entry.code == "platform.busy"
 

@@ -35,7 +35,7 @@ def _number(captured: Captured) -> list[Diagnosis]:
 
 
 def is_of_the_button(code: str) -> bool:
-    """Tell whether a code is an error of the button. Many back ends use the same two field names."""
+    """Return whether a code is an error of the button. Many back ends use the same two field names."""
     return code.startswith(_ACCOUNT_KIT) or catalogue.find_refusal("huawei", code, place="button") is not None
 
 

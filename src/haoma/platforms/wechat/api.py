@@ -63,7 +63,7 @@ class Answer:
         return self.errcode not in ("", OK)
 
     def says_token_is_dead(self) -> bool:
-        """Tell whether the table says that the access_token must be dropped."""
+        """Return whether the table says that the access_token must be dropped."""
         entry = catalogue.find_refusal("wechat", self.errcode) if self.refused else None
         return entry is not None and entry.drop_token
 

@@ -182,7 +182,7 @@ def take_once(app_id: str, reply: Reply) -> Flow[None]:
 
 
 def is_unsigned_refusal(reply: Reply) -> bool:
-    """Tell whether a reply is an unsigned refusal: an errcode other than zero, or no JSON at all.
+    """Return whether a reply is an unsigned refusal: an errcode other than zero, or no JSON at all.
 
     A body that is not JSON is the page of a gateway in between; it says nothing about certificates.
     """

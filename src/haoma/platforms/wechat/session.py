@@ -33,7 +33,7 @@ _NOT_CURRENT: Final = "87009"
 
 
 def check_session(app: WeChatApp, openid: str) -> Flow[bool]:
-    """Tell whether a user's newest stored session_key is WeChat's current one.
+    """Return whether a user's newest stored session_key is WeChat's current one.
 
     "No" does not mean that data encrypted under it cannot be opened with it.
 

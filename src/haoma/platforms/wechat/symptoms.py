@@ -104,7 +104,7 @@ def value(text: str) -> Looked | None:
 
 
 def is_login_code(code: str) -> bool:
-    """Tell by its shape whether a code is a login code."""
+    """Return whether a code has the shape of a login code."""
     return _LOGIN_CODE.fullmatch(code) is not None and _PHONE_CODE.fullmatch(code) is None
 
 

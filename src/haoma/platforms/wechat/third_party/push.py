@@ -97,7 +97,7 @@ def read_push(
 
 
 def is_near(time: str, now: float, away: float) -> bool:
-    """Tell whether a text is a time in Unix seconds, at most ``away`` seconds from now."""
+    """Return whether a text is a time in Unix seconds, at most ``away`` seconds from now."""
     return _TIME.fullmatch(time) is not None and abs(now - int(time)) <= away
 
 
