@@ -78,7 +78,7 @@ def _sealed(captured: Captured, sent: Authorization, message: SealedMessage) -> 
 
 
 def _swapped(message: SealedMessage) -> bool:
-    """Return whether the two were swapped: a signature has an RSA length, a ciphertext has whole blocks and is shorter."""
+    """Return whether the two were swapped: a signature has an RSA length, a ciphertext is shorter, in whole blocks."""
     try:
         text = decode_base64(repair_base64(message.claimed_ciphertext), "response")
         sign = decode_base64(repair_base64(message.claimed_sign or ""), "sign")
