@@ -14,6 +14,7 @@ from typing import Final
 from haoma import catalogue
 from haoma.errors import BY_CODE
 from haoma.platforms.registry import PLATFORMS
+from haoma.words import LANGUAGES
 
 ERRORS: Final = Path(__file__).resolve().parent.parent / "docs" / "errors"
 _NOTE: Final = "<!-- Written by tools/pages.py from the words in src/haoma; edit those. -->"
@@ -66,14 +67,13 @@ def _platforms() -> list[str]:
 
 
 def _name(platform: str, lang: str) -> str:
-    zh, _, en = PLATFORMS[platform].title.partition(" ")
-    return zh if lang == "zh" else en
+    return PLATFORMS[platform].title(lang)
 
 
 def _code_page(code: str) -> str:
-    zh, en = (catalogue.words(code, lang) for lang in catalogue.LANGUAGES)
+    zh, en = (catalogue.words(code, lang) for lang in LANGUAGES)
     parts = [_NOTE, f"# `{code}`", f"**{zh.title}** · {en.title}", _behaviour(code)]
-    for lang in catalogue.LANGUAGES:
+    for lang in LANGUAGES:
         parts += _language_part(code, lang)
     if zh.see:
         parts.append(f"平台文档 · The platform's page: <{zh.see}>")
@@ -168,7 +168,7 @@ def _platform_page(platform: str) -> str:
     ]
     for native, entry in table.items():
         parts += [f"## {native}", _facts(native, entry)]
-        for lang in catalogue.LANGUAGES:
+        for lang in LANGUAGES:
             words = entry.words(lang)
             parts += [f"**{words.title}**", words.cause, words.remedy]
     parts.append("[全部错误码 · All codes](README.md)")
@@ -227,7 +227,7 @@ def _index() -> str:
 
 def _index_row(code: str) -> list[str]:
     cls = BY_CODE.get(code)
-    titles = [catalogue.words(code, lang).title for lang in catalogue.LANGUAGES]
+    titles = [catalogue.words(code, lang).title for lang in LANGUAGES]
     return [f"[`{code}`]({code}.md)", *titles, str(cls.status) if cls else "", f"`{cls.next_action}`" if cls else ""]
 
 

@@ -1,7 +1,8 @@
 """Write the table of what each platform's methods prove into the READMEs.
 
 ``python tools/proofs.py`` writes it between its two markers. ``python tools/proofs.py --check`` exits with 1 if a table
-is stale. The rows are ``Platform.methods``.
+is stale. The rows are ``Platform.methods``; each platform's ``words.toml`` has
+their words.
 """
 
 from __future__ import annotations
@@ -36,12 +37,11 @@ def table(lang: str) -> str:
     head = _HEADS[lang]
     lines = [head, ("---",) * len(head)]
     for platform in PLATFORMS.values():
-        title = platform.title.partition(" ")[0 if lang == "zh" else 2]
         for way in platform.methods:
             proven = {check.name: check.proven for check in way.checks}
             answers = tuple(_ANSWERS[lang][proven[name]] for name in ALL_CHECKS)
-            name, certain = (way.zh, way.certain_zh) if lang == "zh" else (way.en, way.certain_en)
-            lines.append((title, name, *answers, certain))
+            name, certain = (platform.words(f"{part}.{way.name}", lang) for part in ("methods", "certain"))
+            lines.append((platform.title(lang), name, *answers, certain))
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 

@@ -11,21 +11,12 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from haoma.words import LANGUAGES, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-LANGUAGES: Final = ("zh", "en")
-_PLACES: Final = {
-    "token": {"en": "when a token is fetched", "zh": "获取 token 时"},
-    "phone": {"en": "when a phone code is exchanged", "zh": "换取手机号时"},
-    "login": {"en": "at the login", "zh": "登录时"},
-    "check": {"en": "when a ciphertext is checked", "zh": "核对密文时"},
-    "button": {"en": "on the device", "zh": "手机端"},
-    "cloud": {"en": "when Cloud Run asks", "zh": "云托管调用时"},
-    "component": {"en": "on a third-party platform", "zh": "第三方平台调用时"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +60,13 @@ class Entry:
 
     def words(self, lang: str) -> Words:
         """Return the text of the entry."""
-        text = self.text[lang]
-        return Words(text["title"], text["cause"], text["remedy"], page(self.code), self.see)
+        found = self.text[lang]
+        return Words(found["title"], found["cause"], found["remedy"], page(self.code), self.see)
 
     def called(self, platform: str, lang: str) -> str:
         """Return the display name of the code, with its place if it has one: ``wechat:40029 (at the login)``."""
         native, _, place = self.native.partition("@")
-        return f"{platform}:{native}" + (f" ({_PLACES[place][lang]})" if place else "")
+        return f"{platform}:{native}" + (f" ({text('places', place, lang)})" if place else "")
 
 
 @cache

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from haoma import catalogue
 from haoma.visible import visible
+from haoma.words.facts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,12 +173,12 @@ class HaomaError(Exception):
         """Path of the code's documentation page."""
         return catalogue.page(self.code)
 
-    def facts(self) -> str:
+    def facts(self, lang: str = "en") -> str:
         """Return the facts on one line, without the title: ``app=shop platform=alipay step=5 …``."""
         pairs: list[tuple[str, object]] = [("app", self.app), ("platform", self.platform), ("step", self.step)]
         pairs += [("platform_code", "/".join(filter(None, (self.platform_code, self.platform_sub_code))))]
         pairs += [("platform_message", self.platform_message), ("request_id", self.request_id), *self.because.items()]
-        return " ".join(f"{name}={value}" for name, value in pairs if value not in ("", 0, None))
+        return shown((pair for pair in pairs if pair[1] not in ("", 0, None)), lang)
 
     def __str__(self) -> str:
         words = self.explain("en")

@@ -7,28 +7,13 @@ same.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from haoma.errors import BY_CODE, Next, Public
+from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from haoma.errors import HaomaError
-
-PHRASES: Final[Mapping[Public, Mapping[str, str]]] = MappingProxyType({
-    Public.MALFORMED: {"zh": "提交的内容有误", "en": "What was sent cannot be read"},
-    Public.NOT_VERIFIED: {"zh": "手机号授权未通过验证", "en": "The authorization could not be verified"},
-    Public.DECLINED: {"zh": "用户没有授权手机号", "en": "The user has not granted the phone number"},
-    Public.EXPIRED: {"zh": "授权已失效，请重新授权", "en": "The authorization has expired, please ask again"},
-    Public.ALREADY_USED: {"zh": "这次授权已经用过", "en": "The authorization has already been used"},
-    Public.NO_PHONE: {"zh": "用户的账号没有绑定手机号", "en": "The user's account has no phone number"},
-    Public.TRY_LATER: {"zh": "系统繁忙，请稍后再试", "en": "Busy, please try again later"},
-    Public.NOT_AVAILABLE: {"zh": "暂时无法获取手机号", "en": "The phone number is not available"},
-    Public.NOT_ALLOWED: {"zh": "不允许这样调用", "en": "This call is not allowed"},
-})  # fmt: skip
-"""Titles for anonymous callers. A mini program may show them to its user unchanged."""
 
 
 def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False) -> dict[str, Any]:
@@ -87,7 +72,7 @@ def _public(error: HaomaError, lang: str) -> dict[str, Any]:
     following = Next.ASK_AGAIN if error.public_code is Public.NOT_VERIFIED else error.next_action
     return {
         "type": "about:blank",
-        "title": PHRASES[error.public_code]["zh" if lang == "zh" else "en"],
+        "title": text("problem", error.public_code, lang),
         "status": error.status,
         "code": str(error.public_code),
         "next": str(following),

@@ -23,6 +23,7 @@ from haoma.cli.output import Lang
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
 from haoma.simulator import Simulator
+from haoma.words import LANGUAGES
 from support.vector_cases import cases
 
 HAOMA = Path(sysconfig.get_path("scripts")) / "haoma"
@@ -203,7 +204,7 @@ def test_open_with_a_login_code(run, tmp_path):
 # --- explain ---
 
 
-@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_explain_every_code(capsys, lang):
     """Every code that can be met is explained, ours and the platforms', as the catalogue has it."""
     explained = {code: (code, catalogue.words(code, lang)) for code in catalogue.codes()}

@@ -225,15 +225,15 @@ def test_a_login_that_cannot_be_one_is_named_as_it_was_sent():
 
 def test_the_documented_names_are_the_names():
     """docs/http.md and its twin list the names of a login, and for each platform what `code` is."""
-    for file, comma, login, phone, part in (
-        ("http.md", ", ", "the login", "the phone code", 2), ("http.zh-CN.md", "、", "登录 code", "手机号 code", 0),
+    for file, comma, login, phone, lang in (
+        ("http.md", ", ", "the login", "the phone code", "en"), ("http.zh-CN.md", "、", "登录 code", "手机号 code", "zh"),
     ):  # fmt: skip
         text = (DOCS / file).read_text("utf-8")
         lines = text.splitlines()
         assert comma.strip().join(f"`{name}`" for name in LOGIN_NAMES) in "".join(text.split())
         assert all(f"`{name}`" in text for name in PHONE_NAMES)
         for platform in PLATFORMS.values():
-            title = platform.title.partition(" ")[part]
+            title = platform.title(lang)
             names = comma.join(f"`{name}`" for name in platform.phone_code)
             cell = f" {names} " if names else " "
             assert f"| {title} |{cell}| {phone if platform.phone_code else login} |" in lines, title

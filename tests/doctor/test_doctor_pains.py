@@ -18,6 +18,7 @@ from haoma import Client, catalogue
 from haoma.doctor.configuration.offline import packages
 from haoma.errors import HaomaError
 from haoma.problem import problem
+from haoma.words import LANGUAGES
 from support.simulator_toml import some_apps
 
 pytest_plugins = ["support.desk"]
@@ -345,7 +346,7 @@ CONSOLE = re.compile(r"控制台|微信公众平台|微信开放平台|开发管
 CURED_IN_THE_PROGRAM = {1, 2, 3, 7}
 
 
-@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_what_a_console_cures_says_where(lang):
     """Where a click in a console is the cure, a page of the pain has its path, in both languages."""
     for number, codes in PAINS.items():

@@ -69,7 +69,13 @@ def test_told_and_documented(seen):
     assert "Acme is full (17)" in seen["explain"]["out"]
     assert "Acme is full (17)" in seen["pages"]["acme.md"]
     assert "[顶点 Acme](acme.md)" in seen["pages"]["README.md"]
-    assert "| Acme | tap | yes | yes | yes | yes | yes | it is made up |" in seen["proofs"]
+    assert "| Acme | tap | yes | yes | yes | yes | yes | It is made up. |" in seen["proofs"]
+
+
+def test_its_own_words(seen):
+    """Its names and scenes are called as its own files say."""
+    assert seen["named"]["out"].startswith("这是顶点的应答。")
+    assert seen["scenes"] == ["允许", "满了"]
 
 
 def test_judged(seen):

@@ -172,11 +172,11 @@ def simulator() -> Iterator[Simulator]:
 @pytest.mark.parametrize("page", SECURITY, ids=name_of)
 def test_the_table_of_proofs_is_what_comes_out(page: Path) -> None:
     """The table has every way of every platform, in the registry's order, and says of each what its checks say."""
-    chinese = page.name.endswith(".zh-CN.md")
     listed = [row for row in rows(page) if len(row) == 2 + len(CheckName)][2:]
-    ways = [(platform.title.partition(" "), way) for platform in PLATFORMS.values() for way in platform.methods]
+    lang = "zh" if page.name.endswith(".zh-CN.md") else "en"
+    ways = [(platform, way) for platform in PLATFORMS.values() for way in platform.methods]
     assert [row[:2] for row in listed] == [
-        [title[0] if chinese else title[2], way.zh if chinese else way.en] for title, way in ways
+        [platform.title(lang), platform.words(f"methods.{way.name}", lang)] for platform, way in ways
     ]
     for row, (_, way) in zip(listed, ways, strict=True):
         assert [cell.startswith(("yes", "是")) for cell in row[2:]] == [check.proven for check in way.checks], row[:2]
@@ -381,7 +381,7 @@ def test_every_platform_has_its_pages(platform: str) -> None:
     assert (ROOT / "src" / "haoma" / "platforms" / platform / "README.md").is_file()
     assert f"({platform}.md)" in text(folder / "README.md")
     assert f"({platform}.zh-CN.md)" in text(folder / "README.md")
-    assert f"| [{PLATFORMS[platform].title.partition(' ')[2]}](docs/platforms/{platform}.md) |" in text(README)
+    assert f"| [{PLATFORMS[platform].title('en')}](docs/platforms/{platform}.md) |" in text(README)
     assert f"(platforms/{platform}.md) | [platforms/{platform}.zh-CN.md]" in text(ROOT / "docs" / "README.md")
 
 
@@ -402,8 +402,8 @@ def test_every_threat_has_a_test_that_exists() -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_platform_is_in_the_security_model(platform: str) -> None:
     """A platform has its list of steps under a heading of its name, and a threat that one of its tests answers."""
-    chinese, _, english = PLATFORMS[platform].title.partition(" ")
-    for page, name in zip(SECURITY, (english, chinese), strict=True):
+    for page, lang in zip(SECURITY, ("en", "zh"), strict=True):
+        name = PLATFORMS[platform].title(lang)
         assert any(name in heading for heading in re.findall(r"(?m)^## (.+)$", prose(page)))
         assert f"`tests/platforms/{platform}/" in text(page)
 

@@ -15,6 +15,7 @@ import pytest
 from haoma import catalogue
 from haoma.errors import HaomaError
 from haoma.platforms.registry import PLATFORMS
+from haoma.words import LANGUAGES
 from support.stage import Stage
 
 pytest_plugins = ["support.stage_fixtures"]
@@ -73,7 +74,7 @@ def test_what_a_scene_ends_with_has_the_words_of_the_code(platform: str, met: di
     for native, error in met[platform].items():
         entry = catalogue.refusals(platform)[native]
         assert error.code in (entry.code, "outside.outcome-unknown"), native
-        for lang in catalogue.LANGUAGES:
+        for lang in LANGUAGES:
             words = error.explain(lang)
             assert words.remedy
             assert error.code != entry.code or words == entry.words(lang), native
@@ -96,7 +97,7 @@ def test_every_code_has_its_place_on_the_page(platform: str) -> None:
     sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
     assert sections.keys() == catalogue.refusals(platform).keys()
     for native, entry in catalogue.refusals(platform).items():
-        for lang in catalogue.LANGUAGES:
+        for lang in LANGUAGES:
             words = entry.words(lang)
             for text in (words.title, words.cause, words.remedy):
                 assert text in sections[native], (native, lang)

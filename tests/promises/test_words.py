@@ -12,6 +12,7 @@ import pytest
 from haoma import catalogue
 from haoma.errors import BY_CODE, ConfigError, HaomaError, InternalFault, PlatformRefusal, Spent
 from haoma.platforms.registry import PLATFORMS
+from haoma.words import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
 ERRORS = ROOT / "docs" / "errors"
@@ -101,7 +102,7 @@ def test_a_code_is_the_name_of_its_class(cls: type[HaomaError]) -> None:
     assert cls.code == f"{family}.{name}"
 
 
-@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_entries_are_whole(lang: str) -> None:
     """Every entry has exactly title, cause and remedy; what a platform or a cause replaces is one of the three."""
     names = {"title", "cause", "remedy"}
@@ -118,7 +119,7 @@ def test_entries_are_whole(lang: str) -> None:
             assert set(refusal.text[lang]) == names, native
 
 
-@pytest.mark.parametrize("lang", catalogue.LANGUAGES)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_punctuation(lang: str) -> None:
     """A title has no full stop; cause and remedy are sentences that end in one."""
     stops = {"zh": ("。", "？", "！"), "en": (".", "?", "!")}[lang]
@@ -171,7 +172,7 @@ def test_a_refusal_is_found_and_explained(entry: catalogue.Entry) -> None:
     native, _, sub = native.partition("/")
     assert catalogue.find_refusal(platform, native, sub, place) is entry
     error = BY_CODE[entry.code](platform=platform, platform_code=native, platform_sub_code=sub, place=place)
-    for lang in catalogue.LANGUAGES:
+    for lang in LANGUAGES:
         assert error.explain(lang) == entry.words(lang)
 
 

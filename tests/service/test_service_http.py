@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from haoma.cli import app as commands
 from haoma.errors import BY_CODE
-from haoma.problem import PHRASES
 from haoma.simulator import Simulator
+from haoma.words import text
 from support.serving import Got, Serving
 
 APP = "/v1/apps/alipay"
@@ -276,7 +276,7 @@ def test_a_publishable_key_sees_one_refusal(service: Serving, simulator: Simulat
     seen = {name: value for name, value in got.json.items() if name != "request_id"}
     assert seen == {
         "type": "about:blank",
-        "title": PHRASES[BY_CODE["trust.cannot-open"].public_code]["zh"],
+        "title": text("problem", BY_CODE["trust.cannot-open"].public_code, "zh"),
         "status": 422,
         "code": "not-verified",
         "next": "ask-again",

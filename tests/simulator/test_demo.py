@@ -33,7 +33,7 @@ def test_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "scenes", lambda stage: scenes(stage)[:1])
     ran = CliRunner().invoke(command_line, ["demo", "--once", "--lang", "en"])
     assert ran.exit_code == 0, ran.output
-    assert "All 3 scenes ended as they should" in ran.output
+    assert "All 3 scenes ended as expected" in ran.output
     assert "Ctrl-C" not in ran.output
 
 

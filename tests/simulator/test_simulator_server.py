@@ -301,7 +301,7 @@ def test_in_the_foreground(host: str, warns: bool, number: signal.Signals) -> No
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert ("anybody on the network" in errors) == warns
+    assert ("anyone on the network" in errors) == warns
     assert "Traceback" not in errors
 
 

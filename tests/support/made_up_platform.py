@@ -70,6 +70,8 @@ def main(top: Path) -> dict[str, Any]:
         seen["doctor"] = run("doctor", "--config", str(only), "--online", "--json")
         seen["calls"] = simulator.calls["acme"]
     seen["inspect"] = run("inspect", "--json", "-", sent='{"acme_code": 17, "msg": "full"}')
+    seen["named"] = run("inspect", "--lang", "zh", "-", sent='{"acme_code": 17, "msg": "full"}')
+    seen["scenes"] = [scene.line(name, "zh") for name, scene in simulator.stage.scenes() if name == "acme"]
     seen["log"] = run("inspect", "--json", "-", sent="2026-11-30 ERROR acme_code=17")
     seen["declined"] = run("inspect", "--config", str(only), "--json", "-", sent='{"errMsg": "x:fail auth deny"}')
     seen["explain"] = run("explain", "acme:17", "--lang", "en")

@@ -18,6 +18,7 @@ from haoma.cli.keys import key
 from haoma.cli.opening import open_file
 from haoma.cli.running import demo, serve, simulate
 from haoma.visible import visible
+from haoma.words import text
 
 # Click's class. Newer versions of Typer vendor a copy, so it cannot be imported from one place.
 _UsageError: Final = cast("type[Any]", typer.BadParameter.__base__)
@@ -49,7 +50,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="haoma",
     cls=_Commands,
-    help="Verified phone numbers from mini programs. 小程序手机号授权：验签、解密、换取。",
+    help=" ".join(text("cli", "about", lang) for lang in ("en", "zh")),
     epilog="Every command has its own --help, with an example and its exit codes.",
     no_args_is_help=True,
     add_completion=False,

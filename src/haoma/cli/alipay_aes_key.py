@@ -14,6 +14,7 @@ from haoma.cli.output import MISUSED, REFUSED, ConfigOption, LangOption, languag
 from haoma.errors import ConfigFaults, HaomaError
 from haoma.io import clock
 from haoma.visible import visible
+from haoma.words import text
 
 if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp
@@ -61,7 +62,7 @@ def alipay_aes_key(
     settings = read_settings(config, words)
     found = settings.apps[app_name(settings, app, words)]
     if not isinstance(found, AlipayApp):
-        raise misused(f"{found.name} 不是支付宝应用" if words == "zh" else f"{found.name} is not an app of Alipay")
+        raise misused(words, text("cli", "not-an-alipay-app", words, app=found.name))
     if to:  # check before anything changes at Alipay
         _check_place(to, words)
     confirmed = _confirmed(found, words, reset=reset, yes_reset=yes_reset)
@@ -89,9 +90,9 @@ def _check_place(path: str, lang: str) -> None:
     """Refuse a file that exists or cannot be created."""
     folder = Path(path).parent
     if os.path.lexists(path):
-        raise misused(f"{path} 已存在" if lang == "zh" else f"{path} exists already")
+        raise misused(lang, text("cli", "file-exists", lang, file=path))
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise misused(f"无法在 {folder} 里新建文件" if lang == "zh" else f"cannot make a file in {folder}")
+        raise misused(lang, text("cli", "cannot-create", lang, folder=folder))
 
 
 def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None) -> str:
@@ -100,16 +101,10 @@ def _confirmed(app: AlipayApp, lang: str, *, reset: bool, yes_reset: str | None)
         return ""
     typed, app_id = yes_reset, visible(app.app_id)
     if typed is None:
-        text = (
-            f"这会让 {app.name}（{app_id}）现在的 AES 密钥立即作废，仍在使用它的服务都会无法解密。\n"
-            "请输入该小程序的 AppID 确认"
-            if lang == "zh"
-            else f"The present AES key of {app.name} ({app_id}) will be dead at once: every service that still "
-            "has it can open nothing more.\nType the app id of the mini program to confirm"
-        )
-        typed = typer.prompt(text, default="", show_default=False, err=True)
+        asked = text("cli", "confirm-reset", lang, app=app.name, app_id=app_id)
+        typed = typer.prompt(asked, default="", show_default=False, err=True)
     if typed.strip() != app.app_id:
-        raise misused("AppID 不一致，没有做任何改动" if lang == "zh" else "not the app id; nothing was changed")
+        raise misused(lang, text("cli", "wrong-app-id", lang))
     return app.app_id
 
 
@@ -121,4 +116,4 @@ def _write_file(path: str, key: str, lang: str) -> None:
         reason = type(error).__name__
     else:
         return
-    raise misused(f"无法写入 {path}（{reason}）" if lang == "zh" else f"cannot write {path} ({reason})")
+    raise misused(lang, text("cli", "cannot-write", lang, file=path, reason=reason))

@@ -12,6 +12,8 @@ from haoma.cli.opening import SessionKeyOption, session_key_of
 from haoma.cli.output import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
 from haoma.errors import ConfigFaults
 from haoma.settings.reader import load
+from haoma.words import text
+from haoma.words.facts import shown
 
 if TYPE_CHECKING:
     from haoma.platforms.base.diagnosis import Diagnosis
@@ -20,18 +22,6 @@ if TYPE_CHECKING:
 
 FOUND: Final = 1
 _STYLES: Final = {"fault": "bold red", "warning": "bold yellow", "note": "bold blue", "good": "bold green"}
-_SAY: Final = {
-    "en": {
-        "fault": "fault", "warning": "warning", "note": "note", "good": "good", "cause": "cause", "remedy": "remedy",
-        "guess": "a guess", "see": "see", "is": "This is {kind}.",
-        "counts": "{fault} fault(s), {warning} warning(s), {good} in order",
-    },
-    "zh": {
-        "fault": "错误", "warning": "注意", "note": "说明", "good": "正常", "cause": "原因", "remedy": "办法",
-        "guess": "推测", "see": "参见", "is": "这是{kind}。",
-        "counts": "{fault} 处错误，{warning} 处需要注意，{good} 项正常",
-    },
-}  # fmt: skip
 
 
 def doctor(
@@ -73,7 +63,7 @@ def doctor(
     words = language(lang)
     for path, needed in ((config, Path.is_file), *([(front_end, Path.is_dir)] if front_end else [])):
         if not needed(Path(path)):
-            raise misused(f"找不到 {path}" if words == "zh" else f"there is no {path}")
+            raise misused(words, text("cli", "no-such-file", words, path=path))
     settings, known, found = offline.examine(config)
     if online and settings is None:
         found.append(note("doctor.not-asked", "", reason="the haoma.toml has faults"))
@@ -121,7 +111,7 @@ def inspect(
         1    at least one fault or warning
         2    usage error, unreadable file, or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
-    from haoma.doctor.captures.capture import MAX_BYTES, kinds
+    from haoma.doctor.captures.capture import MAX_BYTES, kind_name
     from haoma.doctor.captures.inspect import inspect as look
     from haoma.io import clock
     from haoma.platforms.base.diagnosis import is_fine
@@ -129,12 +119,11 @@ def inspect(
     words = language(lang)
     settings = _settings(config, words) if config else None
     if app and (settings is None or app not in settings.apps):
-        raise misused(f"没有名为 {app} 的应用" if words == "zh" else f"--app: there is no app named {app}")
+        raise misused(words, "--app: " + text("cli", "no-such-app", words, app=app))
     content = _read(file, MAX_BYTES, words)
     key = session_key_of(session_key, words) if session_key else None
     looked = look(content, settings, app=app, session_key=key, now=clock.now())
-    kind = kinds()[looked.kind][0 if words == "zh" else 1]
-    _tell(looked.found, words, as_json=as_json, looked=looked, kind=kind)
+    _tell(looked.found, words, as_json=as_json, looked=looked, kind=kind_name(looked.kind, words))
     if not is_fine(looked.found):
         raise typer.Exit(FOUND)
 
@@ -155,7 +144,7 @@ def _read(file: str, limit: int, lang: str) -> bytes:
             return opened.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = type(error).__name__
-    raise misused(f"无法读取 {file}（{reason}）" if lang == "zh" else f"cannot read {file} ({reason})")
+    raise misused(lang, text("cli", "cannot-read", lang, file=file, reason=reason))
 
 
 def _tell(found: list[Diagnosis], lang: str, *, as_json: bool, looked: Looked | None = None, kind: str = "") -> None:
@@ -164,26 +153,31 @@ def _tell(found: list[Diagnosis], lang: str, *, as_json: bool, looked: Looked | 
         head: dict[str, Any] = {"is": looked.kind} if looked else {}
         write_json({**head, "found": [each.to_dict(lang) for each in found], "counts": counts})
         return
-    names = _SAY[lang]
     if kind:
-        say((names["is"].format(kind=kind), "bold"))
+        say((text("cli", "this-is", lang, kind=kind), "bold"))
     for each in found:
         _tell_one(each, lang)
-    say((names["counts"].format(**counts), "dim"))
+    say(
+        (
+            text("cli", "counts", lang, fault=counts["fault"], warning=counts["warning"], good=counts["good"]),
+            "dim",
+        )
+    )
 
 
 def _tell_one(each: Diagnosis, lang: str) -> None:
-    words, names = each.words(lang), _SAY[lang]
+    words = each.words(lang)
     place = f"{each.file}:{each.line}: " if each.file and each.line else f"{each.file}: " if each.file else ""
     where = f"{each.where}: " if each.where else ""
-    facts = " ".join(f"{name}={value}" for name, value in each.because.items())
-    guess = f" ({names['guess']})" if each.guess else ""
+    facts = shown(each.because.items(), lang)
+    guess = f" ({text('cli', 'guess', lang)})" if each.guess else ""
     severity = each.severity.value
-    say((f"{names[severity]}{guess}", _STYLES[severity]), ": ", (place, "bold"), where, words.title,
+    named = text("cli", f"severity.{severity}", lang) + guess
+    say((named, _STYLES[severity]), ": ", (place, "bold"), where, words.title,
         f" ({facts})" if facts else "", (f" [{each.code}]", "dim"))  # fmt: skip
     if severity == "good":
         return
-    say(f"    {names['cause']}: {words.cause}")
-    say((f"    {names['remedy']}: {words.remedy}", "green"))
+    say(f"    {text('cli', 'cause', lang)}: {words.cause}")
+    say((f"    {text('cli', 'remedy', lang)}: {words.remedy}", "green"))
     if words.see:
-        say(f"    {names['see']}: {words.see}")
+        say(f"    {text('cli', 'see', lang)}: {words.see}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,14 +12,10 @@ from haoma import catalogue
 from haoma.cli.output import LangOption, language, misused, say
 from haoma.platforms.registry import PLATFORMS
 from haoma.problem import behaviour
+from haoma.words import text
 
 if TYPE_CHECKING:
     from haoma.catalogue import Words
-
-_NAMES: Final = {
-    "en": {"cause": "Cause", "remedy": "Remedy", "see": "See"},
-    "zh": {"cause": "原因", "remedy": "办法", "see": "参见"},
-}
 
 
 def explain(
@@ -54,20 +50,18 @@ def explain(
         _tell(entry.code, entry.words(words), words, native=native, ask_again=entry.ask_again)
     if not entries:
         near = _near(code)
-        title = f"没有这个代码：{code}" if words == "zh" else f"no such code: {code}"
-        hint = "相近的代码：{}" if words == "zh" else "near it: {}"
-        raise misused(title, *([hint.format(", ".join(near))] if near else []))
+        hints = [text("cli", "near", words, codes=", ".join(near))] if near else []
+        raise misused(words, text("cli", "no-such-code", words, code=code), *hints)
 
 
 def _tell(code: str, words: Words, lang: str, *, native: str = "", ask_again: bool = False) -> None:
-    names = _NAMES[lang]
     say((f"{native} → {code}" if native else code, "bold"))
     say(words.title)
     say()
-    say(f"{names['cause']}: {words.cause}")
-    say((f"{names['remedy']}: {words.remedy}", "green"))
+    say(f"{text('cli', 'cause', lang).capitalize()}: {words.cause}")
+    say((f"{text('cli', 'remedy', lang).capitalize()}: {words.remedy}", "green"))
     if words.see:
-        say(f"{names['see']}: {words.see}")
+        say(f"{text('cli', 'see', lang).capitalize()}: {words.see}")
     if answered := behaviour(code, ask_again=ask_again):
         say((answered, "dim"))
 

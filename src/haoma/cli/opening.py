@@ -29,6 +29,8 @@ from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.secret import Secret
 from haoma.settings.reader import load
+from haoma.words import text
+from haoma.words.facts import phrase
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
@@ -127,11 +129,8 @@ def app_name(settings: Settings, app: str, lang: str) -> str:
         return names
     if app in settings.apps:
         return app
-    if lang == "zh":
-        title = f"没有名为 {app} 的应用" if app else "请用 --app 指定应用"
-        raise misused(title, f"{settings.path} 里的应用：{names}")
-    title = f"there is no app named {app}" if app else "--app is needed"
-    raise misused(title, f"the apps of {settings.path}: {names}")
+    title = text("cli", "no-such-app", lang, app=app) if app else text("cli", "app-needed", lang)
+    raise misused(lang, title, text("cli", "apps", lang, config=settings.path, names=names))
 
 
 def session_key_of(given: str, lang: str) -> Secret:
@@ -142,36 +141,18 @@ def session_key_of(given: str, lang: str) -> Secret:
 
 
 def _key_for(app: App, given: str, login_code: str | None, lang: str) -> Secret:
-    zh = lang == "zh"
     if login_code is not None:
-        raise misused(
-            "--session-key 不联网，不能与 --login-code 同时使用"
-            if zh
-            else "--session-key opens without any network; it cannot be used together with --login-code"
-        )
+        raise misused(lang, text("cli", "session-key-is-offline", lang))
     platform = PLATFORMS[app.platform]
     if platform.find_under_key is None:
-        raise misused(
-            f"{app.name}（{platform.title}）没有 session_key，请去掉 --session-key"
-            if zh
-            else f"{app.name} ({platform.title}) has no session_keys; leave --session-key out"
-        )
+        raise misused(lang, text("cli", "no-session-keys", lang, app=app.name, platform=platform.title(lang)))
     return session_key_of(given, lang)
 
 
 def _not_a_key(app: App, error: HaomaError, lang: str) -> typer.Exit:
-    title, needed = PLATFORMS[app.platform].title, error.because["needed"]
-    hint = (
-        "平台登录接口返回的 session_key，原样复制"
-        if lang == "zh"
-        else "copy the session_key of the platform's login reply as it is"
-    )
-    return misused(
-        f"--session-key 不是{title}的 session_key（需要：{needed}）"
-        if lang == "zh"
-        else f"--session-key is no session_key of {title} (needed: {needed})",
-        hint,
-    )
+    title, needed = PLATFORMS[app.platform].title(lang), phrase(str(error.because["needed"]), lang)
+    told = text("cli", "not-a-session-key", lang, platform=title, needed=needed)
+    return misused(lang, told, text("cli", "copy-the-session-key", lang))
 
 
 def _read(file: str, lang: str) -> bytes:
@@ -183,4 +164,4 @@ def _read(file: str, lang: str) -> bytes:
             return opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = type(error).__name__
-    raise misused(f"无法读取 {file}（{reason}）" if lang == "zh" else f"cannot read {file} ({reason})")
+    raise misused(lang, text("cli", "cannot-read", lang, file=file, reason=reason))

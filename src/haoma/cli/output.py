@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from haoma.visible import visible, visible_json
+from haoma.words import text
+from haoma.words.facts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 
 REFUSED: Final = 1
 MISUSED: Final = 2
-
-_SAY: Final = {
-    "en": {"cause": "cause", "remedy": "remedy", "faults": "{count} fault(s) in the configuration"},
-    "zh": {"cause": "原因", "remedy": "办法", "faults": "配置有 {count} 处错误"},
-}
 
 
 class Lang(StrEnum):
@@ -72,41 +69,41 @@ def write_json(value: dict[str, Any]) -> None:
 def refuse(error: HaomaError, lang: str) -> None:
     """Print a refusal, its cause and its remedy on stderr."""
     words = error.explain(lang)
-    facts = error.facts()
-    line("error", f"{words.title} [{error.code}]" + (f" ({facts})" if facts else ""), "red")
+    facts = error.facts(lang)
+    line("error", f"{words.title} [{error.code}]" + (f" ({facts})" if facts else ""), lang, "red")
     if error.diagnosis:
-        line("details", ": ".join(filter(None, (error.diagnosis, ", ".join(error.unlisted)))))
-    line("cause", words.cause)
-    line("hint", words.remedy, "green")
-    line("see", words.see or f"haoma explain {error.code}")
+        line("details", ": ".join(filter(None, (error.diagnosis, ", ".join(error.unlisted)))), lang)
+    line("cause", words.cause, lang)
+    line("hint", words.remedy, lang, "green")
+    line("see", words.see or f"haoma explain {error.code}", lang)
 
 
-def line(name: str, text: str, style: str = "") -> None:
-    """Print ``haoma: name: text`` on stderr."""
-    say("haoma: ", (name, f"bold {style}".strip()), ": ", text, error=True)
+def line(name: str, told: str, lang: str, style: str = "") -> None:
+    """Print ``haoma: name: told`` on stderr."""
+    say("haoma: ", (text("cli", f"line.{name}", lang), f"bold {style}".strip()), ": ", told, error=True)
 
 
 def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
     """List all faults and warnings on stderr, with place, cause and remedy."""
-    faults, names = list(faults), _SAY[lang]
+    faults = list(faults)
     fatal = [fault for fault in faults if not fault.warning]
     if fatal:
-        line("error", f"{path}: " + names["faults"].format(count=len(fatal)), "red")
+        line("error", f"{path}: " + text("cli", "faults", lang, count=len(fatal)), lang, "red")
     for fault in faults:
         words = fault.explain(lang)
         place = f"{fault.file}:{fault.line}: " if fault.file and fault.line else ""
-        facts = " ".join(f"{name}={value}" for name, value in fault.because.items())
-        kind = ("warning: ", "bold yellow") if fault.warning else ""
+        facts = shown(fault.because.items(), lang)
+        kind = (text("cli", "line.warning", lang) + ": ", "bold yellow") if fault.warning else ""
         where = f"{fault.where}: " if fault.where else ""
         title = f"{words.title}" + (f" ({facts})" if facts else "")
         say((place, "bold"), kind, where, title, f" [{fault.code}]", error=True)
-        say(f"    {names['cause']}: {words.cause}", error=True)
-        say(f"    {names['remedy']}: {words.remedy}", error=True)
+        say(f"    {text('cli', 'cause', lang)}: {words.cause}", error=True)
+        say(f"    {text('cli', 'remedy', lang)}: {words.remedy}", error=True)
 
 
-def misused(text: str, *hints: str) -> typer.Exit:
+def misused(lang: str, told: str, *hints: str) -> typer.Exit:
     """Print a usage error. Return the exit for the caller to raise."""
-    line("error", text, "red")
+    line("error", told, lang, "red")
     for hint in hints:
-        line("hint", hint, "green")
+        line("hint", hint, lang, "green")
     return typer.Exit(MISUSED)

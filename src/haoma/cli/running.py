@@ -11,6 +11,7 @@ from haoma.cli.output import MISUSED, ConfigOption, LangOption, language, list_f
 from haoma.errors import ConfigFaults
 from haoma.settings.reader import load
 from haoma.settings.service import parse_listen
+from haoma.words import text
 
 
 def serve(
@@ -39,7 +40,7 @@ def serve(
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     if listen and parse_listen(listen) is None:
-        raise misused("--listen: needed HOST:PORT, such as 127.0.0.1:8080")
+        raise misused(lang, text("cli", "host-port", lang, example="127.0.0.1:8080"))
     try:
         load(config, serving=True, workers=workers or None)  # report faults of the file before missing packages
     except ConfigFaults as error:
@@ -85,9 +86,9 @@ def simulate(
     except ModuleNotFoundError as error:
         raise _install(error, lang) from None
     try:
-        run(listen, service)
+        run(listen, service, lang)
     except ValueError as error:
-        raise misused(str(error)) from None
+        raise misused(lang, str(error)) from None
     except OSError as error:
         raise _cannot_listen(listen, error, lang) from None
 
@@ -125,10 +126,10 @@ def _install(error: ModuleNotFoundError, lang: str) -> typer.Exit:
     """Return the exit for a missing package, or raise ``error`` again if a module of haoma itself is missing."""
     if (error.name or "").partition(".")[0] == "haoma":
         raise error
-    missing = f"没有安装 {error.name}" if lang == "zh" else f"{error.name} is not installed"
-    return misused(missing, "in a checkout of haoma: pip install '.[server]'")
+    missing = text("cli", "not-installed", lang, package=error.name)
+    return misused(lang, missing, text("cli", "install", lang))
 
 
 def _cannot_listen(listen: str, error: OSError, lang: str) -> typer.Exit:
     reason = error.strerror or type(error).__name__
-    return misused(f"无法监听 {listen}：{reason}" if lang == "zh" else f"cannot listen on {listen}: {reason}")
+    return misused(lang, text("cli", "cannot-listen", lang, address=listen, reason=reason))

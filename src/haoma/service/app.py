@@ -23,6 +23,7 @@ from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
+from haoma.words import entries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -94,4 +95,5 @@ def create_app(settings: Settings) -> Application:
     logger = make_logger(level=settings.service.log_level)
     for warning in start_warnings(settings):
         logger.warning("configuration", problem=str(warning))
+    entries("problem")  # read here, so that the first refusal needs no file when the process has no descriptor left
     return Application(settings)

@@ -433,7 +433,11 @@ class _Fetched(Table):
 
 def _nearest(platform: str) -> str:
     """Return the platform that was probably meant, or an empty string."""
-    called = {each.lower(): name for name, each_platform in PLATFORMS.items() for each in each_platform.also_called}
+    called = {
+        each.lower(): name
+        for name, each_platform in PLATFORMS.items()
+        for each in (*each_platform.also_called, each_platform.title("zh"))
+    }
     asked = platform.strip().lower()
     near = difflib.get_close_matches(asked, PLATFORMS, n=1)
     return called.get(asked) or (near[0] if near else "")

@@ -10,7 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +20,8 @@ from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError
 from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
 from haoma.simulator.running import Simulator
+from haoma.words import text
+from haoma.words.facts import phrase
 
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Mirror, Tap
@@ -28,49 +30,6 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 40
 _SECRET: Final = frozenset({"login_code", "code", "response", "sign", "encryptedData", "iv", "mobile", "session"})
 
-_TEXTS: Final = {
-    "zh": {
-        "starting": "正在启动模拟器和服务…",
-        "died": "服务没有启动。日志的最后几行：",
-        "running": "模拟平台 {simulator}    haoma 服务 {service}",
-        "sent": "提交",
-        "came": "结果",
-        "proven": "证明",
-        "click": "处理",
-        "once": "同一个授权同时提交 {count} 次",
-        "once-result": "{count} 个相同的答复（{masked}），平台只被调用 {calls} 次",
-        "masked": "小程序里的公开密钥（publishable key）",
-        "masked-result": "只得到脱敏号码 {masked}，没有完整号码",
-        "columns": ("", "平台", "场景", "结果", "毫秒"),
-        "good": "全部 {count} 个场景都符合预期。",
-        "bad": "{bad} 个场景不符合预期：{names}",
-        "left": "两者继续运行，Ctrl-C 停止。",
-        "addresses": "模拟平台 {simulator}\n服务     {service}（文档 {service}/docs，日志 {log}）\n服务密钥 {key}",
-        "try": "动手试试（所有场景：curl -s {simulator}/device/scenes）：",
-        "ended": "服务已退出，日志见 {log}",
-    },
-    "en": {
-        "starting": "Starting the simulator and the service…",
-        "died": "The service did not start. The end of its log:",
-        "running": "simulated platforms {simulator}    haoma {service}",
-        "sent": "sent",
-        "came": "came",
-        "proven": "checks",
-        "click": "to do",
-        "once": "The same authorization {count} times at once",
-        "once-result": "{count} equal answers ({masked}), and {calls} call to the platform",
-        "masked": "A publishable key, as it may sit in a mini program",
-        "masked-result": "gets the masked number {masked} and no full one",
-        "columns": ("", "platform", "scene", "result", "ms"),
-        "good": "All {count} scenes ended as they should.",
-        "bad": "{bad} scene(s) did not end as they should: {names}",
-        "left": "Both keep running; Ctrl-C stops them.",
-        "addresses": "simulated platforms {simulator}\nservice             {service} "
-        "(documentation {service}/docs, log {log})\nserver key          {key}",
-        "try": "Try it (all scenes: curl -s {simulator}/device/scenes):",
-        "ended": "The service has ended; its log is {log}",
-    },
-}  # fmt: skip
 _CURL: Final = """\
 curl -s {simulator}/device/{platform}/tap -d '{{"scene": "ok"}}' \\
   | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["body"]))' \\
@@ -99,7 +58,6 @@ def run(once: bool = False, lang: str = "en") -> int:  # noqa: FBT001, FBT002 - 
         0 if every scene ended as expected, else 1.
     """
     console = Console(highlight=False, soft_wrap=True)
-    lang = lang if lang in _TEXTS else "en"
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _Demo(console, lang).run(once=once)
@@ -117,11 +75,10 @@ class _Demo:
     def __init__(self, console: Console, lang: str) -> None:
         self._console = console
         self._lang = lang
-        self._texts: dict[str, Any] = _TEXTS[lang]
         self._results: list[_Result] = []
 
     def _say(self, name: str, **values: object) -> str:
-        return escape(str(self._texts[name]).format(**values))
+        return escape(text("simulator", f"demo.{name}", self._lang, **values))
 
     def run(self, *, once: bool) -> int:
         simulator_port, port = (0, free_port()) if once else (free_port(8900), free_port(8080))
@@ -157,7 +114,7 @@ class _Demo:
 
     def _walk(self, simulator: Simulator, service: Service) -> None:
         self._console.print(f"[bold]{self._say('running', simulator=simulator.url, service=service.url)}[/]")
-        lines = {(name, scene.name): getattr(scene, self._lang) for name, scene in simulator.stage.scenes()}
+        lines = {(name, scene.name): scene.line(name, self._lang) for name, scene in simulator.stage.scenes()}
         for platform, scene in scenes(simulator.stage):
             tap = simulator.tap(platform, scene)
             outcome = service.post(tap.app, tap.body or {}, key=simulator.server_key, lang=self._lang)
@@ -174,8 +131,8 @@ class _Demo:
         mark = "[green]✓[/]" if good else "[red]✗[/]"
         self._console.print(f"\n{mark} [bold]{platform}[/] [bold cyan]{scene}[/]")
 
-    def _line(self, name: str, text: str) -> None:
-        self._console.print(f"  [dim]{self._say(name)}[/]  {text}")
+    def _line(self, name: str, told: str) -> None:
+        self._console.print(f"  [dim]{self._say(name)}[/]  {told}")
 
     def _show(self, line: str, tap: Tap, outcome: Outcome) -> None:
         body = outcome.body
@@ -183,7 +140,10 @@ class _Demo:
         self._line("sent", f"[dim]{escape(f'{tap.app} ← {_shortened(tap.body)}')}[/]")
         if outcome.status == 200:
             self._line("came", f"[green]200 {escape(str(body.get('masked')))}[/]")
-            checks = (f"{'✓' if check['proven'] else '·'} {check['name']}" for check in body.get("checks", []))
+            checks = (
+                f"{'✓' if check['proven'] else '·'} {phrase(check['name'], self._lang)}"
+                for check in body.get("checks", [])
+            )
             self._line("proven", escape("  ".join(checks)))
             return
         code, title = str(body.get("code", "")), str(body.get("title", ""))
@@ -203,9 +163,9 @@ class _Demo:
         calls = simulator.calls[mirror.name].get(mirror.counted, 0) - before
         same = sum(_found(outcome) == tap.phone_number for outcome in outcomes)
         slowest = max(outcomes, key=lambda outcome: outcome.seconds)
-        found = f"{same} ok, {calls} call"
+        found, expected = (self._say("once-found", count=n, calls=m) for n, m in ((same, calls), (_AT_ONCE, 1)))
         good = same == _AT_ONCE and calls == 1
-        self._add(mirror.name, f"ok × {_AT_ONCE}", f"{_AT_ONCE} ok, 1 call", found, slowest, good=good)
+        self._add(mirror.name, f"ok × {_AT_ONCE}", expected, found, slowest, good=good)
         self._console.print(f"  {self._say('once', count=_AT_ONCE)}")
         masked = slowest.body.get("masked")
         self._line("came", self._say("once-result", count=same, masked=masked, calls=calls))
@@ -217,15 +177,17 @@ class _Demo:
         masked = str(outcome.body.get("masked", ""))
         secret = tap.phone_number[-11:]
         good = outcome.status == 200 and "****" in masked and secret not in str(outcome.body)
-        found = "masked" if good else str(outcome.body.get("code", outcome.status))
-        self._add(name, "ok (publishable key)", "masked", found, outcome, good=good)
-        self._console.print(f"  {self._say('masked')}")
-        self._line("came", self._say("masked-result", masked=masked) if good else escape(found))
+        expected = self._say("publishable-found")
+        found = expected if good else str(outcome.body.get("code", outcome.status))
+        self._add(name, self._say("publishable-scene"), expected, found, outcome, good=good)
+        self._console.print(f"  {self._say('publishable')}")
+        self._line("came", self._say("publishable-result", masked=masked) if good else escape(found))
 
     # --- the end
 
     def _verdict(self) -> int:
-        table = Table(*self._texts["columns"], box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+        columns = (self._say(f"column.{name}") for name in ("platform", "scene", "result", "time"))
+        table = Table("", *columns, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
         for each in self._results:
             mark = "[green]✓[/]" if each.good else "[red]✗[/]"
             found = each.found if each.good else f"{each.found} ≠ {each.expected}"
@@ -272,12 +234,12 @@ def _shortened(value: object, name: str = "") -> str:
     """Return what was sent in a form that may be shown: codes and ciphertexts as their start and length."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_shortened(each, key)}" for key, each in value.items()) + "}"
-    text = str(value)
-    if text.startswith("{"):
+    told = str(value)
+    if told.startswith("{"):
         try:
-            return _shortened(parse_json_object(text))
+            return _shortened(parse_json_object(told))
         except EnvelopeError:
             pass
-    if name in _SECRET and len(text) > 5:
-        return f"{text[:4]}…({len(text)})"
-    return text
+    if name in _SECRET and len(told) > 5:
+        return f"{told[:4]}…({len(told)})"
+    return told

@@ -14,9 +14,10 @@ from haoma.platforms.base.mirroring import Answer
 from haoma.settings.service import parse_listen
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import SERVICE, UnknownScene
+from haoma.words import LANGUAGES, text
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Push, Tap
+    from haoma.platforms.base.mirroring import Call, Push, Scene, Tap
     from haoma.simulator.pushing import Delivery
     from haoma.simulator.stage import Stage
 
@@ -26,22 +27,6 @@ _HOST: Final = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 _READS: Final = ("GET", "HEAD", "OPTIONS")
 _OF_NO_PAGE: Final = ("same-origin", "none")
 _OF_FORMS: Final = ("text/plain", "multipart/form-data")
-_HELP: Final = """\
-haoma simulate: {platforms}
-
-GET  /device/scenes           every scene of every platform                    所有平台的所有场景
-POST /device/PLATFORM/tap     {{"scene": "ok", "allow": true}}: what the mini     用户点击后小程序得到的内容，
-                              program has after a tap; `body` is what to post  其中 body 就是要提交给 haoma 的
-                              "service": "http://127.0.0.1:8080" says where    service 是本机上 haoma 的地址，有些场景里
-                              haoma is on this machine: in some scenes the     平台会先推送到那里（如
-                              platform pushes to it first (component-*);       component-*）；其他机器的地址只能用
-                              elsewhere it is, by --service alone              --service 指定，pushes 是推送的结果
-GET  /device/calls            how often each platform address was called       各平台接口被调用的次数
-GET  /haoma.toml              the configuration that fits                      与之配套的配置文件
-
-curl -s {url}/haoma.toml > haoma.toml && haoma serve --config haoma.toml
-curl -s {url}/device/{platform}/tap -d '{{"scene": "ok"}}'
-"""
 
 
 class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,24 +74,32 @@ class Device:
     def _answer(self, call: Call) -> Answer:
         match call.path:
             case "/":
-                text = _HELP.format(
-                    platforms=", ".join(self._stage.mirrors),
-                    platform=next(iter(self._stage.mirrors)),
-                    url=self._base(call),
-                )
-                return Answer(headers={"content-type": "text/plain; charset=utf-8"}, body=text.encode())
+                return Answer(headers={"content-type": "text/plain; charset=utf-8"}, body=self._help(call).encode())
             case "/haoma.toml":
                 listen = call.query.get("listen", SERVICE)
                 if parse_listen(listen) is None:
                     return _json(400, {"error": "listen", "needed": "HOST:PORT"})
-                text = self._stage.settings_toml(self._base(call), listen)
-                return Answer(headers={"content-type": "application/toml; charset=utf-8"}, body=text.encode())
+                toml = self._stage.settings_toml(self._base(call), listen)
+                return Answer(headers={"content-type": "application/toml; charset=utf-8"}, body=toml.encode())
             case "/device/scenes":
                 scenes = self._stage.scenes()
-                return _json(200, [{"platform": name, **msgspec.to_builtins(scene)} for name, scene in scenes])
+                return _json(200, [_scene(name, scene) for name, scene in scenes])
             case "/device/calls":
                 return _json(200, self._stage.calls())
         return self._stage.answer(call) or _json(404, {"error": f"nothing at {call.path}", "see": "/"})
+
+    def _help(self, call: Call) -> str:
+        names, base = list(self._stage.mirrors), self._base(call)
+        return "\n".join(
+            (
+                f"haoma simulate: {', '.join(names)}",
+                "",
+                *(text("simulator", "help", lang) + "\n" for lang in LANGUAGES),
+                f"curl -s {base}/haoma.toml > haoma.toml && haoma serve --config haoma.toml",
+                f'curl -s {base}/device/{names[0]}/tap -d \'{{"scene": "ok"}}\'',
+                "",
+            )
+        )
 
     async def _tap(self, platform: str, call: Call) -> Answer:
         if call.method != "POST":
@@ -175,6 +168,11 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _scene(platform: str, scene: Scene) -> dict[str, object]:
+    lines = {lang: scene.line(platform, lang) for lang in LANGUAGES}
+    return {"platform": platform, "name": scene.name, **lines, "expect": scene.expect, "app": scene.app}
 
 
 def _shown(tap: Tap, deliveries: list[Delivery]) -> dict[str, object]:

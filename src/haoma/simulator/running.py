@@ -16,6 +16,7 @@ from haoma.simulator.device import ORIGIN, Device, is_loopback
 from haoma.simulator.pushing import deliver
 from haoma.simulator.server import Server
 from haoma.simulator.stage import SERVICE, Stage
+from haoma.words import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Tap
 
 LISTEN: Final = "127.0.0.1:8900"
-
-_READY: Final = """\
-模拟器已启动 / The simulator is running: {url}
-
-  配套的配置 / the configuration that fits
-    curl -s {url}/haoma.toml > haoma.toml && haoma serve --config haoma.toml
-  所有场景 / all scenes
-    curl -s {url}/device/scenes
-  用户点击授权，把得到的 body 提交给 haoma / the user taps; post the `body` that comes to haoma
-    curl -s {url}/device/{platform}/tap -d '{{"scene": "ok"}}'
-  平台先推送到 haoma 的场景，例如第三方平台 / scenes in which the platform pushes to haoma first
-    curl -s {url}/device/PLATFORM/tap -d '{{"scene": "SCENE", "service": "http://{service}"}}'
-
-Ctrl-C 停止 / stops it."""
-_OPEN: Final = """\
-警告：模拟器在 {host} 上监听，网络上的任何人都能访问。它的密钥会随配置公开，只能用于测试。
-Warning: listening on {host}, anybody on the network can reach the simulator. It gives away its keys; tests only.
-"""
 
 
 class Simulator:
@@ -158,35 +141,37 @@ class Simulator:
         self.stop()
 
 
-def serve(listen: str = LISTEN, service: str = "") -> None:
+def serve(listen: str = LISTEN, service: str = "", lang: str = "en") -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     Args:
         listen: ``host:port``. A host other than the loopback causes a warning.
         service: Address of haoma, such as ``http://haoma:8080``, if it is not on this machine; pushes go there.
+        lang: ``zh`` or ``en``.
 
     Raises:
         ValueError: ``listen`` or ``service`` is malformed.
         OSError: Cannot listen on the address.
     """
-    host, port = _address(listen)
+    host, port = _address(listen, lang)
     if service and not ORIGIN.fullmatch(service):
-        raise ValueError("--service: needed http://HOST:PORT")
+        raise ValueError(text("simulator", "bad-service", lang))
     if not is_loopback(host):
-        sys.stderr.write(_OPEN.format(host=host))
+        sys.stderr.write(text("simulator", "open-to-the-network", lang, host=host) + "\n")
 
     async def main() -> None:
         stop = asyncio.Event()
+
+        def announce(url: str) -> None:
+            facts = {"url": url, "service": SERVICE, "platform": next(iter(PLATFORMS))}
+            sys.stdout.write(text("simulator", "ready", lang, **facts) + "\n")
+            sys.stdout.flush()
+
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _until(stop, Stage(service=service or f"http://{SERVICE}"), host, port, _announce, service)
+        await _until(stop, Stage(service=service or f"http://{SERVICE}"), host, port, announce, service)
 
     asyncio.run(main())
-
-
-def _announce(url: str) -> None:
-    sys.stdout.write(_READY.format(url=url, service=SERVICE, platform=next(iter(PLATFORMS))) + "\n")
-    sys.stdout.flush()
 
 
 async def _until(
@@ -202,8 +187,8 @@ async def _until(
         await server.stop()
 
 
-def _address(listen: str) -> tuple[str, int]:
+def _address(listen: str, lang: str = "en") -> tuple[str, int]:
     address = parse_listen(listen)
     if address is None:
-        raise ValueError(f"--listen: needed HOST:PORT, such as {LISTEN}")
+        raise ValueError(text("cli", "host-port", lang, example=LISTEN))
     return address

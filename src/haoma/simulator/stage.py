@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.io import clock
 from haoma.platforms.registry import PLATFORMS, load
+from haoma.words import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,8 +105,8 @@ class Stage:
 
     def settings_toml(self, base_url: str, listen: str = SERVICE) -> str:
         """Return the configuration as the text of a ``haoma.toml``."""
-        title = "# haoma.toml of the simulator: fake platforms, fake keys. 模拟器的配置：平台和密钥都是假的。\n\n"
-        return title + "\n".join(_lines(self.settings(base_url, listen)))
+        title = " ".join(text("simulator", "config", lang) for lang in ("en", "zh"))
+        return f"# {title}\n\n" + "\n".join(_lines(self.settings(base_url, listen)))
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from haoma import catalogue
 from haoma.errors import BY_CODE, Next, OutcomeUnknown, UserDeclined
+from haoma.words import LANGUAGES
 from support.douyin import BUSY, LOGIN, OK, PHONE, STABLE, Bench, configured, no_token, refusal
 
 APP = configured()
@@ -40,9 +41,7 @@ def test_a_code_becomes_its_error(entry: catalogue.Entry) -> None:
         assert isinstance(error, OutcomeUnknown)
         return
     assert type(error) is BY_CODE[entry.code]
-    assert {error.explain(lang).title for lang in catalogue.LANGUAGES} == {
-        entry.words(lang).title for lang in catalogue.LANGUAGES
-    }
+    assert {error.explain(lang).title for lang in LANGUAGES} == {entry.words(lang).title for lang in LANGUAGES}
     # A dead token is fetched once more; as the same one comes again, the code is not sent again.
     asked = {"button": 0, "login": 1, "token": 2, "phone": 3 + entry.drop_token}
     assert bench.calls.total() == asked[place]

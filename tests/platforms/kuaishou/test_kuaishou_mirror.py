@@ -51,10 +51,9 @@ def test_a_scene_ends_as_it_says(mirror: KuaishouMirror, scene: Scene) -> None:
         assert _outcome(bench, mirror, tap) == tap.expect
 
 
-def test_scenes_have_words_in_both_languages() -> None:
-    """Names are unique; each scene says what happens, in Chinese and in English."""
+def test_scenes_have_different_names() -> None:
+    """No two scenes have one name."""
     assert len({scene.name for scene in SCENES}) == len(SCENES)
-    assert all(scene.en.isascii() and not scene.zh.isascii() for scene in SCENES)
 
 
 def test_it_is_a_mirror(mirror: KuaishouMirror) -> None:

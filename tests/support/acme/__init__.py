@@ -114,7 +114,6 @@ def token_source(app: AcmeApp) -> TokenSource:
 
 ACME: Final = Platform[AcmeApp, Secret](
     name="acme",
-    title="顶点 Acme",
     also_called=("acme-mini",),
     key_settings=frozenset({"app_secret"}),
     phone_code=("code",),
@@ -124,7 +123,7 @@ ACME: Final = Platform[AcmeApp, Secret](
     find=find,
     log_in=log_in,
     token_source=token_source,
-    methods=(Method("点击", "tap", _CHECKS, "是编的", "it is made up", binds_login=True),),
+    methods=(Method("tap", _CHECKS, binds_login=True),),
     mirror="haoma.platforms.acme.mirror:AcmeMirror",
     symptoms="haoma.platforms.acme.symptoms:SYMPTOMS",
 )

@@ -32,7 +32,7 @@ def probe(app: App, run: Run) -> Iterator[Diagnosis]:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"acme-reply": ("顶点的应答", "an answer of Acme's")},
+    kinds=("acme-reply",),
     reply=reply,
     code_fields={"acme_code": 0},
     app_id=re.compile(r"acme[0-9]{1,4}"),

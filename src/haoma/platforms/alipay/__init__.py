@@ -9,8 +9,7 @@ from haoma.platforms.base.contract import Platform
 
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     name="alipay",
-    title="支付宝 Alipay",
-    also_called=("zhifubao", "ali", "支付宝"),
+    also_called=("zhifubao", "ali"),
     key_settings=app.KEY_SETTINGS,
     configure=app.configure,
     read=read.read,

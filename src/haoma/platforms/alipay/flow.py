@@ -45,24 +45,8 @@ _BESIDE: Final = (
 )
 
 METHODS: Final = (
-    Method(
-        "报文（my.getPhoneNumber 的 res.response）",
-        "envelope (`res.response` of `my.getPhoneNumber`)",
-        _UNBOUND,
-        "确定：验签规则与他人公开的签名、密钥一致；报文没有时间和用户，所以证明不了更多",
-        "certain: the rule is checked against signatures and keys that others published; with no time and no user in "
-        "the envelope it cannot prove more",
-        binds_login=False,
-    ),
-    Method(
-        "报文 + 登录 code",
-        "envelope + login code",
-        _BESIDE,
-        "当前是谁在提交是确定的（支付宝网关应答有签名）；报文就是他本人的，仍是客户端的说法",
-        "who sends it now is certain, by the gateway's signed reply; that the envelope is that user's own remains the "
-        "client's word",
-        binds_login=False,
-    ),
+    Method("envelope", _UNBOUND, binds_login=False),
+    Method("envelope-login", _BESIDE, binds_login=False),
 )
 
 

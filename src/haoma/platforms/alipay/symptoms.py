@@ -145,12 +145,7 @@ def packages(path: Sequence[str] | None) -> Iterator[Diagnosis]:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={
-        "alipay-envelope": ("支付宝手机号报文（密文和签名）", "an envelope of Alipay (ciphertext and signature)"),
-        "alipay-clear-text": ("支付宝的明文报文", "a body of Alipay in clear text"),
-        "alipay-event": ("支付宝按钮的失败事件", "a failure event of Alipay's button"),
-        "alipay-reply": ("支付宝网关的应答", "an answer of Alipay's gateway"),
-    },
+    kinds=("alipay-envelope", "alipay-clear-text", "alipay-event", "alipay-reply"),
     reply=reply,
     turn=0,
     event=event,

@@ -13,8 +13,7 @@ from haoma.platforms.base.contract import Platform
 
 BAIDU: Final = Platform[BaiduApp, Message](
     name="baidu",
-    title="百度 Baidu",
-    also_called=("swan", "bd", "百度"),
+    also_called=("swan", "bd"),
     key_settings=KEY_SETTINGS,
     configure=configure,
     read=read,

@@ -46,18 +46,7 @@ _AT_HAND: Final = (
     Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
 )
 
-METHODS: Final = (
-    Method(
-        "encryptedData + 登录",
-        "`encryptedData` + login",
-        _OPENED,
-        "算法与官方示例的已知答案一致；没有 MAC 和时间，谁拿到 session_key 就能伪造号码；"
-        "境外号码的格式未说明，一律拒绝",
-        "the algorithm gives the known answer of Baidu's demo; without MAC and time whoever has the session_key can "
-        "write any number; how numbers abroad are written is not documented, and they are refused",
-        binds_login=True,
-    ),
-)
+METHODS: Final = (Method("sealed", _OPENED, binds_login=True),)
 
 
 def find(app: BaiduApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001

@@ -37,7 +37,7 @@ def _is_session_key(value: object) -> bool:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"baidu-reply": ("百度接口的应答", "an answer of Baidu's API")},
+    kinds=("baidu-reply",),
     reply=reply,
     turn=60,
     code_fields={"error_code": 1, "errno": 0},

@@ -11,6 +11,7 @@ import msgspec
 from haoma.phone import PhoneNumber
 from haoma.policy import Policy
 from haoma.verified import Assurance, Check, Subject
+from haoma.words import text
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
@@ -114,18 +115,15 @@ class Method:
     """One method by which a platform provides a number, and what it proves: a row of the table in the README.
 
     Attributes:
-        zh, en: The method's name: what the front end sends.
+        name: Such as ``phone-code``. In the platform's ``words.toml``, ``methods.NAME`` says what the front end sends,
+            and ``certain.NAME`` how certain we are, and why.
         checks: All five checks, as a result of this method lists them.
-        certain_zh, certain_en: How certain the result is, and why. One line.
         binds_login: Whether the platform itself ties the number to the login, so that users cannot send somebody else's
             number with their own login. Only then is the check ``login-binding`` proven.
     """
 
-    zh: str
-    en: str
+    name: str
     checks: tuple[Check, ...]
-    certain_zh: str
-    certain_en: str
     binds_login: bool
 
 
@@ -155,8 +153,7 @@ class Platform(Generic[AppT, MessageT]):
 
     Attributes:
         name: One lower-case Latin word. Never changes.
-        title: The platform's name in Chinese and English.
-        also_called: Other names that people write. Used in advice, never accepted.
+        also_called: Other names that people write, beside the title. Used in advice, never accepted.
         phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button returns
             no code, so that a ``code`` belongs to the login.
         key_settings: Settings that hold keys or certificates and may name a file.
@@ -179,7 +176,6 @@ class Platform(Generic[AppT, MessageT]):
     """
 
     name: str
-    title: str
     key_settings: frozenset[str]
     configure: Callable[[Table], AppT | None]
     read: Callable[[AppT, Authorization], MessageT]
@@ -196,3 +192,11 @@ class Platform(Generic[AppT, MessageT]):
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
+
+    def words(self, key: str, lang: str) -> str:
+        """Return a text of the platform's ``words.toml`` in ``zh`` or ``en``."""
+        return text(f"platforms/{self.name}", key, lang)
+
+    def title(self, lang: str) -> str:
+        """Return what the platform calls itself in ``zh`` or ``en``."""
+        return self.words("title", lang)

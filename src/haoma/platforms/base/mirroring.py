@@ -7,10 +7,15 @@ socket, clock or randomness of its own: it receives the time and a source of ran
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 from typing import Any, Protocol
+
+from haoma.words import text
 
 
 class Fate(StrEnum):
@@ -27,16 +32,28 @@ class Scene:
 
     Attributes:
         name: Such as ``wrong-aes-key``. Stable.
-        zh, en: What happens on the device and on the platform, in one line each.
         expect: ``ok``, or the code of the error that haoma must return.
         app: The app, in the simulator's ``haoma.toml``, to which the authorization is sent.
+        words: The key of its line in ``mirror/words.toml``; the name of the scene if empty.
+        facts: Values for the placeholders of the line.
     """
 
     name: str
-    zh: str
-    en: str
     expect: str
     app: str
+    words: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def line(self, platform: str, lang: str) -> str:
+        """Return what happens on the device and on the platform, on one line in ``zh`` or ``en``."""
+        return text(f"platforms/{platform}/mirror", self.words or self.name, lang, **self.facts)
+
+
+@cache
+def replies(platform: str) -> Mapping[str, str]:
+    """Return what a platform says with its codes, in its own language, from its ``mirror/replies.toml``."""
+    path = resources.files("haoma") / "platforms" / platform / "mirror" / "replies.toml"
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class Symptoms:
     """What the doctor needs to know about one platform. Every attribute is optional.
 
     Attributes:
-        kinds: The kinds of capture that this platform has, with their names in Chinese and English.
+        kinds: The kinds of capture that this platform has. ``kinds.KIND`` in its ``words.toml`` is their name.
         reply: Diagnose a reply of the platform; None if the capture is not one.
         turn: When `reply` is asked. The less its replies differ from those of others, the later.
         bare: Diagnose a bare value that only this platform has; None if the capture is not one.
@@ -172,7 +172,7 @@ class Symptoms:
         probes: Free requests, made after the token and before the login.
     """
 
-    kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
     reply: Callable[[Captured], Looked | None] = _none
     turn: int = 50
     bare: Callable[[Captured], Looked | None] = _none

@@ -11,8 +11,7 @@ from haoma.platforms.dingtalk.read import PHONE_CODE, CodeMessage, read
 
 DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     name="dingtalk",
-    title="钉钉 DingTalk",
-    also_called=("dd", "dingding", "钉钉"),
+    also_called=("dd", "dingding"),
     key_settings=KEY_SETTINGS,
     phone_code=PHONE_CODE,
     configure=configure,

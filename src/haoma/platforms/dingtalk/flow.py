@@ -29,17 +29,7 @@ _CHECKS: Final = (
     Check(CheckName.ONE_TIME_USE, True, "DingTalk takes a code once"),
 )
 
-METHODS: Final = (
-    Method(
-        "authCode（OAuth 2.0 授权码）",
-        "authCode (OAuth 2.0)",
-        _CHECKS,
-        "接口和字段来自官方文档（国际站）；code 的有效期没有文档，“只能用一次”和错误码来自公开代码；没有试过真实应答",
-        "interface and fields are documented (international site); how long a code lives is not, and that it works "
-        "once, with the refusals, is from public code; no live reply was seen",
-        binds_login=True,
-    ),
-)
+METHODS: Final = (Method("auth-code", _CHECKS, binds_login=True),)
 
 
 def find(app: DingTalkApp, message: CodeMessage, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001

@@ -42,7 +42,7 @@ def _given(captured: Captured) -> Iterator[Diagnosis] | list[Diagnosis] | None:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"dingtalk-reply": ("钉钉接口的应答", "an answer of DingTalk's API")},
+    kinds=("dingtalk-reply",),
     reply=reply,
     turn=30,
     code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 1},

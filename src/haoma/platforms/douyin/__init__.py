@@ -13,8 +13,7 @@ from haoma.platforms.douyin.token import token_source
 
 DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
-    title="抖音 Douyin",
-    also_called=("tt", "toutiao", "bytedance", "抖音"),
+    also_called=("tt", "toutiao", "bytedance"),
     key_settings=KEY_SETTINGS,
     phone_code=("code",),
     configure=configure,

@@ -72,33 +72,9 @@ _AT_HAND: Final = (
 )
 
 METHODS: Final = (
-    Method(
-        "手机号 code",
-        "phone code",
-        _UNBOUND,
-        "接口和字段由多个互相独立的实现一致印证，官方页面未能读到；code 的有效期和只能用一次来自官方文档",
-        "interface and fields by several independent implementations that agree, the official page could not be read; "
-        "that a code lives five minutes and works once is documented",
-        binds_login=False,
-    ),
-    Method(
-        "手机号 code + 登录",
-        "phone code + login",
-        _BESIDE,
-        "同上；接口没有 openid 参数，应答也不说号码属于谁，所以只知道登录和点击在同一个请求里",
-        "the same; the interface takes no openid and its reply does not say whose number it is, so all that is known "
-        "is that tap and login came in one request",
-        binds_login=False,
-    ),
-    Method(
-        "session_key 方式 encryptedData（默认关闭）",
-        "session_key flow, `encryptedData` (off by default)",
-        _OLD,
-        "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码；水印时间的单位未说明，不判断新旧",
-        "the algorithm is documented; without a MAC whoever has the session_key can write any number; the unit of the "
-        "watermark's time is not documented, so age is not judged",
-        binds_login=True,
-    ),
+    Method("phone-code", _UNBOUND, binds_login=False),
+    Method("phone-code-login", _BESIDE, binds_login=False),
+    Method("sealed", _OLD, binds_login=True),
 )
 
 

@@ -105,13 +105,7 @@ def _private_keys(app: DouyinApp) -> Sequence[RSAPrivateKey]:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={
-        "douyin-reply": ("抖音接口的应答", "an answer of Douyin's API"),
-        "douyin-sealed": (
-            "抖音用应用公钥加密的手机号（单独的一个签名也是这个长度）",
-            "a number that Douyin encrypted under the app's public key (a signature alone has the same length)",
-        ),
-    },
+    kinds=("douyin-reply", "douyin-sealed"),
     reply=reply,
     turn=10,
     bare=bare,

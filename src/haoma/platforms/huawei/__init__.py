@@ -11,8 +11,7 @@ from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read
 
 HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     name="huawei",
-    title="华为 Huawei",
-    also_called=("harmony", "hms", "华为"),
+    also_called=("harmony", "hms"),
     key_settings=KEY_SETTINGS,
     phone_code=PHONE_CODE,
     configure=configure,

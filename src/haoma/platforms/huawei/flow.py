@@ -29,17 +29,7 @@ _CHECKS: Final = (
     Check(CheckName.ONE_TIME_USE, True, "Huawei takes a code once"),
 )
 
-METHODS: Final = (
-    Method(
-        "一键登录 Authorization Code",
-        "quickLogin Authorization Code",
-        _CHECKS,
-        "接口、字段和全部错误码来自官方文档；公开的应答样本号码都打了码，没有试过真实应答",
-        "interface, fields and every code are documented; published samples of replies have masked numbers, and no "
-        "live reply was seen",
-        binds_login=True,
-    ),
-)
+METHODS: Final = (Method("quick-login", _CHECKS, binds_login=True),)
 
 
 def find(app: HuaweiApp, message: CodeMessage, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001

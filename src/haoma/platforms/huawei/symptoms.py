@@ -40,7 +40,7 @@ def is_of_the_button(code: str) -> bool:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"huawei-reply": ("华为接口的应答", "an answer of Huawei's API")},
+    kinds=("huawei-reply",),
     reply=reply,
     turn=20,
     is_of_the_button=is_of_the_button,

@@ -12,8 +12,7 @@ from haoma.platforms.kuaishou.read import Message, read, read_sealed
 
 KUAISHOU: Final = Platform[KuaishouApp, Message](
     name="kuaishou",
-    title="快手 Kuaishou",
-    also_called=("ks", "快手"),
+    also_called=("ks",),
     key_settings=KEY_SETTINGS,
     configure=configure,
     read=read,

@@ -46,18 +46,7 @@ _AT_HAND: Final = (
     Check(CheckName.ONE_TIME_USE, False, "opened by hand, not remembered"),
 )
 
-METHODS: Final = (
-    Method(
-        "encryptedData + 登录",
-        "`encryptedData` + login",
-        _OPENED,
-        "字段来自官方文档，算法与他人公开的密文一致；登录接口由多个独立实现印证；"
-        "没有水印、MAC 和时间，只有登录得到的 session_key 说明它属于谁",
-        "the fields are documented and the algorithm opens what others published; of the login several "
-        "implementations agree; without watermark, MAC and time only the session_key of the login says whose it is",
-        binds_login=True,
-    ),
-)
+METHODS: Final = (Method("sealed", _OPENED, binds_login=True),)
 
 
 def find(app: KuaishouApp, message: Message, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001

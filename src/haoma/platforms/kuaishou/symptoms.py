@@ -22,7 +22,7 @@ def _codes(found: Mapping[str, Any]) -> list[str] | None:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"kuaishou-reply": ("快手接口的应答", "an answer of Kuaishou's API")},
+    kinds=("kuaishou-reply",),
     reply=reply,
     turn=40,
     code_fields={"result": 0},

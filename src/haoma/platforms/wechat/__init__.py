@@ -14,8 +14,7 @@ from haoma.platforms.wechat.token import token_source
 
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
-    title="微信 WeChat",
-    also_called=("weixin", "wx", "微信"),
+    also_called=("weixin", "wx"),
     key_settings=KEY_SETTINGS,
     phone_code=("code",),
     configure=configure,

@@ -66,97 +66,17 @@ _AT_HAND: Final = (
 _CHECKED: Final = (Check(CheckName.SIGNATURE, True, "WeChat confirmed the ciphertext (checkencryptedmsg)"), *_OLD)
 
 METHODS: Final = (
-    Method(
-        "手机号 code",
-        "phone code",
-        _NEW[_TLS, False],
-        "接口和字段来自官方文档；用过的 code 返回哪个错误码未说明，两种都按“已用”处理",
-        "interface and fields are documented; which errcode a used code gets is not, and both are read as used",
-        binds_login=False,
-    ),
-    Method(
-        "手机号 code + 登录",
-        "phone code + login",
-        _NEW[_TLS, True],
-        "文档说会核对 openid；不符时的错误码未说明，任何错误码都拒绝",
-        "that the openid is compared is documented; the errcode when it differs is not, and any errcode refuses",
-        binds_login=True,
-    ),
-    Method(
-        '云托管边车（`token = "cloud"`）',
-        'Cloud Run, by the sidecar (`token = "cloud"`)',
-        _NEW[_SIDECAR, False],
-        "地址和边车的行为来自官方文档；这一跳是容器内的明文 http，所以信任的是这个容器",
-        "address and sidecar are documented; the hop is plain http inside the container, so the container is trusted",
-        binds_login=False,
-    ),
-    Method(
-        "云托管边车 + 登录",
-        "Cloud Run, by the sidecar + login",
-        _NEW[_SIDECAR, True],
-        "同上；登录不能走云调用，仍用 `app_secret` 直接问微信",
-        "the same; a login cannot be a cloud call, so WeChat is asked directly, with the `app_secret`",
-        binds_login=True,
-    ),
-    Method(
-        '云托管令牌文件（`token = "cloud-file"`）',
-        'Cloud Run, by the token file (`token = "cloud-file"`)',
-        _NEW[_TLS, False],
-        "文件位置、参数名和更新周期来自官方文档；没有见过真实的文件",
-        "place, parameter and renewal of the file are documented; no live file was seen",
-        binds_login=False,
-    ),
-    Method(
-        "第三方平台代商家",
-        "third-party platform, for a merchant",
-        _NEW[_TLS, False],
-        "推送的验签解密与官方示例一致，接口来自官方文档；参数名两处文档不一，按各 SDK",
-        "pushes are verified and opened as in WeChat's own example, the interfaces are documented; of one parameter's "
-        "name two pages differ, and it is what SDKs send",
-        binds_login=False,
-    ),
-    Method(
-        "第三方平台代商家 + 登录",
-        "third-party platform, for a merchant + login",
-        _NEW[_TLS, True],
-        "同上；登录用平台的令牌和商家的 AppID",
-        "the same; the login is exchanged with the platform's token and the merchant's AppID",
-        binds_login=True,
-    ),
-    Method(
-        "API 安全模式",
-        "API security mode",
-        _NEW[_SIGNED, False],
-        "请求和应答的签名、加密与官方示例一致（双向）；拒绝是否也签名未说明，未签名的只能是拒绝",
-        "signing and sealing fit WeChat's own example in both directions; whether refusals are signed is not "
-        "documented, and what is unsigned can only refuse",
-        binds_login=False,
-    ),
-    Method(
-        "API 安全模式 + 登录",
-        "API security mode + login",
-        _NEW[_SIGNED, True],
-        "同上；登录接口不加密，仍由 TLS 保护",
-        "the same; the login is not sealed, TLS alone protects it",
-        binds_login=True,
-    ),
-    Method(
-        "session_key 方式 encryptedData（默认关闭）",
-        "session_key flow, `encryptedData` (off by default)",
-        _NO_MAC,
-        "算法来自官方文档；没有 MAC，谁拿到 session_key 就能伪造号码",
-        "the algorithm is documented; without a MAC whoever has the session_key can write any number",
-        binds_login=True,
-    ),
-    Method(
-        "session_key 方式 + check_encrypted_message",
-        "session_key flow + `check_encrypted_message`",
-        _CHECKED,
-        "接口来自官方文档；哈希按哪种形式计算未说明，由 `encrypted_hash` 选择，选错只会全部拒绝",
-        "the interface is documented; what its hash is taken over is not, so `encrypted_hash` chooses, and a wrong "
-        "choice refuses everything",
-        binds_login=True,
-    ),
+    Method("phone-code", _NEW[_TLS, False], binds_login=False),
+    Method("phone-code-login", _NEW[_TLS, True], binds_login=True),
+    Method("cloud", _NEW[_SIDECAR, False], binds_login=False),
+    Method("cloud-login", _NEW[_SIDECAR, True], binds_login=True),
+    Method("cloud-file", _NEW[_TLS, False], binds_login=False),
+    Method("component", _NEW[_TLS, False], binds_login=False),
+    Method("component-login", _NEW[_TLS, True], binds_login=True),
+    Method("secured", _NEW[_SIGNED, False], binds_login=False),
+    Method("secured-login", _NEW[_SIGNED, True], binds_login=True),
+    Method("sealed", _NO_MAC, binds_login=True),
+    Method("sealed-checked", _CHECKED, binds_login=True),
 )
 
 

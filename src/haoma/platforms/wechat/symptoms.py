@@ -192,7 +192,7 @@ def _placed(error: HaomaError, app: WeChatApp) -> HaomaError:
 
 
 SYMPTOMS: Final = Symptoms(
-    kinds={"wechat-reply": ("微信接口的应答", "an answer of WeChat's API")},
+    kinds=("wechat-reply",),
     reply=reply,
     turn=70,
     value=value,

@@ -16,47 +16,12 @@ from haoma.authorization import MAX_BYTES
 from haoma.errors import BY_CODE, Next, Public
 from haoma.problem import problem
 from haoma.verified import Assurance, Check, Subject
+from haoma.words import text
 
 _REF: Final = "#/components/schemas/"
 _TEXT: Final = {"type": "string"}
 _NOT_FROM_ROUTES: Final = frozenset({"caller.draining", "caller.unknown-route", "caller.wrong-method"})
 
-_WORDS: Final[dict[str, dict[str, str]]] = {
-    "about": {
-        "zh": "小程序手机号授权：提交前端拿到的内容，得到经过验证的手机号。请求头 `Authorization: Bearer …` "
-        "携带服务密钥（得到完整号码）或公开密钥（得到脱敏号码和会话令牌）。所有非 2xx 的回答都是 "
-        "application/problem+json（RFC 9457），语言由 Accept-Language 决定。",
-        "en": "Phone-number authorizations of mini programs: send what the front end got, receive a verified phone "
-        "number. The header `Authorization: Bearer …` carries a server key (full number) or a publishable key (masked "
-        "number and a session token). Every answer that is not 2xx is application/problem+json (RFC 9457), in the "
-        "language of Accept-Language.",
-    },
-    "phone-number": {"zh": "提交授权，得到手机号", "en": "Send an authorization, receive a phone number"},
-    "login": {"zh": "提交登录 code，得到会话句柄", "en": "Send a login code, receive a session handle"},
-    "reveal": {
-        "zh": "后端用会话令牌取得完整号码（需要服务密钥）",
-        "en": "A back end gets the full number of a session token (server key)",
-    },
-    "push": {
-        "zh": "微信第三方平台推送 component_verify_ticket 的地址",
-        "en": "Where WeChat pushes the component_verify_ticket of a third-party platform",
-    },
-    "jwks": {"zh": "验证会话令牌的公钥", "en": "Public keys to check session tokens with"},
-    "healthz": {"zh": "进程是否存活", "en": "Whether the process is alive"},
-    "readyz": {"zh": "是否可以接收新请求", "en": "Whether new requests may come"},
-    "metrics": {"zh": "Prometheus 指标", "en": "Metrics for Prometheus"},
-    "openapi": {"zh": "本文档", "en": "This document"},
-    "docs": {"zh": "本文档的网页", "en": "This document as a page"},
-    "errors": {"zh": "错误码说明", "en": "What an error code means"},
-    "app": {"zh": "配置中 `[apps.NAME]` 的名称", "en": "A name from `[apps.NAME]` in the configuration"},
-    "body": {
-        "zh": "前端拿到的内容，原样提交；不看 Content-Type。",
-        "en": "What the front end got, as it is; the content type does not matter.",
-    },
-    "ok": {"zh": "成功", "en": "Success"},
-    "server": {"zh": "服务密钥", "en": "server key"},
-    "publishable": {"zh": "公开密钥", "en": "publishable key"},
-}
 
 _ENVELOPE: Final = {"response": "<base64>", "sign": "<base64>"}
 _PHONE_SHAPES: Final[dict[str, Any]] = {
@@ -158,7 +123,7 @@ def document(lang: str) -> dict[str, Any]:
 
 
 def _say(name: str, lang: str) -> str:
-    return _WORDS[name][lang]
+    return text("service", f"api.{name}", lang)
 
 
 def _ref(name: str) -> dict[str, str]:

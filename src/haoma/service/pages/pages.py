@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from haoma import catalogue
 from haoma.platforms.registry import PLATFORMS
 from haoma.problem import behaviour
 from haoma.service.pages import openapi
+from haoma.words import text
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8881}
@@ -22,16 +23,13 @@ table{border-collapse:collapse;width:100%}
 td{border-top:1px solid var(--line);padding:.35rem .5rem;vertical-align:top}
 summary{cursor:pointer}.verb{border:1px solid var(--line);border-radius:4px;padding:0 .4em;font-size:.8em}
 """
-_SAY: Final = {
-    "zh": {
-        "cause": "原因", "remedy": "怎么办", "native": "平台错误码", "see": "平台文档", "request": "请求",
-        "answer": "回答", "refusals": "拒绝", "all": "接口文档", "title": "haoma 接口",
-    },
-    "en": {
-        "cause": "Why", "remedy": "What to do", "native": "Codes of the platform", "see": "The platform's page",
-        "request": "Request", "answer": "Answer", "refusals": "Refusals", "all": "All routes", "title": "haoma routes",
-    },
-}  # fmt: skip
+_HEADINGS: Final = ("title", "all", "request", "answer", "refusals", "cause", "remedy", "native", "see")
+
+
+@cache
+def _say(lang: str) -> dict[str, str]:
+    """Return the headings of the pages."""
+    return {name: text("service", f"page.{name}", lang) for name in _HEADINGS}
 
 
 @lru_cache(maxsize=512)
@@ -40,7 +38,7 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
     if code not in catalogue.codes():
         found = catalogue.entries(code, PLATFORMS)
         return _of_a_platform(code, found, lang, html=html) if found else None
-    say, words = _SAY[lang], catalogue.words(code, lang)
+    say, words = _say(lang), catalogue.words(code, lang)
     natives = [
         (platform, entry.native, entry.words(lang))
         for platform in PLATFORMS
@@ -70,7 +68,7 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
 
 def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: str, *, html: bool) -> str:
     """Return the same text as ``haoma explain``. If a code has several meanings, all of them are shown."""
-    say = _SAY[lang]
+    say = _say(lang)
     parts = []
     for platform, entry in found:
         answered = behaviour(entry.code, ask_again=entry.ask_again)
@@ -97,7 +95,7 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
 @lru_cache(maxsize=4)
 def docs(lang: str) -> str:
     """Return the documentation page of all routes."""
-    document, say = openapi.document(lang), _SAY[lang]
+    document, say = openapi.document(lang), _say(lang)
     body = [f"<h1>{say['title']}</h1><p>{_text(document['info']['description'])}</p>"]
     for path, item in document["paths"].items():
         body += [_operation(path, verb, item[verb], say) for verb in ("get", "post") if verb in item]

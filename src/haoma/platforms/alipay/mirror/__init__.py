@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.platforms.base.mirroring import Answer, Call, Fate, RandomBytes, Scene, Tap
+from haoma.platforms.base.mirroring import Answer, Call, Fate, RandomBytes, Scene, Tap, replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,151 +51,102 @@ _APP_IDS: Final = {
 }  # fmt: skip
 _ISV_APP_ID: Final = "2021000000000099"
 _MERCHANTS: Final = (MERCHANT, MERCHANT_2)
-_HELP: Final = "解决办法详见：https://docs.open.alipay.com/common/isverror"
 
 _OVERSEAS: Final = "852-51234567"
 _REFUSED: Final = {
-    "40001-missing-encrypt-key": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
+    "40001-missing-encrypt-key": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key"),
     "40001-missing-default-signature-type": (
-        "40001", "Missing Required Arguments", "isv.missing-default-signature-type", "应用未设置默认签名类型",
+        "40001", "Missing Required Arguments", "isv.missing-default-signature-type",
     ),
-    "40002": ("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常"),
-    "40003": ("40003", "Insufficient Conditions", "isv.invalid-auth-relations", "无效的授权关系"),
+    "40002": ("40002", "Invalid Arguments", "isv.invalid-encrypt"),
+    "40003": ("40003", "Insufficient Conditions", "isv.invalid-auth-relations"),
     "40006": (
         "40006", "Insufficient Permissions", "isv.insufficient-isv-permissions",
-        "ISV权限不足，建议在开发者中心检查对应功能是否已经添加，" + _HELP,
     ),
-    "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error", "系统繁忙"),
-    "isv-id-missing": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key", "缺少加密配置"),
-    "40001-unlisted": ("40001", "Missing Required Arguments", "isv.missing-something-new", "缺少没见过的设置"),
-    "40002-unlisted": ("40002", "Invalid Arguments", "isv.invalid-something-new", "没见过的参数无效"),
-    "40003-unlisted": ("40003", "Insufficient Conditions", "isv.not-in-any-list", "条件不满足"),
-    "40006-unlisted": ("40006", "Insufficient Permissions", "isv.not-in-any-list", "权限不足"),
-    "unknown-code": ("49999", "Something New", "isv.not-in-any-list", "一个没见过的错误"),
+    "20000": ("20000", "Service Currently Unavailable", "aop.unknow-error"),
+    "isv-id-missing": ("40001", "Missing Required Arguments", "isv.missing-encrypt-key"),
+    "40001-unlisted": ("40001", "Missing Required Arguments", "isv.missing-something-new"),
+    "40002-unlisted": ("40002", "Invalid Arguments", "isv.invalid-something-new"),
+    "40003-unlisted": ("40003", "Insufficient Conditions", "isv.not-in-any-list"),
+    "40006-unlisted": ("40006", "Insufficient Permissions", "isv.not-in-any-list"),
+    "unknown-code": ("49999", "Something New", "isv.not-in-any-list"),
 }  # fmt: skip
 _CLEAR: Final = frozenset(
     {"40001-missing-encrypt-key", "40001-missing-default-signature-type", "40002", "isv-id-missing", "40001-unlisted"}
 )
 _TOKEN, _MISSING, _INVALID = "Insufficient Token Permissions", "Missing Required Arguments", "Invalid Arguments"
 _REFUSED_AT_LOGIN: Final = {
-    "login-busy": ("20000", "Service Currently Unavailable", "isp.unknow-error", "系统繁忙"),
-    "login-token-invalid": ("20001", _TOKEN, "aop.invalid-auth-token", "无效的访问令牌"),
-    "login-token-time-out": ("20001", _TOKEN, "aop.auth-token-time-out", "访问令牌已过期"),
-    "login-token-unlisted": ("20001", _TOKEN, "aop.not-in-any-list", "没见过的令牌错误"),
-    "isv-grant-withdrawn": ("20001", _TOKEN, "aop.invalid-app-auth-token", "无效的应用授权令牌"),
-    "isv-grant-time-out": ("20001", _TOKEN, "aop.app-auth-token-time-out", "应用授权令牌已过期"),
-    "isv-grant-without-login": ("20001", _TOKEN, "aop.invalid-app-auth-token-no-api", "应用授权令牌没有此接口的权限"),
-    "login-no-public-key-40001": ("40001", _MISSING, "isv.missing-signature-key", "缺少签名公钥配置"),
-    "login-no-public-key": ("40002", _INVALID, "isv.missing-signature-key", "缺少签名公钥配置"),
-    "login-argument-missing": ("40001", _MISSING, "isv.missing-app-cert-sn", "缺少应用公钥证书SN"),
-    "login-argument-invalid": ("40002", _INVALID, "isv.not-in-any-list", "没见过的参数错误"),
-    "login-refresh-token": ("40002", _INVALID, "isv.refresh-token-invalid", "刷新令牌无效"),
-    "login-wrong-key": ("40002", _INVALID, "isv.invalid-signature", "无效签名，" + _HELP),
-    "login-clock": ("40002", _INVALID, "isv.invalid-timestamp", "非法的时间戳参数"),
+    "login-busy": ("20000", "Service Currently Unavailable", "isp.unknow-error"),
+    "login-token-invalid": ("20001", _TOKEN, "aop.invalid-auth-token"),
+    "login-token-time-out": ("20001", _TOKEN, "aop.auth-token-time-out"),
+    "login-token-unlisted": ("20001", _TOKEN, "aop.not-in-any-list"),
+    "isv-grant-withdrawn": ("20001", _TOKEN, "aop.invalid-app-auth-token"),
+    "isv-grant-time-out": ("20001", _TOKEN, "aop.app-auth-token-time-out"),
+    "isv-grant-without-login": ("20001", _TOKEN, "aop.invalid-app-auth-token-no-api"),
+    "login-no-public-key-40001": ("40001", _MISSING, "isv.missing-signature-key"),
+    "login-no-public-key": ("40002", _INVALID, "isv.missing-signature-key"),
+    "login-argument-missing": ("40001", _MISSING, "isv.missing-app-cert-sn"),
+    "login-argument-invalid": ("40002", _INVALID, "isv.not-in-any-list"),
+    "login-refresh-token": ("40002", _INVALID, "isv.refresh-token-invalid"),
+    "login-wrong-key": ("40002", _INVALID, "isv.invalid-signature"),
+    "login-clock": ("40002", _INVALID, "isv.invalid-timestamp"),
 }
 _ROTATED: Final = frozenset({"cert-rotated", "cert-rotated-untrusted", "cert-rotated-to-another-company"})
 
 SCENES: Final = (
-    Scene("ok", "用户同意授权，同时提交登录码", "The user agrees; envelope and login code are sent", "ok", ALIPAY),
-    Scene("without-login", "用户同意授权，但没有提交登录码", "The user agrees; no login code is sent", "ok", ALIPAY),
-    Scene("overseas", "香港手机号（852-…）", "A phone number of Hong Kong (852-…)", "ok", ALIPAY),
-    Scene("plus-became-space", "传输中 + 变成了空格", "On its way every + became a space", "ok", ALIPAY),
-    Scene("cert-ok", "证书模式的小程序", "A mini program in certificate mode", "ok", CERT),
-    Scene("no-phone-bound", "支付宝账号没有绑定手机号", "The Alipay account has no phone number",
-          "platform.no-phone-bound", ALIPAY),
-    Scene("denied", "用户拒绝授权", "The user declines", "envelope.user-declined", ALIPAY),
-    Scene("no-sign", "控制台没有设置加签方式，报文没有 sign", "Signing is not set in the console: no sign",
-          "trust.signature-missing", ALIPAY),
-    Scene("40001-missing-encrypt-key", "没有设置接口内容加密方式", "Content encryption is not set in the console",
-          "platform.encryption-not-configured", ALIPAY),
-    Scene("40001-missing-default-signature-type", "没有设置默认签名类型", "No default signature type is set",
-          "platform.signing-not-configured", ALIPAY),
-    Scene("40002", "支付宝侧的 AES 密钥已损坏", "The AES key is broken on Alipay's side",
-          "platform.encryption-not-configured", ALIPAY),
-    Scene("40003", "用户没有授权，或已解除授权", "The user has not granted, or has revoked the grant",
-          "platform.user-not-authorized", ALIPAY),
-    Scene("40006", "没有绑定获取会员手机号产品", "The product for phone numbers is not bound",
-          "platform.permission-missing", ALIPAY),
-    Scene("20000", "支付宝系统繁忙", "Alipay is busy", "platform.busy", ALIPAY),
-    Scene("40001-unlisted", "支付宝说缺少某个设置，子错误码不在列表里",
-          "Something is not set, by a sub code in no list", "platform.request-rejected", ALIPAY),
-    Scene("40002-unlisted", "支付宝说参数无效，子错误码不在列表里", "An argument is invalid, by a sub code in no list",
-          "platform.request-rejected", ALIPAY),
-    Scene("40003-unlisted", "支付宝说条件不满足，子错误码不在列表里",
-          "A condition is not met, by a sub code in no list", "platform.user-not-authorized", ALIPAY),
-    Scene("40006-unlisted", "支付宝说权限不足，子错误码不在列表里", "Permissions are missing, by a sub code in no list",
-          "platform.permission-missing", ALIPAY),
-    Scene("unknown-code", "支付宝返回没见过的错误码", "Alipay answers with a code that nobody knows",
-          "platform.refused", ALIPAY),
-    Scene("tampered", "密文在途中被改了一个字符", "One character of the ciphertext was changed",
-          "trust.signature-mismatch", ALIPAY),
-    Scene("signed-by-another-key", "由另一把密钥签名", "Signed by another key", "trust.signature-mismatch", ALIPAY),
-    Scene("wrong-aes-key", "用已更换的旧 AES 密钥加密", "Sealed with an AES key that is no longer ours",
-          "trust.cannot-open", ALIPAY),
-    Scene("other-apps-envelope", "提交了另一个小程序的报文", "The envelope of another mini program is sent",
-          "trust.cannot-open", ALIPAY),
-    Scene("clear-text-success", "未加密、未签名的“成功”报文", "A “success” in clear text, without signature",
-          "trust.clear-text-success", ALIPAY),
-    Scene("used-login-code", "登录码已经用过", "The login code was used before",
-          "platform.login-code-rejected", ALIPAY),
-    Scene("expired-login-code", "登录码已过期", "The login code has expired", "platform.login-code-rejected", ALIPAY),
-    Scene("other-apps-login-code", "提交了另一个小程序的登录码", "The login code of another mini program is sent",
-          "platform.app-mismatch", ALIPAY),
-    Scene("login-busy", "换取登录时网关繁忙", "The gateway is busy when the login is exchanged",
-          "platform.busy", ALIPAY),
-    Scene("login-token-invalid", "网关不接受令牌（aop.invalid-auth-token）",
-          "The gateway does not accept the token (aop.invalid-auth-token)", "platform.token-rejected", ALIPAY),
-    Scene("login-token-time-out", "令牌已过期（aop.auth-token-time-out）",
-          "The token has expired (aop.auth-token-time-out)", "platform.token-rejected", ALIPAY),
-    Scene("login-token-unlisted", "令牌错误（20001），子错误码不在列表里",
-          "The token is refused (20001), by a sub code in no list", "platform.token-rejected", ALIPAY),
-    Scene("login-no-public-key-40001", "控制台里没有应用公钥（40001）",
-          "The console has no public key of the app (40001)", "platform.signing-not-configured", ALIPAY),
-    Scene("login-no-public-key", "控制台里没有应用公钥（40002）", "The console has no public key of the app (40002)",
-          "platform.signing-not-configured", ALIPAY),
-    Scene("login-argument-missing", "控制台用证书模式，请求里没有证书序列号（40001）",
-          "The console uses certificates, and the request names none (40001)", "platform.request-rejected", ALIPAY),
-    Scene("login-argument-invalid", "网关说参数无效（40002），子错误码不在列表里",
-          "The gateway calls an argument invalid (40002), by a sub code in no list",
-          "platform.request-rejected", ALIPAY),
-    Scene("login-refresh-token", "别的值被当作授权码提交（isv.refresh-token-invalid）",
-          "Some other value was sent as the code (isv.refresh-token-invalid)", "platform.login-code-rejected", ALIPAY),
-    Scene("login-wrong-key", "私钥与控制台里的应用公钥不是一对（isv.invalid-signature）",
-          "The private key and the public key in the console are no pair (isv.invalid-signature)",
-          "platform.credentials-rejected", ALIPAY),
-    Scene("login-clock", "服务器时钟不准（isv.invalid-timestamp）",
-          "The server's clock is wrong (isv.invalid-timestamp)", "platform.request-rejected", ALIPAY),
-    Scene("login-unsigned", "网关的成功应答没有签名", "The gateway's success comes without a signature",
-          "trust.reply-unsigned", ALIPAY),
-    Scene("login-forged", "网关的应答由另一把密钥签名", "The gateway's answer is signed by another key",
-          "trust.reply-signature-mismatch", ALIPAY),
-    Scene("login-reset", "登录码被消费后连接被重置", "The connection is reset after the login code was used",
-          "outside.outcome-unknown", ALIPAY),
-    Scene("cert-rotated", "支付宝换了公钥证书，新证书由同一根证书签发",
-          "Alipay has changed its certificate; the root is the same", "ok", CERT),
-    Scene("cert-rotated-untrusted", "换上的证书不是根证书签发的", "The new certificate was not issued under the root",
-          "trust.certificate-not-trusted", CERT),
-    Scene("cert-rotated-to-another-company", "换上的是另一家公司的证书", "The new certificate is another company's",
-          "trust.certificate-not-trusted", CERT),
-    Scene("isv-ok", "服务商：商家小程序的报文", "Third-party application: the envelope of a merchant's mini program",
-          "ok", MERCHANT),
-    Scene("isv-login", "服务商：用 app_auth_token 代商家换取登录", "Third-party application: a login for the merchant",
-          "ok", MERCHANT),
-    Scene("isv-other-merchants-envelope", "服务商：提交了另一个商家的报文",
-          "Third-party application: another merchant's envelope", "trust.cannot-open", MERCHANT),
-    Scene("isv-other-merchants-login-code", "服务商：提交了另一个商家的登录码",
-          "Third-party application: another merchant's login code", "platform.app-mismatch", MERCHANT),
-    Scene("isv-grant-withdrawn", "服务商：商家解除了授权",
-          "Third-party application: the merchant has withdrawn the grant", "platform.credentials-rejected", MERCHANT),
-    Scene("isv-grant-time-out", "服务商：商家的应用授权令牌已过期",
-          "Third-party application: the merchant's app_auth_token has expired",
-          "platform.credentials-rejected", MERCHANT),
-    Scene("isv-grant-without-login", "服务商：商家没有授权换取登录的接口",
-          "Third-party application: the merchant has not granted the interface for logins",
-          "platform.permission-missing", MERCHANT),
-    Scene("isv-id-missing", "服务商：前端没有传 isvAppId", "Third-party application: the front end sent no isvAppId",
-          "platform.encryption-not-configured", MERCHANT),
-)  # fmt: skip
+    Scene("ok", "ok", ALIPAY),
+    Scene("without-login", "ok", ALIPAY),
+    Scene("overseas", "ok", ALIPAY),
+    Scene("plus-became-space", "ok", ALIPAY),
+    Scene("cert-ok", "ok", CERT),
+    Scene("no-phone-bound", "platform.no-phone-bound", ALIPAY),
+    Scene("denied", "envelope.user-declined", ALIPAY),
+    Scene("no-sign", "trust.signature-missing", ALIPAY),
+    Scene("40001-missing-encrypt-key", "platform.encryption-not-configured", ALIPAY),
+    Scene("40001-missing-default-signature-type", "platform.signing-not-configured", ALIPAY),
+    Scene("40002", "platform.encryption-not-configured", ALIPAY),
+    Scene("40003", "platform.user-not-authorized", ALIPAY),
+    Scene("40006", "platform.permission-missing", ALIPAY),
+    Scene("20000", "platform.busy", ALIPAY),
+    Scene("40001-unlisted", "platform.request-rejected", ALIPAY),
+    Scene("40002-unlisted", "platform.request-rejected", ALIPAY),
+    Scene("40003-unlisted", "platform.user-not-authorized", ALIPAY),
+    Scene("40006-unlisted", "platform.permission-missing", ALIPAY),
+    Scene("unknown-code", "platform.refused", ALIPAY),
+    Scene("tampered", "trust.signature-mismatch", ALIPAY),
+    Scene("signed-by-another-key", "trust.signature-mismatch", ALIPAY),
+    Scene("wrong-aes-key", "trust.cannot-open", ALIPAY),
+    Scene("other-apps-envelope", "trust.cannot-open", ALIPAY),
+    Scene("clear-text-success", "trust.clear-text-success", ALIPAY),
+    Scene("used-login-code", "platform.login-code-rejected", ALIPAY),
+    Scene("expired-login-code", "platform.login-code-rejected", ALIPAY),
+    Scene("other-apps-login-code", "platform.app-mismatch", ALIPAY),
+    Scene("login-busy", "platform.busy", ALIPAY),
+    Scene("login-token-invalid", "platform.token-rejected", ALIPAY),
+    Scene("login-token-time-out", "platform.token-rejected", ALIPAY),
+    Scene("login-token-unlisted", "platform.token-rejected", ALIPAY),
+    Scene("login-no-public-key-40001", "platform.signing-not-configured", ALIPAY),
+    Scene("login-no-public-key", "platform.signing-not-configured", ALIPAY),
+    Scene("login-argument-missing", "platform.request-rejected", ALIPAY),
+    Scene("login-argument-invalid", "platform.request-rejected", ALIPAY),
+    Scene("login-refresh-token", "platform.login-code-rejected", ALIPAY),
+    Scene("login-wrong-key", "platform.credentials-rejected", ALIPAY),
+    Scene("login-clock", "platform.request-rejected", ALIPAY),
+    Scene("login-unsigned", "trust.reply-unsigned", ALIPAY),
+    Scene("login-forged", "trust.reply-signature-mismatch", ALIPAY),
+    Scene("login-reset", "outside.outcome-unknown", ALIPAY),
+    Scene("cert-rotated", "ok", CERT),
+    Scene("cert-rotated-untrusted", "trust.certificate-not-trusted", CERT),
+    Scene("cert-rotated-to-another-company", "trust.certificate-not-trusted", CERT),
+    Scene("isv-ok", "ok", MERCHANT),
+    Scene("isv-login", "ok", MERCHANT),
+    Scene("isv-other-merchants-envelope", "trust.cannot-open", MERCHANT),
+    Scene("isv-other-merchants-login-code", "platform.app-mismatch", MERCHANT),
+    Scene("isv-grant-withdrawn", "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-time-out", "platform.credentials-rejected", MERCHANT),
+    Scene("isv-grant-without-login", "platform.permission-missing", MERCHANT),
+    Scene("isv-id-missing", "platform.encryption-not-configured", MERCHANT),
+)
 _WITHOUT_LOGIN: Final = frozenset({"without-login", "isv-ok"})
 
 
@@ -319,7 +270,7 @@ class AlipayMirror:
         app, expect = played.app, played.expect
         login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now)
         if not allow or scene == "denied":
-            event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": "用户取消授权"}}
+            event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": replies("alipay")["user-cancelled"]}}
             return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
         mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, f"1381111{self._below(10_000):04d}")
         event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
@@ -401,29 +352,28 @@ class AlipayMirror:
             needed |= {"app_cert_sn": "app-cert-sn", "alipay_root_cert_sn": "alipay-root-cert-sn"}
         missing = next((sub for name, sub in needed.items() if not parameters.get(name)), "")
         if missing:
-            return _gateway_error("40001", "Missing Required Arguments", f"isv.missing-{missing}", "缺少必要参数")
-        in_order: tuple[tuple[str, str, Callable[[], bool]], ...] = (
-            ("isv.invalid-method", "不存在的方法名", lambda: parameters["method"] in _METHODS),
-            ("isv.invalid-app-id", "无效的AppID参数", lambda: bool(app)),
-            ("isv.invalid-signature-type", "无效的签名类型", lambda: parameters["sign_type"] == "RSA2"),
-            ("isv.invalid-timestamp", "非法的时间戳参数", lambda: _on_time(parameters["timestamp"], now)),
+            return _gateway_error("40001", "Missing Required Arguments", f"isv.missing-{missing}")
+        in_order: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("isv.invalid-method", lambda: parameters["method"] in _METHODS),
+            ("isv.invalid-app-id", lambda: bool(app)),
+            ("isv.invalid-signature-type", lambda: parameters["sign_type"] == "RSA2"),
+            ("isv.invalid-timestamp", lambda: _on_time(parameters["timestamp"], now)),
             (
                 "isv.invalid-app-cert-sn",
-                "应用公钥证书SN无效",
                 lambda: app != CERT or self._knows_certificates(parameters),
             ),
-            ("isv.invalid-signature", "无效签名，" + _HELP, lambda: self._is_signed(parameters)),
+            ("isv.invalid-signature", lambda: self._is_signed(parameters)),
         )
         if parameters["method"] == _LOGIN:
             in_order += (
-                ("isv.invalid-parameter", "参数无效", lambda: parameters.get("grant_type") == "authorization_code"),
-                ("isv.code-invalid", "授权码code无效", lambda: bool(parameters.get("code"))),
+                ("isv.invalid-parameter", lambda: parameters.get("grant_type") == "authorization_code"),
+                ("isv.code-invalid", lambda: bool(parameters.get("code"))),
             )
         else:
-            in_order += (("isv.invalid-parameter", "参数无效", lambda: bool(parameters.get("biz_content"))),)
-        for sub_code, sub_msg, holds in in_order:
+            in_order += (("isv.invalid-parameter", lambda: bool(parameters.get("biz_content"))),)
+        for sub_code, holds in in_order:
             if not holds():
-                return _gateway_error("40002", "Invalid Arguments", sub_code, sub_msg)
+                return _gateway_error("40002", "Invalid Arguments", sub_code)
         return None
 
     def _knows_certificates(self, parameters: dict[str, str]) -> bool:
@@ -459,7 +409,7 @@ class AlipayMirror:
         asked = padded[: -padded[-1]].decode("utf-8", "replace")
         app = next((each for each in _MERCHANTS if asked == f'{{"merchant_app_id":"{_APP_IDS[each]}"}}'), "")
         if not app:
-            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-encrypt", "加密异常")
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-encrypt")
             return self._reply(ISV, "error_response", refused)
         if parameters["method"] == _KEY_SET:
             self._aes[app] = self._random(16)
@@ -470,13 +420,13 @@ class AlipayMirror:
     def _exchange(self, app: str, parameters: dict[str, str], now: float) -> Answer:
         issued = self._issued.get(parameters["code"])
         if issued is None or issued.used or issued.expires < now:
-            refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid", "授权码code无效")
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.code-invalid")
             return self._reply(app, "error_response", refused)
         trouble = "isv-grant-withdrawn" if app == ISV else issued.scene
         if trouble in _REFUSED_AT_LOGIN and app in (ISV, issued.app):
             return self._reply(app, "error_response", _gateway_error(*_REFUSED_AT_LOGIN[trouble]))
         if issued.app != app:
-            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id", "无效的AppID参数")
+            refused = _gateway_error("40002", "Invalid Arguments", "isv.invalid-app-id")
             return self._reply(app, "error_response", refused)
         issued.used = True
         if issued.scene == "login-reset":
@@ -598,12 +548,17 @@ def _body(login_code: str, authorization: dict[str, Any]) -> dict[str, Any]:
     return {**({"login_code": login_code} if login_code else {}), "authorization": authorization}
 
 
-def _refused(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
-    return {"code": code, "msg": msg, "subCode": sub_code, "subMsg": sub_msg}
+def _refused(code: str, msg: str, sub_code: str) -> dict[str, str]:
+    return {"code": code, "msg": msg, "subCode": sub_code, "subMsg": _says(code, sub_code)}
 
 
-def _gateway_error(code: str, msg: str, sub_code: str, sub_msg: str) -> dict[str, str]:
-    return {"msg": msg, "code": code, "sub_msg": sub_msg, "sub_code": sub_code}
+def _gateway_error(code: str, msg: str, sub_code: str) -> dict[str, str]:
+    return {"msg": msg, "code": code, "sub_msg": _says(code, sub_code), "sub_code": sub_code}
+
+
+def _says(code: str, sub_code: str) -> str:
+    says = replies("alipay")
+    return next(says[name] for name in (f"{code}/{sub_code}", sub_code, "isv.missing") if name in says)
 
 
 def _on_time(timestamp: str, now: float) -> bool:

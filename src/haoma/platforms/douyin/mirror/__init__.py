@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from haoma.crypto.forging import forge_cbc, forge_rsa
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap, replies
 from haoma.platforms.douyin.mirror.refusals import REFUSALS
 
 if TYPE_CHECKING:
@@ -37,71 +37,40 @@ _SHUT: Final = "trust.cannot-open"
 _DECLINED: Final = "envelope.user-declined"
 
 _NAMED: Final[tuple[Scene, ...]] = (
-    Scene("ok", "用户允许，code 换到手机号，用应用私钥解密",
-          "The user allows; the code gives the number, opened with the app's private key", _OK, "douyin"),
-    Scene("overseas", "用户的号码是香港号码", "The user's number is in Hong Kong", _OK, "douyin"),
-    Scene("denied", "用户点了拒绝", "The user denies", _DECLINED, "douyin"),
-    Scene("button-not-permitted", "小程序没有获取手机号的权限（platform auth deny）",
-          "The mini program has no permission for phone numbers (platform auth deny)",
-          "platform.permission-missing", "douyin"),
-    Scene("button-no-phone", "用户的抖音账号没有绑定手机号（no phone number）",
-          "The user's Douyin account has no phone number (no phone number)", "platform.no-phone-bound", "douyin"),
-    Scene("button-not-logged-in", "点按钮之前没有登录（not login）", "Nobody was logged in before the tap (not login)",
-          "platform.login-code-rejected", "douyin"),
-    Scene("button-no-permission", "小程序没有申请获取手机号的权限（no permission）",
-          "The mini program never applied for the permission (no permission)", "platform.permission-missing", "douyin"),
-    Scene("button-session-gone", "登录态已失效（invalid session）", "The session is no longer valid (invalid session)",
-          "platform.login-code-rejected", "douyin"),
-    Scene("button-internal-error", "抖音内部错误（internal error）", "An internal error of Douyin (internal error)",
-          "platform.busy", "douyin"),
-    Scene("expired-code", "用户授权后超过五分钟才提交，code 已过期",
-          "Submitted more than five minutes after the consent: the code has expired",
-          "platform.code-rejected", "douyin"),
-    Scene("used-code", "code 已被别处用掉", "The code was used elsewhere before", "platform.code-rejected", "douyin"),
-    Scene("login-code-sent-as-phone-code", "前端把 tt.login 的 code 当成手机号 code 提交",
-          "The front end sends the code of tt.login as the phone code", "platform.code-rejected", "douyin"),
-    Scene("other-apps-login", "登录 code 来自另一个小程序（40018）",
-          "The login code was made by another mini program (40018)", "platform.login-code-rejected", "douyin"),
-    Scene("new-key", "控制台更换了应用公钥，配置里新旧两个私钥都在",
-          "The public key in the console was changed; both private keys are configured", _OK, "douyin-rotation"),
-    Scene("wrong-private-key", "控制台的应用公钥与配置的私钥不是一对",
-          "The public key in the console and the configured private key are no pair", _SHUT, "douyin-key"),
-    Scene("foreign-watermark", "解密后的水印是另一个小程序的 AppID", "The watermark inside names another mini program",
-          _SHUT, "douyin"),
-    Scene("bad-padding", "密文的填充不对", "The padding of the ciphertext is wrong", _SHUT, "douyin"),
-    Scene("stale-token", "client_token 刚失效，换新后重试成功",
-          "The client_token has just died; a new one makes it work", _OK, "douyin-stale"),
-    Scene("token-war", "另一个进程不停地获取 client_token", "Another process keeps fetching client_tokens",
-          "platform.token-rejected", "douyin-war"),
-    Scene("wrong-secret", "AppSecret 不正确（10013）", "The AppSecret is wrong (10013)",
-          "platform.credentials-rejected", "douyin-secret"),
-    Scene("no-ability", "小程序没有开通获取手机号能力（28001018）",
-          "The mini program lacks the phone-number ability (28001018)", "platform.permission-missing", "douyin"),
-    Scene("busy", "抖音一直返回系统繁忙（28001005）", "Douyin is busy (28001005), and stays so", _OUTCOME, "douyin"),
-    Scene("rate-limit", "请求频率过高（28003018）", "Too many calls (28003018)", "platform.rate-limited", "douyin"),
-    Scene("quota", "接口额度已用完（28003017）", "The quota is used up (28003017)",
-          "platform.quota-exhausted", "douyin"),
-    Scene("slow", "抖音收到 code 后不再回应", "Douyin takes the code and does not answer", _OUTCOME, "douyin"),
-    Scene("reset-after-consumed", "code 已被消费，返回前连接被重置；重试被拒绝，结果仍然未知",
-          "The code is consumed, then the connection is reset; a retry is refused, and still nobody knows",
-          _OUTCOME, "douyin"),
-    Scene("garbage-reply", "中间的代理返回一张 HTML 页面", "A proxy in between answers with an HTML page",
-          "outside.nonsense-reply", "douyin"),
-    Scene("sealed-ok", "session_key 方式：session_key 解密成功", "session_key flow: opened with the session_key", _OK,
-          "douyin-sealed"),
-    Scene("sealed-beside-expired-code", "code 已过期，随同提交的 encryptedData 仍可解密",
-          "The code has expired, and the encryptedData beside it still opens", _OK, "douyin-sealed"),
-    Scene("sealed-data-off", "只收到 encryptedData，而应用不接受加密数据",
-          "Only encryptedData arrives, and the app does not accept encrypted data", "envelope.encrypted-data-off",
-          "douyin"),
-    Scene("sealed-stale-session-key", "session_key 方式：数据由早已失效的 session_key 加密",
-          "session_key flow: sealed with a session_key that is long gone", _SHUT, "douyin-sealed"),
-    Scene("sealed-foreign-watermark", "session_key 方式：水印里是另一个小程序的 AppID",
-          "session_key flow: the watermark names another mini program", _SHUT, "douyin-sealed"),
-    Scene("sealed-bit-flips", "session_key 方式：密文被改动一位",
-          "session_key flow: a bit of the ciphertext is flipped",
-          _SHUT, "douyin-sealed"),
-)  # fmt: skip
+    Scene("ok", _OK, "douyin"),
+    Scene("overseas", _OK, "douyin"),
+    Scene("denied", _DECLINED, "douyin"),
+    Scene("button-not-permitted", "platform.permission-missing", "douyin"),
+    Scene("button-no-phone", "platform.no-phone-bound", "douyin"),
+    Scene("button-not-logged-in", "platform.login-code-rejected", "douyin"),
+    Scene("button-no-permission", "platform.permission-missing", "douyin"),
+    Scene("button-session-gone", "platform.login-code-rejected", "douyin"),
+    Scene("button-internal-error", "platform.busy", "douyin"),
+    Scene("expired-code", "platform.code-rejected", "douyin"),
+    Scene("used-code", "platform.code-rejected", "douyin"),
+    Scene("login-code-sent-as-phone-code", "platform.code-rejected", "douyin"),
+    Scene("other-apps-login", "platform.login-code-rejected", "douyin"),
+    Scene("new-key", _OK, "douyin-rotation"),
+    Scene("wrong-private-key", _SHUT, "douyin-key"),
+    Scene("foreign-watermark", _SHUT, "douyin"),
+    Scene("bad-padding", _SHUT, "douyin"),
+    Scene("stale-token", _OK, "douyin-stale"),
+    Scene("token-war", "platform.token-rejected", "douyin-war"),
+    Scene("wrong-secret", "platform.credentials-rejected", "douyin-secret"),
+    Scene("no-ability", "platform.permission-missing", "douyin"),
+    Scene("busy", _OUTCOME, "douyin"),
+    Scene("rate-limit", "platform.rate-limited", "douyin"),
+    Scene("quota", "platform.quota-exhausted", "douyin"),
+    Scene("slow", _OUTCOME, "douyin"),
+    Scene("reset-after-consumed", _OUTCOME, "douyin"),
+    Scene("garbage-reply", "outside.nonsense-reply", "douyin"),
+    Scene("sealed-ok", _OK, "douyin-sealed"),
+    Scene("sealed-beside-expired-code", _OK, "douyin-sealed"),
+    Scene("sealed-data-off", "envelope.encrypted-data-off", "douyin"),
+    Scene("sealed-stale-session-key", _SHUT, "douyin-sealed"),
+    Scene("sealed-foreign-watermark", _SHUT, "douyin-sealed"),
+    Scene("sealed-bit-flips", _SHUT, "douyin-sealed"),
+)
 SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
 _REFUSED: Final = {refusal.name: refusal for refusal in REFUSALS}
 _TOKENLESS: Final = {refusal.app: refusal for refusal in REFUSALS if refusal.place == "token"}
@@ -126,10 +95,10 @@ _BUTTON: Final = {
     "button-internal-error": "internal error",
 }
 _REFUSALS: Final = {
-    "busy": (28001005, "系统繁忙，此时请开发者稍候再试"),
-    "no-ability": (28001018, "应用未获得该能力"),
-    "rate-limit": (28003018, "请求频率过高"),
-    "quota": (28003017, "quota 已用完"),
+    "busy": 28001005,
+    "no-ability": 28001018,
+    "rate-limit": 28003018,
+    "quota": 28003017,
 }
 
 
@@ -287,7 +256,7 @@ class DouyinMirror:
         way = self._ways.get(call.path)
         if way is None:
             return None
-        return way(call, now) if call.method == "POST" else self._no(28001007, "参数不合法")
+        return way(call, now) if call.method == "POST" else self._no(28001007)
 
     def _stable_token(self, call: Call, now: float) -> Answer:
         program = self._who(call)
@@ -323,14 +292,14 @@ class DouyinMirror:
         """Return the owner of this id and secret, or the refusal."""
         asked = _object(call.body)
         if asked is None or asked.get("grant_type") != "client_credential":
-            return _no_token(10002, "参数错误")
+            return _no_token(10002)
         program = next((each for each in self._programs.values() if each.app_id == asked.get("client_key")), None)
         if program is None:
-            return _no_token(10003, "client_key 不存在")
+            return _no_token(10003)
         if program.name in _TOKENLESS:
-            return _no_token(_TOKENLESS[program.name].err_no, _TOKENLESS[program.name].words)
+            return _no_token(_TOKENLESS[program.name].err_no)
         if asked.get("client_secret") != program.secret or program.name == "douyin-secret":
-            return _no_token(10013, "client_key 或者 client_secret 不正确")
+            return _no_token(10013)
         return program
 
     def _phone_number(self, call: Call, now: float) -> Answer:
@@ -339,19 +308,19 @@ class DouyinMirror:
             return self._dead_token()
         asked = _object(call.body)
         if asked is None or not isinstance(asked.get("code"), str):
-            return self._no(28001007, "参数不合法")
+            return self._no(28001007)
         code = self._codes.get(asked["code"])
         if code is None or code.kind != "phone" or code.used or now > code.until or code.app_id != token.app_id:
-            return self._no(28005187, "code 已过期")
+            return self._no(28005187)
         return self._trouble(code, token.app_id) or self._give(code, now)
 
     def _dead_token(self) -> Answer:
-        return self._no(28001008, "access_token过期,请刷新或重新授权")
+        return self._no(28001008)
 
     def _trouble(self, code: _Code, app_id: str) -> Answer | None:
         refused = _REFUSED.get(code.fault)
         if refused is not None and refused.place == "phone":
-            return self._no(refused.err_no, refused.words)
+            return self._no(refused.err_no)
         match code.fault:
             case "stale-token":
                 code.fault = ""
@@ -363,7 +332,7 @@ class DouyinMirror:
             case "garbage-reply":
                 page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
                 return Answer(502, {"content-type": "text/html"}, page)
-        return self._no(*_REFUSALS[code.fault]) if code.fault in _REFUSALS else None
+        return self._no(_REFUSALS[code.fault]) if code.fault in _REFUSALS else None
 
     def _give(self, code: _Code, now: float) -> Answer:
         code.used = True
@@ -377,28 +346,28 @@ class DouyinMirror:
         program = next((each for each in self._programs.values() if each.app_id == asked.get("appid")), None)
         code = self._codes.get(str(asked.get("code")))
         refusals = (
-            (not asked.get("code"), 40014, "bad parameters"),
-            (program is None, 40015, "bad appid"),
-            (program is not None and asked.get("secret") != program.secret, 40017, "bad secret"),
+            (not asked.get("code"), 40014),
+            (program is None, 40015),
+            (program is not None and asked.get("secret") != program.secret, 40017),
             (
-                code is None or code.kind != "login" or code.app_id != asked.get("appid") or code.used,
-                40018, "bad code",
+                code is None or code.kind != "login" or code.app_id != asked.get("appid") or code.used, 40018,
             ),
-            (code is not None and now > code.until, 40018, "bad code"),
+            (code is not None and now > code.until, 40018),
         )  # fmt: skip
-        for holds, err_no, words in refusals:
+        for holds, err_no in refusals:
             if holds:
-                return self._no(err_no, words)
+                return self._no(err_no)
         assert code is not None  # noqa: S101 - for the type checker; the fourth refusal has checked
         refused = _REFUSED.get(code.fault)
         if refused is not None and refused.place == "login":
-            return self._no(refused.err_no, refused.words)
+            return self._no(refused.err_no)
         code.used = True
         ids = {"session_key": code.session_key, "openid": code.openid, "anonymous_openid": "", "unionid": ""}
         return _say({"err_no": self._err_no(0), "err_tips": "success", "log_id": self._log_id(), "data": ids})
 
-    def _no(self, err_no: int, words: str) -> Answer:
-        return _say({"err_no": self._err_no(err_no), "err_tips": words, "log_id": self._log_id(), "data": None})
+    def _no(self, err_no: int) -> Answer:
+        says = replies("douyin")[str(err_no)]
+        return _say({"err_no": self._err_no(err_no), "err_tips": says, "log_id": self._log_id(), "data": None})
 
     def _err_no(self, number: int) -> int | str:
         self._answers += 1
@@ -431,8 +400,9 @@ def _say_token(token: str, seconds: int) -> Answer:
     return _say({"data": given, "message": "success"})
 
 
-def _no_token(error_code: int, words: str) -> Answer:
-    given = {"captcha": "", "desc_url": "", "description": words, "error_code": error_code}
+def _no_token(error_code: int) -> Answer:
+    says = replies("douyin")[str(error_code)]
+    given = {"captcha": "", "desc_url": "", "description": says, "error_code": error_code}
     return _say({"data": given, "message": "error"})
 
 

@@ -11,17 +11,6 @@ from typing import Final
 
 from haoma.platforms.base.mirroring import Scene
 
-_PLACES: Final = {
-    "token": ("获取 access_token", "No access_token"),
-    "login": ("登录", "The login"),
-    "phone": ("换取手机号", "The phone code"),
-    "check": ("session_key 方式：核对密文", "session_key flow: the ciphertext"),
-    "cloud": ("云托管", "Cloud Run"),
-    "secured": ("API 安全模式", "API security mode"),
-    "component": ("第三方平台：获取 component_access_token", "Third-party platform: no component_access_token"),
-    "merchant": ("第三方平台：换取手机号", "Third-party platform: the phone code"),
-    "button": ("按钮在手机上失败", "The button fails on the device"),
-}
 _APPS: Final = {
     "check": "wechat-checked",
     "cloud": "wechat-cloud",
@@ -60,14 +49,8 @@ class Refusal:
     @property
     def scene(self) -> Scene:
         """The scene."""
-        zh, en = _PLACES[self.place]
-        return Scene(
-            self.name,
-            f"{zh}：{self.errcode}（{self.errmsg}）",
-            f"{en}: {self.errcode} ({self.errmsg})",
-            self.expect,
-            self.app,
-        )
+        facts = {"code": self.errcode, "says": self.errmsg}
+        return Scene(self.name, self.expect, self.app, f"refused-{self.place}", facts)
 
 
 _CREDENTIALS: Final = "platform.credentials-rejected"

@@ -155,7 +155,7 @@ class ThirdParty:
         if refused:
             return refused
         if name == "api_get_authorizer_info":
-            return {"authorizer_info": {"nick_name": "示例"}, "authorization_info": self._authorization(merchant)}
+            return {"authorizer_info": {"nick_name": "example"}, "authorization_info": self._authorization(merchant)}
         if asked.get("authorizer_refresh_token") != self._granted[merchant]:
             return 61023
         return {"expires_in": _LIFE, "authorizer_refresh_token": self._granted[merchant]}

@@ -13,8 +13,8 @@ class AcmeMirror:
 
     name = "acme"
     scenes = (
-        Scene("ok", "允许", "The user allows", "ok", "acme"),
-        Scene("full", "满了", "Acme is full", "platform.quota-exhausted", "acme"),
+        Scene("ok", "ok", "acme"),
+        Scene("full", "platform.quota-exhausted", "acme"),
     )
     demo: tuple[str, ...] = ("ok",)
     counted = "/acme/phone"
