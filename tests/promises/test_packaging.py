@@ -23,6 +23,8 @@ def test_nothing_but_the_package_is_published() -> None:
     published = {name for name in files if spec.match_file(name)}
     assert {name.partition("/")[0] for name in published if "/" in name} == FOLDERS
     assert {"README.md", "README.zh-CN.md", "LICENSE", "src/haoma/py.typed", "src/haoma/catalogue.toml"} <= published
+    words = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.toml")}
+    assert {"src/haoma/words/cli.toml", "src/haoma/platforms/wechat/mirror/words.toml"} <= words <= published
     assert any(name.startswith("tests/vectors/") and name.endswith("/README.md") for name in files)
 
 
