@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
+from haoma.doctor.captures import capture
 from haoma.doctor.platforms import symptoms
 from haoma.errors import Public
 from haoma.platforms.base.diagnosis import Severity
@@ -51,10 +52,11 @@ WRAPPERS = {
 }
 """Functions that put a prefix in front of the key that they are given."""
 
-CHOSEN = {
+CHOSEN: dict[str, set[str]] = {
     "problem": set(Public),
     "places": {entry.native.partition("@")[2] for name in PLATFORMS for entry in catalogue.refusals(name).values()}
     - {""},
+    "doctor": {f"kinds.{each}" for each in capture._OF_ANY},
     "cli": {f"severity.{each}" for each in Severity},
     "service": {"api.server", "api.publishable", *(f"page.{each}" for each in pages._HEADINGS)},
     "simulator": {f"demo.column.{each}" for each in ("platform", "scene", "result", "time")},
@@ -63,8 +65,8 @@ CHOSEN = {
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+def nodes(path: Path) -> list[ast.AST]:
+    return [*ast.walk(ast.parse(path.read_text("utf-8")))]
 
 
 def sources() -> Iterator[tuple[str, Path]]:
@@ -73,7 +75,7 @@ def sources() -> Iterator[tuple[str, Path]]:
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""), node
 
@@ -146,20 +148,13 @@ def test_no_file_is_left_over() -> None:
 def test_every_key_exists_and_is_used() -> None:
     """What is asked for is there, with the facts that it needs; what is there is asked for."""
     written = used()
-    rooms = {room for room, _ in written} | CHOSEN.keys() | {"doctor"}
+    rooms = {room for room, _ in written} | CHOSEN.keys()
     assert rooms | {"facts"} == set(ROOMS)
-    of_captures = {f"kinds.{kind}" for kind in _kinds_of_any()}
     for room in rooms:
         keys = {key for place, key in written if place == room} | CHOSEN.get(room, set())
-        assert (keys | (of_captures if room == "doctor" else set())) == entries(room).keys(), room
+        assert keys == entries(room).keys(), room
     for (room, key), facts in written.items():
         assert placeholders(entries(room)[key]["en"]) == facts, (room, key)
-
-
-def _kinds_of_any() -> set[str]:
-    from haoma.doctor.captures import capture
-
-    return set(capture._OF_ANY)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -180,7 +175,7 @@ def test_a_platform_has_its_words(platform: str) -> None:
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("replies.toml")), ids=lambda path: path.parts[-3])
 def test_every_reply_of_a_mirror_is_said(path: Path) -> None:
     """What a platform says with its codes is said by its mirror."""
-    said = {str(node.value) for file in path.parent.glob("*.py") for node in ast.walk(tree(file))
+    said = {str(node.value) for file in path.parent.glob("*.py") for node in nodes(file)
             if isinstance(node, ast.Constant)}  # fmt: skip
     said |= {f"-{value}" for value in said}  # -1 is written as 1 with a sign in front
     replies = tomllib.loads(path.read_text("utf-8"))
@@ -234,7 +229,7 @@ def test_every_phrase_is_a_value() -> None:
     """A phrase in the file is one that the source has, letter by letter."""
     said: set[str] = set()
     for _, path in sources():
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Constant):
                 said.add(str(node.value))
             elif isinstance(node, ast.JoinedStr):
