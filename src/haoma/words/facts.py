@@ -16,7 +16,7 @@ from haoma.words import entries, rooms_of_platforms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_AS_IT_IS: Final = frozenset({"app", "platform_message", "platform_says", "request_id", "says", "sent_as"})
+_AS_IT_IS: Final = frozenset({"app", "platform_message", "platform_says", "request_id", "says", "sent_as", "words"})
 _PLACEHOLDER: Final = re.compile(r"\\\{(\w+)\\\}")
 
 
