@@ -153,7 +153,7 @@ class Platform(Generic[AppT, MessageT]):
 
     Attributes:
         name: One lower-case Latin word. Never changes.
-        also_called: Other names that people write, beside the title. Used in advice, never accepted.
+        also_called: Other names that people write, besides its title. Used in advice, never accepted.
         phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button returns
             no code, so that a ``code`` belongs to the login.
         key_settings: Settings that hold keys or certificates and may name a file.
