@@ -38,11 +38,12 @@ from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault
 from haoma.io import clock
 from haoma.io.files import FollowedFile
+from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
-from haoma.settings.service import read_service
+from haoma.settings.service import SERVICE, read_service
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
@@ -54,7 +55,9 @@ TOML_BYTES: Final = 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in DER
-_OWN: Final = ("allow_insecure_upstreams", "ca_file")
+TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
+"""Settings outside of the tables."""
+_OWN: Final = tuple(setting.name for setting in TOP)
 _TOP: Final = (*_OWN, "apps", "service")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -229,12 +232,13 @@ class _Reader:
     def _table(self, name: str, values: Mapping[str, Any], where: str | None, **options: Any) -> Table:
         """Return a table with its ``{ file }`` and ``{ env }`` values fetched."""
         place = f"apps.{name}" if where is None else where
-        keys = PLATFORMS[values["platform"]].key_settings if where is None else frozenset({"signing_key"})
+        declared = PLATFORMS[values["platform"]].settings if where is None else SERVICE if where else TOP
+        keys = key_settings(declared)
         fetched = {
             setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
             for setting, value in values.items()
         }
-        return _Fetched(
+        table = _Fetched(
             name,
             fetched,
             now=self._now,
@@ -243,6 +247,8 @@ class _Reader:
             parse_private_key=self._parse_private_key,
             **options,
         )
+        table.declare(declared)
+        return table
 
     def _fault(
         self, code: str, where: str, *, warning: bool = False, because: Mapping[str, object] = _NOTHING, **more: object
@@ -401,9 +407,10 @@ class _Reader:
             self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
         if workers == 1:
             return
-        if remembering := [name for name, app in apps.items() if app.remembers]:
+        keeping = {name: PLATFORMS[app.platform].keeps_in_process(app) for name, app in apps.items()}
+        if settings := [f"apps.{name}.{setting}" for name, setting in keeping.items() if setting]:
             file, line = self._line_of(where)
-            because = {"workers": workers, "apps": ", ".join(remembering)}
+            because = {"workers": workers, "settings": ", ".join(settings)}
             line = 0 if where.startswith("-") else line  # a command-line option has no line
             self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
         unread = any(fault.where == "service.signing_key" for fault in self._faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
+from haoma.platforms.douyin.app import SETTINGS, DouyinApp, configure
 from haoma.platforms.douyin.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in
 from haoma.platforms.douyin.read import Message, read, read_sealed
@@ -15,7 +15,7 @@ DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
     title="抖音 Douyin",
     also_called=("tt", "toutiao", "bytedance", "抖音"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=("code",),
     configure=configure,
     read=read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
+from haoma.platforms.huawei.app import SETTINGS, HuaweiApp, configure
 from haoma.platforms.huawei.flow import METHODS, find, log_in, one_time
 from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read
 
@@ -13,7 +13,7 @@ HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     name="huawei",
     title="华为 Huawei",
     also_called=("harmony", "hms", "华为"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=PHONE_CODE,
     configure=configure,
     read=read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
+from haoma.platforms.wechat.app import SETTINGS, WeChatApp, configure
 from haoma.platforms.wechat.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
@@ -16,7 +16,7 @@ WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
     title="微信 WeChat",
     also_called=("weixin", "wx", "微信"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=("code",),
     configure=configure,
     read=read,
