@@ -404,9 +404,9 @@ log_level = "debug"
     assert list(settings.apps) == ["shop", "mini"]
     for secret in (STRONG, AES_KEY, WX_SECRET, "PRIVATE"):
         assert secret not in repr(settings)
-    with pytest.raises(haoma.errors.UnknownApp) as caught:
+    with pytest.raises(haoma.errors.NoSuchApp) as caught:
         settings.app("shopp")
-    assert caught.value.because == {"nearest": "shop"}
+    assert caught.value.because == {"nearest": "shop", "known": "shop, mini"}
 
 
 def test_authorities(tmp_path):
