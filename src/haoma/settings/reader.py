@@ -263,7 +263,7 @@ class _Reader:
         if value is None:
             self._fault("config.empty-value", where, found="None")
             return _UNREAD
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):  # Python has both
             found = [
                 self._fetch(each, f"{where}.{number}", may_name_file=may_name_file) for number, each in enumerate(value)
             ]

@@ -149,7 +149,7 @@ class Table:
             if declared.required if required is None else required:
                 self.fault("config.missing-setting", setting)
             return []
-        listed = value if isinstance(value, list) and not single else [value]
+        listed = value if isinstance(value, list | tuple) and not single else [value]
         if not all(isinstance(each, str) for each in listed):
             needed = "text" if single else "text or list of texts"
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed=needed)
