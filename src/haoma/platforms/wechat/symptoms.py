@@ -210,4 +210,8 @@ SYMPTOMS: Final = Symptoms(
     shared_settings=("component_",),
     certificates={"api_certificate": "doctor.certificate-of-wechat-ends"},
     probes=(ask_with_token, ask_for_quota),
+    api="wx",
+    markup=".wxml",
+    markup_binds=True,
+    realtime_button=True,
 )
