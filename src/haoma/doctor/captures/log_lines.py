@@ -36,7 +36,7 @@ _MESSAGES: Final = (
     (
         re.compile(
             r"pad block corrupted|BadPadding|bad decrypt|Padding is (?:invalid|incorrect)|Invalid padding bytes|"
-            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|-41003|Illegal_?Buffer|"
+            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|"
             r"UnicodeDecodeError: 'utf-8' codec can't decode byte|Expecting value: line 1 column 1 \(char 0\)|"
             r"Given final block not properly padded|data not multiple of block|wrong final block length",
             re.IGNORECASE,

@@ -171,6 +171,7 @@ class Symptoms:
         code_words: A pattern for its codes that are words.
         messages: Error messages of its SDKs: a pattern, and the code of the problem.
         dead_token: Its codes for a dead token.
+        pushed: For a code that reports something missing that is pushed to the service only, what that is.
         app_id: The shape of its app ids.
         knows_app_id: True if the settings themselves warn about an id of another shape.
         app_secret: The shape of its AppSecret, if the settings warn about others.
@@ -208,6 +209,7 @@ class Symptoms:
     code_words: str = ""
     messages: tuple[tuple[re.Pattern[str], str], ...] = ()
     dead_token: tuple[str, ...] = ()
+    pushed: Mapping[str, str] = field(default_factory=dict)
     app_id: re.Pattern[str] | None = None
     knows_app_id: bool = False
     app_secret: re.Pattern[str] | None = None
