@@ -60,6 +60,8 @@ TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file",
 _OWN: Final = tuple(setting.name for setting in TOP)
 _TOP: Final = (*_OWN, "apps", "service")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_UNREAD: Final = object()
+"""A placeholder for a value that could not be fetched."""
 
 
 def load(
@@ -238,13 +240,14 @@ class _Reader:
             setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
             for setting, value in values.items()
         }
-        table = _Fetched(
+        table = Table(
             name,
             fetched,
             now=self._now,
             where=where,
             line_of=self._line_of,
             parse_private_key=self._parse_private_key,
+            unreadable={setting for setting, value in fetched.items() if value is _UNREAD},
             **options,
         )
         table.declare(declared)
@@ -416,26 +419,6 @@ class _Reader:
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
             self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
-
-
-class _Unread:
-    """A placeholder for a value that could not be fetched."""
-
-
-_UNREAD: Final = _Unread()
-
-
-class _Fetched(Table):
-    """A table in which some values could not be fetched. Their wrong type is not reported as a second fault."""
-
-    def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
-        if code != "config.wrong-type" or not isinstance(self._values.get(setting), _Unread):
-            super()._report(code, setting, because, warning=warning)
-
-    @property
-    def broken(self) -> bool:
-        """True if a fault was found. Warnings do not count."""
-        return super().broken or any(isinstance(value, _Unread) for value in self._values.values())
 
 
 def _nearest(platform: str) -> str:

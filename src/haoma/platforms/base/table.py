@@ -42,6 +42,7 @@ class Table:
     Args:
         follow: Returns a function that reads the named file, and reads it again after it has changed. The core itself
             reads no files.
+        unreadable: Settings whose values could not be fetched. That has been reported, so their type is not.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Table:
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
         follow: Callable[[str], Callable[..., str]] | None = None,
         parse_private_key: Callable[[str], RSAPrivateKey] = keys.parse_private_key,
+        unreadable: Collection[str] = (),
     ) -> None:
         self.name = name
         self.now = now
@@ -62,6 +64,7 @@ class Table:
         self.faults: list[Fault] = []
         self.parse_private_key = parse_private_key
         self._values = values
+        self._unreadable = unreadable
         self._line_of = line_of
         self._follow = follow
         self._where = f"apps.{name}" if where is None else where
@@ -74,7 +77,7 @@ class Table:
     @property
     def broken(self) -> bool:
         """True if there is a fault other than a warning."""
-        return any(not fault.warning for fault in self.faults)
+        return bool(self._unreadable) or any(not fault.warning for fault in self.faults)
 
     @property
     def known(self) -> frozenset[str]:
@@ -90,6 +93,8 @@ class Table:
         self._report(code, setting, because, warning=True)
 
     def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
+        if code == "config.wrong-type" and setting in self._unreadable:
+            return
         where = ".".join(filter(None, (self._where, setting)))
         file, line = self._line_of(where)
         self.faults.append(Fault(code, where, because=because, warning=warning, file=file, line=line))
