@@ -369,7 +369,7 @@ class _Reader:
             return None
         table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
         app: App | None = PLATFORMS[platform].configure(table)
-        self._words |= table.known
+        self._words |= table.known | table.declared
         self._faults += table.faults
         if app is not None:
             provable = {check.name for way in PLATFORMS[platform].methods for check in way.checks if check.proven}
@@ -400,7 +400,7 @@ class _Reader:
         # An empty list counts as not set, because templates write it for "none".
         table = self._table("", {key: value for key, value in values.items() if value != []}, "service")
         service = read_service(table, serving=serving)
-        self._words |= table.known
+        self._words |= table.known | table.declared
         self._faults += table.faults
         return service
 

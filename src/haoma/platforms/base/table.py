@@ -288,11 +288,12 @@ class Table:
 
     def finish(self) -> None:
         """Report the settings that were never read."""
+        known = self._read | self._declared.keys()
         for setting in self._values:
-            if setting not in self._read:
-                self.fault(
-                    "config.unknown-setting", setting, **hint(setting, self._read), known=", ".join(sorted(self._read))
-                )
+            if setting not in known:
+                self.fault("config.unknown-setting", setting, **hint(setting, known), known=", ".join(sorted(known)))
+            elif setting not in self._read:
+                self.fault("config.setting-without-effect", setting)
 
 
 RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data"})
