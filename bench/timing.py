@@ -35,11 +35,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bench.goals import Goal, Row, Section
 from bench.service import running
-from haoma import Client, configure
+from haoma import Client
 from haoma.authorize import log_in
 from haoma.errors import CannotOpen
 from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
+from haoma.settings.reader import configure
 from haoma.simulator.beside import free_port
 from haoma.steps import Reply, Send
 

@@ -1,7 +1,11 @@
-"""Write ``docs/errors/``: a page for every code, one for each platform's codes, and the index.
+"""Write the files that are generated from the code.
 
-``python tools/pages.py`` writes them. ``python tools/pages.py --check`` exits with 1 if a page is stale, missing or
-left over. The words come from ``catalogue.toml`` and ``refusals.toml``, the behaviour of an error from its class.
+They are ``docs/errors/`` (a page for every code, one for each platform's codes, and the index), the tables of
+``docs/configuration.md`` and its translation, and the stub of ``haoma.configure``.
+
+``python tools/pages.py`` writes them. ``python tools/pages.py --check`` exits with 1 if a file is stale, missing or
+left over. The words come from ``catalogue.toml`` and ``refusals.toml``, the behaviour of an error from its class. For
+the settings see ``tools/configuration.py``.
 """
 
 from __future__ import annotations
@@ -11,12 +15,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import configuration
+
 from haoma import catalogue
 from haoma.errors import BY_CODE
 from haoma.platforms.registry import PLATFORMS
 from haoma.words import LANGUAGES
 
-ERRORS: Final = Path(__file__).resolve().parent.parent / "docs" / "errors"
+ROOT: Final = Path(__file__).resolve().parent.parent
+ERRORS: Final = ROOT / "docs" / "errors"
 _NOTE: Final = "<!-- Written by tools/pages.py from the words in src/haoma; edit those. -->"
 _HEADINGS: Final = {
     "zh": ("中文", "含义", "常见原因", "解决办法", "平台错误码", "错误码"),
@@ -242,14 +249,17 @@ def _slug(heading: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or compare them with the existing ones."""
-    wanted = pages()
-    there = {path.name: path.read_text("utf-8") for path in ERRORS.glob("*.md")}
-    wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    """Write the files, or compare them with what is there."""
+    wanted = {ERRORS / name: text for name, text in pages().items()}
+    wanted |= {path: configuration.document(lang) for lang, path in configuration.DOCUMENTS.items()}
+    wanted[configuration.STUB] = configuration.stub()
+    places = wanted.keys() | set(ERRORS.glob("*.md"))
+    there = {path: path.read_text("utf-8") for path in places if path.is_file()}
+    wrong = sorted(path for path in places if wanted.get(path) != there.get(path))
     if arguments == ["--check"]:
-        for name in wrong:
-            state = "left over" if name not in wanted else "stale" if name in there else "missing"
-            print(f"docs/errors/{name}: {state}")
+        for path in wrong:
+            state = "left over" if path not in wanted else "stale" if path in there else "missing"
+            print(f"{path.relative_to(ROOT).as_posix()}: {state}")
         if wrong:
             print("Run: python tools/pages.py")
         return 1 if wrong else 0
@@ -257,12 +267,12 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     ERRORS.mkdir(parents=True, exist_ok=True)
-    for name in wrong:
-        if name in wanted:
-            (ERRORS / name).write_text(wanted[name], "utf-8")
+    for path in wrong:
+        if path in wanted:
+            path.write_text(wanted[path], "utf-8")
         else:
-            (ERRORS / name).unlink()
-    print(f"{len(wrong)} of {len(wanted)} pages written")
+            path.unlink()
+    print(f"{len(wrong)} of {len(wanted)} files written")
     return 0
 
 

@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from haoma.io.memory import Memory
     from haoma.platforms.base.contract import App
     from haoma.secret import Secret
+    from haoma.settings.from_python import configure
     from haoma.settings.model import HaomaWarning, Settings
-    from haoma.settings.reader import configure, load
+    from haoma.settings.reader import load
     from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
 
 __all__ = [
@@ -101,7 +102,7 @@ _LATE: Final = {
     "Settings": "haoma.settings.model",
     "Subject": "haoma.verified",
     "VerifiedPhone": "haoma.verified",
-    "configure": "haoma.settings.reader",
+    "configure": "haoma.settings.from_python",
     "load": "haoma.settings.reader",
     "verify_offline": "haoma.authorize",
 }

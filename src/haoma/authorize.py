@@ -52,14 +52,14 @@ def _platform_of(app: App) -> Platform[Any, Any]:
     return PLATFORMS[app.platform]
 
 
-def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
+def verify_offline(app: App, body: str | bytes | Mapping[str, Any]) -> VerifiedPhone:
     """Verify and decrypt an authorization without any I/O. The platform must support offline verification.
 
     A ``login_code`` in the body is not exchanged, so the result is not bound to a login and says so.
 
     Args:
         app: A configured app, from `haoma.configure` or `haoma.load`.
-        sent: Exactly what the front end sent.
+        body: Exactly what the front end sent.
 
     Raises:
         NoOfflineWay: ``config.no-offline-way``: the number can only be fetched from the platform.
@@ -71,7 +71,7 @@ def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedP
     if platform.find_offline is None:
         raise NoOfflineWay(platform=app.platform, app=app.name, because={"reason": "this platform has no offline way"})
     try:
-        finding = platform.find_offline(app, platform.read(app, authorization.read(sent, platform.phone_code)))
+        finding = platform.find_offline(app, platform.read(app, authorization.read(body, platform.phone_code)))
         return _verified(app, finding)
     except HaomaError as error:
         failure = _placed(error, app).again()
@@ -79,7 +79,7 @@ def verify_offline(app: App, sent: str | bytes | Mapping[str, Any]) -> VerifiedP
 
 
 def verify_with_session_key(
-    app: App, sent: str | bytes | Mapping[str, Any], session_key: str | Secret, *, now: float
+    app: App, body: str | bytes | Mapping[str, Any], session_key: str | Secret, *, now: float
 ) -> VerifiedPhone:
     """Decrypt ``encryptedData`` and ``iv`` with a known session_key, without any I/O.
 
@@ -90,7 +90,7 @@ def verify_with_session_key(
 
     Args:
         app: A configured app of a platform with session_keys.
-        sent: Exactly what the front end sent.
+        body: Exactly what the front end sent.
         session_key: The key in base64, as returned by the platform's login.
         now: Unix seconds, for the age of the watermark.
 
@@ -103,7 +103,7 @@ def verify_with_session_key(
     try:
         if platform.find_under_key is None or platform.read_sealed is None:
             raise NoOfflineWay(because={"reason": "this platform has no session_keys"})
-        sealed = read_plain(sent) or platform.read_sealed(authorization.read(sent, platform.phone_code))
+        sealed = read_plain(body) or platform.read_sealed(authorization.read(body, platform.phone_code))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:

@@ -82,6 +82,12 @@ def platforms() -> tuple[str, ...]:
     return tuple(sorted(each.name for each in folders if (each / "refusals.toml").is_file()))
 
 
+def shapes(platform: str) -> dict[str, list[str]]:
+    """Return patterns of a platform's codes and ids that may be repeated, from its ``shapes.toml`` if there is one."""
+    path = resources.files("haoma") / "platforms" / platform / "shapes.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
 @cache
 def refusals(platform: str) -> dict[str, Entry]:
     """Return a platform's table of refusals by native code; empty if the platform has none."""

@@ -30,7 +30,7 @@ from haoma.io.memory import Memory
 from haoma.io.process import PerProcess, interruption, is_ours, one_of_many
 from haoma.platforms.base.contract import App
 from haoma.platforms.registry import PLATFORMS
-from haoma.settings.model import HaomaWarning, Settings, unknown_app
+from haoma.settings.model import HaomaWarning, Settings, no_such_app
 from haoma.settings.reader import compare, load
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class _Base:
             raise wrong_argument("app", app, "the name of an app first, then what the front end sent")
         found = self.apps.get(app)
         if found is None:
-            raise unknown_app(app, self.apps)
+            raise no_such_app(app, self.apps)
         return found
 
     def _app_from_outside(self, app: App) -> App:

@@ -663,6 +663,15 @@ class WrongArgument(ConfigError, TypeError):
     code = "config.wrong-argument"
 
 
+class NoSuchApp(ConfigError, LookupError):
+    """The program asks for an app that is not configured. ``because`` has the names of those that are.
+
+    It is a `LookupError` too. A request to the service that names one is `UnknownApp`.
+    """
+
+    code = "config.no-such-app"
+
+
 def wrong_argument(argument: str, found: object, instead: str) -> WrongArgument:
     """Return the error for an argument of a wrong type. It shows only the type of ``found``, never the value."""
     return WrongArgument(because={"argument": argument, "found": type(found).__name__, "instead": instead})

@@ -174,12 +174,13 @@ def test_bad_login_codes(client_class, shop, login_code):
 
 @pytest.mark.parametrize("app", ["shopp", "", "{}"])
 def test_unknown_app(client_class, shop, app):
-    """A name that no app has is an unknown app."""
+    """A name that no app has is a mistake in the program; the error names the apps that there are."""
     with client_class(shop) as client:
-        with pytest.raises(haoma.errors.UnknownApp):
-            client.get_phone_number(app, SHOP.sent)
-        with pytest.raises(haoma.errors.UnknownApp):
-            client.log_in(app, "code")
+        for call in (lambda: client.get_phone_number(app, SHOP.sent), lambda: client.log_in(app, "code")):
+            with pytest.raises(haoma.errors.NoSuchApp) as caught:
+                call()
+            assert isinstance(caught.value, LookupError)
+            assert caught.value.because["known"] == "shop"
 
 
 def test_apps_from_python(client_class):

@@ -73,7 +73,7 @@ def test_swapped_arguments():
             assert caught.value.because["argument"] == "app"
             with pytest.raises(errors.WrongArgument):
                 client.log_in(app, "shop")
-        with pytest.raises(haoma.errors.UnknownApp):
+        with pytest.raises(haoma.errors.NoSuchApp):
             client.get_phone_number("shopp", SHOP.sent)
 
 

@@ -19,6 +19,7 @@ from haoma.crypto.keys import KeyProblem, parse_certificates, parse_public_key
 from haoma.crypto.strict import parse_json
 from haoma.errors import AlreadyUsed, CannotOpen, HaomaError, SessionUnknown
 from haoma.platforms.base.access_tokens import as_seconds, as_token, kept_for
+from haoma.platforms.base.setting import MAX_AGE, SESSION_SECONDS, SHARED
 from haoma.platforms.base.table import Table
 from support.wire import NOW, Bench, configured
 
@@ -49,6 +50,7 @@ def _fields(count: int) -> str:
 
 def _setting(name: str, value: float) -> object:
     table = Table("shop", {name: value}, now=NOW)
+    table.declare((*SHARED, MAX_AGE, SESSION_SECONDS))
     table.policy()
     return None if table.faults else True
 

@@ -10,6 +10,7 @@ import pytest
 from haoma.authorize import authorize
 from haoma.errors import NotProven, Spent
 from haoma.io.blocking import run
+from haoma.platforms.base.setting import SHARED
 from haoma.platforms.base.table import Table
 from haoma.platforms.registry import PLATFORMS
 from haoma.policy import STANDARD, Policy
@@ -57,6 +58,7 @@ def test_what_is_required_decides(stage: Stage, platform: str) -> None:
 def test_the_setting() -> None:
     """`require` lists the names of checks; each of them is known."""
     table = Table("shop", {"require": [name.value for name in CheckName]}, now=0)
+    table.declare(SHARED)
     assert table.policy().require == frozenset(ALL_CHECKS)
     assert table.faults == []
 

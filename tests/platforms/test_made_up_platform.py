@@ -78,6 +78,17 @@ def test_its_own_words(seen):
     assert seen["scenes"] == ["允许", "满了"]
 
 
+def test_its_settings_and_bodies(seen):
+    """Its settings are in the tables, the stub and the fault about workers; its body is in the service's document."""
+    own, shared = seen["settings"]
+    assert "| `acme_mode` | word | `slow` | `slow` or `quick` |" in own
+    assert "`acme`、`alipay`" in shared
+    overload = seen["stub"].partition('Literal["acme"]')[2].partition("@overload")[0]
+    assert 'acme_mode: Literal["slow", "quick"] | _Elsewhere = ...' in overload
+    assert seen["two-workers"]["config.needs-one-worker"] == "apps.acme.acme_mode"
+    assert seen["body"]["value"] == {"authorization": {"code": "<acme.tap>"}}
+
+
 def test_judged(seen):
     """The conformance suite's adapter answers cases of it."""
     number, refused, nonsense = seen["conformance"]

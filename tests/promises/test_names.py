@@ -19,7 +19,6 @@ CODE = {
     "cli/alipay_aes_key.py": "the command that one platform alone has",
     "doctor/mini_program/rules.py": "the name of a component that others publish",
     "doctor/mini_program/sources.py": "the name of a folder that others publish",
-    "service/pages/openapi.py": "examples of bodies, which the platforms do not declare yet",
 }
 """Files whose code or texts name a platform, and why."""
 

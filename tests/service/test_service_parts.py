@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from haoma import authorization
 from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnusable
+from haoma.platforms.registry import PLATFORMS
 from haoma.service import create_app
 from haoma.service.app import Application
 from haoma.service.callers import Callers
@@ -440,6 +442,27 @@ def test_create_app_logs_the_warnings(capfdbinary: pytest.CaptureFixture[bytes])
     app = create_app(settings(publishable_keys=["publishable-key-0123"]))
     assert "config.signing-key-ephemeral" in capfdbinary.readouterr().err.decode()
     assert call(app, "GET", "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_shows_what_its_front_end_sends(platform: str) -> None:
+    """Each example is read as what it is, and stands in the document with a line of its own in both languages."""
+    zh, en = (
+        {
+            path.rpartition("/")[2]: item["post"]["requestBody"]["content"]["application/json"]["examples"]
+            for path, item in document(lang)["paths"].items()
+            if "requestBody" in item.get("post", {})
+        }
+        for lang in ("zh", "en")
+    )
+    shown = [(route, name) for route, named in en.items() for name in named if name.startswith(f"{platform}-")]
+    assert "phone-number" in {route for route, _ in shown}
+    for route, name in shown:
+        sent = authorization.read(json.dumps(en[route][name]["value"]))
+        assert (route == "login") == (sent.login_code is not None and not sent.claimed)
+        assert zh[route][name]["value"] == en[route][name]["value"]
+        assert re.search("[一-鿿]", zh[route][name]["summary"])
+        assert not re.search("[一-鿿]", en[route][name]["summary"])
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

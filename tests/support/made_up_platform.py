@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import haoma
 from haoma.cli import app as command
 from haoma.service import create_app
+from haoma.service.pages.openapi import document
 from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
 
@@ -77,7 +78,17 @@ def main(top: Path) -> dict[str, Any]:
     seen["explain"] = run("explain", "acme:17", "--lang", "en")
     only.write_text(only.read_text().replace('platform = "acme"', 'platform = "acme-mini"'))
     seen["misspelt"] = run("doctor", "--config", str(only), "--json")
-    pages, proofs, with_haoma = map(import_module, ("pages", "proofs", "with_haoma"))  # of tools/ and conformance/
+    seen["two-workers"] = "nothing"
+    try:
+        from_mapping(values, workers=2)
+    except haoma.ConfigFaults as refused:
+        seen["two-workers"] = {fault.code: str(fault.because.get("settings")) for fault in refused.faults}
+    bodies = document("en")["paths"]["/v1/apps/{app}/phone-number"]["post"]["requestBody"]["content"]
+    seen["body"] = bodies["application/json"]["examples"]["acme-tap"]
+    names = ("pages", "proofs", "configuration", "with_haoma")
+    pages, proofs, configuration, with_haoma = map(import_module, names)  # of tools/ and conformance/
+    seen["settings"] = [configuration.table("acme", "en"), configuration.table("apps", "zh")]
+    seen["stub"] = configuration.stub()
     seen["pages"] = {name: text for name, text in pages.pages().items() if "acme" in name or name == "README.md"}
     seen["proofs"] = proofs.table("en")
     case = {"platform": "acme", "way": "reply", "now": 1, "keys": {"app_id": "acme1"}}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from haoma.errors import Fault, UnknownApp
+from haoma.errors import Fault, NoSuchApp
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -111,11 +111,11 @@ class Settings:
         """Return the app with this name.
 
         Raises:
-            UnknownApp: ``caller.unknown-app``.
+            NoSuchApp: ``config.no-such-app``.
         """
         found = self.apps.get(name)
         if found is None:
-            raise unknown_app(name, self.apps)
+            raise no_such_app(name, self.apps)
         return found
 
     def give_warnings(self, *, stacklevel: int = 2) -> None:
@@ -124,7 +124,7 @@ class Settings:
             python_warnings.warn(str(warning), HaomaWarning, stacklevel=stacklevel)
 
 
-def unknown_app(name: str, apps: Mapping[str, App]) -> UnknownApp:
-    """Return the error for an unknown app name, with the most similar known name."""
+def no_such_app(name: str, apps: Mapping[str, App]) -> NoSuchApp:
+    """Return the error for an unknown app name, with the known names. The name itself may be anything."""
     near = difflib.get_close_matches(name, apps, n=1)
-    return UnknownApp(because={"nearest": near[0]} if near else {})
+    return NoSuchApp(because={**({"nearest": near[0]} if near else {}), "known": ", ".join(apps)})

@@ -38,11 +38,12 @@ from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault
 from haoma.io import clock
 from haoma.io.files import FollowedFile
+from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
-from haoma.settings.service import read_service
+from haoma.settings.service import SERVICE, read_service
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
@@ -54,9 +55,13 @@ TOML_BYTES: Final = 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in DER
-_OWN: Final = ("allow_insecure_upstreams", "ca_file")
+TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
+"""Settings outside of the tables."""
+_OWN: Final = tuple(setting.name for setting in TOP)
 _TOP: Final = (*_OWN, "apps", "service")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_UNREAD: Final = object()
+"""A placeholder for a value that could not be fetched."""
 
 
 def load(
@@ -229,20 +234,24 @@ class _Reader:
     def _table(self, name: str, values: Mapping[str, Any], where: str | None, **options: Any) -> Table:
         """Return a table with its ``{ file }`` and ``{ env }`` values fetched."""
         place = f"apps.{name}" if where is None else where
-        keys = PLATFORMS[values["platform"]].key_settings if where is None else frozenset({"signing_key"})
+        declared = PLATFORMS[values["platform"]].settings if where is None else SERVICE if where else TOP
+        keys = key_settings(declared)
         fetched = {
             setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
             for setting, value in values.items()
         }
-        return _Fetched(
+        table = Table(
             name,
             fetched,
             now=self._now,
             where=where,
             line_of=self._line_of,
             parse_private_key=self._parse_private_key,
+            unreadable={setting for setting, value in fetched.items() if value is _UNREAD},
             **options,
         )
+        table.declare(declared)
+        return table
 
     def _fault(
         self, code: str, where: str, *, warning: bool = False, because: Mapping[str, object] = _NOTHING, **more: object
@@ -257,7 +266,7 @@ class _Reader:
         if value is None:
             self._fault("config.empty-value", where, found="None")
             return _UNREAD
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):  # Python has both
             found = [
                 self._fetch(each, f"{where}.{number}", may_name_file=may_name_file) for number, each in enumerate(value)
             ]
@@ -360,7 +369,7 @@ class _Reader:
             return None
         table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
         app: App | None = PLATFORMS[platform].configure(table)
-        self._words |= table.known
+        self._words |= table.known | table.declared
         self._faults += table.faults
         if app is not None:
             provable = {check.name for way in PLATFORMS[platform].methods for check in way.checks if check.proven}
@@ -391,7 +400,7 @@ class _Reader:
         # An empty list counts as not set, because templates write it for "none".
         table = self._table("", {key: value for key, value in values.items() if value != []}, "service")
         service = read_service(table, serving=serving)
-        self._words |= table.known
+        self._words |= table.known | table.declared
         self._faults += table.faults
         return service
 
@@ -401,34 +410,15 @@ class _Reader:
             self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
         if workers == 1:
             return
-        if remembering := [name for name, app in apps.items() if app.remembers]:
+        keeping = {name: PLATFORMS[app.platform].keeps_in_process(app) for name, app in apps.items()}
+        if settings := [f"apps.{name}.{setting}" for name, setting in keeping.items() if setting]:
             file, line = self._line_of(where)
-            because = {"workers": workers, "apps": ", ".join(remembering)}
+            because = {"workers": workers, "settings": ", ".join(settings)}
             line = 0 if where.startswith("-") else line  # a command-line option has no line
             self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
             self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
-
-
-class _Unread:
-    """A placeholder for a value that could not be fetched."""
-
-
-_UNREAD: Final = _Unread()
-
-
-class _Fetched(Table):
-    """A table in which some values could not be fetched. Their wrong type is not reported as a second fault."""
-
-    def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
-        if code != "config.wrong-type" or not isinstance(self._values.get(setting), _Unread):
-            super()._report(code, setting, because, warning=warning)
-
-    @property
-    def broken(self) -> bool:
-        """True if a fault was found. Warnings do not count."""
-        return super().broken or any(isinstance(value, _Unread) for value in self._values.values())
 
 
 def _nearest(platform: str) -> str:

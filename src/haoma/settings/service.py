@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from haoma.errors import Fault
+from haoma.platforms.base.setting import Kind, Setting, seconds
 from haoma.settings.model import Network, ServiceKey, ServiceSettings, Settings
 
 if TYPE_CHECKING:
@@ -24,8 +25,23 @@ _BEARER: Final = re.compile(r"[!-~]{1,512}")
 _PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as made by `haoma key`
 _OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
-_LEVELS: Final = ("debug", "info", "warning", "error")
-_DEFAULT_LISTEN: Final = "127.0.0.1:8080"
+
+SERVICE: Final = (
+    Setting("listen", default="127.0.0.1:8080"),
+    Setting("server_keys", Kind.LIST, secret=True),
+    Setting("publishable_keys", Kind.LIST),
+    Setting("workers", Kind.NUMBER, default=1, least=1, most=256, whole=True),
+    Setting("cors_origins", Kind.LIST),
+    Setting("signing_key", secret=True, key=True),
+    seconds("body_seconds", default=5, least=0.1, most=60),
+    seconds("request_seconds", default=20, least=1, most=300),
+    seconds("drain_seconds", default=25, least=0, most=300),
+    Setting("log_level", Kind.WORD, default="info", choices=("debug", "info", "warning", "error")),
+    Setting("trusted_proxies", Kind.LIST),
+    Setting("refused_limit", Kind.NUMBER, default=30, least=1, most=1000, whole=True),
+    seconds("refused_seconds", default=600, least=1, most=86400),
+)
+"""Settings of the table."""
 
 
 def parse_listen(text: str) -> tuple[str, int] | None:
@@ -38,7 +54,7 @@ def parse_listen(text: str) -> tuple[str, int] | None:
 
 def read_service(table: Table, *, serving: bool) -> ServiceSettings:
     """Read the table ``[service]``. Faults are collected in ``table``. For ``serving`` see `load`."""
-    listen = parse_listen(table.text("listen", default=_DEFAULT_LISTEN))
+    listen = parse_listen(table.text("listen"))
     if listen is None:
         table.fault("config.bad-listen", "listen", needed="host:port")
     host, port = listen or ("", 0)
@@ -53,16 +69,16 @@ def read_service(table: Table, *, serving: bool) -> ServiceSettings:
         host=host,
         port=port,
         keys=tuple(dict.fromkeys(keys)),
-        workers=_whole(table, "workers", default=1, most=256),
+        workers=int(table.number("workers")),
         cors_origins=_origins(table),
         signing_key=_signing_key(table),
-        body_seconds=table.number("body_seconds", default=5, least=0.1, most=60),
-        request_seconds=table.number("request_seconds", default=20, least=1, most=300),
-        drain_seconds=table.number("drain_seconds", default=25, least=0, most=300),
-        log_level=table.choice("log_level", _LEVELS, default="info"),
+        body_seconds=table.number("body_seconds"),
+        request_seconds=table.number("request_seconds"),
+        drain_seconds=table.number("drain_seconds"),
+        log_level=table.choice("log_level"),
         trusted_proxies=_networks(table),
-        refused_limit=_whole(table, "refused_limit", default=30, most=1000),
-        refused_seconds=table.number("refused_seconds", default=600, least=1, most=86400),
+        refused_limit=int(table.number("refused_limit")),
+        refused_seconds=table.number("refused_seconds"),
     )
     table.finish()
     return service
@@ -87,13 +103,6 @@ def _keys(table: Table, kind: str) -> list[ServiceKey]:
                 table.warn("config.weak-server-key", setting, characters=len(text), least=WEAK_KEY)
             found.append(ServiceKey(kind, hashlib.sha256(text.encode("ascii")).digest()))
     return found
-
-
-def _whole(table: Table, setting: str, *, default: int, most: int) -> int:
-    number = table.number(setting, default=default, least=1, most=most)
-    if number % 1:
-        table.fault("config.wrong-type", setting, found="float", needed="whole number")
-    return int(number)
 
 
 def _networks(table: Table) -> tuple[Network, ...]:

@@ -152,7 +152,9 @@ def test_without_the_merchants_grant(mirror: AlipayMirror) -> None:
 
 def test_a_merchant_is_not_its_application(mirror: AlipayMirror) -> None:
     """The application's id in the place of the merchant's, or the other way round, is found at the start."""
-    assert faults(table(mirror, isv_app_id=table(mirror).text("app_id"))) == [("config.app-ids-conflict", "isv_app_id")]
+    assert faults(table(mirror, isv_app_id=mirror.settings(BASE)[MERCHANT]["app_id"])) == [
+        ("config.app-ids-conflict", "isv_app_id")
+    ]
 
 
 def test_logins_that_cannot_work_are_told_at_the_start(mirror: AlipayMirror) -> None:

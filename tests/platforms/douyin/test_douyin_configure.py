@@ -63,7 +63,7 @@ def test_the_login_follows_the_api(settings: dict[str, str], upstreams: tuple[st
         ({"accept_encrypted_data": "yes"}, ("config.wrong-type", "accept_encrypted_data")),
         ({"token_source": "func"}, ("config.wrong-type", "token_source")),
         ({"check_encrypted_message": True}, ("config.unknown-setting", "check_encrypted_message")),
-        ({"token_url": "https://t.example.com"}, ("config.unknown-setting", "token_url")),
+        ({"token_url": "https://t.example.com"}, ("config.setting-without-effect", "token_url")),
         ({"api_base_url": "http://a.example.com", "login_base_url": "https://b.example.com"}, ("config.insecure-upstream", "api_base_url")),
         ({"login_base_url": "http://b.example.com"}, ("config.insecure-upstream", "login_base_url")),
     ],

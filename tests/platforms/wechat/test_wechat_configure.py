@@ -39,7 +39,7 @@ def test_the_smallest_app() -> None:
         ({"app_id": APP_ID, "app_secret": SECRET, "encrypted_hash": "md5"}, ("config.wrong-type", "encrypted_hash")),
         ({"app_id": APP_ID, "app_secret": SECRET, "token_source": "func"}, ("config.wrong-type", "token_source")),
         ({"app_id": APP_ID, "app_secret": SECRET, "aes_key": "x"}, ("config.unknown-setting", "aes_key")),
-        ({"app_id": APP_ID, "app_secret": SECRET, "token_url": "https://t.example.com"}, ("config.unknown-setting", "token_url")),
+        ({"app_id": APP_ID, "app_secret": SECRET, "token_url": "https://t.example.com"}, ("config.setting-without-effect", "token_url")),
         (
             {"app_id": APP_ID, "app_secret": SECRET, "api_base_url": "http://wx.example.com"},
             ("config.insecure-upstream", "api_base_url"),

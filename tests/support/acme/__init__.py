@@ -13,6 +13,7 @@ from haoma.phone import from_parts
 from haoma.platforms.base.code_exchange import CodeExchange, sending_a_code
 from haoma.platforms.base.contract import App, Finding, Method, Platform, TokenSource
 from haoma.platforms.base.refusal import refusal
+from haoma.platforms.base.setting import SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 from haoma.secret import Secret
 from haoma.steps import Request, Send, ask
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import GetLogin, Login
     from haoma.steps import Flow
 
+SETTINGS: Final = (
+    Setting("app_id", required=True),
+    Setting("app_secret", required=True, secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default="https://api.acme.example"),
+    Setting("acme_mode", Kind.WORD, default="slow", choices=("slow", "quick")),
+    *SHARED,
+)
 _CHECKS: Final = tuple(Check(name, True, "Acme says so") for name in CheckName)
 
 
@@ -36,9 +44,9 @@ class AcmeApp(App):
 
 def configure(table: Table) -> AcmeApp | None:
     """Build the app from its settings."""
-    app_id = table.text("app_id", required=True)
-    app_secret = table.secret("app_secret", required=True)
-    api_base_url = table.url("api_base_url", default="https://api.acme.example")
+    table.declare(SETTINGS)
+    app_id, app_secret, api_base_url = table.text("app_id"), table.secret("app_secret"), table.url("api_base_url")
+    table.choice("acme_mode")
     policy, reply = table.policy(), table.reply()
     table.finish()
     if table.broken or app_secret is None:
@@ -115,7 +123,8 @@ def token_source(app: AcmeApp) -> TokenSource:
 ACME: Final = Platform[AcmeApp, Secret](
     name="acme",
     also_called=("acme-mini",),
-    key_settings=frozenset({"app_secret"}),
+    settings=SETTINGS,
+    keeps_in_process=lambda _app: "acme_mode",
     phone_code=("code",),
     configure=configure,
     read=read,

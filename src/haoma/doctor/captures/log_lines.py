@@ -16,10 +16,7 @@ from haoma.platforms.registry import PLATFORMS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SAID: Final = re.compile(
-    r"[\"']?(?:errmsg|err_tips|err_msg|error_msg|error_description|resultDesc)[\"']?\s*[:=]\s*[\"']([^\"'\n]{0,200})",
-    re.IGNORECASE,
-)
+_SAID: Final = ("errmsg", "error_msg", "error_description")
 _HOPELESS: Final = frozenset({
     "platform.app-mismatch", "platform.credentials-rejected", "platform.ip-not-allowed", "platform.secret-frozen",
     "platform.rate-limited", "platform.quota-exhausted", "platform.permission-missing", "platform.user-blocked",
@@ -39,7 +36,7 @@ _MESSAGES: Final = (
     (
         re.compile(
             r"pad block corrupted|BadPadding|bad decrypt|Padding is (?:invalid|incorrect)|Invalid padding bytes|"
-            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|-41003|Illegal_?Buffer|"
+            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|"
             r"UnicodeDecodeError: 'utf-8' codec can't decode byte|Expecting value: line 1 column 1 \(char 0\)|"
             r"Given final block not properly padded|data not multiple of block|wrong final block length",
             re.IGNORECASE,
@@ -69,7 +66,7 @@ def look(captured: Captured) -> Looked | None:
 
 def _repeated(captured: Captured) -> Iterator[Diagnosis]:
     counted = _counted(captured.text)
-    words = _SAID.findall(captured.text)
+    words = _said().findall(captured.text)
     for (platform, code), count in counted.items():
         message = next((each for each in words if len(counted) == 1), "")
         from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
@@ -92,6 +89,14 @@ def _counted(text: str) -> Counter[tuple[str, str]]:
         found = re.findall(each.code_words, text) if each.code_words else []
         counted.update((name, code) for code in found if name in _whose(code))
     return counted
+
+
+@cache
+def _said() -> re.Pattern[str]:
+    """Return where the words of a refusal stand."""
+    own = (word for _name, each in all_symptoms() for word in each.reply_fields.words)
+    names = "|".join((*_SAID, *own))
+    return re.compile(rf"[\"']?(?:{names})[\"']?\s*[:=]\s*[\"']([^\"'\n]{{0,200}})", re.IGNORECASE)
 
 
 @cache

@@ -33,7 +33,7 @@ _PLACEHOLDER: Final = 16
 _FEW: Final = 4
 """Different characters. No random secret has this few."""
 _WRITTEN: Final = re.compile(r"(?i)your[-_ ]|[-_ ]here\b|secret|x{8}|example|placeholder|change.?me")
-_SAME: Final = re.compile(r"(?:wx|tt)(.)\1{15,17}")
+_SAME: Final = re.compile(r"[a-z]{0,6}(.)\1{9,}")
 _SKEW: Final = 120.0
 _SOON: Final = 30 * 86_400.0
 
@@ -109,7 +109,8 @@ def _fingerprint(known: Known) -> str:
 def not_its_id(app: App) -> Iterator[Diagnosis]:
     """Warn about an app id in the shape of another platform's."""
     others = [name for name, shape in _id_shapes().items() if name != app.platform and shape.fullmatch(app.app_id)]
-    if _SAME.fullmatch(app.app_id):
+    shape = of_app(app).app_id
+    if shape and shape.fullmatch(app.app_id) and _SAME.fullmatch(app.app_id):
         yield warning("config.app-id-shape", f"apps.{app.name}.app_id", guess=True, found=f"{app.app_id[:4]}...")
     if others and not of_app(app).knows_app_id:  # otherwise the settings have warned already
         yield warning("config.app-id-shape", f"apps.{app.name}", guess=True, looks_like=others[0])

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 NO_CODE: Final = "haoma-doctor-asks-without-a-code"
 """The deliberately invalid login code. No platform has issued it."""
-_NO_TICKET: Final = "no-ticket"  # the platform pushes it to the service, into whose memory the doctor cannot look
 _SKEW: Final = 30.0
 _BAD_SKEW: Final = 120.0  # below the five minutes within which a watermark must be
 T = TypeVar("T")
@@ -137,8 +136,8 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
         yield fault("doctor.wrong-public-key", where, asked=asked)
         return
     except HaomaError as error:
-        if error.platform_code == _NO_TICKET:
-            yield note("doctor.not-asked", where, asked=asked, token="component")  # noqa: S106 - an owner, not a token
+        if pushed := of_app(app).pushed.get(error.platform_code):  # to the service, whose memory is not ours
+            yield note("doctor.not-asked", where, asked=asked, token=pushed)
             return
         temporary = isinstance(error, RateLimited) or (error.retry and isinstance(error, PlatformRefusal))
         severity = Severity.WARNING if temporary else Severity.FAULT

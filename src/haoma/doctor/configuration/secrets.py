@@ -7,15 +7,17 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from haoma.platforms.registry import PLATFORMS
 from haoma.settings.lines import Lines
 from haoma.settings.reader import FILE_BYTES, TOML_BYTES
+from haoma.settings.service import SERVICE
 
-_SECRET: Final = re.compile(
-    r"secret|private_key|aes_key|sym_key|url_key|signing_key|server_keys|component_token|refresh_token|auth_token"
-)
+_LIKE_A_SECRET: Final = re.compile(r"secret|private_key|aes_key|token$")
+"""In the name of a setting that is not declared: it may be misspelt."""
 _CERTIFICATE: Final = re.compile(r"(?<!root)_cert$|_certificate$")
 
 
@@ -59,6 +61,16 @@ def known_values(path: Path, environ: Mapping[str, str] | None = None) -> list[K
     return list(_Values(path, lines, os.environ if environ is None else environ).of(values))
 
 
+@cache
+def _declared() -> Mapping[str, bool]:
+    settings = [*SERVICE, *(setting for platform in PLATFORMS.values() for setting in platform.settings)]
+    return {setting.name: any(each.secret for each in settings if each.name == setting.name) for setting in settings}
+
+
+def _is_secret(setting: str) -> bool:
+    return _declared().get(setting, _LIKE_A_SECRET.search(setting) is not None)
+
+
 class _Values:
     def __init__(self, path: Path, lines: Lines, environ: Mapping[str, str]) -> None:
         self._path = path
@@ -70,7 +82,7 @@ class _Values:
         tables = {f"apps.{name}": table for name, table in apps.items()} if isinstance(apps, Mapping) else {}
         for place, table in {**tables, "service": values.get("service")}.items():
             for setting, value in table.items() if isinstance(table, Mapping) else ():
-                secret = _SECRET.search(setting) is not None
+                secret = _is_secret(setting)
                 if secret or _CERTIFICATE.search(setting):
                     for each in value if isinstance(value, list) else [value]:
                         yield from self._known(place, setting, each, secret=secret)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program.calls import Calls, Login
-from haoma.doctor.mini_program.sources import API, PHONE_TYPE, Source, Span, read
+from haoma.doctor.mini_program.sources import API, BINDS, PAGES, PHONE_TYPE, REALTIME, Source, Span, read
 from haoma.doctor.platforms import all_symptoms
 from haoma.platforms.base.diagnosis import Diagnosis, fault, good, note, warning
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from haoma.doctor.configuration.secrets import Known
     from haoma.settings.model import ServiceKey
 
-_BIND: Final = frozenset({".wxml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml"})
-_REALTIME: Final = frozenset({".wxml", ".qml"})  # other platforms' buttons have no such type
 _VUE: Final = frozenset({".vue", ".nvue", ".uvue"})
 _CALLS: Final = 200
 """Most calls of one kind that are examined in a file. No file written by people has more."""
@@ -458,9 +456,9 @@ def event_of_authorize(source: Source, project: Project) -> Iterator[Diagnosis]:
 def event_of_the_others(source: Source, project: Project) -> Iterator[Diagnosis]:
     """Check a native page of other platforms: ``bindgetphonenumber``, in lower case, matching the button's type."""
     del project
-    for position, _tag, attributes in source.buttons if source.suffix in _BIND else ():
+    for position, _tag, attributes in source.buttons if source.suffix in BINDS else ():
         kind = attributes.get("open-type", "")
-        realtime = source.suffix in _REALTIME
+        realtime = source.suffix in REALTIME
         if kind == "getAuthorize" or (kind == "getRealtimePhoneNumber" and not realtime):
             yield _never(source, position, f"open-type={kind}", "getPhoneNumber")
             continue
@@ -527,7 +525,7 @@ def _asks_for_the_phone(attributes: dict[str, str]) -> bool:
 
 def open_type_of_taro(source: Source, project: Project) -> Iterator[Diagnosis]:
     """Check Taro: it passes ``openType`` through unchanged, so ``getAuthorize`` must be chosen where it is meant."""
-    native = source.suffix in _BIND or source.suffix == ".axml"
+    native = source.suffix in PAGES
     for position, tag, attributes in source.buttons if project.is_taro and not native else ():
         kind = attributes.get("openType") or attributes.get("open-type") or ""
         if tag.lower() not in ("button", "view") and re.fullmatch(r"At[A-Z]\w*|at-[\w-]+", tag):

@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from haoma.doctor.platforms import all_symptoms
+
 if TYPE_CHECKING:
     from haoma.platforms.base.diagnosis import Diagnosis
 
@@ -24,17 +26,22 @@ FILE_BYTES: Final = 512 * 1024
 FILES: Final = 4000
 ALL_BYTES: Final = 32 * 1024 * 1024
 
+_DECLARED: Final = [each for _name, each in all_symptoms()]
+_OTHERS: Final = (".qml", ".jxml", ".xhsml")  # of platforms that are not here, like their qq, jd and xhs below
+PAGES: Final = frozenset({*(each.markup for each in _DECLARED if each.markup), *_OTHERS})
+"""Suffixes of the platforms' own pages."""
+BINDS: Final = frozenset({*(each.markup for each in _DECLARED if each.markup_binds), *_OTHERS})
+"""Those in which events are named ``bind…``."""
+REALTIME: Final = frozenset({*(each.markup for each in _DECLARED if each.realtime_button), ".qml"})
+"""Those whose button has the type ``getRealtimePhoneNumber``."""
 _SUFFIXES: Final = frozenset({
-    ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".wxml", ".axml", ".swan", ".ttml", ".ksml",
-    ".qml", ".jxml", ".xhsml", ".json", ".wxs", ".sjs", ".env", ".html", ".ets", ".dart",
+    *PAGES, ".js", ".mjs", ".cjs", ".ts", ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".json", ".wxs", ".sjs", ".env",
+    ".html", ".ets", ".dart",
 })  # fmt: skip
 _PLAIN: Final = frozenset({".pem", ".key", ".p8", ".txt", ".yml", ".yaml", ".properties", ".toml", ".ini"})
 _PLAIN_BYTES: Final = 64 * 1024
 """Keys have a few KiB. Anything longer is a list of packages, or prose."""
-_MARKUP: Final = frozenset({
-    ".wxml", ".axml", ".swan", ".ttml", ".ksml", ".qml", ".jxml", ".xhsml", ".vue", ".nvue", ".uvue", ".jsx", ".tsx",
-    ".js",
-})  # fmt: skip
+_MARKUP: Final = frozenset({*PAGES, ".vue", ".nvue", ".uvue", ".jsx", ".tsx", ".js"})
 _SKIPPED: Final = frozenset({
     "node_modules", "miniprogram_npm", "dist", "unpackage", "build", "coverage", "cloudfunctions", "cloudfunction",
     "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
@@ -43,7 +50,7 @@ _SKIPPED: Final = frozenset({
 
 _COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
 _ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
-API: Final = r"(?:wx|my|tt|swan|ks|qq|jd|xhs|dd|uni|Taro)"
+API: Final = rf"(?:{'|'.join((*(each.api for each in _DECLARED if each.api), 'qq', 'jd', 'xhs', 'uni', 'Taro'))})"
 _LOGIN: Final = re.compile(API + r"\s*\.\s*(?:login|getAuthCode|getLoginCode)\s*\(")
 _REQUEST: Final = re.compile(
     r"\b(?:request|httpRequest|fetch|uploadFile|callFunction|callContainer|post|"

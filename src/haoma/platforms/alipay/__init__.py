@@ -10,7 +10,8 @@ from haoma.platforms.base.contract import Platform
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     name="alipay",
     also_called=("zhifubao", "ali"),
-    key_settings=app.KEY_SETTINGS,
+    settings=app.SETTINGS,
+    keeps_in_process=app.keeps_in_process,
     configure=app.configure,
     read=read.read,
     one_time=flow.one_time,

@@ -21,6 +21,7 @@ from haoma.crypto.chain import ChainBroken, check_chain, may_issue
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.opening import aes_cbc
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
@@ -35,10 +36,23 @@ if TYPE_CHECKING:
 GATEWAY: Final = "https://openapi.alipay.com/gateway.do"
 SANDBOX: Final = "https://openapi-sandbox.dl.alipaydev.com/gateway.do"
 OLD_SANDBOX: Final = "https://openapi.alipaydev.com/gateway.do"
-KEY_SETTINGS: Final = frozenset({
-    "alipay_public_key", "alipay_cert", "aes_key", "app_private_key", "app_cert", "alipay_root_cert",
-    "isv_aes_key",
-})  # fmt: skip
+SETTINGS: Final = (
+    Setting("app_id", required=True),
+    Setting("alipay_public_key", Kind.TEXTS, key=True),
+    Setting("alipay_cert", Kind.TEXTS, key=True),
+    Setting("aes_key", Kind.TEXTS, secret=True, key=True),
+    Setting("app_private_key", secret=True, key=True),
+    Setting("app_cert", key=True),
+    Setting("alipay_root_cert", key=True),
+    Setting("isv_app_id"),
+    Setting("app_auth_token", secret=True),
+    Setting("isv_aes_key", secret=True, key=True),
+    Setting("gateway_url", Kind.ADDRESS, default=GATEWAY),
+    Setting("sandbox", Kind.FLAG, choices=("old",)),
+    Setting("allow_sha1_signatures", Kind.FLAG),
+    *SHARED,
+    SESSION_SECONDS,
+)
 _ZERO_IV: Final = bytes(16)  # the platform's choice; the README describes the consequences
 _APP_ID: Final = re.compile(r"\d{16}")
 _SOON: Final = 30 * 86400.0
@@ -77,15 +91,16 @@ class AlipayApp(App):
     intermediates: tuple[x509.Certificate, ...] = field(default=(), repr=False)
     roots: tuple[x509.Certificate, ...] = field(default=(), repr=False)
 
-    @property
-    def remembers(self) -> bool:
-        """True if logins are configured. Opening an envelope alone needs no memory."""
-        return self.private_key is not None
+
+def keeps_in_process(app: AlipayApp) -> str:
+    """Return the setting for logins, if it is set. Opening an envelope alone needs no memory."""
+    return "app_private_key" if app.private_key else ""
 
 
 def configure(table: Table) -> AlipayApp | None:
     """Build the app from its settings. Faults go to the table."""
-    app_id = _app_id(table, "app_id", required=True)
+    table.declare(SETTINGS)
+    app_id = _app_id(table, "app_id")
     isv_app_id = _app_id(table, "isv_app_id")
     private_key = _one(table, "app_private_key", table.parse_private_key)
     app_cert = _certificate(table, "app_cert")
@@ -141,15 +156,15 @@ def configure(table: Table) -> AlipayApp | None:
     )
 
 
-def _app_id(table: Table, setting: str, *, required: bool = False) -> str:
-    found = table.text(setting, required=required)
+def _app_id(table: Table, setting: str) -> str:
+    found = table.text(setting)
     if found and not _APP_ID.fullmatch(found):
         table.warn("config.app-id-shape", setting, needed="16 digits")
     return found
 
 
 def _gateway_url(table: Table) -> str:
-    sandbox = table.flag_or("sandbox", ("old",))
+    sandbox = table.flag_or("sandbox")
     if sandbox:
         table.warn("config.sandbox", "sandbox")
     standard = OLD_SANDBOX if sandbox == "old" else SANDBOX if sandbox else GATEWAY

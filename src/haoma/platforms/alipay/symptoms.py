@@ -170,4 +170,6 @@ SYMPTOMS: Final = Symptoms(
         r"mp-alipay|MP-ALIPAY|\bmy\s*\.\s*(?:getPhoneNumber|getAuthCode)|plugin-platform-alipay|--type[ =]alipay|"
         r"TARO_ENV\W+alipay|alipay:\s*\{|getAuthorize"
     ),
+    api="my",
+    markup=".axml",
 )

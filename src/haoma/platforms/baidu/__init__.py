@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.platforms.baidu.app import KEY_SETTINGS, BaiduApp, configure
+from haoma.platforms.baidu.app import SETTINGS, BaiduApp, configure
 from haoma.platforms.baidu.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
 from haoma.platforms.baidu.read import Message, read, read_sealed
@@ -14,7 +14,7 @@ from haoma.platforms.base.contract import Platform
 BAIDU: Final = Platform[BaiduApp, Message](
     name="baidu",
     also_called=("swan", "bd"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     configure=configure,
     read=read,
     one_time=one_time,

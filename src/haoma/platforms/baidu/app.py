@@ -14,12 +14,23 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import ACCEPT_MEMBERS, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 from haoma.secret import Secret
 
 API: Final = "https://spapi.baidu.com"
 OPENAPI: Final = "https://openapi.baidu.com"
-KEY_SETTINGS: Final = frozenset({"app_secret"})
+SETTINGS: Final = (
+    Setting("app_key", required=True),
+    Setting("app_id"),
+    Setting("app_secret", required=True, secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default=API),
+    Setting("login", Kind.WORD, default="v1", choices=("v1", "v2")),
+    Setting("openapi_base_url", Kind.ADDRESS, default=OPENAPI),
+    *SHARED,
+    SESSION_SECONDS,
+    ACCEPT_MEMBERS,
+)
 _APP_KEY: Final = re.compile(r"[0-9A-Za-z]{32}")
 
 
@@ -42,17 +53,18 @@ class BaiduApp(App):
 
 def configure(table: Table) -> BaiduApp | None:
     """Build the app from its settings. Faults go to the table."""
-    app_key = table.text("app_key", required=True)
+    table.declare(SETTINGS)
+    app_key = table.text("app_key")
     if app_key and not _APP_KEY.fullmatch(app_key):
         table.warn("config.app-id-shape", "app_key", needed="32 letters and digits: the AppKey, not the numeric AppID")
     table.text("app_id")
-    app_secret = table.secret("app_secret", required=True)
+    app_secret = table.secret("app_secret")
     if app_key and app_secret == Secret(app_key):
         table.warn("config.app-secret-shape", "app_secret", found="the AppKey")
-    api_base_url = table.url("api_base_url", default=API)
-    login = table.choice("login", ("v1", "v2"), default="v1")
-    openapi_base_url = table.url("openapi_base_url", default=OPENAPI)
-    policy, reply = table.policy(sealed=True), table.reply()
+    api_base_url = table.url("api_base_url")
+    login = table.choice("login")
+    openapi_base_url = table.url("openapi_base_url")
+    policy, reply = table.policy(), table.reply()
     # A ciphertext has no timestamp, so it stays usable as long as its session_key is kept. It is remembered for that
     # long. Later logins may extend a key's life, up to this limit (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))

@@ -42,4 +42,7 @@ SYMPTOMS: Final = Symptoms(
     turn=60,
     code_fields={"error_code": 1, "errno": 0},
     knows_app_id=True,
+    api="swan",
+    markup=".swan",
+    markup_binds=True,
 )

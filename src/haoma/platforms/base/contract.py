@@ -15,6 +15,7 @@ from haoma.words import text
 
 if TYPE_CHECKING:
     from haoma.authorization import Authorization
+    from haoma.platforms.base.setting import Setting
     from haoma.platforms.base.table import Table
     from haoma.secret import Secret
     from haoma.steps import Flow
@@ -69,11 +70,6 @@ class App:
         the other; and two clients that share a `Memory` may give the same name to different apps.
         """
         return f"{self.platform}:{self.app_id}"
-
-    @property
-    def remembers(self) -> bool:
-        """True if its requests depend on earlier ones: on used codes, sessions, tokens, tickets or tries."""
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +136,10 @@ class TokenSource:
     fetch: Callable[[], Flow[Secret]] | None
 
 
+def _every_app(_app: App) -> str:
+    return "platform"
+
+
 AppT = TypeVar("AppT", bound=App)
 MessageT = TypeVar("MessageT")
 
@@ -156,7 +156,7 @@ class Platform(Generic[AppT, MessageT]):
         also_called: Other names that people write, besides its title. Used in advice, never accepted.
         phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button returns
             no code, so that a ``code`` belongs to the login.
-        key_settings: Settings that hold keys or certificates and may name a file.
+        settings: The settings of an app, without ``platform``. All others are refused.
         methods: What each method can prove: the rows of the table in the README.
         configure: Build the app from its settings. Reports faults to the table; returns None if there are any.
         read: Find the message in what the front end sent.
@@ -171,12 +171,14 @@ class Platform(Generic[AppT, MessageT]):
         token_source: The source of an app's token, for the doctor. Returns None if the app has none; is None if no app
             of the platform has one.
         symptoms: Location of the platform's `Symptoms`, ``module:name``. Only the doctor loads them.
+        keeps_in_process: The setting that makes an app keep state in the process for later requests: used codes,
+            sessions, tokens, tickets. ``platform`` if every app of the platform does; empty if the app does not.
         take_push: Accept what the platform posts to us, given the query and body; return the text to answer. It
             verifies by itself that the platform sent it. None if the platform never posts.
     """
 
     name: str
-    key_settings: frozenset[str]
+    settings: tuple[Setting, ...]
     configure: Callable[[Table], AppT | None]
     read: Callable[[AppT, Authorization], MessageT]
     one_time: Callable[[AppT, MessageT], tuple[str, Secret] | None]
@@ -191,6 +193,7 @@ class Platform(Generic[AppT, MessageT]):
     methods: tuple[Method, ...] = ()
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()
+    keeps_in_process: Callable[[AppT], str] = _every_app
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
 
     def words(self, key: str, lang: str) -> str:

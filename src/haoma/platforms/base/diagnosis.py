@@ -28,20 +28,17 @@ _KEPT: Final = "|".join(
         r"(?=[\d-]*[a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4,12}){2,4}(?![\w-])",  # request ids of platforms
         rf"{_BYTE}(?:\.{_BYTE}){{3}}(?![\w.])",
         r"(?=[\d:]*[a-fA-F])(?=[0-9a-fA-F:]*::|(?:[0-9a-fA-F]+:){7})(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
-        r"(?:28\d{6}|1001\d{6})(?!\W?\d)",  # platform codes that are as long as phone numbers
-        r"wx[0-9a-f]{16}(?!\w)|tt[0-9a-f]{16,18}(?!\w)",  # app ids
     )
 )
 _NUMERAL: Final = r"[\d〇零一二三四五六七八九]"
 _BETWEEN: Final = r"(?:[^\S\n]|[-‐-―−－._~*()（）/\u200b-\u200f\u2060\ufeff]){1,3}|[^\w\n]"
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
-_SHOWN: Final = re.compile(
-    rf"(?<![\w.:-])(?P<kept>{_KEPT})"
+_SHOWN: Final = (
+    r"(?<![\w.:-])(?P<kept>{kept})"
     r"|(?P<name>(?:secret|token|passw(?:or)?d|pwd|session_?key|aes_?key|open_?id|union_?id|密钥|密码)[\"']?\s*[:=：]\s*[\"']?)"
     r"(?-i:(?=[a-z]*[^\sa-z\"',;&}]))[^\s\"',;&}]{4,}"
     rf"|{_NUMERAL}(?:(?:{_BETWEEN})?{_NUMERAL}){{6,}}"
-    rf"|(?P<run>{_RUN.pattern})",
-    re.IGNORECASE,
+    rf"|(?P<run>{_RUN.pattern})"
 )
 _PIECES: Final = re.compile(r"[-_/=]+")
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -174,7 +171,18 @@ def masked(text: str) -> str:
     A number counts as one with anything between its digits, and in the digits of any script. A run of sixteen or more
     characters stays only if it is made of words, as error codes and API names are.
     """
-    return _SHOWN.sub(_shown, text)
+    return _searched().sub(_shown, text)
+
+
+@cache
+def _searched() -> re.Pattern[str]:
+    """Return what is looked at, with what the platforms let be repeated: their codes and the ids of their apps."""
+    kept = [_KEPT]
+    for platform in catalogue.platforms():
+        shapes = catalogue.shapes(platform)
+        kept += [rf"(?:{shape})(?!\W?\d)" for shape in shapes.get("codes", ())]  # no part of a number
+        kept += [rf"(?:{shape})(?!\w)" for shape in shapes.get("app_ids", ())]
+    return re.compile(_SHOWN.replace("{kept}", "|".join(kept)), re.IGNORECASE)
 
 
 def _shown(found: re.Match[str]) -> str:

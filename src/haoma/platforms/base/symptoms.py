@@ -30,14 +30,10 @@ if TYPE_CHECKING:
 
 TOO_OFTEN: Final = "JSON in a string, too many times"
 _NUMBER: Final = re.compile(r"-?\d{1,12}", re.ASCII)
-_WORDS: Final = (
-    "err_tips", "err_msg", "error_msg", "msg", "error_description", "description", "resultDesc", "message", "error",
-)  # fmt: skip
-_IDS: Final = ("log_id", "logid", "request_id", "requestid", "requestId")
-_GIVEN: Final = (
-    "session_key", "openid", "open_id", "openId", "unionid", "unionId", "access_token", "accessToken", "refresh_token",
-    "refreshToken", "expires_in", "expireIn", "anonymous_openid",
-)  # fmt: skip
+# Names of fields that any back end may use; what is a platform's own, it declares.
+_WORDS: Final = ("error_msg", "msg", "error_description", "description", "message", "error")
+_IDS: Final = ("request_id",)
+_GIVEN: Final = ("session_key", "openid", "open_id", "unionid", "access_token", "refresh_token", "expires_in")
 
 Run: TypeAlias = "Callable[[Flow[Any]], Any]"
 
@@ -123,6 +119,24 @@ class PlatformKeys:
     keys: tuple[RSAPublicKey, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyFields:
+    """Names of fields that only this platform's replies have.
+
+    Attributes:
+        words: What it says with a code, the most telling first.
+        ids: Its id of the request.
+        given: What a success gives.
+    """
+
+    words: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+
+
+_COMMON_FIELDS: Final = ReplyFields()
+
+
 def _none(*_given: Any) -> Any:
     return None
 
@@ -153,9 +167,11 @@ class Symptoms:
         is_of_the_button: Tell whether a code in a body is an error code of the platform's button.
         behind_cannot_open: What is behind ``trust.cannot-open`` at this step, other than the session_key.
         code_fields: Names of log fields that hold the platform's codes (a pattern), and the order in which to ask.
+        reply_fields: Names of fields that only its replies have.
         code_words: A pattern for its codes that are words.
         messages: Error messages of its SDKs: a pattern, and the code of the problem.
         dead_token: Its codes for a dead token.
+        pushed: For a code that reports something missing that is pushed to the service only, what that is.
         app_id: The shape of its app ids.
         knows_app_id: True if the settings themselves warn about an id of another shape.
         app_secret: The shape of its AppSecret, if the settings warn about others.
@@ -167,6 +183,10 @@ class Symptoms:
         shared_settings: The prefixes of such an operator's settings.
         certificates: Settings with a certificate whose expiry nothing else reports, and the code that reports it.
         packages: Check the packages installed alongside haoma, in these directories (None: this interpreter's).
+        api: The global object that its mini programs call, such as ``wx``.
+        markup: The suffix of its pages, such as ``.wxml``.
+        markup_binds: True if event attributes are named ``bind…`` there.
+        realtime_button: True if its button has a second type, ``getRealtimePhoneNumber``.
         own_button: A pattern that shows that a mini program is built for this platform, if its button is
             ``getAuthorize`` rather than the common one.
         probes: Free requests, made after the token and before the login.
@@ -185,9 +205,11 @@ class Symptoms:
     is_of_the_button: Callable[[str], bool] = _no
     behind_cannot_open: Mapping[int, str] = field(default_factory=dict)
     code_fields: Mapping[str, int] = field(default_factory=dict)
+    reply_fields: ReplyFields = _COMMON_FIELDS
     code_words: str = ""
     messages: tuple[tuple[re.Pattern[str], str], ...] = ()
     dead_token: tuple[str, ...] = ()
+    pushed: Mapping[str, str] = field(default_factory=dict)
     app_id: re.Pattern[str] | None = None
     knows_app_id: bool = False
     app_secret: re.Pattern[str] | None = None
@@ -199,6 +221,10 @@ class Symptoms:
     shared_settings: tuple[str, ...] = ()
     certificates: Mapping[str, str] = field(default_factory=dict)
     packages: Callable[[Sequence[str] | None], Iterator[Diagnosis]] = _nothing
+    api: str = ""
+    markup: str = ""
+    markup_binds: bool = False
+    realtime_button: bool = False
     own_button: str = ""
     probes: tuple[Callable[[Any, Run], Iterator[Diagnosis]], ...] = ()
 
@@ -272,6 +298,7 @@ def look_at_reply(
     *,
     success: str = "0",
     given: Callable[[Captured], Iterator[Diagnosis] | list[Diagnosis] | None] = _none,
+    fields: ReplyFields = _COMMON_FIELDS,
 ) -> Looked | None:
     """Diagnose a JSON reply.
 
@@ -281,6 +308,7 @@ def look_at_reply(
         read: Returns the codes in it; empty for a success without a code; None if the reply is not this platform's.
         success: The code that means success.
         given: Diagnoses what a success holds; None if that is of no interest.
+        fields: Names of fields that only this platform has.
     """
     found = captured.object
     if not found or {"errMsg", "detail", "authorization"} & found.keys():
@@ -295,12 +323,12 @@ def look_at_reply(
     code = next((each for each in codes if each != success), "")
     holders = [found, *(each for name in ("data", "extra") if isinstance(each := found.get(name), Mapping))]
     if code:
-        request_id = _text(holders, _IDS)[:80]
-        told += meanings(captured, platform, code, _text(holders, _WORDS), request_id=request_id)
+        request_id = _text(holders, (*fields.ids, *_IDS))[:80]
+        told += meanings(captured, platform, code, _text(holders, (*fields.words, *_WORDS)), request_id=request_id)
     elif (number := given(captured)) is not None:
         told += number
     else:
-        names = sorted({name for each in holders for name in _GIVEN if name in each})
+        names = sorted({name for each in holders for name in (*fields.given, *_GIVEN) if name in each})
         holds: dict[str, Any] = {"holds": ", ".join(names)} if names else {}
         told.append(note("doctor.reply-good", "", **holds))
     return Looked(f"{platform}-reply", told)

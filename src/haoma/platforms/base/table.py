@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from haoma.crypto import keys
 from haoma.errors import Fault
+from haoma.platforms.base.setting import Kind, Setting
 from haoma.policy import Policy
 from haoma.secret import Secret
 from haoma.verified import CheckName
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _HTTPS: Final = "https"
+_ONE_TEXT: Final = (Kind.TEXT, Kind.WORD, Kind.ADDRESS, Kind.FILE)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 _MEMBER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 class Table:
     """The settings of one app, or of the place ``where``, read by name. Faults are collected, not raised.
+
+    Settings are declared before they are read. The declaration gives the kind, the limits and the default. Reading a
+    setting that is not declared, or reading it as another kind, is a programming error.
 
     Attributes:
         name: Name of the app.
@@ -36,6 +42,7 @@ class Table:
     Args:
         follow: Returns a function that reads the named file, and reads it again after it has changed. The core itself
             reads no files.
+        unreadable: Settings whose values could not be fetched. That has been reported, so their type is not.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Table:
         line_of: Callable[[str], tuple[str, int]] = lambda _where: ("", 0),
         follow: Callable[[str], Callable[..., str]] | None = None,
         parse_private_key: Callable[[str], RSAPrivateKey] = keys.parse_private_key,
+        unreadable: Collection[str] = (),
     ) -> None:
         self.name = name
         self.now = now
@@ -56,10 +64,12 @@ class Table:
         self.faults: list[Fault] = []
         self.parse_private_key = parse_private_key
         self._values = values
+        self._unreadable = unreadable
         self._line_of = line_of
         self._follow = follow
         self._where = f"apps.{name}" if where is None else where
         self._read: set[str] = {"platform"} if where is None else set()
+        self._declared: dict[str, Setting] = {}
 
     def __contains__(self, setting: str) -> bool:
         return setting in self._values
@@ -67,7 +77,7 @@ class Table:
     @property
     def broken(self) -> bool:
         """True if there is a fault other than a warning."""
-        return any(not fault.warning for fault in self.faults)
+        return bool(self._unreadable) or any(not fault.warning for fault in self.faults)
 
     @property
     def known(self) -> frozenset[str]:
@@ -83,29 +93,68 @@ class Table:
         self._report(code, setting, because, warning=True)
 
     def _report(self, code: str, setting: str, because: Mapping[str, object], *, warning: bool) -> None:
+        if code == "config.wrong-type" and setting in self._unreadable:
+            return
         where = ".".join(filter(None, (self._where, setting)))
         file, line = self._line_of(where)
         self.faults.append(Fault(code, where, because=because, warning=warning, file=file, line=line))
 
-    def text(self, setting: str, *, required: bool = False, default: str = "") -> str:
-        """Return a text setting, stripped of surrounding white space."""
-        values = self.texts(setting, required=required, single=True)
-        return values[0] if values else default
+    def declare(self, settings: Iterable[Setting]) -> None:
+        """Declare the settings that there are."""
+        self._declared |= {setting.name: setting for setting in settings}
 
-    def secret(self, setting: str, *, required: bool = False) -> Secret | None:
+    @property
+    def declared(self) -> frozenset[str]:
+        """The names of the declared settings."""
+        return frozenset(self._declared)
+
+    def _of(self, name: str, *kinds: Kind) -> Setting:
+        """Return the declaration of a setting, and note that the setting was read.
+
+        Raises:
+            LookupError: The setting is not declared.
+            TypeError: The setting is declared as another kind.
+        """
+        setting = self._declared.get(name)
+        if setting is None:
+            raise LookupError(f"the setting {name} is not declared")
+        if setting.kind not in kinds:
+            raise TypeError(f"the setting {name} is declared as {setting.kind}")
+        self._read.add(name)
+        return setting
+
+    def text(self, setting: str, *, required: bool | None = None, default: str | None = None) -> str:
+        """Return a text setting, stripped of surrounding white space.
+
+        Args:
+            setting: The name.
+            required: Whether it is required, if that depends on other settings.
+            default: The default, if it depends on other settings.
+        """
+        declared = self._of(setting, *_ONE_TEXT)
+        values = self._texts(declared, required=required)
+        return values[0] if values else str(declared.default or "") if default is None else default
+
+    def secret(self, setting: str, *, required: bool | None = None) -> Secret | None:
         """Return a secret text setting."""
-        value = self.text(setting, required=required)
-        return Secret(value) if value else None
+        declared = self._of(setting, Kind.TEXT)
+        if not declared.secret:
+            raise TypeError(f"the setting {setting} is not declared as secret")
+        values = self._texts(declared, required=required)
+        return Secret(values[0]) if values else None
 
-    def texts(self, setting: str, *, required: bool = False, single: bool = False) -> list[str]:
+    def texts(self, setting: str, *, required: bool | None = None) -> list[str]:
         """Return a setting that is a text, or a list of texts for rotation, as a list."""
-        self._read.add(setting)
+        return self._texts(self._of(setting, Kind.TEXT, Kind.TEXTS, Kind.LIST), required=required)
+
+    def _texts(self, declared: Setting, *, required: bool | None) -> list[str]:
+        setting, single = declared.name, declared.kind not in (Kind.TEXTS, Kind.LIST)
         value = self._values.get(setting)
         if value is None:
-            if required:
+            if declared.required if required is None else required:
                 self.fault("config.missing-setting", setting)
             return []
-        listed = value if isinstance(value, list) and not single else [value]
+        listed = value if isinstance(value, list | tuple) and not single else [value]
         if not all(isinstance(each, str) for each in listed):
             needed = "text" if single else "text or list of texts"
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed=needed)
@@ -116,61 +165,63 @@ class Table:
             return []
         return stripped
 
-    def flag(self, setting: str, *, default: bool = False, words: tuple[str, ...] = ()) -> bool:
+    def flag(self, setting: str) -> bool:
         """Return a boolean setting."""
-        self._read.add(setting)
-        value = self._values.get(setting, default)
-        if isinstance(value, str):  # the environment and files only have text
-            value = {"true": True, "false": False}.get(value.strip(), value)
-        if not isinstance(value, bool):
-            self.fault(
-                "config.wrong-type", setting, found=type(value).__name__, needed=" | ".join(("true", "false", *words))
-            )
-            return default
-        return value
+        return self.flag_or(setting) is True
 
-    def flag_or(self, setting: str, words: tuple[str, ...]) -> bool | str:
-        """Return a setting that is true, false or one of a few words."""
-        value = self._values.get(setting)
-        if isinstance(value, str) and value.strip() in words:
-            self._read.add(setting)
-            return value.strip()
-        return self.flag(setting, words=words)
+    def flag_or(self, setting: str) -> bool | str:
+        """Return a setting that is true, false or one of the declared words."""
+        words = self._of(setting, Kind.FLAG).choices
+        value = self._values.get(setting, False)
+        if isinstance(value, str):  # the environment and files only have text
+            value = value.strip()
+            if value in words:
+                return value
+            value = {"true": True, "false": False}.get(value, value)
+        if not isinstance(value, bool):
+            needed = " | ".join(("true", "false", *words))
+            self.fault("config.wrong-type", setting, found=type(value).__name__, needed=needed)
+            return False
+        return value
 
     def function(self, setting: str) -> Callable[..., Any] | None:
         """Return a setting that is a function. It can only be set from Python."""
-        self._read.add(setting)
+        self._of(setting, Kind.FUNCTION)
         value = self._values.get(setting)
         if value is None or callable(value):
             return value
         self.fault("config.wrong-type", setting, found=type(value).__name__, needed="function")
         return None
 
-    def followed(self, setting: str, *, default: str) -> Callable[..., Any] | None:
+    def followed(self, setting: str) -> Callable[..., Any] | None:
         """Return a function that reads the file named by a setting, and reads it again after it has changed."""
-        path = self.text(setting, default=default)
+        path = self.text(setting)
         if self._follow is None:
             self.fault("config.file-unreadable", setting, reason="no files here")
             return None
         return self._follow(path)
 
-    def choice(self, setting: str, choices: tuple[str, ...], *, default: str) -> str:
+    def choice(self, setting: str) -> str:
         """Return a setting that is one of a few words."""
-        value = self.text(setting, default=default)
-        if value not in choices:
-            self.fault("config.wrong-type", setting, **hint(value, choices), needed=" | ".join(choices))
-            return default
+        declared = self._of(setting, Kind.WORD)
+        value = self.text(setting)
+        if value not in declared.choices:
+            self.fault(
+                "config.wrong-type", setting, **hint(value, declared.choices), needed=" | ".join(declared.choices)
+            )
+            return str(declared.default)
         return value
 
-    def url(self, setting: str, *, default: str) -> str:
+    def url(self, setting: str, *, default: str | None = None) -> str:
         """Return an address without trailing slash, query or user; https unless insecure upstreams are allowed."""
-        value = self.text(setting, default=default)
+        standard = str(self._of(setting, Kind.ADDRESS).default or "") if default is None else default
+        value = self.text(setting, default=standard)
         try:
             parts = urlsplit(value)
             port = parts.port
         except ValueError:
             self.fault("config.bad-url", setting)
-            return default
+            return standard
         if (
             parts.scheme not in (_HTTPS, "http")
             or not parts.hostname
@@ -179,44 +230,49 @@ class Table:
             or parts.username
         ):
             self.fault("config.bad-url", setting)
-            return default
+            return standard
         if port == 0:
             self.fault("config.bad-url", setting)
         if parts.scheme != _HTTPS and not self.allow_insecure_upstreams:
             self.fault("config.insecure-upstream", setting)
         return value.rstrip("/")
 
-    def number(self, setting: str, *, default: float, least: float, most: float) -> float:
+    def number(self, setting: str) -> float:
         """Return a number setting within its limits."""
-        self._read.add(setting)
+        declared = self._of(setting, Kind.NUMBER)
+        least, most, default = declared.least, declared.most, float(declared.default or 0)
         value = self._values.get(setting, default)
         if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # the environment and files only have text
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             self.fault("config.wrong-type", setting, found=type(value).__name__, needed=f"number {least:g} to {most:g}")
             return default
+        if declared.whole and value % 1:
+            self.fault("config.wrong-type", setting, found="float", needed="whole number")
+            return default
         return float(value)
 
-    def policy(self, *, sealed: bool = False) -> Policy:
-        """Return the policy, from the settings that all platforms share.
+    def policy(self) -> Policy:
+        """Return the policy, from those of the shared settings that this platform has declared.
 
-        They are ``require``, ``max_age``, ``session_seconds`` and ``repeat_seconds``.
-
-        Args:
-            sealed: True if the platform has session_keys. Then there is also ``accept_members``.
+        They are ``require``, ``max_age``, ``session_seconds``, ``repeat_seconds`` and ``accept_members``.
         """
         names = self.texts("require")
         known = {check.value for check in CheckName}
         for name in names:
             if name not in known:
                 self.fault("config.wrong-type", "require", **hint(name, known), needed=" | ".join(sorted(known)))
-        return Policy(
+        policy = Policy(
             require=frozenset(CheckName(name) for name in names if name in known),
-            max_age=self.number("max_age", default=300, least=10, most=3600),
-            session_seconds=self.number("session_seconds", default=7200, least=60, most=2_592_000),
-            repeat_seconds=self.number("repeat_seconds", default=30, least=0, most=600),
-            accept_members=self._members() if sealed else frozenset(),
+            repeat_seconds=self.number("repeat_seconds"),
         )
+        if "max_age" in self._declared:
+            policy = replace(policy, max_age=self.number("max_age"))
+        if "session_seconds" in self._declared:
+            policy = replace(policy, session_seconds=self.number("session_seconds"))
+        if "accept_members" in self._declared:
+            policy = replace(policy, accept_members=self._members())
+        return policy
 
     def _members(self) -> frozenset[str]:
         names = self.texts("accept_members")
@@ -228,15 +284,16 @@ class Table:
 
     def reply(self) -> str:
         """Return the shape in which the service answers for this app."""
-        return self.choice("reply", ("problem", "code-msg-data"), default="problem")
+        return self.choice("reply")
 
     def finish(self) -> None:
         """Report the settings that were never read."""
+        known = self._read | self._declared.keys()
         for setting in self._values:
-            if setting not in self._read:
-                self.fault(
-                    "config.unknown-setting", setting, **hint(setting, self._read), known=", ".join(sorted(self._read))
-                )
+            if setting not in known:
+                self.fault("config.unknown-setting", setting, **hint(setting, known), known=", ".join(sorted(known)))
+            elif setting not in self._read:
+                self.fault("config.setting-without-effect", setting)
 
 
 RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.dingtalk.app import KEY_SETTINGS, DingTalkApp, configure
+from haoma.platforms.dingtalk.app import SETTINGS, DingTalkApp, configure
 from haoma.platforms.dingtalk.flow import METHODS, find, log_in, one_time
 from haoma.platforms.dingtalk.read import PHONE_CODE, CodeMessage, read
 
 DINGTALK: Final = Platform[DingTalkApp, CodeMessage](
     name="dingtalk",
     also_called=("dd", "dingding"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=PHONE_CODE,
     configure=configure,
     read=read,

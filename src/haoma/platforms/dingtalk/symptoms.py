@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.phone import from_parts
-from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, look_at_reply, meanings, number_in
+from haoma.platforms.base.symptoms import Captured, Looked, ReplyFields, Symptoms, look_at_reply, meanings, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from haoma.platforms.base.diagnosis import Diagnosis
+_FIELDS: Final = ReplyFields(
+    ids=("requestid", "requestId"),
+    given=("openId", "unionId", "accessToken", "refreshToken", "expireIn"),
+)
 
 
 def reply(captured: Captured) -> Looked | None:
     """Diagnose an answer of DingTalk's API; return None if the capture is not one."""
-    return look_at_reply(captured, "dingtalk", _codes, given=_given)
+    return look_at_reply(captured, "dingtalk", _codes, given=_given, fields=_FIELDS)
 
 
 def _codes(found: Mapping[str, Any]) -> list[str] | None:
@@ -44,8 +48,10 @@ def _given(captured: Captured) -> Iterator[Diagnosis] | list[Diagnosis] | None:
 SYMPTOMS: Final = Symptoms(
     kinds=("dingtalk-reply",),
     reply=reply,
+    reply_fields=_FIELDS,
     turn=30,
     code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 1},
     code_words=r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b",
     app_id=re.compile(r"ding[0-9a-z]{12,20}"),
+    api="dd",
 )

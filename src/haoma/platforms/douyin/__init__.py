@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.douyin.app import KEY_SETTINGS, DouyinApp, configure
+from haoma.platforms.douyin.app import SETTINGS, DouyinApp, configure
 from haoma.platforms.douyin.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.douyin.login import log_in
 from haoma.platforms.douyin.read import Message, read, read_sealed
@@ -14,7 +14,7 @@ from haoma.platforms.douyin.token import token_source
 DOUYIN: Final = Platform[DouyinApp, Message](
     name="douyin",
     also_called=("tt", "toutiao", "bytedance"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=("code",),
     configure=configure,
     read=read,

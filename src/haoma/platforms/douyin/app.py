@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.keys import KeyProblem
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import ACCEPT_MEMBERS, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
 
 API: Final = "https://open.douyin.com"
 LOGIN: Final = "https://developer.toutiao.com"
-KEY_SETTINGS: Final = frozenset({"app_secret", "app_private_key", "token_url_key"})
+SETTINGS: Final = (
+    Setting("app_id", required=True),
+    Setting("app_secret", secret=True, key=True),
+    Setting("app_private_key", Kind.TEXTS, secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default=API),
+    Setting("login_base_url", Kind.ADDRESS, default=LOGIN),
+    Setting("token", Kind.WORD, default="stable", choices=("stable", "plain", "central")),
+    Setting("token_url", Kind.ADDRESS),
+    Setting("token_url_key", secret=True, key=True),
+    Setting("token_source", Kind.FUNCTION),
+    Setting("accept_encrypted_data", Kind.FLAG),
+    *SHARED,
+    SESSION_SECONDS,
+    ACCEPT_MEMBERS,
+)
 _APP_ID: Final = re.compile(r"tt[0-9a-z]{6,30}")
 
 
@@ -57,21 +72,22 @@ class DouyinApp(App):
 
 def configure(table: Table) -> DouyinApp | None:
     """Build the app from its settings. Faults go to the table."""
-    app_id = table.text("app_id", required=True)
+    table.declare(SETTINGS)
+    app_id = table.text("app_id")
     if app_id and not _APP_ID.fullmatch(app_id):
         table.warn("config.app-id-shape", "app_id", needed="tt and digits and small letters")
     token_source = table.function("token_source")
-    issuer = table.choice("token", ("stable", "plain", "central"), default="stable")
+    issuer = table.choice("token")
     if token_source is not None:
         issuer = "source"
     accept_encrypted_data = table.flag("accept_encrypted_data")
     private_keys = _private_keys(table, required=not accept_encrypted_data)
     needs_secret = accept_encrypted_data or issuer in ("stable", "plain")
     app_secret = table.secret("app_secret", required=needs_secret)
-    api_base_url = table.url("api_base_url", default=API)
-    login_base_url = table.url("login_base_url", default=api_base_url if "api_base_url" in table else LOGIN)
+    api_base_url = table.url("api_base_url")
+    login_base_url = table.url("login_base_url", default=api_base_url if "api_base_url" in table else None)
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
-    policy, reply = table.policy(sealed=True), table.reply()
+    policy, reply = table.policy(), table.reply()
     if accept_encrypted_data:
         # The age of a ciphertext is unknown, so it is remembered for as long as its session_key can be kept.
         policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))
@@ -112,4 +128,4 @@ def _central(table: Table) -> tuple[str, Secret | None]:
     if "token_url" not in table:
         table.fault("config.missing-setting", "token_url")
         return "", None
-    return table.url("token_url", default=""), table.secret("token_url_key", required=True)
+    return table.url("token_url"), table.secret("token_url_key", required=True)

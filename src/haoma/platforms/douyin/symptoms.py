@@ -11,7 +11,7 @@ from haoma.crypto.decrypting import open_json_rsa
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, CannotOpen
 from haoma.platforms.base.diagnosis import Diagnosis, fault, good, note, of_error, warning
-from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, code_of, look_at_reply
+from haoma.platforms.base.symptoms import Captured, Looked, ReplyFields, Symptoms, code_of, look_at_reply
 from haoma.platforms.douyin.app import DouyinApp
 from haoma.platforms.douyin.payload import read_payload
 
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 _BLOCKS: Final = (256, 384, 512)  # RSA-2048, 3072, 4096
 _OUTSIDE: Final = ("length", "padding", "text")  # where an opening with a wrong key fails
 _BARE: Final = re.compile(r"[A-Za-z0-9+/\s]{340,700}={0,2}")
+_FIELDS: Final = ReplyFields(
+    words=("err_tips", "err_msg"),
+    ids=("log_id", "logid"),
+    given=("anonymous_openid",),
+)
 
 
 def reply(captured: Captured) -> Looked | None:
     """Diagnose an answer of Douyin's API; return None if the capture is not one."""
-    return look_at_reply(captured, "douyin", _codes, given=_given)
+    return look_at_reply(captured, "douyin", _codes, given=_given, fields=_FIELDS)
 
 
 def _codes(found: Mapping[str, Any]) -> list[str] | None:
@@ -107,6 +112,7 @@ def _private_keys(app: DouyinApp) -> Sequence[RSAPrivateKey]:
 SYMPTOMS: Final = Symptoms(
     kinds=("douyin-reply", "douyin-sealed"),
     reply=reply,
+    reply_fields=_FIELDS,
     turn=10,
     bare=bare,
     nobody=DouyinApp(name="", platform="douyin", app_id="", accept_encrypted_data=True),
@@ -116,4 +122,7 @@ SYMPTOMS: Final = Symptoms(
     knows_app_id=True,
     examine=examine,
     private_keys=_private_keys,
+    api="tt",
+    markup=".ttml",
+    markup_binds=True,
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.huawei.app import KEY_SETTINGS, HuaweiApp, configure
+from haoma.platforms.huawei.app import SETTINGS, HuaweiApp, configure
 from haoma.platforms.huawei.flow import METHODS, find, log_in, one_time
 from haoma.platforms.huawei.read import PHONE_CODE, CodeMessage, read
 
 HUAWEI: Final = Platform[HuaweiApp, CodeMessage](
     name="huawei",
     also_called=("harmony", "hms"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=PHONE_CODE,
     configure=configure,
     read=read,

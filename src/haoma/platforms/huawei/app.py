@@ -1,7 +1,4 @@
-"""The configuration of a HarmonyOS app.
-
-Settings: ``client_id``, ``client_secret``, ``api_base_url``.
-"""
+"""The configuration of a HarmonyOS app."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import SHARED, Kind, Setting
 from haoma.platforms.base.table import origin
 
 if TYPE_CHECKING:
@@ -16,7 +14,12 @@ if TYPE_CHECKING:
     from haoma.secret import Secret
 
 API: Final = "https://account-api.cloud.huawei.com"
-KEY_SETTINGS: Final = frozenset({"client_secret"})
+SETTINGS: Final = (
+    Setting("client_id", required=True),
+    Setting("client_secret", required=True, secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default=API),
+    *SHARED,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +37,10 @@ class HuaweiApp(App):
 
 def configure(table: Table) -> HuaweiApp | None:
     """Build the app from its settings. Faults go to the table."""
-    client_id = table.text("client_id", required=True)
-    client_secret = table.secret("client_secret", required=True)
-    api_base_url = table.url("api_base_url", default=API)
+    table.declare(SETTINGS)
+    client_id = table.text("client_id")
+    client_secret = table.secret("client_secret")
+    api_base_url = table.url("api_base_url")
     policy, reply = table.policy(), table.reply()
     table.finish()
     if table.broken or client_secret is None:

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.phone import from_parts
-from haoma.platforms.base.symptoms import Captured, Looked, Symptoms, code_of, look_at_reply, number_in
+from haoma.platforms.base.symptoms import Captured, Looked, ReplyFields, Symptoms, code_of, look_at_reply, number_in
 
 if TYPE_CHECKING:
     from haoma.platforms.base.diagnosis import Diagnosis
 
 _ACCOUNT_KIT: Final = "10015"  # the prefix of Account Kit's codes
+_FIELDS: Final = ReplyFields(
+    words=("resultDesc",),
+    given=("openId", "unionId"),
+)
 
 
 def reply(captured: Captured) -> Looked | None:
     """Diagnose an answer of Huawei's API; return None if the capture is not one."""
-    return look_at_reply(captured, "huawei", _codes, given=_number)
+    return look_at_reply(captured, "huawei", _codes, given=_number, fields=_FIELDS)
 
 
 def _codes(found: Mapping[str, Any]) -> list[str] | None:
@@ -42,6 +46,7 @@ def is_of_the_button(code: str) -> bool:
 SYMPTOMS: Final = Symptoms(
     kinds=("huawei-reply",),
     reply=reply,
+    reply_fields=_FIELDS,
     turn=20,
     is_of_the_button=is_of_the_button,
     code_fields={"resultCode": 0},

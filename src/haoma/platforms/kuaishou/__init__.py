@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.kuaishou.app import KEY_SETTINGS, KuaishouApp, configure
+from haoma.platforms.kuaishou.app import SETTINGS, KuaishouApp, configure
 from haoma.platforms.kuaishou.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.kuaishou.login import log_in
 from haoma.platforms.kuaishou.read import Message, read, read_sealed
@@ -13,7 +13,7 @@ from haoma.platforms.kuaishou.read import Message, read, read_sealed
 KUAISHOU: Final = Platform[KuaishouApp, Message](
     name="kuaishou",
     also_called=("ks",),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     configure=configure,
     read=read,
     one_time=one_time,

@@ -9,13 +9,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import ACCEPT_MEMBERS, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
     from haoma.secret import Secret
 
 API: Final = "https://open.kuaishou.com"
-KEY_SETTINGS: Final = frozenset({"app_secret"})
+SETTINGS: Final = (
+    Setting("app_id", required=True),
+    Setting("app_secret", required=True, secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default=API),
+    *SHARED,
+    SESSION_SECONDS,
+    ACCEPT_MEMBERS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +41,11 @@ class KuaishouApp(App):
 
 def configure(table: Table) -> KuaishouApp | None:
     """Build the app from its settings. Faults go to the table."""
-    app_id = table.text("app_id", required=True)
-    app_secret = table.secret("app_secret", required=True)
-    api_base_url = table.url("api_base_url", default=API)
-    policy, reply = table.policy(sealed=True), table.reply()
+    table.declare(SETTINGS)
+    app_id = table.text("app_id")
+    app_secret = table.secret("app_secret")
+    api_base_url = table.url("api_base_url")
+    policy, reply = table.policy(), table.reply()
     # A ciphertext has no timestamp, so it stays usable as long as its session_key is kept. It is remembered for that
     # long. Later logins may extend a key's life, up to this limit (``session_keys``).
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.session_seconds))

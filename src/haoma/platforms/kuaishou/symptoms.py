@@ -26,4 +26,7 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     turn=40,
     code_fields={"result": 0},
+    api="ks",
+    markup=".ksml",
+    markup_binds=True,
 )

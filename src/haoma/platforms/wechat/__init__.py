@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from haoma.platforms.base.contract import Platform
-from haoma.platforms.wechat.app import KEY_SETTINGS, WeChatApp, configure
+from haoma.platforms.wechat.app import SETTINGS, WeChatApp, configure
 from haoma.platforms.wechat.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
@@ -15,7 +15,7 @@ from haoma.platforms.wechat.token import token_source
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
     also_called=("weixin", "wx"),
-    key_settings=KEY_SETTINGS,
+    settings=SETTINGS,
     phone_code=("code",),
     configure=configure,
     read=read,

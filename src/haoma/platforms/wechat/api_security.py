@@ -40,6 +40,7 @@ from haoma.crypto.keys import KeyProblem, parse_public_key
 from haoma.crypto.signing import is_pss, sign_pss
 from haoma.crypto.strict import decode_base64, parse_json, parse_json_object
 from haoma.errors import CannotOpen, EnvelopeError, ReplySignatureMismatch, Spent
+from haoma.platforms.base.setting import Kind, Setting
 from haoma.steps import Key, Request, Room, TakeTry, ask
 
 if TYPE_CHECKING:
@@ -48,7 +49,13 @@ if TYPE_CHECKING:
     from haoma.platforms.base.table import Table
     from haoma.steps import Flow, Reply
 
-SETTINGS: Final = ("api_sym_key", "api_sym_sn", "api_private_key", "api_certificate")
+SETTINGS: Final = (
+    Setting("api_sym_key", secret=True, key=True),
+    Setting("api_sym_sn"),
+    Setting("api_private_key", secret=True, key=True),
+    Setting("api_certificate", Kind.TEXTS, key=True),
+)
+NAMES: Final = tuple(setting.name for setting in SETTINGS)
 _KEY_BYTES: Final = 32
 _AWAY: Final = 300  # most seconds between WeChat's clock and ours
 _REMEMBERED: Final = 3.0 * _AWAY  # a reply is acceptable for 600 seconds, and its request may take some time
@@ -79,7 +86,7 @@ class Security:
 
 def configure(table: Table) -> Security | None:
     """Read the four settings; return None if none is set, or after a fault."""
-    if not any(setting in table for setting in SETTINGS):
+    if not any(setting in table for setting in NAMES):
         return None
     sym_sn, sym_key = table.text("api_sym_sn", required=True), b""
     if text := table.text("api_sym_key", required=True):
@@ -89,7 +96,7 @@ def configure(table: Table) -> Security | None:
             table.fault("config.api-sym-key", "api_sym_key", characters=len(text), needed_bytes=_KEY_BYTES)
     private_key, platform_keys = None, []
     try:
-        for text in table.texts("api_private_key", required=True, single=True):
+        for text in table.texts("api_private_key", required=True):
             private_key = table.parse_private_key(text)
     except KeyProblem as problem:
         table.fault(problem.code, "api_private_key", **problem.because)

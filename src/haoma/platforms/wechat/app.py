@@ -16,8 +16,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 from haoma.platforms.wechat import api_security
+from haoma.platforms.wechat.component import NAMES as COMPONENT_NAMES
 from haoma.platforms.wechat.component import SETTINGS as COMPONENT_SETTINGS
 from haoma.platforms.wechat.component import Component
 from haoma.platforms.wechat.component import configure as read_component
@@ -34,19 +36,29 @@ SIDECAR: Final = "http://api.weixin.qq.com"
 address, adds the token and continues over https. This is plain http by design, so it needs no
 ``allow_insecure_upstreams``."""
 _TOKEN_FILE: Final = "/.tencentcloudbase/wx/cloudbase_access_token"  # noqa: S105 - a path, not a token
-_ISSUERS: Final = ("stable", "plain", "central", "cloud", "cloud-file")
 _SECRET_ISSUERS: Final = ("stable", "plain")
 _CLOUD: Final = ("cloud", "cloud-file")
-KEY_SETTINGS: Final = frozenset(
-    {
-        "app_secret",
-        "component_app_secret",
-        "component_aes_key",
-        "token_url_key",
-        "api_sym_key",
-        "api_private_key",
-        "api_certificate",
-    }
+SETTINGS: Final = (
+    Setting("app_id", required=True),
+    Setting("app_secret", secret=True, key=True),
+    Setting("api_base_url", Kind.ADDRESS, default=API),
+    Setting("token", Kind.WORD, default="stable", choices=(*_SECRET_ISSUERS, "central", *_CLOUD)),
+    Setting("token_url", Kind.ADDRESS),
+    Setting("token_url_key", secret=True, key=True),
+    Setting("token_source", Kind.FUNCTION),
+    Setting("cloud_base_url", Kind.ADDRESS, default=SIDECAR),
+    Setting("cloud_token_file", Kind.FILE, default=_TOKEN_FILE),
+    Setting("from_appid"),
+    Setting("accept_encrypted_data", Kind.FLAG),
+    Setting("check_encrypted_message", Kind.FLAG),
+    Setting("encrypted_hash", Kind.WORD, default="base64-text", choices=("base64-text", "bytes")),
+    *api_security.SETTINGS,
+    *COMPONENT_SETTINGS,
+    Setting("quota_warning", Kind.NUMBER, default=1000, most=1_000_000_000, whole=True),
+    *SHARED,
+    MAX_AGE,
+    SESSION_SECONDS,
+    ACCEPT_MEMBERS,
 )
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
 _APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -96,7 +108,8 @@ class WeChatApp(App):
 
 def configure(table: Table) -> WeChatApp | None:
     """Build the app from its settings. Faults go to the table."""
-    app_id = table.text("app_id", required=True)
+    table.declare(SETTINGS)
+    app_id = table.text("app_id")
     issuer = _issuer(table)
     token_source = table.function("token_source")
     component = read_component(table)
@@ -109,11 +122,11 @@ def configure(table: Table) -> WeChatApp | None:
     )
     if app_secret and not _APP_SECRET.fullmatch(app_secret.reveal()):
         table.warn("config.app-secret-shape", "app_secret", characters=len(app_secret.reveal()), needed=32)
-    api_base_url = table.url("api_base_url", default=API)
+    api_base_url = table.url("api_base_url")
     token_url, token_url_key = _central(table) if issuer == "central" else ("", None)
     cloud_base_url = _sidecar(table) if issuer == "cloud" else ""
     if issuer == "cloud-file":
-        token_source = table.followed("cloud_token_file", default=_TOKEN_FILE)
+        token_source = table.followed("cloud_token_file")
     from_appid = table.text("from_appid") if issuer in _CLOUD else ""
     # WeChat acts for the mini program that it names. A code of another one would be paid for, and its number would then
     # be refused for its watermark.
@@ -122,14 +135,14 @@ def configure(table: Table) -> WeChatApp | None:
     if component and component.app_id == app_id:
         table.fault("config.app-ids-conflict", "component_app_id", same_as="app_id")
     check_encrypted_message = table.flag("check_encrypted_message")
-    encrypted_hash = table.choice("encrypted_hash", ("base64-text", "bytes"), default="base64-text")
-    quota_warning = int(table.number("quota_warning", default=1000, least=0, most=1_000_000_000))
+    encrypted_hash = table.choice("encrypted_hash")
+    quota_warning = int(table.number("quota_warning"))
     security = api_security.configure(table)
     if issuer in _CLOUD:
-        impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *api_security.SETTINGS)
+        impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *api_security.NAMES)
         for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
-    policy, reply = table.policy(sealed=True), table.reply()
+    policy, reply = table.policy(), table.reply()
     # A ciphertext must be remembered for as long as its watermark can be recent enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
     table.finish()
@@ -162,9 +175,9 @@ def configure(table: Table) -> WeChatApp | None:
 
 def _issuer(table: Table) -> str:
     """Return the issuer of the token. A third-party platform and a callback take precedence over the setting."""
-    issuer = table.choice("token", _ISSUERS, default="stable")
+    issuer = table.choice("token")
     others = [setting for setting in ("token", "token_source") if setting in table]
-    if any(setting in table for setting in COMPONENT_SETTINGS):
+    if any(setting in table for setting in COMPONENT_NAMES):
         for setting in others:
             table.fault("config.component-has-its-own-token", setting)
         return "component"
@@ -172,13 +185,13 @@ def _issuer(table: Table) -> str:
 
 
 def _sidecar(table: Table) -> str:
-    if table.text("cloud_base_url", default=SIDECAR).rstrip("/") == SIDECAR:
+    if table.text("cloud_base_url").rstrip("/") == SIDECAR:
         return SIDECAR
-    return table.url("cloud_base_url", default=SIDECAR)
+    return table.url("cloud_base_url")
 
 
 def _central(table: Table) -> tuple[str, Secret | None]:
     if "token_url" not in table:
         table.fault("config.missing-setting", "token_url")
         return "", None
-    return table.url("token_url", default=""), table.secret("token_url_key", required=True)
+    return table.url("token_url"), table.secret("token_url_key", required=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.strict import decode_base64
 from haoma.errors import EnvelopeError
+from haoma.platforms.base.setting import Kind, Setting
 from haoma.secret import Secret  # noqa: TC001 - msgspec reads the types of `_Ticket`
 
 if TYPE_CHECKING:
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from haoma.platforms.base.table import Table
 
 SETTINGS: Final = (
-    "component_app_id",
-    "component_app_secret",
-    "component_token",
-    "component_aes_key",
-    "authorizer_refresh_token",
-    "on_grant",
+    Setting("component_app_id"),
+    Setting("component_app_secret", secret=True, key=True),
+    Setting("component_token", secret=True),
+    Setting("component_aes_key", Kind.TEXTS, secret=True, key=True),
+    Setting("authorizer_refresh_token", secret=True),
+    Setting("on_grant", Kind.FUNCTION),
 )
+NAMES: Final = tuple(setting.name for setting in SETTINGS)
 _AES_KEY: Final = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
@@ -48,7 +50,7 @@ class Component:
 
 def configure(table: Table) -> Component | None:
     """Read the six settings; return None if there is no component, or after a fault."""
-    wanted = any(setting in table for setting in SETTINGS)
+    wanted = any(setting in table for setting in NAMES)
     app_id = table.text("component_app_id", required=wanted)
     if not wanted:
         return None

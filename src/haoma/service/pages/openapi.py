@@ -14,6 +14,8 @@ import msgspec
 
 from haoma.authorization import MAX_BYTES
 from haoma.errors import BY_CODE, Next, Public
+from haoma.platforms.base.bodies import LOGIN, bodies
+from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.verified import Assurance, Check, Subject
 from haoma.words import text
@@ -23,28 +25,9 @@ _TEXT: Final = {"type": "string"}
 _NOT_FROM_ROUTES: Final = frozenset({"caller.draining", "caller.unknown-route", "caller.wrong-method"})
 
 
-_ENVELOPE: Final = {"response": "<base64>", "sign": "<base64>"}
-_PHONE_SHAPES: Final[dict[str, Any]] = {
-    "alipay-kit": {
-        "login_code": "<my.getAuthCode>",
-        "authorization": {"response": '{"response":"<base64>","sign":"<base64>"}'},
-    },
-    "alipay-bare": _ENVELOPE,
-    "alipay-sample": {"response": _ENVELOPE},
-    "alipay-uni-app": {"encryptedData": "<base64>", "sign": "<base64>"},
-    "wechat-code": {"login_code": "<wx.login>", "authorization": {"code": "<e.detail.code>"}},
-    "wechat-code-with-session": {"session": "<session>", "authorization": {"code": "<e.detail.code>"}},
-    "wechat-encrypted-data": {"session": "<session>", "authorization": {"encryptedData": "<base64>", "iv": "<base64>"}},
-    "wechat-event": {"detail": {"code": "<e.detail.code>", "errMsg": "getPhoneNumber:ok"}},
-    "with-consent": {
-        "authorization": {"code": "<e.detail.code>"},
-        "consent": {"policy": "2026-01", "scene": "checkout"},
-    },
-}
-
 _MASKED: Final = {
     "masked": "138****8000",
-    "platform": "wechat",
+    "platform": "<platform>",
     "app": "shop",
     "subject": {"openid": "<openid>"},
     "checks": [{"name": "signature", "proven": True, "how": "…"}],
@@ -66,7 +49,7 @@ def document(lang: str) -> dict[str, Any]:
                 "post": _operation(
                     "phone-number",
                     lang,
-                    shapes=_PHONE_SHAPES,
+                    examples=_examples(lang, login=False),
                     answers={"server": _WHOLE, "publishable": {**_MASKED, "token": "<JWT>"}},
                     schema={"oneOf": [_ref("PhoneNumber"), _ref("MaskedPhoneNumber")]},
                     refused=lambda code: code not in ("caller.server-key-needed", "caller.token-unusable"),
@@ -77,7 +60,7 @@ def document(lang: str) -> dict[str, Any]:
                 "post": _operation(
                     "login",
                     lang,
-                    shapes={"login": {"login_code": "<wx.login | my.getAuthCode>"}},
+                    examples=_examples(lang, login=True),
                     answers={
                         "server": {"session": "<session>", "expires_in": 7200, "subject": {"openid": "<openid>"}},
                         "publishable": {"session": "<session>", "expires_in": 7200},
@@ -94,7 +77,7 @@ def document(lang: str) -> dict[str, Any]:
                 "post": _operation(
                     "reveal",
                     lang,
-                    shapes={"token": {"token": "<JWT>"}},
+                    examples={"token": {"value": {"token": "<JWT>"}}},
                     answers={"server": _WHOLE},
                     schema=_ref("PhoneNumber"),
                     refused=lambda code: code.partition(".")[0] in ("envelope", "caller", "internal"),
@@ -122,6 +105,16 @@ def document(lang: str) -> dict[str, Any]:
     }
 
 
+def _examples(lang: str, *, login: bool) -> dict[str, Any]:
+    """Return every platform's examples, of a login or of an authorization."""
+    return {
+        f"{platform}-{name}": {"summary": f"{platform}: {body.en if lang == 'en' else body.zh}", "value": body.value}
+        for platform in PLATFORMS
+        for name, body in bodies(platform).items()
+        if (name == LOGIN) is login
+    }
+
+
 def _say(name: str, lang: str) -> str:
     return text("service", f"api.{name}", lang)
 
@@ -135,9 +128,9 @@ def _app_parameter(lang: str) -> list[dict[str, Any]]:
 
 
 def _operation(
-    name: str, lang: str, *, shapes: dict[str, Any], answers: dict[str, Any], schema: dict[str, Any], refused: Any
+    name: str, lang: str, *, examples: dict[str, Any], answers: dict[str, Any], schema: dict[str, Any], refused: Any
 ) -> dict[str, Any]:
-    content = {"examples": {shape: {"value": value} for shape, value in shapes.items()}}
+    content = {"examples": examples}
     codes = [
         code for code in BY_CODE if not code.startswith("config.") and code not in _NOT_FROM_ROUTES and refused(code)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from haoma import authorization
 from haoma.authorize import authorize, log_in
-from haoma.errors import BadField, HaomaError, MissingField, ServerKeyNeeded
+from haoma.errors import BadField, HaomaError, MissingField, ServerKeyNeeded, UnknownApp
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.platforms.base.refusal import refuses_a_code
@@ -109,11 +110,13 @@ class PhoneNumber:
         exchange.caller = caller = self._callers.recognise(exchange.authorization)
         # Set only after the key was checked, so that the form of a refusal does not reveal whether the app exists.
         exchange.habit = known is not None and known.reply == HABIT
-        app = self._settings.app(name)
+        if known is None:
+            near = difflib.get_close_matches(name, self._settings.apps, n=1)
+            raise UnknownApp(because={"nearest": near[0]} if near else {})
         service = self._settings.service
         body = await read_body(exchange, receive, service.body_seconds)
         address = client(scope, service.trusted_proxies, trusted=caller.trusted)
-        found = await ask(app, caller, body, address)
+        found = await ask(known, caller, body, address)
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
 
     async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
