@@ -3,7 +3,7 @@
 An entry is a table with its line in each language and the body; what a mini program gets at run time is in ``<>``::
 
     [code]
-    zh = "手机号按钮的 code"
+    zh = "…"
     en = "The code of the phone button"
     body = { login_code = "<wx.login>", authorization = { code = "<e.detail.code>" } }
 
