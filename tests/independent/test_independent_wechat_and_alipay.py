@@ -1,7 +1,7 @@
 """The remaining ways of WeChat and Alipay against stand-ins that share no code with haoma or its mirrors.
 
 Third-party platform, cloud call, API security mode, sessions and quota; Alipay for merchants, with certificates and at
-the command line. `foreign` has the other side of the wire; here are the library, ``haoma serve`` and the commands.
+the command line. `support.independent.wechat_and_alipay` has the other side of the wire; here are the library, ``haoma serve`` and the commands.
 """
 
 from __future__ import annotations

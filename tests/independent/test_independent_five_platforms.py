@@ -1,7 +1,7 @@
 """Baidu, Douyin, Kuaishou, Huawei and DingTalk as a stranger would write them: haoma must not depend on its simulator.
 
-What the stand-ins do is in ``other_platforms.py``. The service is a process of its own; codes and users are made up anew
-for each test, because tries are counted and codes are remembered.
+What the stand-ins do is in ``support.independent.five_platforms``. The service is a process of its own; codes and users
+are made up anew for each test, because tries are counted and codes are remembered.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from haoma.cli import app as command_line
 from haoma.errors import HaomaError, OutcomeUnknown
 from haoma.io.http import Limits
 from haoma.io.memory import Memory
-from support.independent.others import (
+from support.independent.five_platforms import (
     ABROAD,
     LATE,
     MAINLAND,
