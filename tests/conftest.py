@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, settings
 from typer.main import get_command
 
+from support.tiers import WEIGHTS, Taken, Watch, tier_of, watch
+
 ROOT = Path(__file__).resolve().parent.parent
-VECTORS = ROOT / "tests" / "vectors"
+TESTS = ROOT / "tests"
+VECTORS = TESTS / "vectors"
 
 # Where the environment forbids bytecode, as container images do, every worker would rewrite every assertion anew, and
 # every process that a test starts would compile haoma anew.
@@ -116,6 +120,9 @@ class Keys:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make each private key, check each and build the command line once; trust one authority."""
+    if config.getoption("dist", "no") == "no":  # here tests are collected; nothing of theirs is garbage
+        gc.disable()
+    watch()
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     cache = config.rootpath / ".pytest_cache" / "d" / "keys"
@@ -138,26 +145,54 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 2
 
 
-_SLOW_FIRST = ("system", "service", "forks", "laws", "simulator", "doctor", "cli", "promises", "io")
-
-
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the directories whose files take longest, so that no worker is left with one of them at the end."""
-    order = {name: place for place, name in enumerate(_SLOW_FIRST)}
-    items.sort(key=lambda item: order.get(Path(item.nodeid).parts[1], len(order)))
+    """Say of each test which tier it is of, and begin with the files that take longest."""
+    for item in items:
+        path = item.path.relative_to(TESTS).as_posix()
+        tier = tier_of(path, getattr(item, "originalname", item.name), getattr(item, "fixturenames", ()))
+        item.add_marker(tier)
+        item.user_properties.append(("tier", tier))
+    items.sort(key=lambda item: -WEIGHTS.get(item.path.relative_to(TESTS).as_posix(), 0))
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say plainly which optional parts were absent, and what the tests of each directory took."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave thousands of tests, which stay, out of every later collection of garbage."""
+    gc.enable()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Watch unit tests."""
+    Watch.seen = set() if item.get_closest_marker("unit") else None
+    try:
+        return (yield)
+    finally:
+        Watch.seen = None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Fail a unit test that is none."""
+    if Watch.seen:
+        did = ", ".join(sorted(Watch.seen))
+        pytest.fail(
+            f"a unit test has no process and no socket ({did}): name it in support.tiers.PROCESS", pytrace=False
+        )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say plainly which optional parts were absent, and what the tests of each tier took."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for part, how in _PARTS.items():
         count = sum(f"{part} is absent" in reason for reason in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} test(s) need {part}: {how}", yellow=True)
-    took: defaultdict[str, float] = defaultdict(float)
+    taken = Taken(len(config.getoption("tx", None) or [None]))
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
-            took[Path(report.nodeid).parts[1]] += report.duration
-    slowest = sorted(took.items(), key=lambda item: -item[1])
-    each = ", ".join(f"{directory} {seconds:.0f}" for directory, seconds in slowest)
-    terminalreporter.write_line(f"Seconds in tests, all workers together: {sum(took.values()):.0f} ({each})")
+            taken.add(report)
+    for line in taken.lines():
+        terminalreporter.write_line(line)

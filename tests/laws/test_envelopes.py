@@ -335,7 +335,7 @@ def test_only_our_errors(stage: Stage, platform: str) -> None:
             stage.forget()
             taps = _played(stage, platform)
             apps = sorted({tap.app for tap in taps})
-            numbers |= _given(stage, platform, taps)
+            numbers |= {tap.phone_number for tap in taps}
             seeds = [json.dumps(tap.body, ensure_ascii=False).encode() for tap in taps]
             seeds += [json.dumps(tap.event, ensure_ascii=False).encode() for tap in taps]
         body: Any = _damaged(source, seeds)
@@ -344,6 +344,8 @@ def test_only_our_errors(stage: Stage, platform: str) -> None:
         except HaomaError as error:
             outcomes[error.code] = outcomes.get(error.code, 0) + 1
             continue
+        if phone.e164 not in numbers:  # of a scene that fails: to look for it in all that was given takes long
+            numbers |= _given(stage, platform, taps)
         assert phone.e164 in numbers, phone
         assert len(phone.checks) == len(CheckName)
         outcomes["ok"] = outcomes.get("ok", 0) + 1
