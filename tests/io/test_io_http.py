@@ -115,19 +115,19 @@ FAILURES: dict[str, tuple[Behaviour, type[HaomaError]]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failing_server_has_a_named_outcome_in_time(way, name):
-    """Each way to fail after the request was sent is its own error, soon after the total limit at the latest."""
+def test_a_failing_server_has_a_named_outcome(way, name):
+    """Each way to fail after the request was sent is its own error.
+
+    Those that end by a limit end by nothing else: the server goes on being silent, or dripping, until it is stopped.
+    """
     behave, expected = FAILURES[name]
-    began = time.monotonic()
-    with Server(behave) as server:
-        with pytest.raises(expected) as caught:
-            get(way, server, "/path")
-        took = time.monotonic() - began
+    limits = QUICK if expected is TimedOut else Limits(body=QUICK.body)
+    with Server(behave) as server, pytest.raises(expected) as caught:
+        get(way, server, "/path", limits=limits)
     assert type(caught.value) is expected
     assert dict(caught.value.because) == {"host": "127.0.0.1"}
     assert caught.value.__context__ is None
     assert len(server.requests) == 1  # nothing is sent twice
-    assert took < QUICK.total + 0.5
 
 
 def test_the_body_cap_lets_the_last_byte_through(way):
@@ -152,8 +152,8 @@ def test_the_read_limit_comes_before_the_total_one(way):
     """A silent server is given up after the read limit."""
     began = time.monotonic()
     with Server(lambda c: c.hole()) as server, pytest.raises(TimedOut):
-        get(way, server, limits=Limits(read=0.1))
-    assert time.monotonic() - began < 1
+        get(way, server, limits=Limits(read=0.1, total=60))
+    assert time.monotonic() - began < 60
 
 
 def test_proxies_of_the_environment_are_ignored(way, monkeypatch):
@@ -169,14 +169,16 @@ def test_proxies_of_the_environment_are_ignored(way, monkeypatch):
 # --- before anything is sent ---
 
 
-@pytest.mark.parametrize("limits", [QUICK, Limits(connect=5, read=5, total=0.3)], ids=["connect", "total"])
+@pytest.mark.parametrize(
+    "limits", [Limits(connect=0.3, read=60, total=60), Limits(connect=60, read=60, total=0.3)], ids=["connect", "total"]
+)
 def test_a_deaf_tls_server_received_nothing(way, limits):
     """A server that never answers the TLS handshake: nothing was sent, whichever limit ended it."""
     began = time.monotonic()
     with Server(lambda _: False, deaf=True) as server, pytest.raises(ConnectFailed) as caught:
         get(way, server, limits=limits)
     assert caught.value.spent is Spent.NO
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "a" * 64 + ".invalid"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner, Result
 
 from haoma import catalogue
 from haoma.authorize import verify_offline
@@ -93,14 +93,12 @@ def name_of(page: Path) -> str:
 # --- what is shown runs ---
 
 
-def run(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(line: str) -> Result:
+    """Run a command in this process. The installed one is run by test_commands, and `haoma serve` below."""
     program, *arguments = shlex.split(line)
     assert program == "haoma"
-    done = subprocess.run(
-        [HAOMA, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
-        env={**os.environ, "LC_ALL": "C.UTF-8", **environ},
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
+    done = CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(command_line, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done
 
 
@@ -120,8 +118,9 @@ def test_the_python_of_the_readme_runs(
     scope["test_login"](tmp_path)
 
 
-def test_the_commands_of_the_readme_run() -> None:
+def test_the_commands_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every haoma command of the README that ends by itself runs, and prints what the README shows."""
+    monkeypatch.chdir(ROOT)
     lines = [line for block in blocks(README, "sh") for line in block.text.splitlines()]
     ran = []
     for line in lines:
@@ -131,7 +130,7 @@ def test_the_commands_of_the_readme_run() -> None:
         refused = "without-sign" in line
         # The doctor warns of an example that every user of the machine can read.
         expected = {1} if refused else {0, 1} if "doctor" in line else {0}
-        assert done.returncode in expected, (line, done.stderr)
+        assert done.exit_code in expected, (line, done.stderr)
         assert not refused or "trust.signature-missing" in done.stdout + done.stderr
         if line.startswith("haoma open") and not refused:
             assert [Block("text", done.stdout)] == blocks(README, "text")

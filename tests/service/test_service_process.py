@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from haoma import catalogue
 from support.serving import START, Serving, free_port
 
 KEY = "server-key-0123456789abcdefghij"
+UNNAMED_PROXY = "[config.proxy-not-named]"
 APP_ID = "wx0123456789abcdef"
 ED25519_KEY = """-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
@@ -148,19 +150,6 @@ def test_a_caller_that_hangs_up_loses_nothing(platform: str, tmp_path: Path) -> 
         assert not SlowWeChat.asked.is_set()
 
 
-def test_several_workers(tmp_path: Path) -> None:
-    """Workers share one port, one signing key and one set of metrics."""
-    service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""'
-    with Serving(tmp_path, envelopes(service), workers=2) as serving:
-        keys = {serving.ask("GET", "/.well-known/jwks.json").body for _ in range(20)}
-        assert len(keys) == 1
-        counted = 'haoma_requests_total{app="",code="",platform="",route="/.well-known/jwks.json",status="2xx"} 20.0'
-        deadline = time.monotonic() + 2  # each worker counts what it answered a moment later
-        while counted not in (said := serving.ask("GET", "/metrics").body.decode()) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert counted in said
-
-
 def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
     """A configuration with faults ends with 2, and every fault is on stderr."""
     config = tmp_path / "haoma.toml"
@@ -175,7 +164,12 @@ def test_faults_are_printed_all_at_once(tmp_path: Path) -> None:
 def children(process: subprocess.Popen[bytes]) -> set[int]:
     """Return the processes that a process has started and that are workers."""
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()
-    return {int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    workers = set()
+    for pid in found:
+        with suppress(OSError):  # it is gone meanwhile
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                workers.add(int(pid))
+    return workers
 
 
 def test_one_worker_is_the_process(tmp_path: Path) -> None:
@@ -186,15 +180,26 @@ def test_one_worker_is_the_process(tmp_path: Path) -> None:
         assert serving.process.wait(5) == 0
 
 
-def test_several_workers_finish_what_is_in_flight(tmp_path: Path) -> None:
-    """SIGTERM reaches every worker: not ready, then a closed port, then the answer under way, and 0."""
+def test_several_workers(tmp_path: Path) -> None:
+    """They share one port, one signing key and one set of metrics, and each finishes what is in flight.
+
+    SIGTERM reaches every worker: not ready, then a closed port, then the answer under way, and 0.
+    """
     head = (
         f"POST /v1/apps/shop/phone-number HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 2\r\n"
     )
+    service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""\n'
     with (
-        Serving(tmp_path, envelopes("drain_seconds = 8\nbody_seconds = 20"), workers=2) as serving,
+        Serving(tmp_path, envelopes(f"{service}drain_seconds = 8\nbody_seconds = 20"), workers=2) as serving,
         socket.create_connection(("127.0.0.1", serving.port), 10) as connection,
     ):
+        keys = {serving.ask("GET", "/.well-known/jwks.json").body for _ in range(20)}
+        assert len(keys) == 1
+        counted = 'haoma_requests_total{app="",code="",platform="",route="/.well-known/jwks.json",status="2xx"} 20.0'
+        deadline = time.monotonic() + 30  # each worker counts what it answered a moment later
+        while counted not in (said := serving.ask("GET", "/metrics").body.decode()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert counted in said
         connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # the body is waited for
         serving.process.send_signal(signal.SIGTERM)
@@ -218,8 +223,10 @@ def test_several_workers_finish_what_is_in_flight(tmp_path: Path) -> None:
 def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
     """The others go on, a new one comes, and the log says so; one that cannot start ends the service with 1."""
     with Serving(tmp_path, envelopes(), workers=2) as serving:
-        deadline = time.monotonic() + 15
-        before = children(serving.process)
+        deadline = time.monotonic() + 60
+        while len(before := children(serving.process)) < 2:  # it is ready as soon as one of them is
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         os.kill(min(before), signal.SIGKILL)
         while len(after := children(serving.process)) < 2 or after == before:
             assert time.monotonic() < deadline
@@ -230,7 +237,7 @@ def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
             time.sleep(0.05)
         serving.config.write_text("[service]\n")
         os.kill(min(after), signal.SIGKILL)
-        assert serving.process.wait(15) == 1
+        assert serving.process.wait(60) == 1
         assert "config.no-server-keys" in serving.written()
 
 
@@ -267,27 +274,6 @@ def test_several_workers_need_a_signing_key(tmp_path: Path) -> None:
     assert (ended.returncode, "config.signing-key-needed" in ended.stderr) == (2, True)
 
 
-def test_several_workers_without_a_shared_memory(tmp_path: Path) -> None:
-    """Where a request needs what another one left, two workers do not start: the apps are named, and what to set."""
-    config = tmp_path / "haoma.toml"
-    config.write_text(toml())
-    for lang, say in (("en", "Set `workers = 1`"), ("zh_CN", "设置 `workers = 1`")):
-        ended = haoma(config, "--workers", "2", lang=lang)
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert "[config.needs-one-worker]" in ended.stderr
-        assert "apps=shop" in ended.stderr
-        assert say in ended.stderr
-    config.write_text(toml(service="workers = 2"))
-    assert "[config.needs-one-worker]" in run(config, workers=2).stderr
-    assert "[config.needs-one-worker]" in haoma(config).stderr
-
-
-def haoma(config: Path, *options: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run ``haoma serve`` until it ends by itself, in a terminal of this language."""
-    code = "import sys\nfrom haoma.cli import app\nsys.argv[0] = 'haoma'\napp()"
-    return python(code, "serve", "--config", str(config), *options, lang=lang)
-
-
 def python(code: str, *arguments: str, lang: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "LC_ALL": f"{lang}.UTF-8", "PYTHONUTF8": "1"}
     return subprocess.run(
@@ -302,47 +288,53 @@ from haoma.cli import app
 told = {}
 for code, config, options, folder in json.loads(sys.argv[1]):
     tempfile.tempdir = folder
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as stderr:
+    with contextlib.redirect_stdout(io.StringIO()) as stdout, contextlib.redirect_stderr(io.StringIO()) as stderr:
         try:
             app(["serve", "--config", config, *options], prog_name="haoma")
         except SystemExit as ended:
-            told[code] = ended.code, stderr.getvalue()
+            told[code] = ended.code, stdout.getvalue(), stderr.getvalue()
 print(json.dumps(told))
 """
 
 
-@pytest.mark.parametrize(("lang", "names"), [("en", ("cause: ", "remedy: ")), ("zh_CN", ("原因: ", "办法: "))])
-def test_every_fault_of_the_start_is_told_alike(tmp_path: Path, lang: str, names: tuple[str, str]) -> None:
-    """A taken port, a missing key and a missing folder are told like a fault of the file: cause, remedy, language."""
+@pytest.mark.parametrize(
+    ("lang", "names", "one_worker"),
+    [("en", ("cause: ", "remedy: "), "Set `workers = 1`"), ("zh_CN", ("原因: ", "办法: "), "设置 `workers = 1`")],
+)
+def test_every_fault_of_the_start_is_told_alike(
+    tmp_path: Path, lang: str, names: tuple[str, str], one_worker: str
+) -> None:
+    """A taken port, a missing key and a missing folder are told like a fault of the file: cause, remedy, language.
+
+    So are two workers where a request needs what another one left: the apps are named, and what to set.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         faults: dict[str, tuple[str, list[str], str | None]] = {
             "cannot-listen": (toml(service=f'listen = "127.0.0.1:{taken.getsockname()[1]}"'), [], None),
             "no-server-keys": (envelopes().replace(f'server_keys = ["{KEY}"]', ""), [], None),
             "signing-key-needed": (envelopes('publishable_keys = ["publishable-key-0123"]'), ["--workers", "2"], None),
             "no-temporary-folder": (envelopes(), ["--workers", "2"], str(tmp_path / "nowhere")),
+            "needs-one-worker": (toml(), ["--workers", "2"], None),
+            "needs-one-worker of the file": (toml(service="workers = 2"), [], None),
         }
         starts = []
-        for code, (text, options, folder) in faults.items():
-            (tmp_path / f"{code}.toml").write_text(text)
-            starts.append((code, str(tmp_path / f"{code}.toml"), options, folder))
+        for name, (text, options, folder) in faults.items():
+            (tmp_path / f"{name}.toml").write_text(text)
+            starts.append((name, str(tmp_path / f"{name}.toml"), options, folder))
         # All in one process: to start one takes longer than to find a fault. Nothing is served.
         told = json.loads(python(IN_TURN, json.dumps(starts), lang=lang).stdout)
     assert told.keys() == faults.keys()
-    for code, (status, said) in told.items():
-        assert (code, status) == (code, 2)
+    for name, (status, stdout, said) in told.items():
+        code = name.split()[0]
+        assert (name, status, stdout) == (name, 2, "")
         assert f"[config.{code}]" in said
         words = catalogue.words(f"config.{code}", lang[:2])
         for text in (words.title, names[0] + words.cause, names[1] + words.remedy):
             assert text in said
         assert "Traceback" not in said
-
-
-def test_an_unnamed_proxy_is_warned_of(tmp_path: Path) -> None:
-    """Where the mini program can only come through a proxy, its address is asked for."""
-    keys = 'publishable_keys = ["publishable-key-0123"]\n'
-    for service, warned in ((keys, True), (keys + 'trusted_proxies = ["127.0.0.1"]', False), ("", False)):
-        with Serving(tmp_path, toml(service=service)) as serving:
-            assert ("[config.proxy-not-named]" in serving.written()) is warned
+        if code == "needs-one-worker":
+            assert "apps=shop" in said
+            assert one_worker in said
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
@@ -355,24 +347,30 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
 
 
 def test_warnings_are_printed_at_every_start(tmp_path: Path) -> None:
-    """What works but should be looked at is said before the first request."""
+    """What works but should be looked at is said before the first request.
+
+    Where the mini program can only come through a proxy, its address is asked for.
+    """
     with Serving(tmp_path, toml(service='publishable_keys = ["publishable-key-0123"]')) as serving:
         written = serving.written()
-    for code in ("config.insecure-upstreams-allowed", "config.signing-key-ephemeral"):
+    for code in ("config.insecure-upstreams-allowed", "config.signing-key-ephemeral", UNNAMED_PROXY):
         assert written.count(code) == 1
 
 
 def test_another_service_on_the_same_port_does_not_start(tmp_path: Path) -> None:
     """The server could share its port with a second instance; haoma does not let it."""
     with Serving(tmp_path, toml()) as serving:
+        assert UNNAMED_PROXY not in serving.written()  # only a back end comes
         ended = run(serving.config)
     assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
 
 
 def test_nothing_of_the_server_is_printed(tmp_path: Path) -> None:
     """Whatever the process writes after its warnings is a line of JSON."""
-    with Serving(tmp_path, toml(service=f'listen = "127.0.0.1:{free_port()}"')) as serving:
+    keys = 'publishable_keys = ["publishable-key-0123"]\ntrusted_proxies = ["127.0.0.1"]'
+    with Serving(tmp_path, toml(service=keys)) as serving:
         serving.raw(b"NONSENSE\r\n\r\n", timeout=2)
         serving.raw(b"GET / HTTP/9.9\r\n\r\n", timeout=2)
         lines = serving.written().splitlines()
     assert all(line.startswith(("{", "warning: ")) for line in lines)
+    assert not any(UNNAMED_PROXY in line for line in lines)  # the proxy is named

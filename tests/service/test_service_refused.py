@@ -26,6 +26,7 @@ from haoma.service.addresses import parse
 from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.simulator import Simulator
 from support.serving import Got, Serving
+from support.simulator_toml import some_apps
 
 PATH = "/v1/apps/wechat/phone-number"
 PHONE = "/wxa/business/getuserphonenumber"
@@ -39,7 +40,8 @@ def simulator() -> Iterator[Simulator]:
 
 
 def start(simulator: Simulator, folder: Path, service: str, nowhere: int = 9) -> Serving:
-    toml = simulator.settings_toml().replace("server_keys = [", f"{service}\nserver_keys = [", 1)
+    toml = some_apps(simulator, "wechat]", "wechat-cloud]", "wechat-errcode-40125-token]", "alipay]")
+    toml = toml.replace("server_keys = [", f"{service}\nserver_keys = [", 1)
     toml = toml.replace("[apps.wechat]", UNREACHABLE.format(port=nowhere) + "[apps.wechat]")
     return Serving(folder, toml)
 

@@ -271,8 +271,9 @@ def test_unknown_scene(simulator: Simulator) -> None:
         simulator.tap("nope", "ok")
 
 
-@pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("host", "warns", "number"), [("127.0.0.1", False, signal.SIGINT), ("0.0.0.0", True, signal.SIGTERM)]
+)
 def test_in_the_foreground(host: str, warns: bool, number: signal.Signals) -> None:
     """``serve`` prints its address, warns when anybody can reach it, and stops cleanly on both signals.
 

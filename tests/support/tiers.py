@@ -171,7 +171,7 @@ class Taken:
             return []
         found = ["tier      tests  seconds in tests  of the run  budget"]
         for tier, budget in BUDGETS.items():
-            if not self._tests[tier]:
+            if not self._seconds[tier]:
                 continue
             share = self._seconds[tier] / self._workers
             over = f"  exceeded by {share - budget:.0f} s" if share > budget else ""

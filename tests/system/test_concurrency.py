@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from haoma import AsyncClient, Client, HaomaError, load
+from haoma.io.http import Limits
 from haoma.platforms.base.mirroring import Tap
 from haoma.simulator import Simulator
 from support.live import PUBLISHABLE_KEY, SERVER_KEY, Asked, Reply, Service, platform, tables
@@ -183,6 +184,7 @@ def test_a_stop_lets_requests_finish(tmp_path: Path) -> None:
 def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
     """One client in sixteen threads and one in a hundred tasks: every scene ends as it should, in both."""
     settings = load(simulator.write_config(tmp_path / "haoma.toml"))
+    patient = Limits(connect=60, read=60, total=120)  # the simulator and both clients are one process
     # Scenes that take seconds or spoil a token for the others have their own tests.
     apart = {"slow", "busy", "stale-token", "token-war", "v2-stale-token", "v2-expired-token", "v2-dead-token"}
     names = [(platform, scene.name) for platform, scene in simulator.stage.scenes() if scene.name not in apart]
@@ -191,7 +193,7 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
         played = (simulator.tap(*name) for name in names * 2)
         return [tap for tap in played if not tap.pushes]  # which are posted to a service, and here is none
 
-    with Client(settings) as client, ThreadPoolExecutor(16) as pool:
+    with Client(settings, limits=patient) as client, ThreadPoolExecutor(16) as pool:
 
         def ask(tap: Tap) -> str:
             try:
@@ -204,7 +206,7 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
 
     async def ask_all(played: list[Tap]) -> list[str]:
         free = asyncio.Semaphore(100)
-        async with AsyncClient(settings) as client:
+        async with AsyncClient(settings, limits=patient) as client:
 
             async def ask(tap: Tap) -> str:
                 async with free:
