@@ -28,6 +28,7 @@ check: $(READY)
 	@$(VENV)/bin/mypy --no-error-summary
 	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench conformance
 
+# All tiers; ARGS="-m unit" runs one. It ends with what each tier took, its budget and the five slowest files.
 test: check
 	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 

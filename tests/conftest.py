@@ -149,11 +149,16 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say of each test which tier it is of, and begin with the files that take longest."""
     for item in items:
-        path = item.path.relative_to(TESTS).as_posix()
-        tier = tier_of(path, getattr(item, "originalname", item.name), getattr(item, "fixturenames", ()))
+        tier = tier_of(_within(item.path), getattr(item, "originalname", item.name), getattr(item, "fixturenames", ()))
         item.add_marker(tier)
         item.user_properties.append(("tier", tier))
-    items.sort(key=lambda item: -WEIGHTS.get(item.path.relative_to(TESTS).as_posix(), 0))
+    items.sort(key=lambda item: -WEIGHTS.get(_within(item.path), 0))
+
+
+@functools.cache
+def _within(path: Path) -> str:
+    """Return the path of a file from `TESTS` on."""
+    return path.relative_to(TESTS).as_posix()
 
 
 @pytest.hookimpl(trylast=True)

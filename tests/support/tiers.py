@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -155,8 +155,8 @@ class Taken:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._tests: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
-        self._files: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._files: defaultdict[str, float] = defaultdict(float)
 
     def add(self, report: pytest.TestReport) -> None:
         tier = dict(report.user_properties).get("tier")
@@ -179,4 +179,5 @@ class Taken:
                 f"{tier:8} {self._tests[tier]:6} {self._seconds[tier]:15.0f} s {share:9.0f} s {budget:5} s{over}"
             )
         found.append(f"Of the run is what {self._workers} worker(s) at a time make of it. Slowest files:")
-        return found + [f"{seconds:8.1f} s  {name}" for name, seconds in self._files.most_common(5)]
+        slowest = sorted(self._files.items(), key=lambda file: -file[1])[:5]
+        return found + [f"{seconds:8.1f} s  {name}" for name, seconds in slowest]

@@ -40,7 +40,7 @@ class Case:
     @property
     def platform(self) -> str:
         """The name of the platform."""
-        return self.path.parent.name
+        return self.name.partition("/")[0]  # it is asked for thousands of times
 
     @property
     def misconfigured(self) -> bool:
