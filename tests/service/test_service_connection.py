@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
 
@@ -172,15 +173,18 @@ def test_what_drips_is_not_waited_for(port: int, begin: bytes, drip: bytes) -> N
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         connection.sendall(begin)
         connection.settimeout(0.05)
-        while time.monotonic() - start < 5:
+        while time.monotonic() - start < 60:  # for ever: only the service ends it
             try:
                 if not connection.recv(65536):
                     break
             except TimeoutError:
-                connection.sendall(drip)
+                with suppress(BrokenPipeError):
+                    connection.sendall(drip)
             except ConnectionResetError:
                 break
-    assert SECONDS * 0.9 < time.monotonic() - start < SECONDS + 2
+        else:
+            pytest.fail("it is waited for")
+    assert time.monotonic() - start > SECONDS * 0.9
 
 
 def test_a_connection_without_requests_ends(port: int) -> None:
@@ -190,15 +194,18 @@ def test_a_connection_without_requests_ends(port: int) -> None:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         connection.settimeout(0.5)
-        while time.monotonic() - start < 8:
+        while time.monotonic() - start < 60:  # for ever: only the service ends it
             try:
                 if not connection.recv(65536):
                     break
             except TimeoutError:
-                connection.sendall(b"\r\n")
+                with suppress(BrokenPipeError):
+                    connection.sendall(b"\r\n")
             except ConnectionResetError:
                 break
-    assert IDLE * 0.9 < time.monotonic() - start < IDLE + 3
+        else:
+            pytest.fail("it is kept")
+    assert time.monotonic() - start > IDLE * 0.9
 
 
 def test_an_answer_that_is_not_read(port: int) -> None:
@@ -206,15 +213,15 @@ def test_an_answer_that_is_not_read(port: int) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))
-        connection.settimeout(5)
+        connection.settimeout(60)
         start = time.monotonic()
         try:
-            while time.monotonic() - start < 5:
+            while time.monotonic() - start < 60:
                 connection.sendall(b"GET /page HTTP/1.1\r\n\r\n")
                 time.sleep(0.02)
         except (BrokenPipeError, ConnectionResetError):
-            pass
-        assert time.monotonic() - start < 4
+            return
+        pytest.fail("it is kept")
 
 
 # --- one after the other --------------------------------------------------------------------------------------------
