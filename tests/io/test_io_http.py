@@ -400,6 +400,8 @@ def test_noisy_loggers_are_off_at_every_level(name, caplog):
 def test_noisy_loggers_stay_off_when_the_application_sets_up_logging(caplog):
     """``dictConfig`` turns disabled loggers on again; they still say nothing."""
     levels = logging.getLogger().level
+    loggers = [each for each in logging.Logger.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    off = [each for each in loggers if each.disabled]
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "incremental": False})
     caplog.set_level(logging.DEBUG)
     try:
@@ -408,6 +410,8 @@ def test_noisy_loggers_stay_off_when_the_application_sets_up_logging(caplog):
         logging.getLogger("httpx").info(CANARY)
     finally:
         logging.getLogger().setLevel(levels)
+        for logger in off:  # or later tests would find one lock of three open
+            logger.disabled = True
     assert CANARY not in caplog.text
 
 
