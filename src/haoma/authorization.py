@@ -149,13 +149,16 @@ def read(sent: object, phone_code: tuple[str, ...] = ANY_PHONE_CODE) -> Authoriz
         BadField: ``envelope.bad-field``: an invalid code or handle, or two different ones.
         WrongArgument: ``config.wrong-argument``: an object that no front end can have sent.
     """
-    found = _object(sent)
-    if not _wire_names(phone_code).isdisjoint(found):
-        return _wire(found, phone_code)
-    for each in found.values():
-        if type(each) is dict or type(each) is list:  # it may contain a login
-            return _wire(found, phone_code)
-    return Authorization(found)
+    found = bare = _object(sent)
+    if len(found) == 1 and type(inner := found.get("authorization")) is dict:
+        bare = inner  # the front-end kit's body, without a login
+    return Authorization(bare) if _is_bare(bare, phone_code) else _wire(found, phone_code)
+
+
+def _is_bare(found: dict[str, Any], phone_code: tuple[str, ...]) -> bool:
+    """Return True if an object has only the platform's fields, so that nothing has to be taken apart."""
+    # A nested object or list may contain a login.
+    return _wire_names(phone_code).isdisjoint(found) and _NESTED.isdisjoint(map(type, found.values()))
 
 
 def with_login(found: Authorization, login_code: object) -> Authorization:
@@ -172,6 +175,7 @@ def with_login(found: Authorization, login_code: object) -> Authorization:
 
 _LOGINS: Final = frozenset(LOGIN_NAMES)
 _WIRE: Final = frozenset({"authorization", "session", "consent", "detail", *LOGIN_NAMES, *PHONE_NAMES, *_SPELLINGS})
+_NESTED: Final = frozenset({dict, list})
 _JSON: Final = (type(None), bool, int, float, list, tuple)
 
 
@@ -182,7 +186,7 @@ def _wire_names(phone_code: tuple[str, ...]) -> frozenset[str]:
 
 
 def _object(sent: object) -> dict[str, Any]:
-    text = _document(sent)
+    text = sent if type(sent) is str or type(sent) is bytes else _document(sent)
     if len(text) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
     if text[:1] in ("{", b"{"):

@@ -31,7 +31,6 @@ from haoma.errors import (
 )
 from haoma.platforms.base.contract import App, Login
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.platforms.base.session_keys import read_plain
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
 from haoma.sharing import reserve
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
     from haoma.authorization import Authorization
     from haoma.platforms.base.contract import Finding, GetLogin, Platform
-    from haoma.steps import Flow, Outcome, Place
+    from haoma.steps import Concluded, Flow, Outcome, Place
 
 
 def _platform_of(app: App) -> Platform[Any, Any]:
@@ -103,7 +102,7 @@ def verify_with_session_key(
     try:
         if platform.find_under_key is None or platform.read_sealed is None:
             raise NoOfflineWay(because={"reason": "this platform has no session_keys"})
-        sealed = read_plain(body) or platform.read_sealed(authorization.read(body, platform.phone_code))
+        sealed = platform.read_sealed(authorization.read(body, platform.phone_code))
         key = Secret(session_key) if isinstance(session_key, str) else session_key
         return _verified(app, platform.find_under_key(app, sealed, key, now))
     except HaomaError as error:
@@ -197,7 +196,8 @@ def _concluded(
     except HaomaError as error:
         outcome = _placed(error, app)
     ref = None if reserved is None else reserved.ref
-    counts = (yield from ask(Conclude(app.scope, ref, outcome, found.consent))).outcome
+    concluded: Concluded = yield Conclude(app.scope, ref, outcome, found.consent)  # `ask` is one generator more
+    counts = concluded.outcome
     if isinstance(counts, HaomaError):
         raise counts
     return counts
@@ -255,7 +255,6 @@ def _login_asker(
     ``keeps_code`` means that the reserved value is not the login code but another, such as a phone code, which costs
     money. A failed login then leaves that value free.
     """
-    place = _LOGINS.place(app.scope, fingerprint.hex())
 
     def get_login() -> Flow[Login | None]:
         try:
@@ -263,6 +262,7 @@ def _login_asker(
                 return (yield from resume(app, found.session))
             if found.login_code is None:
                 return None
+            place = _LOGINS.place(app.scope, fingerprint.hex())
             known = (yield from ask(Recall(place))).value
             if known is not None:
                 return known

@@ -42,6 +42,8 @@ class Policy:
         Raises:
             NotProven: ``trust.not-proven``: a required check is not proven.
         """
+        if not self.require:  # the usual case
+            return phone
         missing = [check.name.value for check in phone.checks if check.name in self.require and not check.proven]
         if missing:
             raise NotProven(

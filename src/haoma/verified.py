@@ -141,11 +141,12 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
 
 def result_body(phone: VerifiedPhone) -> ResultBody:
     """Return the content of `VerifiedPhone.to_dict` as a struct for an encoder. Every member is always written."""
+    number = phone._number  # noqa: SLF001 - the properties would add a call for each of four members
     return ResultBody(
-        phone.e164,
-        phone.country_code,
-        phone.national_number,
-        phone.masked,
+        number.e164,
+        number.country_code,
+        number.national_number,
+        number.masked,
         phone.platform,
         phone.app,
         phone.subject,

@@ -351,6 +351,28 @@ def test_a_path_has_one_spelling() -> None:
     asyncio.run(play())
 
 
+def test_a_path_that_was_answered_before() -> None:
+    """It leads where it led at first, for any method and any caller, and under its own root alone."""
+
+    async def play() -> None:
+        app, envelope = create_app(settings()), (ENVELOPE / "authorization.txt").read_bytes()
+        number, habit = "/v1/apps/alipay/phone-number", "/v1/apps/habit/phone-number"
+        for _ in range(2):
+            assert (await ask(app, "POST", number, envelope, [RIGHT])).json["app"] == "alipay"
+            assert (await ask(app, "POST", number, envelope)).json["code"] == "caller.key-missing"
+            assert (await ask(app, "GET", number)).status == 405
+            assert (await ask(app, "POST", habit, envelope, [RIGHT])).json["data"]["code"] == "envelope.unknown-shape"
+            page = await ask(app, "GET", "/errors/trust.cannot-open")
+            assert page.body.startswith(b"trust.cannot-open\n")
+            assert (await ask(app, "GET", "/errors/trust.cannot-opens")).status == 404
+            assert (await ask(app, "POST", f"/{number}", envelope, [RIGHT])).status == 404
+            assert (await ask(app, "POST", number, envelope, [RIGHT], root_path="/v1")).status == 404
+            under = await ask(app, "POST", f"/below{number}", envelope, [RIGHT], root_path="/below")
+            assert under.json["app"] == "alipay"
+
+    asyncio.run(play())
+
+
 # --- how long it may take, and what becomes of it
 
 

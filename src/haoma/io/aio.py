@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
 from haoma.io.answers import Waiting
@@ -15,12 +15,16 @@ from haoma.io.blocking import fault
 from haoma.steps import Call, Flow, Lease, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from haoma.io.answers import AsyncAnswers
     from haoma.io.http import AsyncHttp
 
 T = TypeVar("T")
 
 _PATIENCE: Final = 30.0
+_OURS: Final = (Send, Call, Pause)
+"""Steps that the driver answers itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ async def run(flow: Flow[T], world: World) -> T:
         task = asyncio.get_running_loop().create_task(drive.to_its_end(step))
     finally:
         if task is None:
-            drive.close(fault(sys.exc_info()[1]))
+            drive.close(sys.exc_info()[1])
     world.keep(task)
     task.add_done_callback(drive.end)  # a task that is cancelled before it starts runs no `finally`
     return await asyncio.shield(task)
@@ -107,13 +111,13 @@ class _Drive(Generic[T]):
                 self.answer = end.value
                 return None
             self.answer = self.refusal = None
-            if isinstance(step, Send | Call | Pause):
+            if isinstance(step, _OURS):
                 return step
             try:
                 self.answer = self.world.answers.answer(step, self.held)
             except HaomaError as error:
                 self.refusal = error
-            if isinstance(self.answer, Waiting) or inspect.isawaitable(self.answer):
+            if isinstance(self.answer, Waiting) or _is_awaitable(self.answer):
                 return step
 
     async def to_its_end(self, step: Step[Any] | None) -> T:
@@ -129,13 +133,14 @@ class _Drive(Generic[T]):
 
     def end(self, task: asyncio.Task[T]) -> None:
         """Close the flow when its task is done."""
-        self.close(None if task.cancelled() else fault(task.exception()))
+        self.close(None if task.cancelled() else task.exception())
 
-    def close(self, failure: HaomaError | None = None) -> None:
-        """Let go of everything that is held. Those who wait for one of its leases get ``failure``."""
+    def close(self, error: BaseException | None) -> None:
+        """Let go of everything that is held. Those who wait for one of its leases get what ``error`` means for them."""
+        failure = fault(error) if self.held else None
         for each in self.held:
             ended = self.world.answers.let_go(each, failure)
-            if inspect.isawaitable(ended):
+            if _is_awaitable(ended):
                 self.world.keep(asyncio.ensure_future(ended))
         self.flow.close()
 
@@ -150,12 +155,21 @@ class _Drive(Generic[T]):
                 return None
         answer = self.answer  # `advance` has already asked
         while True:
-            if inspect.isawaitable(answer):
+            if _is_awaitable(answer):
                 answer = await answer
             if not isinstance(answer, Waiting):
                 return answer
             await _wait(answer)
             answer = self.world.answers.answer(step, self.held)
+
+
+def _is_awaitable(answer: object) -> TypeGuard[Awaitable[Any]]:
+    """Return True if an answer has to be awaited.
+
+    `inspect.isawaitable` asks an abstract base class, which is slow for something that happens at every step. It also
+    accepts the generators of `types.coroutine`. Those are not ``Awaitable``, so an answerer may not return them.
+    """
+    return hasattr(type(answer), "__await__")
 
 
 async def _call(step: Call) -> object:

@@ -49,9 +49,10 @@ def run(flow: Flow[T], world: World) -> T:
         result: T = end.value
         return result
     finally:
-        failure = fault(sys.exc_info()[1])
-        for each in held:
-            world.answers.let_go(each, failure)
+        if held:
+            failure = fault(sys.exc_info()[1])
+            for each in held:
+                world.answers.let_go(each, failure)
         flow.close()
 
 

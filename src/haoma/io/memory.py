@@ -285,31 +285,33 @@ class Memory:
             held: A reservation or lease is added to this list *before* it is made, so that the driver can `let_go` of
                 it wherever an exception is raised.
         """
+        if isinstance(step, Conclude) and step.ref is None:  # such as an envelope without a login
+            return Concluded(step.outcome)
         state = self._state.get()
         held = [] if held is None else held
-        match step:
-            case Mint():
-                return secrets.token_urlsafe(32)
+        match step:  # the most frequent steps come first
+            case Conclude(_, Ref() as ref, outcome):
+                return self._conclude(state, ref, outcome)
+            case Reserve():
+                return self._reserve(state, step, held)
             case Recall():
                 return self._recall(state, step)
             case Keep():
                 return self._keep(state, step)
-            case Drop():
-                return self._drop(state, step)
             case TakeTry():
                 return self._take_try(state, step)
             case ReturnTry(key):
                 self._return_try(state, key)
+            case Drop():
+                return self._drop(state, step)
+            case Mint():
+                return secrets.token_urlsafe(32)
             case TakeLease(key):
                 return self._take_lease(state, key, held)
             case EndLease(lease, failure):
                 self._end_lease(state, lease, failure)
             case Watch(UnderWay(by)):
                 return self._watch_lease(state, by) if isinstance(by, Lease) else self._watch(state, by)
-            case Reserve():
-                return self._reserve(state, step, held)
-            case Conclude():
-                return self._conclude(state, step)
             case Settle(ref, spent):
                 self._settle(state, ref, None, spent)
             case _:
@@ -502,14 +504,10 @@ class Memory:
             outcome = row.outcome if row.answer_until > now else None
         return None if outcome is None else OUTCOME.decode(outcome)
 
-    def _conclude(self, state: _State, step: Conclude) -> Concluded:
-        outcome = step.outcome
-        if step.ref is not None:
-            spent = outcome.spent if isinstance(outcome, HaomaError) else Spent.YES
-            known = self._settle(state, step.ref, outcome, spent)
-            if known is not None:
-                return Concluded(known)
-        return Concluded(outcome)
+    def _conclude(self, state: _State, ref: Ref, outcome: Outcome) -> Concluded:
+        spent = outcome.spent if isinstance(outcome, HaomaError) else Spent.YES
+        known = self._settle(state, ref, outcome, spent)
+        return Concluded(outcome if known is None else known)
 
     def _settle(self, state: _State, ref: Ref, outcome: Outcome | None, spent: Spent) -> Outcome | None:
         """Record the outcome of a reservation.

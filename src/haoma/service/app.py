@@ -28,15 +28,13 @@ from haoma.words import entries
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from starlette.types import Receive, Scope, Send
-
     from haoma.settings.model import Settings
 
 _NO_KEYS = b'{"keys":[]}'
 
 
-class Application:
-    """The service as an ASGI application.
+class Application(Gate):
+    """The service as an ASGI application: a gate with the routes behind it.
 
     Attributes:
         on_start: Functions to call in the event loop when the server starts.
@@ -52,8 +50,8 @@ class Application:
         self._world = World(http, Memory())
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
-        self._journal = Journal(lines, metrics, service.log_level)
-        self._probes = Probes(self._journal, metrics)
+        journal = Journal(lines, metrics, service.log_level)
+        self._probes = Probes(journal, metrics)
         self.on_start: list[Callable[[], None]] = []
         self.routes = (
             *PhoneNumber(settings, tokens, self._world, metrics, log).routes(),
@@ -61,12 +59,9 @@ class Application:
             *self._probes.routes(),
             *documents.routes(tokens.jwks if tokens else _NO_KEYS),
         )
-        self._router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
-        self._gate = Gate(self._router, self._journal, service.request_seconds, service.cors_origins)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or handle the lifespan events."""
-        await (self._gate if scope["type"] == "http" else self._router)(scope, receive, send)
+        router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
+        # Its ``app``: to call the router itself would only add a coroutine to each request.
+        super().__init__(router.app, journal, service.request_seconds, service.cors_origins)
 
     def drain(self) -> None:
         """Make ``/readyz`` report that the service is shutting down."""
@@ -74,7 +69,7 @@ class Application:
 
     def end(self) -> None:
         """Refuse requests that are still in progress as too slow."""
-        self._gate.deadlines.end()
+        self.deadlines.end()
 
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:

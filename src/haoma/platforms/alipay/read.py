@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WRAPPERS: Final = range(4)  # in practice, bodies wrap the envelope at most three times
 _ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
+_LOGINS: Final = frozenset(LOGIN_NAMES)
 _DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
@@ -69,7 +70,7 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
                 return _sealed(node, inner, whole=whole)  # unstripped: a leading space may have been a plus
             inner = parse_json_object(text)
             whole = True
-            for login in LOGIN_NAMES:
+            for login in () if _LOGINS.isdisjoint(inner) else LOGIN_NAMES:
                 if inner.get(login) is not None:  # it would be ignored there; the platform's string never has one
                     raise BadField(because={"field": f"{name}.{login}", "needed": "beside the string, not inside it"})
         if not isinstance(inner, dict):

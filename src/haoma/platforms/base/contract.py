@@ -96,13 +96,10 @@ class Finding(Redacted, frozen=True, gc=False):
     assurance: Assurance = Assurance.PLATFORM
 
 
-class Sealed(Redacted, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Data sealed under a session_key, as bytes: a one-block IV and whole blocks of ciphertext.
+class Sealed(Redacted, frozen=True, gc=False):
+    """Data sealed under a session_key, as bytes: a one-block IV and whole blocks of ciphertext."""
 
-    The field names match the wire format, so that a plain body decodes straight into it (``session_keys.read_plain``).
-    """
-
-    ciphertext: bytes = msgspec.field(name="encryptedData")
+    ciphertext: bytes
     iv: bytes
 
 

@@ -25,9 +25,9 @@ class Deadlines:
 
     def watch(self, exchange: Exchange) -> None:
         """Start watching an exchange. Call this in the task that answers it."""
-        exchange.task = current_task()
-        self._open.add(exchange)
         loop = get_running_loop()
+        exchange.task = current_task(loop)
+        self._open.add(exchange)
         if self._loop is not loop:
             self._loop = loop
             loop.call_later(_TICK, self._look, loop)

@@ -51,7 +51,7 @@ class Endpoint:
             reply = 204, b"", ((b"allow", self._allow),)
         else:
             reply = refuse(exchange, WrongMethod(), self._allow)
-        await send_reply(send, reply)
+        await send_reply(send, exchange, reply)
 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,4 +59,5 @@ async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await WebSocketClose()(scope, receive, send)
         return
-    await send_reply(send, refuse(Exchange.of(scope), UnknownRoute()))
+    exchange = Exchange.of(scope)
+    await send_reply(send, exchange, refuse(exchange, UnknownRoute()))

@@ -7,9 +7,9 @@ requests that take too long, and to requests that fail because of a bug.
 from __future__ import annotations
 
 import re
-import secrets
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Final
+from os import urandom
+from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import HaomaError, InternalFault, TooSlow, UnknownRoute
 from haoma.io.clock import monotonic
@@ -34,7 +34,7 @@ _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
 def _new_id() -> str:
-    return secrets.token_bytes(16).hex().encode("ascii").translate(_LETTERS).decode("ascii")
+    return urandom(16).hex().encode("ascii").translate(_LETTERS).decode("ascii")
 
 
 def _begin(scope: Scope, seconds: float) -> Exchange:
@@ -90,11 +90,16 @@ def _canonical(scope: Scope) -> bool:
     )
 
 
-async def send_reply(send: Send, reply: Reply) -> None:
-    """Send a response."""
+async def send_reply(send: Send, exchange: Exchange, reply: Reply) -> None:
+    """Send a response, with the headers common to all responses."""
     status, body, headers = reply
+    exchange.answered = True
+    exchange.status = exchange.status or status
+    request_id = b"x-request-id", exchange.request_id.encode("ascii")
     if body:  # without a length the server would use chunked encoding
-        headers = (*headers, (b"content-length", b"%d" % len(body)))
+        headers = (*headers, (b"content-length", b"%d" % len(body)), request_id, _NOSNIFF)
+    else:
+        headers = (*headers, request_id, _NOSNIFF)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -111,23 +116,35 @@ class Gate:
 
     def __init__(self, inner: ASGIApp, journal: Journal, seconds: float, origins: Collection[str] = ()) -> None:
         self._inner = inner
+        # The endpoint of each path that was answered with 200, by root and path: matching a path takes about as long as
+        # the rest of the gate. Other paths are not remembered, because a client can make up any number of them.
+        self._known: dict[tuple[str, str], tuple[ASGIApp, dict[str, Any]]] = {}
         self.deadlines = Deadlines()
         self._journal = journal
         self._seconds = seconds
         self._cors = Cors(origins) if origins else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens in the routes."""
+        """Answer one request, whatever happens in the routes. Lifespan events go to the routes unchanged."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
         exchange = scope[KEY] = _begin(scope, self._seconds)
-        answer = self._completing(send, exchange)
+        if self._cors is not None:
+            send = _letting_pages_in(send, exchange, self._cors)
         self.deadlines.watch(exchange)
         error: HaomaError | None = None
         try:
             try:
-                if _canonical(scope):
-                    await self._inner(scope, receive, answer)
-                else:
+                if not _canonical(scope):
                     error = UnknownRoute()
+                elif known := self._known.get(place := (scope.get("root_path", ""), scope["path"])):
+                    endpoint, scope["path_params"] = known
+                    await endpoint(scope, receive, send)
+                else:
+                    await self._inner(scope, receive, send)
+                    if exchange.status == 200:
+                        self._known[place] = scope["endpoint"], scope["path_params"]
             except CancelledError:
                 if not exchange.late or exchange.task is None:
                     exchange.status = _HUNG_UP
@@ -140,19 +157,17 @@ class Gate:
             finally:
                 self.deadlines.forget(exchange)
             if error is not None and not exchange.answered:
-                await send_reply(answer, refuse(exchange, error))
+                await send_reply(send, exchange, refuse(exchange, error))
         finally:
             self._journal.note(exchange)
 
-    def _completing(self, send: Send, exchange: Exchange) -> Send:
-        """Return a ``send`` that adds the headers common to all responses."""
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.answered = True
-                exchange.status = exchange.status or message["status"]
-                headers = (*message["headers"], (b"x-request-id", exchange.request_id.encode("ascii")), _NOSNIFF)
-                message["headers"] = self._cors.add(exchange, headers) if self._cors else headers
-            await send(message)
+def _letting_pages_in(send: Send, exchange: Exchange, cors: Cors) -> Send:
+    """Return a ``send`` that adds the CORS headers to the response."""
 
-        return answer
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = cors.add(exchange, message["headers"])
+        await send(message)
+
+    return answer

@@ -119,10 +119,14 @@ class PhoneNumber:
         found = await ask(known, caller, body, address)
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
 
-    async def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> T:
-        """Run a flow within the client address's budget of refused codes."""
-        account = await self._budgets.take(address) if address else None
-        return await run(self._counting(flow, app, caller, account), self._world)
+    def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> Awaitable[T]:
+        """Run a flow, within the client address's budget of refused codes if it has one."""
+        if address:
+            return self._run_within(self._budgets.take(address), flow, app, caller)
+        return run(self._counting(flow, app, caller, None), self._world)
+
+    async def _run_within(self, taken: Awaitable[Account], flow: Flow[T], app: App, caller: Caller) -> T:
+        return await run(self._counting(flow, app, caller, await taken), self._world)
 
     def _counting(self, flow: Flow[T], app: App, caller: Caller, account: Account | None) -> Flow[T]:
         """Count a refused code inside the flow.

@@ -23,8 +23,9 @@ import re
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
+import msgspec
 import uvicorn
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 
@@ -73,7 +74,7 @@ def _behind(config: uvicorn.Config) -> uvicorn.Config:
     return inner
 
 
-class _Head(NamedTuple):
+class _Head(msgspec.Struct):
     method: bytes
     url: bytes
     version: str
@@ -121,7 +122,6 @@ class Connection(asyncio.Protocol):
         self._bytes = 0  # size of this part, without the piece of data in which the previous request ended
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._hosts = 0
         self._chunked = False
         self._most = 0  # upper bound for the size of a head that ends in this piece of data
         self._out: list[_Head | bytes] = []  # what this piece of data adds, for the server
@@ -237,7 +237,7 @@ class Connection(asyncio.Protocol):
         self._part = "head"
         if self._under_way > self.ahead:
             raise ValueError
-        self._url, self._fields, self._hosts, self._chunked = b"", [], 0, False
+        self._url, self._fields, self._chunked = b"", [], False
 
     def on_url(self, url: bytes) -> None:
         """Store a piece of the URL."""
@@ -247,10 +247,6 @@ class Connection(asyncio.Protocol):
         """Store a header field. Trailers are dropped."""
         if self._part == "head":
             self._fields.append((name, value))
-            if len(name) == len(b"host"):
-                self._hosts += name.lower() == b"host"
-            elif len(name) == len(b"transfer-encoding"):
-                self._chunked = self._chunked or name.lower() == b"transfer-encoding"
 
     def on_headers_complete(self) -> None:
         """Check a complete head and queue it for the server."""
@@ -260,8 +256,10 @@ class Connection(asyncio.Protocol):
         if len(self._fields) > self.head_fields or (self._most > self.head_bytes and self._size() > self.head_bytes):
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError
-        if self._hosts > 1:  # RFC 9112, 3.2: a proxy may have used the other one
+        names = [name.lower() for name, _ in self._fields]
+        if names.count(b"host") > 1:  # RFC 9112, 3.2: a proxy may have used the other one
             raise ValueError
+        self._chunked = b"transfer-encoding" in names
         if _PLAIN.fullmatch(self._url) is None:  # the server parses the URL again, and must not fail
             path: bytes | None = parse_url(self._url).path
             if path is None or not path.isascii():
@@ -306,7 +304,7 @@ class Connection(asyncio.Protocol):
             fields.append((b"connection", b"close"))
         self._parser = HttpRequestParser(self)
         self._part, self._bytes = "", 0
-        return head._replace(fields=fields).written()
+        return _Head(head.method, head.url, head.version, fields).written()
 
     def _size(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
