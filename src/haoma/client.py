@@ -32,13 +32,15 @@ from haoma.platforms.base.contract import App
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.model import HaomaWarning, Settings, no_such_app
 from haoma.settings.reader import compare, load
+from haoma.store.opening import open_store
+from haoma.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
     from haoma.platforms.base.contract import Login
-    from haoma.steps import Flow
+    from haoma.steps import Flow, Notice
     from haoma.verified import Subject, VerifiedPhone
 
 T = TypeVar("T")
@@ -67,8 +69,11 @@ class _Base:
     """The part that both clients share: the apps, and the flow for each call."""
 
     def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
+        self._store: Store | None = None
         if isinstance(apps, Settings):
             self.apps = apps.apps
+            if memory is None and not apps.store.embedded:
+                self._store = open_store(apps.store)
             self._insecure = apps.allow_insecure_upstreams
             ca_file = apps.ca_file
         else:
@@ -82,7 +87,7 @@ class _Base:
             ca_file = None
         self._known = dict(self.apps)
         self._one_by_one = PerProcess(lambda _before: threading.RLock())
-        self._memory = memory or Memory()
+        self._answers = self._store or memory or Memory()
         self._process = PerProcess(self._begin_process)
         self._http_options: dict[str, Any] = {
             "limits": limits or Limits(),
@@ -95,7 +100,7 @@ class _Base:
         among = "fork" if before is not None else one_of_many()
         # Only codes and session_keys must be remembered. A platform with an offline way uses signed envelopes instead.
         remembers = any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values())
-        if among and remembers and not self._memory.shared:
+        if among and remembers and not self._answers.shared:
             fault = Fault("config.memory-not-shared", "", warning=True, because={"found": among})
             warnings.warn(str(fault), HaomaWarning, stacklevel=4)
         return True
@@ -152,6 +157,10 @@ class _Base:
         return log_in_flow(found, {"login_code": login_code}, now=clock.now())
 
 
+def _warn(notice: Notice) -> None:
+    warnings.warn(str(Fault(notice.code, "", warning=True, because=dict(notice.because))), HaomaWarning, stacklevel=4)
+
+
 def _check_together(apps: list[App]) -> None:
     """Refuse apps that must not share a process; warn about those that should not.
 
@@ -200,7 +209,7 @@ class Client(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        self._world = blocking.World(Http(**self._http_options), self._memory)
+        self._world = blocking.World(Http(**self._http_options), self._answers, _warn)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -267,7 +276,9 @@ class Client(_Base):
         raise failure
 
     def close(self) -> None:
-        """Do nothing: each request closes its own connection. For ``with``, and for resources of later versions."""
+        """Close the connection of this process to the store, if there is one. A request closes its own."""
+        if self._store is not None:
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -298,7 +309,8 @@ class AsyncClient(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        self._world = aio.World(AsyncHttp(**self._http_options), self._memory)
+        answers = self._answers.asynchronous() if isinstance(self._answers, Store) else self._answers
+        self._world = aio.World(AsyncHttp(**self._http_options), answers, _warn)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -360,6 +372,8 @@ class AsyncClient(_Base):
     async def aclose(self) -> None:
         """Wait for the requests of this event loop to finish, including those whose caller was cancelled."""
         await self._world.finish()
+        if self._store is not None:
+            await self._store.asynchronous().aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -672,6 +672,37 @@ class NoSuchApp(ConfigError, LookupError):
     code = "config.no-such-app"
 
 
+class SchemaError(ConfigError):
+    """The tables of the store are not those that this version of haoma works with.
+
+    ``because`` has the version that was found, and those that are accepted.
+    """
+
+
+class SchemaMissing(SchemaError):
+    """The database has no tables of ours with this prefix."""
+
+    code = "config.schema-missing"
+
+
+class SchemaTooOld(SchemaError):
+    """The tables have to be upgraded first."""
+
+    code = "config.schema-too-old"
+
+
+class SchemaTooNew(SchemaError):
+    """A newer haoma has upgraded the tables further than this one accepts."""
+
+    code = "config.schema-too-new"
+
+
+class UpgradeFailed(SchemaError):
+    """A migration failed, or another upgrade took its place. It can be run again."""
+
+    code = "config.upgrade-failed"
+
+
 def wrong_argument(argument: str, found: object, instead: str) -> WrongArgument:
     """Return the error for an argument of a wrong type. It shows only the type of ``found``, never the value."""
     return WrongArgument(because={"argument": argument, "found": type(found).__name__, "instead": instead})
@@ -835,6 +866,24 @@ class MemoryFull(HaomaError):
     public_code = Public.TRY_LATER
     next_action = Next.RETRY_LATER
     retry = True
+
+
+class StoreUnavailable(HaomaError):
+    """The database of the store cannot be reached, is full, or is busy for too long. Nothing was sent to a platform."""
+
+    code = "internal.store-unavailable"
+    status = 503
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
+    retry = True
+
+
+class StoreUnreadable(HaomaError):
+    """What the store holds cannot be opened with the keys that are configured."""
+
+    code = "internal.store-unreadable"
+    status = 500
+    public_code = Public.TRY_LATER
 
 
 class LinkError(HaomaError):

@@ -96,6 +96,27 @@ def _made(place: Place[V], make: Callable[[], Flow[tuple[V, float]]], lease: Lea
     return value if found.value is None else found.value
 
 
+def renew(place: Place[V], make: Callable[[], Flow[tuple[V, float]]]) -> Flow[V | None]:
+    """Replace the value in ``place`` while it is still good. Return None if another request is at it, or if it fails.
+
+    Args:
+        place: The place.
+        make: See `refresh`.
+    """
+    lease = yield from ask(TakeLease(place.key))
+    if isinstance(lease, UnderWay):
+        return None
+    value = None
+    try:
+        made, seconds = yield from make()
+        if not seconds or (yield from ask(Keep(place, made, seconds, lease=lease))):
+            value = made
+    except HaomaError:
+        value = None  # the old one is good for a while; those who come then will see the error
+    yield from ask(EndLease(lease))
+    return value
+
+
 def alone(key: Key, flow: Callable[[Lease], Flow[T]]) -> Flow[T]:
     """Run ``flow`` under the lease for ``key``, so that only one flow per key runs at a time.
 

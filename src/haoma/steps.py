@@ -185,11 +185,13 @@ class Found(NamedTuple, Generic[V]):
         version: The version of the value; `ABSENT` if there is none. Versions are unique across all places, and later
             values have greater ones.
         now: Unix seconds by the answerer's clock.
+        until: When the value expires, by the same clock; 0 if there is none.
     """
 
     value: V | None
     version: int
     now: float
+    until: float = 0.0
 
     def __repr__(self) -> str:
         return f"<Found version={self.version}>"
@@ -322,6 +324,19 @@ class Call(Step[Any]):
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Step[None]):
+    """Tell the operator that something works, but needs attention.
+
+    Attributes:
+        code: A code of the catalogue.
+        because: Facts. They contain no secret.
+    """
+
+    code: str
+    because: tuple[tuple[str, str], ...] = ()
 
 
 # --- one-time values ---

@@ -202,10 +202,11 @@ def test_nothing_is_there_before_something_is_kept(bench: Bench) -> None:
 def test_what_is_kept_is_there_for_all(bench: Bench) -> None:
     """The value, a version and the answerer's own time come back, by any door."""
     assert bench.ask(Keep(place("token"), "t1", 10)) is True
-    value, version, now = bench.ask_there(Recall(place("token")))
-    assert (value, now) == ("t1", bench.wall())
+    value, version, now, until = bench.ask_there(Recall(place("token")))
+    assert (value, now, until) == ("t1", bench.wall(), bench.wall() + 10)
     assert version != ABSENT
-    assert bench.ask(Recall(place("token"))) == (value, version, now)
+    bench.go(3)
+    assert bench.ask(Recall(place("token"))) == (value, version, now + 3, until)
 
 
 def test_what_is_kept_is_no_object_of_anybodys(bench: Bench) -> None:

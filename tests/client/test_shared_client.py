@@ -18,6 +18,7 @@ import pytest
 import haoma
 from haoma.client import Client
 from haoma.errors import HaomaError
+from haoma.io.memory import Memory
 from haoma.io.process import PerProcess
 from haoma.platforms.base.contract import App
 from haoma.settings.model import HaomaWarning
@@ -198,7 +199,9 @@ def test_honest_taps_use_no_budget(simulator):
     with haoma.Client(settings) as client:
         tap = simulator.tap("wechat", "ok")
         session = client.log_in(tap.app, tap.body["login_code"])
-        state = client._memory._state.get()
+        memory = client._answers
+        assert isinstance(memory, Memory)
+        state = memory._state.get()
         assert client.get_phone_number(
             tap.app, {"authorization": tap.body["authorization"], "session": session.handle}
         ).subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -142,7 +143,8 @@ def served(line: str, folder: Path) -> ServiceProcess:
     """Run a `haoma serve` of the README on a free port."""
     port = free_port()
     command = [str(HAOMA), *shlex.split(line)[1:], "--listen", f"127.0.0.1:{port}"]
-    return ServiceProcess(command, port, folder, cwd=ROOT)
+    # The service makes its store in this folder and not beside the example.
+    return ServiceProcess(command, port, folder, cwd=ROOT, env={**os.environ, "STATE_DIRECTORY": str(folder)})
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent")
@@ -239,7 +241,15 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
 def commands() -> dict[str, set[str]]:
     """Every command with its options."""
     group: Any = typer.main.get_command(command_line)
-    return {name: {opt for param in found.params for opt in param.opts} for name, found in group.commands.items()}
+    return {
+        name: {
+            opt
+            for each in (found, *getattr(found, "commands", {}).values())
+            for param in each.params
+            for opt in param.opts
+        }
+        for name, found in group.commands.items()
+    }
 
 
 @pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md"], ids=name_of)
@@ -378,6 +388,7 @@ def test_there_are_twins() -> None:
         "doctor",
         "http",
         "security-model",
+        "store",
         "adding-a-platform",
         "platforms/README",
         "platforms/others",

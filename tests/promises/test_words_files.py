@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
+from haoma.cli.ledger import _STATES
 from haoma.doctor.captures import capture
 from haoma.doctor.platforms import symptoms
 from haoma.errors import Public
@@ -21,6 +22,7 @@ from haoma.platforms.base.diagnosis import Severity
 from haoma.platforms.base.mirroring import Scene
 from haoma.platforms.registry import PLATFORMS, load
 from haoma.service.pages import pages
+from haoma.store import reports
 from haoma.words import LANGUAGES, UnknownWords, entries, text
 from haoma.words.facts import phrase, shown
 
@@ -57,7 +59,13 @@ CHOSEN: dict[str, set[str]] = {
     "places": {entry.native.partition("@")[2] for name in PLATFORMS for entry in catalogue.refusals(name).values()}
     - {""},
     "doctor": {f"kinds.{each}" for each in capture._OF_ANY},
-    "cli": {f"severity.{each}" for each in Severity},
+    "cli": {f"severity.{each}" for each in Severity}
+    | {"line.progress"}
+    | {f"db.state.{each}" for each in ("ready", "missing", "old", "new", "behind")}
+    | {f"db.column.{each}" for each in ("database", "prefix", "version", "newest", "accepted", "state")}
+    | {f"db.step.{each}" for each in ("waiting", "upgrade", "downgrade")}
+    | {f"db.odd.{name}" for name in ("tenant", "unreadable", *(check[0] for check in reports.CHECKS))}
+    | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)},
     "service": {"api.server", "api.publishable", *(f"page.{each}" for each in pages._HEADINGS)},
     "simulator": {f"demo.column.{each}" for each in ("platform", "scene", "result", "time")},
 }

@@ -281,6 +281,7 @@ def python(code: str, *arguments: str, lang: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+MEMORY = '\n[store]\ndatabase_url = "memory"\n'
 IN_TURN = """
 import contextlib, io, json, sys, tempfile
 from haoma.cli import app
@@ -313,8 +314,8 @@ def test_every_fault_of_the_start_is_told_alike(
             "no-server-keys": (envelopes().replace(f'server_keys = ["{KEY}"]', ""), [], None),
             "signing-key-needed": (envelopes('publishable_keys = ["publishable-key-0123"]'), ["--workers", "2"], None),
             "no-temporary-folder": (envelopes(), ["--workers", "2"], str(tmp_path / "nowhere")),
-            "needs-one-worker": (toml(), ["--workers", "2"], None),
-            "needs-one-worker of the file": (toml(service="workers = 2"), [], None),
+            "needs-one-worker": (toml() + MEMORY, ["--workers", "2"], None),
+            "needs-one-worker of the file": (toml(service="workers = 2") + MEMORY, [], None),
         }
         starts = []
         for name, (text, options, folder) in faults.items():

@@ -206,12 +206,13 @@ def test_one_app_twice(faults):
 
 
 def test_session_key_flow_with_workers(faults):
-    """Sessions of the session_key flow live in one process, wherever the number of processes is said."""
-    assert faults(MINI + "accept_encrypted_data = true\n[service]\nworkers = 2\n") == [
-        ("needs-one-worker", "service.workers", 8)
-    ]
-    assert faults(MINI + "accept_encrypted_data = true\n", workers=2) == [("needs-one-worker", "--workers", 0)]
-    assert faults(MINI + "accept_encrypted_data = true\n[service]\nworkers = 2\n", workers=1) == []
+    """Sessions that are in memory live in one process, wherever the number of processes is said."""
+    mini = MINI + "accept_encrypted_data = true\n"
+    memory = '[store]\ndatabase_url = "memory"\n'
+    assert faults(mini + "[service]\nworkers = 2\n" + memory) == [("needs-one-worker", "service.workers", 8)]
+    assert faults(mini + memory, workers=2) == [("needs-one-worker", "--workers", 0)]
+    assert faults(mini + "[service]\nworkers = 2\n" + memory, workers=1) == []
+    assert faults(mini, workers=2) == []
 
 
 EVERY_APP = Stage().settings("http://127.0.0.1:9")["apps"]
@@ -343,7 +344,7 @@ def test_environment(faults):
         MINI.replace(f'"{WX_SECRET}"', '{ env = "S" }')
         + 'accept_encrypted_data = { env = "O" }\nmax_age = { env = "A" }\n'
     )
-    text += '[service]\nworkers = { env = "W" }\n'
+    text += '[service]\nworkers = { env = "W" }\n[store]\ndatabase_url = "memory"\n'
     good = {"S": WX_SECRET, "O": "true", "A": "60", "W": "1"}
     assert faults(text, environ=good) == []
     assert faults(text, environ=good | {"W": "2"}) == [("needs-one-worker", "service.workers", 9)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +123,27 @@ def test_a_service_without_a_ticket_gets_one(simulator: Simulator, tmp_path: Pat
         assert {path: after[path] - before.get(path, 0) for path in (START_PUSH, LOOK_UP, RENEW)} == {
             START_PUSH: 1, LOOK_UP: 1, RENEW: 1,
         }  # fmt: skip
+
+
+def test_tickets_and_grants_outlive_the_service(simulator: Simulator, tmp_path: Path) -> None:
+    """Another process goes on with what was pushed to the first one, and a captured push has no effect on a third."""
+    with _service(simulator, tmp_path) as service:
+        tap = simulator.tap("wechat", "component-granted")
+        taken = list(tap.pushes)
+        assert [deliver(service.url, push).said for push in taken] == ["success", "success"]
+        assert tap.body is not None
+        answer = service.post(tap.app, tap.body, key=simulator.server_key, lang="en")
+        assert answer.body["phone_number"] == tap.phone_number
+    another = simulator.tap("wechat", "component-ok")
+    run = [sys.executable, "-m", "haoma", "open", "--config", str(tmp_path / "haoma.toml"), "--app", another.app, "-"]
+    opened = subprocess.run(
+        run, input=json.dumps(another.body), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (opened.stdout.strip(), opened.returncode) == (another.phone_number, 0), opened.stderr
+    with _service(simulator, tmp_path) as service:
+        before = simulator.calls["wechat"]
+        assert [deliver(service.url, push).said for push in taken] == ["success", "success"]
+        assert simulator.calls["wechat"] == before
 
 
 def test_nobody_listens(simulator: Simulator) -> None:

@@ -20,6 +20,7 @@ FIXTURES = {"port", "serving", "simulator"}
 PROCESS: dict[str, str] = {
     "cli/test_commands.py": "test_broken_pipe test_console_script test_interrupt test_open_with_a_login_code"
     " test_serve_without_the_server_extra test_a_terminal_without_chinese",
+    "cli/test_store_commands.py": "test_without_a_database_there_is_nothing_to_look_at",
     "client/test_client.py": "test_plain_http_only_where_it_was_permitted",
     "client/test_shared_client.py": "test_a_caller_that_leaves_loses_nothing test_a_child_of_multiprocessing_is_told_so"
     " test_a_fork_is_noticed test_a_loop_for_each_call test_several_loops_at_once",
@@ -64,7 +65,19 @@ PROCESS: dict[str, str] = {
 """Folders and files with such tests: all of them, or the functions that are named. A test that is not here and uses none
 of `FIXTURES` is a unit test, and fails if it starts a process or touches a socket."""
 
+DATABASE = {
+    "store",
+    "answerers/test_sqlite.py",
+    "answerers/test_postgres.py",
+    "answerers/test_mariadb.py",
+    "answerers/test_portable.py",
+    "answerers/test_swept.py",
+}
+"""Folders and files whose tests need a database."""
+
 WEIGHTS = {
+    "store/test_upgrade.py": 45,
+    "store/test_sweep.py": 35,
     "laws/test_envelopes.py": 81,
     "system/test_vectors.py": 70,
     "service/test_service_process.py": 67,
@@ -119,6 +132,8 @@ def tier_of(path: str, function: str, fixtures: Iterable[str]) -> str:
         function: Its name without parameters.
         fixtures: All that it uses.
     """
+    if not DATABASE.isdisjoint((path, path.partition("/")[0])):
+        return "db"
     if not FIXTURES.isdisjoint(fixtures):
         return "process"
     named = PROCESS.get(path, PROCESS.get(path.partition("/")[0]))

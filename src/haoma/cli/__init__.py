@@ -12,9 +12,11 @@ import typer
 from typer.core import TyperGroup
 
 from haoma.cli.alipay_aes_key import alipay_aes_key
+from haoma.cli.db import db
 from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.explaining import explain
 from haoma.cli.keys import key
+from haoma.cli.ledger import ledger
 from haoma.cli.opening import open_file
 from haoma.cli.running import demo, serve, simulate
 from haoma.visible import visible
@@ -64,6 +66,8 @@ app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("key")(key)
 app.command("alipay-aes-key")(alipay_aes_key)
+app.add_typer(db)
+app.command("ledger")(ledger)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.secret import Secret
 from haoma.settings.reader import load
+from haoma.store.config import existing
 from haoma.words import text
 from haoma.words.facts import phrase
 
@@ -95,7 +97,8 @@ def open_file(
         else:
             from haoma.client import Client  # imports the network code, which a usage error does not need
 
-            with Client(settings) as client:
+            # The service's tickets, sessions and used codes count here too.
+            with Client(replace(settings, store=existing(settings.store))) as client:
                 phone = client.get_phone_number(name, sent, login_code=login_code)
     except HaomaError as error:
         if error.diagnosis == NOT_A_KEY:

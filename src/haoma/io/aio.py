@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
 from haoma.io.answers import Waiting
-from haoma.io.blocking import fault
-from haoma.steps import Call, Flow, Lease, Pause, Ref, Send, Step
+from haoma.io.blocking import fault, quiet
+from haoma.steps import Call, Flow, Lease, Notice, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from haoma.io.answers import AsyncAnswers
     from haoma.io.http import AsyncHttp
@@ -37,6 +37,7 @@ class World:
 
     http: AsyncHttp
     answers: AsyncAnswers
+    notice: Callable[[Notice], None] = quiet
     under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
@@ -113,6 +114,9 @@ class _Drive(Generic[T]):
             self.answer = self.refusal = None
             if isinstance(step, _OURS):
                 return step
+            if isinstance(step, Notice):
+                self.world.notice(step)
+                continue
             try:
                 self.answer = self.world.answers.answer(step, self.held)
             except HaomaError as error:

@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from haoma.errors import HaomaError, HookFailed, InternalFault
 from haoma.io.answers import Waiting
 from haoma.io.process import interruption
-from haoma.steps import Call, Flow, Lease, Pause, Ref, Send, Step
+from haoma.steps import Call, Flow, Lease, Notice, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from haoma.io.answers import Answers
     from haoma.io.http import Http
 
 T = TypeVar("T")
+
+
+def quiet(_notice: Notice) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class World:
 
     http: Http
     answers: Answers
+    notice: Callable[[Notice], None] = quiet
 
 
 def run(flow: Flow[T], world: World) -> T:
@@ -70,6 +77,9 @@ def _answer(step: Step[Any], world: World, held: list[Ref | Lease]) -> object:
             return _call(step)
         case Pause(seconds):
             time.sleep(seconds)
+            return None
+        case Notice():
+            world.notice(step)
             return None
     while isinstance(answer := world.answers.answer(step, held), Waiting):
         _wait(answer)

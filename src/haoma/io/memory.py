@@ -106,6 +106,10 @@ class _Table(Generic[V]):
         del self._entries[key]
         return None
 
+    def until(self, key: bytes) -> float:
+        """Return when the entry expires, by the clock of the table."""
+        return self._entries[key][0]
+
     def put(self, key: bytes, value: V, until: float) -> bool:
         """Store a value. Return False if the table is full and must not evict entries."""
         if key in self._entries:
@@ -347,9 +351,14 @@ class Memory:
     def _recall(self, state: _State, step: Recall[Any]) -> Found[Any]:
         shelf, key = step.place
         place = self._place(key)
+        now = self._wall()
         with state.lock:
-            version, value = self._part(state.kept, key).get(place) or (ABSENT, None)
-        return Found(None if value is None else shelf.codec.decode(value), version, self._wall())
+            table = self._part(state.kept, key)
+            version, value = table.get(place) or (ABSENT, None)
+            if value is None:
+                return Found(None, ABSENT, now)
+            until = now + table.until(place) - self._now()
+        return Found(shelf.codec.decode(value), version, now, until)
 
     def _keep(self, state: _State, step: Keep[Any]) -> bool:
         shelf, key = step.place

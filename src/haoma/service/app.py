@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Router
 
+from haoma.errors import HaomaError
 from haoma.io.aio import World
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
@@ -23,12 +25,15 @@ from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
+from haoma.store.opening import open_store
+from haoma.store.sweep import keep_swept
 from haoma.words import entries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from haoma.settings.model import Settings
+    from haoma.store.sweep import Swept
 
 _NO_KEYS = b'{"keys":[]}'
 
@@ -47,9 +52,14 @@ class Application(Gate):
         if service.signing_key or service.publishable_keys:
             tokens = Tokens(service.signing_key or Ed25519PrivateKey.generate())
         http = AsyncHttp(ca_file=settings.ca_file, allow_insecure_upstreams=settings.allow_insecure_upstreams)
-        self._world = World(http, Memory())
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
+        self._log = log
+        store = open_store(settings.store)
+        self._store = None if store is None else store.asynchronous(in_loop=True)
+        self._world = World(
+            http, self._store or Memory(), lambda notice: log.warning(notice.code, **dict(notice.because))
+        )
         journal = Journal(lines, metrics, service.log_level)
         self._probes = Probes(journal, metrics)
         self.on_start: list[Callable[[], None]] = []
@@ -71,15 +81,26 @@ class Application(Gate):
         """Refuse requests that are still in progress as too slow."""
         self.deadlines.end()
 
+    def _tell_swept(self, swept: Swept | HaomaError) -> None:
+        if isinstance(swept, HaomaError):
+            self._log.warning("The store could not be swept.", code=swept.code, reason=swept.because.get("reason", ""))
+
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         for started in self.on_start:
             started()
+        sweeping = None
+        if self._store is not None:
+            sweeping = asyncio.get_running_loop().create_task(keep_swept(self._store.engine, self._tell_swept))
         try:
             yield
         finally:
+            if sweeping is not None:
+                sweeping.cancel()
             self._journal.write()
             await self._world.finish()
+            if self._store is not None:
+                await self._store.aclose()
 
 
 def create_app(settings: Settings) -> Application:

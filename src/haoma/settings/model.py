@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from haoma.errors import Fault, NoSuchApp
+from haoma.store.config import StoreSettings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -94,6 +95,7 @@ class Settings:
     Attributes:
         apps: The apps by name.
         service: Settings of the service.
+        store: Where haoma keeps what has to outlive a process.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
         ca_file: PEM file with the authorities to trust instead of the system's, or None.
         warnings: Settings that work, but need attention.
@@ -102,6 +104,7 @@ class Settings:
 
     apps: Mapping[str, App]
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     allow_insecure_upstreams: bool = False
     ca_file: str | None = None
     warnings: tuple[Fault, ...] = ()

@@ -44,6 +44,8 @@ from haoma.platforms.registry import PLATFORMS
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, read_service
+from haoma.settings.store import STORE, read_store
+from haoma.store.config import MEMORY, StoreSettings, embedded_store
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
@@ -58,7 +60,8 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-_TOP: Final = (*_OWN, "apps", "service")
+_TOP: Final = (*_OWN, "apps", "service", "store")
+_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE}
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
 """A placeholder for a value that could not be fetched."""
@@ -212,10 +215,11 @@ class _Reader:
         self._faults += top.faults
         apps = self._apps(values.get("apps"), insecure=insecure)
         service = self._service(values.get("service", {}), serving=serving)
+        store = self._store(values.get("store"), path)
         if workers is None:
-            self._compare(apps, service, service.workers, "service.workers")
+            self._compare(apps, service, store, service.workers, "service.workers")
         else:
-            self._compare(apps, service, workers, "--workers")
+            self._compare(apps, service, store, workers, "--workers")
         for fault in self._faults:
             fault.where = self._told(fault.where)
         # A stable sort: faults of one line keep the order in which they were found.
@@ -225,6 +229,7 @@ class _Reader:
         return Settings(
             apps=MappingProxyType(apps),
             service=service,
+            store=store,
             allow_insecure_upstreams=insecure,
             ca_file=ca_file,
             warnings=tuple(self._faults),
@@ -234,7 +239,7 @@ class _Reader:
     def _table(self, name: str, values: Mapping[str, Any], where: str | None, **options: Any) -> Table:
         """Return a table with its ``{ file }`` and ``{ env }`` values fetched."""
         place = f"apps.{name}" if where is None else where
-        declared = PLATFORMS[values["platform"]].settings if where is None else SERVICE if where else TOP
+        declared = PLATFORMS[values["platform"]].settings if where is None else _TABLES[where]
         keys = key_settings(declared)
         fetched = {
             setting: self._fetch(value, ".".join(filter(None, (place, setting))), may_name_file=setting in keys)
@@ -325,7 +330,7 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head != "service":
+        elif head not in {"service", "store"}:
             return where if where in _TOP or where == "--workers" else ""
         setting, _, element = rest.partition(".")
         if setting not in self._words:
@@ -404,14 +409,31 @@ class _Reader:
         self._faults += table.faults
         return service
 
-    def _compare(self, apps: Mapping[str, App], service: ServiceSettings, workers: int, where: str) -> None:
+    def _store(self, values: object, path: str) -> StoreSettings:
+        if values is None:
+            # Where systemd says that state belongs; else beside the file. Settings from Python have no place.
+            folder = self._environ.get("STATE_DIRECTORY", "").partition(":")[0]
+            return embedded_store(Path(folder) if folder else self._base) if path else StoreSettings()
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "store", found=type(values).__name__, needed="table")
+            return StoreSettings()
+        table = self._table("", values, "store")
+        store = read_store(table, self._base)
+        self._words |= table.known | table.declared
+        self._faults += table.faults
+        return store
+
+    def _compare(
+        self, apps: Mapping[str, App], service: ServiceSettings, store: StoreSettings, workers: int, where: str
+    ) -> None:
         """Find faults between the apps, and between the apps and the service."""
         for fault in compare(apps.values()):
             self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
         if workers == 1:
             return
         keeping = {name: PLATFORMS[app.platform].keeps_in_process(app) for name, app in apps.items()}
-        if settings := [f"apps.{name}.{setting}" for name, setting in keeping.items() if setting]:
+        settings = [f"apps.{name}.{setting}" for name, setting in keeping.items() if setting]
+        if settings and store.kind == MEMORY:
             file, line = self._line_of(where)
             because = {"workers": workers, "settings": ", ".join(settings)}
             line = 0 if where.startswith("-") else line  # a command-line option has no line

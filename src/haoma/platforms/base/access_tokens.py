@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 from haoma.codecs import SECRET
 from haoma.phone import is_digits
 from haoma.secret import Secret
-from haoma.sharing import refresh
-from haoma.steps import Drop, Recall, Room, Shelf, ask
+from haoma.sharing import refresh, renew
+from haoma.steps import Drop, Key, Notice, Recall, Room, Shelf, TakeTry, ask
 
 if TYPE_CHECKING:
     from haoma.steps import Flow, Place
@@ -31,6 +31,12 @@ _DIGITS: Final = 7
 _MARGIN: Final = 300.0  # WeChat and Douyin keep the old token valid for five minutes after a renewal
 _SPREAD: Final = 60  # so that many apps of one process are not renewed in the same second
 _TOLD_SECONDS: Final = 1.0  # requests that are refused with one token at about the same time share its replacement
+_OVERLAP: Final = 240.0
+"""In so many of its last seconds a token is still used while one request fetches the next one."""
+_ATTEMPTS_EACH: Final = 15.0  # seconds between two such fetches, if the first one fails
+_REPLACED: Final = 3
+_REPLACED_SECONDS: Final = 3600.0
+"""A token that dies early more often than this within these seconds is being replaced by another program."""
 _LEAST: Final = 30.0  # a stable token is renewed in its last five minutes; without this, every request would fetch
 
 Fetch: TypeAlias = "Callable[[], Flow[tuple[Secret, float]]]"
@@ -53,21 +59,47 @@ class CachedToken:
     Attributes:
         place: Where it is stored.
         fetch: Fetches a new token; returns it with the seconds to keep it.
+        ahead: Whether the next token is fetched shortly before this one expires.
     """
 
     place: Place[Secret]
     fetch: Fetch
+    ahead: bool = True
 
     def token(self) -> Flow[Secret]:
-        """Return the stored token, or fetch one."""
-        return refresh(self.place, self.fetch)
+        """Return the token, kept or fetched.
+
+        Shortly before a token expires one request fetches the next one, and the others go on with the old one.
+        """
+        found = yield from ask(Recall(self.place))
+        if found.value is None:
+            return (yield from refresh(self.place, self._fetch))
+        if self.ahead and _LEAST < found.until - found.now <= _OVERLAP and (yield from ask(self._attempt())):
+            return (yield from renew(self.place, self._fetch)) or found.value
+        return found.value
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return a token other than the rejected one, if there is one."""
         kept = yield from ask(Recall(self.place))
-        if kept.value == rejected:
-            yield from ask(Drop(self.place, kept.version))
-        return (yield from self.token())
+        if kept.value == rejected and (yield from ask(Drop(self.place, kept.version))):
+            yield from self._count_replaced()
+        return (yield from refresh(self.place, self._fetch))
+
+    def _fetch(self) -> Flow[tuple[Secret, float]]:
+        token, seconds = yield from self.fetch()
+        return token, seconds + _OVERLAP if self.ahead and seconds > _LEAST else seconds
+
+    def _attempt(self) -> TakeTry:
+        return TakeTry(self._key("renew-ahead"), 1, _ATTEMPTS_EACH)
+
+    def _key(self, kind: str) -> Key:
+        return Key(Room.CUSTODY, "", kind, (self.place.key.kind, *self.place.key.parts))
+
+    def _count_replaced(self) -> Flow[None]:
+        """Tell the operator when the platform rejects good tokens again and again: another program fetches its own."""
+        if not (yield from ask(TakeTry(self._key("token-replaced"), _REPLACED, _REPLACED_SECONDS))):
+            issuer, app_id = self.place.key.parts[0], self.place.key.parts[-1]
+            yield from ask(Notice("config.token-contested", (("issuer", issuer), ("app_id", app_id))))
 
 
 @dataclass(frozen=True, slots=True)

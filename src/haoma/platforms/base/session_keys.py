@@ -177,7 +177,7 @@ def replace(app: App, user: str, key: Secret) -> Flow[None]:
 
 def recall(app: App, user: str) -> Flow[tuple[SessionKey, ...]]:
     """Return the last session_keys of a user, newest first; empty if they have expired."""
-    kept, _, now = yield from ask(Recall(_place(app, user)))
+    kept, _, now, _ = yield from ask(Recall(_place(app, user)))
     left = _left(kept, now)
     return tuple(SessionKey(each.key, now - each.first < app.policy.code_seconds) for each in left)
 

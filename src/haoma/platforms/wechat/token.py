@@ -116,7 +116,9 @@ def access_token(app: WeChatApp) -> AccessToken:
     place = token_place(app.issuer, app.token_url or app.api_base_url, app.app_id)
     if app.token_source is not None:
         return CallbackToken(place, lambda rejected: _from_source(app, rejected))
-    return CachedToken(place, lambda: ask_for_token(app) if app.component else _ask_for_token(app))
+    if app.component:  # a refresh token is used one at a time, and each use may replace it: never ahead of need
+        return CachedToken(place, lambda: ask_for_token(app), ahead=False)
+    return CachedToken(place, lambda: _ask_for_token(app))
 
 
 def token_source(app: WeChatApp) -> TokenSource:

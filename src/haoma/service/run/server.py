@@ -16,13 +16,16 @@ from multiprocessing import reduction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.errors import ConfigFaults, Fault
+from haoma.errors import ConfigFaults, Fault, HaomaError, StoreUnavailable
 from haoma.service.addresses import parse
 from haoma.service.observe.shared import SHARED
 from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
 from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
 from haoma.settings.service import parse_listen, start_warnings
+from haoma.store.config import MEMORY
+from haoma.store.opening import engine_of, prepare
+from haoma.store.version import require_schema_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +88,7 @@ def serve(
                 os.environ[SHARED] = stack.enter_context(_shared_folder())
                 stack.callback(os.environ.pop, SHARED, None)
             listening = stack.enter_context(_listen(settings, listen))
-            tell((*start_warnings(settings), *_proxy_warning(settings, listening)))
+            tell((*start_warnings(settings), *_proxy_warning(settings, listening), *_store_warning(settings)))
             return _run(path, settings, listening, workers)
     except ConfigFaults as faults:
         tell(faults.faults)
@@ -111,6 +114,30 @@ def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault,
     if not service.publishable_keys or service.trusted_proxies or not parse(listening.getsockname()[0]).is_loopback:
         return ()
     return (Fault("config.proxy-not-named", "service.trusted_proxies", warning=True, file=settings.path),)
+
+
+def _store_warning(settings: Settings) -> tuple[Fault, ...]:
+    """Make the embedded store before there are workers, or look at the tables of the configured one.
+
+    A database that cannot be reached stops nothing: requests are refused until it is there.
+
+    Raises:
+        ConfigFaults: ``config.schema-…``: the tables are missing, or of a version that this code does not know.
+    """
+    store = settings.store
+    if store.kind == MEMORY:
+        return ()
+    if store.embedded:
+        made = prepare(store)
+        return (Fault("config.store-embedded", "store", warning=True, file=settings.path),) if made else ()
+    try:
+        require_schema_blocking(engine_of(store))
+    except StoreUnavailable as error:
+        return (Fault(error.code, "store.database_url", warning=True, because=error.because, file=settings.path),)
+    except HaomaError as error:
+        fault = Fault(error.code, "store.database_url", because=error.because, file=settings.path)
+        raise ConfigFaults([fault]) from None
+    return ()
 
 
 def _listen(settings: Settings, listen: str | None) -> socket.socket:

@@ -7,9 +7,9 @@
             └── authorizer_access_token (two hours) of one merchant, by its authorizer_refresh_token
 
 Each is stored separately and fetched by one request at a time; ``grant.py`` handles the last one. A ticket replaces the
-stored one only if its ``CreateTime`` is later, so replaying an old push changes nothing. The store is the memory of one
-process. Without a ticket, as after a restart, haoma asks WeChat to start pushing (``api_start_push_ticket``, at most
-every ten minutes once WeChat has agreed), and refuses requests until a ticket has arrived.
+stored one only if its ``CreateTime`` is later, so replaying an old push changes nothing. Without a ticket, as with a
+new store, haoma asks WeChat to start pushing (``api_start_push_ticket``, at most every ten minutes once WeChat has
+agreed), and refuses requests until a ticket has arrived.
 
 Pages: https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getcomponentaccesstoken,
 https://developers.weixin.qq.com/doc/oplatform/openApi/miniprogram-management/login/api_thirdpartycode2session.html

@@ -1,0 +1,287 @@
+"""One batch: what waits is read at once, decided one by one, written at once, and committed once.
+
+`run` is a generator. It yields what the methods of a connection return, and is sent the result: `now` with a blocking
+connection, after an ``await`` with an asynchronous one. So there is one text for both.
+
+The order of one batch (measured in docs/decisions/0024):
+
+1. Read every row that any of the steps needs, with the database's clock.
+2. Decide each step on the rows as the decisions before it left them.
+3. Write all changed rows in one transaction. Each write names the version that was read. If one of them has changed
+   meanwhile, nothing of the batch is written, and it starts again at 1.
+4. Commit. If the connection is lost here, the rows are read again: their versions say whether they were written.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from haoma.errors import StoreUnavailable, StoreUnreadable
+from haoma.store.decisions import Decision, View
+from haoma.store.rows import TABLES, Row, Table
+from haoma.store.sealing import CannotUnseal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from haoma.steps import Lease, Ref, Step
+    from haoma.store.mailbox import LoopFuture
+
+LARGEST: Final = 64
+"""Most steps of one batch."""
+_TRIES: Final = 40
+"""How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
+
+
+class Conflict(Exception):
+    """A row is not what it was when it was read. Nothing was written."""
+
+
+class Disconnected(Exception):
+    """The connection is lost, or the database cannot be used now.
+
+    Attributes:
+        reason: Why, for people. It holds no address and no password.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Connection(Protocol):
+    """One connection to a database. With an asynchronous one every method returns an awaitable of what is said here.
+
+    Every method raises `Disconnected`, and those that write raise `Conflict`.
+
+    Attributes:
+        kind: ``sqlite``, ``postgresql`` or ``mysql``.
+        locks: True if a transaction has to begin before rows are read that it will write (SQLite: one that reads first
+            could not wait for another one's end).
+    """
+
+    kind: str
+    locks: bool
+
+    def read(self, table: Table, places: Sequence[bytes]) -> Any:
+        """Return the rows that there are, in any order."""
+
+    def now(self) -> Any:
+        """Return microseconds since 1970 by the clock of the database."""
+
+    def begin(self) -> Any:
+        """Begin a transaction."""
+
+    def insert(self, table: Table, rows: Sequence[Row]) -> Any:
+        """Insert rows that must not be there yet."""
+
+    def update(self, table: Table, rows: Sequence[Row], versions: Sequence[int]) -> Any:
+        """Replace rows that must have these versions."""
+
+    def delete(self, table: Table, places: Sequence[bytes], versions: Sequence[int]) -> Any:
+        """Delete rows that must have these versions."""
+
+    def select(self, text: str, arguments: Sequence[Any] = ()) -> Any:
+        """Return what another portable statement finds, as tuples; its parameters are written ``?``."""
+
+    def change(self, text: str, arguments: Sequence[Any]) -> Any:
+        """Run another portable statement that changes rows; return how many."""
+
+    def commit(self) -> Any:
+        """Commit."""
+
+    def rollback(self) -> Any:
+        """Roll back, if a transaction has begun."""
+
+    def pause(self, seconds: float) -> Any:
+        """Wait."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One step that waits for its answer.
+
+    Attributes:
+        step: The step, and ``decision`` what it does.
+        held: Gets a reservation or a lease before anybody is told of it.
+        answer, failure: What came of it.
+    """
+
+    step: Step[Any]
+    decision: Decision
+    held: list[Ref | Lease]
+    future: Future[object] | LoopFuture = field(default_factory=Future)
+    answer: object = None
+    failure: Exception | None = None
+
+
+class Fences:
+    """Numbers of which no two are the same, in any process, and of which a later one is greater.
+
+    They come from the database's clock in microseconds, and end with a number of this process, so that two processes
+    need not ask anybody. If the clock is set back they go on from the last one.
+
+    Args:
+        lane: A number of this process, 0 to 63. It need not be unique: it makes it less likely that two transactions of
+            the same microsecond have to be repeated.
+    """
+
+    _EPOCH: Final = 1_735_689_600_000_000  # 2025; 63 bits last until 2097
+    _LANES: Final = 64
+
+    def __init__(self, lane: int) -> None:
+        self._lane = lane % self._LANES
+        self._count = 0
+
+    def begin(self, now: int, rows: Sequence[Row]) -> None:
+        """Begin a batch at ``now`` (microseconds), which may write these rows: their versions must become greater."""
+        newest = max((row.version for row in rows), default=0) // self._LANES
+        self._count = max(self._count, newest, (now - self._EPOCH) * LARGEST)
+
+    def next(self) -> int:
+        """Return the next number."""
+        self._count += 1
+        return self._count * self._LANES + self._lane
+
+
+def run(jobs: Sequence[Job], connection: Connection, fences: Fences) -> Generator[Any, Any, View]:
+    """Answer ``jobs``, and return the view in which they were decided.
+
+    Raises:
+        StoreUnavailable: ``internal.store-unavailable``: others wrote the same rows again and again.
+        Disconnected: The connection is lost. Nothing was written, or `Uncertain` says that nobody knows.
+    """
+    needs: dict[Table, dict[bytes, None]] = {}
+    for job in jobs:
+        for table, place in job.decision.needs:
+            needs.setdefault(table, {})[place] = None
+    writes = any(job.decision.writes for job in jobs)
+    for turn in range(_TRIES):
+        if turn:
+            yield connection.pause(random.random() * 0.002 * min(turn, 25))  # noqa: S311 - to get out of step
+        if begun := writes and connection.locks:
+            yield connection.begin()
+        view = yield from _decide(jobs, needs, connection, fences)
+        changes = _changes(view)
+        if (changes.none and not begun) or (yield from _written(view, changes, connection, begun=begun)):
+            return view
+    raise StoreUnavailable(because={"reason": "busy"})
+
+
+def _written(view: View, changes: Changes, connection: Connection, *, begun: bool) -> Generator[Any, Any, bool]:
+    """Write and commit; False if a row is not what it was."""
+    committing = False
+    try:
+        if not begun:
+            yield connection.begin()
+        yield from changes.write(connection)
+        committing = True
+        yield connection.commit()
+    except Conflict:
+        yield connection.rollback()
+        return False
+    except Disconnected as lost:
+        if committing:
+            raise Uncertain(lost.reason, view, changes) from None
+        raise
+    return True
+
+
+def _decide(
+    jobs: Sequence[Job], needs: dict[Table, dict[bytes, None]], connection: Connection, fences: Fences
+) -> Generator[Any, Any, View]:
+    rows: dict[tuple[Table, bytes], Row] = {}
+    now = 0
+    for table, places in needs.items():
+        now, found = yield connection.read(table, list(places))
+        for row in found:
+            rows[table, row.place] = row
+    if not needs:
+        now = yield connection.now()
+    fences.begin(now, list(rows.values()))
+    view = View(now // 1000, fences.next, rows)
+    for job in jobs:
+        job.answer = job.failure = None
+        try:
+            job.answer = job.decision.decide(view)
+        except CannotUnseal:
+            job.failure = StoreUnreadable()
+        except Exception as error:  # noqa: BLE001 - it is the answer to this one, and to no other
+            job.failure = error
+    return view
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch writes, for each table in the order of `TABLES`."""
+
+    inserted: dict[Table, list[Row]]
+    updated: dict[Table, list[tuple[Row, int]]]
+    deleted: dict[Table, list[tuple[bytes, int]]]
+
+    @property
+    def none(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.inserted or self.updated or self.deleted)
+
+    def write(self, connection: Connection) -> Generator[Any, Any, None]:
+        """Write them. Raises Conflict."""
+        for table in TABLES:
+            if rows := self.inserted.get(table):
+                yield connection.insert(table, rows)
+            if pairs := self.updated.get(table):
+                yield connection.update(table, [row for row, _ in pairs], [version for _, version in pairs])
+            if gone := self.deleted.get(table):
+                yield connection.delete(table, [place for place, _ in gone], [version for _, version in gone])
+
+    def committed(self, connection: Connection) -> Generator[Any, Any, bool]:
+        """Tell whether they were written, after a commit whose answer was lost.
+
+        All of them were written or none. A version is nobody else's, so one row that has it is enough.
+        """
+        for table in TABLES:
+            versions = {row.place: row.version for row in self.inserted.get(table, ())}
+            versions |= {row.place: row.version for row, _ in self.updated.get(table, ())}
+            if versions:
+                _, found = yield connection.read(table, list(versions))
+                if any(versions.get(row.place) == row.version for row in found):
+                    return True
+        for table, gone in self.deleted.items():
+            _, found = yield connection.read(table, [place for place, _ in gone])
+            left = {row.place: row.version for row in found}
+            if all(left.get(place) != version for place, version in gone):
+                return not (self.inserted or self.updated)
+        return False
+
+
+class Uncertain(Disconnected):
+    """The connection was lost between a commit and its answer.
+
+    Attributes:
+        view, changes: What was to be committed.
+    """
+
+    def __init__(self, reason: str, view: View, changes: Changes) -> None:
+        super().__init__(reason)
+        self.view = view
+        self.changes = changes
+
+
+def _changes(view: View) -> Changes:
+    changes = Changes({}, {}, {})
+    for (table, place), row in sorted(view.rows.items(), key=lambda item: item[0][1]):  # in order: no deadlocks
+        before = view.read.get((table, place))
+        if row is before:
+            continue
+        if row is None:
+            assert before is not None  # noqa: S101
+            changes.deleted.setdefault(table, []).append((place, before.version))
+        elif before is None:
+            changes.inserted.setdefault(table, []).append(row)
+        else:
+            changes.updated.setdefault(table, []).append((row, before.version))
+    return changes

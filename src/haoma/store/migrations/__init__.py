@@ -1,0 +1,1 @@
+"""The migrations of the store, for Alembic. `haoma.store.upgrade` runs them."""

@@ -1,0 +1,51 @@
+"""What a migration does, one statement a step, each of which may be run again.
+
+MySQL commits after every statement that changes a table. A migration that fails half way there is run again from its
+beginning, so each step looks first whether it has been done.
+
+Rules for a new version (docs/store.md): it adds, and nothing that the version before it reads or writes is changed or
+dropped, so that both run at the same time. One operation for each ALTER, or distributed engines refuse it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from alembic import context, op
+
+from haoma.store.columns import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Column
+
+
+def create_table(name: str, *columns: Column[Any]) -> None:
+    """Create a table."""
+    name = _prefix() + name
+    if not _inspector().has_table(name):
+        op.create_table(name, *columns, **OPTIONS)
+
+
+def drop_table(name: str) -> None:
+    """Drop a table and its indexes."""
+    name = _prefix() + name
+    if _inspector().has_table(name):
+        op.drop_table(name)
+
+
+def create_index(name: str, table: str, columns: Sequence[str]) -> None:
+    """Create an index."""
+    name, table = _prefix() + name, _prefix() + table
+    if all(index["name"] != name for index in _inspector().get_indexes(table)):
+        op.create_index(name, table, list(columns))
+
+
+def _prefix() -> str:
+    return str(context.config.attributes["prefix"])
+
+
+def _inspector() -> sqlalchemy.Inspector:
+    return sqlalchemy.inspect(op.get_bind())

@@ -1,0 +1,113 @@
+"""From settings to a store. The keys and the file of the embedded one are made here, at its first start."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from haoma.errors import ConfigFaults, Fault
+from haoma.store.config import MEMORY, StoreSettings, format_key, parse_key
+from haoma.store.engines import ServerEngine, SqliteEngine
+from haoma.store.sealing import KEY_BYTES, Sealer, StoreKey
+from haoma.store.store import Store
+
+if TYPE_CHECKING:
+    from haoma.store.store import Engine
+
+TENANT: Final = "default"
+_WHERE: Final = "store"
+
+
+def open_store(settings: StoreSettings) -> Store | None:
+    """Return the store, or None if memory alone was asked for. It connects when it is first used.
+
+    Raises:
+        ConfigFaults: ``config.store-folder``: the embedded store cannot be made where it belongs;
+            ``config.store-driver``: the driver of the database is not installed.
+    """
+    if settings.kind == MEMORY:
+        return None
+    if settings.embedded:
+        prepare(settings)
+    return Store(engine_of(settings), sealer_of(settings))
+
+
+def sealer_of(settings: StoreSettings) -> Sealer:
+    """Return what seals, with the configured keys or those in the key file.
+
+    Raises:
+        ConfigFaults: The key file cannot be read.
+    """
+    return Sealer(settings.keys or _read_keys(settings), TENANT)
+
+
+def engine_of(settings: StoreSettings) -> Engine:
+    """Return the database.
+
+    Raises:
+        ConfigFaults: ``config.store-driver``.
+    """
+    if settings.kind == "sqlite":
+        return SqliteEngine(settings.path, settings.table_prefix, TENANT)
+    engine = ServerEngine(settings.database_url, settings.table_prefix, TENANT, portable=settings.portable)
+    if importlib.util.find_spec(engine.driver) is None:
+        extra = {"asyncpg": "postgres", "asyncmy": "mysql"}[engine.driver]
+        because = {"install": f"pip install haoma[{extra}]"}
+        raise ConfigFaults([Fault("config.store-driver", "store.database_url", because=because)])
+    return engine
+
+
+def prepare(settings: StoreSettings) -> bool:
+    """Make the keys and the file of the embedded store if they are not there yet; return True if they were made.
+
+    Any number of processes may do so at once: the first one's keys are everybody's.
+
+    Raises:
+        ConfigFaults: ``config.store-folder``.
+    """
+    from haoma.store.embedded import create
+
+    assert settings.key_file is not None  # noqa: S101
+    try:
+        settings.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = _make_keys(settings.key_file)
+        create(settings.path, settings.table_prefix)
+    except OSError as error:
+        reason = type(error).__name__ if error.errno is None else os.strerror(error.errno)
+        raise ConfigFaults([Fault("config.store-folder", _WHERE, because={"reason": reason})]) from None
+    return made
+
+
+def _make_keys(path: Path) -> bool:
+    if path.exists():
+        return False
+    key = StoreKey(1, secrets.token_bytes(KEY_BYTES))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(format_key(key) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)  # whole, or not at all, and never over another one
+            return True
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return False
+
+
+def _read_keys(settings: StoreSettings) -> tuple[StoreKey, ...]:
+    assert settings.key_file is not None  # noqa: S101
+    try:
+        lines = settings.key_file.read_text("ascii").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFaults([Fault("config.store-folder", _WHERE, because={"reason": type(error).__name__})]) from None
+    keys = tuple(key for key in map(parse_key, lines) if key is not None)
+    if not keys or len(keys) != len(lines):
+        raise ConfigFaults([Fault("config.bad-store-key", _WHERE, because={"file": settings.key_file.name})])
+    return keys

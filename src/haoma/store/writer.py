@@ -1,0 +1,315 @@
+"""The one writer of a process: takes what waits, and answers it in one batch.
+
+There is no timer. A batch is what came while the last one was under way, so that a lonely request waits for nobody.
+
+`ThreadWriter` has a thread of its own (SQLite). `LoopWriter` runs in an event loop: that of the service, or one in a
+thread of the store's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import secrets
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma.errors import HaomaError, StoreUnavailable
+from haoma.io import clock
+from haoma.io.answers import Waiting
+from haoma.steps import Conclude, EndLease, Lease, Ref, Reserved, Settle
+from haoma.store.batch import LARGEST, Disconnected, Fences, Job, Uncertain, run
+from haoma.store.decisions import Wait
+from haoma.store.flows import drive, drive_async
+from haoma.store.version import accepted, read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from haoma.store.batch import Connection
+    from haoma.store.decisions import View
+    from haoma.store.rows import Table
+    from haoma.store.store import Engine
+
+GIVE_UP_SECONDS: Final = 4.0
+"""How long a step waits for a database that cannot be reached."""
+_POLL_SECONDS: Final = 0.1
+"""How soon a waiter looks again for what another process may have written."""
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.5
+
+
+class Desk:
+    """What a process knows of its own steps: who waits here, and what was taken here and has not ended.
+
+    Only the writer changes it.
+
+    Attributes:
+        open: The reservations and leases that were taken and have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.open: set[Ref | Lease] = set()
+        self._waiting: dict[tuple[Table, bytes], list[tuple[float, Future[None]]]] = {}
+
+    def wait(self, wait: Wait) -> Waiting:
+        """Return a future that is resolved when this process writes the row, and when to look for others' writes."""
+        now, seconds, future = clock.monotonic(), min(_POLL_SECONDS, wait.seconds), Future[None]()
+        waiting = self._waiting.setdefault((wait.table, wait.place), [])
+        waiting[:] = [each for each in waiting if each[0] > now and not each[1].cancelled()]
+        waiting.append((now + seconds, future))
+        return Waiting(future, seconds)
+
+    def note(self, job: Job) -> Ref | Lease | None:
+        """Note what a job has taken or ended; return what it has taken."""
+        match job.step, job.answer:
+            case _, Reserved(taken) | (Lease() as taken):
+                self.open.add(taken)
+                return taken
+            case ((EndLease(ended) | Settle(ended) | Conclude(_, Ref() as ended)), _):
+                self.open.discard(ended)
+        return None
+
+    def ring(self, view: View) -> None:
+        """Wake everybody who waits for one of the rows that were written."""
+        if not self._waiting:
+            return
+        for key, row in view.rows.items():
+            if row is not view.read.get(key):
+                for _, future in self._waiting.pop(key, ()):
+                    if future.set_running_or_notify_cancel():
+                        future.set_result(None)
+
+
+class _Batches:
+    """What both writers do with a batch.
+
+    Args:
+        desk: The process's.
+        undo: Lets go of a reservation or lease that its taker no longer waits for.
+    """
+
+    def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None]) -> None:
+        self.fences = Fences(secrets.randbelow(64))
+        self._desk = desk
+        self._undo = undo
+
+    def resolve(self, jobs: Sequence[Job], view: View) -> None:
+        """Tell everybody their answer."""
+        for job in jobs:
+            if job.failure is None:
+                taken = self._desk.note(job)
+                if taken is not None:
+                    job.held.append(taken)
+                if isinstance(job.answer, Wait):
+                    job.answer = self._desk.wait(job.answer)
+            if not job.future.set_running_or_notify_cancel():
+                if job.failure is None and taken is not None:
+                    self._undo(taken)
+            elif job.failure is not None:
+                job.future.set_exception(job.failure)
+            else:
+                job.future.set_result(job.answer)
+        self._desk.ring(view)
+
+    def refuse(self, jobs: Sequence[Job], error: Exception) -> None:
+        """Tell everybody that there is no answer."""
+        for job in jobs:
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
+
+
+def _checked(uncertain: Uncertain, connection: Connection) -> Generator[Any, Any, bool]:
+    return (yield from uncertain.changes.committed(connection))
+
+
+class ThreadWriter:
+    """Answers in a thread of its own, over a connection that blocks.
+
+    Args:
+        engine: The database. It is connected to in that thread.
+        desk, undo: See `_Batches`.
+    """
+
+    def __init__(self, engine: Engine, desk: Desk, undo: Callable[[Ref | Lease], None]) -> None:
+        self._engine = engine
+        self._is_checked = False
+        self._batches = _Batches(desk, undo)
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._connection: Any = None
+        self._thread = threading.Thread(target=self._work, name="haoma-store", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Answer a job soon. Any thread may call it."""
+        self._waiting.put(job)
+
+    def close(self) -> None:
+        """Answer what waits, and end."""
+        self._waiting.put(None)
+        self._thread.join(GIVE_UP_SECONDS * 2)
+
+    def _work(self) -> None:
+        while True:
+            jobs, ends = self._take()
+            if jobs:
+                self._answer(jobs)
+            if ends:
+                break
+        if self._connection is not None:
+            self._connection.close()
+
+    def _take(self) -> tuple[list[Job], bool]:
+        first = self._waiting.get()
+        if first is None:
+            return [], True
+        jobs = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(jobs) < LARGEST:
+                job = self._waiting.get_nowait()
+                if job is None:
+                    return jobs, True
+                jobs.append(job)
+        return jobs, False
+
+    def _answer(self, jobs: list[Job]) -> None:
+        until, pause = clock.monotonic() + GIVE_UP_SECONDS, _FIRST_PAUSE
+        uncertain: Uncertain | None = None
+        while True:
+            try:
+                if self._connection is None:
+                    self._connect()
+                if uncertain is not None:
+                    if drive(_checked(uncertain, self._connection)):
+                        view = uncertain.view
+                        break
+                    uncertain = None
+                view = drive(run(jobs, self._connection, self._batches.fences))
+                break
+            except Disconnected as error:
+                self._hang_up()
+                uncertain = error if isinstance(error, Uncertain) else uncertain
+                if clock.monotonic() >= until:
+                    self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
+                    return
+                threading.Event().wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except Exception as error:  # noqa: BLE001 - the writer goes on whatever happens
+                self._hang_up()
+                self._batches.refuse(jobs, error)
+                return
+        self._batches.resolve(jobs, view)
+
+    def _connect(self) -> None:
+        self._connection = self._engine.connect()
+        if not self._is_checked:
+            accepted(drive(read_version(self._connection, self._engine.prefix)))
+            self._is_checked = True
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+
+class LoopWriter:
+    """Answers in an event loop, over a connection whose methods are coroutines.
+
+    Args:
+        engine: The database.
+        loop: The event loop.
+        desk, undo: See `_Batches`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        desk: Desk,
+        undo: Callable[[Ref | Lease], None],
+    ) -> None:
+        self._engine = engine
+        self._is_checked = False
+        self._loop = loop
+        self._batches = _Batches(desk, undo)
+        self._waiting: deque[Job] = deque()
+        self._connection: Any = None
+        self._running: asyncio.Task[None] | None = None
+        self._owner = threading.get_ident()
+
+    def submit(self, job: Job) -> None:
+        """Answer a job soon. Any thread may call it."""
+        self._waiting.append(job)
+        if self._running is None:
+            if threading.get_ident() == self._owner:
+                self._begin()
+            else:
+                self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        if self._running is None and self._waiting:
+            self._running = self._loop.create_task(self._work(), name="haoma-store")
+
+    async def _work(self) -> None:
+        try:
+            await asyncio.sleep(0)  # whatever else this turn of the loop brings comes along
+            while self._waiting:
+                jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST))]
+                await self._answer(jobs)
+        finally:
+            self._running = None
+            if self._waiting:  # one came after the last look
+                self._begin()
+
+    async def close(self) -> None:
+        """Answer what waits, and end."""
+        while (running := self._running) is not None:
+            await asyncio.wait([running])
+        await self._hang_up()
+
+    async def _answer(self, jobs: list[Job]) -> None:
+        until, pause = clock.monotonic() + GIVE_UP_SECONDS, _FIRST_PAUSE
+        uncertain: Uncertain | None = None
+        while True:
+            try:
+                if self._connection is None:
+                    await self._connect()
+                if uncertain is not None:
+                    if await drive_async(_checked(uncertain, self._connection)):
+                        view = uncertain.view
+                        break
+                    uncertain = None
+                view = await drive_async(run(jobs, self._connection, self._batches.fences))
+                break
+            except Disconnected as error:
+                await self._hang_up()
+                uncertain = error if isinstance(error, Uncertain) else uncertain
+                if clock.monotonic() >= until:
+                    self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
+                    return
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except BaseException as error:
+                await self._hang_up()
+                failure = error if isinstance(error, Exception) else StoreUnavailable(because={"reason": "stopped"})
+                self._batches.refuse(jobs, failure)
+                if not isinstance(error, Exception):
+                    raise
+                return
+        self._batches.resolve(jobs, view)
+
+    async def _connect(self) -> None:
+        self._connection = await self._engine.connect()
+        if not self._is_checked:
+            accepted(await drive_async(read_version(self._connection, self._engine.prefix)))
+            self._is_checked = True
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()

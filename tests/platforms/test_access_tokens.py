@@ -1,0 +1,106 @@
+"""An access token over its life: renewed ahead of its end, and contested by another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from haoma.errors import TimedOut
+from haoma.io.memory import Memory
+from haoma.platforms.base.access_tokens import CachedToken, token_place
+from haoma.secret import Secret
+from haoma.steps import Flow, Notice, Pause, ask
+
+PLACE = token_place("stable", "https://api.test", "wx0123456789abcdef")
+
+
+class Desk:
+    """Answers flows one after the other, with a clock and a platform in the hands of the test."""
+
+    def __init__(self) -> None:
+        self.clock = 1000.0
+        self.memory = Memory(now=lambda: self.clock, wall=lambda: self.clock)
+        self.fetched = 0
+        self.broken = False
+        self.notices: list[Notice] = []
+        self.token = CachedToken(PLACE, self._fetch)
+
+    def _fetch(self) -> Flow[tuple[Secret, float]]:
+        yield from ask(Pause(1))
+        self.fetched += 1
+        if self.broken:
+            raise TimedOut
+        return Secret(f"token-{self.fetched}"), 6900.0
+
+    def begin(self, flow: Flow[Secret]) -> Iterator[None]:
+        """Go on with a flow, up to its next pause; its result is in ``result``."""
+        answer: Any = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as end:
+                self.result = end.value
+                return
+            if isinstance(step, Pause):
+                yield
+                answer = None
+            elif isinstance(step, Notice):
+                self.notices.append(step)
+                answer = None
+            else:
+                answer = self.memory.answer(step)
+
+    def run(self, flow: Flow[Secret]) -> str:
+        for _ in self.begin(flow):
+            pass
+        return str(self.result.reveal())
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_token_is_renewed_ahead_by_one(desk: Desk) -> None:
+    """While one request fetches the next token, all others go on with the old one."""
+    assert desk.run(desk.token.token()) == "token-1"
+    desk.clock += 6899
+    assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 1)
+    desk.clock += 1
+    renewing = desk.begin(desk.token.token())
+    next(renewing)
+    assert [desk.run(desk.token.token()) for _ in range(3)] == ["token-1"] * 3
+    assert list(renewing) == []
+    assert desk.result == Secret("token-2")
+    assert desk.run(desk.token.token()) == "token-2"
+    assert desk.fetched == 2
+
+
+def test_what_fails_ahead_is_tried_again_in_a_while(desk: Desk) -> None:
+    """The old token is used until its end; only after that the failure is the caller's."""
+    desk.run(desk.token.token())
+    desk.clock += 6900
+    desk.broken = True
+    assert [desk.run(desk.token.token()) for _ in range(3)] == ["token-1"] * 3
+    assert desk.fetched == 2
+    desk.clock += 15
+    assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 3)
+    desk.clock += 240
+    with pytest.raises(TimedOut):
+        desk.run(desk.token.token())
+
+
+def test_a_token_that_dies_early_again_and_again_is_contested(desk: Desk) -> None:
+    """Once may be a reset secret. More often than three times an hour, another program fetches its own."""
+    for number in range(1, 5):
+        assert desk.run(desk.token.token()) == f"token-{number}"
+        assert desk.run(desk.token.renewed(Secret(f"token-{number}"))) == f"token-{number + 1}"
+        assert desk.run(desk.token.renewed(Secret(f"token-{number}"))) == f"token-{number + 1}"
+        assert len(desk.notices) == (number == 4)
+    (notice,) = desk.notices
+    assert notice == Notice("config.token-contested", (("issuer", "stable"), ("app_id", "wx0123456789abcdef")))
+    desk.clock += 3600
+    desk.run(desk.token.renewed(Secret("token-5")))
+    assert len(desk.notices) == 1
