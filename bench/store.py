@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import sqlite3
+import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
@@ -49,17 +50,8 @@ def measure(rounds: int) -> Section:
         databases = _databases(stack, section)
         names = (_EMPTY, _MEMORY, *databases)
         ports = {name: free_port() for name in names}
-        processes, requests, answers = {}, {}, {}
-        for name in names:
-            command: tuple[str, ...] = ("-m", "bench.empty", str(ports[name]))
-            if name != _EMPTY:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
-                config, requests[name] = configuration(folder, _toml(databases.get(name)))
-                command = ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{ports[name]}")
-            processes[name] = stack.enter_context(running(command))
-        requests[_EMPTY] = requests[_MEMORY]
-        for name in names:
-            answers[name] = first_answer(ports[name], requests[name])
+        processes, requests = _start(stack, databases, ports)
+        answers = {name: first_answer(ports[name], requests[name]) for name in names}
         if answers[_EMPTY] != BODY:
             raise AssertionError(answers)
         load = stack.enter_context(loading())
@@ -97,6 +89,19 @@ def _row(name: str, found: _Found, ceiling: float | None) -> Row:
     rate, cpu = (median(each[number] for each in found[name]) for number in (0, 1))
     more = ("", "") if ceiling is None else (f"{median(_added(name, found)) * 1e6:.0f} µs", f"{ceiling:.0f}")
     return Row(name, (f"{rate:.0f}", f"{cpu * 1e6:.0f}", *more))
+
+
+def _start(
+    stack: ExitStack, databases: dict[str, StoreSettings], ports: dict[str, int]
+) -> tuple[dict[str, subprocess.Popen[bytes]], dict[str, dict[str, Any]]]:
+    """Start every contender; return the processes, and what each is asked."""
+    processes, requests = {}, {}
+    for name, port in ports.items():
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
+        config, requests[name] = configuration(folder, _toml(databases.get(name)))
+        service = ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}")
+        processes[name] = stack.enter_context(running(service if name != _EMPTY else ("-m", "bench.empty", str(port))))
+    return processes, requests
 
 
 def _databases(stack: ExitStack, section: Section) -> dict[str, StoreSettings]:
