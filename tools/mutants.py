@@ -2,9 +2,13 @@
 
 Run from the top of the tree: ``make mutants [ARGS="--sample 50"]``. Nothing is installed and no source file is changed.
 The tests of each file are collected once. A change inside a function is then made in a fork of that process, in the
-function object itself; the tests that killed most recently run first. Any other change, and any apparent survivor, runs
-from scratch: the changed module is compiled from memory, and the tests are collected over it. ``tools/mutants.toml``
-maps files to tests, and lists the mutants that change nothing, each with its reason.
+function object itself; the tests that kill most in the least time run first. Any other change, and any apparent
+survivor, runs from scratch: the changed module is compiled from memory, and the tests are collected over it.
+``tools/mutants.toml`` maps files to tests, and lists the mutants that change nothing, each with its reason.
+
+A result is valid until the code of the file, one of its tests, or a module that these import from ``tests`` changes.
+``--kept`` reuses kills as long as the code of the file itself is unchanged, which is right where tests have only been
+added.
 
 Why not mutmut 3.8 or cosmic-ray 8.7: neither removes a guard, a ``raise``, a call, one side of an ``and`` or a part of
 a key, and mistakes of that kind are what lets something through here. cosmic-ray also writes into the source files, and
@@ -27,27 +31,30 @@ import random
 import signal
 import sys
 import time
+import tokenize
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
-from functools import partial
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "src" / "haoma"
+TESTS: Final = ROOT / "tests"
 STATE: Final = ROOT / ".mutants" / "done.txt"
 GOAL: Final = 98.0
+DIGITS: Final = 16  # of each digest: of a mutant, of the code, of the tests
 _Swap: TypeAlias = tuple[list[FunctionType], CodeType]
-PATIENCE: Final = 20  # times the unchanged duration; after that it counts as killed, because a service would hang
-LEAST_SECONDS: Final = 60.0  # before a mutant counts as late
+PATIENCE: Final = 10  # times the unchanged duration; after that it counts as killed, because a service would hang
+LEAST_SECONDS: Final = 20.0  # before a mutant counts as late
 SWAPPED: Final[dict[type[ast.cmpop], tuple[str, ...]]] = {
     ast.Eq: ("!=",), ast.NotEq: ("==",), ast.Lt: ("<=", ">"), ast.LtE: ("<", ">"), ast.Gt: (">=", "<"),
     ast.GtE: (">", "<"), ast.In: ("not in",), ast.NotIn: ("in",), ast.Is: ("is not",), ast.IsNot: ("is",),
@@ -67,6 +74,7 @@ class Mutant:
     old: str
     new: str
     text: str
+    number: int = 0  # of those with the same name
 
     @property
     def name(self) -> str:
@@ -76,8 +84,16 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """A digest of the name, and of the position, which tells equal lines apart."""
-        return hashlib.sha256(f"{self.name}:{self.start}".encode()).hexdigest()[:16]
+        """A digest of the name, and of the number among those of the same name."""
+        return hashlib.sha256(f"{self.name}:{self.number}".encode()).hexdigest()[:DIGITS]
+
+
+def _without_comments(source: str) -> list[str]:
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
+    return [line.strip() for line in lines]
 
 
 def _short(text: str) -> str:
@@ -92,6 +108,7 @@ class _Finder(ast.NodeVisitor):
         self._file = file
         self._source = source
         self._lines = source.splitlines(keepends=True)
+        self._texts = _without_comments(source)
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
@@ -107,7 +124,7 @@ class _Finder(ast.NodeVisitor):
 
     def _between(self, start: int, end: int, line: int, new: str) -> None:
         old = self._source[start:end]
-        self.found.append(Mutant(self._file, line, start, old, new, self._lines[line - 1].strip()))
+        self.found.append(Mutant(self._file, line, start, old, new, self._texts[line - 1]))
 
     def _text(self, node: ast.expr) -> str:
         return ast.get_source_segment(self._source, node) or ""
@@ -232,12 +249,14 @@ def mutants(file: str) -> list[Mutant]:
     source = (SOURCE / file).read_text("utf-8")
     finder = _Finder(file, source)
     finder.visit(ast.parse(source))
-    usable = []
-    for mutant in finder.found:
+    usable: list[Mutant] = []
+    names: Counter[str] = Counter()
+    for mutant in sorted(finder.found, key=lambda each: (each.start, each.new)):
         with suppress(SyntaxError):
             compile(changed(mutant), mutant.file, "exec")
-            usable.append(mutant)
-    return sorted(usable, key=lambda each: (each.start, each.new))
+            usable.append(replace(mutant, number=names[mutant.name]))
+            names[mutant.name] += 1
+    return usable
 
 
 def changed(mutant: Mutant) -> str:
@@ -314,9 +333,20 @@ def _wait(process: int, seconds: float) -> str:
             os.killpg(process, signal.SIGKILL)
 
 
-def _from_the_start(mutant: Mutant, tests: list[str]) -> bool:
+def _from_the_start(mutant: Mutant, tests: list[str], order: dict[str, int]) -> bool:
     sys.meta_path.insert(0, _Changed(mutant.file, changed(mutant)))
-    return _tests(tests) == 0
+    return _tests(tests, _InOrder(order)) == 0
+
+
+class _InOrder:
+    """A plugin of pytest that runs tests in an order that has proved itself; what is new comes last."""
+
+    def __init__(self, order: dict[str, int]) -> None:
+        self._order = order
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort them."""
+        items.sort(key=lambda item: self._order.get(item.nodeid, len(self._order)))
 
 
 class _InFunctions:
@@ -329,10 +359,14 @@ class _InFunctions:
 
     Attributes:
         seconds: Duration of the tests without a change; 0 if they fail.
+        order: The tests. Those that kill most in the least time come first.
     """
 
     def __init__(self, file: str, mutants: list[Mutant], tell: Callable[[Mutant, str], None]) -> None:
         self.seconds = 0.0
+        self.order: list[str] = []
+        self._times: dict[pytest.Item, float] = {}
+        self._kills: dict[pytest.Item, float] = {}
         self._file = file
         self._mutants = mutants
         self._tell = tell
@@ -342,11 +376,17 @@ class _InFunctions:
         if session.testsfailed or not session.items:
             return True
         started = time.monotonic()
-        if _wait(_fork(lambda: self._run(session, None)), 3600.0) != "survived":
-            return True
+        with _pipe() as (read, write):
+            if _wait(_fork(lambda: self._run(session, None, write, timed=True)), 3600.0) != "survived":
+                return True
+            os.close(write)
+            self._times = {item: float(each) for item, each in zip(session.items, read.read().split(), strict=True)}
         self.seconds = time.monotonic() - started
+        self._kills = dict.fromkeys(session.items, 0.0)
+        self._sort(session)
         importlib.import_module(_module(self._file))  # some are imported lazily
         functions = _functions(str(SOURCE / self._file))
+        gc.freeze()  # no child has to look at what is here
         original = compile((SOURCE / self._file).read_text("utf-8"), str(SOURCE / self._file), "exec")
         for mutant in self._mutants:
             new = compile(changed(mutant), str(SOURCE / self._file), "exec")
@@ -357,31 +397,42 @@ class _InFunctions:
                     self._tell(mutant, result)
         if _wait(_fork(lambda: self._run(session, None)), 3600.0) != "survived":
             session.testsfailed = 1  # they pass in only one order
+        self.order = [item.nodeid for item in session.items]
         return True
 
     def _result(self, session: pytest.Session, swaps: list[_Swap]) -> str:
-        read, write = os.pipe()
-        process = _fork(lambda: self._run(session, swaps, write))
-        os.close(write)
-        result = _wait(process, _patience(self.seconds))
-        with os.fdopen(read, "rb") as pipe:
-            killer = pipe.read() if result == "killed" else b""
+        with _pipe() as (read, write):
+            process = _fork(lambda: self._run(session, swaps, write))
+            os.close(write)
+            result = _wait(process, _patience(self.seconds))
+            killer = read.read() if result == "killed" else b""
         if killer:  # the test that noticed one change most often notices the next
-            session.items.insert(0, session.items.pop(int(killer)))
+            self._kills = {item: 0.9 * kills for item, kills in self._kills.items()}  # recent kills count most
+            self._kills[session.items[int(killer)]] += 1
+            self._sort(session)
         return result
 
-    def _run(self, session: pytest.Session, swaps: list[_Swap] | None, tell: int = -1) -> bool:
+    def _sort(self, session: pytest.Session) -> None:
+        """Put first what kills most in the least time."""
+        session.items.sort(key=lambda item: (self._times[item] + 0.005) / (self._kills[item] + 0.02))
+
+    def _run(self, session: pytest.Session, swaps: list[_Swap] | None, tell: int = -1, *, timed: bool = False) -> bool:
         for functions, code in swaps or ():
             for function in functions:
                 function.__code__ = code
         hook = session.config.hook
+        times = []
         for number, item in enumerate(session.items):
             follower = session.items[number + 1] if number + 1 < len(session.items) else None
+            started = time.monotonic()
             hook.pytest_runtest_protocol(item=item, nextitem=follower)
+            times.append(time.monotonic() - started)
             if session.testsfailed:
                 if tell >= 0:
                     os.write(tell, str(number).encode())
                 return False
+        if timed:
+            os.write(tell, " ".join(f"{each:.3f}" for each in times).encode())
         return True
 
 
@@ -419,6 +470,13 @@ def _different(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
     return pairs
 
 
+def _in_function(mutant: Mutant) -> bool:
+    path = str(SOURCE / mutant.file)
+    return bool(
+        _different(compile(Path(path).read_text("utf-8"), path, "exec"), compile(changed(mutant), path, "exec"))
+    )
+
+
 def _shape(code: CodeType, *, deep: bool = True) -> tuple[object, ...]:
     consts = (
         (_shape(each) if deep else each.co_name) if isinstance(each, CodeType) else repr(each)
@@ -427,24 +485,43 @@ def _shape(code: CodeType, *, deep: bool = True) -> tuple[object, ...]:
     return code.co_code, code.co_exceptiontable, code.co_names, code.co_varnames, code.co_freevars, tuple(consts)
 
 
-def _in_functions(file: str, tests: list[str], mutants: list[Mutant], stamp: str) -> float:
-    """Run the mutants that can be made inside a function. Return the duration of the tests without a change."""
-    read, write = os.pipe()
+def _in_functions(file: str, tests: list[str], mutants: list[Mutant], stamp: str) -> tuple[float, dict[str, int]]:
+    """Run the mutants that can be made inside a function. Return the duration and the order of the unchanged tests."""
 
-    def collected() -> bool:
+    def collected(write: int) -> bool:
         plugin = _InFunctions(file, mutants, lambda mutant, result: _note(mutant, stamp, result))
         passed = _tests(tests, plugin) == 0
-        os.write(write, str(plugin.seconds).encode())
+        os.write(write, "\n".join((str(plugin.seconds), " ".join(_libraries()), *plugin.order)).encode())
         return passed and plugin.seconds > 0
 
-    process = _fork(collected)
-    os.close(write)
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    with os.fdopen(read, "rb") as pipe:
-        seconds = pipe.read()
+    with _pipe() as (read, write):
+        process = _fork(lambda: collected(write))
+        os.close(write)
+        told = read.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if status != 0:
         raise SystemExit(f"{file}: its tests fail without any change, or in another order: {' '.join(tests)}")
-    return float(seconds)
+    seconds, libraries, *order = told.decode().split("\n")
+    for name in libraries.split():
+        with suppress(Exception):
+            importlib.import_module(name)  # once, for all that run from the start: this is most of their time
+    gc.freeze()
+    return float(seconds), {name: number for number, name in enumerate(order)}
+
+
+def _libraries() -> list[str]:
+    """Return the modules that are loaded and neither ours nor tests."""
+    files = ((name, str(getattr(module, "__file__", ""))) for name, module in list(sys.modules.items()))
+    return [
+        name for name, file in files if not name.startswith("haoma") and ("-packages" in file or "/lib/python" in file)
+    ]
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[IO[bytes], int]]:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as file:
+        yield file, write
 
 
 def _patience(seconds: float) -> float:
@@ -464,10 +541,38 @@ def _known() -> dict[str, str]:
 
 
 def _stamp(file: str, tests: list[str]) -> str:
-    digest = hashlib.sha256((SOURCE / file).read_bytes())
-    for test in tests:
-        digest.update((ROOT / test.partition("::")[0]).read_bytes())
-    return digest.hexdigest()[:16]
+    """Return a digest of the file's code, and one of its tests and of what they import from ``tests``."""
+    code = ast.parse((SOURCE / file).read_bytes())
+    for node in ast.walk(code):  # what is said of the code in docstrings and comments changes nothing
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [each for each in node.body if not _is_text(each)]
+    source = hashlib.sha256(ast.dump(code).encode())
+    digest = hashlib.sha256()
+    names = {"conftest.py", *(test.partition("::")[0].removeprefix("tests/") for test in tests)}
+    while new := {each for name in names for each in _imported(name)} - names:
+        names |= new
+    for name in sorted(names):
+        digest.update((TESTS / name).read_bytes())
+    return source.hexdigest()[:DIGITS] + digest.hexdigest()[:DIGITS]
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+@cache
+def _imported(name: str) -> frozenset[str]:
+    """Return the files below ``tests`` that a file there imports."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse((TESTS / name).read_bytes())):
+        if isinstance(node, ast.Import):
+            modules.update(each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.update((node.module, *(f"{node.module}.{each.name}" for each in node.names)))
+    paths = (module.replace(".", "/") for module in modules)
+    return frozenset(
+        each for path in paths for each in (f"{path}.py", f"{path}/__init__.py") if (TESTS / each).exists()
+    )
 
 
 def _equivalents(config: dict[str, Any]) -> dict[str, str]:
@@ -499,31 +604,46 @@ class _Round:
     known: dict[str, str]
     totals: Counter[str]
     survivors: list[Mutant]
+    kept: bool
+    quick: bool
 
     def run(self, file: str, tests: list[str], chosen: list[Mutant]) -> None:
         """Run the mutants of one file, and print the results."""
         stamp = _stamp(file, tests)
+        if self.kept:
+            self._keep(chosen, stamp)
         new = [each for each in chosen if each.key + stamp not in self.known]
         if new:
-            seconds = _in_functions(file, tests, new, stamp)
+            seconds, order = _in_functions(file, tests, new, stamp)
             self.known.update(_known())
-            for mutant in new:
+            for mutant in new if not self.quick else ():
                 if mutant.key + stamp not in self.known:
-                    process = _fork(partial(_from_the_start, mutant, tests))
+                    process = _fork(partial(_from_the_start, mutant, tests, order))
                     self.known[mutant.key + stamp] = result = _wait(process, _patience(seconds))
                     _note(mutant, stamp, result)
         counts: Counter[str] = Counter()
         for mutant in chosen:
-            result = self.known[mutant.key + stamp]
+            result = self.known.get(mutant.key + stamp, "left")
             if result == "survived" and mutant.name in self.equivalents:
                 result = "equivalent"
             elif result == "survived":
                 self.survivors.append(mutant)
+            elif result == "left" and _in_function(mutant) and mutant.name not in self.equivalents:
+                print(f"SEEMS     line {mutant.line}: {mutant.name}")
             counts[result] += 1
         self.totals.update(counts)
         killed = counts["killed"] + counts["late"]
         found = f"killed {killed:4}  survived {counts['survived']:3}  equivalent {counts['equivalent']:3}"
+        found += f"  left {counts['left']:3}" if counts["left"] else ""
         print(f"\r{file:40} run {len(chosen):4}  {found}", flush=True)
+
+    def _keep(self, chosen: list[Mutant], stamp: str) -> None:
+        before = {key[: 2 * DIGITS]: result for key, result in self.known.items() if result != "survived"}
+        for mutant in chosen:
+            result = before.get((mutant.key + stamp)[: 2 * DIGITS])
+            if result and mutant.key + stamp not in self.known:
+                self.known[mutant.key + stamp] = result
+                _note(mutant, stamp, result)
 
     def conclude(self) -> int:
         """Print survivors and score. Return 0 if the score reaches the goal."""
@@ -543,6 +663,8 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="number of mutants to draw from all files")
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample")
     parser.add_argument("--again", action="store_true", help="discard the results of earlier runs")
+    parser.add_argument("--kept", action="store_true", help="reuse kills although the tests have changed")
+    parser.add_argument("--quick", action="store_true", help="run only changes inside functions")
     parser.add_argument("--list", action="store_true", help="count the mutants without running any")
     asked = parser.parse_args()
     config = tomllib.loads((ROOT / "tools" / "mutants.toml").read_text("utf-8"))
@@ -559,7 +681,7 @@ def main() -> int:
     for name in ("cryptography.x509", "httpx", "hypothesis", "phonenumbers", "pytest", "starlette", "trustme", "typer"):
         importlib.import_module(name)  # once, for all forks
     STATE.parent.mkdir(exist_ok=True)
-    this = _Round(_equivalents(config), _known(), Counter(), [])
+    this = _Round(_equivalents(config), _known(), Counter(), [], asked.kept, asked.quick)
     for file, tests, found in chosen:
         this.run(file, tests, found)
     return this.conclude()
