@@ -151,7 +151,6 @@ class _OutcomeCodec:
         if kind is None:
             raise ValueError
         error = kind.__new__(kind)
-        Exception.__init__(error)
         for name in _ALWAYS:
             setattr(error, name, getattr(read, name))
         error.because = MappingProxyType(dict(read.because))

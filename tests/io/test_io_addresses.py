@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpcore2
 import pytest
 
 from haoma.errors import ConnectFailed, HostNotAllowed, Spent
@@ -80,6 +82,58 @@ def test_dead_addresses_alone(way: str, named: Callable[..., None]) -> None:
             send(way, f"http://platform.test:{server.port}")
         assert caught.value.spent is Spent.NO
         assert server.requests == []
+
+
+@pytest.mark.parametrize("dead", [1, 4])
+def test_each_address_gets_an_equal_share_of_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, named: Callable[..., None], dead: int
+) -> None:
+    """Four addresses that refuse at once: a quarter, a third, a half, and all of the time; then it is over."""
+    given: list[float] = []
+
+    def refuse(_self: object, _host: str, _port: int, timeout: float, *_: object) -> Any:
+        given.append(timeout)
+        raise httpcore2.ConnectError("all is well")
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", refuse)
+    named(*(f"127.0.0.{number}" for number in range(dead)))
+    url = "http://platform.test:9"
+    with pytest.raises(ConnectFailed) as caught:
+        send_all(
+            "sync",
+            [Send(Request("GET", url), (url,))],
+            limits=Limits(connect=100, total=200),
+            allow_insecure_upstreams=True,
+        )
+    assert [round(each) for each in given] == [round(100 / left) for left in range(dead, 0, -1)]
+    assert caught.value.diagnosis == "all is well"
+
+
+def test_no_address_is_tried_when_time_is_over(monkeypatch: pytest.MonkeyPatch, named: Callable[..., None]) -> None:
+    """One that takes longer than its share leaves less to the others, and at last nothing."""
+    tried: list[str] = []
+
+    def hang(_self: object, host: str, *_: object) -> Any:
+        tried.append(host)
+        time.sleep(0.03)
+        raise httpcore2.ConnectTimeout
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", hang)
+    named("127.0.0.2", "127.0.0.3")
+    url = "http://platform.test:9"
+    with pytest.raises(ConnectFailed) as caught:
+        send_all(
+            "sync", [Send(Request("GET", url), (url,))], limits=Limits(connect=0.02), allow_insecure_upstreams=True
+        )
+    assert (tried, caught.value.diagnosis) == (["127.0.0.2"], "ConnectTimeout")
+
+
+def test_of_a_refused_connection_the_system_has_the_word(way: str, named: Callable[..., None]) -> None:
+    """A bare name of a class would tell nobody what to look at."""
+    named("127.0.0.3")
+    with pytest.raises(ConnectFailed) as caught:
+        send(way, "http://platform.test:9")
+    assert " " in caught.value.diagnosis
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,13 @@ def test_plain_http_is_for_a_sidecar(way: Any) -> None:
         assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
+def test_in_the_clear_no_authority_is_read(way: Any) -> None:
+    """A file that is missing is the fault of requests that need it."""
+    with Server(lambda c: c.send(OK)) as server:
+        step = asked(server.origin)
+        assert send_all(way, [step], ca_file="/nowhere", allow_insecure_upstreams=True)[0].body == b"ok"
+
+
 # --- what is taken of a reply
 
 

@@ -8,14 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import haoma
-from haoma import errors
-from haoma.codecs import MOMENT, OUTCOME, PUBLIC_KEY, SECRET
+from haoma import codecs, errors
+from haoma.codecs import MOMENT, OUTCOME, PUBLIC_KEY, SECRET, Record
 from haoma.errors import BY_CODE, CodeRejected, ConfigFaults, Fault, HaomaError, InternalFault, Next, Spent
 from haoma.phone import PhoneNumber
 from haoma.platforms.base.contract import Login
@@ -127,6 +128,25 @@ def test_other_bytes_are_refused(codec):
     law()
 
 
+class Odd:
+    """A type that msgspec does not know."""
+
+
+def test_what_has_no_form_in_bytes_is_a_mistake_of_ours():
+    """It is named by its type, in both directions, and nothing takes the place of it."""
+    with pytest.raises(TypeError, match=r"^Odd has no form in bytes$"):
+        Record(Odd).encode(Odd())
+    with pytest.raises(ValueError, match=r"^Odd has no form in bytes$"):
+        Record(Odd).decode(SECRET.encode(Secret("x")))
+
+
+@pytest.mark.parametrize("written", [b"\x07", b"\xc0", b"\xc4\x01x", b"\x90", b"\xc3"])
+def test_a_secret_is_text(written):
+    """No number, nothing, bytes, list or truth value becomes one."""
+    with pytest.raises(ValueError, match=r"^Secret has no form in bytes$"):
+        SECRET.decode(written)
+
+
 # --- what comes of an authorization ---
 
 NUMBERS = st.builds(
@@ -225,6 +245,7 @@ def test_classes_of_the_application_and_lists_of_faults():
     class Rejected(CodeRejected):
         """A class of the application, under a code of ours."""
 
+    codecs._classes.cache_clear()
     for error in (Own(spent=Spent.YES, diagnosis="canary"), ConfigFaults([Fault("config.missing-setting", "canary")])):
         found = OUTCOME.decode(OUTCOME.encode(error))
         assert (type(found), found.spent) == (InternalFault, error.spent)  # type: ignore[union-attr]
@@ -232,6 +253,30 @@ def test_classes_of_the_application_and_lists_of_faults():
     assert type(OUTCOME.decode(OUTCOME.encode(Rejected()))) is CodeRejected
     assert "own.code" not in BY_CODE
     assert errors.BY_CODE[CodeRejected.code] is CodeRejected
+
+
+def test_what_is_no_fact_is_left_out():
+    """Notes on an exception are for those who have it in their hands."""
+    error = CodeRejected(diagnosis="a fact")
+    error.add_note("canary")
+    found = OUTCOME.decode(OUTCOME.encode(error))
+    assert isinstance(found, HaomaError)
+    assert (found.diagnosis, hasattr(found, "__notes__")) == ("a fact", False)
+
+
+def test_what_goes_without_saying_is_not_written():
+    """So that a later version, which knows more fields, reads and writes the same of an error that has none of them."""
+    written = msgspec.msgpack.decode(OUTCOME.encode(CodeRejected()))
+    assert written == {"type": "refusal", "code": CodeRejected.code, "spent": "no", "unlisted": []}
+
+
+def test_a_code_of_another_version_is_refused():
+    """It is no outcome of any kind that is known here, and not one without a code."""
+    written = OUTCOME.encode(CodeRejected())
+    code = CodeRejected.code.encode()
+    for other in (code[:-1] + b"x", b"x" * len(code)):
+        with pytest.raises(ValueError):
+            OUTCOME.decode(written.replace(code, other))
 
 
 def test_what_is_written_holds_no_object():

@@ -194,6 +194,23 @@ def test_one_key_in_two_apps(platform: str) -> None:
     assert bench.find(two, sent).app == two.name
 
 
+@pytest.mark.parametrize("platform", ALL)
+def test_what_cannot_be_a_ciphertext_costs_no_try(platform: str) -> None:
+    """Whoever sent it can count its bytes himself, so that he learns nothing; a front end that cuts them locks nobody out."""
+    source = random.Random(27)
+    app = configured(platform, **ALL[platform])
+    key = _bytes_of_a_key(platform, source)
+    bench = Bench({})
+    session = _log_in(bench, app, key)
+    for ciphertext, iv in ((96, 15), (96, 17), (95, 16), (97, 16)) * 2:
+        parts = {"encryptedData": source.randbytes(ciphertext), "iv": source.randbytes(iv)}
+        wrong = {name: base64.b64encode(each).decode() for name, each in parts.items()}
+        error = bench.refused(app, {"session": session, "authorization": wrong})
+        assert isinstance(error, CannotOpen)
+        assert (error.diagnosis, error.step) == ("length", 3)
+    assert bench.find(app, {"session": session, "authorization": _sealed(platform, key, source)}).e164
+
+
 @pytest.mark.parametrize("platform", [name for name in ALL if name != "kuaishou"])
 def test_what_is_sealed_for_one_app_does_not_open_in_another(platform: str) -> None:
     """Not even under the same session_key. Kuaishou's message names no app; its checks say so."""

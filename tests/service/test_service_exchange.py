@@ -25,7 +25,8 @@ KEY, PUBLIC = "server-key-0123456789abcdefghij", "publishable-key-0123456789abcd
 RIGHT = ("authorization", f"Bearer {KEY}")
 ENVELOPE = Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland"
 CODE = b'{"code":"a-code"}'
-WAYS = pytest.mark.parametrize("origins", [[], ["https://shop.example"]], ids=["without CORS", "with CORS"])
+SHOP = "https://shop.example"
+WAYS = pytest.mark.parametrize("origins", [[], [SHOP]], ids=["without CORS", "with CORS"])
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,25 @@ def test_the_headers_of_a_refusal(origins: list[str]) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ([("origin", SHOP)], True),
+        ([("user-agent", "x"), ("origin", SHOP), ("referer", "x")], True),
+        ([("origin", "https://other.example")], False),
+        ([("origin", SHOP), ("origin", SHOP)], False),
+        ([("origin", SHOP), ("origin", "https://other.example")], False),
+        ([("accept", SHOP), ("x-origin", SHOP)], False),
+        ([], False),
+    ],
+)
+def test_whose_page_may_read_an_answer(headers: list[tuple[str, str]], allowed: bool) -> None:
+    """One that is configured, and says once that it is this one."""
+    app = create_app(settings(cors_origins=[SHOP]))
+    got = asyncio.run(ask(app, "GET", "/v1/nothing", headers=headers))
+    assert got.headers.get("access-control-allow-origin") == (SHOP if allowed else None)
+
+
 @WAYS
 def test_the_headers_of_an_answer(origins: list[str]) -> None:
     """An answer names its request as well, and is not to be kept where it holds a number."""
@@ -333,6 +353,13 @@ def test_a_list_may_be_in_several_headers() -> None:
     asyncio.run(play())
 
 
+def test_an_answer_without_a_body_has_no_length() -> None:
+    """RFC 9110, section 8.6, of 204: not even 0. And nothing is said of origins where none is configured."""
+    got = asyncio.run(ask(create_app(settings()), "OPTIONS", "/healthz", headers=[("origin", SHOP)]))
+    assert (got.status, got.body) == (204, b"")
+    assert not got.headers.keys() & {"content-length", "vary", "access-control-allow-origin"}
+
+
 def test_a_path_has_one_spelling() -> None:
     """Which a proxy that lets some paths through compares; a server may not even say how it was spelled."""
 
@@ -343,10 +370,15 @@ def test_a_path_has_one_spelling() -> None:
         for path, raw in (
             ("/healthz", "/%68ealthz"), ("//healthz", "//healthz"), ("/healthz/", "/healthz/"), ("//healthz", None),
             ("/healthz/", None), ("/health%7a", None), ("/docs", "/docs%2F"), ("/", "//"), ("/", "/"),
+            ("/healthz\n", "/healthz\n"), ("/healthz\n", None),
             ("/v1/apps//shop/login", None), ("/v1/apps/shop/login/", None),
         ):  # fmt: skip
             got = await ask(app, "GET", path, raw_path=raw and raw.encode())
             assert (got.status, got.json["code"]) == (404, "caller.unknown-route"), (path, raw)
+        for length, code in ((256, "caller.unknown-app"), (257, "caller.unknown-route")):
+            path = f"/v1/apps/{'a' * (length - 15)}/login"
+            assert len(path) == length
+            assert (await ask(app, "POST", path, CODE, [RIGHT])).json["code"] == code
 
     asyncio.run(play())
 

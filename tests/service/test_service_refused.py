@@ -22,7 +22,7 @@ import pytest
 from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.service.addresses import parse
+from haoma.service.addresses import group, parse
 from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.simulator import Simulator
 from support.serving import Got, Serving
@@ -380,11 +380,13 @@ PROXIES = tuple(ip_network(each) for each in ("10.0.0.0/8", "2001:db8:ffff::/48"
 )  # fmt: skip
 def test_whose_address_counts(peer: str, named: list[str], counted: str) -> None:
     """From the right, as far as proxies are trusted; what is no list of addresses counts for nothing."""
-    scope: Any = {"client": (peer, 1), "headers": [(b"x-forwarded-for", each.encode("latin-1")) for each in named]}
+    headers = [(b"x-forwarded-for", each.encode("latin-1")) for each in named]
+    scope: Any = {"client": (peer, 1), "headers": [(b"x-real-ip", b"203.0.113.9"), *headers, (b"via", b"203.0.113.9")]}
     assert client(scope, PROXIES, trusted=False) == counted
     through = counted if named and counted and parse_peer(peer) != counted and not counted.startswith("10.") else ""
     assert client(scope, PROXIES, trusted=True) == through
     assert client(scope, (), trusted=True) == ""
+    assert client(scope, (), trusted=False) == (group(parse(peer)) if counted else "")
     scope["client"] = None
     assert client(scope, PROXIES, trusted=False) == ""
 
@@ -549,6 +551,112 @@ def test_a_budget_by_the_clock(clock: list[float]) -> None:
         assert list(budgets._accounts) == ["b", "a"]
         clock[0] = 1020
         assert await told("c", refused=False) is False
+        assert not budgets._accounts
+
+    asyncio.run(play())
+
+
+@pytest.mark.usefixtures("clock")
+def test_how_many_come_in_at_once() -> None:
+    """Twenty more than may still be refused: each that was refused is one place less."""
+
+    async def play() -> None:
+        budgets = Budgets(3, 60)
+        for left in (3, 2, 1):
+            inside = [await budgets.take("a") for _ in range(left + 20)]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(budgets.take("a"), 0.001)
+            for number, each in enumerate(inside):
+                budgets.give_back(each, refused=number == 0)
+
+    asyncio.run(play())
+
+
+def test_networks_around_an_address(clock: list[float]) -> None:
+    """Whoever has a network has the budget of four addresses, or of sixteen, and not of each; then all of it waits."""
+
+    async def play() -> None:
+        budgets = Budgets(1, 60)
+
+        def named(network: int, line: int, bits: int) -> str:
+            return str(ip_network(f"2001:db8:1:{256 * network + line:x}::/{bits}"))
+
+        async def refused(network: int, line: int) -> str:
+            return budgets.give_back(await budgets.take(named(network, line, 64)), refused=True)
+
+        for network in range(4):
+            used_up = [await refused(network, line) for line in range(4)]
+            assert used_up[:3] == [named(network, line, 64) for line in range(3)]
+            assert used_up[3] == (named(network, 0, 56) if network < 3 else named(0, 0, 48))
+            with pytest.raises(TooManyRefusedCodes):
+                await refused(network, 4)
+        with pytest.raises(TooManyRefusedCodes):
+            await refused(4, 0)
+        budgets.give_back(await budgets.take("2001:db8:2::/64"), refused=False)
+        clock[0] += 60
+        budgets.give_back(await budgets.take("2001:db8:1::/64"), refused=False)
+        assert not budgets._accounts
+
+    asyncio.run(play())
+
+
+def test_a_place_that_one_cannot_use_is_for_the_next() -> None:
+    """Who waits for a network may find his own address full by then; who waits behind him is let in instead."""
+
+    async def play() -> None:
+        budgets = Budgets(1, 60)  # an address has 21 places, the network around it 24
+        one, two, three = (f"2001:db8:1:{number}::/64" for number in range(3))
+        inside = [await budgets.take(one) for _ in range(4)]
+        for _ in range(20):
+            await budgets.take(two)
+        waiting = [asyncio.ensure_future(budgets.take(each)) for each in (two, two, three)]
+        await asyncio.sleep(0.001)
+        assert not any(each.done() for each in waiting)
+        for _ in range(2):
+            budgets.give_back(inside.pop(), refused=False)
+            await asyncio.sleep(0.001)
+        assert [each.done() for each in waiting] == [True, False, True]
+        waiting[1].cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
+def test_who_finds_his_place_taken_waits_and_wakes_nobody() -> None:
+    """Or those who wait would wake each other for ever."""
+
+    async def play() -> None:
+        budgets = Budgets(2, 60)
+        inside = [await budgets.take("a") for _ in range(22)]
+        waiting = [asyncio.ensure_future(budgets.take("a")) for _ in range(2)]
+        await asyncio.sleep(0.001)
+        budgets.give_back(inside.pop(), refused=False)
+        inside.append(await budgets.take("a"))  # before the one that was woken has looked
+        await asyncio.sleep(0.001)
+        queue = list(inside[0].waiting)
+        await asyncio.sleep(0.001)
+        assert len(queue) == 2
+        assert list(inside[0].waiting) == queue
+        for _ in range(2):
+            budgets.give_back(inside.pop(), refused=False)
+        await asyncio.sleep(0.001)
+        assert all(each.done() for each in waiting)
+
+    asyncio.run(play())
+
+
+def test_an_account_without_any_refused_code_is_forgotten(clock: list[float]) -> None:
+    """Such a one is left of a network that was forgotten before an address in it, when that one is refused."""
+
+    async def play() -> None:
+        budgets = Budgets(1, 60)
+        address = "2001:db8:1:2::/64"
+        budgets.give_back(await budgets.take(address), refused=True)
+        del budgets._accounts["2001:db8:1::/56"]
+        with pytest.raises(TooManyRefusedCodes):
+            await budgets.take(address)
+        clock[0] += 60
+        budgets.give_back(await budgets.take("b"), refused=False)
         assert not budgets._accounts
 
     asyncio.run(play())

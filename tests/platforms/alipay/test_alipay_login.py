@@ -128,7 +128,7 @@ def test_timestamp_is_beijing_time_everywhere(zone: str, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setenv("TZ", zone)
         time.tzset()
-        timestamp = request_parameters(configured(), "m", {}, NOW)["timestamp"]
+        timestamp = request_parameters(configured(), "m", {}, NOW, for_merchant=False)["timestamp"]
         local = str(datetime.fromtimestamp(NOW))  # noqa: DTZ006 - the machine's own
     time.tzset()
     assert timestamp == "2026-01-02 03:04:05"
@@ -367,7 +367,7 @@ def test_a_login_that_cannot_be_checked(missing: dict[str, Any], needed: str) ->
 def test_nothing_is_asked_without_a_key() -> None:
     """A caller that has not looked for the key makes a mistake of its own, which no platform hears of."""
     with pytest.raises(ValueError, match="no private key"):
-        next(call(configured(app_private_key=""), "m", {}, NOW))
+        next(call(configured(app_private_key=""), "m", {}, NOW, for_merchant=False))
 
 
 def test_what_is_signed() -> None:

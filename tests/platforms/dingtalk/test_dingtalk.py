@@ -163,6 +163,17 @@ def test_nobody_else_goes_on_from_there_later() -> None:
     assert isinstance(bench.refused(APP, SENT, caller="another"), CodeRejected)
 
 
+def test_the_token_of_the_first_call_is_kept_for_half_as_long_as_its_code() -> None:
+    """So long the same request goes on from there, and then it begins anew."""
+    half = APP.policy.code_seconds / 2
+    for later, asked in ((half - 1, 1), (half + 1, 2)):
+        bench = _bench([GIVEN, GONE], [TimedOut(), LIMITED])
+        bench.refused(APP, SENT)
+        bench.now += later
+        bench.refused(APP, SENT)
+        assert bench.calls[TOKEN] == asked
+
+
 @pytest.mark.parametrize("state", [86, "86", "+86", "0086"])
 def test_the_country_code_in_each_of_its_forms(state: object) -> None:
     """A number or a text, with or without what is dialled before it."""
@@ -200,7 +211,9 @@ def test_a_refused_code_is_a_refused_code() -> None:
     shown = error.platform_message + str(error) + repr(error)
     assert CODE not in shown
     assert SECRET not in shown
-    assert isinstance(_bench(LIMITED).refused(APP, SENT), RateLimited)
+    limited = _bench(LIMITED).refused(APP, SENT)
+    assert isinstance(limited, RateLimited)
+    assert (limited.platform_message, limited.request_id) == ("slow down", "AB-2")
 
 
 @pytest.mark.parametrize("status", [201, 302, 500])
@@ -316,6 +329,28 @@ def test_a_refusal_in_the_older_form(native: object, status: int) -> None:
     assert error.spent is Spent.YES
 
 
+@pytest.mark.parametrize("status", [200, 403])
+def test_in_both_forms_the_newer_counts(status: int) -> None:
+    """A code is a refusal whatever stands beside it, a user as well."""
+    said = {**USER, "code": "Forbidden.A", "requestid": "ab-1", "errcode": 60011, "request_id": "ab-2"}
+    error = _bench(users=(status, said)).refused(APP, SENT)
+    assert (error.platform_code, error.request_id) == ("Forbidden.A", "ab-1")
+
+
+def test_words_that_are_none() -> None:
+    """A message or an id of another type than text is left out."""
+    said = {"code": "Forbidden.A", "requestid": 7, "message": ["x"]}
+    error = _bench(users=(403, said)).refused(APP, SENT)
+    assert (error.platform_message, error.request_id) == ("", "")
+
+
+def test_a_refusal_of_the_second_call_is_none_of_the_code() -> None:
+    """What is in no table then asks for no other code: it may be the token, or DingTalk."""
+    unlisted = (403, {"code": "Forbidden.A", "message": "?", "requestid": "AB-1"})
+    assert _bench(users=unlisted).refused(APP, SENT).next_action is not Next.ASK_AGAIN
+    assert _bench(unlisted).refused(APP, SENT).next_action is Next.ASK_AGAIN
+
+
 def test_an_errcode_of_zero_is_no_refusal() -> None:
     """The older interfaces say 0 with every success."""
     assert _bench({**GIVEN, "errcode": 0}, {**USER, "errcode": 0}).find(APP, SENT).e164 == "+8613800138000"
@@ -339,9 +374,11 @@ def test_an_errcode_of_zero_is_no_refusal() -> None:
             for value in ("", "a b", "a\n", 1, None, "x" * 129)
         ),
         (GIVEN, {**USER, "mobile": 13800138000}, "outside.nonsense-reply", 6, {"reason": "mobile"}),
-        (GIVEN, {**USER, "mobile": "x"}, "outside.nonsense-reply", 6, {"reason": "mobile"}),
-        (GIVEN, {**USER, "stateCode": None}, "outside.nonsense-reply", 6, {"reason": "stateCode"}),
-        (GIVEN, {**USER, "stateCode": []}, "outside.nonsense-reply", 6, {"reason": "stateCode"}),
+        (GIVEN, {**USER, "mobile": "x"}, "outside.nonsense-reply", 6, {"reason": "stateCode, mobile"}),
+        *(
+            (GIVEN, {**USER, "stateCode": state}, "outside.nonsense-reply", 6, {"reason": "stateCode, mobile"})
+            for state in (None, [], "", True, 86.0, "8a")
+        ),
     ],
 )
 def test_the_step_that_refuses(tokens: object, users: object, code: str, step: int, says: dict[str, object]) -> None:

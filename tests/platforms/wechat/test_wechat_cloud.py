@@ -32,7 +32,8 @@ def test_by_the_sidecar_no_token_is_sent() -> None:
     """The request goes to the plain address, with neither token nor query, and nothing else is asked."""
     app = configured(token="cloud")
     bench = Bench({PHONE: OK})
-    bench.find(app, {"code": "a-code"})
+    signature = bench.find(app, {"code": "a-code"}).checks[0]
+    assert (signature.proven, "sidecar" in signature.how) == (True, True)
     [request] = bench.wire.requests
     assert (request.url, request.query) == (PLAIN_API + PHONE, ())
     assert app.upstreams == (API, PLAIN_API)
@@ -219,8 +220,14 @@ def test_a_mounted_token_is_taken_in_its_own_parameter_only(tmp_path: Path) -> N
     assert isinstance(bench.refused(usual, mirror.tap("cloud-ok", allow=True, now=NOW).body), TokenRejected)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"two words"])
-def test_the_setting_is_named_when_the_file_is_no_token(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "FileNotFoundError"), (b"", "empty text"), (b"\n", "empty text"), (b"\xff\xfe", "UnicodeDecodeError"),
+        (b"two words", "str"),
+    ],
+)  # fmt: skip
+def test_the_setting_is_named_when_the_file_is_no_token(tmp_path: Path, content: bytes | None, what: str) -> None:
     """Nobody wrote a function here that he could repair."""
     path = tmp_path / "token"
     if content is not None:
@@ -228,3 +235,10 @@ def test_the_setting_is_named_when_the_file_is_no_token(tmp_path: Path, content:
     error = Bench({PHONE: OK}).refused(_from_file(path), {"code": "a-code"})
     assert isinstance(error, HookFailed)
     assert (error.because["setting"], error.spent, error.next_action) == ("cloud_token_file", Spent.NO, "retry-later")
+    assert error.diagnosis == f"cloud_token_file: {what}"
+
+
+def test_a_function_is_not_called_a_file() -> None:
+    """Its own words have nothing of a setting."""
+    error = Bench({PHONE: OK}).refused(configured(token_source=lambda _app, _no: ""), {"code": "a-code"})
+    assert ("setting" in error.because, error.diagnosis) == (False, "")

@@ -34,6 +34,7 @@ from haoma.settings import reader
 from support.wechat import APP_ID, LOGIN, NOW, PHONE, Bench, configured, refusal
 
 VECTORS: list[dict[str, str]] = json.loads((Path(__file__).parent / "msg_crypt.json").read_text("utf-8"))
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 URL = "https://api.weixin.qq.com"
 COMPONENT_TOKEN = "/cgi-bin/component/api_component_token"
 AUTHORIZER_TOKEN = "/cgi-bin/component/api_authorizer_token"
@@ -413,6 +414,12 @@ def test_no_secret_is_shown(mirror: WeChatMirror) -> None:
         assert own[name] not in str(error) + repr(error) + error.platform_message + repr(app)
 
 
+def test_of_a_component_its_id_alone_is_shown(mirror: WeChatMirror) -> None:
+    """Neither its keys, which are bytes by now, nor that there is a secret."""
+    component = _app(mirror, on_grant=print).component
+    assert repr(component) == f"Component(app_id='{mirror.platform.app_id}', on_grant={print!r})"
+
+
 @pytest.mark.parametrize("call", ["merchant", "login"])
 @pytest.mark.parametrize("errcode", [40001, 45009])
 def test_the_token_of_the_component_does_not_come_back_in_words(mirror: WeChatMirror, call: str, errcode: int) -> None:
@@ -477,6 +484,36 @@ def test_a_fault_of_the_settings(mirror: WeChatMirror, changed: dict[str, Any], 
     table = Table("shop", {name: value for name, value in values.items() if value is not None}, now=NOW)
     assert WECHAT.configure(table) is None
     assert [(each.code, each.where.removeprefix("apps.shop.")) for each in table.faults] == [fault]
+
+
+@pytest.mark.parametrize("text", ["A" * 42, "A" * 44, "A" * 42 + "="])
+def test_how_long_a_key_of_pushes_is(mirror: WeChatMirror, text: str) -> None:
+    """The fault counts its characters, and shows none."""
+    table = Table("shop", {**mirror.settings(URL)["wechat-component"], "component_aes_key": text}, now=NOW)
+    assert WECHAT.configure(table) is None
+    assert [fault.because for fault in table.faults] == [{"characters": len(text), "needed": 43}]
+
+
+def test_the_last_character_of_a_key_has_four_bits(mirror: WeChatMirror) -> None:
+    """Each of the four that have the same ones is the same key."""
+    for number in range(16):
+        last = ALPHABET[4 * number : 4 * number + 4]
+        component = _app(mirror, component_aes_key=["A" * 42 + each for each in last]).component
+        assert component is not None
+        assert component.aes_keys == (bytes(31) + bytes([number]),) * 4
+
+
+@pytest.mark.parametrize("setting", ["component_app_id", "component_token", "authorizer_refresh_token", "on_grant"])
+def test_one_setting_of_a_component_asks_for_the_others(setting: str) -> None:
+    """One that stands alone is no app without a component: somebody has forgotten the rest."""
+    value = print if setting == "on_grant" else "a-component-1"
+    table = Table("shop", {"platform": "wechat", "app_id": APP_ID, "app_secret": "0" * 32, setting: value}, now=NOW)
+    assert WECHAT.configure(table) is None
+    assert [fault.where.removeprefix("apps.shop.") for fault in table.faults if not fault.warning] == [
+        each
+        for each in ("component_app_id", "component_app_secret", "component_token", "component_aes_key")
+        if each != setting
+    ]
 
 
 def test_an_app_id_of_another_form_is_worth_a_look(mirror: WeChatMirror) -> None:

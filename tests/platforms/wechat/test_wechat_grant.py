@@ -17,6 +17,7 @@ from haoma.errors import (
     CredentialsRejected,
     HaomaError,
     HookFailed,
+    NonsenseReply,
     PermissionMissing,
     Spent,
     TimedOut,
@@ -26,9 +27,10 @@ from haoma.io.blocking import World
 from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
+from haoma.platforms.wechat.custody import STEP
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.third_party.grant import Grant, take_grant
-from haoma.steps import Reply, Send
+from haoma.steps import Keep, Reply, Request, Send
 from support.wechat import NOW, PHONE, Bench, refusal
 
 if TYPE_CHECKING:
@@ -265,26 +267,34 @@ def test_a_clock_that_is_set_back_lets_no_old_push_undo_a_newer_one(mirror: WeCh
     assert [grant.event for grant in told] == ["unauthorized", "authorized"]
 
 
-def test_an_event_that_hung_does_not_make_its_time_the_last(mirror: WeChatMirror) -> None:
-    """Its hook hangs until the next event is taken over it. Then one from between the two comes: it is too old."""
+@pytest.mark.parametrize(("other", "done"), [("authorized", True), ("updateauthorized", False)])
+def test_an_event_that_hung_while_one_of_its_second_came(mirror: WeChatMirror, other: str, done: bool) -> None:
+    """If it was the same one, sent again, nothing is left to do. If not, this one has to be sent again."""
     told: list[str] = []
+    said: list[str] = []
     app: WeChatApp
 
     def hook(grant: Grant) -> None:
         told.append(grant.event)
         if len(told) == 1:
             bench.clock.now += 61  # whoever waits for this one takes over
-            thread = threading.Thread(
-                target=lambda: _push(bench, app, _event(mirror, app, "updateauthorized", NOW + 2))
-            )
+            pushed = _event(mirror, app, other, NOW)
+            thread = threading.Thread(target=lambda: said.append(_push(bench, app, pushed)))
             thread.start()
             thread.join()
 
     app = _app(mirror, on_grant=hook)
-    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), PHONE: refusal(40029)})
-    _push(bench, app, _event(mirror, app, "authorized", NOW))
-    assert _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1)) == "success"
-    assert told == ["authorized", "updateauthorized"]
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app)})
+    pushed = _event(mirror, app, "authorized", NOW)
+    if done:
+        assert _push(bench, app, pushed) == "success"
+    else:
+        error = _refused_push(bench, app, pushed)
+        assert isinstance(error, TimedOut)
+        assert dict(error.because) == {"taken_over": True}
+        assert _push(bench, app, pushed) == "success"
+    assert said == ["success"]
+    assert told == ["authorized", other, *([] if done else ["authorized"])]
 
 
 def test_a_push_that_comes_twice_at_once_is_one_exchange(mirror: WeChatMirror) -> None:
@@ -398,6 +408,143 @@ def test_two_events_of_the_same_second(mirror: WeChatMirror) -> None:
         assert _push(bench, app, _event(mirror, app, kind, NOW)) == "success"
     assert told == kinds
     assert bench.calls[QUERY_AUTH] == 2
+
+
+def test_a_second_withdrawal_is_another_one(mirror: WeChatMirror) -> None:
+    """Between the two a page took a grant, which no push told of. It is the same push but for its time."""
+    told: list[str] = []
+    app = _app(mirror, on_grant=lambda grant: told.append(grant.event))
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app)})
+    _push(bench, app, _event(mirror, app, "unauthorized", NOW))
+    bench.run(take_grant(app, "of-the-page"))
+    _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1))
+    assert told == ["unauthorized", "authorized", "unauthorized"]
+
+
+def test_what_was_exchanged_for_a_grant_that_is_over_is_forgotten(mirror: WeChatMirror) -> None:
+    """After a withdrawal the same code is a new one: WeChat decides, and nobody is told once more of the tokens before."""
+    told: list[tuple[str, bool]] = []
+
+    def fail_once(grant: Grant) -> None:
+        told.append((grant.event, grant.refresh_token is None))
+        if len(told) == 1:
+            raise RuntimeError
+
+    app = _app(mirror, on_grant=fail_once)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: (_info(app), refusal(61010))})
+    assert isinstance(_refused_push(bench, app, _event(mirror, app, "authorized", NOW)), HookFailed)
+    _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1))
+    assert _refused_push(bench, app, _event(mirror, app, "authorized", NOW + 2)).platform_code == "61010"
+    assert told == [("authorized", False), ("unauthorized", True)]
+
+
+def test_an_exchange_that_hung_keeps_nothing(mirror: WeChatMirror) -> None:
+    """Another event had its turn meanwhile: the tokens of this one would come over those of a later grant."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), PHONE: refusal(40029)})
+
+    def hang(request: Request) -> None:
+        if request.url.endswith(QUERY_AUTH) and not bench.calls[QUERY_AUTH]:
+            bench.wire.arrives = lambda _request: None
+            bench.clock.now += 61
+            later = _event(mirror, app, "updateauthorized", NOW + 2)
+            thread = threading.Thread(target=lambda: _push(bench, app, later))
+            thread.start()
+            thread.join()
+
+    bench.wire.arrives = hang
+    error = _refused_push(bench, app, _event(mirror, app, "authorized", NOW))
+    assert isinstance(error, TimedOut)
+    assert (dict(error.because), error.step) == ({"taken_over": True}, STEP)
+    bench.refused(app, {"code": "a-code"})
+    assert ("access_token", "a-updateauthorized") in bench.wire.requests[-1].query
+
+
+@pytest.mark.parametrize("app_id", ["", "a:b", "wx1\n", "x" * 65, 7, None])
+def test_a_merchant_that_is_none_is_not_believed(mirror: WeChatMirror, app_id: object) -> None:
+    """Of a code of the page nobody knows whose it is before WeChat has said so."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _info(app, authorizer_appid=app_id)})
+    with pytest.raises(NonsenseReply):
+        bench.run(take_grant(app, "of-the-page"))
+
+
+def _kept(bench: Bench) -> list[tuple[str, float]]:
+    """What has been kept since somebody last asked, and for how long."""
+    found = [(step.place.key.kind, step.seconds) for step in bench.steps if isinstance(step, Keep)]
+    bench.steps.clear()
+    return found
+
+
+def test_how_long_what_belongs_to_a_grant_is_kept(mirror: WeChatMirror) -> None:
+    """Codes and what became of them for an hour, what must not be lost for ten years."""
+    app = _app(mirror)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), RENEW: RENEWED, PHONE: refusal(40029)})
+    grant = {"authorizer-changed": 3600, "authorizer-refresh-token": 3.2e8, "authorizer-exchanged": 3600}
+    _push(bench, app, _event(mirror, app, "authorized", NOW))
+    assert dict(_kept(bench)).items() >= {**grant, "authorizer-event": 3.2e8, "authorizer-code": 3600}.items()
+    bench.run(take_grant(app, "of-the-page"))
+    assert dict(_kept(bench)).items() >= {**grant, "authorizer-page": 3600}.items()
+    _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1))
+    assert dict(_kept(bench)) == {"authorizer-changed": 3600, "authorizer-event": 3.2e8}
+
+
+def test_how_long_a_token_of_the_grant_before_is_kept(mirror: WeChatMirror) -> None:
+    """For a minute where a code waits that could not be exchanged, or else as long as WeChat says; and once."""
+    for waits in (True, False):
+        app = _app(mirror, "wechat-merchant")
+        bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: refusal(-1), RENEW: RENEWED, PHONE: refusal(40029)})
+        if waits:
+            _refused_push(bench, app, _event(mirror, app, "authorized", NOW))
+        _kept(bench)
+        bench.refused(app, {"code": "a-code"})
+        [seconds] = [seconds for kind, seconds in _kept(bench) if kind == "access-token"]
+        assert seconds == 60 if waits else 6800 < seconds < 7200
+
+
+def test_a_dead_refresh_token_of_a_grant_is_forgotten(mirror: WeChatMirror) -> None:
+    """It is not tried once more by every request: WeChat is asked for another one first."""
+    app = _app(mirror)
+    info = _info(app, authorizer_access_token=None)
+    said = {TOKEN: GIVEN, QUERY_AUTH: info, RENEW: refusal(61023), LOOK_UP: refusal(61003)}
+    bench = _started(mirror, said)
+    _push(bench, app, _event(mirror, app, "authorized", NOW))
+    codes = [bench.refused(app, {"code": code}).platform_code for code in ("a-code", "b-code")]
+    assert (codes, bench.calls[RENEW], bench.calls[LOOK_UP]) == (["61023", "61003"], 1, 2)
+
+
+@pytest.mark.parametrize("replies", [(refusal(61003),), (refusal(61023), refusal(61003))])
+def test_a_renewal_that_is_refused(mirror: WeChatMirror, replies: tuple[Any, ...]) -> None:
+    """The first one, or the one with the refresh token that WeChat told: no code was sent, and the reason is WeChat's."""
+    app = _app(mirror, "wechat-merchant")
+    bench = _started(mirror, {TOKEN: GIVEN, RENEW: replies, LOOK_UP: _info(app)})
+    error = bench.refused(app, {"code": "a-code"})
+    assert (error.code, error.platform_code, error.spent) == ("platform.permission-missing", "61003", Spent.NO)
+    assert bench.calls[RENEW] == len(replies)
+
+
+def test_a_hook_that_fails_is_told_to_the_request_that_made_the_exchange(mirror: WeChatMirror) -> None:
+    """The tokens are there by then; that nobody has heard of them must not pass in silence."""
+
+    def fail(_grant: Grant) -> None:
+        raise RuntimeError
+
+    app = _app(mirror, on_grant=fail)
+    bench = Bench(mirror)
+    _refused_push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
+    _push(bench, app, mirror.merchants.push(NOW))
+    assert isinstance(bench.refused(app, _code(mirror, bench)), HookFailed)
+    assert bench.find(app, _code(mirror, bench)).platform == "wechat"
+
+
+def test_of_very_many_permission_sets_the_first_are_read(mirror: WeChatMirror) -> None:
+    """Two hundred are many more than there are."""
+    app = _app(mirror)
+    listed = [{"funcscope_category": {"id": number}} for number in range(201)]
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _info(app, func_info=listed)})
+    grant = bench.run(take_grant(app, "of-the-page"))
+    assert grant.permission_sets == frozenset(range(200))
+    assert repr(grant).startswith(f"Grant(event='authorized', app_id='{app.app_id}', permission_sets=frozenset(")
 
 
 def test_an_older_event_does_not_undo_one_that_failed(mirror: WeChatMirror) -> None:

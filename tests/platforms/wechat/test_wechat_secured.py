@@ -24,6 +24,7 @@ from haoma.platforms.wechat.api_security import is_unsigned_refusal, open_reply,
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.mirror.security import Console
+from haoma.platforms.wechat.token import Access
 from haoma.steps import Reply
 from haoma.verified import CheckName
 from support.wechat import APP_ID, DEAD, NOW, PHONE, PHONE_INFO, SECRET, STABLE, TOKEN, USED, Bench, configured
@@ -52,6 +53,13 @@ def _official_reply() -> Reply:
         "wechatmp-signature": response["signature"],
     }
     return Reply(200, headers, response["body"].encode())
+
+
+def test_what_takes_no_part_in_the_mode_is_sent_as_it_is() -> None:
+    """WeChat seals some interfaces alone; another one would refuse what it cannot read."""
+    bench = Bench({STABLE: TOKEN, "/an/interface": {"errcode": 0}})
+    bench.run(Access(configured(**SETTINGS)).post("/an/interface", {"a": "b"}))
+    assert json.loads(bench.wire.requests[-1].body) == {"a": "b"}
 
 
 def test_the_official_request_comes_out_byte_for_byte() -> None:

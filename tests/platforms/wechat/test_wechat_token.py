@@ -27,7 +27,7 @@ from haoma.platforms.base.mirroring import Call
 from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.token import access_token
+from haoma.platforms.wechat.token import access_token, token_source, without_harm
 from haoma.secret import Secret
 from haoma.steps import Keep, Request
 from support.wechat import BUSY, DEAD, NOW, OK, PHONE, PLAIN, SECRET, STABLE, TOKEN, Bench, Wire, configured, refusal
@@ -305,12 +305,17 @@ def test_an_async_function_gives_the_token() -> None:
     assert asyncio.run(aio.run(flow, world)).e164 == "+8613580006666"
 
 
-@pytest.mark.parametrize("returned", [None, "", b"token-of-mine", "a token", "x" * 2049, "tökén-of-mine"])
-def test_a_function_that_gives_no_token(returned: object) -> None:
-    """What is no token is refused before the code is sent."""
+@pytest.mark.parametrize(
+    ("returned", "called"),
+    [(None, "NoneType"), ("", "empty text"), (b"token-of-mine", "bytes"), ("a token", "str"), ("x" * 2049, "str"),
+     ("tökén-of-mine", "str")],
+)  # fmt: skip
+def test_a_function_that_gives_no_token(returned: object, called: str) -> None:
+    """What is no token is refused before the code is sent; what it was is said, and not what stood in it."""
     bench = Bench({PHONE: OK})
     error = bench.refused(configured(token_source=lambda _app, _rejected: returned), {"code": "a-code"})
     assert isinstance(error, HookFailed)
+    assert dict(error.because) == {"returned": called, "needed": "a token as text"}
     assert error.spent is Spent.NO
     assert not bench.calls
 
@@ -354,6 +359,35 @@ def test_a_token_that_cannot_be_renewed_does_not_spend_the_code() -> None:
     error = bench.refused(APP, {"code": "a-code"})
     assert type(error) is TimedOut
     assert error.spent is Spent.NO
+
+
+def test_a_token_is_that_of_its_server() -> None:
+    """Two central servers, two addresses of WeChat: nobody sends the token of one to the other."""
+    central = {"token": "central", "token_url_key": "central-key"}
+    apps = [
+        configured(),
+        configured(api_base_url="https://wechat.example.com"),
+        configured(**central, token_url="https://one.example.com/one"),
+        configured(**central, token_url="https://two.example.com/two"),
+        configured(token="plain"),
+    ]
+    paths = [STABLE, STABLE, "/one", "/two", PLAIN]
+    bench = Bench({**dict.fromkeys(paths, tuple(TOKENS[:2])), PHONE: OK})
+    for number, app in enumerate(apps * 2):
+        bench.find(app, {"code": f"code-{number}"})
+    assert bench.calls == {STABLE: 2, "/one": 1, "/two": 1, PLAIN: 1, PHONE: 10}
+
+
+@pytest.mark.parametrize(("issuer", "asked"), [("stable", STABLE), ("plain", STABLE), ("cloud", None)])
+def test_where_a_doctor_gets_a_token(issuer: str, asked: str | None) -> None:
+    """Of the plain family a new one would kill the one in use; the sidecar's is never seen."""
+    app = configured(token=issuer)
+    source, bench = token_source(app), Bench({STABLE: TOKEN, PLAIN: TOKEN})
+    assert (source.issuer, source.fetch is None) == (issuer, asked is None)
+    assert without_harm(app) == (configured() if issuer == "plain" else app)
+    if source.fetch is not None:
+        bench.run(source.fetch())
+    assert list(bench.calls) == ([asked] if asked else [])
 
 
 def test_a_refusal_of_the_token_does_not_echo_the_secret() -> None:

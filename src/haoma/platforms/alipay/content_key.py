@@ -88,7 +88,7 @@ def _ask_for_key(app: AlipayApp, method: str, now: float) -> Flow[Secret]:
     # (5)
     asked = json.dumps({"merchant_app_id": app.app_id}, separators=(",", ":")).encode("ascii")
     business = {"biz_content": _seal(app.isv_cipher, asked), "encrypt_type": "AES"}
-    answer = yield from call(app, method, business, now)
+    answer = yield from call(app, method, business, now, for_merchant=False)
     node = answer.node
     # (6)
     was_sealed = isinstance(node, str)

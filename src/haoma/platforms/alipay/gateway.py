@@ -86,9 +86,7 @@ class _Reply(Redacted, frozen=True):
     certificate: str
 
 
-def call(
-    app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool = False
-) -> Flow[Answer]:
+def call(app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool) -> Flow[Answer]:
     """Call a method of the gateway.
 
     Args:
@@ -116,7 +114,7 @@ def call(
 
 
 def request_parameters(
-    app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool = False
+    app: AlipayApp, method: str, business: dict[str, str], now: float, *, for_merchant: bool
 ) -> dict[str, str]:
     """Return the parameters of a request, without its signature."""
     parameters = {

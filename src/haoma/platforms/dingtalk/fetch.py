@@ -137,16 +137,15 @@ def _read(app: DingTalkApp, reply: Reply, place: str, step: int, *secrets: Secre
 
 
 def _number(found: dict[str, Any], reply: Reply) -> PhoneNumber:
-    mobile, state = found.get("mobile"), found.get("stateCode")
+    mobile = found.get("mobile")
     if mobile in (None, ""):
         raise refusal("dingtalk", _NO_MOBILE, place="phone", step=5)
-    if isinstance(state, int):
-        state = str(state)  # bool is an int: str(True) is 'True', which is no country code
-    if not isinstance(mobile, str) or not isinstance(state, str):
-        raise _nonsense("mobile" if not isinstance(mobile, str) else "stateCode", reply, 6)
+    if not isinstance(mobile, str):
+        raise _nonsense("mobile", reply, 6)
+    state = str(found.get("stateCode"))  # an integer as well; no other type is written in digits alone
     number = from_parts(state.removeprefix("+").removeprefix("00"), mobile)
     if number is None:
-        raise _nonsense("mobile", reply, 6)
+        raise _nonsense("stateCode, mobile", reply, 6)
     return number
 
 

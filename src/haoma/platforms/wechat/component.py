@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.crypto.strict import decode_base64
-from haoma.errors import EnvelopeError
 from haoma.platforms.base.setting import Kind, Setting
 from haoma.secret import Secret  # noqa: TC001 - msgspec reads the types of `_Ticket`
 
@@ -62,8 +60,7 @@ def configure(table: Table) -> Component | None:
             table.fault("config.component-aes-key", "component_aes_key", characters=len(text), needed=43)
             return None
         # Only four bits of the last character count, so any character with the right ones is valid.
-        with suppress(EnvelopeError):
-            aes_keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", "component_aes_key"))
+        aes_keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", "component_aes_key"))
     if not app_id or secret is None or token is None or not aes_keys:
         return None
     return Component(

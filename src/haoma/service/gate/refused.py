@@ -49,7 +49,7 @@ def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
             address named by a trusted proxy does.
     """
     peer = scope.get("client")
-    if (trusted and not proxies) or not peer:
+    if not peer:
         return ""
     try:
         near = parse(peer[0])
