@@ -37,7 +37,7 @@ def _dataclasses() -> Iterator[type[Any]]:
 def test_no_record_can_be_changed() -> None:
     """Nobody can put another ciphertext into a message that was verified, or another key into an app."""
     assert len(list(PLATFORMS.values())) == len(PLATFORMS)  # all are loaded by this
-    records = [Redacted, *_below(Redacted), Check]
+    records: list[type[Any]] = [Redacted, *_below(Redacted), Check]
     assert len(records) > 2 * len(PLATFORMS)
     for struct in records:
         assert struct.__struct_config__.frozen, struct

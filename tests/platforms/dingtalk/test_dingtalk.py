@@ -45,6 +45,7 @@ GIVEN = {"accessToken": "a-users-token", "refreshToken": "another", "expireIn": 
 USER = {"mobile": "13800138000", "stateCode": "86", "openId": "o-1", "unionId": "u-1", "nick": "zhangsan"}
 GONE = (400, {"code": "invalidParameter.authCode.notFound", "requestid": "AB-1", "message": f"{CODE} {SECRET}"})
 LIMITED = (403, {"code": "Forbidden.AccessDenied.QpsLimitForApi", "requestid": "AB-2", "message": "slow down"})
+NO_STATES: tuple[object, ...] = (None, [], "", True, 86.0, "8a")
 CASES = cases("dingtalk")
 
 
@@ -377,7 +378,7 @@ def test_an_errcode_of_zero_is_no_refusal() -> None:
         (GIVEN, {**USER, "mobile": "x"}, "outside.nonsense-reply", 6, {"reason": "stateCode, mobile"}),
         *(
             (GIVEN, {**USER, "stateCode": state}, "outside.nonsense-reply", 6, {"reason": "stateCode, mobile"})
-            for state in (None, [], "", True, 86.0, "8a")
+            for state in NO_STATES
         ),
     ],
 )
