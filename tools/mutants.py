@@ -439,6 +439,7 @@ class _InFunctions:
 def _functions(path: str) -> dict[tuple[str, int], list[FunctionType]]:
     """Return the live functions of a file, by their place in it."""
     found: dict[tuple[str, int], list[FunctionType]] = {}
+    gc.unfreeze()  # tests/conftest.py freezes what is collected, which is not listed then
     for each in gc.get_objects():
         if type(each) is FunctionType and each.__code__.co_filename == path:
             found.setdefault(_place_of(each.__code__), []).append(each)
