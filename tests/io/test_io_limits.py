@@ -181,6 +181,14 @@ def test_the_limits_when_nothing_is_set(way: Any) -> None:
         assert dict(nonsense.value.because) == {"host": "127.0.0.1"}
 
 
+def test_a_length_over_the_cap_is_refused_before_the_body(way: Any) -> None:
+    """Not a byte of it has to come."""
+    with Server(lambda c: not c.send(LINE + b"content-length: 1001\r\n\r\n")) as server:
+        with pytest.raises(ReplyTooLarge) as caught:
+            get(way, server)
+        assert dict(caught.value.because) == {"host": "127.0.0.1"}
+
+
 # --- how many, and for how long
 
 
