@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import trustme
 
+from haoma.errors import ConnectFailed
 from haoma.io import tls
 from haoma.steps import Request, Send
-from support.loopback import OK, Behaviour, Connection, Server, get, send_all
+from support.loopback import OK, QUICK, Behaviour, Connection, Server, get, send_all
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -218,6 +219,25 @@ def in_thread(what: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=what, daemon=True)
     thread.start()
     return thread
+
+
+def test_a_server_that_is_refused_hears_why(served: ssl.SSLContext) -> None:
+    """Whoever looks after it finds the alert in its log, and not a connection that broke."""
+    heard: list[str] = []
+
+    def serve() -> None:
+        sock, _ = listener.accept()
+        with sock, pytest.raises(ssl.SSLError) as caught:
+            served.wrap_socket(sock, server_side=True)
+        heard.append(str(caught.value.reason))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = in_thread(serve)
+        origin = f"https://localhost:{listener.getsockname()[1]}"
+        with pytest.raises(ConnectFailed):
+            send_all("sync", [Send(Request("GET", origin), (origin,))], limits=QUICK)
+        thread.join(5)
+    assert ["ALERT" in reason for reason in heard] == [True]
 
 
 @pytest.mark.usefixtures("patient")
