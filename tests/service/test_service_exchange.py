@@ -353,6 +353,16 @@ def test_a_list_may_be_in_several_headers() -> None:
     asyncio.run(play())
 
 
+def test_only_paths_that_are_answered_are_remembered() -> None:
+    """A client can make up any number of others."""
+    app: Any = create_app(settings())
+    for path, status in (("/healthz", 200), ("/v1/apps/made-up/login", 404), ("/errors/made-up", 404), ("/x", 404)):
+        for _ in range(2):
+            method = "POST" if path.endswith("login") else "GET"
+            assert asyncio.run(ask(app, method, path, CODE, [RIGHT])).status == status
+    assert [path for _, path in app._known] == ["/healthz"]
+
+
 def test_an_answer_without_a_body_has_no_length() -> None:
     """RFC 9110, section 8.6, of 204: not even 0. And nothing is said of origins where none is configured."""
     got = asyncio.run(ask(create_app(settings()), "OPTIONS", "/healthz", headers=[("origin", SHOP)]))
