@@ -27,7 +27,8 @@ CHANGING = {"TokenUse", "CodeExchange"}
 
 def _dataclasses() -> Iterator[type[Any]]:
     """Every public one of haoma that is loaded, which are those of all platforms and of all steps."""
-    for name in [name for name in sys.modules if name.startswith("haoma.") and ".mirror" not in name]:
+    ours = ("haoma.platforms.", "haoma.steps", "haoma.policy")
+    for name in [name for name in sys.modules if name.startswith(ours) and "mirror" not in name]:
         for each in vars(sys.modules[name]).values():
             own = isinstance(each, type) and "__dataclass_params__" in vars(each) and each.__module__ == name
             if own and not each.__name__.startswith("_"):
