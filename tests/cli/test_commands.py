@@ -268,7 +268,7 @@ def test_key(run, tmp_path, kind, options):
     assert made not in first[1]
 
 
-COMMANDS = ["open", "inspect", "doctor", "explain", "key", "alipay-aes-key", "serve", "simulate", "demo"]
+COMMANDS = ["open", "inspect", "doctor", "explain", "key", "alipay-aes-key", "ledger", "serve", "simulate", "demo"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1161,7 +1161,7 @@ def test_nothing_is_reset_without_the_id(bench: Bench, gateway: Gateway, tmp_pat
     assert b64(shop.aes_key) == keys[0]
     told = desk.run("--reset", "--to", str(tmp_path / "new"), typed=f"{shop.app_id}\n")
     assert told.exit_code == 0, told.output
-    assert "dead at once" in told.output
+    assert "immediately invalidates" in told.output
     keys.append(b64(shop.aes_key))
     assert (tmp_path / "new").read_text().strip() == keys[1] != keys[0]
     assert gateway.methods["alipay.open.auth.app.aes.set"] == 1

@@ -16,7 +16,7 @@ from haoma.io.blocking import World
 from haoma.io.memory import Memory
 from haoma.platforms.base.contract import App
 from haoma.platforms.registry import PLATFORMS
-from haoma.steps import Conclude, Reserve, Reserved, ReturnTry, Send, Settle, Step
+from haoma.steps import Conclude, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
 from haoma.verified import VerifiedPhone
 from support.stage import Stage
 
@@ -218,7 +218,10 @@ def _run_until(stage: Stage, app: App, body: Any, stop: int) -> int:
     step, answer, refusal, held = flow.send(None), None, None, []  # type: ignore[var-annotated]
     for done in range(1, stop + 1):
         try:
-            answer = stage.send(step) if isinstance(step, Send) else stage.world.answers.answer(step, held)
+            if isinstance(step, Notice):
+                answer = None
+            else:
+                answer = stage.send(step) if isinstance(step, Send) else stage.world.answers.answer(step, held)
         except HaomaError as error:
             refusal = error
         if isinstance(answer, Waiting):

@@ -333,7 +333,7 @@ def test_every_fault_of_the_start_is_told_alike(
             assert text in said
         assert "Traceback" not in said
         if code == "needs-one-worker":
-            assert "apps=shop" in said
+            assert "apps.shop.platform" in said
             assert one_worker in said
 
 

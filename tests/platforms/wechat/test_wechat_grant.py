@@ -267,6 +267,28 @@ def test_a_clock_that_is_set_back_lets_no_old_push_undo_a_newer_one(mirror: WeCh
     assert [grant.event for grant in told] == ["unauthorized", "authorized"]
 
 
+def test_an_event_that_hung_does_not_make_its_time_the_last(mirror: WeChatMirror) -> None:
+    """Its hook hangs until the next event is taken over it. Then one from between the two comes: it is too old."""
+    told: list[str] = []
+    app: WeChatApp
+
+    def hook(grant: Grant) -> None:
+        told.append(grant.event)
+        if len(told) == 1:
+            bench.clock.now += 61  # whoever waits for this one takes over
+            thread = threading.Thread(
+                target=lambda: _push(bench, app, _event(mirror, app, "updateauthorized", NOW + 2))
+            )
+            thread.start()
+            thread.join()
+
+    app = _app(mirror, on_grant=hook)
+    bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: _tokens_of(app), PHONE: refusal(40029)})
+    _push(bench, app, _event(mirror, app, "authorized", NOW))
+    assert _push(bench, app, _event(mirror, app, "unauthorized", NOW + 1)) == "success"
+    assert told == ["authorized", "updateauthorized"]
+
+
 @pytest.mark.parametrize(("other", "done"), [("authorized", True), ("updateauthorized", False)])
 def test_an_event_that_hung_while_one_of_its_second_came(mirror: WeChatMirror, other: str, done: bool) -> None:
     """If it was the same one, sent again, nothing is left to do. If not, this one has to be sent again."""
