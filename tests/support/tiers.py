@@ -69,6 +69,7 @@ DATABASE = {
     "store",
     "answerers/test_sqlite.py",
     "answerers/test_postgres.py",
+    "answerers/oceanbase.py",
     "answerers/test_mariadb.py",
     "answerers/test_portable.py",
     "answerers/test_swept.py",
