@@ -15,6 +15,8 @@ from typing import Any, Self
 
 _COMMIT = {"postgresql": b"Q\x00\x00\x00\x0bCOMMIT\x00", "mariadb": b"\x07\x00\x00\x00\x03COMMIT"}
 
+_LATE = 0.4
+
 
 class Cutter:
     """The proxy, for the length of an ``async with`` block.
@@ -23,8 +25,8 @@ class Cutter:
         port: Where it listens.
         target: The port of the database.
         mode: How a connection is cut, at the next ``armed`` commits: ``after`` the database has answered, and before
-            the client has; ``at`` the commit, while the database may still be busy with it; ``before`` the database has
-            seen it.
+            the client has; ``at`` the commit, while the database is busy with it; ``late``: the commit reaches the
+            database only when the client has long been cut off; ``before`` the database has seen it: it never does.
         armed: How many commits are still to be cut.
         cuts: How many were.
         commits: How many commits passed or were cut.
@@ -76,7 +78,7 @@ class Cutter:
         try:
             if self.closed:
                 return
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled at the end
                 there = await asyncio.open_connection("127.0.0.1", self.target)
                 self._writers |= {writer, there[1]}
                 await self._pass(reader, writer, *there)
@@ -117,8 +119,10 @@ class Cutter:
                             if self.mode == "before":
                                 break
                             swallow.set()
-                            if self.mode == "at":
+                            if self.mode != "after":
                                 _reset(writer)
+                            if self.mode == "late":
+                                await asyncio.sleep(_LATE)
                     back.write(data)
                     await back.drain()
                     if swallow.is_set():

@@ -106,7 +106,7 @@ class WeChat:
         assert task is not None
         self._tasks.add(task)
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # at the end
                 await self._answer(reader, writer)
         finally:
             self._tasks.discard(task)

@@ -6,7 +6,6 @@ as there is one. It has to be found out what was committed, and nothing may be d
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from chaos.rows import Tally
@@ -14,10 +13,11 @@ from chaos.wechat import new_code, number_of
 
 if TYPE_CHECKING:
     from chaos.bases import Base
+    from chaos.cutting import Cutter
     from chaos.fleet import Answer, Fleet
     from chaos.wechat import WeChat
 
-MODES = ("after", "at", "before")
+MODES = ("after", "at", "late", "before")
 DONE = 1
 
 
@@ -30,18 +30,15 @@ async def cut(base: Base, fleet: Fleet, platform: WeChat, mode: str, *, rounds: 
     await client.send(new_code(), app)  # connected, and a token is there
     before = cutter.cuts
     sent: dict[str, Answer] = {}
-    commits = 0
     for number in range(rounds):
         code = new_code()
         cutter.armed = 0
-        commits = cutter.commits
         if number % 2:  # the second commit of the request: the conclusion
             platform.on_code = lambda _: _arm(cutter)
         else:
             cutter.armed = 1
         sent[code] = await client.send(code, app)
         platform.on_code = None
-        commits = cutter.commits - commits
     client.close()
     states = await base.states()
     tally = Tally()
@@ -53,6 +50,5 @@ async def cut(base: Base, fleet: Fleet, platform: WeChat, mode: str, *, rounds: 
     return tally
 
 
-async def _arm(cutter: object) -> None:
-    cutter.armed = 1  # type: ignore[attr-defined]
-    await asyncio.sleep(0)
+async def _arm(cutter: Cutter) -> None:
+    cutter.armed = 1

@@ -9,7 +9,8 @@ The order of one batch (measured in docs/decisions/0024):
 2. Decide each step on the rows as the decisions before it left them.
 3. Write all changed rows in one transaction. Each write names the version that was read. If one of them has changed
    meanwhile, nothing of the batch is written, and it starts again at 1.
-4. Commit. If the connection is lost here, the rows are read again: their versions say whether they were written.
+4. Commit. If the connection is lost here, the rows are read again: their versions say whether they were written. If
+   they were not, the commit may still be on its way, so they are read once more whenever the next try fails.
 """
 
 from __future__ import annotations
@@ -148,8 +149,16 @@ class Fences:
         return self._count * self._LANES + self._lane
 
 
-def run(jobs: Sequence[Job], connection: Connection, fences: Fences) -> Generator[Any, Any, View]:
+def run(
+    jobs: Sequence[Job], connection: Connection, fences: Fences, doubts: Sequence[Uncertain] = ()
+) -> Generator[Any, Any, View]:
     """Answer ``jobs``, and return the view in which they were decided.
+
+    Args:
+        jobs: The steps.
+        connection: The connection.
+        fences: The process's.
+        doubts: Earlier tries of the same jobs that may have been committed, or may be at any moment.
 
     Raises:
         StoreUnavailable: ``internal.store-unavailable``: others wrote the same rows again and again.
@@ -163,16 +172,22 @@ def run(jobs: Sequence[Job], connection: Connection, fences: Fences) -> Generato
     for turn in range(_TRIES):
         if turn:
             yield connection.pause(random.random() * 0.002 * min(turn, 25))  # noqa: S311 - to get out of step
+        for doubt in doubts:
+            # What stood in our way may be our own commit, which the database got after the connection was lost.
+            if (yield from doubt.changes.committed(connection)):
+                return doubt.confirm(jobs)
         if begun := writes and connection.locks:
             yield connection.begin()
         view = yield from _decide(jobs, needs, connection, fences)
         changes = _changes(view)
-        if (changes.none and not begun) or (yield from _written(view, changes, connection, begun=begun)):
+        if (changes.none and not begun) or (yield from _written(jobs, view, changes, connection, begun=begun)):
             return view
     raise StoreUnavailable(because={"reason": "busy"})
 
 
-def _written(view: View, changes: Changes, connection: Connection, *, begun: bool) -> Generator[Any, Any, bool]:
+def _written(
+    jobs: Sequence[Job], view: View, changes: Changes, connection: Connection, *, begun: bool
+) -> Generator[Any, Any, bool]:
     """Write and commit; False if a row is not what it was."""
     committing = False
     try:
@@ -186,7 +201,7 @@ def _written(view: View, changes: Changes, connection: Connection, *, begun: boo
         return False
     except Disconnected as lost:
         if committing:
-            raise Uncertain(lost.reason, view, changes) from None
+            raise Uncertain(lost.reason, jobs, view, changes) from None
         raise
     return True
 
@@ -265,10 +280,17 @@ class Uncertain(Disconnected):
         view, changes: What was to be committed.
     """
 
-    def __init__(self, reason: str, view: View, changes: Changes) -> None:
+    def __init__(self, reason: str, jobs: Sequence[Job], view: View, changes: Changes) -> None:
         super().__init__(reason)
         self.view = view
         self.changes = changes
+        self._answers = [(job.answer, job.failure) for job in jobs]
+
+    def confirm(self, jobs: Sequence[Job]) -> View:
+        """Give the jobs the answers that were committed after all, and return the view."""
+        for job, (answer, failure) in zip(jobs, self._answers, strict=True):
+            job.answer, job.failure = answer, failure
+        return self.view
 
 
 def _changes(view: View) -> Changes:

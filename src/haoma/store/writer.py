@@ -27,9 +27,8 @@ from haoma.store.flows import drive, drive_async
 from haoma.store.version import accepted, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from haoma.store.batch import Connection
     from haoma.store.decisions import View
     from haoma.store.rows import Table
     from haoma.store.store import Engine
@@ -122,10 +121,6 @@ class _Batches:
                 job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
 
 
-def _checked(uncertain: Uncertain, connection: Connection) -> Generator[Any, Any, bool]:
-    return (yield from uncertain.changes.committed(connection))
-
-
 class ThreadWriter:
     """Answers in a thread of its own, over a connection that blocks.
 
@@ -177,21 +172,16 @@ class ThreadWriter:
 
     def _answer(self, jobs: list[Job]) -> None:
         until, pause = clock.monotonic() + GIVE_UP_SECONDS, _FIRST_PAUSE
-        uncertain: Uncertain | None = None
+        doubts: list[Uncertain] = []
         while True:
             try:
                 if self._connection is None:
                     self._connect()
-                if uncertain is not None:
-                    if drive(_checked(uncertain, self._connection)):
-                        view = uncertain.view
-                        break
-                    uncertain = None
-                view = drive(run(jobs, self._connection, self._batches.fences))
+                view = drive(run(jobs, self._connection, self._batches.fences, doubts))
                 break
             except Disconnected as error:
                 self._hang_up()
-                uncertain = error if isinstance(error, Uncertain) else uncertain
+                doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
                     self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
                     return
@@ -273,21 +263,16 @@ class LoopWriter:
 
     async def _answer(self, jobs: list[Job]) -> None:
         until, pause = clock.monotonic() + GIVE_UP_SECONDS, _FIRST_PAUSE
-        uncertain: Uncertain | None = None
+        doubts: list[Uncertain] = []
         while True:
             try:
                 if self._connection is None:
                     await self._connect()
-                if uncertain is not None:
-                    if await drive_async(_checked(uncertain, self._connection)):
-                        view = uncertain.view
-                        break
-                    uncertain = None
-                view = await drive_async(run(jobs, self._connection, self._batches.fences))
+                view = await drive_async(run(jobs, self._connection, self._batches.fences, doubts))
                 break
             except Disconnected as error:
                 await self._hang_up()
-                uncertain = error if isinstance(error, Uncertain) else uncertain
+                doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
                     self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
                     return
