@@ -202,6 +202,11 @@ class Fleet:
         process = self._processes[number]
         return process is not None and process.poll() is None
 
+    @property
+    def alive(self) -> list[int]:
+        """The numbers of the processes that run."""
+        return [number for number in range(len(self.ports)) if self.runs(number)]
+
     def kill(self, number: int) -> None:
         """Kill a process as a power cut would."""
         process = self._processes[number]

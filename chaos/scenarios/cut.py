@@ -25,7 +25,7 @@ async def cut(base: Base, fleet: Fleet, platform: WeChat, mode: str, *, rounds: 
     """Cut each commit of ``rounds`` requests, in a mode of `Cutter`."""
     cutter = base.cutter
     assert cutter is not None
-    client = fleet.client(0)
+    client = fleet.client(fleet.alive[0])
     cutter.mode = mode
     await client.send(new_code(), app)  # connected, and a token is there
     before = cutter.cuts

@@ -25,12 +25,12 @@ async def race(fleet: Fleet, platform: WeChat, *, clients: int, codes: int, app:
     """Let every client send every code. Half of them are one caller, half another."""
     fresh = [new_code() for _ in range(codes)]
     answers: dict[str, list[tuple[int, Answer]]] = defaultdict(list)
-    broken = 0
+    broken, alive = 0, fleet.alive
 
     async def live(number: int) -> None:
         nonlocal broken
-        client = fleet.client(number)
-        key = number // len(fleet.ports) % 2
+        client = fleet.client(alive[number % len(alive)])
+        key = number // len(alive) % 2
         # The same order for all, or they would seldom meet; a few places to and fro, or the first one would always win.
         order = sorted(range(codes), key=lambda place: place + random.random() * 8)
         for place in order:

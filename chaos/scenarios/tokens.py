@@ -31,11 +31,12 @@ async def stampede(
         requests: How many, all processes together.
         app: The app.
         kill: Kill the process that fetches the token.
-        wait: False to let the lease expire at once instead of waiting for it.
+        wait: False to let the lease expire at once instead of waiting for it, and not to start the process again.
     """
     fresh = [new_code() for _ in range(requests)]
     places = {fleet.place(code, app) for code in fresh}
     dead: list[int] = []
+    alive = fleet.alive
     died = second = 0.0
 
     async def hold(arrival: Arrival) -> None:
@@ -55,7 +56,7 @@ async def stampede(
                 await base.pass_leases()
 
     async def live(number: int) -> Answer | None:
-        client = fleet.client(number)
+        client = fleet.client(alive[number % len(alive)])
         until = time.monotonic() + 150
         try:
             while True:
@@ -70,11 +71,11 @@ async def stampede(
     platform.on_token = hold
     answers = await asyncio.gather(*(live(number) for number in range(requests)))
     platform.on_token = None
-    if kill:
+    if kill and wait:
         fleet.start(dead[0])
         await fleet.ready(dead[0])
     good = sum(answer is not None and answer.number == number_of(fresh[n]) for n, answer in enumerate(answers))
-    left = requests - sum(n % len(fleet.ports) in dead for n in range(requests))
+    left = requests - sum(alive[n % len(alive)] in dead for n in range(requests))
     tally = Tally()
     tally.want("token fetched", platform.tokens[app_id(app)], 2 if kill else 1)
     tally.want("of those whose process lives, served", good, left)
