@@ -1,0 +1,50 @@
+"""``python -m chaos [scenario …] [--database …] [--short]``: what is promised, while things break."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).parent.parent / "tests"
+sys.path.insert(0, str(TESTS))  # the database servers are those of the tests
+os.environ.setdefault("PYTHONWARNINGS", "ignore")
+
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from chaos.bases import KINDS  # noqa: E402
+from chaos.rows import Row  # noqa: E402
+from chaos.running import SCENARIOS, run  # noqa: E402
+
+
+def main() -> int:
+    """Run, print a table, and return 1 if a figure is not what it has to be."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("scenario", nargs="*", help=" | ".join(SCENARIOS))
+    parser.add_argument("--database", action="append", choices=KINDS, help="one of them, again for another  数据库")
+    parser.add_argument("--short", action="store_true", help="a minute each at most  简短形式")
+    arguments = parser.parse_args()
+    names = arguments.scenario or list(SCENARIOS)
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        parser.error(f"no such scenario: {', '.join(unknown)}")
+    console, began = Console(highlight=False), time.monotonic()
+
+    def tell(row: Row) -> None:
+        console.print(f"{time.monotonic() - began:6.0f} s  {row.scenario} · {row.database}: {row.counted}")
+        if not row.ok:
+            console.print(f"          wanted: {row.wanted}", style="red")
+
+    rows = asyncio.run(run(names, arguments.database or list(KINDS), short=arguments.short, tell=tell))
+    table = Table("scenario 场景", "database", "counted 计数", "wanted 应为", "", show_lines=True)
+    for row in rows:
+        table.add_row(row.scenario, row.database, row.counted, row.wanted, "[green]ok[/]" if row.ok else "[red]FAILED[/]")
+    console.print(table)
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""The scenarios by name, in their full and in their short form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chaos.bases import KINDS
+from chaos.rows import Row
+from chaos.scenarios.cut import MODES, cut
+from chaos.scenarios.database_faults import (
+    dead_network,
+    disk_full,
+    long_transaction,
+    no_connections,
+    read_only,
+    small_disk,
+    trouble,
+)
+from chaos.scenarios.database_kills import kill_database
+from chaos.scenarios.failover import fail_over
+from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
+from chaos.scenarios.platform_faults import platform_faults
+from chaos.scenarios.race import race
+from chaos.scenarios.stopping import faketime, skewed, stop_under_load
+from chaos.scenarios.tokens import stampede
+from chaos.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    Scenario = Callable[[str, bool], AsyncIterator[Row]]
+
+SERVERS = ("postgresql", "mariadb")
+SKEWS = ("+600s", "-600s", "+40d")
+
+
+async def _race(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 4) as stage:
+        clients, codes = (16, 25) if short else (64, 1000)
+        tally = await race(stage.fleet, stage.platform, clients=clients, codes=codes)
+        yield tally.row(f"race: {clients} clients × {codes} codes × 4 processes", kind)
+
+
+async def _kills(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 4) as stage:
+        tally = await killed_in_mid_exchange(stage, codes=12, wait=not short)
+        yield tally.row("kill -9 in mid exchange", kind)
+    async with Stage(kind, 4) as stage:
+        seconds = 8 if short else 60
+        tally = await kill_under_load(stage, seconds=seconds, clients=8 if short else 32)
+        yield tally.row(f"kill -9 every 0.5 s for {seconds} s", kind)
+
+
+async def _database_kills(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 2) as stage:
+        tally = await kill_database(stage, kills=2 if short else 10, clients=8 if short else 32)
+        yield tally.row("kill -9 of the database", kind)
+
+
+async def _cuts(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 1, through=True) as stage:
+        for mode in MODES:
+            tally = await cut(stage.base, stage.fleet, stage.platform, mode, rounds=4 if short else 40)
+            yield tally.row(f"cut {mode} COMMIT", kind)
+
+
+async def _tokens(kind: str, short: bool) -> AsyncIterator[Row]:
+    requests = 40 if short else 200
+    async with Stage(kind, 4, apps=("one", "two")) as stage:
+        tally = await stampede(stage.base, stage.fleet, stage.platform, requests=requests, app="one")
+        yield tally.row(f"{requests} requests want one token", kind)
+        tally = await stampede(
+            stage.base, stage.fleet, stage.platform, requests=requests, app="two", kill=True, wait=not short
+        )
+        yield tally.row("the same, its holder killed", kind)
+
+
+async def _platform(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 2, apps=("calm", "sick")) as stage:
+        for fate, tally in await platform_faults(stage, seconds=1 if short else 5, calm=8, sick=8 if short else 32):
+            yield tally.row(f"platform: {fate}", kind)
+
+
+async def _database(kind: str, short: bool) -> AsyncIterator[Row]:
+    del short
+    options = {"postgresql": ("max_connections=20",), "mariadb": ("--max-connections=20",)}.get(kind, ())
+    async with Stage(kind, 2, through=kind != "sqlite", options=options) as stage:
+        yield (await trouble(stage, long_transaction)).row("a long transaction in the way", kind)
+        if kind != "sqlite":
+            yield (await trouble(stage, read_only)).row("read-only", kind)
+            yield (await trouble(stage, no_connections)).row("all connections used up", kind)
+            yield (await trouble(stage, dead_network)).row("dead network", kind)
+    if kind == "mariadb":
+        return
+    with small_disk(2 if kind == "sqlite" else 16) as folder:
+        if folder is None:
+            yield Row("disk full", kind, "not run: a tmpfs cannot be mounted here", "root", True)
+            return
+        async with Stage(kind, 2, folder=folder) as stage:
+            if kind == "postgresql":
+                await _move(stage)
+            yield (await trouble(stage, disk_full)).row("disk full", kind)
+
+
+async def _move(stage: Stage) -> None:
+    """Move the tables of PostgreSQL to the small disk. Its log must stay: without room for it the server stops."""
+    server, folder = stage.base.server, stage.folder
+    assert server is not None
+    assert folder is not None
+    server.own(folder / "tables")
+    await stage.base.do(f"CREATE TABLESPACE small LOCATION '{folder / 'tables'}'")
+    for what in ("TABLE", "INDEX"):
+        await stage.base.do(f"ALTER {what} ALL IN TABLESPACE pg_default SET TABLESPACE small")
+
+
+async def _stopping(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 2) as stage:
+        yield (await stop_under_load(stage, clients=8 if short else 32)).row("SIGTERM under load", kind)
+
+
+async def _clocks(kind: str, short: bool) -> AsyncIterator[Row]:
+    library = faketime()
+    if library is None:
+        yield Row("clock skew", kind, "not run: pip install libfaketime", "libfaketime", True)
+        return
+    for skew in SKEWS:
+        more: dict[str, Any] = {"environ": {1: skewed(library, skew)}}
+        async with Stage(kind, 2, apps=("shop", "one"), fleet_options=more) as stage:
+            tally = await race(stage.fleet, stage.platform, clients=8, codes=10 if short else 100)
+            yield tally.row(f"clock of one process {skew}: race", kind)
+            tally = await stampede(stage.base, stage.fleet, stage.platform, requests=16, app="one")
+            yield tally.row(f"clock of one process {skew}: token", kind)
+
+
+async def _failover(kind: str, short: bool) -> AsyncIterator[Row]:
+    for synchronous in (True, False):
+        async with Stage(kind, 2, through=True) as stage:
+            seconds = 2 if short else 8
+            tally = await fail_over(stage, synchronous=synchronous, clients=8 if short else 32, seconds=seconds)
+            name = "synchronous" if synchronous else "asynchronous"
+            yield tally.row(f"promotion of a standby, {name}", kind)
+
+
+SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
+    "race": (_race, KINDS),
+    "kills": (_kills, KINDS),
+    "database-kills": (_database_kills, SERVERS),
+    "cuts": (_cuts, SERVERS),
+    "tokens": (_tokens, KINDS),
+    "platform": (_platform, KINDS),
+    "database": (_database, KINDS),
+    "stopping": (_stopping, KINDS),
+    "clocks": (_clocks, SERVERS),
+    "failover": (_failover, ("postgresql",)),
+}
+"""Each with the databases that it is about. The clocks of SQLite's processes are one clock, so there is none to skew."""
+
+
+async def run(names: list[str], kinds: list[str], *, short: bool, tell: Callable[[Row], None]) -> list[Row]:
+    """Run scenarios, and return their lines; ``tell`` gets each as soon as it is there."""
+    rows: list[Row] = []
+
+    def note(row: Row) -> None:
+        rows.append(row)
+        tell(row)
+
+    for name in names:
+        scenario, fitting = SCENARIOS[name]
+        for kind in fitting:
+            if kind not in kinds:
+                continue
+            try:
+                async for row in scenario(kind, short):
+                    note(row)
+            except Exception as error:  # noqa: BLE001 - the others run, and this one has failed
+                import traceback
+
+                traceback.print_exc()
+                note(Row(name, kind, f"{type(error).__name__}: {error}"[:300], "no exception", False))
+    return rows
+
+

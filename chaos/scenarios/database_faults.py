@@ -1,0 +1,237 @@
+"""The database is there and cannot be used: full, read-only, locked, out of connections, or behind a dead network.
+
+Each has a name, with its reason; the platform is not asked meanwhile; nothing is lost; and when it is over the service
+goes on without a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chaos.bases import maria
+from chaos.load import UNAVAILABLE, send_once
+from chaos.rows import Tally
+from chaos.stage import Stage
+from chaos.wechat import new_code, number_of
+from haoma.store.rows import DONE
+from support.databases import MariaDB
+
+if TYPE_CHECKING:
+    from chaos.bases import Base
+
+Trouble = Callable[[Stage], AbstractAsyncContextManager[object]]
+_CODES = 8
+_PATIENCE = 15.0
+_BACK = 2.0
+_MEGABYTE = 1 << 20
+
+
+async def trouble(stage: Stage, cause: Trouble) -> Tally:
+    """Cause a trouble, send codes meanwhile, and again afterwards."""
+    fleet, platform = stage.fleet, stage.platform
+    before, during = ([new_code() for _ in range(_CODES)] for _ in range(2))
+    first = [await send_once(stage, n, code) for n, code in enumerate(before)]
+    async with cause(stage):
+        began = time.monotonic()
+        met = await asyncio.gather(*(send_once(stage, n, code) for n, code in enumerate(during)))
+        took = time.monotonic() - began
+        asked = sum(platform.calls[code] for code in during)
+    over = time.monotonic()
+    after = []
+    for n, code in enumerate(during):
+        while (answer := await send_once(stage, n, code)) is None or answer.code == UNAVAILABLE:
+            if time.monotonic() - over > _PATIENCE:
+                break
+        after.append(answer)
+        back = time.monotonic() - over if n == 0 else back
+    states = await stage.base.states()
+    tally = Tally()
+    tally.want("told", ", ".join(sorted({"none" if each is None else each.code for each in met})), UNAVAILABLE)
+    reasons = sorted({each.reason for each in met if each is not None})
+    tally.say("because of", ", ".join(reasons))
+    tally.want("without a reason", sum(not each for each in reasons), 0)
+    tally.at_most("after", took, _PATIENCE, " s")
+    tally.want("platform asked", asked, 0)
+    done = zip([*before, *during], [*first, *after], strict=True)
+    tally.want("number before and after", sum(a is not None and a.number == number_of(c) for c, a in done), 2 * _CODES)
+    tally.want("done", sum(states.get(fleet.place(code)) == DONE for code in (*before, *during)), 2 * _CODES)
+    tally.want("called once", sum(platform.calls[code] == 1 for code in (*before, *during)), 2 * _CODES)
+    tally.at_most("back", back, _BACK, " s")
+    return tally
+
+
+# --- what can be wrong ---
+
+
+@asynccontextmanager
+async def long_transaction(stage: Stage) -> AsyncIterator[None]:
+    """Somebody has locked the ledger, and thinks."""
+    base = stage.base
+    if base.kind == "sqlite":
+        other = sqlite3.connect(base.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.close()
+    elif base.kind == "postgresql":
+        import asyncpg
+
+        assert base.server is not None
+        connection = await asyncpg.connect(base.server.url)
+        await connection.execute("BEGIN; LOCK TABLE haoma_ledger IN ACCESS EXCLUSIVE MODE")
+        try:
+            yield
+        finally:
+            await connection.close()
+    else:
+        assert isinstance(base.server, MariaDB)
+        async with maria(base.server) as cursor:
+            await cursor.execute("LOCK TABLES haoma_ledger WRITE")
+            yield
+
+
+@asynccontextmanager
+async def read_only(stage: Stage) -> AsyncIterator[None]:
+    """It answers, and takes nothing: as a standby does that nobody has promoted."""
+    base = stage.base
+    if base.kind == "postgresql":
+        await _set_read_only(base, "on")
+        try:
+            yield
+        finally:
+            await _set_read_only(base, "off")
+    else:
+        assert isinstance(base.server, MariaDB)
+        async with maria(base.server) as cursor:
+            await cursor.execute("FLUSH TABLES WITH READ LOCK")
+            yield
+
+
+async def _set_read_only(base: Base, value: str) -> None:
+    import asyncpg
+
+    assert base.server is not None
+    connection = await asyncpg.connect(base.server.url)
+    await connection.execute("SET default_transaction_read_only = off")
+    await connection.execute(f"ALTER DATABASE postgres SET default_transaction_read_only = {value}")
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'haoma'"
+    )
+    await connection.close()
+
+
+@asynccontextmanager
+async def no_connections(stage: Stage) -> AsyncIterator[None]:
+    """Others hold all connections."""
+    base = stage.base
+    assert base.server is not None
+    held: list[Any] = []
+    try:
+        if base.kind == "postgresql":
+            import asyncpg
+
+            with contextlib.suppress(asyncpg.TooManyConnectionsError):
+                while True:
+                    held.append(await asyncpg.connect(base.server.url))
+            # The service's own are ended, and taken at once.
+            await held[0].execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'haoma'"
+            )
+            while await held[0].fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'haoma'"):
+                await asyncio.sleep(0.01)
+            with contextlib.suppress(asyncpg.TooManyConnectionsError):
+                while True:
+                    held.append(await asyncpg.connect(base.server.url))
+            yield
+        else:
+            assert isinstance(base.server, MariaDB)
+            import asyncmy
+            from support.databases import _PASSWORD
+
+            async def take() -> None:
+                while True:
+                    held.append(
+                        await asyncmy.connect(
+                            host="127.0.0.1", port=base.server.port, user="haoma", password=_PASSWORD, db="haoma"  # type: ignore[union-attr]
+                        )
+                    )
+
+            with contextlib.suppress(asyncmy.errors.MySQLError):
+                await take()
+            own = {each.thread_id() for each in held}
+            async with held[0].cursor() as cursor:
+                await cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'haoma'")
+                for (number,) in await cursor.fetchall():
+                    if number not in own:
+                        await cursor.execute(f"KILL {number}")
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(asyncmy.errors.MySQLError):
+                await take()
+            yield
+    finally:
+        for each in held:
+            closed = each.close()
+            if closed is not None:
+                await closed
+
+
+@asynccontextmanager
+async def dead_network(stage: Stage) -> AsyncIterator[None]:
+    """No byte gets through, and nobody says so."""
+    cutter = stage.base.cutter
+    assert cutter is not None
+    cutter.holes = True
+    try:
+        yield
+    finally:
+        cutter.cut_all()
+        cutter.holes = False
+
+
+@asynccontextmanager
+async def disk_full(stage: Stage) -> AsyncIterator[None]:
+    """There is no room for another page. The file system is the stage's folder."""
+    folder = stage.folder
+    assert folder is not None
+    ballast = folder / "ballast"
+    with ballast.open("wb") as file:
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+    if stage.base.kind == "postgresql":
+        # Pages that are there have room left.
+        columns = "'default', sha256(random()::text::bytea), 1, '', '', 1, 1, '', 0, 0, 0, 0, 0, NULL, '', 0, 0"
+        for rows in (100, 1):
+            with contextlib.suppress(Exception):
+                while True:
+                    await stage.base.do(f"INSERT INTO haoma_ledger SELECT {columns} FROM generate_series(1, {rows})")
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Any:
+    """Yield a folder on a file system of its own, or None if this user may not mount one."""
+    with tempfile.TemporaryDirectory(prefix="haoma-disk-") as name:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "haoma-chaos", name]
+        if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            yield None
+            return
+        try:
+            yield Path(name)
+        finally:
+            subprocess.run(["umount", "-l", name], check=False)
