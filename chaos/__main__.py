@@ -31,7 +31,7 @@ def main() -> int:
     names = arguments.scenario or list(SCENARIOS)
     if unknown := [name for name in names if name not in SCENARIOS]:
         parser.error(f"no such scenario: {', '.join(unknown)}")
-    console, began = Console(highlight=False), time.monotonic()
+    console, began = Console(highlight=False, width=None if sys.stdout.isatty() else 200), time.monotonic()
 
     def tell(row: Row) -> None:
         console.print(f"{time.monotonic() - began:6.0f} s  {row.scenario} · {row.database}: {row.counted}")
@@ -39,7 +39,8 @@ def main() -> int:
             console.print(f"          wanted: {row.wanted}", style="red")
 
     rows = asyncio.run(run(names, arguments.database or list(KINDS), short=arguments.short, tell=tell))
-    table = Table("scenario 场景", "database", "counted 计数", "wanted 应为", "", show_lines=True)
+    table = Table("scenario 场景", "database", "counted 计数", "wanted 应为", "")
+    table.columns[3].style = "dim"
     for row in rows:
         table.add_row(row.scenario, row.database, row.counted, row.wanted, "[green]ok[/]" if row.ok else "[red]FAILED[/]")
     console.print(table)

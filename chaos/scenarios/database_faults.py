@@ -205,11 +205,9 @@ async def disk_full(stage: Stage) -> AsyncIterator[None]:
     folder = stage.folder
     assert folder is not None
     ballast = folder / "ballast"
-    with ballast.open("wb") as file:
-        with contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-                file.flush()
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
     if stage.base.kind == "postgresql":
         # Pages that are there have room left.
         columns = "'default', sha256(random()::text::bytea), 1, '', '', 1, 1, '', 0, 0, 0, 0, 0, NULL, '', 0, 0"

@@ -16,6 +16,7 @@ import asyncmy
 from asyncmy import errors
 
 from haoma.store.batch import Conflict, Disconnected
+from haoma.store.engines import STATEMENT_SECONDS
 from haoma.store.sql import Portable, numbered
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class MySqlConnection:
                 )
                 self = cls(connection, prefix, tenant, clock_us)
                 await self._execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                await self._execute("SET SESSION innodb_lock_wait_timeout = 5")
+                # The first for rows, the second for whole tables: ALTER, LOCK TABLES, FLUSH. Its default is a day.
+                await self._execute("SET SESSION innodb_lock_wait_timeout = 5, lock_wait_timeout = 5")
         except (OSError, TimeoutError, errors.MySQLError) as error:
             raise _disconnected(error) from None
         return self
@@ -135,7 +137,7 @@ class MySqlConnection:
 
     async def _execute(self, text: str, arguments: Sequence[Any] = ()) -> tuple[int, Sequence[Any]]:
         try:
-            async with self._connection.cursor() as cursor:
+            async with asyncio.timeout(STATEMENT_SECONDS), self._connection.cursor() as cursor:
                 await cursor.execute(text, arguments or None)
                 return cursor.rowcount, (await cursor.fetchall() if cursor.description else ())
         except errors.MySQLError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import asyncpg
 
 from haoma.store.batch import Conflict, Disconnected
+from haoma.store.engines import STATEMENT_SECONDS
 from haoma.store.rows import Counted, Kept, Leased, Tried, Used
 from haoma.store.sql import Portable, numbered
 
@@ -83,7 +84,9 @@ class PostgresConnection:
             Disconnected: It cannot be reached, or does not let us in.
         """
         try:
-            connection = await asyncpg.connect(url, timeout=seconds, server_settings=_SETTINGS)
+            connection = await asyncpg.connect(
+                url, timeout=seconds, command_timeout=STATEMENT_SECONDS, server_settings=_SETTINGS
+            )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise _disconnected(error) from None
         return cls(connection, prefix, tenant, clock_us)
