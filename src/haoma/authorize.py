@@ -25,6 +25,7 @@ from haoma.errors import (
     OutsideError,
     SessionUnknown,
     Spent,
+    StoreUnavailable,
     TooManyRefusedCodes,
     UnknownRoute,
     wrong_argument,
@@ -196,7 +197,12 @@ def _concluded(
     except HaomaError as error:
         outcome = _placed(error, app)
     ref = None if reserved is None else reserved.ref
-    concluded: Concluded = yield Conclude(app.scope, ref, outcome, found.consent)  # `ask` is one generator more
+    try:
+        concluded: Concluded = yield Conclude(app.scope, ref, outcome, found.consent)  # `ask` is one generator more
+    except StoreUnavailable as error:
+        # A number that nobody recorded is given to nobody: the next request with this code would be given it again.
+        lost = Spent.UNKNOWN if ref is not None and isinstance(outcome, VerifiedPhone) else error.spent
+        raise error.evolve(spent=lost) from None
     counts = concluded.outcome
     if isinstance(counts, HaomaError):
         raise counts

@@ -869,7 +869,11 @@ class MemoryFull(HaomaError):
 
 
 class StoreUnavailable(HaomaError):
-    """The database of the store cannot be reached, is full, or is busy for too long. Nothing was sent to a platform."""
+    """The database of the store cannot be reached, is full, or is busy for too long.
+
+    A code that cannot be recorded is not sent to a platform. If the database fails after that, when the outcome has to
+    be recorded, ``spent`` is UNKNOWN.
+    """
 
     code = "internal.store-unavailable"
     status = 503

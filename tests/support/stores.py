@@ -43,7 +43,7 @@ class Doors:
             store.close()
 
     def _open(self) -> Store:
-        return Store(self.engine, Sealer(KEYS, self._tenant), patience=PATIENCE)
+        return Store(self.engine, Sealer(KEYS, self._tenant), patience=PATIENCE, lease_seconds=PATIENCE)
 
     def _clock_us(self) -> int:
         return round(self._wall * 1e6)

@@ -178,7 +178,11 @@ def run(
                 return doubt.confirm(jobs)
         if begun := writes and connection.locks:
             yield connection.begin()
-        view = yield from _decide(jobs, needs, connection, fences)
+        try:
+            view = yield from _decide(jobs, needs, connection, fences)
+        except Conflict:  # distributed engines refuse reads as well
+            yield connection.rollback()
+            continue
         changes = _changes(view)
         if (changes.none and not begun) or (yield from _written(jobs, view, changes, connection, begun=begun)):
             return view

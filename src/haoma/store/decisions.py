@@ -130,11 +130,13 @@ class Decisions:
     Args:
         sealer: Seals what is kept, and names the places.
         patience: Seconds after which a flow under way is given up.
+        lease_seconds: Seconds after which the holder of a lease is given up.
     """
 
-    def __init__(self, sealer: Sealer, patience: float) -> None:
+    def __init__(self, sealer: Sealer, patience: float, lease_seconds: float) -> None:
         self._sealer = sealer
         self._patience = _ms(patience)
+        self._lease = _ms(lease_seconds)
 
     def prepare(self, step: Step[Any]) -> Decision:  # noqa: C901, PLR0911 - one line a step
         """Return the decision of a step. Whatever can be done before the rows are read is done here.
@@ -278,7 +280,7 @@ class Decisions:
             if row is not None and not row.ended and row.lease_until > view.now:
                 return UnderWay(Lease(key, row.fence), (row.lease_until - view.now) / 1000)
             fence = view.fence()
-            view.put(LEASES, Leased(view.place(LEASES, places), fence, fence, view.now + self._patience, 0, None))
+            view.put(LEASES, Leased(view.place(LEASES, places), fence, fence, view.now + self._lease, 0, None))
             return Lease(key, fence)
 
         return Decision(_rows_of(LEASES, places), decide)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from haoma.errors import HaomaError, Spent
+from haoma.errors import HaomaError, Spent, StoreUnavailable
 from haoma.io.process import PerProcess
 from haoma.steps import EndLease, Lease, Mint, Ref, Settle
 from haoma.store.batch import Job
@@ -108,6 +109,8 @@ class Store:
         engine: The database.
         sealer: Seals what is kept.
         patience: Seconds after which a flow under way is given up; longer than any flow takes.
+        lease_seconds: Seconds after which the holder of a lease is given up: longer than one request to a platform, and
+            shorter than one to the service, so that those who wait for a token survive the process that fetches it.
 
     Attributes:
         engine: The database.
@@ -116,9 +119,9 @@ class Store:
 
     shared: Final = True
 
-    def __init__(self, engine: Engine, sealer: Sealer, *, patience: float = 60.0) -> None:
+    def __init__(self, engine: Engine, sealer: Sealer, *, patience: float = 30.0, lease_seconds: float = 12.0) -> None:
         self.engine = engine
-        self._decisions = Decisions(sealer, patience)
+        self._decisions = Decisions(sealer, patience, lease_seconds)
         self._parents: list[_Process | None] = []
 
         def begin(before: _Process | None) -> _Process:
@@ -147,7 +150,8 @@ class Store:
     def let_go(self, held: Held, failure: HaomaError | None = None) -> None:
         """End what a flow held that ended without a word of its own; see `Answers.let_go`."""
         if held in self._process.get().desk.open:
-            self.answer(_end_of(held, failure))
+            with contextlib.suppress(StoreUnavailable):  # then it expires
+                self.answer(_end_of(held, failure))
 
     def close(self) -> None:
         """Answer what waits, and close the connection of this process."""
@@ -207,8 +211,12 @@ class AsyncStore:
     def let_go(self, held: Held, failure: HaomaError | None = None) -> Awaitable[object] | object:
         """End what a flow held; see `AsyncAnswers.let_go`."""
         if held in self._store._process.get().desk.open:  # noqa: SLF001
-            return self.answer(_end_of(held, failure), [])
+            return self._let_go(_end_of(held, failure))
         return None
+
+    async def _let_go(self, end: EndLease | Settle) -> None:
+        with contextlib.suppress(StoreUnavailable):  # then it expires
+            await self.answer(end, [])  # type: ignore[misc]
 
     async def aclose(self) -> None:
         """Answer what waits, and close the connection of this process."""
