@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench conformance forks mutants pages clean
+.PHONY: help demo test check fix bench chaos conformance forks mutants pages clean
 VENV := .venv
 READY := $(VENV)/.ready
 LOOSE := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls  # tests: types are checked, not demanded
@@ -9,6 +9,7 @@ help:
 	@echo "make demo [ARGS=--once]  simulator and service, two dozen scenes  模拟平台与服务，逐个演示"
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
+	@echo "make chaos [ARGS=…]      services, databases and platforms break  服务、数据库、平台各种故障"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
 	@echo "make forks               200 rounds of six forks each, four times 反复 fork 的完整测试"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
@@ -26,7 +27,7 @@ check: $(READY)
 	@$(VENV)/bin/ruff check --output-format concise .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
-	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench conformance
+	@MYPYPATH=src:tests $(VENV)/bin/mypy --no-error-summary $(LOOSE) tests bench chaos conformance
 
 # All tiers; ARGS="-m unit" runs one. It ends with what each tier took, its budget and the five slowest files.
 test: check
@@ -34,6 +35,9 @@ test: check
 
 bench: $(READY)
 	@$(VENV)/bin/python -m bench $(ARGS)
+
+chaos: $(READY)
+	@$(VENV)/bin/python -m chaos $(ARGS)
 
 conformance: $(READY)
 	@$(VENV)/bin/python -m conformance run --all --install $(ARGS)

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))  # the database servers are those of the tests
@@ -17,8 +18,10 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from chaos.bases import KINDS  # noqa: E402
-from chaos.rows import Row  # noqa: E402
 from chaos.running import SCENARIOS, run  # noqa: E402
+
+if TYPE_CHECKING:
+    from chaos.rows import Row
 
 
 def main() -> int:
@@ -42,7 +45,8 @@ def main() -> int:
     table = Table("scenario 场景", "database", "counted 计数", "wanted 应为", "")
     table.columns[3].style = "dim"
     for row in rows:
-        table.add_row(row.scenario, row.database, row.counted, row.wanted, "[green]ok[/]" if row.ok else "[red]FAILED[/]")
+        verdict = "[green]ok[/]" if row.ok else "[red]FAILED[/]"
+        table.add_row(row.scenario, row.database, row.counted, row.wanted, verdict)
     console.print(table)
     return 0 if all(row.ok for row in rows) else 1
 

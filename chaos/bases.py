@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,7 +34,9 @@ class Base:
         cutter: The proxy in front of it, if one was asked for.
     """
 
-    def __init__(self, kind: str, *, through: bool = False, options: Sequence[str] = (), folder: Path | None = None) -> None:
+    def __init__(
+        self, kind: str, *, through: bool = False, options: Sequence[str] = (), folder: Path | None = None
+    ) -> None:
         self.kind = kind
         self.server: PostgreSQL | MariaDB | None = None
         self.cutter: Cutter | None = None
@@ -100,9 +103,8 @@ class Base:
 
     async def overdue(self) -> int:
         """Count the rows that are under way and older than their lease, by the clock of this computer."""
-        import time
-
-        found = await self.do(f"SELECT count(*) FROM haoma_ledger WHERE state = 0 AND lease_until < {time.time_ns() // 10**6}")
+        now = time.time_ns() // 10**6
+        found = await self.do(f"SELECT count(*) FROM haoma_ledger WHERE state = 0 AND lease_until < {now}")
         return int(found[0][0])
 
     async def pass_leases(self) -> None:
@@ -112,7 +114,7 @@ class Base:
 
 
 @contextlib.asynccontextmanager
-async def maria(server: MariaDB) -> Any:
+async def maria(server: PostgreSQL | MariaDB) -> Any:
     """Yield a cursor of a connection of its own."""
     import asyncmy
 

@@ -21,6 +21,8 @@ UNKNOWN = "outside.outcome-unknown"
 BAD_CODE = "platform.code-rejected"
 USED = "trust.already-used"
 UNAVAILABLE = "internal.store-unavailable"
+REFUSED = "no connection"
+CUT = "cut off"
 LATER = frozenset({"caller.too-slow", UNAVAILABLE, "caller.draining"})
 _LONGEST = 120.0
 
@@ -80,7 +82,8 @@ class Load:
                 if time.monotonic() > until:
                     break
                 self.tries += 1
-                self.refusals["broken" if answer is None else answer.code] += 1
+                if answer is not None:
+                    self.refusals[answer.code] += 1
                 number += 1
             if answer is not None and answer.code == "" and answer.number == number_of(code):
                 self.acknowledged[code] = time.monotonic()
@@ -92,10 +95,15 @@ class Load:
         if not alive:
             await asyncio.sleep(0.05)
             return None
-        answer = await send_once(self.stage, alive[number % len(alive)], code, self.app)
-        if answer is None:
+        client = fleet.client(alive[number % len(alive)])
+        try:
+            return await client.send(code, self.app)
+        except Broken as how:
+            self.refusals[REFUSED if str(how) == "ConnectionRefusedError" else CUT] += 1
             await asyncio.sleep(0.05)  # nothing listens there yet, or it was killed
-        return answer
+            return None
+        finally:
+            client.close()
 
     async def judge(self, tally: Tally) -> None:
         """Compare what was acknowledged with the ledger and with the platform."""

@@ -21,7 +21,7 @@ from chaos.scenarios.failover import fail_over
 from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
 from chaos.scenarios.platform_faults import platform_faults
 from chaos.scenarios.race import race
-from chaos.scenarios.stopping import faketime, skewed, stop_under_load
+from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
 from chaos.scenarios.tokens import stampede
 from chaos.stage import Stage
 
@@ -127,6 +127,8 @@ async def _clocks(kind: str, short: bool) -> AsyncIterator[Row]:
         more: dict[str, Any] = {"environ": {1: skewed(library, skew)}}
         async with Stage(kind, 2, apps=("shop", "one"), fleet_options=more) as stage:
             tally = await race(stage.fleet, stage.platform, clients=8, codes=10 if short else 100)
+            apart = abs((clock_of(stage, 1) - clock_of(stage, 0)).total_seconds())
+            tally.want("clocks differ", apart > 300, True)
             yield tally.row(f"clock of one process {skew}: race", kind)
             tally = await stampede(stage.base, stage.fleet, stage.platform, requests=16, app="one")
             yield tally.row(f"clock of one process {skew}: token", kind)
@@ -153,7 +155,7 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "clocks": (_clocks, SERVERS),
     "failover": (_failover, ("postgresql",)),
 }
-"""Each with the databases that it is about. The clocks of SQLite's processes are one clock, so there is none to skew."""
+"""Each with the databases that it is about. SQLite's processes are on one computer, so they have one clock."""
 
 
 async def run(names: list[str], kinds: list[str], *, short: bool, tell: Callable[[Row], None]) -> list[Row]:
@@ -178,5 +180,3 @@ async def run(names: list[str], kinds: list[str], *, short: bool, tell: Callable
                 traceback.print_exc()
                 note(Row(name, kind, f"{type(error).__name__}: {error}"[:300], "no exception", False))
     return rows
-
-

@@ -1,7 +1,7 @@
 """The connection is cut around a COMMIT: nobody can tell from the line whether it happened.
 
-A request commits at least twice: when it reserves the code, and when it concludes. Each of them is cut in turn, as often
-as there is one. It has to be found out what was committed, and nothing may be done twice.
+A request commits at least twice: when it reserves the code, and when it concludes. They are cut in turn. The service
+has to find out what was committed, and may do nothing twice.
 """
 
 from __future__ import annotations

@@ -24,10 +24,12 @@ from chaos.rows import Tally
 from chaos.stage import Stage
 from chaos.wechat import new_code, number_of
 from haoma.store.rows import DONE
+from support.databases import _PASSWORD as PASSWORD
 from support.databases import MariaDB
 
 if TYPE_CHECKING:
     from chaos.bases import Base
+    from chaos.fleet import Answer
 
 Trouble = Callable[[Stage], AbstractAsyncContextManager[object]]
 _CODES = 8
@@ -48,7 +50,8 @@ async def trouble(stage: Stage, cause: Trouble) -> Tally:
         took = time.monotonic() - began
         asked = sum(platform.calls[code] for code in during)
     over = time.monotonic()
-    after = []
+    after: list[Answer | None] = []
+    back = 0.0
     for n, code in enumerate(during):
         while (answer := await send_once(stage, n, code)) is None or answer.code in LATER:
             if time.monotonic() - over > _LEASE:
@@ -130,9 +133,7 @@ async def _set_read_only(base: Base, value: str) -> None:
     connection = await asyncpg.connect(base.server.url)
     await connection.execute("SET default_transaction_read_only = off")
     await connection.execute(f"ALTER DATABASE postgres SET default_transaction_read_only = {value}")
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'haoma'"
-    )
+    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'haoma'")
     await connection.close()
 
 
@@ -162,15 +163,15 @@ async def no_connections(stage: Stage) -> AsyncIterator[None]:
         else:
             assert isinstance(base.server, MariaDB)
             import asyncmy
-            from support.databases import _PASSWORD
+
+            port = base.server.port
 
             async def take() -> None:
                 while True:
-                    held.append(
-                        await asyncmy.connect(
-                            host="127.0.0.1", port=base.server.port, user="haoma", password=_PASSWORD, db="haoma"  # type: ignore[union-attr]
-                        )
+                    connecting = asyncmy.connect(
+                        host="127.0.0.1", port=port, user="haoma", password=PASSWORD, db="haoma"
                     )
+                    held.append(await connecting)
 
             with contextlib.suppress(asyncmy.errors.MySQLError):
                 await take()

@@ -73,7 +73,9 @@ async def killed_in_mid_exchange(stage: Stage, *, codes: int, app: str = "shop",
     return tally
 
 
-async def kill_under_load(stage: Stage, *, seconds: float, clients: int, every: float = 0.5, settle: float = 30) -> Tally:
+async def kill_under_load(
+    stage: Stage, *, seconds: float, clients: int, every: float = 0.5, settle: float = 30
+) -> Tally:
     """Kill a random process again and again while clients send codes."""
     base, fleet = stage.base, stage.fleet
     load = Load(stage, clients)

@@ -1,4 +1,4 @@
-"""The platform fails in every way that we could think of, for one app. Each has a name, and other apps do not notice."""
+"""The platform fails for one app, in every way we know. Each has a name, and other apps do not notice."""
 
 from __future__ import annotations
 

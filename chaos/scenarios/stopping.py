@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaos.load import Load
+from chaos.load import CUT, Load
 from chaos.rows import Tally
 
 if TYPE_CHECKING:
@@ -32,11 +34,16 @@ async def stop_under_load(stage: Stage, *, clients: int) -> Tally:
     tally = Tally()
     tally.want("exit codes", str(codes), str([0] * len(codes)))
     await load.judge(tally)
-    # A code that reached the platform and got no answer: the client sends it again, and is told that it is a repetition.
-    calls = stage.platform.calls
-    tally.want("cut off in mid exchange", sum(count > 1 for count in calls.values()), 0)
+    # A port that no longer listens has taken nothing. What was taken has to be answered.
+    tally.want("cut off", load.refusals[CUT], 0)
     tally.say("told meanwhile", dict(load.refusals) or "nothing")
     return tally
+
+
+def clock_of(stage: Stage, number: int) -> datetime:
+    """Return the time of the last line in the log of a process."""
+    lines = [json.loads(line) for line in stage.fleet.log(number).splitlines() if line.startswith("{")]
+    return datetime.fromisoformat(lines[-1]["timestamp"])
 
 
 def faketime() -> Path | None:
@@ -49,4 +56,9 @@ def faketime() -> Path | None:
 
 def skewed(library: Path, skew: str) -> dict[str, str]:
     """Return the environment of a process whose clock is wrong by ``skew``, such as ``+600s``. Time still passes."""
-    return {"LD_PRELOAD": str(library), "FAKETIME": skew, "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": skew,
+        "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }

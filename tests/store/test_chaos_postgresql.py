@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from chaos.scenarios.cut import MODES, cut
+
 from support.short_chaos import *  # noqa: F403 - all of its tests
 from support.short_chaos import Play, playing
 

@@ -51,4 +51,8 @@ def test_a_process_killed_in_mid_exchange_leaves_an_unknown_outcome_and_no_bad_c
 
 
 def test_a_token_is_fetched_once_more_if_its_holder_is_killed(play: Play) -> None:
-    play(lambda stage: stampede(stage.base, stage.fleet, stage.platform, requests=24, app="second", kill=True, wait=False))
+    play(
+        lambda stage: stampede(
+            stage.base, stage.fleet, stage.platform, requests=24, app="second", kill=True, wait=False
+        )
+    )
