@@ -207,6 +207,16 @@ class Fleet:
         """The numbers of the processes that run."""
         return [number for number in range(len(self.ports)) if self.runs(number)]
 
+    async def serving(self) -> list[int]:
+        """Return the numbers of the processes that answer."""
+        found = []
+        for number in self.alive:
+            client = self.client(number)
+            if await client.ready():
+                found.append(number)
+            client.close()
+        return found
+
     def kill(self, number: int) -> None:
         """Kill a process as a power cut would."""
         process = self._processes[number]

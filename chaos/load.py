@@ -25,6 +25,7 @@ REFUSED = "no connection"
 CUT = "cut off"
 LATER = frozenset({"caller.too-slow", UNAVAILABLE, "caller.draining"})
 _LONGEST = 120.0
+_REPEAT = 29.0  # for how long an answer is remembered, nearly
 
 
 async def send_once(stage: Stage, number: int, code: str, app: str = "shop", key: int = 0) -> Answer | None:
@@ -45,6 +46,7 @@ class Load:
     Attributes:
         acknowledged: The codes whose number was answered, and when (monotonic).
         ends: What the last answer to each code was; ``number`` for a number.
+        late: The codes of which the answer got lost, and that were sent again when it was no longer remembered.
         tries: How often a code had to be sent again.
         refusals: What they were told before.
         seconds: How long each answered request took.
@@ -55,6 +57,7 @@ class Load:
     app: str = "shop"
     acknowledged: dict[str, float] = field(default_factory=dict)
     ends: Counter[str] = field(default_factory=Counter)
+    late: set[str] = field(default_factory=set)
     refusals: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     tries: int = 0
@@ -72,7 +75,8 @@ class Load:
         while not self.stopped:
             code = new_code()
             number = random.randrange(1000)
-            until = time.monotonic() + _LONGEST
+            first = time.monotonic()
+            until = first + _LONGEST
             while True:
                 began = time.monotonic()
                 answer = await self._send(number, code)
@@ -87,6 +91,8 @@ class Load:
                 number += 1
             if answer is not None and answer.code == "" and answer.number == number_of(code):
                 self.acknowledged[code] = time.monotonic()
+            if answer is not None and answer.code == USED and began - first > _REPEAT:
+                self.late.add(code)
             self.ends["none" if answer is None else answer.code or "number"] += 1
 
     async def _send(self, number: int, code: str) -> Answer | None:
@@ -116,7 +122,15 @@ class Load:
         tally.want("done twice", sum(calls[code] > 1 for code in self.acknowledged), 0)
         tally.want("bad code", self.ends[BAD_CODE], 0)
         tally.say("outcome unknown", self.ends[UNKNOWN])
-        others = set(self.ends) - {"number", UNKNOWN, BAD_CODE}
+        if self.late:
+            tally.say("answer lost and asked for too late", len(self.late))
+            tally.want(
+                "of these done",
+                sum(states.get(fleet.place(code, self.app)) == DONE for code in self.late),
+                len(self.late),
+            )
+        self.ends[USED] -= len(self.late)
+        others = {end for end, count in self.ends.items() if count} - {"number", UNKNOWN, BAD_CODE}
         tally.want("other ends", ", ".join(sorted(others)) or 0, 0)
 
 
