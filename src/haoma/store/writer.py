@@ -27,7 +27,7 @@ from haoma.store.flows import drive, drive_async
 from haoma.store.version import accepted, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from haoma.store.decisions import View
     from haoma.store.rows import Table
@@ -39,6 +39,8 @@ _POLL_SECONDS: Final = 0.1
 """How soon a waiter looks again for what another process may have written."""
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
+_ENDS: Final = (Conclude, Settle, EndLease)
+"""What the platform has answered has cost a code: these wait for a batch of their own even if the database is away."""
 
 
 class Desk:
@@ -120,6 +122,18 @@ class _Batches:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
 
+    def give_up(self, jobs: Sequence[Job], waiting: Iterable[Job], lost: Disconnected) -> list[Job]:
+        """Refuse a batch, and what waits for it to end; return what goes on waiting.
+
+        If each batch waited in turn, the last of a hundred requests would wait for the patience of all.
+        """
+        ends: list[Job] = []
+        refused = list(jobs)
+        for job in waiting:
+            (ends if isinstance(job.step, _ENDS) else refused).append(job)
+        self.refuse(refused, StoreUnavailable(because={"reason": lost.reason}))
+        return ends
+
 
 class ThreadWriter:
     """Answers in a thread of its own, over a connection that blocks.
@@ -183,7 +197,11 @@ class ThreadWriter:
                 self._hang_up()
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
-                    self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
+                    waiting, closing = self._all_waiting()
+                    for job in self._batches.give_up(jobs, waiting, error):
+                        self._waiting.put(job)
+                    if closing:
+                        self._waiting.put(None)
                     return
                 threading.Event().wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -198,6 +216,14 @@ class ThreadWriter:
         if not self._is_checked:
             accepted(drive(read_version(self._connection, self._engine.prefix)))
             self._is_checked = True
+
+    def _all_waiting(self) -> tuple[list[Job], bool]:
+        found: list[Job] = []
+        with contextlib.suppress(queue.Empty):
+            while (job := self._waiting.get_nowait()) is not None:
+                found.append(job)
+            return found, True
+        return found, False
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -274,7 +300,9 @@ class LoopWriter:
                 await self._hang_up()
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
-                    self._batches.refuse(jobs, StoreUnavailable(because={"reason": error.reason}))
+                    # Other threads add to it meanwhile.
+                    waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                    self._waiting.extend(self._batches.give_up(jobs, waiting, error))
                     return
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
