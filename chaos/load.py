@@ -44,6 +44,7 @@ class Load:
     """Clients, each with one code at a time, until they are told to stop.
 
     Attributes:
+        pause: Seconds between an answer and the next code of a client.
         acknowledged: The codes whose number was answered, and when (monotonic).
         ends: What the last answer to each code was; ``number`` for a number.
         late: The codes of which the answer got lost, and that were sent again when it was no longer remembered.
@@ -55,6 +56,7 @@ class Load:
     stage: Stage
     clients: int
     app: str = "shop"
+    pause: float = 0.0
     acknowledged: dict[str, float] = field(default_factory=dict)
     ends: Counter[str] = field(default_factory=Counter)
     late: set[str] = field(default_factory=set)
@@ -73,6 +75,7 @@ class Load:
 
     async def _live(self, number: int) -> None:
         while not self.stopped:
+            await asyncio.sleep(self.pause * random.random() * 2)
             code = new_code()
             number = random.randrange(1000)
             first = time.monotonic()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Trouble = Callable[[Stage], AbstractAsyncContextManager[object]]
 _CODES = 8
+_CROWD = 150
 _PATIENCE = 15.0
 _BACK = 2.0
 _LEASE = 90.0
@@ -46,7 +47,9 @@ async def trouble(stage: Stage, cause: Trouble) -> Tally:
     first = [await send_once(stage, n, code) for n, code in enumerate(before)]
     async with cause(stage):
         began = time.monotonic()
+        crowd = [asyncio.ensure_future(send_once(stage, n, new_code())) for n in range(_CROWD)]
         met = await asyncio.gather(*(send_once(stage, n, code) for n, code in enumerate(during)))
+        met += [each for each in await asyncio.gather(*crowd) if each is None or not each.number]
         took = time.monotonic() - began
         asked = sum(platform.calls[code] for code in during)
     over = time.monotonic()

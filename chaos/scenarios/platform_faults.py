@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 from chaos.load import BAD_CODE, Load, percentile, send_once
@@ -12,6 +13,8 @@ from chaos.wechat import FATES, app_id, new_code
 if TYPE_CHECKING:
     from chaos.stage import Stage
 
+_PAUSE = 0.5
+_CALM_PAUSE = 0.1
 _GATE = 3.0  # the aim is 1.2; on a machine that others use as well it would say little
 
 
@@ -38,6 +41,8 @@ async def platform_faults(stage: Stage, *, seconds: float, calm: int, sick: int)
                 codes.append(code)  # noqa: B023
                 answer = await send_once(stage, number, code, "sick")
                 ends.append("none" if answer is None else answer.code)  # noqa: B023
+                # Without a pause those that fail fast would want all of the processor, which is another question.
+                await asyncio.sleep(_PAUSE * random.random() * 2)
 
         clients = [asyncio.ensure_future(live(number)) for number in range(sick)]
         together = await _measure(stage, calm, seconds)
@@ -58,7 +63,7 @@ async def platform_faults(stage: Stage, *, seconds: float, calm: int, sick: int)
 
 
 async def _measure(stage: Stage, clients: int, seconds: float) -> list[float]:
-    load = Load(stage, clients, "calm")
+    load = Load(stage, clients, "calm", pause=_CALM_PAUSE)
     running = asyncio.ensure_future(load.run())
     await asyncio.sleep(seconds)
     load.stop()
