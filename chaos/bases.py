@@ -10,12 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import create_engine
-from sqlalchemy.dialects import mysql, postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
-
 from chaos.cutting import Cutter
-from haoma.store.schema import metadata
+from haoma.store.config import StoreSettings
+from haoma.store.upgrade import upgrade
 from support.databases import MariaDB, PostgreSQL
 
 if TYPE_CHECKING:
@@ -49,13 +46,13 @@ class Base:
             self._temporary = tempfile.TemporaryDirectory(prefix="haoma-chaos-")
             self.path = (self._folder or Path(self._temporary.name)) / "haoma.db"
             self.url = f"sqlite:///{self.path}"
-            await asyncio.to_thread(_create_sqlite, self.path)
+            await self.create()
             return self
         options = self._options
         server = self.server = PostgreSQL(None, *options) if self.kind == "postgresql" else MariaDB(*options)
         await asyncio.to_thread(server.__enter__)
-        await self.create()
         self.url = server.url
+        await self.create()
         if self._through:
             self.cutter = await Cutter(server.port, self.kind).__aenter__()
             self.url = server.url.replace(f":{server.port}/", f":{self.cutter.port}/")
@@ -70,12 +67,8 @@ class Base:
             self._temporary.cleanup()
 
     async def create(self) -> None:
-        """Make the tables."""
-        dialect = (postgresql if self.kind == "postgresql" else mysql).dialect()
-        for table in metadata("haoma_").sorted_tables:
-            await self.do(str(CreateTable(table).compile(dialect=dialect)))
-            for index in table.indexes:
-                await self.do(str(CreateIndex(index).compile(dialect=dialect)))
+        """Make the tables, as ``haoma db upgrade`` does."""
+        await asyncio.to_thread(upgrade, StoreSettings(self.url))
 
     async def do(self, text: str) -> list[tuple[Any, ...]]:
         """Run one statement over a connection of its own, and return its rows. No proxy is in the way."""
@@ -128,9 +121,3 @@ async def maria(server: PostgreSQL | MariaDB) -> Any:
             yield cursor
     finally:
         connection.close()
-
-
-def _create_sqlite(path: Path) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    metadata("haoma_").create_all(engine)
-    engine.dispose()

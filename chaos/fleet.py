@@ -241,7 +241,7 @@ class Fleet:
 
     def place(self, code: str, app: str = "shop") -> bytes:
         """Return where the ledger keeps a code."""
-        return self.sealer.place(b"value", f"wechat:{app_id(app)}", "code", code)
+        return self.sealer.places(b"value", f"wechat:{app_id(app)}", "code", code)[0]
 
     def log(self, number: int) -> str:
         """Return the end of the log of a process."""
