@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from answerers.contract import PHONE, SECRETS, TEXT, key, wanted
-from haoma.errors import AlreadyUsed, StoreUnavailable
+from haoma.errors import AlreadyUsed, InternalFault, StoreUnavailable
 from haoma.secret import Secret
-from haoma.steps import Conclude, Concluded, EndLease, Keep, Recall, Reserve, Reserved, TakeLease, TakeTry
+from haoma.steps import Conclude, Concluded, EndLease, Keep, Recall, Reserve, Reserved, TakeLease, TakeTry, UnderWay
 from haoma.store import sweep as sweeping
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
@@ -116,6 +116,21 @@ def test_what_is_over_goes_and_what_is_not_stays(settings: StoreSettings, held: 
     assert total(settings) == 3
     held.now += 800 * 86400
     assert held.sweep() == Swept(kept=1, tries=1, ledger=1, usage=2)
+
+
+def test_a_try_whose_holder_is_gone_ends_as_unknown(settings: StoreSettings, held: Held) -> None:
+    """Its version stays, so the same request may follow it, and a holder that was only slow is still believed."""
+    slow, dead = (held.ask(Reserve("shop", "code", Secret(name), b"mine", 300, 30)) for name in ("slow", "dead"))
+    assert held.sweep().total == 0
+    held.now += 61
+    assert held.sweep(dry_run=True) == held.sweep() == Swept(overdue=2)
+    assert run(settings, "SELECT DISTINCT state, ended_at > started_at FROM {}ledger") == [(UNKNOWN, True)]
+    assert held.ask(Conclude("shop", slow.ref, PHONE, {})) == Concluded(PHONE)
+    following = held.ask(Reserve("shop", "code", Secret("dead"), b"mine", 300, 30))
+    assert following.after_unknown
+    held.ask(Conclude("shop", dead.ref, InternalFault(), {}))
+    assert isinstance(held.ask(Reserve("shop", "code", Secret("dead"), b"mine", 300, 30)), UnderWay)
+    assert held.sweep().total == 0
 
 
 def rows(count: int) -> list[Any]:

@@ -74,6 +74,7 @@ class Swept:
     Attributes:
         kept, leases, tries: Rows deleted.
         answers: Answers emptied.
+        overdue: Rows of the ledger whose holder was given up: their outcome is unknown.
         ledger: Rows of the ledger deleted and counted.
         usage: Rows of usage deleted.
         busy: Another process sweeps, so this one did nothing.
@@ -84,6 +85,7 @@ class Swept:
     leases: int = 0
     tries: int = 0
     answers: int = 0
+    overdue: int = 0
     ledger: int = 0
     usage: int = 0
     busy: bool = False
@@ -113,6 +115,8 @@ class Statements:
             "leases": ("leases", "lease_until <= ?", "lease_until"),
             "tries": ("tries", "expires_at <= ?", "expires_at"),
             "answers": ("ledger", "answer_until > 0 AND answer_until <= ?", "answer_until"),
+            # The first condition is for the index.
+            "overdue": ("ledger", "remember_until > ? AND state = 0 AND lease_until <= ?", "remember_until"),
             "ledger": ("ledger", "remember_until <= ? AND lease_until <= ?", "remember_until"),
             "usage": ("usage", "day <= ?", "day"),
         }
@@ -166,7 +170,12 @@ class Sweep:
         more = False
         try:
             # What holds phone numbers goes first.
-            for name, work in (("answers", self._empty), ("ledger", self._fold), *self._others):
+            for name, work in (
+                ("answers", self._empty),
+                ("overdue", self._give_up),
+                ("ledger", self._fold),
+                *self._others,
+            ):
                 more |= yield from self._end_all(name, work, done)
         except Lost:
             return replace(Swept(**done), more=True)  # type: ignore[arg-type]
@@ -223,6 +232,17 @@ class Sweep:
                 yield self._connection.update(LEDGER, emptied, [row.version for row in over])
         return len(found)
 
+    def _give_up(self) -> Work:
+        found = yield self._connection.select(self._statements.find["overdue"], self._arguments("overdue"))
+        if found:
+            _, rows = yield self._connection.read(LEDGER, sorted(place for place, _ in found))
+            # The versions stay: a holder that was slow and not dead may still say what became of the value.
+            over = sorted(row for row in rows if row.state == STARTED and row.lease_until <= self._now)
+            given_up = [row._replace(state=UNKNOWN, ended_at=self._now) for row in over]
+            if given_up:
+                yield self._connection.update(LEDGER, given_up, [row.version for row in over])
+        return len(found)
+
     def _fold(self) -> Work:
         found = yield self._connection.select(self._statements.find["ledger"], self._arguments("ledger"))
         if not found:
@@ -270,7 +290,7 @@ class Sweep:
     def _arguments(self, name: str) -> list[Any]:
         now = self._now
         moments: Sequence[int] = {
-            "ledger": (now, now), "leases": (now - _GRACE_MS,), "usage": (now - _USAGE_MS,),
+            "ledger": (now, now), "overdue": (now, now), "leases": (now - _GRACE_MS,), "usage": (now - _USAGE_MS,),
         }.get(name, (now,))  # fmt: skip
         return [self._tenant, *moments]
 
