@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sqlite3
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -93,12 +92,6 @@ class Base:
     async def states(self) -> dict[bytes, int]:
         """Return the state of each row of the ledger by its place."""
         return {bytes(place): state for place, state in await self.do("SELECT place, state FROM haoma_ledger")}
-
-    async def overdue(self) -> int:
-        """Count the rows that are under way and older than their lease, by the clock of this computer."""
-        now = time.time_ns() // 10**6
-        found = await self.do(f"SELECT count(*) FROM haoma_ledger WHERE state = 0 AND lease_until < {now}")
-        return int(found[0][0])
 
     async def pass_leases(self) -> None:
         """Let all leases expire, as if their time had passed."""

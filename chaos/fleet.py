@@ -231,6 +231,11 @@ class Fleet:
         process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(process.wait, 60)
 
+    async def sweep(self) -> None:
+        """Sweep, as a service does every half minute."""
+        command = [sys.executable, "-m", "haoma", "db", "sweep", "--config", str(self._config)]
+        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, cwd=self.folder)
+
     def number_at(self, port: int) -> int:
         """Return which process has a connection from a port of loopback."""
         inode = _inode(port)

@@ -23,6 +23,7 @@ USED = "trust.already-used"
 UNAVAILABLE = "internal.store-unavailable"
 REFUSED = "no connection"
 CUT = "cut off"
+GONE = "gone"
 LATER = frozenset({"caller.too-slow", UNAVAILABLE, "caller.draining"})
 _LONGEST = 120.0
 _REPEAT = 29.0  # for how long an answer is remembered, nearly
@@ -44,6 +45,7 @@ class Load:
     """Clients, each with one code at a time, until they are told to stop.
 
     Attributes:
+        leaving: One of so many clients does not come back after its connection broke; 0 for none.
         pause: Seconds between an answer and the next code of a client.
         acknowledged: The codes whose number was answered, and when (monotonic).
         ends: What the last answer to each code was; ``number`` for a number.
@@ -57,6 +59,7 @@ class Load:
     clients: int
     app: str = "shop"
     pause: float = 0.0
+    leaving: int = 0
     acknowledged: dict[str, float] = field(default_factory=dict)
     ends: Counter[str] = field(default_factory=Counter)
     late: set[str] = field(default_factory=set)
@@ -73,7 +76,7 @@ class Load:
         """Begin no other code."""
         self.stopped = True
 
-    async def _live(self, number: int) -> None:
+    async def _live(self, client: int) -> None:
         while not self.stopped:
             await asyncio.sleep(self.pause * random.random() * 2)
             code = new_code()
@@ -86,7 +89,8 @@ class Load:
                 if answer is not None and answer.code not in LATER:
                     self.seconds.append(time.monotonic() - began)
                     break
-                if time.monotonic() > until:
+                leaves = answer is None and self.leaving and client % self.leaving == 0
+                if leaves or time.monotonic() > until:
                     break
                 self.tries += 1
                 if answer is not None:
@@ -96,7 +100,8 @@ class Load:
                 self.acknowledged[code] = time.monotonic()
             if answer is not None and answer.code == USED and began - first > _REPEAT:
                 self.late.add(code)
-            self.ends["none" if answer is None else answer.code or "number"] += 1
+            gone = answer is None and self.leaving and client % self.leaving == 0
+            self.ends[GONE if gone else "none" if answer is None else answer.code or "number"] += 1
 
     async def _send(self, number: int, code: str) -> Answer | None:
         fleet = self.stage.fleet
@@ -133,7 +138,7 @@ class Load:
                 len(self.late),
             )
         self.ends[USED] -= len(self.late)
-        others = {end for end, count in self.ends.items() if count} - {"number", UNKNOWN, BAD_CODE}
+        others = {end for end, count in self.ends.items() if count} - {"number", UNKNOWN, BAD_CODE, GONE}
         tally.want("other ends", ", ".join(sorted(others)) or 0, 0)
 
 

@@ -47,7 +47,8 @@ async def _kills(kind: str, short: bool) -> AsyncIterator[Row]:
         yield tally.row("kill -9 in mid exchange", kind)
     async with Stage(kind, 4) as stage:
         seconds = 8 if short else 60
-        tally = await kill_under_load(stage, seconds=seconds, clients=8 if short else 32)
+        clients, settle = (8, 0) if short else (32, 31)  # a reservation is given up after 30 s
+        tally = await kill_under_load(stage, seconds=seconds, clients=clients, settle=settle)
         yield tally.row(f"kill -9 every 0.5 s for {seconds} s", kind)
 
 

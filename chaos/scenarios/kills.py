@@ -11,9 +11,10 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from chaos.load import BAD_CODE, LATER, UNKNOWN, USED, Load, send_once
+from chaos.load import BAD_CODE, GONE, LATER, UNKNOWN, USED, Load, send_once
 from chaos.rows import Tally
 from chaos.wechat import new_code
+from haoma.store.rows import STARTED
 
 if TYPE_CHECKING:
     from chaos.fleet import Answer
@@ -78,7 +79,7 @@ async def kill_under_load(
 ) -> Tally:
     """Kill a random process again and again while clients send codes."""
     base, fleet = stage.base, stage.fleet
-    load = Load(stage, clients)
+    load = Load(stage, clients, leaving=4)
     stage.platform.seconds = 0.02
     running = asyncio.ensure_future(load.run())
     until, kills = time.monotonic() + seconds, 0
@@ -95,13 +96,20 @@ async def kill_under_load(
     await running
     for number in range(len(fleet.ports)):
         await fleet.ready(number)
-    while await base.overdue() and time.monotonic() - ended < settle:
-        await asyncio.sleep(0.5)
+    left = sum(state == STARTED for state in (await base.states()).values())
+    if settle:
+        await asyncio.sleep(max(0.0, settle - (time.monotonic() - ended)))
+    else:
+        await base.pass_leases()
+    await fleet.sweep()
+    started = sum(state == STARTED for state in (await base.states()).values())
     stage.platform.seconds = 0.0
     tally = Tally()
     tally.say("kills", kills)
     await load.judge(tally)
-    tally.want(f"overdue after {settle:g} s", await base.overdue(), 0)
+    tally.say("clients gone", load.ends[GONE])
+    tally.say("rows under way at the end", left)
+    tally.want(f"{settle:g} s and a sweep later", started, 0)
     return tally
 
 
