@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 64
 """Most steps of one batch."""
+STATEMENT_SECONDS: Final = 6.0
+"""How long a statement may take. The server ends it after five seconds; if nothing is heard of that either, the network
+is gone, and without a limit of ours the writer would wait for it for ever."""
 _TRIES: Final = 40
 """How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
 

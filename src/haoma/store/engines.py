@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONNECT_SECONDS: Final = 3.0
-STATEMENT_SECONDS: Final = 6.0
-"""How long a statement may take. The server ends it after five seconds; if nothing is heard of that either, the network
-is gone, and without a limit of ours the writer would wait for it for ever."""
 
 
 @dataclass(frozen=True, slots=True)

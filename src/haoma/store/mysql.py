@@ -15,8 +15,7 @@ from urllib.parse import unquote, urlsplit
 import asyncmy
 from asyncmy import errors
 
-from haoma.store.batch import Conflict, Disconnected
-from haoma.store.engines import STATEMENT_SECONDS
+from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
 from haoma.store.sql import Portable, numbered
 
 if TYPE_CHECKING:

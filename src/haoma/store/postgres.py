@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
 
-from haoma.store.batch import Conflict, Disconnected
-from haoma.store.engines import STATEMENT_SECONDS
+from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
 from haoma.store.rows import Counted, Kept, Leased, Tried, Used
 from haoma.store.sql import Portable, numbered
 
