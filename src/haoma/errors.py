@@ -13,7 +13,8 @@
     ├── PlatformRefusal  platform.*  the platform refused
     │   └── ... one class per meaning; the platform's own code is kept
     ├── OutsideError     outside.*   network failure, timeout, unusable reply
-    │   └── ConnectFailed, TimedOut, ConnectionLost, OutcomeUnknown, NonsenseReply, ReplyTooLarge, HookFailed
+    │   ├── ConnectFailed, CircuitOpen, TimedOut, ConnectionLost, OutcomeUnknown, NonsenseReply, ReplyTooLarge
+    │   └── HookFailed
     ├── ConfigError      config.*    wrong settings or arguments; settings are checked when they are loaded
     │   └── ConfigFaults, HostNotAllowed, NoOfflineWay, WrongArgument
     ├── CallerError      caller.*    the caller of the service lacks permission, or made an invalid call
@@ -77,6 +78,7 @@ class HaomaError(Exception):
         status: HTTP status of the service's response.
         next_action: What the mini program should do.
         retry: True if an identical request may succeed later.
+        retry_after: Whole seconds until then; 0 if unknown.
         public_code: The code that an anonymous caller sees.
         spent: Whether a one-time code is used up.
         platform, app: Where the error happened; empty if unknown.
@@ -96,6 +98,7 @@ class HaomaError(Exception):
     public_code: ClassVar[Public] = Public.NOT_AVAILABLE
     next_action: Next = Next.STOP
     retry: bool = False
+    retry_after: int = 0
 
     def __init__(
         self,
@@ -112,8 +115,11 @@ class HaomaError(Exception):
         platform_message: str = "",
         request_id: str = "",
         spent: Spent = Spent.NO,
+        retry_after: int = 0,
     ) -> None:
         super().__init__()
+        if retry_after:
+            self.retry_after = retry_after
         self.platform = platform
         self.app = app
         self.step = step
@@ -565,6 +571,15 @@ class ConnectFailed(OutsideError):
     code = "outside.connect-failed"
 
 
+class CircuitOpen(OutsideError):
+    """The last requests of this app to this host failed, so this one was not sent.
+
+    The app's one-time code is still unused. One request after another is let through to see whether the host answers.
+    """
+
+    code = "outside.circuit-open"
+
+
 class TimedOut(OutsideError):
     """The platform did not answer in time."""
 
@@ -813,11 +828,7 @@ class TokenUnusable(CallerError):
 
 
 class TooManyRefusedCodes(CallerError):
-    """The platform recently refused too many codes from this client address or this login.
-
-    Attributes:
-        retry_after: Whole seconds until the next code is accepted; 0 if unknown.
-    """
+    """The platform recently refused too many codes from this client address or this login."""
 
     code = "caller.too-many-refused-codes"
     status = 429
@@ -825,9 +836,18 @@ class TooManyRefusedCodes(CallerError):
     next_action = Next.RETRY_LATER
     retry = True
 
-    def __init__(self, *, retry_after: int = 0, **more: Any) -> None:
-        super().__init__(**more)
-        self.retry_after = retry_after
+
+class TooManyRequests(CallerError):
+    """A limit of ``[service.limits]`` is reached: of the key, the app, the client's address or the login.
+
+    ``because`` says which one.
+    """
+
+    code = "caller.too-many-requests"
+    status = 429
+    public_code = Public.TRY_LATER
+    next_action = Next.RETRY_LATER
+    retry = True
 
 
 class TooSlow(CallerError):

@@ -40,7 +40,7 @@ Flow: TypeAlias = Generator[Step[Any], Any, T]
 def ask(step: Step[T]) -> Flow[T]:
     """Yield a step and return its typed answer.
 
-    ``reply = yield from ask(Send(request, upstreams))``
+    ``reply = yield from ask(Send(request, upstreams, app=app.scope))``
     """
     answer: T = yield step
     return answer
@@ -83,9 +83,11 @@ class Send(Step[Reply]):
         upstreams: The allowed origins.
         sidecar: The one origin that may use plain http even if insecure upstreams are not allowed. A local sidecar
             process takes the request, and the host name never reaches the network.
+        app: ``App.scope`` of the app. A platform that hangs or fails for one app takes nothing from the others.
 
     Raises at the yield:
         ConnectFailed: Nothing was sent.
+        CircuitOpen: Nothing was sent, because the last requests of this app to this host failed.
         TimedOut, ConnectionLost: The platform may have received the request and acted on it.
         ReplyTooLarge: The reply exceeds the size limit.
         HostNotAllowed: The app's configuration does not name this origin.
@@ -94,6 +96,7 @@ class Send(Step[Reply]):
     request: Request
     upstreams: tuple[str, ...]
     sidecar: str = ""
+    app: str = ""
 
 
 # --- stored values ---

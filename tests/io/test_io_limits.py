@@ -29,8 +29,8 @@ from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.steps import Reply, Request, Send
 from support.loopback import OK, Server, get, send_all
 
-LINE = b"HTTP/1.1 200 OK\r\n"
 NOBODY = "http://127.0.0.1:9"
+LINE = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -192,10 +192,11 @@ def test_a_length_over_the_cap_is_refused_before_the_body(way: Any) -> None:
 # --- how many, and for how long
 
 
-def full(transport: Any, number: int) -> list[Any]:
+def full(transport: Any, number: int, origin: str) -> list[Any]:
     """Take so many of the connections of this process."""
-    taken = [transport._exchange(asked(NOBODY)) for _ in range(number)]
-    transport._process.get().open_now.update(taken)
+    taken = [transport._exchange(asked(origin)) for _ in range(number)]
+    circuit = transport._process.get().circuits.enter("", origin, "127.0.0.1")
+    assert all(circuit.admit(each) for each in taken)
     return taken
 
 
@@ -221,12 +222,12 @@ def test_a_hundred_connections_at_once(make: Any) -> None:
     """The last one is taken, the next one waits for it: as long as there would still be time to connect."""
     with Server(lambda c: c.send(OK)) as server:
         transport = make(Limits(connect=0.2, read=1, total=1), allow_insecure_upstreams=True)
-        taken = full(transport, 99)
+        taken = full(transport, 99, server.origin)
         assert outcome(transport, asked(server.origin)) == b"ok"
-        taken += full(transport, 1)
+        taken += full(transport, 1, server.origin)
         assert outcome(transport, asked(server.origin), meanwhile=taken.clear, after=0.1) == b"ok"
         hasty = make(Limits(connect=0.4, read=1, total=0.5), allow_insecure_upstreams=True)
-        taken = full(hasty, 100)
+        taken = full(hasty, 100, server.origin)
         requests = len(server.requests)
         found = outcome(hasty, asked(server.origin), meanwhile=taken.clear, after=0.4)
         assert isinstance(found, ConnectFailed)
@@ -253,7 +254,7 @@ def test_a_request_counts_while_it_is_under_way(make: Any) -> None:
 @pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
 def test_a_request_that_failed_holds_no_connection(make: Any) -> None:
     """Not even while somebody keeps its error."""
-    transport = make(Limits(connect=0.2, read=1, total=0.3), allow_insecure_upstreams=True)
+    transport = make(Limits(connect=0.2, read=1, total=0.3, failures=1000), allow_insecure_upstreams=True)
 
     async def several() -> list[Any]:
         found: list[Any] = []

@@ -32,7 +32,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
-from weakref import WeakSet
 
 import httpcore2
 
@@ -46,6 +45,7 @@ from haoma.errors import (
     ReplyTooLarge,
     TimedOut,
 )
+from haoma.io.circuit import Circuit, Circuits, OnCircuit
 from haoma.io.clock import monotonic
 from haoma.io.process import PerProcess, interruption
 from haoma.io.tls import TLSStream, Trust, addresses, read_trust
@@ -67,7 +67,6 @@ for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore
     _logger.disabled = True
 
 _PORTS: Final = {"https": 443, "http": 80}
-_CONNECTIONS: Final = 100
 _LOOK_AGAIN: Final = 0.01
 
 # All network failures. The resolver raises UnicodeError for an impossible host name.
@@ -87,15 +86,20 @@ class Limits:
     Attributes:
         connect: For the TCP connect and for the TLS handshake, each.
         read: Between two pieces of the reply.
-        total: For the whole request. A server that sends one byte per second never reaches ``read``. While all 100
-            connections of a process are in use, a request waits for up to ``total - connect``.
+        total: For the whole request. A server that sends one byte per second never reaches ``read``. While all
+            ``connections`` are in use, a request waits for up to ``total - connect``.
         body: Maximum size of the reply. The longest real ones are a few KiB.
+        connections: How many requests of one app to one host may be in progress in a process.
+        failures: After so many failed requests of one app to one host in a row, further ones are refused at once for a
+            while (`haoma.io.circuit`).
     """
 
     connect: float = 3.0
     read: float = 5.0
     total: float = 8.0
     body: int = 64 * 1024
+    connections: int = 100
+    failures: int = 20
 
 
 class _Exchange:
@@ -108,6 +112,7 @@ class _Exchange:
         if origin is None:
             raise HostNotAllowed
         scheme, self.host, port = origin
+        self.origin = f"{scheme}://{self.host}:{port}"
         parts = urlsplit(request.url)
         if scheme == "http" and not insecure and origin != _origin(send.sidecar):
             raise HostNotAllowed(because={"scheme": "http"})
@@ -139,14 +144,14 @@ class _Exchange:
         extensions = {"timeout": self.timeout, "trace": trace}
         return {"url": self.url, "headers": self.headers, "content": self.content, "extensions": extensions}
 
-    def wait_for(self, open_now: WeakSet[_Exchange]) -> bool:
-        """Return False once one of the process's connection slots is taken, True while none is free.
+    def wait_for(self, circuit: Circuit) -> bool:
+        """Return False once one of the app's connections is taken, True while none is free.
 
         Raises:
-            PoolTimeout: No slot became free in time.
+            PoolTimeout: No connection became free in time.
+            CircuitOpen: ``outside.circuit-open``.
         """
-        if len(open_now) < _CONNECTIONS:
-            open_now.add(self)
+        if circuit.admit(self):
             return False
         if monotonic() > self._patient_until:
             raise httpcore2.PoolTimeout
@@ -220,17 +225,12 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 class _Process:
-    """The state that the requests of one process share.
+    """The state that the requests of one process share."""
 
-    Attributes:
-        open_now: Requests that have a connection. The references are weak, so that a request interrupted at any line
-            does not keep its slot.
-    """
-
-    def __init__(self, ca_file: str | None) -> None:
+    def __init__(self, ca_file: str | None, circuits: Circuits) -> None:
         self._ca_file = ca_file
         self._trust: Trust | None = None
-        self.open_now: WeakSet[_Exchange] = WeakSet()
+        self.circuits = circuits
 
     def trust(self, exchange: _Exchange) -> Trust | None:
         """Return the trusted authorities; None for plain http."""
@@ -258,15 +258,25 @@ class _Transport:
         limits: Time and size limits.
         ca_file: PEM file with the only authorities to trust; the system's authorities if None.
         allow_insecure_upstreams: Permit plain http, for a fake platform in a test. Never in production.
+        on_circuit: Called when a circuit opens or closes; see `OnCircuit`.
     """
 
     def __init__(
-        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
+        self,
+        limits: Limits = Limits(),
+        *,
+        ca_file: str | None = None,
+        allow_insecure_upstreams: bool = False,
+        on_circuit: OnCircuit | None = None,
     ) -> None:
         _import_now("encodings.idna", "phonenumbers")
         self._limits = limits
         self._insecure = allow_insecure_upstreams
-        self._process = PerProcess[_Process](lambda _before: _Process(ca_file))
+
+        def begin(_before: _Process | None) -> _Process:
+            return _Process(ca_file, Circuits(limits.connections, limits.failures, on_circuit))
+
+        self._process = PerProcess[_Process](begin)
 
     def _exchange(self, step: Send) -> _Exchange:
         return _Exchange(step, self._limits, insecure=self._insecure)
@@ -278,9 +288,10 @@ class Http(_Transport):
     def send(self, step: Send) -> Reply:
         """Send the request and return the reply."""
         exchange, process = self._exchange(step), self._process.get()
+        circuit = process.circuits.enter(step.app, exchange.origin, exchange.host)
         try:
             trust = process.trust(exchange)
-            while exchange.wait_for(process.open_now):
+            while exchange.wait_for(circuit):
                 time.sleep(_LOOK_AGAIN)
             backend = _PunctualBackend(exchange.deadline)
             with (
@@ -294,29 +305,31 @@ class Http(_Transport):
             if (cause := interruption(error)) is not None:
                 raise cause from None
             failure = exchange.failed(error)
+            circuit.failed(exchange, failure)
         else:
-            return exchange.reply
+            reply = exchange.reply
+            circuit.answered(exchange, reply)
+            return reply
         finally:
-            process.open_now.discard(exchange)
+            circuit.leave(exchange)
         raise failure  # outside `except`, so that the cause, which may quote data, is not kept as __context__
 
 
 class AsyncHttp(_Transport):
     """The async transport. One object serves any number of event loops, also at the same time."""
 
-    def __init__(
-        self, limits: Limits = Limits(), *, ca_file: str | None = None, allow_insecure_upstreams: bool = False
-    ) -> None:
-        super().__init__(limits, ca_file=ca_file, allow_insecure_upstreams=allow_insecure_upstreams)
+    def __init__(self, limits: Limits = Limits(), **options: Any) -> None:
+        super().__init__(limits, **options)
         _import_now("anyio.streams.tls", "anyio._backends._asyncio", "concurrent.futures.thread")
 
     async def send(self, step: Send) -> Reply:
         """Send the request and return the reply."""
         exchange, process = self._exchange(step), self._process.get()
+        circuit = process.circuits.enter(step.app, exchange.origin, exchange.host)
         try:
             trust = process.trust(exchange)
             async with time_limit(self._limits.total):
-                while exchange.wait_for(process.open_now):  # noqa: ASYNC110 - an event would belong to one loop
+                while exchange.wait_for(circuit):  # noqa: ASYNC110 - an event would belong to one loop
                     await sleep(_LOOK_AGAIN)
                 async with (
                     aclosing(httpcore2.AsyncHTTPConnection(exchange.url.origin, trust)) as connection,
@@ -328,10 +341,13 @@ class AsyncHttp(_Transport):
                         exchange.take(piece)
         except _FAILURES as error:
             failure = exchange.failed(error)
+            circuit.failed(exchange, failure)
         else:
-            return exchange.reply
+            reply = exchange.reply
+            circuit.answered(exchange, reply)
+            return reply
         finally:
-            process.open_now.discard(exchange)
+            circuit.leave(exchange)
             await exchange.hang_up()
         raise failure  # outside `except`, so that the cause, which may quote data, is not kept as __context__
 

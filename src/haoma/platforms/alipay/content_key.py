@@ -24,7 +24,16 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from haoma.crypto import keys
 from haoma.crypto.opening import decrypt, open_json
 from haoma.crypto.strict import decode_base64
-from haoma.errors import CannotOpen, ConfigFaults, ConnectFailed, EnvelopeError, Fault, HaomaError, PlatformRefusal
+from haoma.errors import (
+    CannotOpen,
+    CircuitOpen,
+    ConfigFaults,
+    ConnectFailed,
+    EnvelopeError,
+    Fault,
+    HaomaError,
+    PlatformRefusal,
+)
 from haoma.platforms.alipay.gateway import call, nonsense
 from haoma.platforms.base.refusal import refusal
 from haoma.secret import Secret
@@ -72,7 +81,7 @@ def replace_content_key(app: AlipayApp, now: float, *, confirm_app_id: str) -> F
 def _replace(app: AlipayApp, now: float) -> Flow[Secret]:
     try:
         return (yield from _ask_for_key(app, _SET, now))
-    except (PlatformRefusal, ConfigFaults, ConnectFailed):
+    except (PlatformRefusal, ConfigFaults, ConnectFailed, CircuitOpen):
         raise
     except HaomaError as error:  # it may have taken effect; sending it again would make yet another key
         raise error.evolve(because={"key_now": "ask with haoma alipay-aes-key, without --reset"}) from None

@@ -149,7 +149,7 @@ def _exchange(app: AlipayApp, method: str, business: dict[str, str], now: float,
     headers = (("content-type", "application/x-www-form-urlencoded;charset=utf-8"),)
     # (2)
     request = Request("POST", app.gateway_url, headers=headers, body=body)
-    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams, app=app.scope)), 2)
     return _take_apart(reply, method.replace(".", "_") + "_response")
 
 

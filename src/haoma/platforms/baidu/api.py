@@ -78,7 +78,7 @@ def post(
         OutsideError: ``outside.*``.
     """
     body = urlencode(form).encode("ascii")
-    return _answer((yield from ask(Send(Request("POST", url, query, _FORM, body), app.upstreams))))
+    return _answer((yield from ask(Send(Request("POST", url, query, _FORM, body), app.upstreams, app=app.scope))))
 
 
 def _answer(reply: Reply) -> Answer:

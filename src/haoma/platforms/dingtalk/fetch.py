@@ -67,7 +67,7 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         token = yield from _user_token(app, code, after_unknown=after_unknown)
     try:
         # (4)
-        reply = yield from ask(Send(_me(app, token), app.upstreams))
+        reply = yield from ask(Send(_me(app, token), app.upstreams, app=app.scope))
         # (5)
         found = _read(app, reply, "phone", 5, code, token)
         return _number(found, reply), Subject(openid=_id(found, "openId"), unionid=_id(found, "unionId"))  # (6)
@@ -98,7 +98,7 @@ def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[
 def _exchange(
     app: DingTalkApp, request: Request, code: Secret, tries: CodeExchange
 ) -> Flow[tuple[Reply, dict[str, Any]]]:
-    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams, app=app.scope)), 2)
     try:
         return reply, _read(app, reply, "token", 3, code)
     except PlatformRefusal as refused:

@@ -114,7 +114,7 @@ def send(app: DouyinApp, request: Request) -> Flow[Answer]:
     Raises:
         OutsideError: ``outside.*``.
     """
-    return _answer((yield from ask(Send(request, app.upstreams))))
+    return _answer((yield from ask(Send(request, app.upstreams, app=app.scope))))
 
 
 def _answer(reply: Reply) -> Answer:

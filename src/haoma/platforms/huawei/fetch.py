@@ -73,7 +73,7 @@ def _ask(app: HuaweiApp, code: Secret, tries: CodeExchange) -> Flow[dict[str, An
     # (2)
     content = {"code": code.reveal(), "clientId": app.app_id, "clientSecret": app.client_secret.reveal()}
     request = Request("POST", app.api_base_url + _PATH, headers=_JSON, body=msgspec.json.encode(content))
-    reply = yield from sending_a_code(ask(Send(request, app.upstreams)), 2)
+    reply = yield from sending_a_code(ask(Send(request, app.upstreams, app=app.scope)), 2)
     # (3) (4)
     return _read(app, code, reply, tries)
 

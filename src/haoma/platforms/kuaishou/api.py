@@ -55,7 +55,7 @@ def post(app: KuaishouApp, path: str, form: tuple[tuple[str, str], ...]) -> Flow
         OutsideError: ``outside.*``.
     """
     request = Request("POST", app.api_base_url + path, headers=_FORM, body=urlencode(form).encode("ascii"))
-    return _answer((yield from ask(Send(request, app.upstreams))))
+    return _answer((yield from ask(Send(request, app.upstreams, app=app.scope))))
 
 
 def _answer(reply: Reply) -> Answer:

@@ -121,7 +121,7 @@ def post_sealed(app: WeChatApp, path: str, content: dict[str, str], query: Query
     url = API + path  # WeChat's own address is signed, even behind a proxy
     random = yield from ask(Mint())
     request = sealed_post(app.security, url, app.app_id, content, now=now, random=random, to=app.api_base_url + path)
-    reply = yield from ask(Send(replace(request, query=query), app.upstreams))
+    reply = yield from ask(Send(replace(request, query=query), app.upstreams, app=app.scope))
     if is_unsigned_refusal(reply):
         return _answer(reply)
     answer = _answer(replace(reply, body=open_reply(app.security, url, app.app_id, reply, now=now)))
@@ -136,7 +136,7 @@ def send(app: WeChatApp, request: Request) -> Flow[Answer]:
     Raises:
         OutsideError: ``outside.*``.
     """
-    return _answer((yield from ask(Send(request, app.upstreams, app.sidecar))))
+    return _answer((yield from ask(Send(request, app.upstreams, app.sidecar, app.scope))))
 
 
 def _answer(reply: Reply) -> Answer:

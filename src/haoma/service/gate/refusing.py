@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from haoma.errors import HaomaError, KeyMissing, KeyRejected, TooManyRefusedCodes
+from haoma.errors import HaomaError, KeyMissing, KeyRejected
 from haoma.problem import problem
 from haoma.service.exchange import JSON, Exchange, Reply
 
@@ -22,7 +22,7 @@ def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
     anonymous = exchange.caller is not None and not exchange.caller.trusted
     body = problem(error, exchange.lang, request_id=exchange.request_id, anonymous=anonymous)
     headers = [(b"content-language", exchange.lang.encode("ascii")), (b"cache-control", b"no-store")]
-    if isinstance(error, TooManyRefusedCodes):
+    if error.retry and error.retry_after:
         headers.append((b"retry-after", b"%d" % error.retry_after))
     elif error.retry and error.status in _RETRY_AFTER:
         headers.append((b"retry-after", _RETRY_AFTER[error.status]))
