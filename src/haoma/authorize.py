@@ -12,7 +12,7 @@ Only this module builds a `VerifiedPhone`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -39,11 +39,15 @@ from haoma.steps import Conclude, Keep, Key, Mint, Recall, Reserve, Reserved, Re
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from haoma.authorization import Authorization
     from haoma.platforms.base.contract import Finding, GetLogin, Platform
     from haoma.steps import Concluded, Flow, Outcome, Place
+
+
+Admit: TypeAlias = "Callable[[Login], Flow[None]]"
+"""Decides whether a user's request goes on."""
 
 
 def _platform_of(app: App) -> Platform[Any, Any]:
@@ -118,6 +122,7 @@ def authorize(
     now: float,
     caller: str = "",
     login_code: str | None = None,
+    admit: Admit | None = None,
 ) -> Flow[VerifiedPhone]:
     """Turn what the front end sent into a verified phone number.
 
@@ -128,6 +133,7 @@ def authorize(
         caller: Identifies who asks, such as the id of an API key. The same body from another caller is a different
             request.
         login_code: The login code that the back end supplies. The body must not contain a different login.
+        admit: Called with the user who is logged in, before a code is sent. It may raise an error.
 
     Raises:
         HaomaError: Every failure raises a subclass of this, whatever was sent.
@@ -140,8 +146,9 @@ def authorize(
         message = platform.read(app, found)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:
-            return (yield from _concluded(app, platform, found, message, _login_asker(app, found, now), now))
-        return (yield from _once(app, platform, found, message, one_time, now, caller))
+            get_login = _admitting(_login_asker(app, found, now), admit)
+            return (yield from _concluded(app, platform, found, message, get_login, now))
+        return (yield from _once(app, platform, found, message, one_time, now, caller, admit))
     except HaomaError as error:
         raise _placed(error, app) from None
 
@@ -154,6 +161,7 @@ def _once(
     one_time: tuple[str, Secret],
     now: float,
     caller: str,
+    admit: Admit | None,
 ) -> Flow[VerifiedPhone]:
     fingerprint = found.fingerprint(f"{app.name} {caller}")  # one app may have two names with different policies
     kind, value = one_time
@@ -164,7 +172,7 @@ def _once(
         if isinstance(reserved.outcome, HaomaError):
             raise reserved.outcome
         return msgspec.structs.replace(reserved.outcome, repeated=True)
-    get_login = _login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code")
+    get_login = _admitting(_login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code"), admit)
     tries: list[Key] = []
     if kind == "code":
         get_login = _within_budget(app, get_login, tries)
@@ -207,6 +215,19 @@ def _concluded(
     if isinstance(counts, HaomaError):
         raise counts
     return counts
+
+
+def _admitting(get_login: GetLogin, admit: Admit | None) -> GetLogin:
+    if admit is None:
+        return get_login
+
+    def asked() -> Flow[Login | None]:
+        login = yield from get_login()
+        if login is not None:
+            yield from admit(login)
+        return login
+
+    return asked
 
 
 def _within_budget(app: App, get_login: GetLogin, tries: list[Key]) -> GetLogin:
@@ -299,13 +320,16 @@ def _session_place(app: App, handle: str) -> Place[Login]:
     return _SESSIONS.place(app.scope, handle)
 
 
-def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Flow[tuple[str, Login]]:
+def log_in(
+    app: App, sent: str | bytes | Mapping[str, Any], *, now: float, admit: Admit | None = None
+) -> Flow[tuple[str, Login]]:
     """Exchange a login code. Return an opaque session handle and the login.
 
     Args:
         app: A configured app.
         sent: ``{"login_code": "…"}``.
         now: Unix seconds.
+        admit: Called with the user, before there is a session. It may raise an error.
 
     Raises:
         MissingField: ``envelope.missing-field``: no login code was sent.
@@ -317,6 +341,8 @@ def log_in(app: App, sent: str | bytes | Mapping[str, Any], *, now: float) -> Fl
         if found.login_code is None:
             raise found.missing("login_code")
         login = yield from platform.log_in(app, found.login_code, now)
+        if admit is not None:
+            yield from admit(login)
         handle = yield from ask(Mint())
         yield from ask(Keep(_session_place(app, handle), login, app.policy.session_seconds))
     except HaomaError as error:

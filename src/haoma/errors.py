@@ -838,7 +838,7 @@ class TooManyRefusedCodes(CallerError):
 
 
 class TooManyRequests(CallerError):
-    """A limit of ``[service.limits]`` is reached: of the key, the app, the client's address or the login.
+    """A limit of ``[service]`` is reached: of the key, the app, the client's address or the login.
 
     ``because`` says which one.
     """

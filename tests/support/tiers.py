@@ -32,6 +32,7 @@ PROCESS: dict[str, str] = {
     "independent": "",
     "interop/test_alipay_sdk.py": "",
     "io/test_io_addresses.py": "",
+    "io/test_io_circuit.py": "",
     "io/test_io_http.py": "",
     "io/test_io_limits.py": "",
     "io/test_io_memory.py": "test_a_child_holds_and_awaits_nothing_of_its_parent"
@@ -40,6 +41,7 @@ PROCESS: dict[str, str] = {
     " test_what_belonged_to_another_process_is_let_go",
     "io/test_io_signals.py": "test_an_interrupted_call_settles_and_closes test_an_interruption_of_long_ago_is_not_ours",
     "io/test_io_tls.py": "",
+    "laws/test_gcra.py": "test_a_time_of_another_clock_counts_as_none test_valkey_counts_the_same",
     "platforms/test_made_up_platform.py": "",
     "platforms/test_registry.py": "",
     "promises/test_docs.py": "test_every_way_of_the_table_comes_out test_the_commands_of_the_readme_run"
@@ -56,8 +58,10 @@ PROCESS: dict[str, str] = {
     "service/test_service_exchange.py": "test_a_request_that_takes_too_long test_an_answer_in_time"
     " test_when_an_address_may_come_again test_when_to_come_again",
     "service/test_service_http.py": "",
+    "service/test_service_limits.py": "test_a_valkey_that_dies_under_load",
     "service/test_service_process.py": "",
     "service/test_service_refused.py": "test_addresses_that_belong_together",
+    "service/test_service_valkey.py": "",
     "settings/test_no_values.py": "test_serve_and_warnings_of_a_process",
     "simulator": "",
     "system": "",

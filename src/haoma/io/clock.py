@@ -12,3 +12,8 @@ monotonic: Final = time.monotonic
 def now() -> float:
     """Return Unix seconds. For timestamps in requests, and to compare with timestamps in replies."""
     return time.time()  # noqa: TID251 - only here
+
+
+def monotonic_us() -> int:
+    """Return `monotonic` in whole microseconds. For counters."""
+    return time.monotonic_ns() // 1000

@@ -16,9 +16,11 @@ from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
 from haoma.service.gate.endpoint import no_route
 from haoma.service.gate.gate import Gate
+from haoma.service.gate.limits import Limits
 from haoma.service.observe.journal import Journal
 from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
+from haoma.service.observe.signals import Signals
 from haoma.service.routes import documents
 from haoma.service.routes.callbacks import Callbacks
 from haoma.service.routes.phone_number import PhoneNumber
@@ -51,10 +53,16 @@ class Application(Gate):
         tokens = None
         if service.signing_key or service.publishable_keys:
             tokens = Tokens(service.signing_key or Ed25519PrivateKey.generate())
-        http = AsyncHttp(ca_file=settings.ca_file, allow_insecure_upstreams=settings.allow_insecure_upstreams)
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
         self._log = log
+        signals = Signals(settings, metrics, log)
+        http = AsyncHttp(
+            ca_file=settings.ca_file,
+            allow_insecure_upstreams=settings.allow_insecure_upstreams,
+            on_circuit=signals.circuit,
+        )
+        self._limits = Limits(settings, metrics, signals.valkey)
         store = open_store(settings.store)
         self._store = None if store is None else store.asynchronous(in_loop=True)
         self._world = World(
@@ -64,7 +72,7 @@ class Application(Gate):
         self._probes = Probes(journal, metrics)
         self.on_start: list[Callable[[], None]] = []
         self.routes = (
-            *PhoneNumber(settings, tokens, self._world, metrics, log).routes(),
+            *PhoneNumber(settings, tokens, self._world, self._limits, metrics, log).routes(),
             *Callbacks(settings, self._world).routes(),
             *self._probes.routes(),
             *documents.routes(tokens.jwks if tokens else _NO_KEYS),
@@ -92,6 +100,7 @@ class Application(Gate):
         sweeping = None
         if self._store is not None:
             sweeping = asyncio.get_running_loop().create_task(keep_swept(self._store.engine, self._tell_swept))
+        self._limits.begin()
         try:
             yield
         finally:
@@ -99,6 +108,7 @@ class Application(Gate):
                 sweeping.cancel()
             self._journal.write()
             await self._world.finish()
+            await self._limits.end()
             if self._store is not None:
                 await self._store.aclose()
 

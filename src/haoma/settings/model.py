@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from haoma.platforms.base.contract import App
+    from haoma.store.gcra import Rate
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -61,6 +62,8 @@ class ServiceSettings:
         trusted_proxies: Networks whose ``X-Forwarded-For`` is trusted.
         refused_limit, refused_seconds: How many codes from one client address a platform may refuse within how many
             seconds before further codes from that address are rejected.
+        key_limit, app_limit, address_limit, login_limit: How many requests are served for each service key, app, client
+            address and logged-in user; None for no limit.
     """
 
     host: str = "127.0.0.1"
@@ -76,6 +79,15 @@ class ServiceSettings:
     trusted_proxies: tuple[Network, ...] = ()
     refused_limit: int = 30
     refused_seconds: float = 600.0
+    key_limit: Rate | None = None
+    app_limit: Rate | None = None
+    address_limit: Rate | None = None
+    login_limit: Rate | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit on requests."""
+        return any((self.key_limit, self.app_limit, self.address_limit, self.login_limit))
 
     @property
     def server_keys(self) -> tuple[ServiceKey, ...]:

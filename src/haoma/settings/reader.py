@@ -438,6 +438,8 @@ class _Reader:
             because = {"workers": workers, "settings": ", ".join(settings)}
             line = 0 if where.startswith("-") else line  # a command-line option has no line
             self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
+        if service.limited and not store.cache_url:
+            self._fault("config.limits-not-shared", "service.workers", warning=True, workers=workers)
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
             self._fault("config.signing-key-needed", "service.signing_key", workers=workers)

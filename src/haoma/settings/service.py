@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from haoma.errors import Fault
 from haoma.platforms.base.setting import Kind, Setting, seconds
 from haoma.settings.model import Network, ServiceKey, ServiceSettings, Settings
+from haoma.store.gcra import Rate
 
 if TYPE_CHECKING:
     from haoma.platforms.base.table import Table
@@ -25,6 +27,12 @@ _BEARER: Final = re.compile(r"[!-~]{1,512}")
 _PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as made by `haoma key`
 _OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_RATE: Final = re.compile(r"([1-9][0-9]{0,8})/(s|m|h|d)(?: burst ([1-9][0-9]{0,4}))?")
+_SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86_400})
+_MOST_A_SECOND: Final = 10_000
+"""At more than this, whole microseconds would no longer be exact enough."""
+_LARGEST_BURST: Final = 10_000
+_NEEDED: Final = "100/s, 600/m or 600/m burst 50; at most 10000/s and burst 10000"
 
 SERVICE: Final = (
     Setting("listen", default="127.0.0.1:8080"),
@@ -40,6 +48,10 @@ SERVICE: Final = (
     Setting("trusted_proxies", Kind.LIST),
     Setting("refused_limit", Kind.NUMBER, default=30, least=1, most=1000, whole=True),
     seconds("refused_seconds", default=600, least=1, most=86400),
+    Setting("key_limit"),
+    Setting("app_limit"),
+    Setting("address_limit"),
+    Setting("login_limit"),
 )
 """Settings of the table."""
 
@@ -79,6 +91,10 @@ def read_service(table: Table, *, serving: bool) -> ServiceSettings:
         trusted_proxies=_networks(table),
         refused_limit=int(table.number("refused_limit")),
         refused_seconds=table.number("refused_seconds"),
+        key_limit=_rate(table, "key_limit"),
+        app_limit=_rate(table, "app_limit"),
+        address_limit=_rate(table, "address_limit"),
+        login_limit=_rate(table, "login_limit"),
     )
     table.finish()
     return service
@@ -103,6 +119,20 @@ def _keys(table: Table, kind: str) -> list[ServiceKey]:
                 table.warn("config.weak-server-key", setting, characters=len(text), least=WEAK_KEY)
             found.append(ServiceKey(kind, hashlib.sha256(text.encode("ascii")).digest()))
     return found
+
+
+def _rate(table: Table, setting: str) -> Rate | None:
+    text = table.text(setting)
+    if not text:
+        return None
+    match = _RATE.fullmatch(text)
+    if match is not None:
+        requests, seconds_ = int(match[1]), _SECONDS[match[2]]
+        burst = int(match[3] or min(requests, _LARGEST_BURST))
+        if requests <= _MOST_A_SECOND * seconds_ and burst <= _LARGEST_BURST:
+            return Rate(requests, seconds_, burst)
+    table.fault("config.wrong-type", setting, needed=_NEEDED)
+    return None
 
 
 def _networks(table: Table) -> tuple[Network, ...]:

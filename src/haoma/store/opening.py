@@ -62,6 +62,17 @@ def engine_of(settings: StoreSettings) -> Engine:
     return engine
 
 
+def check_cache_driver() -> None:
+    """Check that the client of Valkey is installed.
+
+    Raises:
+        ConfigFaults: ``config.cache-driver``.
+    """
+    if importlib.util.find_spec("valkey") is None:
+        because = {"install": "pip install haoma[valkey]"}
+        raise ConfigFaults([Fault("config.cache-driver", "store.cache_url", because=because)])
+
+
 def prepare(settings: StoreSettings) -> bool:
     """Make the keys and the file of the embedded store if they are not there yet; return True if they were made.
 

@@ -40,6 +40,23 @@ class Metrics:
             ("app", "platform"),
             registry=own,
         )
+        self._limited = Counter(
+            "haoma_limited_requests",
+            "Requests refused by a limit: of the key, the app, the address or the login.",
+            ("app", "platform", "limit"),
+            registry=own,
+        )
+        self._circuits = Counter(
+            "haoma_circuit_opened",
+            "How often the requests of an app to its platform were stopped because they kept failing.",
+            ("app", "platform"),
+            registry=own,
+        )
+        self._uncounted = Counter(
+            "haoma_uncounted_requests",
+            "Requests that Valkey did not count in time. Each process counted them by itself.",
+            registry=own,
+        )
         self._counters: dict[tuple[str, str, str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -62,6 +79,18 @@ class Metrics:
     def count_unlisted(self, app: str, platform: str) -> None:
         """Count one refused message that had undocumented members."""
         self._unlisted.labels(app, platform).inc()
+
+    def count_limited(self, app: str, platform: str, limit: str) -> None:
+        """Count a request that was refused by a limit. ``limit``: ``key``, ``app``, ``address`` or ``login``."""
+        self._limited.labels(app, platform, limit).inc()
+
+    def count_circuit(self, app: str, platform: str) -> None:
+        """Count a circuit that opened."""
+        self._circuits.labels(app, platform).inc()
+
+    def count_uncounted(self) -> None:
+        """Count a request that Valkey did not count in time."""
+        self._uncounted.inc()
 
     def render(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
     from haoma.service.callers import Caller
     from haoma.service.exchange import Exchange, Reply
+    from haoma.service.gate.limits import Limits
     from haoma.service.gate.refused import Account
     from haoma.service.observe.metrics import Metrics
     from haoma.settings.model import Settings
@@ -54,6 +55,7 @@ class PhoneNumber:
         settings: Settings,
         tokens: Tokens | None,
         world: World,
+        limits: Limits,
         metrics: Metrics,
         log: FilteringBoundLogger,
     ) -> None:
@@ -61,12 +63,13 @@ class PhoneNumber:
         self._callers = Callers(settings.service)
         self._known_tokens = tokens
         self._world = world
+        self._limits = limits
         self._metrics = metrics
         self._log = log
         self._sparing = Sparing()
-        limits = settings.service.refused_limit, settings.service.refused_seconds
-        self._budgets = Budgets(*limits)
-        self._alarm = Alarm(*limits)
+        refused = settings.service.refused_limit, settings.service.refused_seconds
+        self._budgets = Budgets(*refused)
+        self._alarm = Alarm(*refused)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -78,7 +81,8 @@ class PhoneNumber:
 
     async def phone_number(self, app: App, caller: Caller, body: bytes, address: str) -> object:
         """Turn an authorization into a phone number."""
-        phone = await self._run(authorize(app, body, now=now(), caller=caller.id), app, caller, address)
+        flow = authorize(app, body, now=now(), caller=caller.id, admit=self._limits.admit(app))
+        phone = await self._run(flow, app, caller, address)
         if caller.trusted:
             return result_body(phone)
         masked = phone.to_masked_dict()
@@ -86,7 +90,9 @@ class PhoneNumber:
 
     async def login(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, object]:
         """Exchange a login code for a session handle."""
-        handle, login = await self._run(log_in(app, body, now=now()), app, caller, address)
+        handle, login = await self._run(
+            log_in(app, body, now=now(), admit=self._limits.admit(app)), app, caller, address
+        )
         answer: dict[str, object] = {"session": handle, "expires_in": int(app.policy.session_seconds)}
         if caller.trusted:
             answer["subject"] = msgspec.to_builtins(login.subject)
@@ -114,8 +120,10 @@ class PhoneNumber:
             near = difflib.get_close_matches(name, self._settings.apps, n=1)
             raise UnknownApp(because={"nearest": near[0]} if near else {})
         service = self._settings.service
-        body = await read_body(exchange, receive, service.body_seconds)
         address = client(scope, service.trusted_proxies, trusted=caller.trusted)
+        if self._limits.of_requests:
+            await self._limits.take(known, caller, address)
+        body = await read_body(exchange, receive, service.body_seconds)
         found = await ask(known, caller, body, address)
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
 
