@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +20,7 @@ from support.stage import Stage
 
 pytest_plugins = ["support.stage_fixtures"]
 
+NOBODY = "http://127.0.0.1:9"
 FEW = Limits(connect=0.5, read=0.2, total=0.5, failures=3)
 both = pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
 
@@ -241,6 +244,30 @@ def test_those_who_wait_are_refused_when_it_opens() -> None:
 
     with Server(lambda c: c.hole()) as server:
         asyncio.run(play())
+
+
+@both
+def test_a_process_without_files_blames_no_platform(make: Any) -> None:
+    """Or one busy minute would stop the requests of all apps."""
+    child = os.fork()
+    if child == 0:
+        failed = 1
+        try:
+            runner = asyncio.Runner()
+            runner.run(asyncio.sleep(0))
+            transport, step = make(FEW, allow_insecure_upstreams=True), Send(Request("GET", NOBODY), (NOBODY,))
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            found = []
+            for _ in range(6):
+                try:
+                    transport.send(step) if make is Http else runner.run(transport.send(step))
+                except HaomaError as error:
+                    found.append(type(error))
+            failed = found != [ConnectFailed] * 6
+        finally:
+            os._exit(failed)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_every_request_names_its_app(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

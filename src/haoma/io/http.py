@@ -21,6 +21,7 @@ these would give one user's number for another user's code, with every check pro
 
 from __future__ import annotations
 
+import errno
 import logging
 import ssl
 import time
@@ -47,7 +48,7 @@ from haoma.errors import (
 )
 from haoma.io.circuit import Circuit, Circuits, OnCircuit
 from haoma.io.clock import monotonic
-from haoma.io.process import PerProcess, interruption
+from haoma.io.process import PerProcess, causes, interruption
 from haoma.io.tls import TLSStream, Trust, addresses, read_trust
 from haoma.secret import scrub
 from haoma.steps import Reply
@@ -77,6 +78,10 @@ _FAILURES: Final = (
     OSError,
     UnicodeError,
 )
+
+_NOTHING_LEFT: Final = frozenset({
+    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,11 @@ class _Exchange:
         return Reply(self._status, self._headers, bytes(self._body))
 
 
+def _ran_out(error: Exception) -> bool:
+    """Return whether this machine has no file, port or memory left. That says nothing about the platform."""
+    return any(isinstance(each, OSError) and each.errno in _NOTHING_LEFT for each in causes(error))
+
+
 def _origin(url: str) -> tuple[str, str, int] | None:
     """Return scheme, host and port, or None if ``url`` is not an acceptable URL."""
     try:
@@ -305,7 +315,8 @@ class Http(_Transport):
             if (cause := interruption(error)) is not None:
                 raise cause from None
             failure = exchange.failed(error)
-            circuit.failed(exchange, failure)
+            if not _ran_out(error):
+                circuit.failed(exchange, failure)
         else:
             reply = exchange.reply
             circuit.answered(exchange, reply)
@@ -341,7 +352,8 @@ class AsyncHttp(_Transport):
                         exchange.take(piece)
         except _FAILURES as error:
             failure = exchange.failed(error)
-            circuit.failed(exchange, failure)
+            if not _ran_out(error):
+                circuit.failed(exchange, failure)
         else:
             reply = exchange.reply
             circuit.answered(exchange, reply)
