@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from haoma.errors import CircuitOpen, ConnectFailed, ConnectionLost, HaomaError, Spent, TimedOut
+from haoma.errors import CircuitOpen, ConnectFailed, ConnectionLost, HaomaError, Next, Spent, TimedOut
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.steps import Reply, Request, Send
 from support.loopback import OK, Connection, Server
@@ -268,6 +269,37 @@ def test_a_process_without_files_blames_no_platform(make: Any) -> None:
         finally:
             os._exit(failed)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_code_stays_free(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever request of an authorization finds the circuit open: sent again as it was, it is answered."""
+    answer, met = stage.send, set()
+    for platform, mirror in stage.mirrors.items():
+        names = [scene.name for scene in mirror.scenes if scene.expect == "ok"][:2]
+        for name, number in itertools.product(names, range(4)):
+            stage.forget()
+            tap = stage.tap(platform, name)
+            turns = itertools.count()
+
+            def send(step: Send, turns: Iterator[int] = turns, number: int = number) -> Reply:
+                if next(turns) == number:
+                    raise CircuitOpen(because={"host": "platform.test"}, retry_after=3)
+                return answer(step)
+
+            monkeypatch.setattr(stage, "send", send)
+            refused: CircuitOpen | None = None
+            try:
+                found = stage.authorize(tap.app, tap.body).e164
+            except CircuitOpen as error:
+                refused = error
+            if refused is not None:
+                assert refused.spent is not Spent.YES
+                assert (refused.retry, refused.retry_after, refused.next_action) == (True, 3, Next.RETRY_LATER)
+                assert number or refused.spent is Spent.NO
+                met.add(platform)
+                found = stage.authorize(tap.app, tap.body).e164
+            assert found == tap.phone_number, (platform, name, number)
+    assert met == set(stage.mirrors)
 
 
 def test_every_request_names_its_app(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,6 +226,31 @@ def test_a_client_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     assert fault.because == {"install": "pip install haoma[valkey]"}
 
 
+def test_a_platform_that_fails_is_refused_by_name(capfd: pytest.CaptureFixture[str]) -> None:
+    """With when to come again, one line in the log and one count; the other app still tries its own."""
+    dead = {"platform": "wechat", "app_secret": "0123456789abcdef" * 2, "api_base_url": "http://127.0.0.1:9"}
+    apps = {name: {**dead, "app_id": f"wx0123456789abcde{number}"} for number, name in enumerate(("shop", "club"))}
+    whole = {"allow_insecure_upstreams": True, "apps": apps, "service": {"server_keys": [KEY]}}
+    app = Application(from_mapping(whole))
+
+    async def play() -> None:
+        for number in range(23):
+            status, headers, problem = await ask(app, body={"authorization": {"code": f"a-code-{number}"}})
+            if number < 20:
+                assert (status, problem["code"]) == (503, "outside.connect-failed")
+                continue
+            assert (status, problem["code"], headers["retry-after"]) == (503, "outside.circuit-open", "1")
+            assert problem["because"] == {"host": "127.0.0.1", "reason": "outside.connect-failed"}
+        _, _, other = await ask(app, "club", body={"authorization": {"code": "a-code"}})
+        assert other["code"] == "outside.connect-failed"
+        metrics = (await ask(app, path="/metrics"))[2]
+        assert 'haoma_circuit_opened_total{app="shop",platform="wechat"} 1.0' in metrics
+
+    asyncio.run(play())
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "keeps failing" in line]
+    assert [(line["level"], line["app"], line["host"]) for line in lines] == [("warning", "shop", "127.0.0.1")]
+
+
 # --- counted in Valkey ---
 
 

@@ -58,7 +58,8 @@ PROCESS: dict[str, str] = {
     "service/test_service_exchange.py": "test_a_request_that_takes_too_long test_an_answer_in_time"
     " test_when_an_address_may_come_again test_when_to_come_again",
     "service/test_service_http.py": "",
-    "service/test_service_limits.py": "test_a_valkey_that_dies_under_load",
+    "service/test_service_limits.py": "test_a_platform_that_fails_is_refused_by_name"
+    " test_a_valkey_that_dies_under_load",
     "service/test_service_process.py": "",
     "service/test_service_refused.py": "test_addresses_that_belong_together",
     "service/test_service_valkey.py": "",
