@@ -251,6 +251,20 @@ def test_a_platform_that_fails_is_refused_by_name(capfd: pytest.CaptureFixture[s
     assert [(line["level"], line["app"], line["host"]) for line in lines] == [("warning", "shop", "127.0.0.1")]
 
 
+@needs_valkey
+@pytest.mark.parametrize(
+    "wrong",
+    ["valkey://h:x", "valkey://h:99999", "redis://h/0?nothing=canary", "http://h"],
+)
+def test_an_address_that_is_none(wrong: str) -> None:
+    """It is a fault of the settings, and not silence for ever."""
+    with pytest.raises(ConfigFaults) as caught:
+        application(cache=wrong, key="1/s")
+    assert [(fault.code, fault.where) for fault in caught.value.faults] == [("config.bad-url", "store.cache_url")]
+    assert caught.value.__context__ is None
+    assert "canary" not in str(caught.value)
+
+
 # --- counted in Valkey ---
 
 

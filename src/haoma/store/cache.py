@@ -146,7 +146,7 @@ class Counters:
             self._changed(well)
 
     async def _serve_one_connection(self) -> None:
-        connection = self._new_connection()
+        connection = connection_to(self._url, self._elsewhere)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await connection.connect()
@@ -168,17 +168,6 @@ class Counters:
         if serving.cancelled():  # after `_SILENT_SECONDS`
             raise TimeoutError
         serving.result()
-
-    def _new_connection(self) -> Any:
-        from valkey.asyncio.connection import Connection, SSLConnection, parse_url
-
-        options: dict[str, Any] = {"host": "127.0.0.1", "port": 6379, **parse_url(self._url)}
-        kind = options.pop("connection_class", Connection)
-        if issubclass(kind, SSLConnection):
-            options.setdefault("ssl_check_hostname", True)  # the package's own default is not to look
-        if self._elsewhere is not None:
-            options["host"], options["port"] = self._elsewhere
-        return kind(**options | {"socket_timeout": None, "socket_connect_timeout": None})
 
     async def _serve(self, connection: Any) -> None:
         """Answer what waits, until something fails."""
@@ -218,6 +207,27 @@ class Counters:
         keys = [self._head + self._digest(meter.kind, meter.name) for meter in job.meters]
         numbers = [number for meter in job.meters for number in (meter.interval, meter.burst)]
         return ("EVAL", _SCRIPT, len(keys), *keys, *numbers)
+
+
+def connection_to(url: str, elsewhere: tuple[str, int] | None = None) -> Any:
+    """Return a connection that is not made yet.
+
+    Args:
+        url: The address.
+        elsewhere: Another host and port to connect to, as a cluster named them.
+
+    Raises:
+        ValueError, TypeError: The address, or an option in its query, is invalid.
+    """
+    from valkey.asyncio.connection import Connection, SSLConnection, parse_url
+
+    options: dict[str, Any] = {"host": "127.0.0.1", "port": 6379, **parse_url(url)}
+    kind = options.pop("connection_class", Connection)
+    if issubclass(kind, SSLConnection):
+        options.setdefault("ssl_check_hostname", True)  # the package's own default is not to look
+    if elsewhere is not None:
+        options["host"], options["port"] = elsewhere
+    return kind(**options | {"socket_timeout": None, "socket_connect_timeout": None})
 
 
 def _named_in(error: Exception, host: str) -> tuple[str, int] | None:

@@ -62,15 +62,26 @@ def engine_of(settings: StoreSettings) -> Engine:
     return engine
 
 
-def check_cache_driver() -> None:
-    """Check that the client of Valkey is installed.
+def check_cache(settings: StoreSettings) -> None:
+    """Check that there can be a connection to Valkey, if one is configured. Nothing is sent.
 
     Raises:
-        ConfigFaults: ``config.cache-driver``.
+        ConfigFaults: ``config.cache-driver``: its client is not installed; ``config.bad-url``: the address is invalid.
     """
+    from haoma.store.cache import connection_to
+
+    if not settings.cache_url:
+        return
     if importlib.util.find_spec("valkey") is None:
         because = {"install": "pip install haoma[valkey]"}
         raise ConfigFaults([Fault("config.cache-driver", "store.cache_url", because=because)])
+    try:
+        connection_to(settings.cache_url)
+    except (ValueError, TypeError):
+        fault = Fault("config.bad-url", "store.cache_url")
+    else:
+        return
+    raise ConfigFaults([fault])  # outside `except`: the cause quotes the address, which may have a password
 
 
 def prepare(settings: StoreSettings) -> bool:

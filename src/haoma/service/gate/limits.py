@@ -21,7 +21,7 @@ from haoma.service.addresses import around
 from haoma.steps import Call, ask
 from haoma.store.cache import Counters
 from haoma.store.gcra import Local
-from haoma.store.opening import check_cache_driver
+from haoma.store.opening import check_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Limits:
         of_requests: Whether there is a limit other than that for a login.
 
     Raises:
-        ConfigFaults: ``config.cache-driver``: the client of Valkey is not installed.
+        ConfigFaults: ``config.cache-driver``, ``config.bad-url``: there can be no connection to Valkey.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, valkey: Callable[[bool], None]) -> None:
@@ -57,11 +57,9 @@ class Limits:
         self._metrics = metrics
         self._local = Local()
         self._shared: Counters | None = None
-        url = settings.store.cache_url
-        if url:
-            check_cache_driver()
-            if service.limited:
-                self._shared = Counters(url, settings.store.table_prefix, _digester(settings), valkey)
+        check_cache(settings.store)
+        if settings.store.cache_url and service.limited:
+            self._shared = Counters(settings.store.cache_url, settings.store.table_prefix, _digester(settings), valkey)
 
     def begin(self) -> None:
         """Connect to Valkey. Call this in the event loop."""

@@ -24,7 +24,7 @@ from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
 from haoma.settings.service import parse_listen, start_warnings
 from haoma.store.config import MEMORY
-from haoma.store.opening import check_cache_driver, engine_of, prepare
+from haoma.store.opening import check_cache, engine_of, prepare
 from haoma.store.version import require_schema_blocking
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def serve(
     try:
         settings = load(path, serving=True, workers=workers)
         workers = settings.service.workers if workers is None else workers
-        if settings.store.cache_url:
-            check_cache_driver()
+        check_cache(settings.store)
         with ExitStack() as stack:
             if workers > 1:
                 os.environ[SHARED] = stack.enter_context(_shared_folder())
