@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ async def ask(
     path: str = "",
 ) -> Any:
     """Return status, headers and the JSON of the answer."""
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
     full = path or f"/v1/apps/{name}/{route}"
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET" if path else "POST",
@@ -80,7 +80,7 @@ async def ask(
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": json.dumps({} if body is None else body).encode(), "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     await app(scope, receive, send)
@@ -280,7 +280,7 @@ async def alive(app: Application) -> Any:
             await over.wait()
         return {"type": message}
 
-    async def send(_message: dict[str, str]) -> None:
+    async def send(_message: MutableMapping[str, Any]) -> None:
         begun.set()
 
     task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send))
