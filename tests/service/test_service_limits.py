@@ -214,6 +214,7 @@ def test_workers_without_valkey_count_apart(tmp_path: Path) -> None:
 
     assert warnings(2, key="1/s") == [("config.limits-not-shared", "service.workers")]
     assert warnings(2, "valkey://cache", key="1/s") == warnings(1, key="1/s") == warnings(2) == []
+    assert warnings(1, "valkey://cache") == [("config.cache-unused", "store.cache_url")]
 
 
 def test_a_client_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

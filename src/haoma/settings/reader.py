@@ -429,6 +429,8 @@ class _Reader:
         """Find faults between the apps, and between the apps and the service."""
         for fault in compare(apps.values()):
             self._fault(fault.code, fault.where, warning=fault.warning, because=fault.because)
+        if store.cache_url and not service.limited:
+            self._fault("config.cache-unused", "store.cache_url", warning=True)
         if workers == 1:
             return
         keeping = {name: PLATFORMS[app.platform].keeps_in_process(app) for name, app in apps.items()}
