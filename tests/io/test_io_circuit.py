@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -232,6 +233,26 @@ def test_a_platform_that_hangs_takes_nothing_from_other_apps() -> None:
 
     with Server(behave) as server:
         asyncio.run(play())
+
+
+@both
+def test_those_who_wait_are_woken(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the one before them, and not by looking again and again: hundreds that wait cost the others nothing."""
+    monkeypatch.setattr("haoma.io.http._LOOK_AGAIN", 60.0)
+    limits = Limits(connect=0.5, read=10, total=20, connections=2)
+    with Server(lambda c: c.send(OK)) as server:
+        transport = make(limits, allow_insecure_upstreams=True)
+        step = Send(Request("POST", server.origin), (server.origin,), app="one")
+
+        async def gather() -> list[Reply]:
+            return list(await asyncio.gather(*(transport.send(step) for _ in range(30))))
+
+        if make is AsyncHttp:
+            replies = asyncio.run(gather())
+        else:
+            with ThreadPoolExecutor(30) as pool:
+                replies = list(pool.map(transport.send, [step] * 30))
+    assert [each.status for each in replies] == [200] * 30
 
 
 def test_those_who_wait_are_refused_when_it_opens() -> None:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import deque
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
@@ -59,7 +61,7 @@ class Circuit:
 
     __slots__ = (
         "_changed", "_connections", "_failed", "_host", "_inside", "_lock", "_most", "_pause", "_probe", "_reason",
-        "_turn", "_until",
+        "_turn", "_until", "_waiting",
     )  # fmt: skip
 
     def __init__(self, host: str, connections: int, failures: int, changed: Callable[[bool], None]) -> None:
@@ -75,12 +77,13 @@ class Circuit:
         self._reason = ""
         self._until = 0.0
         self._pause = _FIRST_PAUSE
+        self._waiting: deque[Future[None]] = deque()
         self._turn = 0  # how often the circuit has closed again
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to remember."""
-        return not self._failed and not self._inside
+        return not self._failed and not self._inside and not self._waiting
 
     def admit(self, request: object) -> bool:
         """Return True if the request has a connection now, False while all are in use.
@@ -100,10 +103,37 @@ class Circuit:
             self._inside[request] = self._turn
             return True
 
+    def wait(self) -> Future[None]:
+        """Return a future that is done when it is time to ask `admit` again.
+
+        A request that is interrupted may leave without a word. So whoever waits has to look from time to time as well.
+        """
+        turn: Future[None] = Future()
+        self._waiting.append(turn)
+        with self._lock:
+            # In another thread, the last one may have left since `admit` said no.
+            missed = self._failed >= self._most or len(self._inside) < self._connections
+        if missed:
+            self._wake()
+        return turn
+
     def leave(self, request: object) -> None:
         """Give the connection back."""
         with self._lock:
             self._inside.pop(request, None)
+        self._wake()
+
+    def _wake(self) -> bool:
+        """Let the next waiting request ask again. Return False if none waits."""
+        while self._waiting:
+            try:
+                turn = self._waiting.popleft()
+            except IndexError:  # another thread was faster
+                return False
+            if turn.set_running_or_notify_cancel():
+                turn.set_result(None)
+                return True
+        return False
 
     def answered(self, request: object, reply: Reply) -> None:
         """Note the reply to a request."""
@@ -134,6 +164,8 @@ class Circuit:
                 self._until = monotonic() + self._pause
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         if opens:
+            while self._wake():
+                pass
             self._changed(True)
 
 

@@ -24,9 +24,8 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-import time
-from asyncio import sleep
 from asyncio import timeout as time_limit
+from asyncio import wrap_future
 from collections.abc import Iterable
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass
@@ -55,6 +54,7 @@ from haoma.steps import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from haoma.steps import Send
 
@@ -68,7 +68,7 @@ for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore
     _logger.disabled = True
 
 _PORTS: Final = {"https": 443, "http": 80}
-_LOOK_AGAIN: Final = 0.01
+_LOOK_AGAIN: Final = 0.5
 
 # All network failures. The resolver raises UnicodeError for an impossible host name.
 _FAILURES: Final = (
@@ -162,6 +162,11 @@ class _Exchange:
             raise httpcore2.PoolTimeout
         return True
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a request that waits for a connection looks again."""
+        return max(0.0, min(_LOOK_AGAIN, self._patient_until - monotonic()))
+
     def trace(self, name: str, _info: object) -> None:
         self._stage = name
 
@@ -220,6 +225,16 @@ class _Exchange:
 def _ran_out(error: Exception) -> bool:
     """Return whether this machine has no file, port or memory left. That says nothing about the platform."""
     return any(isinstance(each, OSError) and each.errno in _NOTHING_LEFT for each in causes(error))
+
+
+def _wait(turn: Future[None], seconds: float) -> None:
+    try:
+        turn.result(seconds)
+    except TimeoutError as error:
+        if interruption(error) is not None:
+            raise
+    finally:
+        turn.cancel()
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
@@ -302,7 +317,7 @@ class Http(_Transport):
         try:
             trust = process.trust(exchange)
             while exchange.wait_for(circuit):
-                time.sleep(_LOOK_AGAIN)
+                _wait(circuit.wait(), exchange.patience)
             backend = _PunctualBackend(exchange.deadline)
             with (
                 closing(httpcore2.HTTPConnection(exchange.url.origin, trust, network_backend=backend)) as connection,
@@ -340,8 +355,10 @@ class AsyncHttp(_Transport):
         try:
             trust = process.trust(exchange)
             async with time_limit(self._limits.total):
-                while exchange.wait_for(circuit):  # noqa: ASYNC110 - an event would belong to one loop
-                    await sleep(_LOOK_AGAIN)
+                while exchange.wait_for(circuit):
+                    with suppress(TimeoutError):
+                        async with time_limit(exchange.patience):
+                            await wrap_future(circuit.wait())
                 async with (
                     aclosing(httpcore2.AsyncHTTPConnection(exchange.url.origin, trust)) as connection,
                     connection.stream(exchange.method, **exchange.request(exchange.atrace)) as response,
