@@ -68,6 +68,19 @@ def test_twenty_when_nothing_is_set() -> None:
     assert [type(each) for each in found] == [ConnectFailed] * 20 + [CircuitOpen] * 2
 
 
+def test_four_that_hang(clock: list[float]) -> None:
+    """Each of them may stand for hundreds of requests that wait for one token."""
+
+    def behave(connection: Connection) -> bool:
+        clock[0] += 1.0
+        return connection.reset()
+
+    with Server(behave) as server:
+        caller = Caller(Http, Limits())
+        found = [caller.send(server.origin) for _ in range(5)]
+    assert [type(each) for each in found] == [ConnectionLost] * 4 + [CircuitOpen]
+
+
 BROKEN: dict[str, tuple[Callable[[Connection], bool], object]] = {
     "silence": (lambda c: c.hole(), TimedOut),
     "reset": (lambda c: c.reset(), ConnectionLost),

@@ -35,6 +35,10 @@ OnCircuit: TypeAlias = "Callable[[str, str, bool], None]"
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 8.0
 """Seconds without a request after the circuit has opened. They double each time that a probe fails."""
+_SLOW: Final = 1.0
+_SLOW_WEIGHT: Final = 4
+"""A failure that took a second or longer counts as a quarter of those that open the circuit. Many requests may have
+waited for it: they share the fetch of a token, and its failure."""
 _BROKEN: Final = 500
 _GATEWAY: Final = frozenset({502, 503, 504})
 
@@ -55,7 +59,7 @@ class Circuit:
     Args:
         host: The host, for the error.
         connections: How many requests may have a connection at the same time.
-        failures: How many failed requests in a row open the circuit.
+        failures: How many failed requests in a row open the circuit; of slow ones it takes four.
         changed: Called with True when the circuit opens, and with False when it closes.
     """
 
@@ -71,7 +75,7 @@ class Circuit:
         self._changed = changed
         self._lock = threading.RLock()  # reentrant: a signal handler may send a request
         # The references are weak, so that a request interrupted at any line keeps neither a connection nor the probe.
-        self._inside: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # with the turn in which each began
+        self._inside: WeakKeyDictionary[Any, tuple[int, float]] = WeakKeyDictionary()  # the turn and time each began
         self._probe: ref[Any] | None = None
         self._failed = 0
         self._reason = ""
@@ -91,16 +95,17 @@ class Circuit:
         Raises:
             CircuitOpen: ``outside.circuit-open``.
         """
+        now = monotonic()
         with self._lock:
             if self._failed >= self._most:
-                left = self._until - monotonic()
+                left = self._until - now
                 if left > 0 or (self._probe is not None and self._probe() in self._inside):
                     because = {"host": self._host, "reason": self._reason}
                     raise CircuitOpen(because=because, retry_after=max(1, math.ceil(left)))
                 self._probe = ref(request)  # beyond the limit if need be: the others may all hang
             elif len(self._inside) >= self._connections:
                 return False
-            self._inside[request] = self._turn
+            self._inside[request] = self._turn, now
             return True
 
     def wait(self) -> Future[None]:
@@ -155,13 +160,15 @@ class Circuit:
 
     def _fail(self, request: object, reason: str) -> None:
         with self._lock:
-            if self._inside.get(request) != self._turn:
+            turn, began = self._inside.get(request, (-1, 0.0))
+            if turn != self._turn:
                 return  # it began before the host was known to answer again
-            self._failed += 1
+            now, before = monotonic(), self._failed
+            self._failed += max(1, self._most // _SLOW_WEIGHT) if now - began >= _SLOW else 1
             self._reason = reason
-            opens = self._failed == self._most
+            opens = before < self._most <= self._failed
             if opens or (self._probe is not None and self._probe() is request):
-                self._until = monotonic() + self._pause
+                self._until = now + self._pause
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         if opens:
             while self._wake():

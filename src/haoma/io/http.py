@@ -95,8 +95,8 @@ class Limits:
             ``connections`` are in use, a request waits for up to ``total - connect``.
         body: Maximum size of the reply. The longest real ones are a few KiB.
         connections: How many requests of one app to one host may be in progress in a process.
-        failures: After so many failed requests of one app to one host in a row, further ones are refused at once for a
-            while (`haoma.io.circuit`).
+        failures: After so many failed requests of one app to one host in a row, or four that took a second or longer,
+            further ones are refused at once for a while (`haoma.io.circuit`).
     """
 
     connect: float = 3.0
