@@ -277,8 +277,10 @@ def test_those_who_wait_are_refused_when_it_opens() -> None:
         )
         step = Send(Request("POST", server.origin), (server.origin,), app="one")
         found = await asyncio.gather(*(http.send(step) for _ in range(20)), return_exceptions=True)
-        assert [type(each) for each in found].count(TimedOut) == 3
-        assert [type(each) for each in found].count(CircuitOpen) == 17
+        # Each of the first two that fail may still let one in.
+        timed_out = [type(each) for each in found].count(TimedOut)
+        assert 3 <= timed_out <= 5
+        assert [type(each) for each in found].count(CircuitOpen) == 20 - timed_out
 
     with Server(lambda c: c.hole()) as server:
         asyncio.run(play())

@@ -27,18 +27,8 @@ _PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _FACTS: Final = (
-    "field",
-    "reason",
-    "needed",
-    "type",
-    "not_proven",
-    "looks_like",
-    "host",
-    "keys_tried",
-    "kind",
-    "max",
-    "limit",
-)
+    "field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max", "limit",
+)  # fmt: skip
 """Facts of an error whose values come from our code or configuration. Others may quote what was sent."""
 
 
