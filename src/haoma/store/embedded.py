@@ -32,11 +32,11 @@ _COLUMNS: Final = {
     ),
 }
 _INDEXES: Final = (
-    "kept_by_end ON {prefix}kept (tenant, expires_at)",
-    "leases_by_end ON {prefix}leases (tenant, lease_until)",
-    "tries_by_end ON {prefix}tries (tenant, expires_at)",
-    "ledger_by_end ON {prefix}ledger (tenant, remember_until)",
-    "ledger_by_answer ON {prefix}ledger (tenant, answer_until)",
+    "kept_by_end ON {prefix}kept (expires_at, tenant)",
+    "leases_by_end ON {prefix}leases (lease_until, tenant)",
+    "tries_by_end ON {prefix}tries (expires_at, tenant)",
+    "ledger_by_end ON {prefix}ledger (remember_until, tenant)",
+    "ledger_by_answer ON {prefix}ledger (answer_until, tenant)",
 )
 
 

@@ -33,7 +33,7 @@ _TYPES: Final = {
     ),
     Counted: ("bytea", "bigint", "text", "text", "smallint", "bigint", "bigint"),
 }
-_SETTINGS: Final = {
+SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -84,7 +84,7 @@ class PostgresConnection:
         """
         try:
             connection = await asyncpg.connect(
-                url, timeout=seconds, command_timeout=STATEMENT_SECONDS, server_settings=_SETTINGS
+                url, timeout=seconds, command_timeout=STATEMENT_SECONDS, server_settings=SETTINGS
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise _disconnected(error) from None
@@ -148,7 +148,7 @@ class PostgresConnection:
     def _text(self, verb: str, table: Table) -> str:
         text = self._texts.get((verb, table.name))
         if text is None:
-            text = self._texts[verb, table.name] = _write(verb, self._prefix, table)
+            text = self._texts[verb, table.name] = statement(verb, self._prefix, table)
         return text
 
     async def _count(self, wanted: int, text: str, *arguments: Any) -> None:
@@ -202,7 +202,9 @@ class PortableConnection(PostgresConnection):
         await self._count(len(places), text, *arguments)
 
 
-def _write(verb: str, prefix: str, table: Table) -> str:
+def statement(verb: str, prefix: str, table: Table) -> str:
+    """Return the statement of a verb: ``read``, ``insert``, ``update`` or ``delete``."""
+    # ``place = ANY``, although the join says it: without it a table that was never analysed is read whole.
     name, columns, types = prefix + table.name, table.columns, _TYPES[table.row]
     arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 2))
     names = ", ".join(columns)
@@ -223,11 +225,11 @@ def _write(verb: str, prefix: str, table: Table) -> str:
             versions = f"${len(types) + 2}::bigint[]"
             return (
                 f"UPDATE {name} AS t SET {changes} FROM unnest({arrays}, {versions}) AS u({names}, expected) "  # noqa: S608
-                "WHERE t.tenant = $1 AND t.place = u.place AND t.version = u.expected"
+                "WHERE t.tenant = $1 AND t.place = ANY($2::bytea[]) AND t.place = u.place AND t.version = u.expected"
             )
     return (
         f"DELETE FROM {name} AS t USING unnest($2::bytea[], $3::bigint[]) AS u(place, expected) "  # noqa: S608
-        "WHERE t.tenant = $1 AND t.place = u.place AND t.version = u.expected"
+        "WHERE t.tenant = $1 AND t.place = ANY($2::bytea[]) AND t.place = u.place AND t.version = u.expected"
     )
 
 

@@ -11,12 +11,14 @@ from haoma.store.columns import OPTIONS, moment, place, row_key, sealed, small, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The tenant comes last: an index that begins with it would be taken for the look-up of a row, on a table of which
+# PostgreSQL knows nothing yet, and it would keep that plan.
 INDEXES: Final = (
-    ("kept_by_end", "kept", ("tenant", "expires_at")),
-    ("leases_by_end", "leases", ("tenant", "lease_until")),
-    ("tries_by_end", "tries", ("tenant", "expires_at")),
-    ("ledger_by_end", "ledger", ("tenant", "remember_until")),
-    ("ledger_by_answer", "ledger", ("tenant", "answer_until")),
+    ("kept_by_end", "kept", ("expires_at", "tenant")),
+    ("leases_by_end", "leases", ("lease_until", "tenant")),
+    ("tries_by_end", "tries", ("expires_at", "tenant")),
+    ("ledger_by_end", "ledger", ("remember_until", "tenant")),
+    ("ledger_by_answer", "ledger", ("answer_until", "tenant")),
 )
 """What the sweep looks for: name, table and columns."""
 

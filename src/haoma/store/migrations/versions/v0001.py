@@ -27,11 +27,11 @@ def upgrade() -> None:
     )
     count = (text("app", 128), text("kind", 32), small("state"), moment("day"), moment("total"))
     create_table("usage", *row_key(), *count)
-    create_index("kept_by_end", "kept", ("tenant", "expires_at"))
-    create_index("leases_by_end", "leases", ("tenant", "lease_until"))
-    create_index("tries_by_end", "tries", ("tenant", "expires_at"))
-    create_index("ledger_by_end", "ledger", ("tenant", "remember_until"))
-    create_index("ledger_by_answer", "ledger", ("tenant", "answer_until"))
+    create_index("kept_by_end", "kept", ("expires_at", "tenant"))
+    create_index("leases_by_end", "leases", ("lease_until", "tenant"))
+    create_index("tries_by_end", "tries", ("expires_at", "tenant"))
+    create_index("ledger_by_end", "ledger", ("remember_until", "tenant"))
+    create_index("ledger_by_answer", "ledger", ("answer_until", "tenant"))
 
 
 def downgrade() -> None:
