@@ -91,7 +91,8 @@ def postgres() -> Any:
     from support import databases
 
     _require("postgres", present=databases.postgres_programs() is not None)
-    return databases.PostgreSQL()
+    # It is never killed, so nothing has to reach the disk.
+    return databases.PostgreSQL(None, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 def mariadb() -> Any:
@@ -100,7 +101,7 @@ def mariadb() -> Any:
     from support import databases
 
     _require("mariadb", present=databases.has_mariadb())
-    return databases.MariaDB()
+    return databases.MariaDB("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync")
 
 
 class Keys:

@@ -236,22 +236,6 @@ def test_a_hundred_connections_at_once(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
-def test_a_request_counts_while_it_is_under_way(make: Any) -> None:
-    """And no longer."""
-    transport = make(Limits(), allow_insecure_upstreams=True)
-    open_now = transport._process.get().open_now
-    seen: list[int] = []
-
-    def behave(connection: Any) -> bool:
-        seen.append(len(open_now))
-        return bool(connection.send(OK))
-
-    with Server(behave) as server:
-        assert outcome(transport, asked(server.origin)) == b"ok"
-    assert (seen, len(open_now)) == ([1], 0)
-
-
-@pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
 def test_a_request_that_failed_holds_no_connection(make: Any) -> None:
     """Not even while somebody keeps its error."""
     transport = make(Limits(connect=0.2, read=1, total=0.3, failures=1000), allow_insecure_upstreams=True)

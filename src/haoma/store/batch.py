@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from haoma.steps import Lease, Ref, Step
     from haoma.store.mailbox import LoopFuture
 
+LANES: Final = 4096
 LARGEST: Final = 64
 """Most steps of one batch."""
 STATEMENT_SECONDS: Final = 6.0
@@ -130,26 +131,25 @@ class Fences:
     need not ask anybody. If the clock is set back they go on from the last one.
 
     Args:
-        lane: A number of this process, 0 to 63. It need not be unique: it makes it less likely that two transactions of
-            the same microsecond have to be repeated.
+        lane: A random number of this process, less than `LANES`: two processes may have the same only if they do not
+            write in the same microsecond. Two writes of one row never have the same version in any case.
     """
 
-    _EPOCH: Final = 1_735_689_600_000_000  # 2025; 63 bits last until 2097
-    _LANES: Final = 64
+    _EPOCH: Final = 1_735_689_600_000_000  # 2025; 63 bits last until 2096
 
     def __init__(self, lane: int) -> None:
-        self._lane = lane % self._LANES
+        self._lane = lane % LANES
         self._count = 0
 
     def begin(self, now: int, rows: Sequence[Row]) -> None:
         """Begin a batch at ``now`` (microseconds), which may write these rows: their versions must become greater."""
-        newest = max((row.version for row in rows), default=0) // self._LANES
-        self._count = max(self._count, newest, (now - self._EPOCH) * LARGEST)
+        newest = max((row.version for row in rows), default=0) // LANES
+        self._count = max(self._count, newest, now - self._EPOCH)
 
     def next(self) -> int:
         """Return the next number."""
         self._count += 1
-        return self._count * self._LANES + self._lane
+        return self._count * LANES + self._lane
 
 
 def run(

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.errors import HaomaError, StoreUnavailable
-from haoma.store.batch import Conflict, Disconnected, Fences
+from haoma.store.batch import LANES, Conflict, Disconnected, Fences
 from haoma.store.flows import ask
 from haoma.store.rows import (
     KEPT,
@@ -153,7 +153,7 @@ class Sweep:
         self._statements = Statements(prefix)
         self._tenant = tenant
         self._stopped = stopped
-        self._fences = Fences(secrets.randbelow(64))
+        self._fences = Fences(secrets.randbelow(LANES))
         self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE)]
         self._lease: Leased | None = None
         self._now = 0

@@ -21,7 +21,7 @@ from haoma.errors import HaomaError, StoreUnavailable
 from haoma.io import clock
 from haoma.io.answers import Waiting
 from haoma.steps import Conclude, EndLease, Lease, Ref, Reserved, Settle
-from haoma.store.batch import LARGEST, Disconnected, Fences, Job, Uncertain, run
+from haoma.store.batch import LANES, LARGEST, Disconnected, Fences, Job, Uncertain, run
 from haoma.store.decisions import Wait
 from haoma.store.flows import drive, drive_async
 from haoma.store.version import accepted, read_version
@@ -94,7 +94,7 @@ class _Batches:
     """
 
     def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None]) -> None:
-        self.fences = Fences(secrets.randbelow(64))
+        self.fences = Fences(secrets.randbelow(LANES))
         self._desk = desk
         self._undo = undo
 
