@@ -19,7 +19,7 @@ from chaos.scenarios.database_faults import (
 from chaos.scenarios.database_kills import kill_database
 from chaos.scenarios.failover import fail_over
 from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
-from chaos.scenarios.platform_faults import platform_faults
+from chaos.scenarios.platform_faults import crowded_out, platform_faults
 from chaos.scenarios.race import race
 from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
 from chaos.scenarios.tokens import stampede
@@ -80,6 +80,9 @@ async def _platform(kind: str, short: bool) -> AsyncIterator[Row]:
     async with Stage(kind, 2, apps=("calm", "sick")) as stage:
         for fate, tally in await platform_faults(stage, seconds=1 if short else 5, calm=8, sick=8 if short else 32):
             yield tally.row(f"platform: {fate}", kind)
+    async with Stage(kind, 1, apps=("calm", "sick")) as stage:
+        tally = await crowded_out(stage, seconds=3 if short else 6, crowd=150)
+        yield tally.row("platform: more requests hang than there are connections", kind)
 
 
 async def _database(kind: str, short: bool) -> AsyncIterator[Row]:

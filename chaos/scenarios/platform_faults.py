@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.5
 _CALM_PAUSE = 0.1
+_FEW = 4
 _GATE = 3.0  # the aim is 1.2; on a machine that others use as well it would say little
 
 
@@ -60,6 +61,24 @@ async def platform_faults(stage: Stage, *, seconds: float, calm: int, sick: int)
         tally.at_most("its p99 against alone", percentile(together, 0.99) / percentile(alone, 0.99), _GATE, " ×")
         found.append((fate, tally))
     return found
+
+
+async def crowded_out(stage: Stage, *, seconds: float, crowd: int) -> Tally:
+    """Let one app hang with more requests than a process has connections, while another app goes on."""
+    await _measure(stage, _FEW, seconds / 2)
+    alone = await _measure(stage, _FEW, seconds)
+    stage.platform.fates[app_id("sick")] = "hang"
+    sick = [asyncio.ensure_future(send_once(stage, 0, new_code(), "sick")) for _ in range(crowd)]
+    await asyncio.sleep(0.5)
+    together = await _measure(stage, _FEW, seconds)
+    ends = {"none" if answer is None else answer.code for answer in await asyncio.gather(*sick)}
+    stage.platform.fates.clear()
+    tally = Tally()
+    tally.want("hanging", crowd, crowd)
+    tally.say("told", ", ".join(sorted(ends)))
+    tally.say("other app's p50", f"{percentile(together, 0.5):.0f} ms (alone {percentile(alone, 0.5):.0f})")
+    tally.at_most("its p99 against alone", percentile(together, 0.99) / percentile(alone, 0.99), _GATE, " ×")
+    return tally
 
 
 async def _measure(stage: Stage, clients: int, seconds: float) -> list[float]:
