@@ -35,6 +35,7 @@ def test_a_number_that_cannot_be_recorded_is_not_given_and_its_code_counts_as_pe
 ) -> None:
     monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.0)
     monkeypatch.setattr(writer_module, "GIVE_UP_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "ENDS_SECONDS", 0.0)
     path = tmp_path / "haoma.db"
     create(path, "haoma_")
     wire = Wire(Given({STABLE: TOKEN, PHONE: OK}))
@@ -100,5 +101,20 @@ def test_who_waits_behind_a_batch_that_is_given_up_is_told_so_and_an_end_goes_on
             assert caught.value.because["reason"] == "gone"
         end.result()
         assert isinstance(store.answer(_reserve("waiting")), Reserved)
+        with pytest.raises(AlreadyUsed):
+            store.answer(_reserve("mine"))
+
+
+def test_an_end_outlives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch with it is given up, and it is recorded by the next one."""
+    monkeypatch.setattr(writer_module, "GIVE_UP_SECONDS", 0.0)
+    create(tmp_path / "haoma.db", "haoma_")
+    with contextlib.closing(Store(_Engine(tmp_path / "haoma.db"), Sealer(stores.KEYS, "default"))) as store:
+        mine = store.answer(_reserve("mine"))
+        assert isinstance(mine, Reserved)
+        _Breaking.breaks = threading.Event()
+        _Breaking.breaks.set()
+        store.answer(Settle(mine.ref, Spent.YES))
+        assert _Breaking.breaks is None
         with pytest.raises(AlreadyUsed):
             store.answer(_reserve("mine"))

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
+from haoma.io import clock
 from haoma.store.decisions import Decision, View
 from haoma.store.rows import TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
@@ -113,6 +114,7 @@ class Job:
     Attributes:
         step: The step, and ``decision`` what it does.
         held: Gets a reservation or a lease before anybody is told of it.
+        since: When it was asked, by the monotonic clock.
         answer, failure: What came of it.
     """
 
@@ -120,6 +122,7 @@ class Job:
     decision: Decision
     held: list[Ref | Lease]
     future: Future[object] | LoopFuture = field(default_factory=Future)
+    since: float = field(default_factory=clock.monotonic)
     answer: object = None
     failure: Exception | None = None
 

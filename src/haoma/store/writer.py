@@ -40,7 +40,8 @@ _POLL_SECONDS: Final = 0.1
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 _ENDS: Final = (Conclude, Settle, EndLease)
-"""What the platform has answered has cost a code: these wait for a batch of their own even if the database is away."""
+ENDS_SECONDS: Final = 12.0
+"""How long the end of something waits: what the platform has answered has cost a code. Within the time of a request."""
 
 
 class Desk:
@@ -122,15 +123,16 @@ class _Batches:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
 
-    def give_up(self, jobs: Sequence[Job], waiting: Iterable[Job], lost: Disconnected) -> list[Job]:
-        """Refuse a batch, and what waits for it to end; return what goes on waiting.
+    def give_up(self, jobs: Iterable[Job], lost: Disconnected) -> list[Job]:
+        """Refuse what waits for a database that is away; return what goes on waiting.
 
         If each batch waited in turn, the last of a hundred requests would wait for the patience of all.
         """
+        long_ago = clock.monotonic() - ENDS_SECONDS
         ends: list[Job] = []
-        refused = list(jobs)
-        for job in waiting:
-            (ends if isinstance(job.step, _ENDS) else refused).append(job)
+        refused: list[Job] = []
+        for job in jobs:
+            (ends if isinstance(job.step, _ENDS) and job.since > long_ago else refused).append(job)
         self.refuse(refused, StoreUnavailable(because={"reason": lost.reason}))
         return ends
 
@@ -198,7 +200,7 @@ class ThreadWriter:
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
                     waiting, closing = self._all_waiting()
-                    for job in self._batches.give_up(jobs, waiting, error):
+                    for job in self._batches.give_up([*jobs, *waiting], error):
                         self._waiting.put(job)
                     if closing:
                         self._waiting.put(None)
@@ -302,7 +304,7 @@ class LoopWriter:
                 if clock.monotonic() >= until:
                     # Other threads add to it meanwhile.
                     waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                    self._waiting.extend(self._batches.give_up(jobs, waiting, error))
+                    self._waiting.extend(self._batches.give_up([*jobs, *waiting], error))
                     return
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
