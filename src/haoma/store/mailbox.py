@@ -1,14 +1,20 @@
-"""Answers for an event loop from another thread: one wake-up for a whole batch, not one for each answer."""
+"""Between an event loop and the writer's thread: one wake-up for many jobs, and one for many answers."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from haoma.store.batch import Job
 
 
 class Mailbox:
-    """Takes answers for the futures of one event loop.
+    """Takes jobs from one event loop, and answers for its futures.
 
     Args:
         loop: The running event loop.
@@ -18,7 +24,18 @@ class Mailbox:
         self._loop = loop
         self._owner = threading.get_ident()
         self._called = False
+        self._outgoing: list[Job] = []
         self._posted: deque[tuple[asyncio.Future[object], object, Exception | None]] = deque()
+
+    def send(self, job: Job, submit: Callable[..., None]) -> None:
+        """Submit a job together with all others of this turn of the loop."""
+        self._outgoing.append(job)
+        if len(self._outgoing) == 1:
+            self._loop.call_soon(self._flush, submit)
+
+    def _flush(self, submit: Callable[..., None]) -> None:
+        jobs, self._outgoing = self._outgoing, []
+        submit(*jobs)
 
     def future(self) -> LoopFuture:
         """Return a future that is answered through this mailbox."""

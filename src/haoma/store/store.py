@@ -170,7 +170,11 @@ class Store:
     ) -> Job:
         future: Future[object] | LoopFuture = Future() if mailbox is None else mailbox.future()
         job = Job(step, self._decisions.prepare(step), [] if held is None else held, future)
-        process.writer(self._undo).submit(job)
+        writer = process.writer(self._undo)
+        if mailbox is not None and isinstance(writer, ThreadWriter):
+            mailbox.send(job, writer.submit)
+        else:
+            writer.submit(job)
         return job
 
     def _undo(self, held: Held) -> None:

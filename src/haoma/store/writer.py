@@ -149,14 +149,14 @@ class ThreadWriter:
         self._engine = engine
         self._is_checked = False
         self._batches = _Batches(desk, undo)
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Sequence[Job] | None] = queue.SimpleQueue()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="haoma-store", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
-        """Answer a job soon. Any thread may call it."""
-        self._waiting.put(job)
+    def submit(self, *jobs: Job) -> None:
+        """Answer jobs soon. Any thread may call it."""
+        self._waiting.put(jobs)
 
     def close(self) -> None:
         """Answer what waits, and end."""
@@ -174,16 +174,17 @@ class ThreadWriter:
             self._connection.close()
 
     def _take(self) -> tuple[list[Job], bool]:
+        """Return what waits, and whether to end after it. A few more than `LARGEST` do no harm."""
         first = self._waiting.get()
         if first is None:
             return [], True
-        jobs = [first]
+        jobs = list(first)
         with contextlib.suppress(queue.Empty):
             while len(jobs) < LARGEST:
-                job = self._waiting.get_nowait()
-                if job is None:
+                more = self._waiting.get_nowait()
+                if more is None:
                     return jobs, True
-                jobs.append(job)
+                jobs += more
         return jobs, False
 
     def _answer(self, jobs: list[Job]) -> None:
@@ -200,8 +201,8 @@ class ThreadWriter:
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
                     waiting, closing = self._all_waiting()
-                    for job in self._batches.give_up([*jobs, *waiting], error):
-                        self._waiting.put(job)
+                    if left := self._batches.give_up([*jobs, *waiting], error):
+                        self._waiting.put(left)
                     if closing:
                         self._waiting.put(None)
                     return
@@ -222,8 +223,8 @@ class ThreadWriter:
     def _all_waiting(self) -> tuple[list[Job], bool]:
         found: list[Job] = []
         with contextlib.suppress(queue.Empty):
-            while (job := self._waiting.get_nowait()) is not None:
-                found.append(job)
+            while (more := self._waiting.get_nowait()) is not None:
+                found += more
             return found, True
         return found, False
 
