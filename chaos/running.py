@@ -19,6 +19,7 @@ from chaos.scenarios.database_faults import (
 from chaos.scenarios.database_kills import kill_database
 from chaos.scenarios.failover import fail_over
 from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
+from chaos.scenarios.oceanbase import oceanbase
 from chaos.scenarios.platform_faults import crowded_out, platform_faults
 from chaos.scenarios.race import race
 from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
@@ -147,6 +148,11 @@ async def _failover(kind: str, short: bool) -> AsyncIterator[Row]:
             yield tally.row(f"promotion of a standby, {name}", kind)
 
 
+async def _oceanbase(kind: str, short: bool) -> AsyncIterator[Row]:
+    del short
+    yield await oceanbase(kind)
+
+
 SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "race": (_race, KINDS),
     "kills": (_kills, KINDS),
@@ -158,6 +164,7 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "stopping": (_stopping, KINDS),
     "clocks": (_clocks, SERVERS),
     "failover": (_failover, ("postgresql",)),
+    "oceanbase": (_oceanbase, ("mariadb",)),
 }
 """Each with the databases that it is about. SQLite's processes are on one computer, so they have one clock."""
 
