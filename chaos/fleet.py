@@ -238,9 +238,9 @@ class Fleet:
 
     def number_at(self, port: int) -> int:
         """Return which process has a connection from a port of loopback."""
-        inode = _inode(port)
+        inodes = _inodes(port)
         for number, process in enumerate(self._processes):
-            if process is not None and inode in _sockets(process.pid):
+            if process is not None and inodes & _sockets(process.pid):
                 return number
         raise LookupError(port)
 
@@ -253,12 +253,10 @@ class Fleet:
         return (self.folder / f"log-{number}").read_text("utf-8", "replace")[-3000:]
 
 
-def _inode(port: int) -> str:
-    for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-        fields = line.split()
-        if fields[1].endswith(f":{port:04X}"):
-            return fields[9]
-    raise LookupError(port)
+def _inodes(port: int) -> set[str]:
+    """Return the sockets with a port of loopback: two connections to two servers may have the same."""
+    lines = Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]
+    return {fields[9] for fields in map(str.split, lines) if fields[1].endswith(f":{port:04X}")}
 
 
 def _sockets(pid: int) -> set[str]:
