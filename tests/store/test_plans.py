@@ -41,3 +41,5 @@ def test_rows_are_found_by_their_key(addresses: dict[str, str], verb: str) -> No
         (scan,) = re.findall(r"(\w+ ?\w* Scan) using (\w+) on", plan)
         assert scan == ("Index Scan", f"{settings.table_prefix}{name}_pkey"), plan
         assert re.search(r"Index Cond: \(\(tenant = \$1\) AND \(place = ", plan), plan
+        assert len(re.findall(rf"Scan.* on {settings.table_prefix}", plan)) == (1 if verb == "read" else 2), plan
+        assert verb == "read" or f"Tid Scan on {settings.table_prefix}{name}" in plan, plan

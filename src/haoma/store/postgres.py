@@ -204,7 +204,6 @@ class PortableConnection(PostgresConnection):
 
 def statement(verb: str, prefix: str, table: Table) -> str:
     """Return the statement of a verb: ``read``, ``insert``, ``update`` or ``delete``."""
-    # ``place = ANY``, although the join says it: without it a table that was never analysed is read whole.
     name, columns, types = prefix + table.name, table.columns, _TYPES[table.row]
     arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 2))
     names = ", ".join(columns)
@@ -222,14 +221,21 @@ def statement(verb: str, prefix: str, table: Table) -> str:
             )
         case "update":
             changes = ", ".join(f"{column} = u.{column}" for column in columns if column != "place")
-            versions = f"${len(types) + 2}::bigint[]"
             return (
-                f"UPDATE {name} AS t SET {changes} FROM unnest({arrays}, {versions}) AS u({names}, expected) "  # noqa: S608
-                "WHERE t.tenant = $1 AND t.place = ANY($2::bytea[]) AND t.place = u.place AND t.version = u.expected"
+                f"UPDATE {name} AS t SET {changes} "  # noqa: S608
+                f"FROM unnest({arrays}, ${len(types) + 2}::bigint[]) AS u({names}, expected), {_found(name)}"
             )
+    return f"DELETE FROM {name} AS t USING unnest($2::bytea[], $3::bigint[]) AS u(place, expected), {_found(name)}"  # noqa: S608
+
+
+def _found(name: str) -> str:
+    """Return how the row of each place is found, on a table of which PostgreSQL knows nothing yet: by its key.
+
+    A row that another transaction changes meanwhile has another version then, and is not written.
+    """
     return (
-        f"DELETE FROM {name} AS t USING unnest($2::bytea[], $3::bigint[]) AS u(place, expected) "  # noqa: S608
-        "WHERE t.tenant = $1 AND t.place = ANY($2::bytea[]) AND t.place = u.place AND t.version = u.expected"
+        f"LATERAL (SELECT f.ctid FROM {name} AS f WHERE f.tenant = $1 AND f.place = u.place LIMIT 1) AS found "  # noqa: S608
+        "WHERE t.ctid = found.ctid AND t.version = u.expected"
     )
 
 
