@@ -53,7 +53,7 @@ class SqliteConnection:
                 uri=True,
             )
             for pragma in _PRAGMAS:
-                self._connection.execute(f"PRAGMA {pragma}")
+                _execute_patiently(self._connection, f"PRAGMA {pragma}")
         except sqlite3.Error as error:
             raise _disconnected(error) from None
 
@@ -116,6 +116,20 @@ class SqliteConnection:
             raise Conflict from None
         except sqlite3.Error as error:
             raise _disconnected(error) from None
+
+
+def _execute_patiently(connection: sqlite3.Connection, text: str) -> None:
+    """Run a statement. SQLite does not wait for other processes when it changes the journal of a new file."""
+    until = clock.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(text)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or clock.monotonic() >= until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _now() -> int:
