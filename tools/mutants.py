@@ -589,6 +589,10 @@ def _chosen(
     files = {each["file"]: each["tests"] for each in config["trusted"]}
     wanted = [file for file in files if not only or any(word in file for word in only)]
     every = [(file, mutant) for file in wanted for mutant in mutants(file)]
+    names = {mutant.name for _, mutant in every}
+    for name in _equivalents(config):
+        if name not in names and name.partition(" :: ")[0] in wanted:
+            raise SystemExit(f"an equivalent mutant that no longer exists: {name}")
     drawn = set(random.Random(seed).sample(range(len(every)), min(sample, len(every)))) if sample else None
     kept = [pair for number, pair in enumerate(every) if drawn is None or number in drawn]
     for file in wanted:

@@ -334,8 +334,8 @@ def test_each_lock_holds_alone(name: str, holds: str, capsys: pytest.CaptureFixt
     before = root.level, logger.level, logger.propagate, logger.disabled, logger.handlers
     root.addHandler(listening)
     root.setLevel(logging.DEBUG)
-    # pytest hangs handlers of its own into loggers that do not propagate.
-    logger.handlers = [each for each in logger.handlers if isinstance(each, logging.NullHandler)]
+    # pytest hangs handlers of its own into loggers that do not propagate: a kind of NullHandler among them.
+    logger.handlers = [each for each in logger.handlers if type(each) is logging.NullHandler]
     try:
         if holds != "level":
             logger.setLevel(logging.DEBUG)

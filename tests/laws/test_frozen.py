@@ -21,6 +21,12 @@ def _below(cls: type[Any]) -> Iterator[type[Any]]:
         yield from _below(each)
 
 
+def _redacted() -> list[type[Any]]:
+    """Every record that hides its values, of all platforms."""
+    assert len(list(PLATFORMS.values())) == len(PLATFORMS)  # all are loaded by this
+    return [Redacted, *_below(Redacted)]
+
+
 CHANGING = {"TokenUse", "CodeExchange"}
 """What a request is doing. Of private ones each file knows its own."""
 
@@ -37,8 +43,7 @@ def _dataclasses() -> Iterator[type[Any]]:
 
 def test_no_record_can_be_changed() -> None:
     """Nobody can put another ciphertext into a message that was verified, or another key into an app."""
-    assert len(list(PLATFORMS.values())) == len(PLATFORMS)  # all are loaded by this
-    records: list[type[Any]] = [Redacted, *_below(Redacted), Check]
+    records = [*_redacted(), Check]
     assert len(records) > 2 * len(PLATFORMS)
     for struct in records:
         assert struct.__struct_config__.frozen, struct
@@ -50,11 +55,7 @@ def test_no_record_can_be_changed() -> None:
 
 def test_nothing_can_be_set_anew() -> None:
     """Not by a platform's code either, after a check has looked at it."""
-    kinds = [
-        each
-        for each in (Redacted, *_below(Redacted), VerifiedPhone, Authorization)
-        if each.__module__.startswith("haoma.")
-    ]
+    kinds = [each for each in (*_redacted(), VerifiedPhone, Authorization) if each.__module__.startswith("haoma.")]
     assert len(kinds) > 10
     kind: Any
     for kind in kinds:
