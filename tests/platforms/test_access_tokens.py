@@ -9,7 +9,7 @@ import pytest
 
 from haoma.errors import TimedOut
 from haoma.io.memory import Memory
-from haoma.platforms.base.access_tokens import CachedToken, token_place
+from haoma.platforms.base.access_tokens import CachedToken, CallbackToken, token_place
 from haoma.secret import Secret
 from haoma.steps import Flow, Notice, Pause, ask
 
@@ -26,13 +26,14 @@ class Desk:
         self.broken = False
         self.notices: list[Notice] = []
         self.token = CachedToken(PLACE, self._fetch)
+        self.lives = 6900.0
 
     def _fetch(self) -> Flow[tuple[Secret, float]]:
         yield from ask(Pause(1))
         self.fetched += 1
         if self.broken:
             raise TimedOut
-        return Secret(f"token-{self.fetched}"), 6900.0
+        return Secret(f"token-{self.fetched}"), self.lives
 
     def begin(self, flow: Flow[Secret]) -> Iterator[None]:
         """Go on with a flow, up to its next pause; its result is in ``result``."""
@@ -85,11 +86,49 @@ def test_what_fails_ahead_is_tried_again_in_a_while(desk: Desk) -> None:
     desk.broken = True
     assert [desk.run(desk.token.token()) for _ in range(3)] == ["token-1"] * 3
     assert desk.fetched == 2
-    desk.clock += 15
+    desk.clock += 14
+    assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 2)
+    desk.clock += 1
     assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 3)
-    desk.clock += 240
+    desk.clock += 240 - 15 - 1
+    assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 3)
+    desk.clock += 1
     with pytest.raises(TimedOut):
         desk.run(desk.token.token())
+
+
+def test_a_short_token_is_not_renewed_ahead(desk: Desk) -> None:
+    """Otherwise every request would fetch one: what is renewed in its last seconds is always in its last seconds."""
+    desk.lives = 30.0
+    assert [desk.run(desk.token.token()) for _ in range(3)] == ["token-1"] * 3
+    desk.clock += 29
+    assert (desk.run(desk.token.token()), desk.fetched) == ("token-1", 1)
+    desk.clock += 1
+    assert desk.run(desk.token.token()) == "token-2"
+
+
+def test_a_token_that_is_used_up_by_its_renewal_is_not_renewed_ahead(desk: Desk) -> None:
+    """It is used for exactly its time."""
+    once = CachedToken(PLACE, desk.token.fetch, ahead=False)
+    assert desk.run(once.token()) == "token-1"
+    desk.clock += 6899
+    assert (desk.run(once.token()), desk.fetched) == ("token-1", 1)
+    desk.clock += 1
+    assert desk.run(once.token()) == "token-2"
+
+
+def test_a_replacement_is_shared_for_a_second(desk: Desk) -> None:
+    """Requests that are refused with one token at about the same time have the application asked once."""
+
+    def tell(rejected: Secret | None) -> Flow[Secret]:
+        assert rejected == Secret("refused")
+        token, _ = yield from desk.token.fetch()
+        return token
+
+    callback = CallbackToken(PLACE, tell)
+    assert [desk.run(callback.renewed(Secret("refused"))) for _ in range(2)] == ["token-1"] * 2
+    desk.clock += 1
+    assert desk.run(callback.renewed(Secret("refused"))) == "token-2"
 
 
 def test_a_token_that_dies_early_again_and_again_is_contested(desk: Desk) -> None:
@@ -101,6 +140,9 @@ def test_a_token_that_dies_early_again_and_again_is_contested(desk: Desk) -> Non
         assert len(desk.notices) == (number == 4)
     (notice,) = desk.notices
     assert notice == Notice("config.token-contested", (("issuer", "stable"), ("app_id", "wx0123456789abcdef")))
-    desk.clock += 3600
+    desk.clock += 3599
     desk.run(desk.token.renewed(Secret("token-5")))
-    assert len(desk.notices) == 1
+    assert len(desk.notices) == 2
+    desk.clock += 1
+    desk.run(desk.token.renewed(Secret("token-6")))
+    assert len(desk.notices) == 2
