@@ -49,3 +49,31 @@ def test_every_platform_is_where_its_line_says():
     assert "nobody" not in PLATFORMS
     with pytest.raises(KeyError):
         PLATFORMS["nobody"]
+
+
+def test_which_settings_are_secret():
+    """By hand: what is secret must not be seen, and what holds a key or certificate may name a file."""
+    expected = {
+        "alipay": {
+            "secret, no file": "app_auth_token",
+            "secret": "aes_key app_private_key isv_aes_key",
+            "open": "alipay_cert alipay_public_key alipay_root_cert app_cert",
+        },
+        "baidu": {"secret": "app_secret"},
+        "dingtalk": {"secret": "client_secret"},
+        "douyin": {"secret": "app_private_key app_secret token_url_key"},
+        "huawei": {"secret": "client_secret"},
+        "kuaishou": {"secret": "app_secret"},
+        "wechat": {
+            "secret, no file": "authorizer_refresh_token component_token",
+            "secret": "api_private_key api_sym_key app_secret component_aes_key component_app_secret token_url_key",
+            "open": "api_certificate",
+        },
+    }
+    kinds = {(True, False): "secret, no file", (True, True): "secret", (False, True): "open"}
+    found = {}
+    for platform in PLATFORMS.values():
+        for setting in sorted(platform.settings, key=lambda each: each.name):
+            if kind := kinds.get((setting.secret, setting.key)):
+                found.setdefault(platform.name, {}).setdefault(kind, []).append(setting.name)
+    assert {name: {kind: " ".join(each) for kind, each in kinds.items()} for name, kinds in found.items()} == expected

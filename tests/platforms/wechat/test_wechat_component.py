@@ -27,7 +27,6 @@ from haoma.platforms.base.table import Table
 from haoma.platforms.registry import PLATFORMS
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
-from haoma.platforms.wechat.component import SETTINGS
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.third_party.push import open_message, read_flat_xml, read_push, sign
 from haoma.secret import Secret
@@ -526,18 +525,6 @@ def test_an_app_id_of_another_form_is_worth_a_look(mirror: WeChatMirror) -> None
         ("apps.shop.app_id", True),
         ("apps.shop.component_app_id", True),
     ]
-
-
-def test_which_settings_are_secret() -> None:
-    """By hand: what is not secret may be shown, and what holds a key may name a file."""
-    assert {each.name: (each.secret, each.key) for each in SETTINGS} == {
-        "component_app_id": (False, False),
-        "component_app_secret": (True, True),
-        "component_token": (True, False),
-        "component_aes_key": (True, True),
-        "authorizer_refresh_token": (True, False),
-        "on_grant": (False, False),
-    }
 
 
 def test_one_process_has_the_ticket(mirror: WeChatMirror) -> None:

@@ -182,6 +182,7 @@ def nest(depth: int) -> str:
 def test_the_deepest_xml() -> None:
     """Four levels under the root count as empty; a fifth is refused."""
     assert read_flat_xml(f"<xml>{nest(4)}</xml>") == {"a0": ""}
+    assert read_flat_xml("<xml><a>1</a><b><a>2</a></b></xml>") == {"a": "1", "b": ""}  # not the same element twice
     with pytest.raises(CannotOpen):
         read_flat_xml(f"<xml>{nest(5)}</xml>")
 
