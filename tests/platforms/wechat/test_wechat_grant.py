@@ -512,7 +512,10 @@ def test_how_long_what_belongs_to_a_grant_is_kept(mirror: WeChatMirror) -> None:
 
 
 def test_how_long_a_token_of_the_grant_before_is_kept(mirror: WeChatMirror) -> None:
-    """For a minute where a code waits that could not be exchanged, or else as long as WeChat says; and once."""
+    """For a minute where a code waits that could not be exchanged, or else almost as long as WeChat says.
+
+    It is never renewed ahead of its end, because a renewal uses up a refresh token: it is not kept for that.
+    """
     for waits in (True, False):
         app = _app(mirror, "wechat-merchant")
         bench = _started(mirror, {TOKEN: GIVEN, QUERY_AUTH: refusal(-1), RENEW: RENEWED, PHONE: refusal(40029)})
@@ -521,7 +524,7 @@ def test_how_long_a_token_of_the_grant_before_is_kept(mirror: WeChatMirror) -> N
         _kept(bench)
         bench.refused(app, {"code": "a-code"})
         [seconds] = [seconds for kind, seconds in _kept(bench) if kind == "access-token"]
-        assert seconds == 60 if waits else 6800 < seconds < 7200
+        assert seconds == 60 if waits else 6840 < seconds <= 6900
 
 
 def test_a_dead_refresh_token_of_a_grant_is_forgotten(mirror: WeChatMirror) -> None:
