@@ -30,6 +30,7 @@ from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.third_party.push import open_message, read_flat_xml, read_push, sign
 from haoma.secret import Secret
+from haoma.steps import Notice
 from haoma.settings import reader
 from support.wechat import APP_ID, LOGIN, NOW, PHONE, Bench, configured, refusal
 
@@ -225,8 +226,10 @@ def test_without_a_ticket_one_push_is_asked_for(mirror: WeChatMirror) -> None:
         error = bench.refused(app, body)
         assert isinstance(error, TokenRejected)
         assert (error.platform_code, error.spent, error.retry) == ("no-ticket", Spent.NO, True)
+    bench.clock.now += 599
+    bench.refused(app, body)
     assert mirror.platform.pushes_asked_for == 1
-    bench.clock.now += 601
+    bench.clock.now += 1
     bench.refused(app, body)
     assert mirror.platform.pushes_asked_for == 2
     _push(bench, app, mirror.platform.push(bench.clock.now))
@@ -279,6 +282,16 @@ def test_a_ticket_is_believed_for_as_long_as_it_is_good(mirror: WeChatMirror) ->
     bench, app = Bench(mirror), _app(mirror)
     assert _push(bench, app, mirror.platform.push(NOW, created=NOW - 43_200)) == "success"
     assert bench.find(app, _body(mirror)).platform == "wechat"
+
+
+def test_a_ticket_is_used_for_twelve_hours(mirror: WeChatMirror) -> None:
+    """WeChat pushes one every ten minutes; after half a day without any it is asked to push again."""
+    app = _app(mirror)
+    bench = Bench({COMPONENT_TOKEN: refusal(-1), START_PUSH: {"errcode": 0, "errmsg": "ok"}})
+    _push(bench, app, mirror.platform.push(NOW))
+    for away, expected in ((43_199, "-1"), (43_200, "no-ticket")):
+        bench.clock.now = NOW + away
+        assert bench.refused(app, {"code": f"code-{away}"}).platform_code == expected
 
 
 def test_other_pushes_are_answered_and_ignored(mirror: WeChatMirror) -> None:
@@ -350,6 +363,19 @@ def test_a_dead_component_token_is_renewed_once(mirror: WeChatMirror) -> None:
     mirror.platform.kill_tokens()
     bench.find(app, _body(mirror))
     assert (bench.calls[COMPONENT_TOKEN], bench.calls[SESSION], bench.calls[PHONE]) == (2, 3, 2)
+
+
+def test_a_component_token_that_dies_again_and_again_is_contested(mirror: WeChatMirror) -> None:
+    """Another program of the third-party platform fetches tokens: the operator is told of which AppID."""
+    bench, app = Bench(mirror), _app(mirror)
+    _push(bench, app, mirror.platform.push(NOW))
+    for _ in range(5):
+        bench.find(app, _body(mirror))
+        mirror.platform.kill_tokens()
+    assert app.component is not None
+    assert [step for step in bench.steps if isinstance(step, Notice)] == [
+        Notice("config.token-contested", (("issuer", "component"), ("app_id", app.component.app_id)))
+    ]
 
 
 def _given(app: WeChatApp, mirror: WeChatMirror, **bodies: Any) -> Bench:

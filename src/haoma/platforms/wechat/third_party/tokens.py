@@ -97,7 +97,7 @@ def with_component_token(app: WeChatApp, question: Callable[[Secret], Flow[Answe
         sent.append(token)
         return question(token)
 
-    place = _TOKENS.place("", app.api_base_url, component_of(app).app_id)
+    place = _TOKENS.place("", "component", app.api_base_url, component_of(app).app_id)
     answer = yield from TokenUse(CachedToken(place, lambda: _ask_for_token(app))).ask(asked)
     return replace(answer, sent=tuple(sent))
 
