@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
-from haoma.errors import ConnectFailed, PlatformRefusal
+from haoma.authorize import verify_with_session_key
+from haoma.errors import ConnectFailed, HaomaError, PlatformRefusal
 from haoma.platforms.base.mirroring import Answer, Call
 from support.vector_cases import VECTORS
-from support.wire import Bench, configured
+from support.wire import NOW, Bench, configured
 
 
 def _settings(case: str) -> dict[str, Any]:
@@ -130,6 +131,25 @@ def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, obj
 def test_what_it_is_taken_for(app: str, event: dict[str, Any], told: tuple[str, object]) -> None:
     """What comes first where an event says several things, and what each of them is."""
     assert _told(app, event) == told
+
+
+@pytest.mark.parametrize("app", ["wechat", "douyin", "kuaishou", "baidu"])
+def test_what_is_opened_under_a_known_key(app: str) -> None:
+    """Sealed data, with a code or without; whatever else a button says is refused for what it is."""
+    sealed = {"encryptedData": "A" * 22 + "==", "iv": "A" * 22 + "=="}
+    no_code = (MISSING, "encryptedData") if app in ("kuaishou", "baidu") else ("envelope.bad-field", "code")
+    for event, expected in (
+        (sealed, ("trust.cannot-open", None)),
+        ({**sealed, "code": "a-code"}, ("trust.cannot-open", None)),
+        ({"code": "a-code"}, no_code),
+        ({"errMsg": "getPhoneNumber:ok"}, (MISSING, "code" if app == "wechat" else "encryptedData")),
+        ({"errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
+        ({"response": "x", "sign": "x"}, (OTHER_SHAPE, None)),
+        ({"code": "a-code", "response": "x", "sign": "x"}, (OTHER_SHAPE, None)),
+    ):
+        with pytest.raises(HaomaError) as refused:
+            verify_with_session_key(APPS[app], {"authorization": event}, "A" * 22 + "==", now=NOW)
+        assert (refused.value.code, refused.value.because.get("field")) == expected, event
 
 
 BUTTONS = [
