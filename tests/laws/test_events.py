@@ -142,7 +142,7 @@ def test_what_is_opened_under_a_known_key(app: str) -> None:
         (sealed, ("trust.cannot-open", None)),
         ({**sealed, "code": "a-code"}, ("trust.cannot-open", None)),
         ({"code": "a-code"}, no_code),
-        ({"errMsg": "getPhoneNumber:ok"}, (MISSING, "code" if app == "wechat" else "encryptedData")),
+        ({"errMsg": "getPhoneNumber:ok"}, (MISSING, "encryptedData")),
         ({"errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
         ({"response": "x", "sign": "x"}, (OTHER_SHAPE, None)),
         ({"code": "a-code", "response": "x", "sign": "x"}, (OTHER_SHAPE, None)),

@@ -58,7 +58,7 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
     code = authorization.text("code", MAX_CODE, platform="wechat")
     if code is not None:
         return CodeMessage(Secret(code))
-    return _sealed(authorization, accept_encrypted_data=app.accept_encrypted_data)
+    return _sealed(authorization, accept_encrypted_data=app.accept_encrypted_data, needed="code")
 
 
 def read_sealed(authorization: Authorization) -> Sealed:
@@ -74,10 +74,10 @@ def read_sealed(authorization: Authorization) -> Sealed:
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="wechat"):
         raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
-    return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True))
+    return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True, needed="encryptedData"))
 
 
-def _sealed(authorization: Authorization, *, accept_encrypted_data: bool) -> SealedMessage:
+def _sealed(authorization: Authorization, *, accept_encrypted_data: bool, needed: str) -> SealedMessage:
     claimed = authorization.claimed
     if failed := _failure(claimed):
         raise failed
@@ -87,7 +87,7 @@ def _sealed(authorization: Authorization, *, accept_encrypted_data: bool) -> Sea
         return find_sealed(claimed)
     if "cloudID" in claimed:
         raise UnknownShape(because={"found": "cloudID", "needed": "code"})
-    raise authorization.missing("code")
+    raise authorization.missing(needed)
 
 
 def _failure(claimed: dict[str, Any]) -> HaomaError | None:
