@@ -402,7 +402,7 @@ def _started(platform: WeChat, hangs: int = 0, refresh_token: str = "", *, order
     app = _merchant()
     assert app.component is not None
     run = Run(platform, hangs, ordered=ordered, numbered=frozenset({"authorizer-page", "authorizer-changed"}))
-    kept = tokens._TOKENS.place("", app.api_base_url, app.component.app_id)
+    kept = tokens._TOKENS.place("", "component", app.api_base_url, app.component.app_id)
     run.finish(ask(Keep(kept, Secret("c"), 7000.0)))
     if refresh_token:
         run.finish(ask(Keep(REFRESH, Secret(refresh_token), 1e6)))

@@ -74,7 +74,7 @@ def test_the_codes_of_a_table(platform: str) -> None:
 def test_a_code_of_no_table() -> None:
     """It says nothing about a one-time code, unless the platform never says what a used one gets."""
     error = refusal("wechat", "999999")
-    assert (type(error), error.spent, error.next_action) == (Refused, Spent.UNKNOWN, Next.STOP)
+    assert (type(error), error.step, error.spent, error.next_action) == (Refused, 0, Spent.UNKNOWN, Next.STOP)
     assert of_a_code(error).next_action is Next.ASK_AGAIN
     other = refusal("alipay", "40002", sub="isv.x", place="login")
     assert of_a_code(other).next_action is type(other)(platform="alipay").next_action
