@@ -48,7 +48,7 @@ def _dataclasses() -> Iterator[type[Any]]:
 
 def test_no_record_can_be_changed() -> None:
     """Nobody can put another ciphertext into a message that was verified, or another key into an app."""
-    records = [*_redacted(), Check]
+    records: list[type[Any]] = [*_redacted(), Check]
     assert len(records) > 2 * len(PLATFORMS)
     for struct in records:
         assert struct.__struct_config__.frozen, struct

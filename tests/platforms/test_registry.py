@@ -71,7 +71,7 @@ def test_which_settings_are_secret():
         },
     }
     kinds = {(True, False): "secret, no file", (True, True): "secret", (False, True): "open"}
-    found = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for platform in PLATFORMS.values():
         for setting in sorted(platform.settings, key=lambda each: each.name):
             if kind := kinds.get((setting.secret, setting.key)):
