@@ -30,8 +30,8 @@ from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.third_party.push import open_message, read_flat_xml, read_push, sign
 from haoma.secret import Secret
-from haoma.steps import Notice
 from haoma.settings import reader
+from haoma.steps import Notice
 from support.wechat import APP_ID, LOGIN, NOW, PHONE, Bench, configured, refusal
 
 VECTORS: list[dict[str, str]] = json.loads((Path(__file__).parent / "msg_crypt.json").read_text("utf-8"))
