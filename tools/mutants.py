@@ -7,8 +7,8 @@ survivor, runs from scratch: the changed module is compiled from memory, and the
 ``tools/mutants.toml`` maps files to tests, and lists the mutants that change nothing, each with its reason.
 
 A result is valid until the code of the file, one of its tests, or a module that these import from ``tests`` changes.
-``--kept`` reuses kills as long as the code of the file itself is unchanged, which is right where tests have only been
-added.
+``--kept`` reuses kills, and what is known of equivalents, as long as the code of the file itself is unchanged, which is
+right where tests have only been added.
 
 Why not mutmut 3.8 or cosmic-ray 8.7: neither removes a guard, a ``raise``, a call, one side of an ``and`` or a part of
 a key, and mistakes of that kind are what lets something through here. cosmic-ray also writes into the source files, and
@@ -643,9 +643,14 @@ class _Round:
         print(f"\r{file:40} run {len(chosen):4}  {found}", flush=True)
 
     def _keep(self, chosen: list[Mutant], stamp: str) -> None:
-        before = {key[: 2 * DIGITS]: result for key, result in self.known.items() if result != "survived"}
+        before: dict[str, str] = {}
+        for key, result in self.known.items():
+            if before.get(key[: 2 * DIGITS], "survived") == "survived":
+                before[key[: 2 * DIGITS]] = result
         for mutant in chosen:
-            result = before.get((mutant.key + stamp)[: 2 * DIGITS])
+            result = before.get((mutant.key + stamp)[: 2 * DIGITS], "")
+            if result == "survived" and mutant.name not in self.equivalents:
+                continue
             if result and mutant.key + stamp not in self.known:
                 self.known[mutant.key + stamp] = result
                 _note(mutant, stamp, result)
