@@ -673,7 +673,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="number of mutants to draw from all files")
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample")
     parser.add_argument("--again", action="store_true", help="discard the results of earlier runs")
-    parser.add_argument("--kept", action="store_true", help="reuse kills although the tests have changed")
+    parser.add_argument("--kept", action="store_true", help="reuse results although the tests have changed")
     parser.add_argument("--quick", action="store_true", help="run only changes inside functions")
     parser.add_argument("--list", action="store_true", help="count the mutants without running any")
     asked = parser.parse_args()

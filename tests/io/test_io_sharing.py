@@ -11,7 +11,7 @@ from haoma.errors import ConnectFailed, HaomaError, OutcomeUnknown, Spent
 from haoma.io.memory import Memory
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
-from haoma.sharing import alone, refresh, reserve, update
+from haoma.sharing import alone, refresh, renew, reserve, update
 from haoma.steps import (
     Conclude,
     Concluded,
@@ -159,6 +159,39 @@ def test_who_waits_for_what_is_made_gets_it(memory: Memory) -> None:
         assert second.result == value
         found: Any = memory.answer(Recall(PLACE))
         memory.answer(Drop(PLACE, found.version))
+
+
+@pytest.mark.parametrize("seconds", [100, 0])
+def test_a_good_value_is_replaced(memory: Memory, seconds: float) -> None:
+    """While it is made, the old one is used; nobody else makes one, and it may be one that is not kept."""
+    memory.answer(Keep(PLACE, "old", 100))
+    first, second = (Played(renew(PLACE, _made(value, seconds)), memory) for value in ("new", "of-the-second"))
+    first.go(until=Pause)
+    assert second.go() == [TakeLease]
+    assert (second.result, _kept(memory)) == (None, "old")
+    assert first.go() == [TakeLease, Pause, *([Keep] if seconds else []), EndLease]
+    assert (first.result, _kept(memory)) == ("new", "new" if seconds else "old")
+    assert Played(renew(PLACE, _made("third")), memory).go(until=Pause) == [TakeLease]  # the lease was given back
+
+
+def test_a_good_value_is_used_although_its_replacement_fails(memory: Memory) -> None:
+    """The failure is nobody's yet, and the next may try at once."""
+    memory.answer(Keep(PLACE, "old", 100))
+    played = Played(renew(PLACE, _made(ConnectFailed())), memory)
+    assert played.go() == [TakeLease, Pause, EndLease]
+    assert (played.result, _kept(memory)) == (None, "old")
+    assert Played(renew(PLACE, _made("new")), memory).go(until=Pause) == [TakeLease]
+
+
+def test_who_replaces_a_value_too_late_replaces_none(memory: Memory, clock: Clock) -> None:
+    """Another has taken over the lease since: what it makes may be newer."""
+    memory.answer(Keep(PLACE, "old", 1000))
+    late = Played(renew(PLACE, _made("late")), memory)
+    late.go(until=Pause)
+    clock.time += 61
+    Played(renew(PLACE, _made("new")), memory).go()
+    late.go()
+    assert (late.result, _kept(memory)) == (None, "new")
 
 
 @pytest.mark.parametrize("outcome", [PHONE, ConnectFailed(), OutcomeUnknown(spent=Spent.UNKNOWN)], ids=repr)
