@@ -46,6 +46,7 @@ def test_every_platform_is_where_its_line_says():
     for name, platform in PLATFORMS.items():
         assert platform.name == name
         assert PLATFORMS.get(name) is platform
+        assert (platform.find_under_key is None) == (platform.read_sealed is None)
     assert "nobody" not in PLATFORMS
     with pytest.raises(KeyError):
         PLATFORMS["nobody"]
