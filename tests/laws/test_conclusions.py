@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from haoma import authorization
-from haoma.authorize import authorize
-from haoma.errors import AlreadyUsed, ConnectionLost, HaomaError, Spent, TimedOut
+from haoma.authorize import authorize, log_in
+from haoma.errors import AlreadyUsed, ConnectionLost, HaomaError, Spent, StoreUnavailable, TimedOut
 from haoma.io.answers import Held, Waiting
-from haoma.io.blocking import World
+from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
-from haoma.platforms.base.contract import App
+from haoma.platforms.base.contract import App, Login
 from haoma.platforms.registry import PLATFORMS
-from haoma.steps import Conclude, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
+from haoma.steps import Conclude, Flow, Mint, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
 from haoma.verified import VerifiedPhone
 from support.stage import Stage
 
@@ -30,6 +30,7 @@ class Witness:
     Attributes:
         now: Its clock.
         may_wait: Whether there is anybody to wait for; else a test would wait for ever.
+        full: Whether no outcome can be recorded.
         asked: The steps, with their answers.
     """
 
@@ -38,10 +39,14 @@ class Witness:
     def __init__(self) -> None:
         self.now = 1000.0
         self.may_wait = False
+        self.full = False
         self.asked: list[tuple[Step[Any], object]] = []
         self.memory = Memory(now=lambda: self.now, wall=lambda: self.now)
 
     def answer(self, step: Step[Any], held: list[Held]) -> object:
+        if self.full and isinstance(step, Conclude):
+            self.asked.append((step, None))
+            raise StoreUnavailable
         answer = self.memory.answer(step, held)
         self.asked.append((step, answer))
         assert self.may_wait or not isinstance(answer, Waiting)
@@ -262,3 +267,55 @@ def test_whoever_is_killed_holds_nothing_for_long(stage: Stage, witness: Witness
                 break
         assert "VerifiedPhone" in ends, scene
         assert stop > 1
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_cannot_be_recorded_is_given_to_nobody(stage: Stage, witness: Witness, platform: str) -> None:
+    """Nobody else may be given the number either, so a code that was good is used up as far as anybody knows."""
+    witness.full = True
+    found = set()
+    for scene in stage.mirrors[platform].scenes:
+        tap = stage.tap(platform, scene.name)
+        witness.asked.clear()
+        outcome = _outcome(stage, tap.app, tap.body) if tap.body else None
+        for conclude in witness.concluded():
+            assert isinstance(outcome, StoreUnavailable)
+            lost = conclude.ref is not None and isinstance(conclude.outcome, VerifiedPhone)
+            assert outcome.spent is (Spent.UNKNOWN if lost else Spent.NO), scene.name
+            found.add(lost)
+    assert found == {True, False}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_user_who_is_not_admitted_sends_no_code(stage: Stage, witness: Witness, platform: str) -> None:
+    """Who is logged in is asked about once, before the code is sent, and before there is a session."""
+    admitted: list[Login] = []
+    refuses = False
+
+    def admit(login: Login) -> Flow[None]:
+        yield from ()
+        admitted.append(login)
+        if refuses:
+            raise TimedOut
+
+    for scene in stage.mirrors[platform].scenes:
+        admitted.clear()
+        refuses = False
+        tap = stage.tap(platform, scene.name)
+        if scene.expect != "ok" or tap.body is None:
+            continue
+        app, logs_in = stage.apps[tap.app], "login_code" in tap.body
+        run(authorize(app, tap.body, now=stage.now, admit=admit), stage.world)
+        assert [login.app for login in admitted] == [app.name] * logs_in, scene.name
+        refuses, body = True, stage.tap(platform, scene.name).body
+        assert body is not None
+        if not logs_in:
+            continue
+        with pytest.raises(TimedOut):
+            run(authorize(app, body, now=stage.now, admit=admit), stage.world)
+        another = stage.tap(platform, scene.name).body
+        assert another is not None
+        witness.asked.clear()
+        with pytest.raises(TimedOut):
+            run(log_in(app, {"login_code": another["login_code"]}, now=stage.now, admit=admit), stage.world)
+        assert not [step for step, _ in witness.asked if isinstance(step, Mint)]
