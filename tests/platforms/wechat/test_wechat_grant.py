@@ -514,7 +514,7 @@ def test_how_long_what_belongs_to_a_grant_is_kept(mirror: WeChatMirror) -> None:
 def test_how_long_a_token_of_the_grant_before_is_kept(mirror: WeChatMirror) -> None:
     """For a minute where a code waits that could not be exchanged, or else almost as long as WeChat says.
 
-    It is never renewed ahead of its end, because a renewal uses up a refresh token: it is not kept for that.
+    It is never renewed ahead of its end, because a renewal may replace the refresh token.
     """
     for waits in (True, False):
         app = _app(mirror, "wechat-merchant")
@@ -525,6 +525,9 @@ def test_how_long_a_token_of_the_grant_before_is_kept(mirror: WeChatMirror) -> N
         bench.refused(app, {"code": "a-code"})
         [seconds] = [seconds for kind, seconds in _kept(bench) if kind == "access-token"]
         assert seconds == 60 if waits else 6840 < seconds <= 6900
+        bench.clock.now += seconds - 31
+        bench.refused(app, {"code": "b-code"})
+        assert len(_renewals(bench)) == 1
 
 
 def test_a_dead_refresh_token_of_a_grant_is_forgotten(mirror: WeChatMirror) -> None:
