@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from haoma.errors import CircuitOpen, Next
 from haoma.service.app import create_app
+from haoma.service.exchange import Exchange
+from haoma.service.gate.refusing import refuse
 from haoma.settings.model import Settings
 from haoma.settings.reader import from_mapping
 
@@ -256,6 +259,14 @@ def test_when_to_come_again(errcode: object, status: int, code: str, wait: str |
         assert (got.status, got.json["code"], got.headers.get("retry-after")) == (status, code, wait)
 
     asyncio.run(play())
+
+
+def test_what_must_not_be_sent_again_says_no_when() -> None:
+    """A platform that is left alone for a while is not asked again with a code that may be used up."""
+    exchange = Exchange("r", "POST", "en", b"", (), b"", 0, 0.0, 0.0)
+    waits = CircuitOpen(retry_after=7)
+    assert (b"retry-after", b"7") in refuse(exchange, waits)[2]
+    assert b"retry-after" not in dict(refuse(exchange, waits.evolve(next_action=Next.ASK_AGAIN, retry=False))[2])
 
 
 def test_when_an_address_may_come_again() -> None:
