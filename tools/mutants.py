@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import faulthandler
 import gc
 import hashlib
 import importlib
@@ -55,6 +56,7 @@ DIGITS: Final = 16  # of each digest: of a mutant, of the code, of the tests
 _Swap: TypeAlias = tuple[list[FunctionType], CodeType]
 PATIENCE: Final = 10  # times the unchanged duration; after that it counts as killed, because a service would hang
 LEAST_SECONDS: Final = 20.0  # before a mutant counts as late
+HANGS: Final = 8.0  # seconds of one test, and PATIENCE times its own duration
 SWAPPED: Final[dict[type[ast.cmpop], tuple[str, ...]]] = {
     ast.Eq: ("!=",), ast.NotEq: ("==",), ast.Lt: ("<=", ">"), ast.LtE: ("<", ">"), ast.Gt: (">=", "<"),
     ast.GtE: (">", "<"), ast.In: ("not in",), ast.NotIn: ("in",), ast.Is: ("is not",), ast.IsNot: ("is",),
@@ -421,10 +423,13 @@ class _InFunctions:
             for function in functions:
                 function.__code__ = code
         hook = session.config.hook
+        nowhere = Path(os.devnull).open("w", encoding="ascii")  # noqa: SIM115 - for as long as the fork lives
         times = []
         for number, item in enumerate(session.items):
             follower = session.items[number + 1] if number + 1 < len(session.items) else None
             started = time.monotonic()
+            if swaps:  # a test that hangs ends the fork, long before `_wait` does
+                faulthandler.dump_traceback_later(HANGS + PATIENCE * self._times[item], exit=True, file=nowhere)
             hook.pytest_runtest_protocol(item=item, nextitem=follower)
             times.append(time.monotonic() - started)
             if session.testsfailed:
