@@ -526,6 +526,7 @@ class Memory:
         Returns:
             The number that counts instead, if another attempt has found one in the meantime.
         """
+        encoded = None if outcome is None else OUTCOME.encode(outcome)
         with state.lock:
             row = state.used.get(ref.app, _Rows()).get(ref.key)
             if row is None or not row.first <= ref.fence <= row.fence:
@@ -533,23 +534,23 @@ class Memory:
             late = ref.fence < row.fence
             if row.stand in {_Stand.DONE, _Stand.FREE} or (late and not isinstance(outcome, VerifiedPhone)):
                 return _number_in(row)
-            now = self._now()
-            row.fence = next(state.fences)
-            row.outcome, row.answer_until = None, now + row.repeat_seconds
-            if outcome is not None:
+            fence = next(state.fences)
+            row.outcome, row.answer_until = None, self._now() + row.repeat_seconds
+            if encoded is not None:
                 # Pushed before the outcome is set, so that an interruption leaves no answer that is never forgotten.
-                heapq.heappush(state.answers, (row.answer_until, row.fence, row))
-                row.outcome = OUTCOME.encode(outcome)
+                heapq.heappush(state.answers, (row.answer_until, fence, row))
+                row.outcome = encoded
             if spent is Spent.YES:
-                row.stand = _Stand.DONE
+                stand = _Stand.DONE
                 if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
                     # A code that the platform refused will be refused again, so it is remembered no longer than the
                     # answer. Made-up codes therefore cannot fill the memory.
                     row.until, row.until_wall = min(row.until, row.answer_until), -math.inf
             elif spent is Spent.NO and not row.after_unknown:
-                row.stand = _Stand.FREE
+                stand = _Stand.FREE
             else:  # after an unknown outcome, "not spent" only describes the later attempt
-                row.stand = _Stand.UNKNOWN
+                stand = _Stand.UNKNOWN
+            row.stand, row.fence = stand, fence  # last: until then an interrupted holder can still let go
             woken, row.waiters = row.waiters, []
         _wake(woken)
         return None
