@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -303,7 +304,11 @@ def test_in_the_foreground(host: str, warns: bool, number: signal.Signals) -> No
         _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
     assert ("anyone on the network" in errors) == warns
-    assert "Traceback" not in errors
+    # asyncio itself tells of a moment without a file: many may come in one turn of its loop.
+    told = re.sub(
+        r"socket\.accept\(\) out of system resource.*?OSError: \[Errno 24\] [^\n]*\n", "", errors, flags=re.DOTALL
+    )
+    assert "Traceback" not in told
 
 
 def test_loopback_by_name() -> None:
