@@ -18,7 +18,7 @@
     ├── ConfigError      config.*    wrong settings or arguments; settings are checked when they are loaded
     │   └── ConfigFaults, HostNotAllowed, NoOfflineWay, WrongArgument
     ├── CallerError      caller.*    the caller of the service lacks permission, or made an invalid call
-    └── LinkError        link.*      the number belongs to another account
+    └── LinkError        link.*      who has a number, a login or an account
 
 Each code has one class, named for what happened: ``SignatureMismatch`` is ``trust.signature-mismatch``. The title,
 cause and remedy of a code are in ``catalogue.toml``; those of a platform's own code are in the platform's
@@ -911,9 +911,53 @@ class StoreUnreadable(HaomaError):
 
 
 class LinkError(HaomaError):
-    """The number belongs to another account."""
+    """Something about accounts: who has a number, a login or an account."""
 
     status = 409
+    public_code = Public.NOT_ALLOWED
+
+
+class LinkConflict(LinkError):
+    """Another account has the number, and the app's policy refuses such requests.
+
+    ``because`` says why (``reason``) and names the dispute (``dispute``).
+    """
+
+    code = "link.conflict"
+
+
+class NoSuchAccount(LinkError):
+    """There is no such account, or it was erased."""
+
+    code = "link.no-such-account"
+    status = 404
+
+
+class NoSuchDispute(LinkError):
+    """There is no such dispute, or it is over."""
+
+    code = "link.no-such-dispute"
+    status = 404
+
+
+class NotTheirs(LinkError):
+    """A proof is missing: the login does not belong to the account that it has to prove."""
+
+    code = "link.not-theirs"
+    status = 403
+
+
+class LastLogin(LinkError):
+    """The login is the only one of its account. Erase the account instead."""
+
+    code = "link.last-login"
+
+
+class NoAccounts(LinkError):
+    """Accounts are not kept here: ``[accounts]`` is not configured."""
+
+    code = "link.no-accounts"
+    status = 501
 
 
 def _code_classes() -> dict[str, type[HaomaError]]:

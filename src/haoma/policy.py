@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import NotProven, Spent
+from haoma.link import LinkPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haoma.verified import CheckName, VerifiedPhone
 
 
@@ -25,6 +28,9 @@ class Policy:
         refused_limit, refused_seconds: How many refused phone codes one login may send within how many seconds.
         accept_members: Undocumented members that are ignored in a message under a session_key. Each one weakens the
             protection against spliced messages (``session_keys``).
+        link: How numbers are linked to accounts.
+        consent_texts: SHA-256 of the text of each version of the consent policy. If there are any, no other version is
+            accepted.
     """
 
     require: frozenset[CheckName] = frozenset()
@@ -35,6 +41,8 @@ class Policy:
     refused_seconds: float = 600.0
     session_seconds: float = 7200.0
     accept_members: frozenset[str] = frozenset()
+    link: LinkPolicy = LinkPolicy()
+    consent_texts: Mapping[str, bytes] = field(default_factory=dict)
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:
         """Return ``phone`` if it meets the policy.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, Typ
 import msgspec
 
 from haoma.errors import HaomaError
+from haoma.link import STANDARD, LinkPolicy
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
@@ -401,6 +402,22 @@ class Reserve(Step["Reserved | Concluded | UnderWay"]):
     repeat_seconds: float = 30.0
 
 
+class Consent(NamedTuple):
+    """What a user agreed to.
+
+    Attributes:
+        policy: Version of the policy that was shown, as the front end sent it.
+        scene: What the number is for.
+        text_hash: SHA-256 of the policy's text; empty if the server does not know the text.
+        audience: To whom the number may be given; empty for the app itself.
+    """
+
+    policy: str
+    scene: str = ""
+    text_hash: bytes = b""
+    audience: str = ""
+
+
 class Conclude(msgspec.Struct, Step[Concluded], frozen=True):
     """Record the outcome of an authorization. This is its last step, and happens exactly once.
 
@@ -416,14 +433,18 @@ class Conclude(msgspec.Struct, Step[Concluded], frozen=True):
     Attributes:
         app: ``App.scope`` of the app.
         ref: The reservation; None if there is no one-time value (an Alipay envelope without a login).
-        outcome: The outcome to record.
-        consent: What the user agreed to, as the front end sent it.
+        outcome: The outcome to record. A store that keeps accounts links its number in the same transaction.
+        consent: What the user agreed to.
+        linking: How the app links numbers to accounts.
+        by: Who asked, for the audit log.
     """
 
     app: str
     ref: Ref | None
     outcome: Outcome
-    consent: dict[str, Any] | None = None
+    consent: Consent | None = None
+    linking: LinkPolicy = STANDARD
+    by: str = ""
 
     def __repr__(self) -> str:
         return f"Conclude(app={self.app!r}, ref={self.ref!r}, outcome={self.outcome!r})"

@@ -66,6 +66,10 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
         checks: All five checks, in the order of `CheckName`.
         assurance: Whether the number still reaches its user. Only Huawei reports it; for others it is ``platform``.
         repeated: True if an identical request was answered before: a second tap, or a retry.
+        account: Id of the account that the number belongs to; None if there is none, or accounts are not kept.
+        link: How the number and the login were linked: ``new``, ``linked``, ``joined``, ``moved`` or ``review``; None if
+            they were not.
+        dispute: Id of what has to be decided, with ``review`` and ``moved``; None otherwise.
     """
 
     _number: PhoneNumber
@@ -75,6 +79,9 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
     checks: tuple[Check, ...]
     assurance: Assurance = Assurance.PLATFORM
     repeated: bool = False
+    account: str | None = None
+    link: str | None = None
+    dispute: str | None = None
 
     @property
     def e164(self) -> str:
@@ -131,6 +138,9 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
     checks: tuple[Check, ...]
     repeated: bool
     assurance: Assurance
+    account: str | msgspec.UnsetType = msgspec.UNSET
+    link: str | msgspec.UnsetType = msgspec.UNSET
+    dispute: str | msgspec.UnsetType = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"ResultBody({self.masked!r})"
@@ -140,7 +150,10 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
 
 
 def result_body(phone: VerifiedPhone) -> ResultBody:
-    """Return the content of `VerifiedPhone.to_dict` as a struct for an encoder. Every member is always written."""
+    """Return the content of `VerifiedPhone.to_dict` as a struct for an encoder.
+
+    ``account``, ``link`` and ``dispute`` are written if there are any; every other member always.
+    """
     number = phone._number  # noqa: SLF001 - the properties would add a call for each of four members
     return ResultBody(
         number.e164,
@@ -153,6 +166,9 @@ def result_body(phone: VerifiedPhone) -> ResultBody:
         phone.checks,
         phone.repeated,
         phone.assurance,
+        phone.account or msgspec.UNSET,
+        phone.link or msgspec.UNSET,
+        phone.dispute or msgspec.UNSET,
     )
 
 

@@ -21,6 +21,15 @@ OPTIONS: Final[dict[str, Any]] = {
 """Of every table. Openids are case-sensitive, so MySQL compares bytes."""
 
 
+def described(name: str, kind: str) -> Column[Any]:
+    """Return a column of a kind of `haoma.store.rows.Table`."""
+    word, _, length = kind.partition(":")
+    if word == "text":
+        return text(name, int(length))
+    makers = {"place": place, "moment": moment, "small": small, "bytes": sealed}
+    return sealed(name, nullable=True) if kind == "bytes?" else makers[word](name)
+
+
 def row_key() -> tuple[Column[Any], ...]:
     """Return the columns that every table begins with: the tenant and the place are its key."""
     return Column("tenant", _words(64), primary_key=True), Column("place", _raw(), primary_key=True), moment("version")

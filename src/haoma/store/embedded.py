@@ -10,34 +10,16 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from haoma.store.rows import KEPT, LEASES, LEDGER, TABLES, TRIES, USAGE
+from haoma.store.rows import INDEXES, TABLES
 from haoma.store.version import SCHEMA
 from haoma.store.version import TABLES as FIND
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_COLUMNS: Final = {
-    KEPT: "owner TEXT NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL, expires_at INTEGER NOT NULL",
-    LEASES: "fence INTEGER NOT NULL, lease_until INTEGER NOT NULL, ended INTEGER NOT NULL, failure BLOB",
-    TRIES: "moments BLOB NOT NULL, expires_at INTEGER NOT NULL",
-    LEDGER: (
-        "app TEXT NOT NULL, kind TEXT NOT NULL, state INTEGER NOT NULL, first INTEGER NOT NULL, "
-        "fingerprint BLOB NOT NULL, lease_until INTEGER NOT NULL, remember_until INTEGER NOT NULL, "
-        "repeat_ms INTEGER NOT NULL, answer_until INTEGER NOT NULL, after_unknown INTEGER NOT NULL, outcome BLOB, "
-        "error TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL"
-    ),
-    USAGE: (
-        "app TEXT NOT NULL, kind TEXT NOT NULL, state INTEGER NOT NULL, day INTEGER NOT NULL, total INTEGER NOT NULL"
-    ),
-}
-_INDEXES: Final = (
-    "kept_by_end ON {prefix}kept (expires_at, tenant)",
-    "leases_by_end ON {prefix}leases (lease_until, tenant)",
-    "tries_by_end ON {prefix}tries (expires_at, tenant)",
-    "ledger_by_end ON {prefix}ledger (remember_until, tenant)",
-    "ledger_by_answer ON {prefix}ledger (answer_until, tenant)",
-)
+    from haoma.store.rows import Table
+
+_KINDS: Final = {"text": "TEXT", "place": "BLOB", "bytes": "BLOB", "moment": "INTEGER", "small": "INTEGER"}
 
 
 def create(path: Path, prefix: str) -> None:
@@ -68,8 +50,17 @@ def statements(prefix: str) -> list[str]:
         f"INSERT INTO {prefix}version (version_num) VALUES ('{SCHEMA:04}')",  # noqa: S608
     ]
     made += [
-        f"CREATE TABLE {prefix}{table.name} ({key}, {_COLUMNS[table]}, PRIMARY KEY (tenant, place)) "
+        f"CREATE TABLE {prefix}{table.name} ({key}, {_columns(table)}, PRIMARY KEY (tenant, place)) "
         "STRICT, WITHOUT ROWID"
         for table in TABLES
     ]
-    return made + [f"CREATE INDEX {prefix}{index.format(prefix=prefix)}" for index in _INDEXES]
+    return made + [
+        f"CREATE INDEX {prefix}{name} ON {prefix}{table.name} ({column}, tenant)" for name, table, column in INDEXES
+    ]
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(
+        f"{name} {_KINDS[kind.rstrip('?').partition(':')[0]]}{'' if kind.endswith('?') else ' NOT NULL'}"
+        for name, kind in table.described
+    )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import asyncpg
 
 from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
-from haoma.store.rows import Counted, Kept, Leased, Tried, Used
 from haoma.store.sql import Portable, numbered
 
 if TYPE_CHECKING:
@@ -23,16 +22,7 @@ if TYPE_CHECKING:
     from haoma.store.rows import Row, Table
 
 _NOW: Final = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-_TYPES: Final = {
-    Kept: ("bytea", "bigint", "text", "text", "bytea", "bigint"),
-    Leased: ("bytea", "bigint", "bigint", "bigint", "smallint", "bytea"),
-    Tried: ("bytea", "bigint", "bytea", "bigint"),
-    Used: (
-        *("bytea", "bigint", "text", "text", "smallint", "bigint", "bytea", "bigint", "bigint", "bigint", "bigint"),
-        *("smallint", "bytea", "text", "bigint", "bigint"),
-    ),
-    Counted: ("bytea", "bigint", "text", "text", "smallint", "bigint", "bigint"),
-}
+_TYPES: Final = {"text": "text", "place": "bytea", "bytes": "bytea", "moment": "bigint", "small": "smallint"}
 SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
@@ -204,7 +194,8 @@ class PortableConnection(PostgresConnection):
 
 def statement(verb: str, prefix: str, table: Table) -> str:
     """Return the statement of a verb: ``read``, ``insert``, ``update`` or ``delete``."""
-    name, columns, types = prefix + table.name, table.columns, _TYPES[table.row]
+    name, columns = prefix + table.name, table.columns
+    types = "bytea", "bigint", *(_TYPES[kind.rstrip("?").partition(":")[0]] for kind in table.kinds)
     arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 2))
     names = ", ".join(columns)
     match verb:

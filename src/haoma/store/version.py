@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from haoma.store.batch import Connection
     from haoma.store.store import Engine
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """The version that this code was written for, and that its migrations end with."""
 ACCEPTED: Final = (SCHEMA, SCHEMA + 1)
 
