@@ -19,6 +19,7 @@ import msgspec
 from haoma import authorization
 from haoma.codecs import Record
 from haoma.errors import (
+    BadField,
     HaomaError,
     Next,
     NoOfflineWay,
@@ -35,7 +36,21 @@ from haoma.platforms.base.refusal import refuses_a_code
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
 from haoma.sharing import reserve
-from haoma.steps import Conclude, Keep, Key, Mint, Recall, Reserve, Reserved, ReturnTry, Room, Shelf, TakeTry, ask
+from haoma.steps import (
+    Conclude,
+    Consent,
+    Keep,
+    Key,
+    Mint,
+    Recall,
+    Reserve,
+    Reserved,
+    ReturnTry,
+    Room,
+    Shelf,
+    TakeTry,
+    ask,
+)
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
@@ -45,6 +60,8 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import Finding, GetLogin, Platform
     from haoma.steps import Concluded, Flow, Outcome, Place
 
+
+_CONSENT_LENGTH: Final = 128
 
 Admit: TypeAlias = "Callable[[Login], Flow[None]]"
 """Decides whether a user's request goes on."""
@@ -144,11 +161,12 @@ def authorize(
         if login_code is not None:
             found = authorization.with_login(found, login_code)
         message = platform.read(app, found)
+        consent = None if found.consent is None else _consent(app, found.consent)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:
             get_login = _admitting(_login_asker(app, found, now), admit)
-            return (yield from _concluded(app, platform, found, message, get_login, now))
-        return (yield from _once(app, platform, found, message, one_time, now, caller, admit))
+            return (yield from _concluded(app, platform, message, consent, get_login, now, caller))
+        return (yield from _once(app, platform, found, message, consent, one_time, now, caller, admit))
     except HaomaError as error:
         raise _placed(error, app) from None
 
@@ -158,6 +176,7 @@ def _once(
     platform: Platform[Any, Any],
     found: Authorization,
     message: object,
+    consent: Consent | None,
     one_time: tuple[str, Secret],
     now: float,
     caller: str,
@@ -177,7 +196,7 @@ def _once(
     if kind == "code":
         get_login = _within_budget(app, get_login, tries)
     try:
-        phone = yield from _concluded(app, platform, found, message, get_login, now, reserved)
+        phone = yield from _concluded(app, platform, message, consent, get_login, now, caller, reserved)
     except HaomaError as error:
         if not refuses_a_code(error):
             yield from _give_back(tries)
@@ -189,10 +208,11 @@ def _once(
 def _concluded(
     app: App,
     platform: Platform[Any, Any],
-    found: Authorization,
     message: object,
+    consent: Consent | None,
     get_login: GetLogin,
     now: float,
+    caller: str,
     reserved: Reserved | None = None,
 ) -> Flow[VerifiedPhone]:
     """Run the platform's flow and conclude the authorization with its outcome."""
@@ -206,7 +226,8 @@ def _concluded(
         outcome = _placed(error, app)
     ref = None if reserved is None else reserved.ref
     try:
-        concluded: Concluded = yield Conclude(app.scope, ref, outcome, found.consent)  # `ask` is one generator more
+        # `ask` is one generator more
+        concluded: Concluded = yield Conclude(app.scope, ref, outcome, consent, app.policy.link, caller)
     except StoreUnavailable as error:
         # A number that nobody recorded is given to nobody: the next request with this code would be given it again.
         lost = Spent.UNKNOWN if ref is not None and isinstance(outcome, VerifiedPhone) else error.spent
@@ -215,6 +236,26 @@ def _concluded(
     if isinstance(counts, HaomaError):
         raise counts
     return counts
+
+
+def _consent(app: App, sent: dict[str, Any]) -> Consent:
+    """Return what the user agreed to. The text's hash is ours, never the front end's.
+
+    Raises:
+        BadField: ``envelope.bad-field``: not text, too long, or a version of the policy that is not configured.
+    """
+    words = {}
+    for name in ("policy", "scene", "audience"):
+        value = sent.get(name, "")
+        if not isinstance(value, str):
+            raise BadField(because={"field": f"consent.{name}", "type": type(value).__name__, "needed": "string"})
+        if len(value) > _CONSENT_LENGTH or not value.isprintable():
+            raise BadField(because={"field": f"consent.{name}", "reason": "too long, or has control characters"})
+        words[name] = value
+    texts = app.policy.consent_texts
+    if texts and words["policy"] not in texts:
+        raise BadField(because={"field": "consent.policy", "reason": "no such version", "known": ", ".join(texts)})
+    return Consent(words["policy"], words["scene"], texts.get(words["policy"], b""), words["audience"])
 
 
 def _admitting(get_login: GetLogin, admit: Admit | None) -> GetLogin:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import NotProven, Spent
+from haoma.link import STANDARD as LINK
 from haoma.link import LinkPolicy
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Policy:
     refused_seconds: float = 600.0
     session_seconds: float = 7200.0
     accept_members: frozenset[str] = frozenset()
-    link: LinkPolicy = LinkPolicy()
+    link: LinkPolicy = LINK
     consent_texts: Mapping[str, bytes] = field(default_factory=dict)
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:

@@ -67,8 +67,8 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
         assurance: Whether the number still reaches its user. Only Huawei reports it; for others it is ``platform``.
         repeated: True if an identical request was answered before: a second tap, or a retry.
         account: Id of the account that the number belongs to; None if there is none, or accounts are not kept.
-        link: How the number and the login were linked: ``new``, ``linked``, ``joined``, ``moved`` or ``review``; None if
-            they were not.
+        link: How the number and the login were linked: ``new``, ``linked``, ``joined``, ``moved`` or ``review``; None
+            if they were not.
         dispute: Id of what has to be decided, with ``review`` and ``moved``; None otherwise.
     """
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
-from haoma.store.decisions import Decision, View
+from haoma.store.decisions import Decision, Unread, View
 from haoma.store.rows import TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
 
@@ -41,6 +41,8 @@ STATEMENT_SECONDS: Final = 6.0
 is gone, and without a limit of ours the writer would wait for it for ever."""
 _TRIES: Final = 40
 """How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
+_READS: Final = 12
+"""How often a batch reads what it has learned of from other rows: a few times, as nothing leads on for ever."""
 
 
 class Conflict(Exception):
@@ -220,24 +222,42 @@ def _decide(
     jobs: Sequence[Job], needs: dict[Table, dict[bytes, None]], connection: Connection, fences: Fences
 ) -> Generator[Any, Any, View]:
     rows: dict[tuple[Table, bytes], Row] = {}
+    asked: set[tuple[Table, bytes]] = set()
     now = 0
-    for table, places in needs.items():
-        now, found = yield connection.read(table, list(places))
-        for row in found:
-            rows[table, row.place] = row
-    if not needs:
-        now = yield connection.now()
-    fences.begin(now, list(rows.values()))
-    view = View(now // 1000, fences.next, rows)
-    for job in jobs:
-        job.answer = job.failure = None
-        try:
-            job.answer = job.decision.decide(view)
-        except CannotUnseal:
-            job.failure = StoreUnreadable()
-        except Exception as error:  # noqa: BLE001 - it is the answer to this one, and to no other
-            job.failure = error
-    return view
+    for _ in range(_READS):
+        for table, places in needs.items():
+            now, found = yield connection.read(table, list(places))
+            for row in found:
+                rows[table, row.place] = row
+            asked.update((table, place) for place in places)
+        if not needs and not now:
+            now = yield connection.now()
+        fences.begin(now, list(rows.values()))
+        view = View(now // 1000, fences.next, rows, asked)
+        needs = {}
+        for job in jobs:
+            for table, place in _answer(job, view):
+                needs.setdefault(table, {})[place] = None
+        if not needs:
+            return view
+    raise StoreUnavailable(because={"reason": "busy"})
+
+
+def _answer(job: Job, view: View) -> Sequence[tuple[Table, bytes]]:
+    """Decide one step, or return the rows that it also needs."""
+    job.answer = job.failure = None
+    view.begin()
+    try:
+        job.answer = job.decision.decide(view)
+    except Unread as more:
+        return more.rows
+    except CannotUnseal:
+        job.failure = StoreUnreadable()
+    except Exception as error:  # noqa: BLE001 - it is the answer to this one, and to no other
+        job.failure = error
+    if job.failure is not None:
+        view.undo()
+    return ()
 
 
 @dataclass(slots=True)
@@ -310,7 +330,8 @@ def _changes(view: View) -> Changes:
         if row is before:
             continue
         if row is None:
-            assert before is not None  # noqa: S101
+            if before is None:  # written and deleted by two steps of one batch
+                continue
             changes.deleted.setdefault(table, []).append((place, before.version))
         elif before is None:
             changes.inserted.setdefault(table, []).append(row)

@@ -36,6 +36,7 @@ from haoma.steps import (
     UnderWay,
     Watch,
 )
+from haoma.store.accounts.linking import Linking
 from haoma.store.rows import (
     DONE,
     FREE,
@@ -56,11 +57,13 @@ from haoma.store.rows import (
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from haoma.store.accounts.records import Records
     from haoma.store.sealing import Sealer
 
 R = TypeVar("R", Kept, Leased, Tried, Used)
+Told = TypeVar("Told", Outcome, None)
 
 _VALUE: Final = b"value"
 _OUTCOME: Final = b"outcome"
@@ -75,18 +78,72 @@ class Wait(NamedTuple):
     seconds: float
 
 
+class Unread(Exception):
+    """Rows that a decision has learned of from other rows. They are read, and all steps are decided again.
+
+    Attributes:
+        rows: Their tables and places.
+    """
+
+    def __init__(self, rows: Sequence[tuple[Table, bytes]]) -> None:
+        super().__init__()
+        self.rows = rows
+
+
 class View:
     """The rows of one batch, as they were read and as the decisions change them.
 
     Attributes:
         now: Milliseconds since 1970 by the database's clock.
+        asked: The rows that were looked for.
+        entries: What goes into the audit log: what happened, who asked, and facts.
     """
 
-    def __init__(self, now: int, fence: Callable[[], int], rows: dict[tuple[Table, bytes], Row]) -> None:
+    def __init__(
+        self,
+        now: int,
+        fence: Callable[[], int],
+        rows: dict[tuple[Table, bytes], Row],
+        asked: frozenset[tuple[Table, bytes]] | set[tuple[Table, bytes]] = frozenset(),
+    ) -> None:
         self.now = now
         self.read = rows
         self.rows: dict[tuple[Table, bytes], Row | None] = dict(rows)
         self.fence = fence
+        self.asked = asked
+        self.entries: list[tuple[str, str, dict[str, str]]] = []
+        self._undo: list[tuple[tuple[Table, bytes], Row | None]] = []
+
+    def begin(self) -> None:
+        """Begin a decision: from here on `undo` takes back."""
+        self._undo.clear()
+        self._entries = len(self.entries)
+
+    def undo(self) -> None:
+        """Take back what the decision has changed that has just failed."""
+        for key, before in reversed(self._undo):
+            if before is None and key not in self.read:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = before
+        del self.entries[self._entries :]
+
+    def need(self, table: Table, place: bytes) -> Any:
+        """Return the row at a place that no `Decision` could name in advance, or None. Raises Unread."""
+        if (table, place) not in self.rows and (table, place) not in self.asked:
+            raise Unread([(table, place)])
+        return self.rows.get((table, place))
+
+    def need_all(self, table: Table, places: Sequence[bytes]) -> list[Any]:
+        """Return the rows that there are at these places. Raises Unread."""
+        keys = [(table, place) for place in places]
+        if missing := [key for key in keys if key not in self.rows and key not in self.asked]:
+            raise Unread(missing)
+        return [row for row in map(self.rows.get, keys) if row is not None]
+
+    def audit(self, what: str, by: str, **facts: str) -> None:
+        """Add a row to the audit log. ``facts`` hold no number and no id of a platform."""
+        self.entries.append((what, by, facts))
 
     def get(self, table: Table, places: tuple[bytes, ...]) -> Any:
         """Return the row at the first of these places that has one, or None."""
@@ -103,11 +160,15 @@ class View:
 
     def put(self, table: Table, row: Row) -> None:
         """Write a row."""
-        self.rows[table, row.place] = row
+        self._write((table, row.place), row)
 
     def drop(self, table: Table, place: bytes) -> None:
         """Delete a row."""
-        self.rows[table, place] = None
+        self._write((table, place), None)
+
+    def _write(self, key: tuple[Table, bytes], row: Row | None) -> None:
+        self._undo.append((key, self.rows.get(key)))
+        self.rows[key] = row
 
 
 class Decision(NamedTuple):
@@ -131,10 +192,12 @@ class Decisions:
         sealer: Seals what is kept, and names the places.
         patience: Seconds after which a flow under way is given up.
         lease_seconds: Seconds after which the holder of a lease is given up.
+        records: The rows of accounts, if accounts are kept.
     """
 
-    def __init__(self, sealer: Sealer, patience: float, lease_seconds: float) -> None:
+    def __init__(self, sealer: Sealer, patience: float, lease_seconds: float, records: Records | None = None) -> None:
         self._sealer = sealer
+        self._records = records
         self._patience = _ms(patience)
         self._lease = _ms(lease_seconds)
 
@@ -163,10 +226,8 @@ class Decisions:
                 return self._watch_lease(by) if isinstance(by, Lease) else self._watch(by)
             case Reserve():
                 return self._reserve(step)
-            case Conclude(app, None, outcome):
-                return self._count(app, outcome)
-            case Conclude(_, Ref() as ref, outcome):
-                return self._conclude(ref, outcome)
+            case Conclude():
+                return self._conclude(step)
             case Settle(ref, spent):
                 return self._settled(ref, spent)
         raise TypeError(f"no answer to {type(step).__name__}")
@@ -379,47 +440,68 @@ class Decisions:
 
         return Decision(((LEDGER, ref.key),), decide, writes=False)
 
-    def _conclude(self, ref: Ref, outcome: Outcome) -> Decision:
-        spent = outcome.spent if isinstance(outcome, HaomaError) else Spent.YES
-        sealed = self._sealer.seal(ref.key, _OUTCOME, OUTCOME.encode(outcome))
+    def _conclude(self, step: Conclude) -> Decision:
+        ref, outcome = step.ref, step.outcome
+        linking = None
+        if self._records is not None and isinstance(outcome, VerifiedPhone):
+            linking = Linking(self._records, step, outcome)
+        link = None if linking is None else linking.decide
+        needs = () if linking is None else linking.needs
+        if ref is None:
+            return Decision(needs, self._count(step.app, outcome, link))
+        # Sealed here unless linking changes it.
+        sealed = self._sealer.seal(ref.key, _OUTCOME, OUTCOME.encode(outcome)) if link is None else None
 
         def decide(view: View) -> Concluded:
-            return Concluded(self._settle(view, ref, outcome, sealed, spent) or outcome)
+            return Concluded(self._settle(view, ref, outcome, _spent(outcome), sealed, link))
 
-        return Decision(((LEDGER, ref.key),), decide)
+        return Decision(((LEDGER, ref.key), *needs), decide)
 
     def _settled(self, ref: Ref, spent: Spent) -> Decision:
         def decide(view: View) -> None:
-            self._settle(view, ref, None, None, spent)
+            self._settle(view, ref, None, spent, None, None)
 
         return Decision(((LEDGER, ref.key),), decide)
 
     def _settle(
-        self, view: View, ref: Ref, outcome: Outcome | None, sealed: bytes | None, spent: Spent
-    ) -> Outcome | None:
+        self,
+        view: View,
+        ref: Ref,
+        outcome: Told,
+        spent: Spent,
+        sealed: bytes | None,
+        link: Callable[[View], Outcome] | None,
+    ) -> Told | Outcome:
         """Say what came of a reservation. Only the first word counts; a success counts as long as none is settled.
 
         Returns:
-            The number that counts instead, if another try has found one meanwhile.
+            The outcome that counts: the number that another try has found meanwhile, or else what ``link`` made of
+            this one.
         """
         row: Used | None = view.get(LEDGER, (ref.key,))
         if row is None or row.app != ref.app or not row.first <= ref.fence <= row.version:
-            return None
+            return outcome if link is None else link(view)
         late = ref.fence < row.version
         if row.state in {DONE, REFUSED, FREE} or (late and not isinstance(outcome, VerifiedPhone)):
             known = self._answer(row, view.now)
-            return known if isinstance(known, VerifiedPhone) else None
+            if isinstance(known, VerifiedPhone):
+                return known
+            return outcome if link is None or row.state == REFUSED else link(view)
+        counts: Told | Outcome = outcome
+        if link is not None:
+            linked = counts = link(view)
+            spent, sealed = _spent(linked), self._sealer.seal(ref.key, _OUTCOME, OUTCOME.encode(linked))
         now = view.now
         row = row._replace(
             version=view.fence(),
             outcome=sealed,
             answer_until=now + row.repeat_ms,
-            error=outcome.code if isinstance(outcome, HaomaError) else "",
+            error=counts.code if isinstance(counts, HaomaError) else "",
             ended_at=now,
         )
         if spent is Spent.YES:
-            row = row._replace(state=REFUSED if isinstance(outcome, HaomaError) else DONE)
-            if isinstance(outcome, PlatformRefusal) and not row.after_unknown:
+            row = row._replace(state=REFUSED if isinstance(counts, HaomaError) else DONE)
+            if isinstance(counts, PlatformRefusal) and not row.after_unknown:
                 # What the platform refuses once it refuses again. It need not be remembered for longer than its
                 # answer, so that made-up codes fill nothing.
                 row = row._replace(remember_until=min(row.remember_until, row.answer_until))
@@ -428,23 +510,28 @@ class Decisions:
         else:  # "not spent" after an unknown outcome speaks of the second try alone
             row = row._replace(state=UNKNOWN)
         view.put(LEDGER, row)
-        return None
+        return counts
 
-    def _count(self, app: str, outcome: Outcome) -> Decision:
+    def _count(self, app: str, outcome: Outcome, link: Callable[[View], Outcome] | None) -> Callable[[View], Concluded]:
         # An envelope without a login has nothing that can be used once, so its row has a place of its own.
         place = os.urandom(32)
-        error = outcome.code if isinstance(outcome, HaomaError) else ""
 
         def decide(view: View) -> Concluded:
+            counts = outcome if link is None else link(view)
             fence, now = view.fence(), view.now
+            error = counts.code if isinstance(counts, HaomaError) else ""
             state = REFUSED if error else DONE
             view.put(
                 LEDGER,
                 Used(place, fence, app, "envelope", state, fence, b"", now, now, 0, 0, 0, None, error, now, now),
             )
-            return Concluded(outcome)
+            return Concluded(counts)
 
-        return Decision((), decide)
+        return decide
+
+
+def _spent(outcome: Outcome) -> Spent:
+    return outcome.spent if isinstance(outcome, HaomaError) else Spent.YES
 
 
 def _rows_of(table: Table, places: tuple[bytes, ...]) -> tuple[tuple[Table, bytes], ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from haoma.io.answers import Held
     from haoma.steps import Step
+    from haoma.store.accounts.records import Records
     from haoma.store.sealing import Sealer
 
 
@@ -108,6 +109,7 @@ class Store:
     Args:
         engine: The database.
         sealer: Seals what is kept.
+        records: The rows of accounts, if accounts are kept.
         patience: Seconds after which a flow under way is given up; longer than any flow takes.
         lease_seconds: Seconds after which the holder of a lease is given up: longer than one request to a platform, and
             shorter than one to the service, so that those who wait for a token survive the process that fetches it.
@@ -119,9 +121,17 @@ class Store:
 
     shared: Final = True
 
-    def __init__(self, engine: Engine, sealer: Sealer, *, patience: float = 30.0, lease_seconds: float = 12.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sealer: Sealer,
+        records: Records | None = None,
+        *,
+        patience: float = 30.0,
+        lease_seconds: float = 12.0,
+    ) -> None:
         self.engine = engine
-        self._decisions = Decisions(sealer, patience, lease_seconds)
+        self._decisions = Decisions(sealer, patience, lease_seconds, records)
         self._parents: list[_Process | None] = []
 
         def begin(before: _Process | None) -> _Process:

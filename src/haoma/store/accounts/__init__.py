@@ -1,0 +1,1 @@
+"""Accounts: who has which logins and which number."""

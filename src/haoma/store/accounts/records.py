@@ -1,0 +1,253 @@
+"""Reading and changing the rows of accounts in a `View`. Everything here belongs to one transaction.
+
+What an account has is named in its row: the places of its logins and of its number. So whoever changes what an account
+has writes that row, and two who do so at once cannot both succeed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.link import Login
+from haoma.store.accounts.ids import new_id, written
+from haoma.store.keys.numbers import SALT_BYTES
+from haoma.store.rows import (
+    ACCOUNTS,
+    DISPUTES,
+    IDENTITIES,
+    NUMBERS,
+    OUTBOX,
+    PHONES,
+    SALTS,
+    Account,
+    Dispute,
+    Event,
+    Identity,
+    Number,
+    Phone,
+    Salt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from haoma.store.decisions import View
+    from haoma.store.keys.numbers import BlindIndex, NumberSealer
+    from haoma.store.sealing import Sealer
+
+_PLACE: Final = 32
+_VALUE: Final = b"login"
+_DETAILS: Final = b"dispute"
+_BODY: Final = b"event"
+DISPUTE_MS: Final = 30 * 86_400_000
+"""How long a dispute waits for a decision, and a move can be undone."""
+
+
+class Details(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a dispute is about.
+
+    Attributes:
+        logins: Those of the claimant that are not linked yet, or were linked by the move.
+        number: The number, and whether it was tied to the claimant's login.
+        replaced: The number that the claimant had before the move; empty if none.
+        replaced_verified_at, replaced_bound_at, verified_at, bound_at: Of both numbers, before the move.
+        created: Whether the move made the claimant's account.
+    """
+
+    logins: tuple[tuple[str, str, str, str], ...]
+    number: str
+    bound: bool
+    assurance: str
+    replaced: str = ""
+    replaced_verified_at: int = 0
+    replaced_bound_at: int = 0
+    verified_at: int = 0
+    bound_at: int = 0
+    created: bool = False
+
+    def __repr__(self) -> str:
+        return "<Details>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
+class Records:
+    """The rows of accounts, and the keys that open them.
+
+    Args:
+        sealer: Seals logins, and names their places.
+        numbers: Seals numbers.
+        index: Names the places of numbers.
+        tells: Whether events are written.
+    """
+
+    def __init__(self, sealer: Sealer, numbers: NumberSealer, index: BlindIndex, *, tells: bool) -> None:
+        self._sealer = sealer
+        self._numbers = numbers
+        self._index = index
+        self._tells = tells
+        self._details = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Details)
+
+    # --- places ---
+
+    def places_of(self, login: Login) -> tuple[bytes, ...]:
+        """Return where a login is, or would be: the current place first."""
+        return self._sealer.places(b"login", login.platform, login.app, login.kind, login.value)
+
+    def places_of_number(self, e164: str) -> tuple[bytes, ...]:
+        """Return where the index of a number is, one place for each pepper."""
+        return self._index.places(e164)
+
+    # --- accounts ---
+
+    def create(self, view: View) -> Account:
+        """Add an account without anything."""
+        row = Account(new_id(view.now), view.fence(), b"", b"", b"", view.now, 0)
+        view.put(ACCOUNTS, row)
+        return row
+
+    def account(self, view: View, account: bytes) -> Account | None:
+        """Return the row of an account."""
+        row: Account | None = view.need(ACCOUNTS, account)
+        return row
+
+    def change(self, view: View, row: Account, **changes: Any) -> Account:
+        """Write the row of an account with changes."""
+        row = row._replace(version=view.fence(), **changes)
+        view.put(ACCOUNTS, row)
+        return row
+
+    # --- logins ---
+
+    def login(self, view: View, login: Login) -> Identity | None:
+        """Return the row of a login."""
+        return next(iter(view.need_all(IDENTITIES, self.places_of(login))), None)
+
+    def attach(self, view: View, row: Account, logins: Iterable[Login]) -> Account:
+        """Give logins that nobody has to an account."""
+        added = b""
+        for login in logins:
+            place = self.places_of(login)[0]
+            sealed = self._sealer.seal(place, _VALUE, login.value.encode())
+            view.put(
+                IDENTITIES,
+                Identity(place, view.fence(), row.place, login.platform, login.app, login.kind, sealed, view.now),
+            )
+            added += place
+        return self.change(view, row, identities=row.identities + added)
+
+    def detach(self, view: View, row: Account, found: Identity) -> Account:
+        """Take a login from its account."""
+        view.drop(IDENTITIES, found.place)
+        left = b"".join(place for place in split(row.identities) if place != found.place)
+        return self.change(view, row, identities=left)
+
+    def identities(self, view: View, row: Account) -> list[Identity]:
+        """Return the logins of an account."""
+        return view.need_all(IDENTITIES, split(row.identities))
+
+    def read_login(self, row: Identity) -> Login:
+        """Return what a row of a login says. Raises CannotUnseal."""
+        value = self._sealer.unseal(row.place, _VALUE, row.value).decode()
+        return Login(row.platform, row.app, row.kind, value)
+
+    # --- numbers ---
+
+    def number(self, view: View, e164: str) -> Number | None:
+        """Return the index row of a number."""
+        return next(iter(view.need_all(NUMBERS, self._index.places(e164))), None)
+
+    def give(self, view: View, row: Account, e164: str, *, verified_at: int, bound_at: int, assurance: str) -> Account:
+        """Give a number that nobody has to an account that has none."""
+        record, salt, places = new_id(view.now), os.urandom(SALT_BYTES), self._index.places(e164)
+        sealed, key_id = self._numbers.seal(record, salt, e164)
+        view.put(PHONES, Phone(record, view.fence(), row.place, sealed, key_id, b"".join(places)))
+        view.put(SALTS, Salt(record, view.fence(), salt))
+        for place in places:
+            view.put(NUMBERS, Number(place, view.fence(), row.place, record, verified_at, bound_at, assurance))
+        return self.change(view, row, phone=record)
+
+    def verified(self, view: View, e164: str, *, bound: bool, assurance: str) -> None:
+        """Note that a number was verified again for the account that has it."""
+        for row in view.need_all(NUMBERS, self._index.places(e164)):
+            bound_at = view.now if bound else row.bound_at
+            view.put(
+                NUMBERS,
+                row._replace(version=view.fence(), verified_at=view.now, bound_at=bound_at, assurance=assurance),
+            )
+
+    def read_number(self, view: View, row: Account) -> tuple[str, Number] | None:
+        """Return the number of an account and its index row, or None. Raises CannotUnseal."""
+        if not row.phone:
+            return None
+        phone: Phone | None = view.need(PHONES, row.phone)
+        salt: Salt | None = view.need(SALTS, row.phone)
+        if phone is None or salt is None:
+            return None
+        e164 = self._numbers.unseal(phone.place, salt.salt, phone.sealed)
+        index: Number | None = next(iter(view.need_all(NUMBERS, split(phone.indexes))), None)
+        return None if index is None else (e164, index)
+
+    def take_number(self, view: View, row: Account) -> Account:
+        """Remove the number of an account: its record, its salt and its index. Nothing has to be unsealed for that."""
+        if not row.phone:
+            return row
+        phone: Phone | None = view.need(PHONES, row.phone)
+        if phone is not None:
+            for index in view.need_all(NUMBERS, split(phone.indexes)):
+                view.drop(NUMBERS, index.place)
+            view.drop(PHONES, phone.place)
+        if view.need(SALTS, row.phone) is not None:
+            view.drop(SALTS, row.phone)
+        return self.change(view, row, phone=b"")
+
+    # --- disputes and events ---
+
+    def dispute(self, view: View, state: int, app: str, claimant: bytes, holder: bytes, details: Details) -> bytes:
+        """Add a dispute; return its id."""
+        place = new_id(view.now)
+        sealed = self._sealer.seal(place, _DETAILS, self._details[0].encode(details))
+        forget_at = view.now + DISPUTE_MS
+        view.put(DISPUTES, Dispute(place, view.fence(), state, app, claimant, holder, sealed, view.now, forget_at))
+        return place
+
+    def details(self, row: Dispute) -> Details:
+        """Return what a dispute is about. Raises CannotUnseal."""
+        return self._details[1].decode(self._sealer.unseal(row.place, _DETAILS, row.details))
+
+    def tell(self, view: View, kind: str, account: bytes, **facts: Any) -> None:
+        """Add an event for the application, if it wants any. ``facts`` hold no full number."""
+        if not self._tells:
+            return
+        place = new_id(view.now)
+        body = {
+            "id": written(place),
+            "kind": kind,
+            "at": view.now,
+            **({"account": written(account)} if account else {}),
+        }
+        sealed = self._sealer.seal(place, _BODY, msgspec.json.encode({**body, **facts}))
+        view.put(OUTBOX, Event(place, view.fence(), kind, account, sealed, view.now, 0, 0, view.now))
+
+    def read_event(self, row: Event) -> bytes:
+        """Return the JSON of an event. Raises CannotUnseal."""
+        return self._sealer.unseal(row.place, _BODY, row.body)
+
+    # --- the application's own id ---
+
+    def seal_external(self, row: Account, external: str) -> bytes:
+        """Return the application's id of a user, sealed for the row of an account."""
+        return self._sealer.seal(row.place, b"external", external.encode())
+
+    def read_external(self, row: Account) -> str | None:
+        """Return the application's id of the user, or None. Raises CannotUnseal."""
+        return self._sealer.unseal(row.place, b"external", row.external).decode() if row.external else None
+
+
+def split(places: bytes) -> Sequence[bytes]:
+    """Return the places of 32 bytes that were written one after the other."""
+    return [places[start : start + _PLACE] for start in range(0, len(places), _PLACE)]
