@@ -52,6 +52,23 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
+def parse_e164(text: str) -> PhoneNumber | None:
+    """Return the number that ``+8613800138000`` is, or None. Spaces and other forms are not accepted."""
+    digits = text[1:]
+    if text[:1] != "+" or not is_digits(digits):
+        return None
+    for length in (1, 2, 3):  # no country code begins with another one
+        if digits[:length] in _country_codes():
+            return from_parts(digits[:length], digits[length:])
+    return None
+
+
+def masked_e164(text: str) -> str:
+    """Return the masked form of a number in E.164 form."""
+    found = parse_e164(text)
+    return _MASKED if found is None else found.masked
+
+
 @cache
 def _country_codes() -> frozenset[str]:
     # Imported on first use: the metadata takes 50 ms to load, and most numbers are mainland ones.

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
-from haoma.store.decisions import Decision, Unread, View
+from haoma.store.decisions import Decision, Sought, Unread, View
 from haoma.store.rows import TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
 
@@ -92,6 +92,9 @@ class Connection(Protocol):
 
     def delete(self, table: Table, places: Sequence[bytes], versions: Sequence[int]) -> Any:
         """Delete rows that must have these versions."""
+
+    def find(self, table: Table, column: str, value: bytes) -> Any:
+        """Return the rows with a value in a column that has an index, at most `haoma.store.sql.MOST`."""
 
     def select(self, text: str, arguments: Sequence[Any] = ()) -> Any:
         """Return what another portable statement finds, as tuples; its parameters are written ``?``."""
@@ -223,41 +226,47 @@ def _decide(
 ) -> Generator[Any, Any, View]:
     rows: dict[tuple[Table, bytes], Row] = {}
     asked: set[tuple[Table, bytes]] = set()
+    sought: dict[Sought, tuple[bytes, ...]] = {}
     now = 0
     for _ in range(_READS):
         for table, places in needs.items():
             now, found = yield connection.read(table, list(places))
-            for row in found:
-                rows[table, row.place] = row
+            rows.update(((table, row.place), row) for row in found)
             asked.update((table, place) for place in places)
-        if not needs and not now:
+        if not now:
             now = yield connection.now()
         fences.begin(now, list(rows.values()))
-        view = View(now // 1000, fences.next, rows, asked)
-        needs = {}
+        view = View(now // 1000, fences.next, rows, asked, sought)
+        needs, unsought = {}, []
         for job in jobs:
-            for table, place in _answer(job, view):
+            more = _answer(job, view)
+            for table, place in () if more is None else more.rows:
                 needs.setdefault(table, {})[place] = None
-        if not needs:
+            unsought += [] if more is None or more.sought is None else [more.sought]
+        if not needs and not unsought:
             return view
+        for each in unsought:
+            found = yield connection.find(*each)
+            rows.update(((each[0], row.place), row) for row in found)
+            sought[each] = tuple(row.place for row in found)
     raise StoreUnavailable(because={"reason": "busy"})
 
 
-def _answer(job: Job, view: View) -> Sequence[tuple[Table, bytes]]:
+def _answer(job: Job, view: View) -> Unread | None:
     """Decide one step, or return the rows that it also needs."""
     job.answer = job.failure = None
     view.begin()
     try:
         job.answer = job.decision.decide(view)
     except Unread as more:
-        return more.rows
+        return more
     except CannotUnseal:
         job.failure = StoreUnreadable()
     except Exception as error:  # noqa: BLE001 - it is the answer to this one, and to no other
         job.failure = error
     if job.failure is not None:
         view.undo()
-    return ()
+    return None
 
 
 @dataclass(slots=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hmac
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from haoma.accounts import Verb
 from haoma.codecs import OUTCOME
-from haoma.errors import AlreadyUsed, HaomaError, PlatformRefusal, Spent
+from haoma.errors import AlreadyUsed, HaomaError, NoAccounts, PlatformRefusal, Spent
 from haoma.steps import (
     ABSENT,
     Conclude,
@@ -37,6 +39,7 @@ from haoma.steps import (
     Watch,
 )
 from haoma.store.accounts.linking import Linking
+from haoma.store.accounts.verbs import Verbs
 from haoma.store.rows import (
     DONE,
     FREE,
@@ -57,7 +60,7 @@ from haoma.store.rows import (
 from haoma.verified import VerifiedPhone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from haoma.store.accounts.records import Records
     from haoma.store.sealing import Sealer
@@ -78,16 +81,22 @@ class Wait(NamedTuple):
     seconds: float
 
 
+Sought: TypeAlias = "tuple[Table, str, bytes]"
+"""Rows that are looked for by a column that has an index: table, column and value."""
+
+
 class Unread(Exception):
     """Rows that a decision has learned of from other rows. They are read, and all steps are decided again.
 
     Attributes:
         rows: Their tables and places.
+        sought: Or what they have in common.
     """
 
-    def __init__(self, rows: Sequence[tuple[Table, bytes]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Table, bytes]] = (), sought: Sought | None = None) -> None:
         super().__init__()
         self.rows = rows
+        self.sought = sought
 
 
 class View:
@@ -95,7 +104,8 @@ class View:
 
     Attributes:
         now: Milliseconds since 1970 by the database's clock.
-        asked: The rows that were looked for.
+        asked: The rows that were looked for by their place.
+        sought: The places of those that were looked for by another column.
         entries: What goes into the audit log: what happened, who asked, and facts.
     """
 
@@ -104,13 +114,15 @@ class View:
         now: int,
         fence: Callable[[], int],
         rows: dict[tuple[Table, bytes], Row],
-        asked: frozenset[tuple[Table, bytes]] | set[tuple[Table, bytes]] = frozenset(),
+        asked: Collection[tuple[Table, bytes]] = (),
+        sought: Mapping[Sought, tuple[bytes, ...]] = MappingProxyType({}),
     ) -> None:
         self.now = now
         self.read = rows
         self.rows: dict[tuple[Table, bytes], Row | None] = dict(rows)
         self.fence = fence
         self.asked = asked
+        self.sought = sought
         self.entries: list[tuple[str, str, dict[str, str]]] = []
         self._undo: list[tuple[tuple[Table, bytes], Row | None]] = []
 
@@ -140,6 +152,17 @@ class View:
         if missing := [key for key in keys if key not in self.rows and key not in self.asked]:
             raise Unread(missing)
         return [row for row in map(self.rows.get, keys) if row is not None]
+
+    def find(self, table: Table, column: str, value: bytes) -> list[Any]:
+        """Return the rows with a value in a column that has an index. Raises Unread."""
+        places = self.sought.get((table, column, value))
+        if places is None:
+            raise Unread(sought=(table, column, value))
+        before = set(places)
+        index = table.columns.index(column)
+        added = [place for (of, place), row in self.rows.items() if of is table and place not in before and row]
+        found = [self.rows.get((table, place)) for place in (*places, *added)]
+        return [row for row in found if row is not None and row[index] == value]
 
     def audit(self, what: str, by: str, **facts: str) -> None:
         """Add a row to the audit log. ``facts`` hold no number and no id of a platform."""
@@ -230,7 +253,15 @@ class Decisions:
                 return self._conclude(step)
             case Settle(ref, spent):
                 return self._settled(ref, spent)
+            case Verb():
+                return self._verb(step)
         raise TypeError(f"no answer to {type(step).__name__}")
+
+    def _verb(self, step: Verb[Any]) -> Decision:
+        if self._records is None:
+            raise NoAccounts
+        verbs = Verbs(self._records)
+        return Decision((), lambda view: verbs.decide(step, view))
 
     def _places(self, key: Key) -> tuple[bytes, ...]:
         return self._sealer.places(b"place", key.room, key.owner, key.kind, *key.parts)

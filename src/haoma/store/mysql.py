@@ -116,6 +116,10 @@ class MySqlConnection:
         """See `Connection.rollback`."""
         await self._execute("ROLLBACK")
 
+    async def find(self, table: Table, column: str, value: bytes) -> list[Row]:
+        """See `Connection.find`."""
+        return [table.row(*each) for each in await self.select(*self._portable.find(table, column, value))]
+
     async def select(self, text: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Connection.select`."""
         _, found = await self._execute(numbered(text, "%s"), arguments)

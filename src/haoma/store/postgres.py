@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import asyncpg
 
 from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
-from haoma.store.sql import Portable, numbered
+from haoma.store.sql import Portable, found_by, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +117,11 @@ class PostgresConnection:
         """See `Connection.rollback`."""
         if self._connection.is_in_transaction():
             await self._execute("ROLLBACK")
+
+    async def find(self, table: Table, column: str, value: bytes) -> list[Row]:
+        """See `Connection.find`."""
+        found = await self.select(found_by(self._prefix, table, column), [self._tenant, value])
+        return [table.row(*each) for each in found]
 
     async def select(self, text: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Connection.select`."""

@@ -321,7 +321,6 @@ class Erasure(NamedTuple):
     Attributes:
         place: The account.
         asked_at, due_at, done_at: Milliseconds since 1970; 0 if it is not done.
-        cleaned: 1 once nothing mentions the account but audit and consent.
     """
 
     place: bytes
@@ -329,7 +328,6 @@ class Erasure(NamedTuple):
     asked_at: int
     due_at: int
     done_at: int
-    cleaned: int
 
 
 OPEN: Final = 0
@@ -405,7 +403,7 @@ DISPUTES: Final = _table("disputes", Dispute, "small text:128 place place bytes 
 AUDIT: Final = _table("audit", Audited, "moment bytes place")
 SEALS: Final = _table("seals", Sealing, "moment bytes place")
 OUTBOX: Final = _table("outbox", Event, "text:32 place bytes moment moment moment moment")
-ERASURES: Final = _table("erasures", Erasure, "moment moment moment small")
+ERASURES: Final = _table("erasures", Erasure, "moment moment moment")
 TABLES: Final = (
     *(KEPT, LEASES, TRIES, LEDGER, USAGE, ACCOUNTS, IDENTITIES, NUMBERS, PHONES, SALTS, CONSENTS, DISPUTES),
     *(AUDIT, SEALS, OUTBOX, ERASURES),
@@ -420,6 +418,8 @@ INDEXES: Final = (
     ("ledger_by_answer", LEDGER, "answer_until"),
     ("consents_by_account", CONSENTS, "account"),
     ("disputes_by_end", DISPUTES, "forget_at"),
+    ("disputes_by_claimant", DISPUTES, "claimant"),
+    ("disputes_by_holder", DISPUTES, "holder"),
     ("outbox_by_due", OUTBOX, "due_at"),
     ("erasures_by_due", ERASURES, "due_at"),
 )

@@ -7,12 +7,16 @@ upsert, no FOR UPDATE, no SKIP LOCKED, no advisory lock, no sequence. ``tests/st
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from haoma.store.rows import Row, Table
+
+
+MOST: Final = 10_000
+"""Most rows that are found by another column than the place."""
 
 
 class Portable:
@@ -46,6 +50,10 @@ class Portable:
         # The first list is for the index; MariaDB does not look pairs up in one.
         return self._text("delete", table, len(places)), [self._tenant, *places, *pairs]
 
+    def find(self, table: Table, column: str, value: bytes) -> tuple[str, list[Any]]:
+        """Return a SELECT of rows by a column that has an index."""
+        return found_by(self._prefix, table, column), [self._tenant, value]
+
     def _text(self, verb: str, table: Table, count: int) -> str:
         key = (verb, table.name, count)
         text = self._texts.get(key)
@@ -65,6 +73,13 @@ def _write(verb: str, prefix: str, table: Table, count: int) -> str:
         return f"INSERT INTO {name} (tenant, {columns}) VALUES {', '.join([row] * count)}"  # noqa: S608
     pairs = " OR ".join(["(place = ? AND version = ?)"] * count)
     return f"DELETE FROM {name} WHERE tenant = ? AND place IN ({places}) AND ({pairs})"  # noqa: S608
+
+
+@cache
+def found_by(prefix: str, table: Table, column: str) -> str:
+    """Return a SELECT of rows by a column that has an index; its parameters are the tenant and the value."""
+    columns = ", ".join(table.columns)
+    return f"SELECT {columns} FROM {prefix}{table.name} WHERE tenant = ? AND {column} = ? ORDER BY place LIMIT {MOST}"  # noqa: S608
 
 
 def numbered(text: str, mark: str) -> str:

@@ -93,6 +93,10 @@ class SqliteConnection:
         if self._connection.in_transaction:
             self._execute("ROLLBACK")
 
+    def find(self, table: Table, column: str, value: bytes) -> list[Row]:
+        """See `Connection.find`."""
+        return [table.row(*each) for each in self.select(*self._portable.find(table, column, value))]
+
     def select(self, text: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See `Connection.select`."""
         return self._execute(text, arguments).fetchall()

@@ -13,6 +13,8 @@ from haoma.store.accounts.records import Details
 from haoma.store.rows import CONSENTS, IDENTITIES, MOVED, NUMBERS, OPEN, Account, Consent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from haoma.errors import HaomaError
     from haoma.link import Decision, Login
     from haoma.steps import Conclude
@@ -117,7 +119,7 @@ class Linking:
 
     def _review(self, view: View, decided: Decision, number: Number | None) -> VerifiedPhone:
         assert number is not None  # noqa: S101
-        details = self._details(number)
+        details = self._details(self._logins)
         dispute = self._records.dispute(view, OPEN, self._step.app, decided.account, number.account, details)
         self._consent(view, decided.account)
         self._audit(view, decided.account, decided, dispute=written(dispute))
@@ -139,7 +141,7 @@ class Linking:
         row = records.attach(view, row, missing) if missing else row
         records.take_number(view, holder)
         row = self._give(view, records.take_number(view, row))
-        details = self._details(number, missing, before, created=not decided.account)
+        details = self._details(missing).moved(number, before, created=not decided.account)
         dispute = records.dispute(view, MOVED, self._step.app, row.place, holder.place, details)
         self._consent(view, row.place)
         self._audit(view, row.place, decided, holder=written(holder.place), dispute=written(dispute))
@@ -148,26 +150,12 @@ class Linking:
         records.tell(view, "phone.verified", row.place, **facts)
         return replace(self._phone, account=written(row.place), link=Link.MOVED.value, dispute=written(dispute))
 
-    def _details(
-        self,
-        number: Number,
-        missing: list[Login] | None = None,
-        before: tuple[str, Number] | None = None,
-        *,
-        created: bool = False,
-    ) -> Details:
-        replaced, index = before or ("", None)
+    def _details(self, logins: Iterable[Login]) -> Details:
         return Details(
-            logins=tuple(map(tuple, self._logins if missing is None else missing)),  # type: ignore[arg-type]
+            logins=tuple((each.platform, each.app, each.kind, each.value) for each in logins),
             number=self._phone.e164,
             bound=self._bound,
             assurance=self._phone.assurance,
-            replaced=replaced,
-            replaced_verified_at=0 if index is None else index.verified_at,
-            replaced_bound_at=0 if index is None else index.bound_at,
-            verified_at=number.verified_at,
-            bound_at=number.bound_at,
-            created=created,
         )
 
     def _facts(self, link: Link | None) -> dict[str, Any]:

@@ -68,6 +68,25 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     bound_at: int = 0
     created: bool = False
 
+    def moved(self, number: Number, before: tuple[str, Number] | None, *, created: bool) -> Details:
+        """Return the same with what undoes a move.
+
+        Args:
+            number: The index row of the number before the move.
+            before: The number that the claimant had, and its index row.
+            created: Whether the move made the claimant's account.
+        """
+        replaced, index = before or ("", None)
+        return msgspec.structs.replace(
+            self,
+            replaced=replaced,
+            replaced_verified_at=0 if index is None else index.verified_at,
+            replaced_bound_at=0 if index is None else index.bound_at,
+            verified_at=number.verified_at,
+            bound_at=number.bound_at,
+            created=created,
+        )
+
     def __repr__(self) -> str:
         return "<Details>"
 
@@ -146,6 +165,24 @@ class Records:
         left = b"".join(place for place in split(row.identities) if place != found.place)
         return self.change(view, row, identities=left)
 
+    def adopt(self, view: View, row: Account, moved: Iterable[Identity]) -> Account:
+        """Give logins of another account to this one."""
+        added = b""
+        for each in moved:
+            view.put(IDENTITIES, each._replace(version=view.fence(), account=row.place, linked_at=view.now))
+            added += each.place
+        return self.change(view, row, identities=row.identities + added)
+
+    def erase(self, view: View, row: Account, *, keep_logins: bool = False) -> None:
+        """Remove an account with its number, its logins and the disputes about it."""
+        row = self.take_number(view, row)
+        for each in () if keep_logins else self.identities(view, row):
+            view.drop(IDENTITIES, each.place)
+        for column in ("claimant", "holder"):
+            for dispute in view.find(DISPUTES, column, row.place):
+                view.drop(DISPUTES, dispute.place)
+        view.drop(ACCOUNTS, row.place)
+
     def identities(self, view: View, row: Account) -> list[Identity]:
         """Return the logins of an account."""
         return view.need_all(IDENTITIES, split(row.identities))
@@ -210,10 +247,16 @@ class Records:
     def dispute(self, view: View, state: int, app: str, claimant: bytes, holder: bytes, details: Details) -> bytes:
         """Add a dispute; return its id."""
         place = new_id(view.now)
-        sealed = self._sealer.seal(place, _DETAILS, self._details[0].encode(details))
         forget_at = view.now + DISPUTE_MS
-        view.put(DISPUTES, Dispute(place, view.fence(), state, app, claimant, holder, sealed, view.now, forget_at))
+        row = Dispute(place, view.fence(), state, app, claimant, holder, b"", view.now, forget_at)
+        self.put_details(view, row, details)
         return place
+
+    def put_details(self, view: View, row: Dispute, details: Details) -> None:
+        """Write a dispute with what it is about."""
+        view.put(
+            DISPUTES, row._replace(details=self._sealer.seal(row.place, _DETAILS, self._details[0].encode(details)))
+        )
 
     def details(self, row: Dispute) -> Details:
         """Return what a dispute is about. Raises CannotUnseal."""

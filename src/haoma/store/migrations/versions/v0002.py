@@ -47,9 +47,11 @@ def upgrade() -> None:
         *(*row_key(), text("kind", 32), place("account"), sealed("body"), moment("due_at"), moment("tries")),
         *(moment("sent_at"), moment("at")),
     )
-    create_table("erasures", *row_key(), moment("asked_at"), moment("due_at"), moment("done_at"), small("cleaned"))
+    create_table("erasures", *row_key(), moment("asked_at"), moment("due_at"), moment("done_at"))
     create_index("consents_by_account", "consents", ("account", "tenant"))
     create_index("disputes_by_end", "disputes", ("forget_at", "tenant"))
+    create_index("disputes_by_claimant", "disputes", ("claimant", "tenant"))
+    create_index("disputes_by_holder", "disputes", ("holder", "tenant"))
     create_index("outbox_by_due", "outbox", ("due_at", "tenant"))
     create_index("erasures_by_due", "erasures", ("due_at", "tenant"))
 

@@ -1,0 +1,392 @@
+"""The verbs of `haoma.accounts` on the rows of one transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from haoma import accounts
+from haoma.accounts import (
+    Action,
+    Change,
+    ConsentRecord,
+    Erase,
+    Found,
+    LoginRecord,
+    LookUp,
+    Merge,
+    Read,
+    ReadDispute,
+    ReadRevoked,
+    Resolve,
+    RevokeSessions,
+    SetUser,
+    Unlink,
+    Verb,
+    Withdraw,
+)
+from haoma.errors import LastLogin, LinkConflict, NoSuchAccount, NoSuchDispute, NotTheirs
+from haoma.link import Login
+from haoma.phone import masked_e164
+from haoma.store.accounts.ids import written
+from haoma.store.rows import CLOSED, CONSENTS, DISPUTES, ERASURES, MOVED, OPEN, UNDONE, Erasure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from haoma.store.accounts.records import Details, Records
+    from haoma.store.decisions import View
+    from haoma.store.rows import Account, Consent, Dispute
+
+DUE_MS: Final = 15 * 86_400_000
+"""When a request to erase is due: 15 calendar days. The draft of the CAC of January 2026 says 15 working days."""
+_STATES: Final = {OPEN: "open", MOVED: "moved", CLOSED: "closed", UNDONE: "undone"}
+
+
+class Verbs:
+    """Answers the verbs.
+
+    Args:
+        records: The rows of accounts.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def decide(self, step: Verb[Any], view: View) -> Any:  # noqa: C901, PLR0911 - one line a verb
+        """Return the answer to a verb."""
+        match step:
+            case LookUp():
+                return self._look_up(step, view)
+            case Read():
+                return self._read(step, view)
+            case SetUser():
+                return self._set_user(step, view)
+            case Unlink():
+                return self._unlink(step, view)
+            case Merge():
+                return self._merge(step, view)
+            case Resolve():
+                return self._resolve(step, view)
+            case ReadDispute():
+                return self._read_dispute(step, view)
+            case Withdraw():
+                return self._withdraw(step, view)
+            case Erase():
+                return self._erase(step, view)
+            case RevokeSessions():
+                return self._revoke(step, view)
+            case ReadRevoked(account=account):
+                row = self._records.account(view, account)
+                return float("inf") if row is None else row.revoked_at / 1000
+
+    # --- reading ---
+
+    def _look_up(self, step: LookUp, view: View) -> Found:
+        """Find an account. What is known costs the same reads and writes as what is not."""
+        if step.number is not None:
+            number = self._records.number(view, step.number.e164)
+            found = None if number is None else number.account
+            verified_at = None if number is None else _moment(number.verified_at)
+        else:
+            assert step.login is not None  # noqa: S101
+            login = self._records.login(view, step.login)
+            found, verified_at = (None if login is None else login.account), None
+        account = None if found is None else written(found)
+        how = "number" if step.number is not None else "login"
+        view.audit("look-up", step.by, how=how, **({"account": account} if account else {}), **_why(step))
+        return Found(account, verified_at)
+
+    def _read(self, step: Read, view: View) -> accounts.Account:
+        row = self._account(view, step.account)
+        number = self._records.read_number(view, row)
+        e164, index = number or (None, None)
+        consents = None
+        if step.consents:
+            consents = tuple(_consent(each) for each in view.find(CONSENTS, "account", row.place))
+        view.audit("reveal" if step.reveal else "read", step.by, account=written(row.place), **_why(step))
+        return accounts.Account(
+            account=written(row.place),
+            user=self._records.read_external(row),
+            created_at=_moment(row.created_at),
+            masked=None if e164 is None else masked_e164(e164),
+            phone_number=e164 if step.reveal else None,
+            verified_at=None if index is None else _moment(index.verified_at),
+            bound_at=_moment(index.bound_at) if index is not None and index.bound_at else None,
+            assurance=None if index is None else index.assurance,
+            logins=tuple(self._login(each) for each in self._records.identities(view, row)),
+            consents=consents,
+        )
+
+    def _login(self, row: Any) -> LoginRecord:
+        login = self._records.read_login(row)
+        app_id = login.app.partition(":")[2]
+        return LoginRecord(login.platform, app_id, login.kind, login.value, _moment(row.linked_at))
+
+    def _read_dispute(self, step: ReadDispute, view: View) -> accounts.Dispute:
+        row = self._dispute(view, step.dispute)
+        details = self._records.details(row)
+        view.audit("read-dispute", step.by, dispute=written(row.place), **_why(step))
+        return accounts.Dispute(
+            dispute=written(row.place),
+            state=_STATES[row.state],
+            app=row.app,
+            claimant=written(row.claimant) if row.claimant else None,
+            holder=written(row.holder),
+            masked=masked_e164(details.number),
+            bound=details.bound,
+            at=_moment(row.at),
+            forget_at=_moment(row.forget_at),
+        )
+
+    # --- changing one account ---
+
+    def _set_user(self, step: SetUser, view: View) -> None:
+        row = self._account(view, step.account)
+        external = self._records.seal_external(row, step.user) if step.user else b""
+        self._records.change(view, row, external=external)
+        view.audit("set-user", step.by, account=written(row.place), **_why(step))
+
+    def _unlink(self, step: Unlink, view: View) -> Change:
+        row = self._account(view, step.account)
+        found = self._records.login(view, step.login)
+        if found is None or found.account != row.place:
+            raise NoSuchAccount(because={"reason": "the account has no such login"})
+        if len(self._records.identities(view, row)) == 1:
+            raise LastLogin
+        self._records.detach(view, row, found)
+        account = written(row.place)
+        view.audit("unlink", step.by, account=account, kind=found.kind, app=found.app, **_why(step))
+        return self._ended(view, Change(step.preview, account, logins=1))
+
+    def _revoke(self, step: RevokeSessions, view: View) -> None:
+        row = self._account(view, step.account)
+        self._records.change(view, row, revoked_at=view.now)
+        view.audit("revoke-sessions", step.by, account=written(row.place), **_why(step))
+
+    def _withdraw(self, step: Withdraw, view: View) -> int:
+        row = self._account(view, step.account)
+        found: list[Consent] = [
+            each
+            for each in view.find(CONSENTS, "account", row.place)
+            if not each.withdrawn_at and (step.scene is None or each.scene == step.scene)
+        ]
+        for each in found:
+            view.put(CONSENTS, each._replace(version=view.fence(), withdrawn_at=view.now))
+        view.audit("withdraw-consent", step.by, account=written(row.place), total=str(len(found)), **_why(step))
+        return len(found)
+
+    def _erase(self, step: Erase, view: View) -> Change:
+        row = self._account(view, step.account)
+        before: Erasure | None = view.need(ERASURES, row.place)
+        asked, due = (view.now, view.now + DUE_MS) if before is None else (before.asked_at, before.due_at)
+        account = written(row.place)
+        done = 0 if step.later else view.now
+        view.put(ERASURES, Erasure(row.place, view.fence(), asked, due, done))
+        if step.later:
+            view.audit("ask-to-erase", step.by, account=account, **_why(step))
+            return self._ended(view, Change(step.preview, account))
+        number = bool(row.phone)
+        found = self._records.identities(view, row)
+        self._records.erase(view, row)
+        view.audit("erase", step.by, account=account, logins=str(len(found)), number=str(int(number)), **_why(step))
+        self._records.tell(view, "account.erased", row.place)
+        return self._ended(view, Change(step.preview, account, logins=len(found)))
+
+    # --- two accounts ---
+
+    def _merge(self, step: Merge, view: View) -> Change:
+        if step.account == step.other:
+            raise NoSuchAccount(because={"reason": "the two are the same"})
+        row, other = self._account(view, step.account), self._account(view, step.other)
+        proven = self._proven(view, step.proofs)
+        if not {row.place, other.place} <= proven:
+            raise NotTheirs
+        return self._ended(view, self._merged(step, view, row, other))
+
+    def _merged(self, step: Merge, view: View, row: Account, other: Account) -> Change:
+        records = self._records
+        mine, theirs = records.read_number(view, row), records.read_number(view, other)
+        moved = records.identities(view, other)
+        row = records.adopt(view, row, moved)
+        keeps = theirs is not None and (mine is None or step.keep_other)
+        if keeps:
+            row = records.take_number(view, row)
+        external = row.external
+        if not external and (user := records.read_external(other)):
+            external = records.seal_external(row, user)
+        records.erase(view, other, keep_logins=True)
+        row = records.change(view, row, external=external, revoked_at=view.now)
+        if keeps and theirs is not None:
+            number, index = theirs
+            records.give(
+                view,
+                row,
+                number,
+                verified_at=index.verified_at,
+                bound_at=index.bound_at,
+                assurance=index.assurance,
+            )
+        account, ended = written(row.place), written(other.place)
+        gone = mine if keeps else theirs
+        view.audit("merge", step.by, account=account, other=ended, logins=str(len(moved)), **_why(step))
+        records.tell(view, "account.merged", row.place, other=ended)
+        return Change(
+            step.preview,
+            account,
+            ended,
+            masked=masked_e164(theirs[0]) if keeps and theirs is not None else None,
+            removed=masked_e164(gone[0]) if mine is not None and theirs is not None and gone is not None else None,
+            logins=len(moved),
+        )
+
+    def _resolve(self, step: Resolve, view: View) -> Change:
+        row = self._dispute(view, step.dispute)
+        if row.state != (MOVED if step.action is Action.UNDO else OPEN):
+            raise NoSuchDispute(because={"state": _STATES[row.state]})
+        details = self._records.details(row)
+        if step.action is Action.CLOSE:
+            change, state = Change(step.preview), CLOSED
+        elif step.action is Action.UNDO:
+            change, state = self._undo(step, view, row, details), UNDONE
+        else:
+            act = self._join if step.action is Action.JOIN else self._move
+            change, state = act(step, view, row, details), CLOSED if step.action is Action.JOIN else MOVED
+        if step.action is not Action.MOVE:  # a move has written it, with what undoes it
+            view.put(DISPUTES, row._replace(version=view.fence(), state=state))
+        view.audit("resolve", step.by, dispute=written(row.place), action=step.action.value, **_why(step))
+        return self._ended(view, change)
+
+    def _join(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
+        """Add the claimant's logins to the account that has the number. Both sides have to be proven."""
+        holder = self._holding(view, row.holder, details.number)
+        logins = [Login(*each) for each in details.logins]
+        shown = {login for each in step.proofs for login in each}
+        if row.claimant or holder.place not in self._proven(view, step.proofs) or shown.isdisjoint(logins):
+            raise NotTheirs(because={"reason": "merge the two accounts"} if row.claimant else {})
+        if any(self._records.login(view, login) is not None for login in logins):
+            raise LinkConflict(because={"reason": "the login has an account by now"})
+        self._records.attach(view, holder, logins)
+        return Change(step.preview, written(holder.place), logins=len(logins))
+
+    def _move(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
+        """Give the number to the claimant: a platform tied it to that login, or the holder has proven to agree."""
+        records = self._records
+        holder = self._holding(view, row.holder, details.number)
+        if not details.bound and holder.place not in self._proven(view, step.proofs):
+            raise NotTheirs
+        number = records.number(view, details.number)
+        assert number is not None  # noqa: S101 - the holder has it
+        claimant = self._account(view, row.claimant) if row.claimant else None
+        logins = [Login(*each) for each in details.logins]
+        missing = [login for login in logins if records.login(view, login) is None]
+        if claimant is None and len(missing) < len(logins):
+            raise LinkConflict(because={"reason": "the login has an account by now"})
+        before = None if claimant is None else records.read_number(view, claimant)
+        mine = records.create(view) if claimant is None else claimant
+        mine = records.attach(view, mine, missing) if missing and claimant is None else mine
+        records.take_number(view, holder)
+        mine = records.take_number(view, mine)
+        records.give(
+            view,
+            mine,
+            details.number,
+            verified_at=row.at,
+            bound_at=row.at if details.bound else 0,
+            assurance=details.assurance,
+        )
+        records.put_details(
+            view,
+            row._replace(version=view.fence(), state=MOVED, claimant=mine.place),
+            details.moved(number, before, created=claimant is None),
+        )
+        records.tell(view, "number.changed", holder.place, masked=masked_e164(details.number))
+        return Change(
+            step.preview,
+            None if claimant is None else written(mine.place),
+            written(holder.place),
+            masked=masked_e164(details.number),
+            removed=None if before is None else masked_e164(before[0]),
+            logins=len(missing) if claimant is None else 0,
+        )
+
+    def _undo(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
+        """Give back a number that was moved, and to the claimant the one that it had before, if it is free."""
+        records = self._records
+        claimant = self._holding(view, row.claimant, details.number)
+        holder = self._account(view, row.holder)
+        if holder.phone:
+            raise LinkConflict(because={"reason": "the account has another number by now"})
+        claimant = records.take_number(view, claimant)
+        records.give(
+            view,
+            holder,
+            details.number,
+            verified_at=details.verified_at,
+            bound_at=details.bound_at,
+            assurance=details.assurance,
+        )
+        if details.replaced and records.number(view, details.replaced) is None:
+            records.give(
+                view,
+                claimant,
+                details.replaced,
+                verified_at=details.replaced_verified_at,
+                bound_at=details.replaced_bound_at,
+                assurance=details.assurance,
+            )
+        records.tell(view, "number.changed", claimant.place, masked=masked_e164(details.number))
+        return Change(step.preview, written(holder.place), written(claimant.place), masked=masked_e164(details.number))
+
+    # --- what they have in common ---
+
+    def _account(self, view: View, account: bytes) -> Account:
+        row = self._records.account(view, account)
+        if row is None:
+            raise NoSuchAccount
+        return row
+
+    def _dispute(self, view: View, dispute: bytes) -> Dispute:
+        row: Dispute | None = view.need(DISPUTES, dispute)
+        if row is None or row.forget_at <= view.now:
+            raise NoSuchDispute
+        return row
+
+    def _holding(self, view: View, account: bytes, e164: str) -> Account:
+        """Return an account that still has a number."""
+        row = self._account(view, account)
+        number = self._records.number(view, e164)
+        if number is None or number.account != row.place:
+            raise LinkConflict(because={"reason": "the number belongs to somebody else by now"})
+        return row
+
+    def _proven(self, view: View, proofs: Iterable[tuple[Login, ...]]) -> set[bytes]:
+        """Return the accounts that logins prove."""
+        found = [self._records.login(view, login) for each in proofs for login in each]
+        return {each.account for each in found if each is not None}
+
+    def _ended(self, view: View, change: Change) -> Change:
+        """Take everything back if it was to be a preview."""
+        if change.preview:
+            view.undo()
+        return change
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _why(step: Any) -> dict[str, str]:
+    return {"reason": step.reason} if step.reason else {}
+
+
+def _consent(row: Consent) -> ConsentRecord:
+    return ConsentRecord(
+        app=row.app,
+        policy=row.policy,
+        scene=row.scene,
+        audience=row.audience,
+        text_sha256=row.text_hash.hex(),
+        at=_moment(row.at),
+        withdrawn_at=_moment(row.withdrawn_at) if row.withdrawn_at else None,
+    )
