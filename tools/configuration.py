@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.registry import PLATFORMS
+from haoma.settings.accounts import ACCOUNTS, VAULT
 from haoma.settings.reader import TOP
 from haoma.settings.service import SERVICE
 from haoma.settings.store import STORE
@@ -26,6 +27,7 @@ DOCUMENTS: Final = {
     "zh": ROOT / "docs" / "configuration.zh-CN.md",
     "en": ROOT / "docs" / "configuration.md",
 }
+_OURS: Final = {"top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT}
 _BLOCK: Final = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS)
 _OF_ALL: Final = ("name: str | None = None", "allow_insecure_upstreams: bool = False")
@@ -37,13 +39,14 @@ _HEAD: Final = {
 _TYPES: Final = {
     "zh": {
         "text": "文本", "key": "密钥", "list": "列表", "or": "或", "word": "单词", "address": "地址", "number": "数字",
-        "whole": "整数", "seconds": "秒", "to": " 到 ", "file name": "文件名", "function": "函数", "needed": "必填",
-        ",": "，", "、": "、", "only": "（仅 {}）",
+        "whole": "整数", "seconds": "秒", "days": "天", "to": " 到 ", "file name": "文件名", "function": "函数",
+        "needed": "必填", ",": "，", "、": "、", "only": "（仅 {}）",
     },
     "en": {
         "text": "text", "key": "key", "list": "list", "or": " or ", "word": "word", "address": "address",
-        "number": "number", "whole": "whole number", "seconds": "seconds", "to": " to ", "file name": "file name",
-        "function": "function", "needed": "needed", ",": ", ", "、": ", ", "only": " (only {})",
+        "number": "number", "whole": "whole number", "seconds": "seconds", "days": "days", "to": " to ",
+        "file name": "file name", "function": "function", "needed": "needed",
+        ",": ", ", "、": ", ", "only": " (only {})",
     },
 }  # fmt: skip
 _STUB_HEAD: Final = """\
@@ -111,18 +114,17 @@ def document(lang: str) -> str:
     """
     page = DOCUMENTS[lang].read_text("utf-8")
     places = {match[2] for match in _BLOCK.finditer(page)}
-    if missing := {"top", "apps", "service", "store", *PLATFORMS} - places:
+    if missing := {*_OURS, "apps", *PLATFORMS} - places:
         raise LookupError(f"{DOCUMENTS[lang].name} has no <!-- settings: {min(missing)} -->")
     return _BLOCK.sub(lambda block: f"{block[1]}\n{table(block[2], lang)}\n\n{block[3]}", page)
 
 
 def table(place: str, lang: str) -> str:
-    """Return the table of a platform; of ``top``, ``apps``, ``service`` or ``store``."""
+    """Return the table of a platform, of ``apps``, or of one of ours."""
     common = {setting.name for setting in _COMMON}
     match place:
-        case "top" | "service" | "store":
-            declared = {"top": TOP, "service": SERVICE, "store": STORE}[place]
-            rows = [(setting, _means("settings", setting, lang)) for setting in declared]
+        case _ if place in _OURS:
+            rows = [(setting, _ours(place, setting, lang)) for setting in _OURS[place]]
         case "apps":
             names = [f"`{name}`" for name in sorted(PLATFORMS)]
             meaning = _TYPES[lang]["、"].join(names[:-1]) + f" {_TYPES[lang]['or'].strip()} " + names[-1]
@@ -137,14 +139,20 @@ def table(place: str, lang: str) -> str:
 
 
 @cache
-def _words(folder: str) -> dict[str, dict[str, str]]:
+def _words(folder: str) -> dict[str, dict[str, Any]]:
     path = resources.files("haoma").joinpath(*folder.split("/"), "settings.toml")
     return tomllib.loads(path.read_text("utf-8"))
 
 
+def _ours(place: str, setting: Setting, lang: str) -> str:
+    # A name that two of our tables have is explained in a table of its own.
+    found = _words("settings")
+    return str(found.get(place, found)[setting.name][lang])
+
+
 def _means(folder: str, setting: Setting, lang: str) -> str:
     found = _words(folder).get(setting.name) or _words("platforms/base")[setting.name]
-    return found[lang]
+    return str(found[lang])
 
 
 def _only(setting: Setting, lang: str) -> str:
@@ -165,7 +173,7 @@ def _type(setting: Setting, lang: str) -> str:
             words = ["true", "false", *(f"`{word}`" for word in setting.choices)]
             found = say["、"].join(words[:-1]) + f" {say['or'].strip()} " + words[-1]
         case Kind.NUMBER:
-            name = say["whole" if setting.whole else setting.unit or "number"]
+            name = say[setting.unit or ("whole" if setting.whole else "number")]
             found = f"{name}{say[',']}{_figure(setting.least)}{say['to']}{_figure(setting.most)}"
         case kind:
             found = say[kind.value]

@@ -268,6 +268,19 @@ def test_key(run, tmp_path, kind, options):
     assert made not in first[1]
 
 
+def test_keys_of_accounts(run, tmp_path):
+    """The whole table, ready to be pasted; new keys every time, and no two of them are the same."""
+    table = run("key", "--accounts").stdout
+    assert table != run("key", "--accounts").stdout
+    store = run("key", "--store").stdout.removeprefix("haoma.toml").strip()
+    with (tmp_path / "haoma.toml").open("a") as file:
+        file.write(f'[store]\ndatabase_url = "sqlite:///haoma.db"\n{store}\n{table}')
+    settings = load(tmp_path / "haoma.toml")
+    found = settings.accounts
+    keys = [*found.keys, *found.peppers, *found.audit_keys, *settings.store.keys]
+    assert len({key.secret for key in keys}) == len({key.number for key in keys}) == 4
+
+
 COMMANDS = ["open", "inspect", "doctor", "explain", "key", "alipay-aes-key", "ledger", "serve", "simulate", "demo"]
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from haoma.cli.output import write
-from haoma.store.config import format_key
-from haoma.store.sealing import KEY_BYTES, StoreKey
+from haoma.store.config import format_key, new_key
 
 
 def key(
@@ -18,8 +17,12 @@ def key(
         bool, typer.Option("--publishable", help="A key that may be in a mini program: it gets only masked numbers.")
     ] = False,
     store: Annotated[bool, typer.Option("--store", help="A key that seals what the store keeps.")] = False,
+    accounts: Annotated[
+        bool,
+        typer.Option("--accounts", help="The table [accounts], with keys for numbers, look-ups and the audit log."),
+    ] = False,
 ) -> None:
-    """Make a random key for a caller of the service, or for the store.
+    """Make a random key for a caller of the service, or keys for the store.
 
     Give the key to the caller, who sends it as "Authorization: Bearer KEY". It is shown only once. Put its SHA-256 into
     the [service] table of haoma.toml, so that the file does not contain the key.
@@ -34,9 +37,13 @@ def key(
     Exit codes:
         0    always
     """  # noqa: D301 - \b tells the help text to keep these lines
+    if accounts:
+        write("[accounts]")
+        for name in ("keys", "peppers", "audit_keys"):
+            write(f'{name} = ["{format_key(new_key())}"]')
+        return
     if store:
-        made = format_key(StoreKey(secrets.randbelow(999_999_999) + 1, secrets.token_bytes(KEY_BYTES)))
-        write(f'haoma.toml   keys = ["{made}"]')
+        write(f'haoma.toml   keys = ["{format_key(new_key())}"]')
         return
     kind = "publishable" if publishable else "server"
     # The prefix identifies the key to people and to scanners for leaked secrets.

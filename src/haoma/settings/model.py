@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.contract import App
     from haoma.store.gcra import Rate
+    from haoma.store.keys.config import AccountSettings
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -108,6 +109,7 @@ class Settings:
         apps: The apps by name.
         service: Settings of the service.
         store: Where haoma keeps what has to outlive a process.
+        accounts: How it keeps numbers and accounts; None if it keeps none.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
         ca_file: PEM file with the authorities to trust instead of the system's, or None.
         warnings: Settings that work, but need attention.
@@ -117,6 +119,7 @@ class Settings:
     apps: Mapping[str, App]
     service: ServiceSettings = field(default_factory=ServiceSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    accounts: AccountSettings | None = None
     allow_insecure_upstreams: bool = False
     ca_file: str | None = None
     warnings: tuple[Fault, ...] = ()

@@ -15,6 +15,9 @@
     server_keys = ["sha256:…"]            # made by `haoma key`; a key in clear text works too
     publishable_keys = ["…"]
 
+    [accounts]                            # only with it, numbers and accounts are kept
+    keys = ["1:…"]                        # made by `haoma key --accounts`, with the others of this table
+
 Relative paths are resolved against the directory of ``haoma.toml``. A setting for a key may also be the name of its
 file.
 """
@@ -41,6 +44,7 @@ from haoma.io.files import FollowedFile
 from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
 from haoma.platforms.registry import PLATFORMS
+from haoma.settings.accounts import ACCOUNTS, VAULT, read_accounts, read_vault
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, read_service
@@ -49,6 +53,7 @@ from haoma.store.config import MEMORY, StoreSettings, embedded_store
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
+    from haoma.store.keys.config import AccountSettings, Vault
 
 FILE_BYTES: Final = 64 * 1024
 """Maximum size of a file that a setting names. Keys and certificates have a few KiB."""
@@ -60,8 +65,9 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-_TOP: Final = (*_OWN, "apps", "service", "store")
-_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE}
+_TOP: Final = (*_OWN, "apps", "service", "store", "accounts")
+_VAULT: Final = "accounts.vault"
+_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT}
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
 """A placeholder for a value that could not be fetched."""
@@ -201,10 +207,7 @@ class _Reader:
 
     def settings(self, values: Mapping[str, Any], path: str, *, serving: bool, workers: int | None) -> Settings:
         """Return the settings of a whole document."""
-        top_values = {key: value for key, value in values.items() if key in _OWN}
-        if isinstance(ca := top_values.get("ca_file"), Mapping) and ca.keys() == {"file"}:
-            top_values["ca_file"] = ca["file"]  # both forms name a file: this setting is a path
-        top = self._table("", top_values, "")
+        top = self._table("", _with_path({key: value for key, value in values.items() if key in _OWN}), "")
         insecure = top.flag("allow_insecure_upstreams")
         if insecure:
             top.warn("config.insecure-upstreams-allowed", "allow_insecure_upstreams")
@@ -216,6 +219,9 @@ class _Reader:
         apps = self._apps(values.get("apps"), insecure=insecure)
         service = self._service(values.get("service", {}), serving=serving)
         store = self._store(values.get("store"), path)
+        accounts = None
+        if "accounts" in values:
+            accounts = self._accounts(values["accounts"], store, insecure=insecure, ca_file=ca_file)
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -230,6 +236,7 @@ class _Reader:
             apps=MappingProxyType(apps),
             service=service,
             store=store,
+            accounts=accounts,
             allow_insecure_upstreams=insecure,
             ca_file=ca_file,
             warnings=tuple(self._faults),
@@ -330,8 +337,10 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head not in {"service", "store"}:
+        elif head not in {"service", "store", "accounts"}:
             return where if where in _TOP or where == "--workers" else ""
+        elif where.startswith(f"{_VAULT}."):
+            head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
         setting, _, element = rest.partition(".")
         if setting not in self._words:
             return head
@@ -423,6 +432,32 @@ class _Reader:
         self._faults += table.faults
         return store
 
+    def _accounts(
+        self, values: object, store: StoreSettings, *, insecure: bool, ca_file: str | None
+    ) -> AccountSettings | None:
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "accounts", found=type(values).__name__, needed="table")
+            return None
+        # Nobody becomes a keeper of phone numbers in a file that the service has made for itself.
+        if store.kind == MEMORY or store.embedded:
+            self._fault("config.accounts-without-store", "accounts")
+        vault = self._vault(values["vault"], insecure=insecure, ca_file=ca_file) if "vault" in values else None
+        table = self._table("", {name: value for name, value in values.items() if name != "vault"}, "accounts")
+        accounts = read_accounts(table, vault, store, wrapped="vault" in values)
+        self._words |= table.known | table.declared | {"vault"}
+        self._faults += table.faults
+        return accounts
+
+    def _vault(self, values: object, *, insecure: bool, ca_file: str | None) -> Vault | None:
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", _VAULT, found=type(values).__name__, needed=f"[{_VAULT}]")
+            return None
+        table = self._table("", _with_path(values), _VAULT, allow_insecure_upstreams=insecure)
+        vault = read_vault(table, self._ca_file(table) or ca_file)
+        self._words |= table.known | table.declared
+        self._faults += table.faults
+        return vault
+
     def _compare(
         self, apps: Mapping[str, App], service: ServiceSettings, store: StoreSettings, workers: int, where: str
     ) -> None:
@@ -445,6 +480,13 @@ class _Reader:
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
             self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
+
+
+def _with_path(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values with ``ca_file`` as a path. Both forms name a file: this setting is not its content."""
+    if isinstance(ca := values.get("ca_file"), Mapping) and ca.keys() == {"file"}:
+        return {**values, "ca_file": ca["file"]}
+    return values
 
 
 def _nearest(platform: str) -> str:

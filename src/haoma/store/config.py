@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ MEMORY: Final = "memory"
 PREFIX: Final = "haoma_"
 _DATABASE: Final = "haoma.db"
 _KEY_FILE: Final = "haoma.keys"
+_MOST_KEYS: Final = 999_999_999
 _KEY: Final = re.compile(r"([1-9][0-9]{0,8}):([A-Za-z0-9+/]{43}=)")
 
 
@@ -81,6 +83,11 @@ def parse_key(text: str) -> StoreKey | None:
     except HaomaError:
         return None
     return StoreKey(int(match[1]), secret) if len(secret) == KEY_BYTES else None
+
+
+def new_key() -> StoreKey:
+    """Return a random key. Its number is random too: two people who each add a key add two."""
+    return StoreKey(secrets.randbelow(_MOST_KEYS) + 1, secrets.token_bytes(KEY_BYTES))
 
 
 def format_key(key: StoreKey) -> str:

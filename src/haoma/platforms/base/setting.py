@@ -40,7 +40,7 @@ class Setting:
             may stand in the list. All words if there are none.
         least, most: The limits of a number.
         whole: Whether a number has no fraction.
-        unit: What a number counts: ``seconds``, or nothing.
+        unit: What a number counts: ``seconds``, ``days``, or nothing.
     """
 
     name: str
