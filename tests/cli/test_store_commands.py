@@ -16,6 +16,7 @@ from haoma.settings.reader import load
 from haoma.store.config import StoreSettings, format_key
 from haoma.store.rows import DONE, FREE, LEDGER, REFUSED, STARTED, UNKNOWN
 from haoma.store.sealing import StoreKey
+from haoma.store.version import SCHEMA
 from support.store_rows import insert, ledger_count, run, used
 from support.stores import KEYS
 from support.vector_cases import cases
@@ -23,6 +24,7 @@ from support.vector_cases import cases
 GOOD = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 MIDDAY = 1_780_200_000_000  # 2026-05-31 12:00 in China
 DAY = 86_400_000
+NEWEST = f"{SCHEMA:04}"
 Run = Callable[..., Any]
 
 
@@ -62,17 +64,21 @@ def test_up_status_and_down(haoma: Run) -> None:
     before = haoma("db", "status")
     assert (before.exit_code, "version: none" in before.stdout, "haoma db upgrade" in before.stdout) == (1, True, True)
     made = haoma("db", "upgrade")
-    assert (made.exit_code, made.stdout) == (0, "The tables have version 0001.\n")
-    assert made.stderr == "haoma: progress: upgraded to 0001\n"
+    assert (made.exit_code, made.stdout) == (0, f"The tables have version {NEWEST}.\n")
+    each = [f"{number:04}" for number in range(1, SCHEMA + 1)]
+    assert made.stderr == "".join(f"haoma: progress: upgraded to {number}\n" for number in each)
     again = haoma("db", "upgrade", "--json")
-    assert (again.exit_code, json.loads(again.stdout), again.stderr) == (0, {"version": "0001", "steps": []}, "")
+    assert (again.exit_code, json.loads(again.stdout), again.stderr) == (0, {"version": NEWEST, "steps": []}, "")
     status = haoma("db", "status", "--json")
     assert (status.exit_code, json.loads(status.stdout)) == (0, {
-        "database": "sqlite", "prefix": "haoma_", "version": "0001", "newest": "0001", "accepted": "0001 0002",
-        "state": "ready",
+        "database": "sqlite", "prefix": "haoma_", "version": NEWEST, "newest": NEWEST,
+        "accepted": f"{NEWEST} {SCHEMA + 1:04}", "state": "ready",
     })  # fmt: skip
+    back = ["0000", *each[:-1]]
     down = haoma("db", "downgrade", "--yes", "--json")
-    assert (down.exit_code, json.loads(down.stdout)) == (0, {"version": "", "steps": ["0000"]})
+    assert (down.exit_code, json.loads(down.stdout)) == (0, {"version": back[-1], "steps": [back[-1]]})
+    down = haoma("db", "downgrade", "--to", "0", "--yes", "--json")
+    assert (down.exit_code, json.loads(down.stdout)) == (0, {"version": "", "steps": back[-2::-1]})
     assert haoma("db", "status").exit_code == 1
 
 
@@ -84,20 +90,22 @@ def test_a_downgrade_asks(haoma: Run, settings: StoreSettings) -> None:
     nobody = haoma("db", "downgrade", sent="")
     assert (nobody.exit_code, "--yes" in nobody.stderr) == (2, True)
     dry = haoma("db", "downgrade", "--dry-run", "--lang", "zh")
-    assert (dry.exit_code, "0001" in dry.stdout, "0000" in dry.stdout) == (0, True, True)
-    assert json.loads(haoma("db", "downgrade", "--dry-run", "--json").stdout)["version"] == "0000"
+    assert (dry.exit_code, NEWEST in dry.stdout, f"{SCHEMA - 1:04}" in dry.stdout) == (0, True, True)
+    assert json.loads(haoma("db", "downgrade", "--dry-run", "--json").stdout)["version"] == f"{SCHEMA - 1:04}"
+    assert haoma("db", "downgrade", "--to", "0", "--dry-run").stdout.count("0000") == 1
     assert haoma("db", "downgrade", "--to", "7").exit_code == 2
-    assert haoma("db", "downgrade", "--to", "1").exit_code == 0  # where it is already
+    assert haoma("db", "downgrade", "--to", str(SCHEMA)).exit_code == 0  # where it is already
     assert ledger_count(settings) == 1
     assert haoma("db", "downgrade", sent="y\n").exit_code == 0
     assert haoma("db", "status").exit_code == 1
+    assert json.loads(haoma("db", "upgrade", "--json").stdout)["steps"] == [NEWEST]
 
 
 @pytest.mark.parametrize("arguments", [("db", "check"), ("db", "sweep"), ("db", "sweep", "--dry-run"), ("ledger",)])
 def test_without_tables_the_remedy_is_named(haoma: Run, arguments: tuple[str, ...]) -> None:
     """Every command that needs the tables says how to make them."""
     haoma("db", "upgrade")
-    haoma("db", "downgrade", "--yes")
+    haoma("db", "downgrade", "--to", "0", "--yes")
     found = haoma(*arguments)
     assert (found.exit_code, found.stdout) == (1, "")
     assert "config.schema-missing" in found.stderr
@@ -205,6 +213,6 @@ def test_the_embedded_store(haoma: Run, tmp_path: Path) -> None:
     """Without [store] the commands work on the file that a service makes for itself."""
     (tmp_path / "haoma.toml").write_bytes((GOOD.path / "app.toml").read_bytes())
     assert haoma("db", "status").exit_code == 1
-    assert haoma("db", "upgrade").stdout == "The tables have version 0001.\n"
+    assert haoma("db", "upgrade").stdout == f"The tables have version {NEWEST}.\n"
     assert haoma("db", "check").stdout == "Everything is in order.\n"
     assert haoma("ledger", "--json").exit_code == 0

@@ -26,7 +26,7 @@ from haoma.store.opening import engine_of, prepare
 from haoma.store.rows import LEDGER, TABLES
 from haoma.store.schema import metadata
 from haoma.store.upgrade import differences, downgrade, status, upgrade
-from haoma.store.version import require_schema_blocking
+from haoma.store.version import SCHEMA, require_schema_blocking
 from support.store_rows import insert, ledger_count, run, used
 
 pytest_plugins = ["support.store_fixtures"]
@@ -39,8 +39,6 @@ import sqlalchemy
 from alembic import context, op
 from haoma.store.columns import moment, row_key
 from haoma.store.migrations.steps import create_index, create_table, drop_table
-
-revision, down_revision = "0002", "0001"
 
 def upgrade():
     create_table("extra", *row_key(), moment("expires_at"))
@@ -58,10 +56,12 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The code of the next version, which has one more migration; yields the folder of the migrations."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002.py").write_text(NEXT, "utf-8")
+    (folder / "versions" / f"v{SCHEMA + 1:04}.py").write_text(
+        f'{NEXT}\nrevision, down_revision = "{SCHEMA + 1:04}", "{SCHEMA:04}"\n', "utf-8"
+    )
     monkeypatch.setattr(upgrading, "_MIGRATIONS", folder)
-    monkeypatch.setattr(upgrading, "SCHEMA", 2)
-    monkeypatch.setattr(upgrading, "ACCEPTED", (2, 3))
+    monkeypatch.setattr(upgrading, "SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr(upgrading, "ACCEPTED", (SCHEMA + 1, SCHEMA + 2))
     return folder / "versions"
 
 
@@ -87,13 +87,14 @@ def test_up_and_down(bare: StoreSettings) -> None:
     if bare.kind == "sqlite":
         upgrade(replace(bare, table_prefix="first_"))  # the file
     assert status(bare).version is None
-    assert upgrade(bare, tell=lambda *each: told.append(each)).version == 1
-    assert upgrade(bare, tell=lambda *each: told.append(each)).version == 1
-    assert (status(bare).version, tables(bare)) == (1, OURS | ALEMBICS)
+    assert upgrade(bare, tell=lambda *each: told.append(each)).version == SCHEMA
+    assert upgrade(bare, tell=lambda *each: told.append(each)).version == SCHEMA
+    assert (status(bare).version, tables(bare)) == (SCHEMA, OURS | ALEMBICS)
     insert(bare, LEDGER, [used(1)])
-    assert downgrade(bare, tell=lambda *each: told.append(each)).version is None
+    assert downgrade(bare, 0, tell=lambda *each: told.append(each)).version is None
     assert (status(bare).version, tables(bare)) == (None, ALEMBICS)
-    assert told == [("upgrade", 1), ("downgrade", 0)]
+    up = [("upgrade", number) for number in range(1, SCHEMA + 1)]
+    assert told == [*up, *(("downgrade", number) for number in reversed(range(SCHEMA)))]
     upgrade(bare)
     assert ledger_count(bare) == 0
 
@@ -102,7 +103,7 @@ def test_up_and_down(bare: StoreSettings) -> None:
 def test_the_next_version_and_back_keeps_the_data(settings: StoreSettings) -> None:
     """Rows are there after an upgrade and after the downgrade that follows it."""
     rows = [used(number) for number in range(1, 1001)]
-    downgrade(settings, 1)
+    downgrade(settings, SCHEMA)
     insert(settings, LEDGER, rows)
     upgrade(settings)
     assert (ledger_count(settings), tables(settings)) == (1000, OURS | ALEMBICS | {"extra"})
@@ -110,20 +111,31 @@ def test_the_next_version_and_back_keeps_the_data(settings: StoreSettings) -> No
     assert (ledger_count(settings), tables(settings)) == (1000, OURS | ALEMBICS)
 
 
+@pytest.mark.parametrize("before", range(1, SCHEMA))
+def test_every_version_before_keeps_its_data(settings: StoreSettings, before: int) -> None:
+    """Rows of an earlier version are there after the upgrade, and the tables are what the code says."""
+    downgrade(settings, before)
+    insert(settings, LEDGER, [used(number) for number in range(1, 101)])
+    assert tables(settings) < OURS | ALEMBICS
+    assert upgrade(settings).version == SCHEMA
+    assert (ledger_count(settings), tables(settings)) == (100, OURS | ALEMBICS)
+    assert differences(settings) == []
+
+
 def test_a_migration_that_fails_half_way_is_run_again(settings: StoreSettings, next_version: Path) -> None:
     """Nothing is lost, the version stays, the reason holds no statement, and the second time it gets through."""
-    downgrade(settings, 1)
+    downgrade(settings, SCHEMA)
     insert(settings, LEDGER, [used(1)])
     (next_version / "fail").touch()
     for _ in range(2):
         with pytest.raises(UpgradeFailed) as caught:
             upgrade(settings)
         assert "nowhere" not in str(caught.value)
-        assert status(settings).version == 1
+        assert status(settings).version == SCHEMA
         # Only MySQL cannot undo the table that was made before.
         assert ("extra" in tables(settings)) == (settings.kind == "mysql")
     (next_version / "fail").unlink()
-    assert upgrade(settings).version == 2
+    assert upgrade(settings).version == SCHEMA + 1
     assert ledger_count(settings) == 1
     assert "extra" in tables(settings)
 
@@ -159,7 +171,10 @@ def test_two_at_once_both_end_well(addresses: dict[str, str]) -> None:
                 assert each.stdin is not None
                 each.stdin.write(url + "\n")
                 each.stdin.flush()
-            assert sorted(_line(each) for each in both) == ["1", "1 1"]
+            assert sorted(_line(each) for each in both) == [
+                str(SCHEMA),
+                " ".join(map(str, (SCHEMA, *range(1, SCHEMA + 1)))),
+            ]
             assert differences(StoreSettings(database_url=url, table_prefix="two_")) == []
 
 
@@ -178,7 +193,7 @@ def test_an_upgrade_waits_for_another_and_takes_over_from_a_dead_one(settings: S
         with ThreadPoolExecutor(1) as other:  # its holder died long ago
             other.submit(run, settings, "UPDATE {}migrating SET lease_until = ?", 1).result()
 
-    assert upgrade(settings, tell=tell).version == 1
+    assert upgrade(settings, tell=tell).version == SCHEMA
     assert told == ["waiting"]
 
 
@@ -284,7 +299,7 @@ def test_the_embedded_store_has_the_migrated_tables(tmp_path: Path) -> None:
     found[1].pop("haoma_migrating")
     assert found[0] == found[1]
     assert differences(replace(migrated, database_url=f"sqlite:///{made}")) == []
-    assert status(replace(migrated, database_url=f"sqlite:///{made}")).version == 1
+    assert status(replace(migrated, database_url=f"sqlite:///{made}")).version == SCHEMA
 
 
 def _pragmas(path: Path) -> dict[str, Any]:
@@ -311,23 +326,23 @@ def _pragmas(path: Path) -> dict[str, Any]:
 def test_which_versions_are_accepted(settings: StoreSettings) -> None:
     """Its own and the next; missing, older and newer tables each have their own error, which names the remedy."""
     engine = engine_of(settings)
-    assert require_schema_blocking(engine) == 1
+    assert require_schema_blocking(engine) == SCHEMA
     assert version.ACCEPTED == (version.SCHEMA, version.SCHEMA + 1)
-    for number, error in ((0, SchemaTooOld), (2, None), (3, SchemaTooNew)):
+    for number, error in ((SCHEMA - 1, SchemaTooOld), (SCHEMA + 1, None), (SCHEMA + 2, SchemaTooNew)):
         run(settings, "UPDATE {}version SET version_num = ?", f"{number:04}")
         if error is None:
             assert require_schema_blocking(engine) == number
         else:
             with pytest.raises(error) as caught:
                 require_schema_blocking(engine)
-            assert caught.value.because == {"found": f"{number:04}", "accepted": "0001 0002"}
+            assert caught.value.because == {"found": f"{number:04}", "accepted": f"{SCHEMA:04} {SCHEMA + 1:04}"}
             assert "haoma db" in caught.value.explain("zh").remedy
     with pytest.raises(SchemaTooNew):
         upgrade(settings)
     with pytest.raises(SchemaTooNew):
         downgrade(settings)
-    run(settings, "UPDATE {}version SET version_num = ?", "0002")
-    assert upgrade(settings).version == 2  # the next one's: there is nothing to do for this code
+    run(settings, "UPDATE {}version SET version_num = ?", f"{SCHEMA + 1:04}")
+    assert upgrade(settings).version == SCHEMA + 1  # the next one's: there is nothing to do for this code
     with pytest.raises(SchemaTooNew):
         downgrade(settings)  # only the code that has made it can
     run(settings, "DELETE FROM {}version")
@@ -354,8 +369,8 @@ def test_the_next_versions_tables_carry_this_version(settings: StoreSettings, ne
     """In a rolling upgrade the tables go first: the code of before reads and writes what is there after it."""
     assert next_version.exists()
     upgrade(settings)
-    assert status(settings).version == 2
-    assert require_schema_blocking(engine_of(settings)) == 2
+    assert status(settings).version == SCHEMA + 1
+    assert require_schema_blocking(engine_of(settings)) == SCHEMA + 1
     insert(settings, LEDGER, [used(1)])
     assert ledger_count(settings) == 1
 
@@ -366,11 +381,11 @@ def test_a_service_imports_no_sqlalchemy(tmp_path: Path) -> None:
         "import sys\nfrom haoma.store.opening import open_store, engine_of\nfrom pathlib import Path\n"
         "from haoma.store.config import embedded_store\nfrom haoma.store.version import require_schema_blocking\n"
         "import haoma.store.sweep\nsettings = embedded_store(Path(sys.argv[1]))\nstore = open_store(settings)\n"
-        "assert require_schema_blocking(engine_of(settings)) == 1\nstore.close()\n"
+        "print(require_schema_blocking(engine_of(settings)))\nstore.close()\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & {'sqlalchemy', 'alembic'}))"
     )
     done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert (done.stdout, done.stderr) == (f"{SCHEMA}\n[]\n", "")
 
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -405,4 +420,4 @@ def test_two_services_make_one_embedded_store(tmp_path: Path) -> None:
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    assert sorted(each.communicate(timeout=30)[0] for each in four) == ["False 1\n"] * 3 + ["True 1\n"]
+    assert sorted(each.communicate(timeout=30)[0] for each in four) == [f"False {SCHEMA}\n"] * 3 + [f"True {SCHEMA}\n"]
