@@ -1,7 +1,20 @@
 """Accounts: what may be asked about them, and what may be done with them.
 
-Every verb is one step, answered by a store that keeps accounts. Each of them is written to the audit log with who asked
-and why. Numbers are masked unless somebody asks for one by name (``reveal``).
+::
+
+    from haoma import accounts
+
+    found = client.run(accounts.look_up(phone_number="+8613800138000", by="support"))
+    if found.account:
+        account = client.run(accounts.read(found.account, by="support", reason="ticket 4711"))
+
+Every verb is a flow for ``client.run`` (with ``await`` on an `AsyncClient`), and the service has a route for each. They
+need a store and ``[accounts]``. Each is written to the audit log with who asked (``by``) and why (``reason``). Numbers
+are masked unless somebody asks for one by name.
+
+Every verb raises:
+    NoAccounts: ``link.no-accounts``: accounts are not kept.
+    StoreUnavailable: ``internal.store-unavailable``.
 """
 
 from __future__ import annotations
@@ -9,21 +22,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from haoma.authorize import resume
+from haoma.authorize import authorize, resume
+from haoma.errors import BadField, NoSuchAccount, NoSuchDispute, NotTheirs
+from haoma.ids import parsed
 from haoma.link import Login, logins
+from haoma.phone import parse_e164
+from haoma.secret import Secret
 from haoma.steps import Step, ask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haoma.phone import PhoneNumber
     from haoma.platforms.base.contract import App
-    from haoma.secret import Secret
+    from haoma.platforms.base.contract import Login as UserLogin
     from haoma.steps import Flow
+    from haoma.verified import VerifiedPhone
 
 T = TypeVar("T")
+
+_REASON_LENGTH: Final = 256
+_USER_LENGTH: Final = 128
+_MOST_PROOFS: Final = 8
 
 
 class LoginRecord(msgspec.Struct, frozen=True):
@@ -192,13 +216,17 @@ class LookUp(Verb[Found]):
 class Read(Verb[Account]):
     """Read an account.
 
+    Attributes:
+        reveal: Also return the full number.
+        export: Return everything there is about the person, the full number and all consents included.
+
     Raises at the yield:
         NoSuchAccount: There is none.
     """
 
     account: bytes
     reveal: bool = False
-    consents: bool = False
+    export: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,24 +340,244 @@ class ReadRevoked(Verb[float]):
     account: bytes
 
 
-def proof(app: App, session: Secret) -> Flow[Proof]:
-    """Return what a session handle proves: the ids of the user who is logged in.
+# --- the verbs ---
+
+
+def look_up(*, by: str, phone_number: str | None = None, login: Login | None = None, reason: str = "") -> Flow[Found]:
+    """Find the account of a number or of a login.
+
+    The answer has the same shape and takes as long whether there is such an account or not.
+
+    Args:
+        by: Who asks.
+        phone_number: The number in E.164 form.
+        login: Or a login; see `login_of`.
+        reason: Why.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``.
+        BadField: ``envelope.bad-field``: not one of the two, or not a number in E.164 form.
     """
-    login = yield from resume(app, session)
-    return logins(app.platform, app.scope, login.subject)
+    if (phone_number is None) == (login is None):
+        raise BadField(because={"field": "phone_number", "also": "login", "reason": "one of the two"})
+    number = None if phone_number is None else parse_e164(phone_number)
+    if phone_number is not None and number is None:
+        raise BadField(because={"field": "phone_number", "needed": "E.164, such as +8613800138000"})
+    return ask(LookUp(by=by, reason=_reason(reason), number=number, login=login))
 
 
-def asked(step: Merge | Resolve, proofs: tuple[tuple[App, Secret], ...]) -> Flow[Change]:
-    """Ask a verb that needs proofs: an app and a session handle for each.
+def read(account: str, *, by: str, reveal: bool = False, reason: str = "") -> Flow[Account]:
+    """Read an account.
+
+    Args:
+        account: Its id.
+        by: Who asks.
+        reveal: Also return the full number. That needs a reason.
+        reason: Why.
 
     Raises:
-        SessionUnknown: ``trust.session-unknown``.
-        HaomaError: What the step raises.
+        NoSuchAccount: ``link.no-such-account``.
+        BadField: ``envelope.bad-field``: there is no reason.
     """
-    found = []
-    for app, session in proofs:
-        found.append((yield from proof(app, session)))
+    if reveal and not reason.strip():
+        raise BadField(because={"field": "reason", "reason": "a full number is only given for a reason"})
+    return ask(Read(by=by, reason=_reason(reason), account=_account(account), reveal=reveal))
+
+
+def export(account: str, *, by: str, reason: str = "") -> Flow[Account]:
+    """Return everything there is about a person: number, logins and consents.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+    """
+    return ask(Read(by=by, reason=_reason(reason), account=_account(account), export=True))
+
+
+def set_user(account: str, user: str, *, by: str, reason: str = "") -> Flow[None]:
+    """Note the application's own id of the user; an empty one removes it.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+        BadField: ``envelope.bad-field``: the id is too long, or has control characters.
+    """
+    if len(user) > _USER_LENGTH or not user.isprintable():
+        raise BadField(because={"field": "user", "reason": "too long, or has control characters"})
+    return ask(SetUser(by=by, reason=_reason(reason), account=_account(account), user=user))
+
+
+def unlink(account: str, login: Login, *, by: str, preview: bool = False, reason: str = "") -> Flow[Change]:
+    """Take a login from its account.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``: there is no such account, or it has no such login.
+        LastLogin: ``link.last-login``.
+    """
+    return ask(Unlink(by=by, reason=_reason(reason), account=_account(account), login=login, preview=preview))
+
+
+def merge(
+    account: str,
+    other: str,
+    *,
+    by: str,
+    proofs: tuple[tuple[App, str | Secret], ...],
+    keep_other: bool = False,
+    preview: bool = False,
+    reason: str = "",
+) -> Flow[Change]:
+    """Give everything that ``other`` has to ``account``, and end ``other``.
+
+    Args:
+        account: The id of the one that stays.
+        other: The id of the one that ends.
+        by: Who asks.
+        proofs: Session handles of ``log_in`` with their apps, which prove both accounts.
+        keep_other: Keep the number of ``other``, if both have one.
+        preview: Only tell what would change.
+        reason: Why.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+        NotTheirs: ``link.not-theirs``: a proof is missing.
+        SessionUnknown: ``trust.session-unknown``.
+    """
+    step = Merge(
+        by=by,
+        reason=_reason(reason),
+        account=_account(account),
+        other=_account(other),
+        proofs=(),
+        keep_other=keep_other,
+        preview=preview,
+    )
+    return _proven(step, proofs)
+
+
+def read_dispute(dispute: str, *, by: str, reason: str = "") -> Flow[Dispute]:
+    """Read a dispute.
+
+    Raises:
+        NoSuchDispute: ``link.no-such-dispute``.
+    """
+    return ask(ReadDispute(by=by, reason=_reason(reason), dispute=_dispute(dispute)))
+
+
+def resolve(
+    dispute: str,
+    action: Action | str,
+    *,
+    by: str,
+    proofs: tuple[tuple[App, str | Secret], ...] = (),
+    preview: bool = False,
+    reason: str = "",
+) -> Flow[Change]:
+    """Decide a dispute, or undo a move; see `Action` for what each needs.
+
+    Raises:
+        NoSuchDispute: ``link.no-such-dispute``: there is none, or it is over.
+        NotTheirs: ``link.not-theirs``: a proof is missing.
+        LinkConflict: ``link.conflict``: the number or the account is not what it was.
+        SessionUnknown: ``trust.session-unknown``.
+    """
+    step = Resolve(by=by, reason=_reason(reason), dispute=_dispute(dispute), action=Action(action), preview=preview)
+    return _proven(step, proofs)
+
+
+def withdraw_consent(account: str, *, by: str, scene: str | None = None, reason: str = "") -> Flow[int]:
+    """Withdraw an account's consents, all of them or those to one scene. Returns how many.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+    """
+    return ask(Withdraw(by=by, reason=_reason(reason), account=_account(account), scene=scene))
+
+
+def erase(account: str, *, by: str, later: bool = False, preview: bool = False, reason: str = "") -> Flow[Change]:
+    """Erase an account: its number with index and salt, its logins, and disputes about it. Consents and audit remain.
+
+    Args:
+        account: Its id.
+        by: Who asks.
+        later: Only record the request. The service erases the account when it is due, after 15 days at the latest.
+        preview: Only tell what would change.
+        reason: Why.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+    """
+    return ask(Erase(by=by, reason=_reason(reason), account=_account(account), later=later, preview=preview))
+
+
+def revoke_sessions(account: str, *, by: str, reason: str = "") -> Flow[None]:
+    """End all sessions of an account that were issued before now.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+    """
+    return ask(RevokeSessions(by=by, reason=_reason(reason), account=_account(account)))
+
+
+def change_number(
+    account: str, app: App, sent: str | bytes | Mapping[str, Any], *, now: float, by: str
+) -> Flow[VerifiedPhone]:
+    """Give an account the number that its user has just shared. The login in the body has to be the account's own.
+
+    Args:
+        account: Its id.
+        app: A configured app.
+        sent: Exactly what the front end sent, with a login.
+        now: Unix seconds.
+        by: Who asks.
+
+    Raises:
+        NotTheirs: ``link.not-theirs``: the login belongs to nobody or to another account, or there is none.
+        HaomaError: See `haoma.authorize.authorize`.
+    """
+    admitted = False
+
+    def admit(login: UserLogin) -> Flow[None]:
+        nonlocal admitted
+        for each in logins(app.platform, app.scope, login.subject):
+            found = yield from look_up(by=by, login=each, reason="change of number")
+            if found.account == account:
+                admitted = True
+                return
+        raise NotTheirs
+
+    phone = yield from authorize(app, sent, now=now, caller=by, admit=admit)
+    if not admitted and phone.account != account:  # answered before, to the same caller
+        raise NotTheirs
+    return phone
+
+
+def login_of(app: App, kind: str, value: str) -> Login:
+    """Return a login by the platform's id of the user: ``openid``, ``unionid`` or ``user_id``."""
+    return Login(app.platform, "" if kind == "unionid" else app.scope, kind, value)
+
+
+def _proven(step: Merge | Resolve, proofs: tuple[tuple[App, str | Secret], ...]) -> Flow[Change]:
+    """Ask a verb that needs proofs."""
+    found: list[Proof] = []
+    for app, session in proofs[:_MOST_PROOFS]:
+        login = yield from resume(app, session if isinstance(session, Secret) else Secret(session))
+        found.append(logins(app.platform, app.scope, login.subject))
     return (yield from ask(replace(step, proofs=tuple(found))))
+
+
+def _account(text: str) -> bytes:
+    found = parsed(text)
+    if found is None:
+        raise NoSuchAccount
+    return found
+
+
+def _dispute(text: str) -> bytes:
+    found = parsed(text)
+    if found is None:
+        raise NoSuchDispute
+    return found
+
+
+def _reason(text: str) -> str:
+    if len(text) > _REASON_LENGTH or not text.isprintable():
+        raise BadField(because={"field": "reason", "reason": "too long, or has control characters"})
+    return text

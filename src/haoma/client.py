@@ -32,8 +32,10 @@ from haoma.platforms.base.contract import App
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.model import HaomaWarning, Settings, no_such_app
 from haoma.settings.reader import compare, load
+from haoma.steps import DEFAULT_TENANT
+from haoma.store.config import MEMORY
+from haoma.store.keys.unwrapping import account_keys
 from haoma.store.opening import open_store
-from haoma.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.contract import Login
     from haoma.steps import Flow, Notice
+    from haoma.store.config import StoreSettings
+    from haoma.store.keys.config import AccountKeys
+    from haoma.store.store import Store
     from haoma.verified import Subject, VerifiedPhone
 
 T = TypeVar("T")
@@ -69,11 +74,12 @@ class _Base:
     """The part that both clients share: the apps, and the flow for each call."""
 
     def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
-        self._store: Store | None = None
+        self._stored: tuple[StoreSettings, AccountKeys | None] | None = None
         if isinstance(apps, Settings):
             self.apps = apps.apps
-            if memory is None and not apps.store.embedded:
-                self._store = open_store(apps.store)
+            if memory is None and not apps.store.embedded and apps.store.kind != MEMORY:
+                keys = None if apps.accounts is None else account_keys(apps.accounts)
+                self._stored = apps.store, keys
             self._insecure = apps.allow_insecure_upstreams
             ca_file = apps.ca_file
         else:
@@ -87,7 +93,10 @@ class _Base:
             ca_file = None
         self._known = dict(self.apps)
         self._one_by_one = PerProcess(lambda _before: threading.RLock())
-        self._answers = self._store or memory or Memory()
+        self._memory = memory or Memory()
+        self._stores: dict[str, Store] = {}
+        if self._stored is not None:
+            self._store_of(DEFAULT_TENANT)  # a driver that is not installed is told of at once
         self._process = PerProcess(self._begin_process)
         self._http_options: dict[str, Any] = {
             "limits": limits or Limits(),
@@ -100,10 +109,22 @@ class _Base:
         among = "fork" if before is not None else one_of_many()
         # Only codes and session_keys must be remembered. A platform with an offline way uses signed envelopes instead.
         remembers = any(PLATFORMS[app.platform].find_offline is None for app in self.apps.values())
-        if among and remembers and not self._answers.shared:
+        if among and remembers and self._stored is None and not self._memory.shared:
             fault = Fault("config.memory-not-shared", "", warning=True, because={"found": among})
             warnings.warn(str(fault), HaomaWarning, stacklevel=4)
         return True
+
+    def _store_of(self, tenant: str) -> Store | None:
+        """Return the store of a tenant, or None if there is no store."""
+        if self._stored is None:
+            return None
+        store = self._stores.get(tenant)
+        if store is None:
+            with self._one_by_one.get():
+                store = self._stores.get(tenant) or open_store(*self._stored, tenant)
+                assert store is not None  # noqa: S101 - memory alone has no `_stored`
+                self._stores[tenant] = store
+        return store
 
     def _listed(self, apps: object) -> list[App]:
         """Return the apps given as the client's first argument.
@@ -147,14 +168,13 @@ class _Base:
             self._known[app.name] = app
         return app
 
-    def _get(self, app: str | App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
-        return authorize(self._app(app, sent), sent, now=clock.now(), caller=caller, login_code=login_code)
+    def _get(self, app: App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
+        return authorize(app, sent, now=clock.now(), caller=caller, login_code=login_code)
 
-    def _log_in(self, app: str | App, login_code: str) -> Flow[tuple[str, Login]]:
-        found = self._app(app, login_code)
+    def _log_in(self, app: App, login_code: str) -> Flow[tuple[str, Login]]:
         if not isinstance(login_code, str):
             raise wrong_argument("login_code", login_code, "the code of login() itself, a text")
-        return log_in_flow(found, {"login_code": login_code}, now=clock.now())
+        return log_in_flow(app, {"login_code": login_code}, now=clock.now())
 
 
 def _warn(notice: Notice) -> None:
@@ -209,7 +229,8 @@ class Client(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        self._world = blocking.World(Http(**self._http_options), self._answers, _warn)
+        self._http = Http(**self._http_options)
+        self._worlds: dict[str, blocking.World] = {}
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -222,15 +243,25 @@ class Client(_Base):
         settings.give_warnings(stacklevel=3)
         return cls(settings)
 
-    def run(self, flow: Flow[T]) -> T:
-        """Run a platform's flow, such as ``usage(app)`` from ``haoma.platforms.wechat.usage``.
+    def _world(self, tenant: str) -> blocking.World:
+        world = self._worlds.get(tenant)
+        if world is None:
+            world = self._worlds[tenant] = blocking.World(self._http, self._store_of(tenant) or self._memory, _warn)
+        return world
+
+    def run(self, flow: Flow[T], *, tenant: str = DEFAULT_TENANT) -> T:
+        """Run a flow: a verb of `haoma.accounts`, or a platform's, such as ``haoma.platforms.wechat.usage.usage(app)``.
+
+        Args:
+            flow: The flow.
+            tenant: Whose accounts it is about.
 
         Raises:
             HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:
-            return blocking.run(flow, self._world)
+            return blocking.run(flow, self._world(tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
@@ -252,7 +283,8 @@ class Client(_Base):
         """
         self._process.get()
         try:
-            return blocking.run(self._get(app, body, login_code, caller), self._world)
+            found = self._app(app, body)
+            return blocking.run(self._get(found, body, login_code, caller), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
@@ -269,7 +301,8 @@ class Client(_Base):
         """
         self._process.get()
         try:
-            handle, login = blocking.run(self._log_in(app, login_code), self._world)
+            found = self._app(app, login_code)
+            handle, login = blocking.run(self._log_in(found, login_code), self._world(found.tenant))
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
@@ -277,8 +310,8 @@ class Client(_Base):
 
     def close(self) -> None:
         """Close the connection of this process to the store, if there is one. A request closes its own."""
-        if self._store is not None:
-            self._store.close()
+        for store in self._stores.values():
+            store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -309,8 +342,8 @@ class AsyncClient(_Base):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(apps, limits=limits, memory=memory)
-        answers = self._answers.asynchronous() if isinstance(self._answers, Store) else self._answers
-        self._world = aio.World(AsyncHttp(**self._http_options), answers, _warn)
+        self._http = AsyncHttp(**self._http_options)
+        self._worlds: dict[str, aio.World] = {}
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
@@ -323,15 +356,23 @@ class AsyncClient(_Base):
         settings.give_warnings(stacklevel=3)
         return cls(settings)
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Run a platform's flow; see `Client.run`.
+    def _world(self, tenant: str) -> aio.World:
+        world = self._worlds.get(tenant)
+        if world is None:
+            store = self._store_of(tenant)
+            answers = self._memory if store is None else store.asynchronous()
+            world = self._worlds[tenant] = aio.World(self._http, answers, _warn)
+        return world
+
+    async def run(self, flow: Flow[T], *, tenant: str = DEFAULT_TENANT) -> T:
+        """Run a flow; see `Client.run`.
 
         Raises:
             HaomaError: Every failure raises a subclass of this.
         """
         self._process.get()
         try:
-            return await aio.run(flow, self._world)
+            return await aio.run(flow, self._world(tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
@@ -346,7 +387,8 @@ class AsyncClient(_Base):
         """
         self._process.get()
         try:
-            return await aio.run(self._get(app, body, login_code, caller), self._world)
+            found = self._app(app, body)
+            return await aio.run(self._get(found, body, login_code, caller), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         raise failure
@@ -363,7 +405,8 @@ class AsyncClient(_Base):
         """
         self._process.get()
         try:
-            handle, login = await aio.run(self._log_in(app, login_code), self._world)
+            found = self._app(app, login_code)
+            handle, login = await aio.run(self._log_in(found, login_code), self._world(found.tenant))
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
@@ -371,9 +414,10 @@ class AsyncClient(_Base):
 
     async def aclose(self) -> None:
         """Wait for the requests of this event loop to finish, including those whose caller was cancelled."""
-        await self._world.finish()
-        if self._store is not None:
-            await self._store.asynchronous().aclose()
+        for world in self._worlds.values():
+            await world.finish()
+        for store in self._stores.values():
+            await store.asynchronous().aclose()
 
     async def __aenter__(self) -> Self:
         return self

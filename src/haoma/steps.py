@@ -343,6 +343,9 @@ class Notice(Step[None]):
     because: tuple[tuple[str, str], ...] = ()
 
 
+DEFAULT_TENANT: Final = "default"
+"""To whom everything belongs where nobody says otherwise."""
+
 # --- one-time values ---
 
 

@@ -31,8 +31,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
+from haoma.accounts import Verb
 from haoma.codecs import OUTCOME
-from haoma.errors import AlreadyUsed, HaomaError, MemoryFull, PlatformRefusal, Spent
+from haoma.errors import AlreadyUsed, HaomaError, MemoryFull, NoAccounts, PlatformRefusal, Spent
 from haoma.io import clock
 from haoma.io.answers import Waiting
 from haoma.io.process import PerProcess
@@ -318,6 +319,8 @@ class Memory:
                 return self._watch_lease(state, by) if isinstance(by, Lease) else self._watch(state, by)
             case Settle(ref, spent):
                 self._settle(state, ref, None, spent)
+            case Verb():
+                raise NoAccounts
             case _:
                 raise TypeError(f"no answer to {type(step).__name__}")
         return None

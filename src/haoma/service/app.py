@@ -14,6 +14,7 @@ from haoma.errors import HaomaError
 from haoma.io.aio import World
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
+from haoma.service.callers import Callers
 from haoma.service.gate.endpoint import no_route
 from haoma.service.gate.gate import Gate
 from haoma.service.gate.limits import Limits
@@ -22,11 +23,13 @@ from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
 from haoma.service.observe.signals import Signals
 from haoma.service.routes import documents
+from haoma.service.routes.accounts import Accounts
 from haoma.service.routes.callbacks import Callbacks
 from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
+from haoma.store.keys.unwrapping import account_keys
 from haoma.store.opening import open_store
 from haoma.store.sweep import keep_swept
 from haoma.words import entries
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from haoma.settings.model import Settings
+    from haoma.steps import Notice
+    from haoma.store.store import AsyncStore
     from haoma.store.sweep import Swept
 
 _NO_KEYS = b'{"keys":[]}'
@@ -63,17 +68,21 @@ class Application(Gate):
             on_circuit=signals.circuit,
         )
         self._limits = Limits(settings, metrics, signals.valkey)
-        store = open_store(settings.store)
-        self._store = None if store is None else store.asynchronous(in_loop=True)
-        self._world = World(
-            http, self._store or Memory(), lambda notice: log.warning(notice.code, **dict(notice.because))
-        )
+        self._stores = _open_stores(settings)
+
+        def notice(notice: Notice) -> None:
+            log.warning(notice.code, **dict(notice.because))
+
+        memory = Memory()
+        self._worlds = {tenant: World(http, self._stores.get(tenant, memory), notice) for tenant in _tenants(settings)}
+        callers = Callers(service)
         journal = Journal(lines, metrics, service.log_level)
         self._probes = Probes(journal, metrics)
         self.on_start: list[Callable[[], None]] = []
         self.routes = (
-            *PhoneNumber(settings, tokens, self._world, self._limits, metrics, log).routes(),
-            *Callbacks(settings, self._world).routes(),
+            *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, metrics, log).routes(),
+            *Callbacks(settings, self._worlds).routes(),
+            *Accounts(settings, callers, self._worlds, self._limits).routes(),
             *self._probes.routes(),
             *documents.routes(tokens.jwks if tokens else _NO_KEYS),
         )
@@ -97,20 +106,32 @@ class Application(Gate):
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         for started in self.on_start:
             started()
-        sweeping = None
-        if self._store is not None:
-            sweeping = asyncio.get_running_loop().create_task(keep_swept(self._store.engine, self._tell_swept))
+        loop = asyncio.get_running_loop()
+        engines = [store.engine for store in self._stores.values()]
+        sweeping = [loop.create_task(keep_swept(engine, self._tell_swept)) for engine in engines]
         self._limits.begin()
         try:
             yield
         finally:
-            if sweeping is not None:
-                sweeping.cancel()
+            for task in sweeping:
+                task.cancel()
             self._journal.write()
-            await self._world.finish()
+            for world in self._worlds.values():
+                await world.finish()
             await self._limits.end()
-            if self._store is not None:
-                await self._store.aclose()
+            for store in self._stores.values():
+                await store.aclose()
+
+
+def _tenants(settings: Settings) -> set[str]:
+    return {app.tenant for app in settings.apps.values()}
+
+
+def _open_stores(settings: Settings) -> dict[str, AsyncStore]:
+    """Return the store of each tenant; none if memory alone was asked for."""
+    accounts = None if settings.accounts is None else account_keys(settings.accounts)
+    found = {tenant: open_store(settings.store, accounts, tenant) for tenant in _tenants(settings)}
+    return {tenant: store.asynchronous(in_loop=True) for tenant, store in found.items() if store is not None}
 
 
 def create_app(settings: Settings) -> Application:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from haoma.errors import KeyMissing, KeyRejected
+from haoma.steps import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,13 @@ class Caller:
         id: Short name of the key, for logs and for one-time use.
         digest: SHA-256 of the key.
         trusted: True for a server key, which may read full numbers; False for a publishable key.
+        tenant: Whose apps and accounts it may ask about.
     """
 
     id: str
     digest: bytes = field(repr=False)
     trusted: bool
+    tenant: str = DEFAULT_TENANT
 
 
 class Callers:
@@ -35,7 +38,7 @@ class Callers:
 
     def __init__(self, service: ServiceSettings) -> None:
         self._callers = tuple(
-            Caller(key.id, key.digest, trusted)
+            Caller(key.id, key.digest, trusted, key.tenant)
             for keys, trusted in ((service.server_keys, True), (service.publishable_keys, False))
             for key in keys
         )

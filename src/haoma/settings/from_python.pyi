@@ -35,6 +35,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
     session_seconds: _Number = ...,
 ) -> App: ...
 @overload
@@ -52,6 +55,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
     session_seconds: _Number = ...,
     accept_members: _Texts = ...,
 ) -> App: ...
@@ -67,6 +73,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
 ) -> App: ...
 @overload
 def configure(
@@ -87,6 +96,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
     session_seconds: _Number = ...,
     accept_members: _Texts = ...,
 ) -> App: ...
@@ -102,6 +114,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
 ) -> App: ...
 @overload
 def configure(
@@ -115,6 +130,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
     session_seconds: _Number = ...,
     accept_members: _Texts = ...,
 ) -> App: ...
@@ -151,6 +169,9 @@ def configure(
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
     reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
     max_age: _Number = ...,
     session_seconds: _Number = ...,
     accept_members: _Texts = ...,

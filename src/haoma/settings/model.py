@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from haoma.errors import Fault, NoSuchApp
+from haoma.steps import DEFAULT_TENANT
 from haoma.store.config import StoreSettings
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class ServiceKey:
     Attributes:
         kind: ``server`` or ``publishable``.
         digest: SHA-256 of the key.
+        tenant: The tenant that the caller belongs to.
     """
 
     kind: str
     digest: bytes = field(repr=False)
+    tenant: str = DEFAULT_TENANT
 
     @property
     def id(self) -> str:
@@ -63,6 +66,7 @@ class ServiceSettings:
         trusted_proxies: Networks whose ``X-Forwarded-For`` is trusted.
         refused_limit, refused_seconds: How many codes from one client address a platform may refuse within how many
             seconds before further codes from that address are rejected.
+        look_up_limit: How often each service key may look up an account.
         key_limit, app_limit, address_limit, login_limit: How many requests are served for each service key, app, client
             address and logged-in user; None for no limit.
     """
@@ -84,6 +88,7 @@ class ServiceSettings:
     app_limit: Rate | None = None
     address_limit: Rate | None = None
     login_limit: Rate | None = None
+    look_up_limit: Rate | None = None
 
     @property
     def limited(self) -> bool:

@@ -27,10 +27,12 @@ from __future__ import annotations
 import base64
 import difflib
 import functools
+import hashlib
 import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -41,13 +43,14 @@ from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault
 from haoma.io import clock
 from haoma.io.files import FollowedFile
+from haoma.link import OnConflict
 from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.accounts import ACCOUNTS, VAULT, read_accounts, read_vault
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
-from haoma.settings.service import SERVICE, read_service
+from haoma.settings.service import SERVICE, TENANT, read_service
 from haoma.settings.store import STORE, read_store
 from haoma.store.config import MEMORY, StoreSettings, embedded_store
 
@@ -59,15 +62,17 @@ FILE_BYTES: Final = 64 * 1024
 """Maximum size of a file that a setting names. Keys and certificates have a few KiB."""
 TOML_BYTES: Final = 1024 * 1024
 
+_VERSION_LENGTH: Final = 128
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
 _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in DER
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-_TOP: Final = (*_OWN, "apps", "service", "store", "accounts")
+_TOP: Final = (*_OWN, "apps", "service", "store", "accounts", "policies")
 _VAULT: Final = "accounts.vault"
-_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT}
+_TENANTS: Final = "service.tenants"
+_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT, _TENANTS: TENANT}
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
 """A placeholder for a value that could not be fetched."""
@@ -174,6 +179,8 @@ def compare(apps: Iterable[App]) -> list[Fault]:
         first = by_id.setdefault((app.platform, app.app_id), app)
         if app.name in names:
             found.append(Fault("config.same-name-twice", where))
+        elif first.tenant != app.tenant:
+            found.append(Fault("config.app-in-two-tenants", f"{where}.tenant", because={"other": first.name}))
         elif first is not app:
             found.append(
                 Fault("config.duplicate-app-id", f"{where}.app_id", warning=True, because={"other": first.name})
@@ -222,6 +229,8 @@ class _Reader:
         accounts = None
         if "accounts" in values:
             accounts = self._accounts(values["accounts"], store, insecure=insecure, ca_file=ca_file)
+        texts = self._policies(values.get("policies", {}))
+        apps = {name: _linking(app, accounts, texts) for name, app in apps.items()}
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -337,7 +346,7 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head not in {"service", "store", "accounts"}:
+        elif head not in {"service", "store", "accounts", "policies"}:
             return where if where in _TOP or where == "--workers" else ""
         elif where.startswith(f"{_VAULT}."):
             head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
@@ -382,10 +391,12 @@ class _Reader:
             self._fault("config.unknown-platform", f"{where}.platform", because=found, known=" | ".join(PLATFORMS))
             return None
         table = self._table(str(name), values, None, allow_insecure_upstreams=insecure, follow=self._follow)
+        tenant = table.tenant()
         app: App | None = PLATFORMS[platform].configure(table)
         self._words |= table.known | table.declared
         self._faults += table.faults
         if app is not None:
+            app = replace(app, tenant=tenant)
             provable = {check.name for way in PLATFORMS[platform].methods for check in way.checks if check.proven}
             for check in sorted(app.policy.require - provable):
                 self._fault("config.never-proven", f"{where}.require", check=check.value)
@@ -412,11 +423,23 @@ class _Reader:
             self._fault("config.wrong-type", "service", found=type(values).__name__, needed="table")
             return ServiceSettings()
         # An empty list counts as not set, because templates write it for "none".
-        table = self._table("", {key: value for key, value in values.items() if value != []}, "service")
-        service = read_service(table, serving=serving)
+        keys = {key: value for key, value in values.items() if value != [] and key != "tenants"}
+        table = self._table("", keys, "service")
+        tenants = self._tenants(values.get("tenants", {}))
+        service = read_service(table, tenants, serving=serving)
+        for each in tenants.values():
+            self._faults += each.faults
         self._words |= table.known | table.declared
         self._faults += table.faults
         return service
+
+    def _tenants(self, values: object) -> dict[str, Table]:
+        """Return the tables ``[service.tenants.NAME]``."""
+        tables = dict(values) if isinstance(values, Mapping) else {"": None}
+        if not all(_NAME.fullmatch(name) and isinstance(table, Mapping) for name, table in tables.items()):
+            self._fault("config.wrong-type", "service", needed="[service.tenants.NAME]")
+            return {}
+        return {name: self._table("", table, _TENANTS) for name, table in tables.items() if table is not None}
 
     def _store(self, values: object, path: str) -> StoreSettings:
         if values is None:
@@ -447,6 +470,26 @@ class _Reader:
         self._words |= table.known | table.declared | {"vault"}
         self._faults += table.faults
         return accounts
+
+    def _policies(self, values: object) -> dict[str, bytes]:
+        """Return the hash of each consent text. It is ours: what a front end says about a text proves nothing."""
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "policies", found=type(values).__name__, needed='[policies."2026-01"]')
+            return {}
+        found: dict[str, bytes] = {}
+        for version, table in values.items():
+            match table:
+                case {"file": str(name), **rest} if not rest and 0 < len(version) <= _VERSION_LENGTH:
+                    try:
+                        text = _read_text(self._base / name, TOML_BYTES)
+                    except (OSError, ValueError) as error:
+                        because = {"characters": len(name), "reason": _reason(error)}
+                        self._fault("config.file-unreadable", "policies", because=because)
+                    else:
+                        found[version] = hashlib.sha256(text.encode("utf-8")).digest()
+                case _:
+                    self._fault("config.wrong-type", "policies", needed='[policies."2026-01"] file = "..."')
+        return found
 
     def _vault(self, values: object, *, insecure: bool, ca_file: str | None) -> Vault | None:
         if not isinstance(values, Mapping):
@@ -480,6 +523,14 @@ class _Reader:
         unread = any(fault.where == "service.signing_key" for fault in self._faults)
         if service.publishable_keys and service.signing_key is None and not unread:
             self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
+
+
+def _linking(app: App, accounts: AccountSettings | None, texts: Mapping[str, bytes]) -> App:
+    """Return the app with what all apps have in common: when a number is too old, and the texts of consent."""
+    link = app.policy.link
+    if accounts is not None:
+        link = replace(link, stale_after=accounts.stale_after, on_stale=OnConflict(accounts.on_stale))
+    return replace(app, policy=replace(app.policy, link=link, consent_texts=texts))
 
 
 def _with_path(values: Mapping[str, Any]) -> Mapping[str, Any]:

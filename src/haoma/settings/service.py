@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ from haoma.settings.model import Network, ServiceKey, ServiceSettings, Settings
 from haoma.store.gcra import Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haoma.platforms.base.table import Table
 
 WEAK_KEY: Final = 24
@@ -33,6 +36,9 @@ _MOST_A_SECOND: Final = 10_000
 """At more than this, whole microseconds would no longer be exact enough."""
 _LARGEST_BURST: Final = 10_000
 _NEEDED: Final = "100/s, 600/m or 600/m burst 50; at most 10000/s and burst 10000"
+
+TENANT: Final = (Setting("server_keys", Kind.LIST, secret=True), Setting("publishable_keys", Kind.LIST))
+"""Settings of ``[service.tenants.NAME]``."""
 
 SERVICE: Final = (
     Setting("listen", default="127.0.0.1:8080"),
@@ -52,6 +58,7 @@ SERVICE: Final = (
     Setting("app_limit"),
     Setting("address_limit"),
     Setting("login_limit"),
+    Setting("look_up_limit", default="600/m"),
 )
 """Settings of the table."""
 
@@ -64,18 +71,27 @@ def parse_listen(text: str) -> tuple[str, int] | None:
     return match[1].strip("[]"), int(match[2])
 
 
-def read_service(table: Table, *, serving: bool) -> ServiceSettings:
-    """Read the table ``[service]``. Faults are collected in ``table``. For ``serving`` see `load`."""
+def read_service(table: Table, tenants: Mapping[str, Table], *, serving: bool) -> ServiceSettings:
+    """Read the table ``[service]``. Faults are collected in the tables. For ``serving`` see `load`.
+
+    Args:
+        table: The table.
+        tenants: The tables ``[service.tenants.NAME]``.
+        serving: Whether there has to be a key.
+    """
     listen = parse_listen(table.text("listen"))
     if listen is None:
         table.fault("config.bad-listen", "listen", needed="host:port")
     host, port = listen or ("", 0)
     keys = [*_keys(table, "server"), *_keys(table, "publishable")]
-    digests = {key.digest for key in keys if key.kind == "server"}
-    if any(key.kind == "publishable" and key.digest in digests for key in keys):
+    for name, each in tenants.items():
+        keys += [replace(key, tenant=name) for kind in ("server", "publishable") for key in _keys(each, kind)]
+        each.finish()
+    kinds: dict[bytes, tuple[str, str]] = {}
+    if any(kinds.setdefault(key.digest, (key.kind, key.tenant)) != (key.kind, key.tenant) for key in keys):
         table.fault("config.same-key-twice", "publishable_keys")
     # Reported even if the table has other faults, but not if keys are set and could not be read: that is its own fault.
-    if serving and not keys and "server_keys" not in table and "publishable_keys" not in table:
+    if serving and not keys and not tenants and "server_keys" not in table and "publishable_keys" not in table:
         table.fault("config.no-server-keys", "")
     service = ServiceSettings(
         host=host,
@@ -95,6 +111,7 @@ def read_service(table: Table, *, serving: bool) -> ServiceSettings:
         app_limit=_rate(table, "app_limit"),
         address_limit=_rate(table, "address_limit"),
         login_limit=_rate(table, "login_limit"),
+        look_up_limit=_rate(table, "look_up_limit"),
     )
     table.finish()
     return service

@@ -11,20 +11,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConfigFaults, Fault
+from haoma.steps import DEFAULT_TENANT as TENANT
+from haoma.store.accounts.records import Records
 from haoma.store.config import MEMORY, StoreSettings, format_key, parse_key
 from haoma.store.engines import ServerEngine, SqliteEngine
+from haoma.store.keys.numbers import BlindIndex, NumberSealer
 from haoma.store.sealing import KEY_BYTES, Sealer, StoreKey
 from haoma.store.store import Store
 
 if TYPE_CHECKING:
+    from haoma.store.keys.config import AccountKeys
     from haoma.store.store import Engine
 
-TENANT: Final = "default"
 _WHERE: Final = "store"
 
 
-def open_store(settings: StoreSettings) -> Store | None:
-    """Return the store, or None if memory alone was asked for. It connects when it is first used.
+def open_store(
+    settings: StoreSettings, accounts: AccountKeys | None = None, tenant: str = TENANT, *, tells: bool = False
+) -> Store | None:
+    """Return the store of a tenant, or None if memory alone was asked for. It connects when it is first used.
+
+    Args:
+        settings: Where it is.
+        accounts: The keys of numbers, if accounts are kept.
+        tenant: Whose it is.
+        tells: Whether events are written for the application's webhook.
 
     Raises:
         ConfigFaults: ``config.store-folder``: the embedded store cannot be made where it belongs;
@@ -34,27 +45,34 @@ def open_store(settings: StoreSettings) -> Store | None:
         return None
     if settings.embedded:
         prepare(settings)
-    return Store(engine_of(settings), sealer_of(settings))
+    sealer = sealer_of(settings, tenant)
+    records = None if accounts is None else records_of(sealer, accounts, tenant, tells=tells)
+    return Store(engine_of(settings, tenant), sealer, records)
 
 
-def sealer_of(settings: StoreSettings) -> Sealer:
+def records_of(sealer: Sealer, keys: AccountKeys, tenant: str, *, tells: bool = False) -> Records:
+    """Return the rows of a tenant's accounts."""
+    return Records(sealer, NumberSealer(keys.keys, tenant), BlindIndex(keys.peppers, tenant), tells=tells)
+
+
+def sealer_of(settings: StoreSettings, tenant: str = TENANT) -> Sealer:
     """Return what seals, with the configured keys or those in the key file.
 
     Raises:
         ConfigFaults: The key file cannot be read.
     """
-    return Sealer(settings.keys or _read_keys(settings), TENANT)
+    return Sealer(settings.keys or _read_keys(settings), tenant)
 
 
-def engine_of(settings: StoreSettings) -> Engine:
+def engine_of(settings: StoreSettings, tenant: str = TENANT) -> Engine:
     """Return the database.
 
     Raises:
         ConfigFaults: ``config.store-driver``.
     """
     if settings.kind == "sqlite":
-        return SqliteEngine(settings.path, settings.table_prefix, TENANT)
-    engine = ServerEngine(settings.database_url, settings.table_prefix, TENANT, portable=settings.portable)
+        return SqliteEngine(settings.path, settings.table_prefix, tenant)
+    engine = ServerEngine(settings.database_url, settings.table_prefix, tenant, portable=settings.portable)
     if importlib.util.find_spec(engine.driver) is None:
         extra = {"asyncpg": "postgres", "asyncmy": "mysql"}[engine.driver]
         because = {"install": f"pip install haoma[{extra}]"}

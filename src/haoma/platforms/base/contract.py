@@ -10,6 +10,7 @@ import msgspec
 
 from haoma.phone import PhoneNumber
 from haoma.policy import Policy
+from haoma.steps import DEFAULT_TENANT
 from haoma.verified import Assurance, Check, Subject
 from haoma.words import text
 
@@ -51,6 +52,7 @@ class App:
         exclusive: Digests of secrets that no other app may share, because they alone tell the apps apart.
         reply: ``problem`` for RFC 9457 answers; ``code-msg-data`` for the shape that many front ends expect.
         sidecar: The one upstream that is plain http by design; see `Send`.
+        tenant: To whom accounts and numbers belong. Tenants have nothing in common.
     """
 
     name: str
@@ -61,6 +63,7 @@ class App:
     exclusive: frozenset[bytes] = field(default=frozenset(), repr=False)
     reply: str = "problem"
     sidecar: str = ""
+    tenant: str = DEFAULT_TENANT
 
     @property
     def scope(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from haoma.link import OnConflict
 from haoma.verified import CheckName
 
 
@@ -70,6 +71,9 @@ SHARED: Final = (
     Setting("require", Kind.LIST, choices=tuple(CheckName)),
     seconds("repeat_seconds", default=30, least=0, most=600),
     Setting("reply", Kind.WORD, default="problem", choices=("problem", "code-msg-data")),
+    Setting("on_conflict", Kind.WORD, default="reject", choices=tuple(OnConflict)),
+    Setting("link_unbound_numbers", Kind.FLAG),
+    Setting("tenant", default="default"),
 )
 """Settings that every platform reads."""
 

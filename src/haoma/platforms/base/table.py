@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from haoma.crypto import keys
 from haoma.errors import Fault
+from haoma.link import LinkPolicy, OnConflict
 from haoma.platforms.base.setting import Kind, Setting
 from haoma.policy import Policy
 from haoma.secret import Secret
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HTTPS: Final = "https"
 _ONE_TEXT: Final = (Kind.TEXT, Kind.WORD, Kind.ADDRESS, Kind.FILE)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MEMBER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,39}\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
@@ -255,16 +257,21 @@ class Table:
     def policy(self) -> Policy:
         """Return the policy, from those of the shared settings that this platform has declared.
 
-        They are ``require``, ``max_age``, ``session_seconds``, ``repeat_seconds`` and ``accept_members``.
+        They are ``require``, ``max_age``, ``session_seconds``, ``repeat_seconds``, ``accept_members``,
+        ``on_conflict`` and ``link_unbound_numbers``.
         """
         names = self.texts("require")
         known = {check.value for check in CheckName}
         for name in names:
             if name not in known:
                 self.fault("config.wrong-type", "require", **hint(name, known), needed=" | ".join(sorted(known)))
+        unbound = self.flag("link_unbound_numbers")
+        if unbound:
+            self.warn("config.unbound-numbers-linked", "link_unbound_numbers")
         policy = Policy(
             require=frozenset(CheckName(name) for name in names if name in known),
             repeat_seconds=self.number("repeat_seconds"),
+            link=LinkPolicy(on_conflict=OnConflict(self.choice("on_conflict")), link_unbound_numbers=unbound),
         )
         if "max_age" in self._declared:
             policy = replace(policy, max_age=self.number("max_age"))
@@ -281,6 +288,13 @@ class Table:
         elif names:
             self.warn("config.members-accepted", "accept_members", members=len(names))
         return frozenset(names)
+
+    def tenant(self) -> str:
+        """Return the tenant that the app belongs to."""
+        name = self.text("tenant")
+        if not _TENANT.fullmatch(name):
+            self.fault("config.wrong-type", "tenant", needed="lower-case letters, digits and -, at most 63")
+        return name
 
     def reply(self) -> str:
         """Return the shape in which the service answers for this app."""

@@ -91,7 +91,17 @@ class Limits:
         if service.address_limit and address:
             meters.append(service.address_limit.meter("address", address))
             meters += [service.address_limit.meter("address", network, times) for network, times in around(address)]
-        await self._take(app, meters)
+        await self._take(app.name, app.platform, meters)
+
+    async def take_look_up(self, caller: Caller) -> None:
+        """Count a look-up of an account. Whoever has a key could otherwise try every number there is.
+
+        Raises:
+            TooManyRequests: ``caller.too-many-requests``.
+        """
+        rate = self._service.look_up_limit
+        if rate is not None:
+            await self._take("", "", [rate.meter("look-up", caller.id)])
 
     def admit(self, app: App) -> Callable[[Login], Flow[None]] | None:
         """Return the function that a flow calls with the user who is logged in; None if there is no such limit."""
@@ -101,11 +111,11 @@ class Limits:
 
         def admit(login: Login) -> Flow[None]:
             name = f"{app.scope} {login.subject.openid} {login.subject.user_id}"
-            yield from ask(Call(self._take, (app, [rate.meter("login", name)])))
+            yield from ask(Call(self._take, (app.name, app.platform, [rate.meter("login", name)])))
 
         return admit
 
-    async def _take(self, app: App, meters: Sequence[Meter]) -> None:
+    async def _take(self, app: str, platform: str, meters: Sequence[Meter]) -> None:
         if not meters:
             return
         # What this process alone has served is less than what all have. So who is over the limit here need not ask.
@@ -117,7 +127,7 @@ class Limits:
             if refusal is not None:
                 self._local.give_back(meters)
         if refusal is not None:
-            self._metrics.count_limited(app.name, app.platform, refusal.kind)
+            self._metrics.count_limited(app, platform, refusal.kind)
             seconds = max(1, math.ceil(refusal.microseconds / _MICROSECONDS))
             raise TooManyRequests(because={"limit": refusal.kind}, retry_after=seconds)
 

@@ -18,6 +18,8 @@ from haoma.service.gate.endpoint import Endpoint
 from haoma.service.gate.refusing import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import Receive, Scope
 
     from haoma.platforms.base.contract import App
@@ -32,9 +34,9 @@ _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 class Callbacks:
     """The callback route of all apps."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, worlds: Mapping[str, World]) -> None:
         self._settings = settings
-        self._world = world
+        self._worlds = worlds
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -45,7 +47,7 @@ class Callbacks:
             body = await read_body(exchange, receive, self._settings.service.body_seconds)
             query = _read_query(scope)
             exchange.app = app = self._pushed_to(scope["path_params"]["app"], query, body)
-            said = await run(take_push(app, query, body, now=now()), self._world)
+            said = await run(take_push(app, query, body, now=now()), self._worlds[app.tenant])
         except CannotOpen as error:
             # Without a valid signature, the caller must not learn which apps exist or which of them accept callbacks.
             reply = refuse(exchange, CannotOpen())

@@ -16,7 +16,6 @@ from haoma.errors import BadField, HaomaError, MissingField, ServerKeyNeeded, Un
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.service.callers import Callers
 from haoma.service.exchange import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
@@ -27,13 +26,13 @@ from haoma.service.tokens import Tokens
 from haoma.verified import result_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.types import Receive, Scope
     from structlog.typing import FilteringBoundLogger
 
     from haoma.platforms.base.contract import App
-    from haoma.service.callers import Caller
+    from haoma.service.callers import Caller, Callers
     from haoma.service.exchange import Exchange, Reply
     from haoma.service.gate.limits import Limits
     from haoma.service.gate.refused import Account
@@ -53,16 +52,17 @@ class PhoneNumber:
     def __init__(
         self,
         settings: Settings,
+        callers: Callers,
         tokens: Tokens | None,
-        world: World,
+        worlds: Mapping[str, World],
         limits: Limits,
         metrics: Metrics,
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
-        self._callers = Callers(settings.service)
+        self._callers = callers
         self._known_tokens = tokens
-        self._world = world
+        self._worlds = worlds
         self._limits = limits
         self._metrics = metrics
         self._log = log
@@ -114,10 +114,12 @@ class PhoneNumber:
         name = scope["path_params"]["app"]
         exchange.app = known = self._settings.apps.get(name)
         exchange.caller = caller = self._callers.recognise(exchange.authorization)
+        if known is not None and known.tenant != caller.tenant:  # to this caller there is no such app
+            exchange.app = known = None
         # Set only after the key was checked, so that the form of a refusal does not reveal whether the app exists.
         exchange.habit = known is not None and known.reply == HABIT
         if known is None:
-            near = difflib.get_close_matches(name, self._settings.apps, n=1)
+            near = difflib.get_close_matches(name, self._names(caller.tenant), n=1)
             raise UnknownApp(because={"nearest": near[0]} if near else {})
         service = self._settings.service
         address = client(scope, service.trusted_proxies, trusted=caller.trusted)
@@ -127,14 +129,17 @@ class PhoneNumber:
         found = await ask(known, caller, body, address)
         return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
 
+    def _names(self, tenant: str) -> list[str]:
+        return [name for name, app in self._settings.apps.items() if app.tenant == tenant]
+
     def _run(self, flow: Flow[T], app: App, caller: Caller, address: str) -> Awaitable[T]:
         """Run a flow, within the client address's budget of refused codes if it has one."""
         if address:
             return self._run_within(self._budgets.take(address), flow, app, caller)
-        return run(self._counting(flow, app, caller, None), self._world)
+        return run(self._counting(flow, app, caller, None), self._worlds[app.tenant])
 
     async def _run_within(self, taken: Awaitable[Account], flow: Flow[T], app: App, caller: Caller) -> T:
-        return await run(self._counting(flow, app, caller, await taken), self._world)
+        return await run(self._counting(flow, app, caller, await taken), self._worlds[app.tenant])
 
     def _counting(self, flow: Flow[T], app: App, caller: Caller, account: Account | None) -> Flow[T]:
         """Count a refused code inside the flow.

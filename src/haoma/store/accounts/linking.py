@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from haoma.errors import LinkConflict, Spent, StoreUnreadable
+from haoma.ids import new_id, written
 from haoma.link import Holder, Link, Reason, decide, is_bound, logins
-from haoma.store.accounts.ids import new_id, written
 from haoma.store.accounts.records import Details
 from haoma.store.rows import CONSENTS, IDENTITIES, MOVED, NUMBERS, OPEN, Account, Consent
 

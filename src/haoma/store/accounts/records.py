@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from haoma.ids import new_id, written
 from haoma.link import Login
-from haoma.store.accounts.ids import new_id, written
 from haoma.store.keys.numbers import SALT_BYTES
 from haoma.store.rows import (
     ACCOUNTS,

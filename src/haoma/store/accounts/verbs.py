@@ -26,9 +26,9 @@ from haoma.accounts import (
     Withdraw,
 )
 from haoma.errors import LastLogin, LinkConflict, NoSuchAccount, NoSuchDispute, NotTheirs
+from haoma.ids import written
 from haoma.link import Login
 from haoma.phone import masked_e164
-from haoma.store.accounts.ids import written
 from haoma.store.rows import CLOSED, CONSENTS, DISPUTES, ERASURES, MOVED, OPEN, UNDONE, Erasure
 
 if TYPE_CHECKING:
@@ -102,15 +102,16 @@ class Verbs:
         number = self._records.read_number(view, row)
         e164, index = number or (None, None)
         consents = None
-        if step.consents:
+        if step.export:
             consents = tuple(_consent(each) for each in view.find(CONSENTS, "account", row.place))
-        view.audit("reveal" if step.reveal else "read", step.by, account=written(row.place), **_why(step))
+        what = "export" if step.export else "reveal" if step.reveal else "read"
+        view.audit(what, step.by, account=written(row.place), **_why(step))
         return accounts.Account(
             account=written(row.place),
             user=self._records.read_external(row),
             created_at=_moment(row.created_at),
             masked=None if e164 is None else masked_e164(e164),
-            phone_number=e164 if step.reveal else None,
+            phone_number=e164 if step.reveal or step.export else None,
             verified_at=None if index is None else _moment(index.verified_at),
             bound_at=_moment(index.bound_at) if index is not None and index.bound_at else None,
             assurance=None if index is None else index.assurance,

@@ -1,4 +1,4 @@
-"""Ids of accounts, records and events: UUIDv7, so that rows which are made together lie together.
+"""Ids of accounts, records and events: UUIDv7, so that what is made together lies together in an index.
 
 Source: section 5.7 of RFC 9562.
 """
