@@ -72,7 +72,7 @@ class ConsentRecord(msgspec.Struct, frozen=True):
     """What a user agreed to.
 
     Attributes:
-        app: Platform and app id, as ``wechat:wx1``.
+        app: ``App.scope``: platform and app id.
         policy, scene, audience: See `haoma.steps.Consent`.
         text_sha256: SHA-256 of the policy's text in hexadecimal; empty if the server does not know the text.
         at, withdrawn_at: When; None if it was not withdrawn.
@@ -282,7 +282,7 @@ class Resolve(Verb[Change]):
     Raises at the yield:
         NoSuchDispute: There is none, or it is over.
         NotTheirs: A proof is missing.
-        LinkConflict: Something has changed since: the number or the account is not what it was.
+        NumberTaken: Something has changed since: the number or the account is not what it was.
     """
 
     dispute: bytes
@@ -475,7 +475,7 @@ def resolve(
     Raises:
         NoSuchDispute: ``link.no-such-dispute``: there is none, or it is over.
         NotTheirs: ``link.not-theirs``: a proof is missing.
-        LinkConflict: ``link.conflict``: the number or the account is not what it was.
+        NumberTaken: ``link.number-taken``: the number or the account is not what it was.
         SessionUnknown: ``trust.session-unknown``.
     """
     step = Resolve(by=by, reason=_reason(reason), dispute=_dispute(dispute), action=Action(action), preview=preview)

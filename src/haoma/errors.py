@@ -917,13 +917,13 @@ class LinkError(HaomaError):
     public_code = Public.NOT_ALLOWED
 
 
-class LinkConflict(LinkError):
+class NumberTaken(LinkError):
     """Another account has the number, and the app's policy refuses such requests.
 
     ``because`` says why (``reason``) and names the dispute (``dispute``).
     """
 
-    code = "link.conflict"
+    code = "link.number-taken"
 
 
 class NoSuchAccount(LinkError):

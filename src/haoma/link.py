@@ -4,8 +4,8 @@ The rules (security.md of the threat model calls the attacks a1, h1 and h2):
 
 * A login that is known keeps its account. A number that nobody has becomes the account's number.
 * A login that is not known joins the account of a number only if a platform itself tied number and login on **both**
-  sides: now, and when the account's number was last verified. An Alipay envelope does not: whoever has captured one can
-  send it with a login of his own.
+  sides: now, and when the account's number was last verified. A signed envelope that names no user does not: whoever
+  has captured one can send it with a login of their own.
 * A number that was tied to its account too long ago joins nobody. Numbers are given to new people after some months.
 * Everything else is a conflict. The app's policy decides it: ``reject``, ``review`` or ``move``. Nobody is ever merged
   in silence, and no policy gives an account to another login.

@@ -70,7 +70,7 @@ REFUSALS = {
 def _asked(kind: str, answers: tuple[Any, Any]) -> Callable[[], object]:
     client: Any = Client(APP) if kind == "sync" else AsyncClient(APP)
     network = Network if kind == "sync" else AsyncNetwork
-    object.__setattr__(client._world, "http", network(*answers))
+    client._http = network(*answers)
     asked = client.get_phone_number
     return lambda: asked("shop", {"code": CODE}) if kind == "sync" else asyncio.run(asked("shop", {"code": CODE}))
 

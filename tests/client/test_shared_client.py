@@ -199,7 +199,7 @@ def test_honest_taps_use_no_budget(simulator):
     with haoma.Client(settings) as client:
         tap = simulator.tap("wechat", "ok")
         session = client.log_in(tap.app, tap.body["login_code"])
-        memory = client._answers
+        memory = client._memory
         assert isinstance(memory, Memory)
         state = memory._state.get()
         assert client.get_phone_number(

@@ -90,7 +90,7 @@ def test_whatever_is_interrupted_lets_go(raised):
     for number in range(600):
         memory = Memory()
         client = haoma.Client(configured, memory=memory)
-        client._world = blocking.World(Network(), memory)  # type: ignore[arg-type]
+        client._worlds["default"] = blocking.World(Network(), memory)  # type: ignore[arg-type]
         try:
             try:
                 signal.setitimer(signal.ITIMER_REAL, chance.uniform(5e-6, 6e-4))
@@ -197,7 +197,7 @@ def test_a_mistake_of_ours_is_still_ours(monkeypatch):
             return Reply(200, {}, None)  # type: ignore[arg-type]
 
     client = haoma.Client(settings())
-    client._world = blocking.World(Broken(), Memory())  # type: ignore[arg-type]
+    client._worlds["default"] = blocking.World(Broken(), Memory())  # type: ignore[arg-type]
     with pytest.raises(InternalFault):
         client.get_phone_number("shop", {"code": "code-1"})
 
@@ -245,6 +245,6 @@ def test_an_interruption_that_looks_like_a_fault_of_a_reply(raised):
 
     for code in ({"code": "a"}, {"login_code": "b", "code": "a"}):
         client = haoma.Client(settings())
-        client._world = blocking.World(Slow(), Memory())  # type: ignore[arg-type]
+        client._worlds["default"] = blocking.World(Slow(), Memory())  # type: ignore[arg-type]
         with pytest.raises(raised, match="from the handler"):
             client.get_phone_number("shop", code)

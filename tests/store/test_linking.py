@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from haoma.errors import LinkConflict
+from haoma.errors import NumberTaken
 from haoma.link import LinkPolicy, OnConflict
 from haoma.store.config import StoreSettings
 from haoma.verified import Assurance
@@ -60,7 +60,7 @@ def test_a_number_that_is_not_tied_joins_nobody(town: Town, first: bool, second:
     """On either side it is enough that no platform ties the number to the login."""
     town.linked("victim", bound=first)
     found = town.authorize("attacker", platform="alipay", app="2021", bound=second)
-    assert isinstance(found, LinkConflict)
+    assert isinstance(found, NumberTaken)
     assert found.because["reason"] == "unbound"
     assert count(town, "accounts") == 1
 
@@ -90,7 +90,7 @@ def test_a_stale_number_never_joins(town: Town) -> None:
 def test_a_platform_that_calls_a_number_stale_does_not_tie_it(town: Town) -> None:
     """Huawei says of a number that it did not reach its user lately: it joins nobody."""
     town.linked("o-1", assurance=Assurance.STALE)
-    assert isinstance(town.authorize("d-1", platform="douyin", app="tt1"), LinkConflict)
+    assert isinstance(town.authorize("d-1", platform="douyin", app="tt1"), NumberTaken)
 
 
 def test_a_new_number_replaces_the_old_one(town: Town) -> None:
@@ -110,11 +110,11 @@ def test_conflicts_are_refused_reviewed_or_moved(town: Town, known: bool) -> Non
     holder = town.linked("o-1", bound=False)
     mine = town.linked("o-2", "13900139000").account if known else None
     refused = town.authorize("o-2")
-    assert isinstance(refused, LinkConflict)
+    assert isinstance(refused, NumberTaken)
     review = town.linked("o-2", policy=REVIEW)
     assert (review.link, review.account) == ("review", mine)
     assert review.dispute
-    assert isinstance(town.authorize("o-2", bound=False, policy=MOVE), LinkConflict)
+    assert isinstance(town.authorize("o-2", bound=False, policy=MOVE), NumberTaken)
     moved = town.linked("o-2", policy=MOVE)
     assert moved.link == "moved"
     assert moved.account not in {holder.account, None}

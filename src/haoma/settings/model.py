@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from haoma.errors import Fault, NoSuchApp
 from haoma.steps import DEFAULT_TENANT
 from haoma.store.config import StoreSettings
+from haoma.store.gcra import Rate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from haoma.platforms.base.contract import App
-    from haoma.store.gcra import Rate
     from haoma.store.keys.config import AccountSettings
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -88,7 +88,7 @@ class ServiceSettings:
     app_limit: Rate | None = None
     address_limit: Rate | None = None
     login_limit: Rate | None = None
-    look_up_limit: Rate | None = None
+    look_up_limit: Rate | None = Rate(600, 60, 600)
 
     @property
     def limited(self) -> bool:

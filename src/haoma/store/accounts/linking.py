@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from haoma.errors import LinkConflict, Spent, StoreUnreadable
+from haoma.errors import NumberTaken, Spent, StoreUnreadable
 from haoma.ids import new_id, written
 from haoma.link import Holder, Link, Reason, decide, is_bound, logins
 from haoma.store.accounts.records import Details
@@ -110,7 +110,7 @@ class Linking:
     def _refuse(self, view: View, decided: Decision) -> HaomaError:
         self._audit(view, b"", decided)
         self._records.tell(view, "link.conflict", b"", **self._facts(None), reason=decided.reason)
-        return LinkConflict(
+        return NumberTaken(
             platform=self._phone.platform,
             app=self._phone.app,
             because={"reason": str(decided.reason)},

@@ -25,7 +25,7 @@ from haoma.accounts import (
     Verb,
     Withdraw,
 )
-from haoma.errors import LastLogin, LinkConflict, NoSuchAccount, NoSuchDispute, NotTheirs
+from haoma.errors import LastLogin, NoSuchAccount, NoSuchDispute, NotTheirs, NumberTaken
 from haoma.ids import written
 from haoma.link import Login
 from haoma.phone import masked_e164
@@ -266,7 +266,7 @@ class Verbs:
         if row.claimant or holder.place not in self._proven(view, step.proofs) or shown.isdisjoint(logins):
             raise NotTheirs(because={"reason": "merge the two accounts"} if row.claimant else {})
         if any(self._records.login(view, login) is not None for login in logins):
-            raise LinkConflict(because={"reason": "the login has an account by now"})
+            raise NumberTaken(because={"reason": "the login has an account by now"})
         self._records.attach(view, holder, logins)
         return Change(step.preview, written(holder.place), logins=len(logins))
 
@@ -282,7 +282,7 @@ class Verbs:
         logins = [Login(*each) for each in details.logins]
         missing = [login for login in logins if records.login(view, login) is None]
         if claimant is None and len(missing) < len(logins):
-            raise LinkConflict(because={"reason": "the login has an account by now"})
+            raise NumberTaken(because={"reason": "the login has an account by now"})
         before = None if claimant is None else records.read_number(view, claimant)
         mine = records.create(view) if claimant is None else claimant
         mine = records.attach(view, mine, missing) if missing and claimant is None else mine
@@ -317,7 +317,7 @@ class Verbs:
         claimant = self._holding(view, row.claimant, details.number)
         holder = self._account(view, row.holder)
         if holder.phone:
-            raise LinkConflict(because={"reason": "the account has another number by now"})
+            raise NumberTaken(because={"reason": "the account has another number by now"})
         claimant = records.take_number(view, claimant)
         records.give(
             view,
@@ -358,7 +358,7 @@ class Verbs:
         row = self._account(view, account)
         number = self._records.number(view, e164)
         if number is None or number.account != row.place:
-            raise LinkConflict(because={"reason": "the number belongs to somebody else by now"})
+            raise NumberTaken(because={"reason": "the number belongs to somebody else by now"})
         return row
 
     def _proven(self, view: View, proofs: Iterable[tuple[Login, ...]]) -> set[bytes]:
