@@ -45,7 +45,7 @@ def measure(rounds: int) -> Section:
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
-        config, request = configuration(folder, '[store]\ndatabase_url = "memory"\n')
+        config, request, _ = configuration(folder, '[store]\ndatabase_url = "memory"\n')
         ports = {_SERVICE: free_port(), _EMPTY: free_port()}
         commands = {
             _SERVICE: ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{ports[_SERVICE]}"),
@@ -80,7 +80,7 @@ def measure(rounds: int) -> Section:
         for number in range(rounds):
             for name in sorted(commands, reverse=number % 2 == 0):
                 found_in[name].append(run(name))
-        memory = _resident(processes[_SERVICE].pid)
+        memory = resident(processes[_SERVICE].pid)
     busiest = max(busy for found in found_in.values() for _, _, busy in found)
     rates = {name: 1 / median(seconds for seconds, _, _ in found) for name, found in found_in.items()}
     cpu = {name: median(worked for _, worked, _ in found) * 1e6 for name, found in found_in.items()}
@@ -103,14 +103,14 @@ def measure(rounds: int) -> Section:
     return section
 
 
-def configuration(folder: Path, store: str) -> tuple[Path, dict[str, Any]]:
-    """Write a haoma.toml with this table of the store; return it with a request."""
+def configuration(folder: Path, store: str) -> tuple[Path, dict[str, Any], AlipayMirror]:
+    """Write a haoma.toml with these tables; return it with a request and what made it."""
     mirror = AlipayMirror(os.urandom)
     settings = mirror.settings("https://openapi.alipay.com")[ALIPAY]
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     config = folder / "haoma.toml"
     config.write_text("\n".join(["[service]", f'server_keys = ["{_KEY}"]', "[apps.shop]", *lines, store]), "utf-8")
-    return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}
+    return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}, mirror
 
 
 def wire(request: dict[str, Any], port: int) -> str:
@@ -190,7 +190,7 @@ def loading() -> Iterator[Callable[[dict[str, Any]], dict[str, float]]]:
         yield ask
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """Return the resident memory in megabytes."""
     status = Path(f"/proc/{pid}/status").read_text("ascii")
     kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))

@@ -32,7 +32,7 @@ from haoma.store.upgrade import upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KEY: Final = StoreKey(1, b"bench-key-of-the-store-32-bytes!")
+KEY: Final = StoreKey(1, b"bench-key-of-the-store-32-bytes!")
 _MOST: Final = 3.5
 """Times the raw no-op: the CPU that the store may add to a request."""
 _EMPTY, _MEMORY = "raw ASGI no-op (uvicorn)", "without a store"
@@ -47,10 +47,10 @@ def measure(rounds: int) -> Section:
         ("requests/s", "CPU µs/request", "added  增加", "bare driver, rows/s  裸驱动"),
     )
     with ExitStack() as stack:
-        databases = _databases(stack, section)
-        names = (_EMPTY, _MEMORY, *databases)
+        stores = databases(stack, section)
+        names = (_EMPTY, _MEMORY, *stores)
         ports = {name: free_port() for name in names}
-        processes, requests = _start(stack, databases, ports)
+        processes, requests = _start(stack, stores, ports)
         answers = {name: first_answer(ports[name], requests[name]) for name in names}
         if answers[_EMPTY] != BODY:
             raise AssertionError(answers)
@@ -68,10 +68,10 @@ def measure(rounds: int) -> Section:
         for number in range(rounds):
             for name in names if number % 2 else reversed(names):
                 found[name].append(run(name))
-        ceilings = {name: _ceiling(settings) for name, settings in databases.items()}
+        ceilings = {name: ceiling(settings) for name, settings in stores.items()}
     for name in names:
         section.rows.append(_row(name, found, ceilings.get(name)))
-        if name in databases:
+        if name in stores:
             times = [each / empty[1] for each, empty in zip(_added(name, found), found[_EMPTY], strict=True)]
             goal = f"{name}: added CPU / no-op  增加的 CPU 与空操作之比"
             section.goals.append(Goal(goal, median(times), "<=", _MOST))
@@ -98,13 +98,13 @@ def _start(
     processes, requests = {}, {}
     for name, port in ports.items():
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
-        config, requests[name] = configuration(folder, _toml(databases.get(name)))
+        config, requests[name], _ = configuration(folder, _toml(databases.get(name)))
         service = ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}")
         processes[name] = stack.enter_context(running(service if name != _EMPTY else ("-m", "bench.empty", str(port))))
     return processes, requests
 
 
-def _databases(stack: ExitStack, section: Section) -> dict[str, StoreSettings]:
+def databases(stack: ExitStack, section: Section) -> dict[str, StoreSettings]:
     """Start the databases that are there; say which are not."""
     from support.databases import MariaDB, PostgreSQL, has_mariadb, postgres_programs
 
@@ -115,7 +115,7 @@ def _databases(stack: ExitStack, section: Section) -> dict[str, StoreSettings]:
     if importlib.util.find_spec("asyncmy") and has_mariadb():
         found["MariaDB"] = stack.enter_context(MariaDB()).url
     section.notes += [f"{name} is absent  没有安装" for name in ("PostgreSQL", "MariaDB") if name not in found]
-    databases = {name: StoreSettings(database_url=url, keys=(_KEY,)) for name, url in found.items()}
+    databases = {name: StoreSettings(database_url=url, keys=(KEY,)) for name, url in found.items()}
     for settings in databases.values():
         upgrade(settings)
     return databases
@@ -124,7 +124,7 @@ def _databases(stack: ExitStack, section: Section) -> dict[str, StoreSettings]:
 def _toml(settings: StoreSettings | None) -> str:
     if settings is None:
         return '[store]\ndatabase_url = "memory"\n'
-    return f"[store]\ndatabase_url = {json.dumps(settings.database_url)}\nkeys = [{json.dumps(format_key(_KEY))}]\n"
+    return f"[store]\ndatabase_url = {json.dumps(settings.database_url)}\nkeys = [{json.dumps(format_key(KEY))}]\n"
 
 
 # --- the ceiling: the bare driver
@@ -135,7 +135,7 @@ def _rows() -> list[Used]:
     return [Used(os.urandom(32), 1, "bench", "envelope", DONE, 1, *empty) for _ in range(_BATCH)]
 
 
-def _ceiling(settings: StoreSettings) -> float:
+def ceiling(settings: StoreSettings) -> float:
     insert: Callable[[], Any]
     if settings.kind == "sqlite":
         connection = sqlite3.connect(settings.path, isolation_level=None)

@@ -384,11 +384,17 @@ def log_in(
         login = yield from platform.log_in(app, found.login_code, now)
         if admit is not None:
             yield from admit(login)
-        handle = yield from ask(Mint())
-        yield from ask(Keep(_session_place(app, handle), login, app.policy.session_seconds))
+        handle = yield from keep_session(app, login)
     except HaomaError as error:
         raise _placed(error, app) from None
     return handle, login
+
+
+def keep_session(app: App, login: Login) -> Flow[str]:
+    """Store a login, and return its handle."""
+    handle = yield from ask(Mint())
+    yield from ask(Keep(_session_place(app, handle), login, app.policy.session_seconds))
+    return handle
 
 
 def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[str]:

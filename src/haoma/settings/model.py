@@ -7,7 +7,7 @@ import ipaddress
 import warnings as python_warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from haoma.errors import Fault, NoSuchApp
 from haoma.steps import DEFAULT_TENANT
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.contract import App
     from haoma.store.keys.config import AccountSettings
+
+LOOK_UPS: Final = Rate(600, 60, 600)
+"""How often a server key may look up an account, where nobody says otherwise."""
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -88,7 +91,7 @@ class ServiceSettings:
     app_limit: Rate | None = None
     address_limit: Rate | None = None
     login_limit: Rate | None = None
-    look_up_limit: Rate | None = Rate(600, 60, 600)
+    look_up_limit: Rate | None = LOOK_UPS
 
     @property
     def limited(self) -> bool:
