@@ -1,0 +1,109 @@
+"""Keys that Vault or OpenBao wraps: its transit engine makes them, and opens them when a process starts.
+
+Each key is opened once in a process and is then remembered, so a Vault that is away, sealed or has revoked the token
+stops no process that runs, and no reload of its settings.
+
+Sources: "Generate data key" and "Decrypt data" in the API documentation of the transit engine of OpenBao
+(website/content/api-docs/secret/transit.mdx, index.mdx), and builtin/logical/transit/path_datakey.go. Vault speaks the
+same: a ciphertext begins with ``vault:v1:`` on both.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma.crypto.strict import decode_base64, parse_json_object
+from haoma.errors import ConfigFaults, Fault, HaomaError
+from haoma.io.http import Http, Limits
+from haoma.secret import scrub
+from haoma.steps import Request, Send
+from haoma.store.keys.config import AccountKeys, WrappedKey
+from haoma.store.sealing import KEY_BYTES, StoreKey
+
+if TYPE_CHECKING:
+    from haoma.store.keys.config import AccountKey, AccountSettings, Vault
+
+_WHERE: Final = "accounts.vault"
+_LIMITS: Final = Limits(body=64 * 1024)
+
+
+def account_keys(settings: AccountSettings) -> AccountKeys:
+    """Return the keys, with those unwrapped that are wrapped. It asks over the network at its first call.
+
+    Raises:
+        ConfigFaults: ``config.vault-refused``: a key could not be unwrapped.
+    """
+    return AccountKeys(
+        *(_opened(each, settings.vault) for each in (settings.keys, settings.peppers, settings.audit_keys))
+    )
+
+
+def new_wrapped_key(vault: Vault) -> str:
+    """Return a new key that only ``vault`` can open, ``vault:v1:…``. The key itself is not seen here.
+
+    Raises:
+        ConfigFaults: ``config.vault-refused``.
+    """
+    return _ask(vault, f"datakey/wrapped/{vault.key}", {"bits": KEY_BYTES * 8}, "ciphertext")
+
+
+def _opened(keys: tuple[AccountKey, ...], vault: Vault | None) -> tuple[StoreKey, ...]:
+    found = []
+    for key in keys:
+        if isinstance(key, WrappedKey):
+            assert vault is not None  # noqa: S101 - the settings are not read without it
+            key = StoreKey(key.number, _unwrapped(vault, key.wrapped))  # noqa: PLW2901
+        found.append(key)
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _unwrapped(vault: Vault, wrapped: str) -> bytes:
+    plain = _ask(vault, f"decrypt/{vault.key}", {"ciphertext": wrapped}, "plaintext")
+    try:
+        secret = decode_base64(plain, "keys")
+    except HaomaError:
+        secret = b""
+    if len(secret) != KEY_BYTES:
+        raise _refused(reason="not a key of 32 bytes")
+    return secret
+
+
+def _ask(vault: Vault, path: str, body: dict[str, Any], wanted: str) -> str:
+    """Return what ``wanted`` is in the reply to a request."""
+    headers = (
+        ("x-vault-token", vault.token.reveal()),
+        ("x-vault-request", "true"),  # an agent or proxy may ask for it
+        ("content-type", "application/json"),
+    )
+    request = Request(
+        "POST", f"{vault.address}/v1/{vault.mount}/{path}", headers=headers, body=msgspec.json.encode(body)
+    )
+    transport = Http(_LIMITS, ca_file=vault.ca_file, allow_insecure_upstreams=vault.insecure)
+    try:
+        reply = transport.send(Send(request, (vault.address,)))
+    except HaomaError as error:
+        failure = error.code
+    else:
+        failure = ""
+    if failure:  # outside `except`: no cause that may quote the request
+        raise _refused(reason=failure)
+    try:
+        found = parse_json_object(reply.body)
+    except HaomaError:
+        found = {}
+    data = found.get("data")
+    value = data.get(wanted) if isinstance(data, dict) else None
+    if reply.status == 200 and isinstance(value, str) and value:
+        return value
+    errors = found.get("errors")
+    said = ", ".join(each for each in errors if isinstance(each, str)) if isinstance(errors, list) else ""
+    told = scrub(said, vault.token, body.get("ciphertext"), limit=120)
+    raise _refused(status=reply.status, **({"says": told} if told else {}))
+
+
+def _refused(**because: object) -> ConfigFaults:
+    return ConfigFaults([Fault("config.vault-refused", _WHERE, because=because)])
