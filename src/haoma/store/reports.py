@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 def counts(connection: Connection, prefix: str, tenant: str, since: int) -> Generator[Any, Any, list[Line]]:
     """Return what the ledger has counted since a moment: rows that the sweep has deleted, and those that are there."""
-    yield from _patiently(connection)
+    yield from patiently(connection)
     now = (yield connection.now()) // 1000
     found = yield connection.select(count_text(prefix), [tenant, since, now, tenant, since])
     totals: Counter[tuple[str, int, str, str]] = Counter()
@@ -48,7 +48,7 @@ def counts(connection: Connection, prefix: str, tenant: str, since: int) -> Gene
     return [Line(*key, total) for key, total in sorted(totals.items())]
 
 
-def _patiently(connection: Connection) -> Generator[Any, Any, None]:
+def patiently(connection: Connection) -> Generator[Any, Any, None]:
     """Let statements read a whole table, which takes longer than any that answers a request."""
     if connection.kind == "postgresql":
         yield connection.select(f"SET statement_timeout = {_PATIENCE_MS}", ())
@@ -104,7 +104,7 @@ def check(connection: Connection, prefix: str, tenant: str, sealer: Sealer) -> G
 
     Of what is sealed only the newest rows are tried, of each table.
     """
-    yield from _patiently(connection)
+    yield from patiently(connection)
     now = (yield connection.now()) // 1000
     found = []
     for name, table_name, condition, shift in CHECKS:

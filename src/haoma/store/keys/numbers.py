@@ -49,6 +49,9 @@ class NumberSealer:
         keys: The data keys. The first one seals; all of them open.
         tenant: The tenant, a part of every key and of what is sealed.
 
+    Attributes:
+        current: The id of the key that seals.
+
     Raises:
         ValueError: There is no key, one has not 32 bytes, or two have one number.
     """
@@ -108,12 +111,16 @@ class BlindIndex:
         peppers: The peppers: one, or two while it is changed.
         tenant: The tenant, a part of every place.
 
+    Attributes:
+        numbers: The numbers of the peppers.
+
     Raises:
         ValueError: There is no pepper, one has not 32 bytes, or two have one number.
     """
 
     def __init__(self, peppers: tuple[StoreKey, ...], tenant: str) -> None:
         self._peppers = _derived(peppers, b"haoma/number/index/v1", tenant)
+        self.numbers = frozenset(self._peppers)
 
     def places(self, e164: str) -> tuple[bytes, ...]:
         """Return the place of a number under every pepper, in the order of the settings.
