@@ -11,9 +11,9 @@ import pytest
 from haoma.store.accounts.records import Records
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
-from haoma.store.keys.counts import count
+from haoma.store.key_counts import count
 from haoma.store.keys.numbers import BlindIndex, NumberSealer, pepper_of
-from haoma.store.keys.rewrap import BATCH, Rewrap, Rewrapped
+from haoma.store.rewrap import BATCH, Rewrap, Rewrapped
 from haoma.store.rows import NUMBERS, PHONES, SALTS
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from haoma.store import embedded, reports
-from haoma.store.keys import counts, rewrap
+from haoma.store import embedded, key_counts, reports, rewrap
 from haoma.store.rows import TABLES
 from haoma.store.schema import metadata
 from haoma.store.sql import Portable, numbered
@@ -73,7 +72,7 @@ def statements() -> list[str]:
         for count in (1, 2, 5, 64, 256):
             found += [portable.read(table, [b""] * count)[0], portable.insert(table, [row] * count)[0]]
             found.append(portable.delete(table, [b""] * count, [1] * count)[0])
-    for text in (counts.keys_text, counts.next_text, counts.range_text, rewrap.find_text):
+    for text in (key_counts.keys_text, key_counts.next_text, key_counts.range_text, rewrap.find_text):
         found.append(text("haoma_"))
     return [*found, *Statements("haoma_").all(), *reports.statements("haoma_")]
 

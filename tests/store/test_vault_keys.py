@@ -19,7 +19,8 @@ from haoma.secret import Secret
 from haoma.settings.reader import from_mapping
 from haoma.store.keys.config import AccountSettings
 from haoma.store.keys.config import Vault as Configured
-from haoma.store.keys.vault import account_keys, new_wrapped_key
+from haoma.store.keys.unwrapping import account_keys
+from haoma.store.keys.vault import new_wrapped_key
 from haoma.store.sealing import StoreKey
 from support.vault import TOO_OLD, Vault
 

@@ -20,25 +20,13 @@ from haoma.errors import ConfigFaults, Fault, HaomaError
 from haoma.io.http import Http, Limits
 from haoma.secret import scrub
 from haoma.steps import Request, Send
-from haoma.store.keys.config import AccountKeys, WrappedKey
-from haoma.store.sealing import KEY_BYTES, StoreKey
+from haoma.store.sealing import KEY_BYTES
 
 if TYPE_CHECKING:
-    from haoma.store.keys.config import AccountKey, AccountSettings, Vault
+    from haoma.store.keys.config import Vault
 
 _WHERE: Final = "accounts.vault"
 _LIMITS: Final = Limits(body=64 * 1024)
-
-
-def account_keys(settings: AccountSettings) -> AccountKeys:
-    """Return the keys, with those unwrapped that are wrapped. It asks over the network at its first call.
-
-    Raises:
-        ConfigFaults: ``config.vault-refused``: a key could not be unwrapped.
-    """
-    return AccountKeys(
-        *(_opened(each, settings.vault) for each in (settings.keys, settings.peppers, settings.audit_keys))
-    )
 
 
 def new_wrapped_key(vault: Vault) -> str:
@@ -50,18 +38,13 @@ def new_wrapped_key(vault: Vault) -> str:
     return _ask(vault, f"datakey/wrapped/{vault.key}", {"bits": KEY_BYTES * 8}, "ciphertext")
 
 
-def _opened(keys: tuple[AccountKey, ...], vault: Vault | None) -> tuple[StoreKey, ...]:
-    found = []
-    for key in keys:
-        if isinstance(key, WrappedKey):
-            assert vault is not None  # noqa: S101 - the settings are not read without it
-            key = StoreKey(key.number, _unwrapped(vault, key.wrapped))  # noqa: PLW2901
-        found.append(key)
-    return tuple(found)
-
-
 @lru_cache(maxsize=64)
-def _unwrapped(vault: Vault, wrapped: str) -> bytes:
+def unwrap(vault: Vault, wrapped: str) -> bytes:
+    """Return a key that was wrapped. It asks over the network at the first call in a process.
+
+    Raises:
+        ConfigFaults: ``config.vault-refused``.
+    """
     plain = _ask(vault, f"decrypt/{vault.key}", {"ciphertext": wrapped}, "plaintext")
     try:
         secret = decode_base64(plain, "keys")
