@@ -281,7 +281,19 @@ def test_keys_of_accounts(run, tmp_path):
     assert len({key.secret for key in keys}) == len({key.number for key in keys}) == 4
 
 
-COMMANDS = ["open", "inspect", "doctor", "explain", "key", "alipay-aes-key", "ledger", "serve", "simulate", "demo"]
+COMMANDS = [
+    "open",
+    "inspect",
+    "doctor",
+    "explain",
+    "key",
+    "alipay-aes-key",
+    "ledger",
+    "rewrap",
+    "serve",
+    "simulate",
+    "demo",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,6 +15,7 @@ import pytest
 
 from haoma import catalogue
 from haoma.cli.ledger import _STATES
+from haoma.cli.rotation import Of
 from haoma.doctor.captures import capture
 from haoma.doctor.platforms import symptoms
 from haoma.errors import Public
@@ -65,6 +66,11 @@ CHOSEN: dict[str, set[str]] = {
     | {f"db.column.{each}" for each in ("database", "prefix", "version", "newest", "accepted", "state")}
     | {f"db.step.{each}" for each in ("waiting", "upgrade", "downgrade")}
     | {f"db.odd.{name}" for name in ("tenant", "unreadable", *(check[0] for check in reports.CHECKS))}
+    | {f"keys.column.{each}" for each in ("of", "number", "role", "rows")}
+    | {f"keys.role.{each}" for each in ("seals", "opens", "both", "missing", "retired")}
+    | {f"keys.added.{each}" for each in Of}
+    | {f"keys.{verb}.{each}" for verb in ("promoted", "retired", "needed") for each in Of}
+    - {"keys.promoted.peppers", "keys.needed.audit_keys"}
     | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)},
     "service": {"api.server", "api.publishable", *(f"page.{each}" for each in pages._HEADINGS)},
     "simulator": {f"demo.column.{each}" for each in ("platform", "scene", "result", "time")},

@@ -18,6 +18,7 @@ from haoma.cli.explaining import explain
 from haoma.cli.keys import key
 from haoma.cli.ledger import ledger
 from haoma.cli.opening import open_file
+from haoma.cli.rotation import keys, rewrap
 from haoma.cli.running import demo, serve, simulate
 from haoma.visible import visible
 from haoma.words import text
@@ -68,6 +69,8 @@ app.command("key")(key)
 app.command("alipay-aes-key")(alipay_aes_key)
 app.add_typer(db)
 app.command("ledger")(ledger)
+app.add_typer(keys)
+app.command("rewrap")(rewrap)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,17 +13,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from haoma.io import clock
 from haoma.visible import visible, visible_json
 from haoma.words import text
 from haoma.words.facts import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from haoma.errors import Fault, HaomaError
 
 REFUSED: Final = 1
 MISUSED: Final = 2
+_TELL_SECONDS: Final = 10.0
 
 
 class Lang(StrEnum):
@@ -99,6 +102,33 @@ def list_faults(faults: Iterable[Fault], lang: str, path: str) -> None:
         say((place, "bold"), kind, where, title, f" [{fault.code}]", error=True)
         say(f"    {text('cli', 'cause', lang)}: {words.cause}", error=True)
         say(f"    {text('cli', 'remedy', lang)}: {words.remedy}", error=True)
+
+
+@contextmanager
+def progress(told: str, total: int, lang: str) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how far something is: a bar on a terminal, else a line every ten seconds.
+
+    Yields what is told how many more are done.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(told, total=total)
+            yield lambda more: bar.advance(task, more)
+        return
+    done, next_at = 0, clock.monotonic() + _TELL_SECONDS
+
+    def tell(more: int) -> None:
+        nonlocal done, next_at
+        done += more
+        if clock.monotonic() >= next_at:
+            next_at = clock.monotonic() + _TELL_SECONDS
+            line("progress", f"{told} {done}/{total}", lang)
+
+    yield tell
 
 
 def misused(lang: str, told: str, *hints: str) -> typer.Exit:
