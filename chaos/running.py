@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chaos.bases import KINDS
+from chaos.bases import KINDS, Base
+from chaos.fleet import STORE_KEY
 from chaos.rows import Row
 from chaos.scenarios.cut import MODES, cut
 from chaos.scenarios.database_faults import (
@@ -22,9 +26,12 @@ from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
 from chaos.scenarios.oceanbase import oceanbase
 from chaos.scenarios.platform_faults import crowded_out, platform_faults
 from chaos.scenarios.race import race
+from chaos.scenarios.rewrap import rewrap_under_load
 from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
 from chaos.scenarios.tokens import stampede
 from chaos.stage import Stage
+from haoma.store.config import StoreSettings
+from haoma.store.sealing import StoreKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -148,6 +155,18 @@ async def _failover(kind: str, short: bool) -> AsyncIterator[Row]:
             yield tally.row(f"promotion of a standby, {name}", kind)
 
 
+async def _rewrap(kind: str, short: bool) -> AsyncIterator[Row]:
+    people, kills = (3_000, 2) if short else (100_000, 5)
+    async with Base(kind) as base:
+        with tempfile.TemporaryDirectory(prefix="haoma-chaos-") as folder:
+            settings = StoreSettings(base.url, keys=(StoreKey(1, STORE_KEY),))
+            changed, retired = await asyncio.to_thread(
+                rewrap_under_load, settings, Path(folder), people=people, lives=4, kills=kills
+            )
+        yield changed.row(f"rewrap of {people} numbers, killed {kills} times", kind)
+        yield retired.row("the old key and pepper retired", kind)
+
+
 async def _oceanbase(kind: str, short: bool) -> AsyncIterator[Row]:
     del short
     yield await oceanbase(kind)
@@ -164,6 +183,7 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "stopping": (_stopping, KINDS),
     "clocks": (_clocks, SERVERS),
     "failover": (_failover, ("postgresql",)),
+    "rewrap": (_rewrap, KINDS),
     "oceanbase": (_oceanbase, ("mariadb",)),
 }
 """Each with the databases that it is about. SQLite's processes are on one computer, so they have one clock."""

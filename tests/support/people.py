@@ -28,18 +28,21 @@ def login_of(index: int) -> Login:
     return Login("wechat", "wechat:wx1", "openid", f"person-{index}")
 
 
-def populate(settings: StoreSettings, records: Records, count: int, tenant: str = "default") -> None:
-    """Put people into the store, numbered from 0."""
+def populate(settings: StoreSettings, records: Records, count: int, tenant: str = "default") -> list[bytes]:
+    """Put people into the store, numbered from 0; return their accounts."""
     fences, now = itertools.count(1), round(time.time() * 1000)
+    accounts: list[bytes] = []
 
     def flow(connection: Any) -> Generator[Any, Any, None]:
         for start in range(0, count, _AT_ONCE):
             view = View(now, lambda: next(fences), {})
             for index in range(start, min(count, start + _AT_ONCE)):
                 row = records.attach(view, records.create(view), [login_of(index)])
+                accounts.append(row.place)
                 records.give(view, row, number_of(index), verified_at=now, bound_at=now, assurance="platform")
             yield connection.begin()
             yield from _changes(view).write(connection)
             yield connection.commit()
 
     ask_blocking(engine_at(settings, tenant=tenant), flow)
+    return accounts
