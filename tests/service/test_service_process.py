@@ -1,5 +1,6 @@
 """The service as a process: how it starts, refuses to start, and stops."""
 
+import base64
 import json
 import os
 import signal
@@ -17,7 +18,10 @@ from pathlib import Path
 import pytest
 
 from haoma import catalogue
+from haoma.store.config import StoreSettings
+from haoma.store.upgrade import upgrade
 from support.serving import START, Serving, free_port
+from support.vault import Vault
 
 KEY = "server-key-0123456789abcdefghij"
 UNNAMED_PROXY = "[config.proxy-not-named]"
@@ -238,6 +242,62 @@ def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
         os.kill(min(after), signal.SIGKILL)
         assert serving.process.wait(60) == 1
         assert "config.no-server-keys" in serving.written()
+
+
+def keeping_accounts(folder: Path, vault: Vault) -> str:
+    """Return a configuration that keeps accounts, with keys that a Vault has wrapped, and make its tables."""
+    database = f"sqlite:///{folder / 'own.db'}"
+    upgrade(StoreSettings(database))
+    secrets = [f'"1:{base64.b64encode(os.urandom(32)).decode()}"' for _ in range(3)]
+    return envelopes(
+        f"[store]\ndatabase_url = {json.dumps(database)}\nkeys = {secrets[0]}\n"
+        f'[accounts]\nkeys = "2:{vault.wrap(os.urandom(32))}"\npeppers = {secrets[1]}\naudit_keys = {secrets[2]}\n'
+        "[accounts.vault]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in vault.settings().items())
+    )
+
+
+def test_a_vault_that_is_away_keeps_a_service_from_starting(tmp_path: Path) -> None:
+    """It says why, as a fault of the configuration, and not the token."""
+    with Vault() as vault:
+        (tmp_path / "haoma.toml").write_text(keeping_accounts(tmp_path, vault))
+        vault.sealed = True
+        for workers in (1, 2):
+            ended = run(tmp_path / "haoma.toml", workers)
+            assert (ended.returncode, ended.stdout) == (2, "")
+            assert "config.vault-refused" in ended.stderr
+            assert "Vault is sealed" in ended.stderr
+            assert vault.token not in ended.stderr
+
+
+def test_a_vault_that_is_away_stops_no_service_that_runs(tmp_path: Path) -> None:
+    """A worker that dies meanwhile cannot be replaced yet; the others serve, and it comes back with the Vault."""
+    with Vault() as vault, Serving(tmp_path, keeping_accounts(tmp_path, vault), workers=2) as serving:
+        deadline = time.monotonic() + 60
+        while len(before := children(serving.process)) < 2 or len(vault.asked) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        vault.sealed = True
+        dead = min(before)
+        os.kill(dead, signal.SIGKILL)
+        asked = len(vault.asked)
+        while len(vault.asked) < asked + 2:  # it has been tried again
+            assert time.monotonic() < deadline
+            assert serving.ask("GET", "/healthz").status == 200
+            time.sleep(0.05)
+        vault.sealed = False
+        alive = max(before)
+        while len(after := children(serving.process) - before) < 1 or len(vault.asked) < asked + 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(alive, signal.SIGKILL)  # so the new one has to answer
+        while True:
+            with suppress(OSError):
+                if serving.ask("GET", "/healthz").status == 200:
+                    break
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert after
+        assert vault.token not in serving.written()
 
 
 def test_a_script_without_a_guard_ends(tmp_path: Path) -> None:

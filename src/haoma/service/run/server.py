@@ -24,6 +24,8 @@ from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
 from haoma.settings.service import parse_listen, start_warnings
 from haoma.store.config import MEMORY
+from haoma.store.keys.unwrapping import account_keys
+from haoma.store.keys.vault import REFUSED
 from haoma.store.opening import check_cache, engine_of, prepare
 from haoma.store.version import require_schema_blocking
 
@@ -89,6 +91,8 @@ def serve(
                 os.environ[SHARED] = stack.enter_context(_shared_folder())
                 stack.callback(os.environ.pop, SHARED, None)
             listening = stack.enter_context(_listen(settings, listen))
+            if settings.accounts is not None:
+                account_keys(settings.accounts)  # what cannot be unwrapped is told once, and not by every worker
             tell((*start_warnings(settings), *_proxy_warning(settings, listening), *_store_warning(settings)))
             return _run(path, settings, listening, workers)
     except ConfigFaults as faults:
@@ -215,6 +219,11 @@ class _Target:
         Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
         try:
             app = Application(settings)
+        except ConfigFaults as faults:
+            _print(faults.faults)
+            # A Vault that is away now must not stop the other workers: this one begins again.
+            away = all(fault.code == REFUSED for fault in faults.faults)
+            sys.exit(FAILED if away else CANNOT_START)
         except Exception:  # noqa: BLE001 - any error would happen again in a new worker
             _log.exception("The application cannot be built.")
             sys.exit(CANNOT_START)

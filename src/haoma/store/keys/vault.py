@@ -25,6 +25,7 @@ from haoma.store.sealing import KEY_BYTES
 if TYPE_CHECKING:
     from haoma.store.keys.config import Vault
 
+REFUSED: Final = "config.vault-refused"
 _WHERE: Final = "accounts.vault"
 _LIMITS: Final = Limits(body=64 * 1024)
 
@@ -89,4 +90,4 @@ def _ask(vault: Vault, path: str, body: dict[str, Any], wanted: str) -> str:
 
 
 def _refused(**because: object) -> ConfigFaults:
-    return ConfigFaults([Fault("config.vault-refused", _WHERE, because=because)])
+    return ConfigFaults([Fault(REFUSED, _WHERE, because=because)])
