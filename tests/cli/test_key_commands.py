@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +212,26 @@ def test_a_vault_makes_the_key(desk: Desk) -> None:
         vault.sealed = True
         failed = desk.run("keys", "add")
         assert (failed.exit_code, "Vault is sealed" in failed.stderr, vault.token in failed.stderr) == (2, True, False)
+
+
+def test_a_bar_on_a_terminal(desk: Desk, tmp_path: Path) -> None:
+    """How far it is, on stderr; stdout has the result alone."""
+    desk.populate(300)
+    desk.order("keys", desk.told("keys", "add"))
+    desk.order("keys", desk.told("keys", "promote", desk.lists["keys"][1].partition(":")[0]))
+    terminal, other = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [sys.executable, "-m", "haoma", "rewrap"], stdout=subprocess.PIPE, stderr=other, env=environ, check=True
+    )
+    os.close(other)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    os.close(terminal)
+    assert b"300/300" in shown
+    assert done.stdout == b"300 numbers: 300 sealed again, 0 index rows added, 0 removed.\n"
 
 
 def test_without_the_table(desk: Desk) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from haoma.link import STANDARD, LinkPolicy, OnConflict
+from haoma.steps import Consent
 from haoma.store.accounts.records import Records
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
 from haoma.store.key_counts import count
 from haoma.store.keys.numbers import BlindIndex, NumberSealer, pepper_of
 from haoma.store.rewrap import BATCH, Rewrap, Rewrapped
-from haoma.store.rows import NUMBERS, PHONES, SALTS
+from haoma.store.rows import NUMBERS, PHONES, SALTS, TABLES
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store
 from support.accounts import NUMBER_KEYS, PEPPERS, Town
@@ -142,6 +144,30 @@ def test_both_at_once_and_a_pepper_that_was_never_backfilled(keyed: Callable[...
     assert after.rewrap() == Rewrapped(records=1, sealed=1, added=1, removed=1)
     assert after.counted() == ({2: 1}, {2: 1})
     assert after.linked("d-1", platform="douyin", app="tt").account == account
+
+
+def test_no_table_holds_a_number_in_clear(keyed: Callable[..., Keyed]) -> None:
+    """Nor a login: not with a conflict, a move or a change of number, and not while keys are changed."""
+    town = keyed((NEW, OLD), (SALT, FRESH))
+    numbers = ["13711112222", "13733334444", "13755556666"]
+    policy = LinkPolicy(on_conflict=OnConflict.MOVE)
+    consent = Consent("2026-01", "sign-up")
+    for openid, number, how in (
+        ("canary-1", numbers[0], STANDARD), ("canary-2", numbers[1], STANDARD), ("canary-1", numbers[2], STANDARD),
+        ("canary-2", numbers[2], policy), ("canary-3", numbers[2], LinkPolicy(on_conflict=OnConflict.REVIEW)),
+    ):  # fmt: skip
+        town.linked(openid, number, unionid=f"u-{openid}", policy=how, consent=consent)
+    town.rewrap()
+    cells = [
+        cell if isinstance(cell, bytes) else str(cell).encode()
+        for table in TABLES
+        for row in run(town.settings, "SELECT * FROM {0}{1}", table=table.name)
+        for cell in row
+    ]
+    assert len(cells) > 200
+    for secret in ("canary", *numbers):
+        assert not [cell for cell in cells if secret.encode() in cell]
+        assert not [cell for cell in cells if secret.encode().hex().encode() in cell]
 
 
 def test_tenants_are_left_alone(keyed: Callable[..., Keyed]) -> None:
