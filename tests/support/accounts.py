@@ -11,6 +11,7 @@ from haoma.phone import PhoneNumber
 from haoma.secret import Secret
 from haoma.steps import Conclude, Concluded, Consent, Outcome, Reserve, Reserved
 from haoma.store.accounts.records import Records
+from haoma.store.audit.lanes import AuditKeys
 from haoma.store.config import StoreSettings
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
 from haoma.store.sealing import Sealer, StoreKey
@@ -32,13 +33,13 @@ def records(tenant: str, peppers: tuple[StoreKey, ...] = PEPPERS, *, tells: bool
 class Town:
     """A tenant with a clock that the test holds."""
 
-    def __init__(self, settings: StoreSettings, tenant: str = "default") -> None:
+    def __init__(self, settings: StoreSettings, tenant: str = "default", audit: AuditKeys | None = None) -> None:
         self.wall = 1_800_000_000.0
         self.tenant = tenant
         self.settings = settings
         self.engine = engine_at(settings, lambda: round(self.wall * 1e6), tenant)
         self.records = records(tenant)
-        self.store = Store(self.engine, Sealer(KEYS, tenant), self.records)
+        self.store = Store(self.engine, Sealer(KEYS, tenant), self.records, audit)
 
     def close(self) -> None:
         self.store.close()

@@ -7,8 +7,8 @@ The order of one batch (measured in docs/decisions/0024):
 
 1. Read every row that any of the steps needs, with the database's clock.
 2. Decide each step on the rows as the decisions before it left them.
-3. Write all changed rows in one transaction. Each write names the version that was read. If one of them has changed
-   meanwhile, nothing of the batch is written, and it starts again at 1.
+3. Write all changed rows in one transaction, with what goes into the audit log. Each write names the version that was
+   read. If one of them has changed meanwhile, nothing of the batch is written, and it starts again at 1.
 4. Commit. If the connection is lost here, the rows are read again: their versions say whether they were written. If
    they were not, the commit may still be on its way, so they are read once more whenever the next try fails.
 """
@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
 from haoma.store.decisions import Decision, Sought, Unread, View
-from haoma.store.rows import TABLES, Row, Table
+from haoma.store.rows import AUDIT, TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from haoma.steps import Lease, Ref, Step
+    from haoma.store.audit.lanes import Lane
     from haoma.store.mailbox import LoopFuture
 
 LANES: Final = 4096
@@ -161,7 +162,11 @@ class Fences:
 
 
 def run(
-    jobs: Sequence[Job], connection: Connection, fences: Fences, doubts: Sequence[Uncertain] = ()
+    jobs: Sequence[Job],
+    connection: Connection,
+    fences: Fences,
+    doubts: Sequence[Uncertain] = (),
+    lane: Lane | None = None,
 ) -> Generator[Any, Any, View]:
     """Answer ``jobs``, and return the view in which they were decided.
 
@@ -170,6 +175,7 @@ def run(
         connection: The connection.
         fences: The process's.
         doubts: Earlier tries of the same jobs that may have been committed, or may be at any moment.
+        lane: The process's lane of the audit log, if there is one.
 
     Raises:
         StoreUnavailable: ``internal.store-unavailable``: others wrote the same rows again and again.
@@ -186,6 +192,7 @@ def run(
         for doubt in doubts:
             # What stood in our way may be our own commit, which the database got after the connection was lost.
             if (yield from doubt.changes.committed(connection)):
+                _note(lane, doubt.changes)
                 return doubt.confirm(jobs)
         if begun := writes and connection.locks:
             yield connection.begin()
@@ -194,10 +201,16 @@ def run(
         except Conflict:  # distributed engines refuse reads as well
             yield connection.rollback()
             continue
-        changes = _changes(view)
+        changes = _changes(view, lane)
         if (changes.none and not begun) or (yield from _written(jobs, view, changes, connection, begun=begun)):
+            _note(lane, changes)
             return view
     raise StoreUnavailable(because={"reason": "busy"})
+
+
+def _note(lane: Lane | None, changes: Changes) -> None:
+    if lane is not None:
+        lane.done(changes.inserted.get(AUDIT, ()))  # type: ignore[arg-type]
 
 
 def _written(
@@ -332,8 +345,10 @@ class Uncertain(Disconnected):
         return self.view
 
 
-def _changes(view: View) -> Changes:
+def _changes(view: View, lane: Lane | None) -> Changes:
     changes = Changes({}, {}, {})
+    if lane is not None and view.entries:
+        changes.inserted[AUDIT] = list(lane.rows(view.now, view.fence, view.entries))
     for (table, place), row in sorted(view.rows.items(), key=lambda item: item[0][1]):  # in order: no deadlocks
         before = view.read.get((table, place))
         if row is before:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from haoma.io.answers import Held
     from haoma.steps import Step
     from haoma.store.accounts.records import Records
+    from haoma.store.audit.lanes import AuditKeys
     from haoma.store.sealing import Sealer
 
 
@@ -49,9 +50,10 @@ class Engine(Protocol):
 class _Process:
     """What a process has of its own: a writer, and those who wait for it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, audit: AuditKeys | None) -> None:
         self.desk = Desk()
         self._engine = engine
+        self._audit = audit
         self._lock = threading.Lock()
         self._writer: ThreadWriter | LoopWriter | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,20 +69,20 @@ class _Process:
 
     def _start(self, undo: Callable[[Ref | Lease], None]) -> ThreadWriter | LoopWriter:
         if self._engine.blocking:
-            return ThreadWriter(self._engine, self.desk, undo)
+            return ThreadWriter(self._engine, self.desk, undo, self._audit)
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="haoma-store", daemon=True)
         self._thread.start()
 
         async def make() -> LoopWriter:
-            return LoopWriter(self._engine, loop, self.desk, undo)
+            return LoopWriter(self._engine, loop, self.desk, undo, self._audit)
 
         return asyncio.run_coroutine_threadsafe(make(), loop).result()
 
     def begin_in(self, loop: asyncio.AbstractEventLoop, undo: Callable[[Ref | Lease], None]) -> None:
         """Start the writer in the running event loop, unless there is one."""
         if self._writer is None:
-            self._writer = LoopWriter(self._engine, loop, self.desk, undo)
+            self._writer = LoopWriter(self._engine, loop, self.desk, undo, self._audit)
 
     async def end_in(self) -> None:
         """End the writer of `begin_in`."""
@@ -110,12 +112,14 @@ class Store:
         engine: The database.
         sealer: Seals what is kept.
         records: The rows of accounts, if accounts are kept.
+        audit: The keys of the audit log, if there is one.
         patience: Seconds after which a flow under way is given up; longer than any flow takes.
         lease_seconds: Seconds after which the holder of a lease is given up: longer than one request to a platform, and
             shorter than one to the service, so that those who wait for a token survive the process that fetches it.
 
     Attributes:
         engine: The database.
+        audit: As given.
         shared: All processes have the same store.
     """
 
@@ -126,17 +130,19 @@ class Store:
         engine: Engine,
         sealer: Sealer,
         records: Records | None = None,
+        audit: AuditKeys | None = None,
         *,
         patience: float = 30.0,
         lease_seconds: float = 12.0,
     ) -> None:
         self.engine = engine
+        self.audit = audit
         self._decisions = Decisions(sealer, patience, lease_seconds, records)
         self._parents: list[_Process | None] = []
 
         def begin(before: _Process | None) -> _Process:
             self._parents.append(before)  # or the garbage collector would close what is the parent's
-            return _Process(engine)
+            return _Process(engine, audit)
 
         self._process = PerProcess(begin)
 
@@ -197,6 +203,7 @@ class AsyncStore:
 
     Attributes:
         engine: The database.
+        audit: The keys of the audit log, if there is one.
         shared: All processes have the same store.
     """
 
@@ -206,6 +213,7 @@ class AsyncStore:
         self._store = store
         self._in_loop = in_loop
         self.engine = store.engine
+        self.audit = store.audit
         self._mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = WeakKeyDictionary()
 
     def answer(self, step: Step[Any], held: list[Held]) -> Awaitable[object] | object:

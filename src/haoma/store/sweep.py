@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from haoma.errors import HaomaError, StoreUnavailable
+from haoma.store.audit.retention import Retention
 from haoma.store.batch import LANES, Conflict, Disconnected, Fences
 from haoma.store.flows import ask
 from haoma.store.rows import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
+    from haoma.store.audit.lanes import AuditKeys
     from haoma.store.batch import Connection
     from haoma.store.rows import Table
     from haoma.store.store import Engine
@@ -77,6 +79,7 @@ class Swept:
         overdue: Rows of the ledger whose holder was given up: their outcome is unknown.
         ledger: Rows of the ledger deleted and counted.
         usage: Rows of usage deleted.
+        audit: Rows and seals of the audit log deleted, because they are old.
         busy: Another process sweeps, so this one did nothing.
         more: There is more to do.
     """
@@ -88,6 +91,7 @@ class Swept:
     overdue: int = 0
     ledger: int = 0
     usage: int = 0
+    audit: int = 0
     busy: bool = False
     more: bool = False
 
@@ -144,15 +148,22 @@ class Sweep:
         connection: The connection.
         prefix, tenant: See `haoma.store.sql.Portable`.
         stopped: Once it is set, no further batch begins.
+        audit: Drops what is old of the audit log, if there is one.
     """
 
     def __init__(
-        self, connection: Connection, prefix: str, tenant: str, stopped: threading.Event | None = None
+        self,
+        connection: Connection,
+        prefix: str,
+        tenant: str,
+        stopped: threading.Event | None = None,
+        audit: Retention | None = None,
     ) -> None:
         self._connection = connection
         self._statements = Statements(prefix)
         self._tenant = tenant
         self._stopped = stopped
+        self._audit = audit
         self._fences = Fences(secrets.randbelow(LANES))
         self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE)]
         self._lease: Leased | None = None
@@ -175,6 +186,7 @@ class Sweep:
                 ("overdue", self._give_up),
                 ("ledger", self._fold),
                 *self._others,
+                *([] if self._audit is None else [("audit", self._drop_audit)]),
             ):
                 more |= yield from self._end_all(name, work, done)
         except Lost:
@@ -193,6 +205,8 @@ class Sweep:
         found = {}
         for name, text in self._statements.count.items():
             found[name] = int((yield self._connection.select(text, self._arguments(name)))[0][0])
+        if self._audit is not None:
+            found["audit"] = yield from self._audit.count(self._connection, self._now)
         return Swept(**found)  # type: ignore[arg-type]
 
     # --- batches ---
@@ -205,6 +219,8 @@ class Sweep:
             count = yield from self._transaction(work)
             if count is None:
                 return True  # others write the same rows again and again
+            if self._audit is not None:
+                self._audit.committed()
             done[name] += count
             if count < _BATCH:
                 return False
@@ -267,6 +283,10 @@ class Sweep:
         if changed:
             yield self._connection.update(USAGE, changed, [known[row.place].version for row in changed])
         return len(found)
+
+    def _drop_audit(self) -> Work:
+        assert self._audit is not None  # noqa: S101
+        return (yield from self._audit.drop(self._connection, self._now, self._fences.next))
 
     def _transaction(self, work: Callable[[], Work]) -> Generator[Any, Any, int | None]:
         """Do ``work`` under the lease; return what it returns, or None if others kept writing the same rows."""
@@ -347,27 +367,43 @@ def day_of(moment: int) -> int:
     return moment - (moment + CHINA_MS) % DAY_MS
 
 
-async def sweep(engine: Engine, *, dry_run: bool = False, stopped: threading.Event | None = None) -> Swept:
+async def sweep(
+    engine: Engine,
+    *,
+    dry_run: bool = False,
+    stopped: threading.Event | None = None,
+    audit: AuditKeys | None = None,
+) -> Swept:
     """Sweep once, or only count what there is to sweep.
+
+    Args:
+        engine: The database.
+        dry_run: True to count only.
+        stopped: Once it is set, no further batch begins.
+        audit: The keys of the audit log, if there is one.
 
     Raises:
         StoreUnavailable: ``internal.store-unavailable``.
     """
 
     def flow(connection: Connection) -> Generator[Any, Any, Swept]:
-        one = Sweep(connection, engine.prefix, engine.tenant, stopped)
+        retention = None if audit is None else Retention(engine.prefix, audit)
+        one = Sweep(connection, engine.prefix, engine.tenant, stopped, retention)
         return one.count() if dry_run else one.run()
 
     with reaching():
         return await ask(engine, flow)
 
 
-async def keep_swept(engine: Engine, tell: Callable[[Swept | HaomaError], None]) -> None:
+async def keep_swept(
+    engine: Engine, tell: Callable[[Swept | HaomaError], None], audit: AuditKeys | None = None
+) -> None:
     """Sweep every half minute until the task is cancelled. Every process may run it.
 
     Args:
         engine: The database.
         tell: Is told what each sweep did, or why it could not be done.
+        audit: The keys of the audit log, if there is one.
     """
     import threading
 
@@ -379,7 +415,7 @@ async def keep_swept(engine: Engine, tell: Callable[[Swept | HaomaError], None])
             more = True
             while more:
                 try:
-                    swept = await sweep(engine, stopped=stopped)
+                    swept = await sweep(engine, stopped=stopped, audit=audit)
                 except StoreUnavailable as error:
                     tell(error)
                     break

@@ -21,6 +21,7 @@ from haoma.errors import HaomaError, StoreUnavailable
 from haoma.io import clock
 from haoma.io.answers import Waiting
 from haoma.steps import Conclude, EndLease, Lease, Ref, Reserved, Settle
+from haoma.store.audit.lanes import Lane
 from haoma.store.batch import LANES, LARGEST, Disconnected, Fences, Job, Uncertain, run
 from haoma.store.decisions import Wait
 from haoma.store.flows import drive, drive_async
@@ -29,6 +30,7 @@ from haoma.store.version import accepted, read_version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from haoma.store.audit.lanes import AuditKeys
     from haoma.store.decisions import View
     from haoma.store.rows import Table
     from haoma.store.store import Engine
@@ -92,10 +94,12 @@ class _Batches:
     Args:
         desk: The process's.
         undo: Lets go of a reservation or lease that its taker no longer waits for.
+        audit: The keys of the audit log, if there is one.
     """
 
-    def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None]) -> None:
+    def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None], audit: AuditKeys | None) -> None:
         self.fences = Fences(secrets.randbelow(LANES))
+        self.lane = None if audit is None else Lane(audit)
         self._desk = desk
         self._undo = undo
 
@@ -118,7 +122,9 @@ class _Batches:
         self._desk.ring(view)
 
     def refuse(self, jobs: Sequence[Job], error: Exception) -> None:
-        """Tell everybody that there is no answer."""
+        """Tell everybody that there is no answer. What became of the batch is not looked for any more."""
+        if self.lane is not None:
+            self.lane.end()
         for job in jobs:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
@@ -142,13 +148,15 @@ class ThreadWriter:
 
     Args:
         engine: The database. It is connected to in that thread.
-        desk, undo: See `_Batches`.
+        desk, undo, audit: See `_Batches`.
     """
 
-    def __init__(self, engine: Engine, desk: Desk, undo: Callable[[Ref | Lease], None]) -> None:
+    def __init__(
+        self, engine: Engine, desk: Desk, undo: Callable[[Ref | Lease], None], audit: AuditKeys | None
+    ) -> None:
         self._engine = engine
         self._is_checked = False
-        self._batches = _Batches(desk, undo)
+        self._batches = _Batches(desk, undo, audit)
         self._waiting: queue.SimpleQueue[Sequence[Job] | None] = queue.SimpleQueue()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="haoma-store", daemon=True)
@@ -194,7 +202,7 @@ class ThreadWriter:
             try:
                 if self._connection is None:
                     self._connect()
-                view = drive(run(jobs, self._connection, self._batches.fences, doubts))
+                view = drive(run(jobs, self._connection, self._batches.fences, doubts, self._batches.lane))
                 break
             except Disconnected as error:
                 self._hang_up()
@@ -241,7 +249,7 @@ class LoopWriter:
     Args:
         engine: The database.
         loop: The event loop.
-        desk, undo: See `_Batches`.
+        desk, undo, audit: See `_Batches`.
     """
 
     def __init__(
@@ -250,11 +258,12 @@ class LoopWriter:
         loop: asyncio.AbstractEventLoop,
         desk: Desk,
         undo: Callable[[Ref | Lease], None],
+        audit: AuditKeys | None,
     ) -> None:
         self._engine = engine
         self._is_checked = False
         self._loop = loop
-        self._batches = _Batches(desk, undo)
+        self._batches = _Batches(desk, undo, audit)
         self._waiting: deque[Job] = deque()
         self._connection: Any = None
         self._running: asyncio.Task[None] | None = None
@@ -297,7 +306,7 @@ class LoopWriter:
             try:
                 if self._connection is None:
                     await self._connect()
-                view = await drive_async(run(jobs, self._connection, self._batches.fences, doubts))
+                view = await drive_async(run(jobs, self._connection, self._batches.fences, doubts, self._batches.lane))
                 break
             except Disconnected as error:
                 await self._hang_up()
