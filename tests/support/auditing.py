@@ -9,6 +9,7 @@ from haoma.store.audit.lanes import AuditKeys
 from haoma.store.audit.seals import Seal, SealWriter, Statements, seal_of
 from haoma.store.audit.verify import Found, Verified, verify
 from haoma.store.flows import ask_blocking
+from haoma.store.rows import AUDIT, SEALS, Audited, Sealing
 from haoma.store.sealing import StoreKey
 from support.accounts import Town
 
@@ -31,8 +32,16 @@ class Log:
 
     def seal(self) -> Seal | None:
         """Seal what has grown."""
-        made, _ = ask_blocking(self._engine, SealWriter(self.prefix, self.keys, at_once=True).seal)
-        return made
+        made, _ = self.ask(SealWriter(self.prefix, self.keys, at_once=True).seal)
+        return made  # type: ignore[no-any-return]
+
+    def writer(self) -> SealWriter:
+        """Return what makes the seals of a process."""
+        return SealWriter(self.prefix, self.keys)
+
+    def ask(self, flow: Any) -> Any:
+        """Run a flow over a connection of its own."""
+        return ask_blocking(self._engine, flow)
 
     def verify(self, *shipped: Seal, keys: AuditKeys | None = None, counts: bool = False) -> Verified:
         """Verify it."""
@@ -55,6 +64,15 @@ class Log:
     def seals(self) -> list[Seal]:
         """Return the seals, in order."""
         return [seal_of(row) for row in self.select(Statements(self.prefix).seals, self.keys.tenant, b"")]
+
+    def insert(self, rows: Sequence[tuple[bytes, int, bytes, bytes]], seals: Sequence[Seal]) -> None:
+        """Insert rows and seals."""
+
+        def flow(connection: Any) -> Generator[Any, Any, None]:
+            yield connection.insert(AUDIT, [Audited(place, 1, *rest) for place, *rest in rows])
+            yield connection.insert(SEALS, [Sealing(each.place, 1, *each[1:]) for each in seals])
+
+        self.ask(flow)
 
     def select(self, text: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Run a statement; return what it finds."""
