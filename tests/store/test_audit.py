@@ -228,8 +228,8 @@ class Scene:
         """Put everything back at the end."""
         rows, seals = self.log.rows(), self.log.seals()
         yield
-        for table in ("audit", "seals"):
-            self.log.change(f"DELETE FROM {{0}}{table}")
+        self.log.change("DELETE FROM {0}audit")
+        self.log.change("DELETE FROM {0}seals")
         self.log.insert(rows, seals)
 
     def place(self, number: int, lane: bytes | None = None) -> bytes:
@@ -244,8 +244,8 @@ class Scene:
         assert self.log.change(text, place, at, entry, mac) == 1
 
     def update(self, number: int, column: str, value: object) -> None:
-        text = f"UPDATE {{0}}audit SET {column} = ? WHERE place = ?"
-        assert self.log.change(text, value, self.place(number)) == 1
+        text = "UPDATE {0}audit SET %s = ? WHERE place = ?"
+        assert self.log.change(text % column, value, self.place(number)) == 1
 
 
 def changed_entry(scene: Scene) -> None:
@@ -292,7 +292,7 @@ def no_lane_at_all(scene: Scene) -> None:
 
 
 def copied_from_another_lane(scene: Scene) -> None:
-    place, at, entry, mac = entries(scene.log.rows(), scene.two)[-1]
+    _, at, entry, mac = entries(scene.log.rows(), scene.two)[-1]
     scene.put(scene.place(9), at, entry, mac)
 
 
@@ -413,8 +413,8 @@ def test_whoever_has_the_key_is_betrayed_by_a_seal_that_has_left_the_machine(sce
 
 def test_rows_of_another_tenant_prove_nothing(scene: Scene) -> None:
     """A log that is moved to another tenant as a whole is not that tenant's."""
-    for table in ("audit", "seals"):
-        scene.log.change(f"UPDATE {{0}}{table} SET tenant = 'other'")
+    scene.log.change("UPDATE {0}audit SET tenant = 'other'")
+    scene.log.change("UPDATE {0}seals SET tenant = 'other'")
     other = Log(Town(scene.town.settings, "other"), audit_keys(tenant="other"))
     names = {each.name for each in other.found()}
     assert names == {"seal-changed", "lane-foreign"}
@@ -425,7 +425,7 @@ def test_a_shipped_file_that_was_changed_is_not_believed(scene: Scene) -> None:
     lied = second._replace(heads=second.heads[:-1] + bytes([second.heads[-1] ^ 1]))
     names = [each.name for each in scene.log.found(first, lied)]
     assert "shipped-changed" in names
-    assert [each.name for each in scene.log.found(second, second._replace(at=1))][0] == "shipped-twice"
+    assert next(each.name for each in scene.log.found(second, second._replace(at=1))) == "shipped-twice"
 
 
 # --- keys ---

@@ -69,8 +69,10 @@ class Log:
         """Insert rows and seals."""
 
         def flow(connection: Any) -> Generator[Any, Any, None]:
-            yield connection.insert(AUDIT, [Audited(place, 1, *rest) for place, *rest in rows])
-            yield connection.insert(SEALS, [Sealing(each.place, 1, *each[1:]) for each in seals])
+            if rows:
+                yield connection.insert(AUDIT, [Audited(place, 1, *rest) for place, *rest in rows])
+            if seals:
+                yield connection.insert(SEALS, [Sealing(each.place, 1, *each[1:]) for each in seals])
 
         self.ask(flow)
 

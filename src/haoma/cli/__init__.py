@@ -12,9 +12,11 @@ import typer
 from typer.core import TyperGroup
 
 from haoma.cli.alipay_aes_key import alipay_aes_key
+from haoma.cli.audit import audit
 from haoma.cli.db import db
 from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.explaining import explain
+from haoma.cli.incident import incident
 from haoma.cli.keys import key
 from haoma.cli.ledger import ledger
 from haoma.cli.opening import open_file
@@ -71,6 +73,8 @@ app.add_typer(db)
 app.command("ledger")(ledger)
 app.add_typer(keys)
 app.command("rewrap")(rewrap)
+app.add_typer(audit)
+app.add_typer(incident)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -228,20 +228,26 @@ def sweep(
         1    the database cannot be reached
         2    usage error or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
-    from haoma.store.opening import engine_of
+    from haoma.store.keys.unwrapping import account_keys
+    from haoma.store.opening import audit_of, engine_of
     from haoma.store.sweep import Swept, sweep
     from haoma.store.version import require_schema
 
     words = language(lang)
-    store = settings_with_store(config, words).store
-    engine = listing_faults(lambda: engine_of(store), config, words)
+    settings = settings_with_store(config, words)
+    tenants = sorted({app.tenant for app in settings.apps.values()})
+    engines = [listing_faults(lambda each=each: engine_of(settings.store, each), config, words) for each in tenants]  # type: ignore[misc]
 
     async def run() -> Swept:
-        await require_schema(engine)
-        swept = await sweep(engine, dry_run=dry_run)
-        while swept.more:
-            line("progress", text("cli", "db.more", words, count=swept.total), words)
-            swept = swept.plus(await sweep(engine))
+        await require_schema(engines[0])
+        keys = None if settings.accounts is None else account_keys(settings.accounts)
+        swept = Swept()
+        for engine in engines:
+            audit = audit_of(keys, engine.tenant)
+            swept = swept.plus(await sweep(engine, dry_run=dry_run, audit=audit))
+            while swept.more:
+                line("progress", text("cli", "db.more", words, count=swept.total), words)
+                swept = swept.plus(await sweep(engine, audit=audit))
         return swept
 
     swept = done(lambda: asyncio.run(run()), config, words)

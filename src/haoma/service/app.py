@@ -21,6 +21,7 @@ from haoma.service.gate.limits import Limits
 from haoma.service.observe.journal import Journal
 from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
+from haoma.service.observe.seals import SealLog
 from haoma.service.observe.signals import Signals
 from haoma.service.routes import documents
 from haoma.service.routes.accounts import Accounts
@@ -29,6 +30,7 @@ from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
+from haoma.store.audit.seals import keep_sealed, seal_the_rest
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.opening import open_store
 from haoma.store.sweep import keep_swept
@@ -60,7 +62,7 @@ class Application(Gate):
             tokens = Tokens(service.signing_key or Ed25519PrivateKey.generate())
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
-        self._log = log
+        self._log, self._lines = log, lines
         signals = Signals(settings, metrics, log)
         http = AsyncHttp(
             ca_file=settings.ca_file,
@@ -102,25 +104,34 @@ class Application(Gate):
         if isinstance(swept, HaomaError):
             self._log.warning("The store could not be swept.", code=swept.code, reason=swept.because.get("reason", ""))
 
+    def _seal_log(self, store: AsyncStore) -> SealLog:
+        return SealLog(self._lines, self._log, store.engine.tenant)
+
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         for started in self.on_start:
             started()
         loop = asyncio.get_running_loop()
-        engines = [store.engine for store in self._stores.values()]
-        sweeping = [loop.create_task(keep_swept(engine, self._tell_swept)) for engine in engines]
+        stores = self._stores.values()
+        sealed = [(store.engine, store.audit, self._seal_log(store)) for store in stores if store.audit is not None]
+        tasks = [
+            *(loop.create_task(keep_swept(store.engine, self._tell_swept, store.audit)) for store in stores),
+            *(loop.create_task(keep_sealed(*each)) for each in sealed),
+        ]
         self._limits.begin()
         try:
             yield
         finally:
-            for task in sweeping:
+            for task in tasks:
                 task.cancel()
             self._journal.write()
             for world in self._worlds.values():
                 await world.finish()
             await self._limits.end()
-            for store in self._stores.values():
+            for store in stores:
                 await store.aclose()
+            for each in sealed:
+                await seal_the_rest(*each)
 
 
 def _tenants(settings: Settings) -> set[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from haoma.errors import ConfigFaults, Fault
 from haoma.steps import DEFAULT_TENANT as TENANT
 from haoma.store.accounts.records import Records
+from haoma.store.audit.lanes import AuditKeys
 from haoma.store.config import MEMORY, StoreSettings, format_key, parse_key
 from haoma.store.engines import ServerEngine, SqliteEngine
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
@@ -33,7 +34,7 @@ def open_store(
 
     Args:
         settings: Where it is.
-        accounts: The keys of numbers, if accounts are kept.
+        accounts: The keys of numbers and of the audit log, if accounts are kept.
         tenant: Whose it is.
         tells: Whether events are written for the application's webhook.
 
@@ -47,12 +48,17 @@ def open_store(
         prepare(settings)
     sealer = sealer_of(settings, tenant)
     records = None if accounts is None else records_of(sealer, accounts, tenant, tells=tells)
-    return Store(engine_of(settings, tenant), sealer, records)
+    return Store(engine_of(settings, tenant), sealer, records, audit_of(accounts, tenant))
 
 
 def records_of(sealer: Sealer, keys: AccountKeys, tenant: str, *, tells: bool = False) -> Records:
     """Return the rows of a tenant's accounts."""
     return Records(sealer, NumberSealer(keys.keys, tenant), BlindIndex(keys.peppers, tenant), tells=tells)
+
+
+def audit_of(keys: AccountKeys | None, tenant: str) -> AuditKeys | None:
+    """Return the keys of a tenant's audit log, or None if there is none."""
+    return None if keys is None or not keys.audit_keys else AuditKeys(keys.audit_keys, tenant)
 
 
 def sealer_of(settings: StoreSettings, tenant: str = TENANT) -> Sealer:

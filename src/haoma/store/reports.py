@@ -6,7 +6,26 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from haoma.store.rows import KEPT, LEASES, LEDGER, STARTED, STATES, TABLES, TRIES, UNKNOWN, USAGE
+from haoma.store.rows import (
+    ACCOUNTS,
+    AUDIT,
+    CONSENTS,
+    DISPUTES,
+    ERASURES,
+    KEPT,
+    LEASES,
+    LEDGER,
+    OUTBOX,
+    PHONES,
+    SALTS,
+    SEALS,
+    STARTED,
+    STATES,
+    TABLES,
+    TRIES,
+    UNKNOWN,
+    USAGE,
+)
 from haoma.store.sealing import CannotUnseal
 from haoma.store.sweep import CHINA_MS, DAY_MS
 
@@ -82,9 +101,15 @@ class Oddity:
     detail: str = ""
 
 
+_BYTES: Final = {
+    **dict.fromkeys((ACCOUNTS, PHONES, SALTS, CONSENTS, DISPUTES, AUDIT, OUTBOX, ERASURES), 16),
+    SEALS: 8,
+}  # fmt: skip
+"""How long the places of a table are that are no digests."""
+
 # Name, table, condition, and how many milliseconds before (or after) now its one parameter is; None for no parameter.
 CHECKS: Final = (
-    *(("place", table.name, "LENGTH(place) <> 32", None) for table in TABLES),
+    *(("place", table.name, f"LENGTH(place) <> {_BYTES.get(table, 32)}", None) for table in TABLES),
     ("state", LEDGER.name, f"(state < 0 OR state >= {len(STATES)})", None),
     ("order", LEDGER.name, "((ended_at > 0 AND ended_at < started_at) OR first > version)", None),
     ("outcome", LEDGER.name, f"state = {STARTED} AND outcome IS NOT NULL", None),

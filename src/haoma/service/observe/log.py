@@ -37,7 +37,10 @@ OURS: Final = frozenset({
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _encode: Final = msgspec.json.Encoder().encode
-_WRITTEN: Final = frozenset({"level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms"})
+_WRITTEN: Final = frozenset({
+    "level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms",
+    "tenant", "seal", "heads", "mac",
+})  # fmt: skip
 """Those of our fields whose values come from our code or the configuration, or are counted. They are not checked."""
 _TELLING: Final = re.compile(
     r"code|token|secret|phone|mobile|number|session|authori[sz]ation|password|key|cookie|sign|encrypted|sealed"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DAY_MS: Final = 86_400_000
 KEEP_MS: Final = 180 * DAY_MS
 """The floor: no setting makes it shorter."""
+AT_ONCE: Final = 5000
+"""Most rows of one transaction."""
 DROPPED: Final = "audit.dropped"
 """What the row says that is written when rows are dropped."""
 
@@ -74,9 +76,11 @@ class Retention:
         return int(rows + dropped)
 
     def count(self, connection: Connection, now: int) -> Generator[Any, Any, int]:
-        """Count the rows that are old."""
-        ((count,),) = yield connection.select(self._statements.count, [self._keys.tenant, self._before(now)])
-        return int(count)
+        """Count the rows and seals that are old."""
+        before, tenant = self._before(now), self._keys.tenant
+        ((rows,),) = yield connection.select(self._statements.count, [tenant, before])
+        ((seals,),) = yield connection.select(self._statements.count_of_seals, [tenant, int.from_bytes(before)])
+        return int(rows) + max(0, int(seals) - 1)
 
     def committed(self) -> None:
         """Note that the transaction is committed."""
@@ -89,7 +93,8 @@ class Retention:
 
     def _last_row(self, connection: Connection, before: bytes) -> Generator[Any, Any, bytes | None]:
         """Return the place of the last row to drop at once, or None if there is none."""
-        for text in (self._statements.old, self._statements.oldest):
-            if found := (yield connection.select(text, [self._keys.tenant, before])):
-                return bytes(found[0][0])
-        return None
+        tenant, statements = self._keys.tenant, self._statements
+        found = yield connection.select(statements.old, [tenant, before, AT_ONCE - 1])
+        if not found:
+            found = yield connection.select(statements.oldest, [tenant, before])
+        return bytes(found[0][0]) if found else None

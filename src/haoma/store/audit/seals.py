@@ -14,6 +14,7 @@ one finds that it is done.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -37,6 +38,7 @@ EVERY_SECONDS: Final = 9.0
 """How old the newest seal may be; another second may pass until the next one is written."""
 SLACK_MS: Final = 600_000
 """How long after its hour a lane may still grow: longer than any transaction lasts."""
+_END_SECONDS: Final = 3.0
 _HEAD: Final = LANE_BYTES + 8 + MAC_BYTES
 _KEY: Final = 4
 _LAST: Final = b"\xff" * 8
@@ -100,9 +102,10 @@ class Statements:
         )
         self.rows = f"SELECT place, at, entry, mac FROM {audit} > ? ORDER BY place LIMIT 5000"  # noqa: S608
         self.end = f"SELECT place FROM {audit} <= ? ORDER BY place DESC LIMIT 1"  # noqa: S608
-        self.old = f"SELECT place FROM {audit} < ? ORDER BY place LIMIT 1 OFFSET 4999"  # noqa: S608
+        self.old = f"SELECT place FROM {audit} < ? ORDER BY place LIMIT 1 OFFSET ?"  # noqa: S608
         self.oldest = f"SELECT place FROM {audit} < ? ORDER BY place DESC LIMIT 1"  # noqa: S608
         self.count = f"SELECT COUNT(*) FROM {audit} < ?"  # noqa: S608
+        self.count_of_seals = f"SELECT COUNT(*) FROM {seals} AND at < ?"  # noqa: S608
         self.drop = f"DELETE FROM {audit} <= ?"  # noqa: S608
         self.moments = f"SELECT place, at FROM {seals} ORDER BY place LIMIT 5000"  # noqa: S608
         self.drop_seals = f"DELETE FROM {seals} AND place < ?"  # noqa: S608
@@ -116,6 +119,15 @@ def seal_of(row: tuple[Any, ...]) -> Seal:
     """Return a seal from the columns of its row."""
     place, at, heads, mac = row
     return Seal(int.from_bytes(place), int(at), bytes(heads), bytes(mac))
+
+
+def seals_after(connection: Connection, prefix: str, tenant: str, number: int) -> Generator[Any, Any, list[Seal]]:
+    """Return the seals after a number."""
+    after, found = number.to_bytes(8), []
+    while rows := (yield connection.select(Statements(prefix).seals, [tenant, after])):
+        found += [seal_of(row) for row in rows if len(row[0]) == len(after)]
+        after = bytes(rows[-1][0])
+    return found
 
 
 class SealWriter:
@@ -250,5 +262,14 @@ async def keep_sealed(engine: Engine, keys: AuditKeys, tell: Callable[[Seal | Ha
         if writer.lost:
             tell(writer.lost)
             writer.lost = 0
+        if made is not None:
+            tell(made)
+
+
+async def seal_the_rest(engine: Engine, keys: AuditKeys, tell: Callable[[Seal], None]) -> None:
+    """Seal what was written since, at the end of a process, if the database is there."""
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            made = await seal_now(engine, keys)
         if made is not None:
             tell(made)
