@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from typing import Any
 
 from haoma.link import STANDARD, LinkPolicy
@@ -59,6 +60,7 @@ class Town:
         policy: LinkPolicy = STANDARD,
         consent: Consent | None = None,
         assurance: Assurance = Assurance.PLATFORM,
+        after_reserved: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """Verify a number for a login, with a code of its own; return the outcome that counts."""
         subject = Subject(openid=openid, unionid=unionid) if openid or unionid else None
@@ -67,6 +69,7 @@ class Town:
         scope = f"{platform}:{app}"
         reserved = self.ask(Reserve(scope, "code", Secret(f"code-{next(_codes)}-{os.getpid()}"), b"mine", 600))
         assert isinstance(reserved, Reserved)
+        after_reserved()
         concluded = self.ask(Conclude(scope, reserved.ref, phone, consent, policy, "caller-1"))
         assert isinstance(concluded, Concluded)
         return concluded.outcome
