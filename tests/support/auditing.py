@@ -70,7 +70,7 @@ class Log:
 
         def flow(connection: Any) -> Generator[Any, Any, None]:
             if rows:
-                yield connection.insert(AUDIT, [Audited(place, 1, *rest) for place, *rest in rows])
+                yield connection.insert(AUDIT, [Audited(row[0], 1, *row[1:]) for row in rows])
             if seals:
                 yield connection.insert(SEALS, [Sealing(each.place, 1, *each[1:]) for each in seals])
 

@@ -34,7 +34,7 @@ def main(url: str, prefix: str, forks: int) -> None:
 def _child(town: Town) -> int:
     child = os.fork()
     if not child:
-        for number in range(5):
+        for _ in range(5):
             town.linked(f"c-{os.getpid()}", f"135{os.getpid():08}")
         os._exit(0)
     return child

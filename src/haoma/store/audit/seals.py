@@ -38,6 +38,7 @@ EVERY_SECONDS: Final = 9.0
 """How old the newest seal may be; another second may pass until the next one is written."""
 SLACK_MS: Final = 600_000
 """How long after its hour a lane may still grow: longer than any transaction lasts."""
+_MOST_KNOWN: Final = 10_000
 _END_SECONDS: Final = 3.0
 _HEAD: Final = LANE_BYTES + 8 + MAC_BYTES
 _KEY: Final = 4
@@ -93,6 +94,7 @@ class Statements:
         audit, seals = f"{prefix}audit WHERE tenant = ? AND place", f"{prefix}seals WHERE tenant = ?"
         seal = f"SELECT place, at, heads, mac FROM {seals}"  # noqa: S608
         self.newest = f"{seal} ORDER BY place DESC LIMIT 1"
+        self.recent = f"{seal} ORDER BY place DESC LIMIT 500"
         self.seals = f"{seal} AND place > ? ORDER BY place LIMIT 5000"
         self.after = f"SELECT place FROM {audit} > ? ORDER BY place LIMIT 1"  # noqa: S608
         # Somebody else may have put in a row that is no lane's.
@@ -161,8 +163,11 @@ class SealWriter:
         now_us = yield connection.now()
         self._fences.begin(now_us, [])
         now = now_us // 1000
-        found = yield connection.select(self._statements.newest, [self._keys.tenant])
+        text = self._statements.recent if self._seen is None else self._statements.newest
+        found = yield connection.select(text, [self._keys.tenant])
         last = seal_of(found[0]) if found else None
+        for row in found[1:]:
+            self._known |= set(seal_of(row).ends())
         due = self._due(last, now)
         if due > 0 and not self._at_once:
             return None, due
@@ -194,7 +199,7 @@ class SealWriter:
             return 0
         if last != before:
             self._see(last)
-            self._known = set(last.ends())
+            self._known = {*(self._known if len(self._known) < _MOST_KNOWN else ()), *last.ends()}
         # Whoever can write the database can also make the newest seal look new for ever.
         age = max((now - last.at) / 1000, clock.monotonic() - self._seen_at)
         return 0 if now < last.at else EVERY_SECONDS - 1 - age

@@ -1,0 +1,282 @@
+"""``haoma audit`` and ``haoma incident``: what they print, and what they end with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from haoma.cli import app
+from haoma.ids import new_id, written
+from haoma.settings.reader import load
+from haoma.store.config import StoreSettings, format_key
+from haoma.store.rows import OUTBOX, PHONES, Event, Phone
+from haoma.store.sealing import StoreKey
+from haoma.words import text
+from support.accounts import NUMBER_KEYS, PEPPERS, Town
+from support.auditing import FIRST, SECOND, audit_keys
+from support.store_rows import insert, run
+from support.stores import KEYS
+from support.vector_cases import cases
+
+GOOD = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
+PROMISE = (
+    "Whoever can write the database but has no audit key can change, insert or reorder nothing unnoticed, and can remove "
+    "only what was written since the last seal (10 s). Against somebody who has the key too: from the moment a seal has "
+    "left the machine."
+)
+Run = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "HAOMA_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+
+
+def configure(folder: Path, *audit: StoreKey) -> None:
+    def listed(*keys: StoreKey) -> str:
+        return json.dumps([format_key(key) for key in keys])
+
+    toml = (GOOD.path / "app.toml").read_text("utf-8")
+    toml += f'\n[store]\ndatabase_url = "sqlite:///own.db"\nkeys = {listed(*KEYS)}\n'
+    if audit:
+        toml += (
+            f"[accounts]\nkeys = {listed(*NUMBER_KEYS)}\npeppers = {listed(*PEPPERS)}\naudit_keys = {listed(*audit)}\n"
+        )
+    (folder / "haoma.toml").write_text(toml, "utf-8")
+
+
+@pytest.fixture
+def haoma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a folder with a haoma.toml that keeps accounts in a file of SQLite."""
+    monkeypatch.chdir(tmp_path)
+    configure(tmp_path, FIRST)
+
+    def invoke(*arguments: str) -> Any:
+        return CliRunner().invoke(app, list(arguments))
+
+    return invoke
+
+
+@pytest.fixture
+def town(haoma: Run) -> Iterator[Town]:
+    """Three people of one app, who came on three days."""
+    assert haoma("db", "upgrade").exit_code == 0
+    found = Town(load("haoma.toml").store, audit=audit_keys())
+    for day in range(3):
+        found.linked(f"o-{day}", f"1380013800{day}")
+        found.linked("o-0", "13800138000")
+        found.wall += 86_400
+    yield found
+    found.close()
+
+
+def settings(town: Town) -> StoreSettings:
+    return town.settings
+
+
+def test_verify(haoma: Run, town: Town) -> None:
+    """It says what there is, that nothing was changed, and what that is worth."""
+    town.close()
+    fine = haoma("audit", "verify")
+    assert (fine.exit_code, fine.stderr) == (0, "")
+    first, *_ = fine.stdout.splitlines()
+    assert first == "9 rows in 3 lanes, 0 seals; from 2027-01-15 16:00:00+08:00 to 2027-01-17 16:00:00+08:00"
+    assert "9 rows are not under a seal yet" in fine.stdout
+    assert "Nothing was changed." in fine.stdout
+    assert fine.stdout.splitlines()[-1] == PROMISE
+    said = json.loads(haoma("audit", "verify", "--json").stdout)
+    assert (said["ok"], said["tenants"][0]["rows"], said["tenants"][0]["found"]) == (True, 9, [])
+    chinese = haoma("audit", "verify", "--lang", "zh").stdout
+    assert "没有被改动" in chinese
+    assert not re.search(r"\b(row|seal|lane)s?\b", chinese)
+
+
+def test_what_was_changed_is_named(haoma: Run, town: Town) -> None:
+    town.close()
+    assert haoma("audit", "ship").exit_code == 0
+    ((place,),) = run(town.settings, "SELECT place FROM {0}audit ORDER BY place LIMIT 1 OFFSET 1")
+    run(town.settings, "UPDATE {0}audit SET entry = ? WHERE place = ?", b"{}", place)
+    run(town.settings, "DELETE FROM {0}audit WHERE place > ?", bytes(place)[:8] + b"\xff" * 8)
+    found = haoma("audit", "verify")
+    assert found.exit_code == 1
+    assert f"lane {place[:8].hex()}, rows 2: not what was signed" in found.stdout
+    assert "rows 1-3: the whole lane is missing (seal 1 proves it)" in found.stdout
+    assert "Nothing was changed" not in found.stdout
+    said = json.loads(haoma("audit", "verify", "--json").stdout)
+    assert [each["name"] for each in said["tenants"][0]["found"]] == ["row-changed", "lane-missing", "lane-missing"]
+    assert haoma("audit", "report").exit_code == 1
+
+
+def test_every_finding_has_words() -> None:
+    """The names that the verifier knows, and those in the words, are the same."""
+    source = (Path(audit_keys.__code__.co_filename).parents[2] / "src/haoma/store/audit/verify.py").read_text("utf-8")
+    names = set(re.findall(r'(?:Found\(|name = )"([a-z-]+)"', source)) | {"lane-missing"}
+    assert len(names) == 15
+    for name in names:
+        assert text("cli", f"audit.found.{name}", "zh") != text("cli", f"audit.found.{name}", "en")
+
+
+def test_ship_and_compare(haoma: Run, town: Town, tmp_path: Path) -> None:
+    """Seals are appended to a file, each once; what they prove is proven after the database was set back."""
+    archive = tmp_path / "seals.jsonl"
+    for _ in range(2):
+        assert haoma("audit", "ship", "--to", str(archive)).exit_code == 0
+    town.linked("o-0", "13800138000")
+    assert haoma("audit", "ship", "--to", str(archive)).stderr == "haoma: progress: 1 seals\n"
+    lines = [json.loads(line) for line in archive.read_text().splitlines()]
+    assert [(each["event"], each["tenant"], each["seal"]) for each in lines] == [
+        ("audit seal", "default", number) for number in (1, 2)
+    ]
+    only = haoma("audit", "ship", "--after", "1")
+    assert [json.loads(line) for line in only.stdout.splitlines()] == lines[1:]
+    assert haoma("audit", "verify", "--seals", str(archive)).exit_code == 0
+    town.close()
+    ((last,),) = run(town.settings, "SELECT MAX(place) FROM {0}audit")
+    run(town.settings, "DELETE FROM {0}audit WHERE place = ?", last)
+    run(town.settings, "DELETE FROM {0}seals WHERE place = ?", (2).to_bytes(8))
+    assert haoma("audit", "verify").exit_code == 0
+    found = haoma("audit", "verify", "--seals", str(archive))
+    assert found.exit_code == 1
+    assert "(the shipped seal 2 proves it)" in found.stdout
+    assert "the last seals were removed" in found.stdout
+
+
+def test_report(haoma: Run, town: Town) -> None:
+    """Counts by day, what, app and caller; nothing that says who."""
+    town.close()
+    haoma("audit", "ship")
+    shown = haoma("audit", "report", "--since", "2027-01-16")
+    assert shown.exit_code == 0
+    table = [line.split() for line in shown.stdout.splitlines() if line.startswith(("day", "2027-"))]
+    assert table == [
+        ["day", "what", "app", "by", "total"],
+        ["2027-01-16", "audit.lane", "haoma", "1"],
+        ["2027-01-16", "authorize", "wechat:wx1", "caller-1", "2"],
+        ["2027-01-17", "audit.lane", "haoma", "1"],
+        ["2027-01-17", "authorize", "wechat:wx1", "caller-1", "2"],
+    ]
+    for needed in ("9 rows in 3 lanes, 1 seals", "kept for at least 180 days", "Nothing was changed.", PROMISE):
+        assert needed in shown.stdout
+    said = json.loads(haoma("audit", "report", "--until", "2027-01-15", "--json").stdout)
+    (tenant,) = said["tenants"]
+    assert (said["ok"], said["retention_days"], tenant["seals"], len(tenant["counts"])) == (True, 180, 1, 2)
+    assert tenant["counts"][1] == {
+        "day": "2027-01-15", "what": "authorize", "app": "wechat:wx1", "by": "caller-1", "total": 2,
+    }  # fmt: skip
+    assert "审计报告" in haoma("audit", "report", "--lang", "zh").stdout
+    for secret in ("138", "o-0"):
+        assert secret not in json.dumps(tenant["counts"])
+    assert haoma("audit", "report", "--since", "20270115").exit_code == 2
+
+
+def test_a_key_that_is_gone_is_named(haoma: Run, town: Town, tmp_path: Path) -> None:
+    town.close()
+    configure(tmp_path, SECOND)
+    found = haoma("audit", "verify")
+    assert found.exit_code == 1
+    assert found.stdout.count("no longer in audit_keys") == 3
+    configure(tmp_path, SECOND, FIRST)
+    assert haoma("audit", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("audit", "verify"), ("audit", "report"), ("audit", "ship"), ("incident", "export", "--store-key", "1")]
+)
+def test_without_accounts_there_is_no_log(haoma: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    configure(tmp_path)
+    haoma("db", "upgrade")
+    found = haoma(*command)
+    assert (found.exit_code, "[accounts]" in found.stderr) == (2, True)
+    configure(tmp_path, FIRST)
+    assert haoma(*command, "--tenant", "nobody").exit_code == 2
+
+
+def test_the_sweep_drops_what_is_old(haoma: Run, town: Town) -> None:
+    """The clock of the command is the computer's, so rows of the past are put there."""
+    town.close()
+    run(town.settings, "DELETE FROM {0}audit")
+    run(town.settings, "DELETE FROM {0}seals")
+    past = Town(town.settings, audit=audit_keys())
+    past.wall = 1_600_000_000.0
+    past.linked("o-9", "13700137000")
+    past.close()
+    assert haoma("audit", "ship").exit_code == 0
+    assert "2 of the audit log" in haoma("db", "sweep", "--dry-run").stdout
+    assert json.loads(haoma("db", "sweep", "--json").stdout)["audit"] == 2
+    assert haoma("audit", "verify").exit_code == 0
+    assert "2 rows were dropped because of their age" in haoma("audit", "report").stdout
+
+
+# --- incidents
+
+
+def accounts_of(town: Town) -> list[str]:
+    return sorted(written(bytes(place)) for (place,) in run(town.settings, "SELECT place FROM {0}accounts"))
+
+
+def test_whose_numbers_a_key_has_sealed(haoma: Run, town: Town) -> None:
+    town.close()
+    other = new_id(1)
+    insert(town.settings, PHONES, [Phone(new_id(2), 1, other, b"sealed", 7, b"")])
+    said = json.loads(haoma("incident", "export", "--number-key", "1", "--json").stdout)
+    (tenant,) = said["tenants"]
+    assert (said["by"], said["accounts"]) == ({"number_key": 1}, 3)
+    assert (tenant["rows"], tenant["account_ids"]) == ({"phones": 3}, accounts_of(town))
+    listed = list(csv.reader(io.StringIO(haoma("incident", "export", "--number-key", "7", "--csv").stdout)))
+    assert listed == [["tenant", "account"], ["default", written(other)]]
+    shown = haoma("incident", "export", "--number-key", "1")
+    assert shown.stdout == "tenant default: 3 accounts could be affected\n  phones: 3 rows\n"
+    assert json.loads(haoma("incident", "export", "--number-key", "3", "--json").stdout)["accounts"] == 0
+
+
+def test_whose_logins_a_key_has_sealed(haoma: Run, town: Town) -> None:
+    town.close()
+    insert(town.settings, OUTBOX, [Event(new_id(1), 1, "erased", b"", b"\1\1\0\0\0\1", 0, 0, 0, 0)])
+    (tenant,) = json.loads(haoma("incident", "export", "--store-key", "1", "--json").stdout)["tenants"]
+    assert (tenant["account_ids"], tenant["rows"]["identities"]) == (accounts_of(town), 3)
+    assert tenant["rows"]["outbox"] >= 1
+    assert tenant["rows_without_account"] >= 1
+    (tenant,) = json.loads(haoma("incident", "export", "--store-key", "2", "--json").stdout)["tenants"]
+    assert tenant["accounts"] == 0
+
+
+def test_of_whom_the_log_speaks_in_a_span(haoma: Run, town: Town) -> None:
+    """Times without an offset are those of China."""
+    town.close()
+    for since, until, count in (
+        ("2027-01-16T15:59", "2027-01-16T16:01", 2),
+        ("2027-01-16T08:00+00:00", "2027-01-16T16:00:01", 2),
+        ("2027-01-16T16:00:01", "2027-01-17T16:00", 0),
+        ("2027-01-01", "", 3),
+    ):
+        arguments = ["--since", since, *(["--until", until] if until else [])]
+        said = json.loads(haoma("incident", "export", *arguments, "--json").stdout)
+        assert (since, said["accounts"]) == (since, count)
+    (tenant,) = said["tenants"]
+    assert tenant["rows"] == {"audit.lane": 3, "authorize": 6}
+    assert tenant["account_ids"] == accounts_of(town)
+    assert "138001380" not in json.dumps(said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--number-key", "1", "--store-key", "1"),
+        ("--until", "2027-01-01"),
+        ("--since", "yesterday"),
+        ("--since", "2027-01-01", "--number-key", "1"),
+    ],
+)
+def test_one_thing_is_asked(haoma: Run, town: Town, arguments: tuple[str, ...]) -> None:
+    assert haoma("incident", "export", *arguments).exit_code == 2
