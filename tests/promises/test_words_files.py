@@ -23,6 +23,7 @@ from haoma.platforms.base.diagnosis import Severity
 from haoma.platforms.base.mirroring import Scene
 from haoma.platforms.registry import PLATFORMS, load
 from haoma.service.pages import pages
+from haoma.service.pages.account_paths import DESCRIBED
 from haoma.store import reports
 from haoma.words import LANGUAGES, UnknownWords, entries, text
 from haoma.words.facts import phrase, shown
@@ -72,7 +73,9 @@ CHOSEN: dict[str, set[str]] = {
     | {f"keys.{verb}.{each}" for verb in ("promoted", "retired", "needed") for each in Of}
     - {"keys.promoted.peppers", "keys.needed.audit_keys"}
     | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)},
-    "service": {"api.server", "api.publishable", *(f"page.{each}" for each in pages._HEADINGS)},
+    "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
+    | {f"api.{each.name}" for each in DESCRIBED.values()}
+    | {f"page.{each}" for each in pages._HEADINGS},
     "simulator": {f"demo.column.{each}" for each in ("platform", "scene", "result", "time")},
 }
 """Keys that are not written out where they are used."""

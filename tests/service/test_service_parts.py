@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -27,6 +28,7 @@ from haoma.service.app import Application
 from haoma.service.callers import Callers
 from haoma.service.gate.language import negotiate
 from haoma.service.observe.log import Foreign, make_logger, stack
+from haoma.service.pages.account_paths import DESCRIBED
 from haoma.service.pages.openapi import document
 from haoma.service.tokens import SECONDS, Tokens
 from haoma.settings.model import Settings
@@ -491,6 +493,24 @@ def test_openapi_is_the_service(lang: str) -> None:
         for code in response["content"].get("application/problem+json", {}).get("examples", {})
     }
     assert shown | {"caller.wrong-method"} == {code for code in BY_CODE if not code.startswith("config.")}
+
+
+def _again(value: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """The JSON of a value, read as its type and written again."""
+    found: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.convert(value, kind)))
+    return found
+
+
+def test_the_examples_of_accounts_are_of_their_types() -> None:
+    """What the document shows of a route is what the route reads, and what it answers; nothing is left out."""
+    shown = 0
+    for route in DESCRIBED.values():
+        for sent in route.sent.values() if route.body is not None else ():
+            assert _again(sent, route.body).items() >= sent.items()
+            shown += 1
+        if route.answer is not None:
+            assert _again(route.answered, route.answer) == route.answered
+    assert shown > 12
 
 
 def test_every_code_has_a_page() -> None:

@@ -14,14 +14,17 @@ import msgspec
 
 from haoma.authorization import MAX_BYTES
 from haoma.errors import BY_CODE, Next, Public
+from haoma.link import Link
 from haoma.platforms.base.bodies import LOGIN, bodies
 from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
+from haoma.service.pages.account_paths import DESCRIBED, EVERYWHERE, Described
 from haoma.verified import Assurance, Check, Subject
 from haoma.words import text
 
 _REF: Final = "#/components/schemas/"
 _TEXT: Final = {"type": "string"}
+_ID: Final = {"type": "string", "format": "uuid"}
 _NOT_FROM_ROUTES: Final = frozenset({"caller.draining", "caller.unknown-route", "caller.wrong-method"})
 
 
@@ -32,7 +35,11 @@ _MASKED: Final = {
     "subject": {"openid": "<openid>"},
     "checks": [{"name": "signature", "proven": True, "how": "…"}],
     "repeated": False,
+    "assurance": "platform",
+    "account": "01939d2e-7c00-7a1b-8c2d-3e4f5a6b7c8d",
+    "link": "new",
 }
+_OF_A_NUMBER: Final = frozenset({"envelope", "trust", "platform", "outside", "internal"})
 _WHOLE: Final = {"phone_number": "+8613800138000", "country_code": "86", "national_number": "13800138000", **_MASKED}
 
 
@@ -52,7 +59,10 @@ def document(lang: str) -> dict[str, Any]:
                     examples=_examples(lang, login=False),
                     answers={"server": _WHOLE, "publishable": {**_MASKED, "token": "<JWT>"}},
                     schema={"oneOf": [_ref("PhoneNumber"), _ref("MaskedPhoneNumber")]},
-                    refused=lambda code: code not in ("caller.server-key-needed", "caller.token-unusable"),
+                    refused=lambda code: (
+                        code not in ("caller.server-key-needed", "caller.token-unusable")
+                        and (code == "link.number-taken" or not code.startswith("link."))
+                    ),
                 ),
             },
             "/v1/apps/{app}/login": {
@@ -67,7 +77,7 @@ def document(lang: str) -> dict[str, Any]:
                     },
                     schema=_ref("Session"),
                     refused=lambda code: (
-                        not code.startswith("trust.")
+                        not code.startswith(("trust.", "link."))
                         and code not in ("caller.server-key-needed", "caller.token-unusable")
                     ),
                 ),
@@ -87,6 +97,7 @@ def document(lang: str) -> dict[str, Any]:
                 "parameters": _app_parameter(lang),
                 "post": _plain("push", lang, "text/plain", _problems(lang, ["trust.cannot-open"]))["get"],
             },
+            **{path: _about_accounts(path, route, lang) for path, route in DESCRIBED.items()},
             "/.well-known/jwks.json": _plain("jwks", lang, "application/json"),
             "/healthz": _plain("healthz", lang, "application/json"),
             "/readyz": _plain("readyz", lang, "application/json", _problems(lang, ["caller.draining"])),
@@ -112,6 +123,48 @@ def _examples(lang: str, *, login: bool) -> dict[str, Any]:
         for platform in PLATFORMS
         for name, body in bodies(platform).items()
         if (name == LOGIN) is login
+    }
+
+
+def _about_accounts(path: str, route: Described, lang: str) -> dict[str, Any]:
+    """Return one of the paths about accounts."""
+    if route.body is None:  # a change of number: what a front end sends, and the app that it is for
+        sent = {
+            name: {**example, "value": {"app": "shop", **example["value"]}}
+            for name, example in _examples(lang, login=False).items()
+        }
+        answered, schema = _WHOLE, _ref("PhoneNumber")
+    else:
+        sent, answered = {name: {"value": value} for name, value in route.sent.items()}, route.answered
+        schema = {"type": "object"} if route.answer is None else _ref(route.answer.__name__)
+    found = _operation(
+        route.name,
+        lang,
+        examples=sent,
+        answers={"server": answered},
+        schema=schema,
+        refused=lambda code: (
+            code in EVERYWHERE
+            or code in route.refused
+            or (route.body is None and code.partition(".")[0] in _OF_A_NUMBER)
+        ),
+    )
+    if route.body is not None:
+        content = found["requestBody"]["content"]["application/json"]
+        content["schema"] = _ref(route.body.__name__)
+        found["requestBody"] = {
+            "required": not route.optional,
+            "description": _say("strict", lang),
+            "content": {"application/json": content},
+        }
+    if "{id}" not in path:
+        return {"post": found}
+    name = "dispute" if "disputes" in path else "account"
+    return {
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": _ID, "description": _say(f"id-{name}", lang)}
+        ],
+        "post": found,
     }
 
 
@@ -181,7 +234,8 @@ def _problems(lang: str, codes: list[str]) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, results = msgspec.json.schema_components((Check, Subject), ref_template=_REF + "{name}")
+    described = [kind for route in DESCRIBED.values() for kind in (route.body, route.answer) if kind is not None]
+    _, results = msgspec.json.schema_components((Check, Subject, *described), ref_template=_REF + "{name}")
     nobody = {"type": "null"}
     masked = {
         "masked": _TEXT,
@@ -192,6 +246,7 @@ def _schemas() -> dict[str, Any]:
         "repeated": {"type": "boolean"},
         "assurance": {"enum": list(Assurance)},
     }
+    linked = {"account": _ID, "link": {"enum": list(Link)}, "dispute": _ID}
     whole = {"phone_number": _TEXT, "country_code": _TEXT, "national_number": _TEXT, **masked}
     refusal = {
         "type": _TEXT,
@@ -209,8 +264,8 @@ def _schemas() -> dict[str, Any]:
     session = {"session": _TEXT, "expires_in": {"type": "integer"}, "subject": _ref("Subject")}
     return {
         **results,
-        "PhoneNumber": _object(whole, required=list(whole)),
-        "MaskedPhoneNumber": _object({**masked, "token": _TEXT}, required=[*masked, "token"]),
+        "PhoneNumber": _object({**whole, **linked}, required=list(whole)),
+        "MaskedPhoneNumber": _object({**masked, **linked, "token": _TEXT}, required=[*masked, "token"]),
         "Session": _object(session, required=["session", "expires_in"]),
         "Problem": _object(refusal, required=["type", "title", "status", "code", "next", "retry"]),
     }

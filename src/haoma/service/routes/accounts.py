@@ -6,13 +6,12 @@ Numbers and ids of platforms stand in bodies, never in addresses: addresses end 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from starlette.routing import Route
 
 from haoma import accounts
-from haoma.accounts import Action
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import (
     BadField,
@@ -23,6 +22,17 @@ from haoma.errors import (
 )
 from haoma.io.aio import run
 from haoma.io.clock import now
+from haoma.service.bodies import (
+    EraseBody,
+    LookUpBody,
+    MergeBody,
+    ReadBody,
+    ReasonBody,
+    ResolveBody,
+    UnlinkBody,
+    UserBody,
+    WithdrawBody,
+)
 from haoma.service.exchange import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from haoma.io.aio import World
     from haoma.link import Login
     from haoma.platforms.base.contract import App
+    from haoma.service.bodies import LoginBody, ProofBody
     from haoma.service.callers import Callers
     from haoma.service.exchange import Exchange, Reply
     from haoma.service.gate.limits import Limits
@@ -46,91 +57,6 @@ T = TypeVar("T")
 Verb: TypeAlias = "Callable[[Request, bytes], Flow[object]]"
 _ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class LoginBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One id of a user. ``app`` is the name of a configured app."""
-
-    app: str
-    kind: Literal["openid", "unionid", "user_id"]
-    value: str
-
-
-class ProofBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A session handle of the login route."""
-
-    app: str
-    session: str
-
-
-class LookUpBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/look-up``: one of the two."""
-
-    phone_number: str | None = None
-    login: LoginBody | None = None
-    reason: str = ""
-
-
-class ReadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/read``. ``reveal`` needs a reason."""
-
-    reveal: bool = False
-    reason: str = ""
-
-
-class ReasonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Verbs that take nothing else."""
-
-    reason: str = ""
-
-
-class UserBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/user``."""
-
-    user: str
-    reason: str = ""
-
-
-class UnlinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/unlink``."""
-
-    login: LoginBody
-    preview: bool = False
-    reason: str = ""
-
-
-class MergeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/merge``."""
-
-    other: str
-    proofs: tuple[ProofBody, ...]
-    keep_other: bool = False
-    preview: bool = False
-    reason: str = ""
-
-
-class EraseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/erase``."""
-
-    later: bool = False
-    preview: bool = False
-    reason: str = ""
-
-
-class WithdrawBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/accounts/{account}/withdraw-consent``: all consents, or those to one scene."""
-
-    scene: str | None = None
-    reason: str = ""
-
-
-class ResolveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/disputes/{dispute}/resolve``."""
-
-    action: Action
-    proofs: tuple[ProofBody, ...] = ()
-    preview: bool = False
-    reason: str = ""
 
 
 class Request(NamedTuple):
