@@ -215,6 +215,7 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
     shown = blocks(page, "toml")[number].text
     wechat = simulator.stage.mirrors["wechat"].settings(simulator.url)
     keys = wechat["wechat-secured"] | mirrored["alipay-cert" if "alipay_cert" in shown else "alipay"]
+    keys["file"] = "The text that a user agrees to."
     for setting, file in re.findall(r'(?m)^(\w+) = (?:\{ file = )?"(secrets/[^"]+)"', shown):
         (tmp_path / "secrets").mkdir(exist_ok=True)
         (tmp_path / file).write_text(keys[setting])
@@ -383,6 +384,7 @@ def test_there_are_twins() -> None:
     """Everything that a user needs is there in both languages."""
     names = {name_of(english) for english, _ in TWINS}
     pages = {
+        "accounts",
         "configuration",
         "conformance",
         "doctor",
