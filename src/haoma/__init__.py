@@ -6,8 +6,8 @@
     phone = haoma.verify_offline(app, sent)         # offline; Alipay
     phone.e164                                      # "+8613811112222"
 
-    with haoma.Client.from_file("haoma.toml") as client:
-        phone = client.get_phone_number("shop", sent)
+    with haoma.Client(haoma.load("haoma.toml")) as client:
+        phone = client.get_phone_number("shop", sent, caller=session_id)
 """
 
 from __future__ import annotations
