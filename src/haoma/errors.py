@@ -27,7 +27,6 @@ cause and remedy of a code are in ``catalogue.toml``; those of a platform's own 
 
 from __future__ import annotations
 
-import copy
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
@@ -139,8 +138,8 @@ class HaomaError(Exception):
 
     def again(self) -> Self:
         """Return a copy without a traceback, safe to raise elsewhere. One object raised twice mixes its tracebacks."""
-        twin = copy.copy(self)
-        twin.__traceback__ = twin.__context__ = twin.__cause__ = None
+        twin = self.__class__.__new__(self.__class__)
+        twin.__dict__.update(self.__dict__)
         return twin
 
     def evolve(self, **changes: Any) -> Self:
