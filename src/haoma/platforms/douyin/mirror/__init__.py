@@ -144,6 +144,7 @@ class DouyinMirror:
         self._programs = {
             name: _MiniProgram(name, f"tt{random_bytes(8).hex()}", random_bytes(20).hex()) for name in _SETTINGS
         }
+        self._forget_at = 0.0
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the newest token
@@ -243,6 +244,9 @@ class DouyinMirror:
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 
     def _forget(self, now: float) -> None:
+        if now < self._forget_at:
+            return
+        self._forget_at = now + 1.0
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + 2 * _LIFE}
         self._tokens = {text: token for text, token in self._tokens.items() if now < token.until}
 

@@ -95,6 +95,7 @@ class WeChatMirror:
         self.platform = ThirdParty(random_bytes, self._programs["wechat-component"].app_id)
         self._platforms: dict[str, ThirdParty] = {}  # by name of the app
         self._own_settings = self._grant_all(random_bytes)
+        self._forget_at = 0.0
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self._current: dict[tuple[str, str], str] = {}  # (family, app id): the two families are independent
@@ -245,6 +246,9 @@ class WeChatMirror:
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 
     def _forget(self, now: float) -> None:
+        if now < self._forget_at:
+            return
+        self._forget_at = now + 1.0
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         self._sealed = {text: sealed for text, sealed in self._sealed.items() if now < sealed[1] + _LIFE}
         self._tokens = {text: token for text, token in self._tokens.items() if now < token.until}
