@@ -33,6 +33,14 @@ VECTORS = TESTS / "vectors"
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A store waits for the disk at each write, and a test throws its store away. So temporary files are kept in memory where
+# there is room, unless somebody says where they go. Processes that a test starts are told the same.
+_MEMORY = Path("/dev/shm")
+if not {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys() and os.access(_MEMORY, os.W_OK):
+    _room = os.statvfs(_MEMORY)
+    if _room.f_bavail * _room.f_frsize > 6 * 1024**3 and not _room.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)  # pytest has asked already where it is
+
 # Examples are drawn anew in every run and the failing ones are printed; a slow machine is not a failure.
 settings.register_profile("haoma", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("haoma")

@@ -292,7 +292,7 @@ def test_http_apart(
     monkeypatch.setattr("haoma.service.routes.phone_number.now", lambda: time[0])
     path = write_config(tmp_path, authority, apps_of(group, recorded))
     with path.open("a", encoding="utf-8") as file:
-        file.write(f'[service]\nlog_level = "error"\nserver_keys = ["{key}"]\n')
+        file.write(f'[service]\nlog_level = "error"\nserver_keys = ["{key}"]\n[store]\ndatabase_url = "memory"\n')
 
     async def ask_all() -> dict[str, Answer]:
         app: Any = create_app(load(path, serving=True))
