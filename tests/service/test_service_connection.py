@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import statistics
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ IDLE = 1
 SERVER_KEY = "server-key-0123456789abcdefghij"
 CANARY = "canary1234567890CANARY"
 PAGE = b"x" * 400_000
+_DATA_SEGMENTS_IN = 152  # where tcpi_data_segs_in is in Linux's tcp_info
 
 
 class Hasty(Connection):
@@ -32,7 +34,11 @@ class Hasty(Connection):
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with method, path and body; ``/refused`` reads nothing, ``/slow`` takes its time, ``/page`` is large."""
+    """Answer with method, path and body.
+
+    ``/refused`` reads nothing, ``/slow`` takes its time, ``/page`` is large, and ``/parts`` comes in two, with time
+    between head and body and between both.
+    """
     body = b""
     if scope["path"] != "/refused":
         while True:
@@ -47,6 +53,11 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send(
         {"type": "http.response.start", "status": 401 if scope["path"] == "/refused" else 200, "headers": headers}
     )
+    if scope["path"] == "/parts":
+        for part in (answer[:4], b""):
+            await asyncio.sleep(0.3)
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        answer = answer[4:]
     await send({"type": "http.response.body", "body": answer})
 
 
@@ -387,6 +398,38 @@ def test_an_offer_on_a_connection_that_closes(port: int) -> None:
 def test_what_is_not_for_us(port: int, sent: bytes) -> None:
     """A tunnel, HTTP/2 and TLS are refused and the connection ends."""
     assert ask(port, sent).startswith(b"HTTP/1.1 400 ")
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux says how many packets came")
+def test_head_and_body_leave_together(port: int) -> None:
+    """An answer is one packet: a second one costs a system call, and wakes up the caller in vain."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        for number in range(1, 4):
+            connection.sendall(b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
+            found = b""
+            while not found.endswith(b"POST /a hi\n"):
+                found += connection.recv(65536)
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+            assert struct.unpack_from("I", info, _DATA_SEGMENTS_IN) == (number,)
+
+
+def test_a_head_does_not_wait_for_all_of_its_body(port: int) -> None:
+    """What comes in parts arrives in parts, and a head that has no body arrives alone."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(b"GET /parts HTTP/1.1\r\n\r\n")
+        found = connection.recv(65536)
+        assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert found.endswith(b"\r\n\r\nGET ")
+        assert connection.recv(65536) == b"/parts \n"
+        connection.sendall(b"HEAD /a HTTP/1.1\r\n\r\n")
+        found = connection.recv(65536)
+        assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert found.endswith(b"\r\ncontent-length: 9\r\n\r\n")
+        connection.sendall(b"HEAD /b HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 # --- the service ----------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _KEY: Final = "haoma.connection"
 _PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
 _OFFER: Final = (b"connection", b"upgrade")
+_HEAD: Final = tuple(b"HTTP/1.1 %d" % digit for digit in range(2, 6))  # not 100 Continue, which the client waits for
 _log: Final = logging.getLogger(__name__)
 
 
@@ -52,6 +53,43 @@ class _Telling:
             await self._app(scope, receive, send)
         finally:
             connection.answered()
+
+
+class _Joining:
+    """The transport that the server's protocol writes to: the head of a response leaves together with its body.
+
+    uvicorn writes one after the other. Each write is a system call, and wakes up the client.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+        self.resume_reading = transport.resume_reading
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write, but keep a head until its body comes or `flush` is called."""
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        elif data.startswith(_HEAD):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write a head that was kept: the response has no body."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self.flush()
+        self._transport.close()
 
 
 @lru_cache(maxsize=4)
@@ -116,11 +154,13 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = config.timeout_keep_alive
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
+        self._joining: _Joining
         self._parser = HttpRequestParser(self)
         self._lost = False
         self._part: Literal["", "head", "body"] = ""
         self._bytes = 0  # size of this part, without the piece of data in which the previous request ended
         self._url = b""
+        self._usual: bytes | None = None  # the last URL that was checked
         self._fields: list[tuple[bytes, bytes]] = []
         self._chunked = False
         self._most = 0  # upper bound for the size of a head that ends in this piece of data
@@ -142,7 +182,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first head."""
         self._transport = cast("asyncio.Transport", transport)
-        self._inner.connection_made(transport)
+        self._joining = _Joining(self._transport)
+        self._inner.connection_made(self._joining)
         self._wait("head")
         peer = transport.get_extra_info("peername")
         self.crowd.enter(self, peer[0] if isinstance(peer, tuple) else None)
@@ -164,8 +205,7 @@ class Connection(asyncio.Protocol):
         """Forward complete parts, and refuse data that cannot be parsed."""
         if self._deaf:
             return
-        self._most = self._bytes + len(data)
-        self._bytes += len(data)
+        self._bytes = self._most = self._bytes + len(data)
         self._as_it_came = not self._part
         self._last_head, self._complete = -1, 0
         readable = self._read(data)
@@ -173,16 +213,16 @@ class Connection(asyncio.Protocol):
             self._hand_on(data)
         if not readable:
             self._refuse()
-            return
-        if self._part == "head" and self._bytes > self.head_bytes:
+        elif not self._part:
+            self._look()
+        elif self._part == "head" and self._bytes > self.head_bytes:
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             self._refuse()
         elif self._part == "body" and self._bytes > self.body_bytes:
             self._transport.abort()
         else:
             self._look()
-            if self._part:
-                self._hold()
+            self._hold()
 
     def _read(self, data: bytes) -> bool:
         """Parse the data. Return False if it is malformed."""
@@ -260,10 +300,8 @@ class Connection(asyncio.Protocol):
         if names.count(b"host") > 1:  # RFC 9112, 3.2: a proxy may have used the other one
             raise ValueError
         self._chunked = b"transfer-encoding" in names
-        if _PLAIN.fullmatch(self._url) is None:  # the server parses the URL again, and must not fail
-            path: bytes | None = parse_url(self._url).path
-            if path is None or not path.isascii():
-                raise ValueError
+        if self._url != self._usual:
+            self._check_url()
         self._part = "body"
         self._bytes = 0
         self._last_head = len(self._out)
@@ -306,6 +344,14 @@ class Connection(asyncio.Protocol):
         self._part, self._bytes = "", 0
         return _Head(head.method, head.url, head.version, fields).written()
 
+    def _check_url(self) -> None:
+        """Refuse a URL that the server, which parses it again, would fail at. Most requests repeat the one before."""
+        if _PLAIN.fullmatch(self._url) is None:
+            path: bytes | None = parse_url(self._url).path
+            if path is None or not path.isascii():
+                raise ValueError
+        self._usual = self._url
+
     def _size(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
 
@@ -329,6 +375,7 @@ class Connection(asyncio.Protocol):
 
     def answered(self) -> None:
         """Record that the application is done with a request."""
+        self._joining.flush()
         self._under_way -= 1
         if not self._deaf:
             self._look()
