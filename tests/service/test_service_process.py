@@ -176,9 +176,15 @@ def children(process: subprocess.Popen[bytes]) -> set[int]:
 
 
 def test_one_worker_is_the_process(tmp_path: Path) -> None:
-    """With one worker nothing but it is started, and it stops at once when somebody presses Ctrl-C."""
+    """With one worker nothing but it is started, and it stops at once when somebody presses Ctrl-C.
+
+    The server could share its port with a second instance; haoma does not let it.
+    """
     with Serving(tmp_path, toml()) as serving:
         assert children(serving.process) == set()
+        assert UNNAMED_PROXY not in serving.written()  # only a back end comes
+        ended = run(serving.config)
+        assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
         serving.process.send_signal(signal.SIGINT)
         assert serving.process.wait(5) == 0
 
@@ -325,14 +331,6 @@ def test_the_time_for_what_is_in_flight_ends(platform: str, tmp_path: Path) -> N
         assert "Exception" not in serving.written()
 
 
-def test_several_workers_need_a_signing_key(tmp_path: Path) -> None:
-    """Tokens of one worker would be worth nothing to the other."""
-    config = tmp_path / "haoma.toml"
-    config.write_text(toml(service='publishable_keys = ["publishable-key-0123"]'))
-    ended = run(config, workers=2)
-    assert (ended.returncode, "config.signing-key-needed" in ended.stderr) == (2, True)
-
-
 def python(code: str, *arguments: str, lang: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "LC_ALL": f"{lang}.UTF-8", "PYTHONUTF8": "1"}
     return subprocess.run(
@@ -397,15 +395,6 @@ def test_every_fault_of_the_start_is_told_alike(
             assert one_worker in said
 
 
-def test_a_port_in_use_is_said(tmp_path: Path) -> None:
-    """Two services on one port would share its requests; the second does not start."""
-    config = tmp_path / "haoma.toml"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        config.write_text(toml(service=f'listen = "127.0.0.1:{taken.getsockname()[1]}"'))
-        ended = run(config)
-    assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
-
-
 def test_warnings_are_printed_at_every_start(tmp_path: Path) -> None:
     """What works but should be looked at is said before the first request.
 
@@ -415,14 +404,6 @@ def test_warnings_are_printed_at_every_start(tmp_path: Path) -> None:
         written = serving.written()
     for code in ("config.insecure-upstreams-allowed", "config.signing-key-ephemeral", UNNAMED_PROXY):
         assert written.count(code) == 1
-
-
-def test_another_service_on_the_same_port_does_not_start(tmp_path: Path) -> None:
-    """The server could share its port with a second instance; haoma does not let it."""
-    with Serving(tmp_path, toml()) as serving:
-        assert UNNAMED_PROXY not in serving.written()  # only a back end comes
-        ended = run(serving.config)
-    assert (ended.returncode, "config.cannot-listen" in ended.stderr) == (2, True)
 
 
 def test_nothing_of_the_server_is_printed(tmp_path: Path) -> None:

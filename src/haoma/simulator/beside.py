@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -106,7 +108,8 @@ class Service:
     def _stop(self) -> None:
         if self._process is None:
             return
-        self._process.terminate()
+        # SIGINT stops at once. SIGTERM is announced to load balancers first.
+        self._process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
         try:
             self._process.wait(_STOP)
         except subprocess.TimeoutExpired:
