@@ -475,6 +475,38 @@ def test_a_lease_that_was_ended_gives_no_right(bench: Bench) -> None:
     assert bench.ask(Recall(there)).value == "1"
 
 
+def test_nothing_comes_of_what_was_never_taken(bench: Bench) -> None:
+    """A lease or a reservation of which nothing is known any more: no right, no word, no mistake."""
+    lease, there = Lease(key("never"), 5), place("token")
+    assert not bench.ask(Keep(there, "1", 1000, lease=lease))
+    assert bench.ask(Watch(UnderWay(lease, 1))) is None
+    bench.ask(EndLease(lease, REFUSED))
+    assert isinstance(bench.ask(TakeLease(lease.key)), Lease)
+    ref = Ref("shop", b"never", 5)
+    bench.ask(Settle(ref, Spent.YES))
+    assert bench.ask(Conclude("shop", ref, PHONE)).outcome == PHONE
+    assert bench.ask(Watch(UnderWay(ref, 1))) is None
+
+
+def test_the_first_end_of_a_lease_counts(bench: Bench) -> None:
+    lease = bench.lease(key("a"))
+    bench.ask(EndLease(lease, REFUSED))
+    bench.ask(EndLease(lease))
+    bench.ask(EndLease(lease, UNSPENT))
+    assert same(bench.ask_there(Watch(UnderWay(lease, PATIENCE))), REFUSED)
+
+
+def test_nobody_waits_beyond_the_end(bench: Bench) -> None:
+    """Shortly before a holder is given up, whoever waits is told how shortly."""
+    lease, _ = bench.lease(key("a")), bench.reserve()
+    under_way = bench.under_way()
+    bench.go(bench.patience - 0.05)
+    for each in (UnderWay(lease, PATIENCE), under_way):
+        waiting = bench.ask_there(Watch(each))
+        assert isinstance(waiting, Waiting)
+        assert waiting.seconds == pytest.approx(0.05, rel=5e-4)
+
+
 # --- TakeTry, ReturnTry ---
 
 
@@ -492,6 +524,9 @@ def test_tries_run_out_and_come_back(bench: Bench) -> None:
     assert [bench.ask(TakeTry(key("k"), 3, 10)) for _ in range(3)] == [True, True, False]
     bench.ask(ReturnTry(key("never taken")))
     assert not bench.ask(TakeTry(key("none"), 0, 10))
+    assert bench.ask(TakeTry(key("only"), 1, 10))
+    bench.ask(ReturnTry(key("only")))
+    assert [bench.ask(TakeTry(key("only"), 1, 10)) for _ in range(2)] == [True, False]
 
 
 def test_each_try_counts_for_its_own_seconds_to_the_moment(bench: Bench) -> None:
@@ -620,6 +655,7 @@ def test_only_the_first_word_counts(bench: Bench) -> None:
     bench.conclude(first, UNSPENT)
     bench.conclude(first, REFUSED)
     bench.ask(Settle(first.ref, Spent.YES))
+    bench.ask(Settle(second.ref._replace(app="other"), Spent.YES))  # not that of another app, either
     bench.under_way()
     bench.conclude(second, PHONE)
     assert bench.conclude(second, UNSPENT) == PHONE
@@ -669,11 +705,13 @@ def test_who_asks_late_what_came_of_it_is_told_nothing(bench: Bench) -> None:
     reserved = bench.reserve()
     under_way = bench.under_way()
     bench.conclude(reserved, PHONE)
+    strangers = (reserved.ref._replace(app="other"), reserved.ref._replace(key=b"other"))
     bench.go(29.9)
     assert bench.ask_there(Watch(under_way)) == PHONE
+    for ref in strangers:
+        assert bench.ask_there(Watch(UnderWay(ref, 1))) is None
     bench.go(0.1)
-    assert bench.ask_there(Watch(under_way)) is None
-    for ref in (reserved.ref._replace(app="other"), reserved.ref._replace(key=b"other")):
+    for ref in (reserved.ref, *strangers):
         assert bench.ask_there(Watch(UnderWay(ref, 1))) is None
 
 

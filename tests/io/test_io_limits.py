@@ -236,6 +236,46 @@ def test_a_hundred_connections_at_once(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
+def test_who_waits_looks_again_every_half_second(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is interrupted leaves without a word. Between two looks there is nothing to do."""
+    looks: list[float] = []
+
+    def look() -> float:
+        looks.append(time.monotonic())
+        return looks[-1]
+
+    gaps: list[float] = []
+    with Server(lambda c: c.send(OK)) as server:
+        transport = make(Limits(connect=1, read=5, total=10, connections=1), allow_insecure_upstreams=True)
+        while len(gaps) < 4 and not any(0.4 < each < 0.9 for each in gaps):  # this machine may be busy
+            taken = full(transport, 1, server.origin)
+            with monkeypatch.context() as one:
+                one.setattr("haoma.io.http.monotonic", look)
+                assert outcome(transport, asked(server.origin), meanwhile=taken.clear, after=0.1) == b"ok"
+            gaps.append(max(after - before for before, after in itertools.pairwise([*looks, time.monotonic()])))
+            assert len(looks) < 20
+            looks.clear()
+    assert 0.4 < gaps[-1] < 0.9
+
+
+@pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
+def test_who_has_looked_in_vain_is_still_the_next(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one who leaves wakes who waits now, not a wait that is over."""
+    monkeypatch.setattr("haoma.io.http._LOOK_AGAIN", 0.05)
+    rarely = threading.Timer(0.3, lambda: monkeypatch.setattr("haoma.io.http._LOOK_AGAIN", 60.0))
+    with Server(lambda c: c.send(OK)) as server:
+        transport = make(Limits(connect=1, read=5, total=16, connections=1), allow_insecure_upstreams=True)
+        (taken,) = full(transport, 1, server.origin)
+        circuit = transport._process.get().circuits.enter("", server.origin, "127.0.0.1")
+        began = time.monotonic()
+        rarely.start()
+        found = outcome(transport, asked(server.origin), meanwhile=lambda: circuit.leave(taken), after=0.6)
+        assert found == b"ok"
+    rarely.join()
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("make", [Http, AsyncHttp], ids=["sync", "async"])
 def test_a_request_that_failed_holds_no_connection(make: Any) -> None:
     """Not even while somebody keeps its error."""
     transport = make(Limits(connect=0.2, read=1, total=0.3, failures=1000), allow_insecure_upstreams=True)

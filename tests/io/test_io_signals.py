@@ -19,6 +19,7 @@ from haoma.codecs import SECRET
 from haoma.errors import CodeRejected, ConnectFailed, InternalFault, Spent
 from haoma.io import blocking
 from haoma.io.answers import Waiting
+from haoma.io.http import Http, Limits
 from haoma.io.memory import Memory
 from haoma.secret import Secret
 from haoma.settings.reader import from_mapping
@@ -31,9 +32,11 @@ from haoma.steps import (
     Pause,
     Place,
     Reply,
+    Request,
     Reserve,
     Reserved,
     Room,
+    Send,
     Shelf,
     TakeLease,
     UnderWay,
@@ -146,6 +149,19 @@ def test_an_interrupted_wait_lets_the_exception_pass(raised):
         blocking.run(reserve(wanted), world)
     memory.answer(Conclude("shop", first.ref, CodeRejected(spent=Spent.YES)))
     assert isinstance(memory.answer(wanted), Concluded)
+
+
+def test_an_interrupted_wait_for_a_connection_lets_the_exception_pass(raised):
+    """And not another one: it is nothing that the network says, whatever its class."""
+    with Server(lambda connection: connection.hole()) as server:
+        http = Http(Limits(connect=0.1, total=5, connections=1), allow_insecure_upstreams=True)
+        step = Send(Request("GET", server.origin), (server.origin,))
+        exchange = http._exchange(step)
+        assert http._process.get().circuits.enter("", server.origin, "127.0.0.1").admit(exchange)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(raised, match="from the handler"):
+            http.send(step)
+        assert server.requests == []
 
 
 def test_an_interrupted_hook_lets_the_exception_pass(raised):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from answerers.contract import PHONE, key, place, wanted
 from haoma.errors import AlreadyUsed, StoreUnreadable
@@ -77,6 +80,10 @@ def test_a_new_key_forgets_nothing(opened) -> None:
     assert after.answer(wanted("code-2")) == Concluded(PHONE)
     assert isinstance(after.answer(wanted("code-3")), Reserved)
     assert isinstance(both.answer(wanted("code-3")), UnderWay)
+    after.answer(Keep(place("fresh"), "t3", 100))
+    for each in (both, opened(NEW)):  # what is new needs the new key alone
+        assert each.answer(Recall(place("fresh"))).value == "t3"
+        assert isinstance(each.answer(wanted("code-3")), UnderWay)
 
 
 def test_a_key_that_is_gone_is_named(opened, path: Path) -> None:
@@ -112,6 +119,40 @@ def test_what_is_sealed_stays_where_it_is(change: str) -> None:
         sealer = Sealer((NEW,), "default")
     with pytest.raises(CannotUnseal):
         sealer.unseal(where, name, sealed[:-1] if change == "short" else sealed)
+
+
+def _derived(key: StoreKey, purpose: bytes) -> bytes:
+    return hashlib.blake2b(key=key.secret, person=purpose, digest_size=32).digest()
+
+
+def _written(key: StoreKey, head: bytes) -> bytes:
+    """What the format says, put together without the code that writes it."""
+    parts = (b"haoma/store/v1", b"default", b"where", b"value", head)
+    bound = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    return head + b"twelve-bytes" + AESGCM(_derived(key, b"haoma seal")).encrypt(b"twelve-bytes", b"canary", bound)
+
+
+def test_the_format_is_the_one_that_databases_have() -> None:
+    """A value and a place that an earlier version has written are read by every later one."""
+    first, second = StoreKey(0x01020304, b"a" * 32), StoreKey((1 << 32) - 1, b"b" * 32)
+    sealer = Sealer((first, second), "default")
+    head = b"\x01\x01\x01\x02\x03\x04"
+    assert sealer.unseal(b"where", b"value", _written(first, head)) == b"canary"
+    assert sealer.unseal(b"where", b"value", _written(second, b"\x01\x01\xff\xff\xff\xff")) == b"canary"
+    sealed = sealer.seal(b"where", b"value", b"canary")
+    assert (sealed[:6], len(sealed)) == (head, len(_written(first, head)))
+    for other in (b"\x02\x01", b"\x01\x02"):  # of a later version: it is not guessed what it means
+        with pytest.raises(CannotUnseal):
+            sealer.unseal(b"where", b"value", _written(first, other + head[2:]))
+    assert sealer.places(b"place", "a", b"b") == tuple(
+        hashlib.blake2b(b"('a', b'b')", key=_derived(key, b"haoma index"), person=b"place", digest_size=32).digest()
+        for key in (first, second)
+    )
+
+
+def test_a_key_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        OLD.secret = b"n" * 32  # type: ignore[misc]
 
 
 def test_a_store_needs_a_key() -> None:

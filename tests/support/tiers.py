@@ -40,7 +40,8 @@ PROCESS: dict[str, str] = {
     " test_a_child_knows_what_was_kept_and_used_before_the_fork test_a_table_in_a_child_is_as_large_as_before",
     "io/test_io_process.py": "test_a_system_that_does_not_fork test_each_process_has_a_value_of_its_own"
     " test_what_belonged_to_another_process_is_let_go",
-    "io/test_io_signals.py": "test_an_interrupted_call_settles_and_closes test_an_interruption_of_long_ago_is_not_ours",
+    "io/test_io_signals.py": "test_an_interrupted_call_settles_and_closes test_an_interruption_of_long_ago_is_not_ours"
+    " test_an_interrupted_wait_for_a_connection_lets_the_exception_pass",
     "io/test_io_tls.py": "",
     "laws/test_gcra.py": "test_a_time_of_another_clock_counts_as_none test_valkey_counts_the_same",
     "platforms/test_made_up_platform.py": "",
