@@ -69,16 +69,17 @@ class Client:
             f"POST /v1/apps/{app}/phone-number HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEYS[key]}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
-        return await self._ask(head.encode() + body)
+        return await self.ask(head.encode() + body)
 
     async def ready(self) -> bool:
         """Tell whether the process serves."""
         try:
-            return (await self._ask(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")).status == 200
+            return (await self.ask(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")).status == 200
         except Broken:
             return False
 
-    async def _ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> Answer:
+        """Send a request. Raises Broken."""
         try:
             async with asyncio.timeout(_ANSWER):
                 if self._streams is None:
@@ -114,7 +115,11 @@ class Fleet:
         size: How many processes.
         apps: Names of the apps.
         service: Further settings of ``[service]``.
+        cache_url: Of ``[store]``.
         environ: Further environment, for each process by its number.
+
+    Attributes:
+        environ: As it is when a process starts.
     """
 
     def __init__(
@@ -126,13 +131,14 @@ class Fleet:
         *,
         apps: Sequence[str] = ("shop",),
         service: Mapping[str, object] | None = None,
+        cache_url: str = "",
         environ: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = folder
         self.ports = [free_port() for _ in range(size)]
         self.sealer = Sealer((StoreKey(1, STORE_KEY),), "default")
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * size
-        self._environ = environ or {}
+        self.environ = dict(environ or {})
         self._config = folder / "haoma.toml"
         key = "1:" + base64.b64encode(STORE_KEY).decode()
         settings = {"server_keys": KEYS, **(service or {})}
@@ -143,6 +149,7 @@ class Fleet:
             "[store]",
             f"database_url = {json.dumps(database_url)}",
             f'keys = ["{key}"]',
+            *([f"cache_url = {json.dumps(cache_url)}"] if cache_url else []),
         ]
         for app in apps:
             lines += [f"[apps.{app}]", 'platform = "wechat"', f'app_id = "{app_id(app)}"']
@@ -172,9 +179,7 @@ class Fleet:
 
     def start(self, number: int) -> None:
         """Start a process; it takes a while."""
-        command = [sys.executable, "-m", "haoma", "serve", "--config", str(self._config)]
-        command += ["--listen", f"127.0.0.1:{self.ports[number]}"]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}
+        command = self._command("serve", "--listen", f"127.0.0.1:{self.ports[number]}")
         with (self.folder / f"log-{number}").open("ab") as log:
             self._processes[number] = subprocess.Popen(
                 command,
@@ -182,7 +187,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**environ, **self._environ.get(number, {})},
+                env=_environment(self.environ.get(number, {})),
             )
 
     async def ready(self, number: int) -> None:
@@ -233,8 +238,30 @@ class Fleet:
 
     async def sweep(self) -> None:
         """Sweep, as a service does every half minute."""
-        command = [sys.executable, "-m", "haoma", "db", "sweep", "--config", str(self._config)]
-        await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, cwd=self.folder)
+        await self.run("db", "sweep")
+
+    async def run(self, *words: str, environ: Mapping[str, str] | None = None) -> str:
+        """Run a command to its end; return what it says, and raise what ``check`` raises unless it is ``serve``."""
+        found = await asyncio.to_thread(
+            subprocess.run,
+            self._command(*words),
+            check=words[0] != "serve",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env=_environment(environ or {}),
+            timeout=_START,
+        )
+        return found.stdout.decode("utf-8", "replace")
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "haoma", *words, "--config", str(self._config)]
+
+    def pid(self, number: int) -> int:
+        """Return the id of a process."""
+        process = self._processes[number]
+        assert process is not None
+        return process.pid
 
     def number_at(self, port: int) -> int:
         """Return which process has a connection from a port of loopback."""
@@ -251,6 +278,10 @@ class Fleet:
     def log(self, number: int) -> str:
         """Return the end of the log of a process."""
         return (self.folder / f"log-{number}").read_text("utf-8", "replace")[-3000:]
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}, **more}
 
 
 def _inodes(port: int) -> set[str]:

@@ -13,14 +13,14 @@ class Row:
         scenario, database: What was done, and to which database.
         counted: What was counted, in words.
         wanted: What had to be counted.
-        ok: Whether it was.
+        ok: Whether it was; None if it was not run.
     """
 
     scenario: str
     database: str
     counted: str
     wanted: str
-    ok: bool
+    ok: bool | None
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaos.bases import KINDS, Base
 from chaos.fleet import STORE_KEY
+from chaos.needs import NEEDS, is_here
 from chaos.rows import Row
 from chaos.scenarios.cut import MODES, cut
 from chaos.scenarios.database_faults import (
@@ -16,8 +17,8 @@ from chaos.scenarios.database_faults import (
     disk_full,
     long_transaction,
     no_connections,
+    on_small_disk,
     read_only,
-    small_disk,
     trouble,
 )
 from chaos.scenarios.database_kills import kill_database
@@ -27,8 +28,10 @@ from chaos.scenarios.oceanbase import oceanbase
 from chaos.scenarios.platform_faults import crowded_out, platform_faults
 from chaos.scenarios.race import race
 from chaos.scenarios.rewrap import rewrap_under_load
+from chaos.scenarios.rolling import roll
 from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
 from chaos.scenarios.tokens import stampede
+from chaos.scenarios.valkey import SERVICE, valkey, without_valkey
 from chaos.stage import Stage
 from haoma.store.config import StoreSettings
 from haoma.store.sealing import StoreKey
@@ -98,31 +101,18 @@ async def _database(kind: str, short: bool) -> AsyncIterator[Row]:
     options = {"postgresql": ("max_connections=20",), "mariadb": ("--max-connections=20",)}.get(kind, ())
     async with Stage(kind, 2, through=kind != "sqlite", options=options) as stage:
         yield (await trouble(stage, long_transaction)).row("a long transaction in the way", kind)
-        if kind != "sqlite":
+        if kind != "sqlite" or is_here("files that are immutable"):
             yield (await trouble(stage, read_only)).row("read-only", kind)
+        else:
+            yield absent("read-only", kind, "files that are immutable")
+        if kind != "sqlite":
             yield (await trouble(stage, no_connections)).row("all connections used up", kind)
             yield (await trouble(stage, dead_network)).row("dead network", kind)
-    if kind == "mariadb":
+    if not is_here("a small disk"):
+        yield absent("disk full", kind, "a small disk")
         return
-    with small_disk(2 if kind == "sqlite" else 16) as folder:
-        if folder is None:
-            yield Row("disk full", kind, "not run: a tmpfs cannot be mounted here", "root", True)
-            return
-        async with Stage(kind, 2, folder=folder) as stage:
-            if kind == "postgresql":
-                await _move(stage)
-            yield (await trouble(stage, disk_full)).row("disk full", kind)
-
-
-async def _move(stage: Stage) -> None:
-    """Move the tables of PostgreSQL to the small disk. Its log must stay: without room for it the server stops."""
-    server, folder = stage.base.server, stage.folder
-    assert server is not None
-    assert folder is not None
-    server.own(folder / "tables")
-    await stage.base.do(f"CREATE TABLESPACE small LOCATION '{folder / 'tables'}'")
-    for what in ("TABLE", "INDEX"):
-        await stage.base.do(f"ALTER {what} ALL IN TABLESPACE pg_default SET TABLESPACE small")
+    async with on_small_disk(kind, 2) as stage:
+        yield (await trouble(stage, disk_full)).row("disk full", kind)
 
 
 async def _stopping(kind: str, short: bool) -> AsyncIterator[Row]:
@@ -130,11 +120,24 @@ async def _stopping(kind: str, short: bool) -> AsyncIterator[Row]:
         yield (await stop_under_load(stage, clients=8 if short else 32)).row("SIGTERM under load", kind)
 
 
+async def _rolling(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with Stage(kind, 2 if short else 4) as stage:
+        tally = await roll(stage, clients=8 if short else 32, seconds=0.5 if short else 3)
+        yield tally.row("the next version and back, under load", kind)
+
+
+async def _valkey(kind: str, short: bool) -> AsyncIterator[Row]:
+    async with valkey() as (server, proxy):
+        more: dict[str, Any] = {"service": SERVICE, "cache_url": f"valkey://127.0.0.1:{proxy.port}/0"}
+        async with Stage(kind, 4, fleet_options=more) as stage:
+            seconds, clients = (1, 8) if short else (5, 32)
+            for way, tally in await without_valkey(stage, server, proxy, clients=clients, seconds=seconds):
+                yield tally.row(f"Valkey {way} under load", kind)
+
+
 async def _clocks(kind: str, short: bool) -> AsyncIterator[Row]:
     library = faketime()
-    if library is None:
-        yield Row("clock skew", kind, "not run: pip install libfaketime", "libfaketime", True)
-        return
+    assert library is not None
     for skew in SKEWS:
         more: dict[str, Any] = {"environ": {1: skewed(library, skew)}}
         async with Stage(kind, 2, apps=("shop", "one"), fleet_options=more) as stage:
@@ -181,12 +184,22 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "platform": (_platform, KINDS),
     "database": (_database, KINDS),
     "stopping": (_stopping, KINDS),
+    "rolling": (_rolling, KINDS),
+    "valkey": (_valkey, ("postgresql",)),
     "clocks": (_clocks, SERVERS),
     "failover": (_failover, ("postgresql",)),
     "rewrap": (_rewrap, KINDS),
-    "oceanbase": (_oceanbase, ("mariadb",)),
+    "oceanbase": (_oceanbase, ("oceanbase",)),
 }
 """Each with the databases that it is about. SQLite's processes are on one computer, so they have one clock."""
+
+_NEEDS = {"clocks": ("libfaketime",), "oceanbase": ("oceanbase",), "valkey": ("valkey",)}
+"""What a scenario needs besides the database; see `NEEDS`."""
+
+
+def absent(scenario: str, kind: str, *needed: str) -> Row:
+    """Return the line of what cannot be run here."""
+    return Row(scenario, kind, "not run", "; ".join(f"{each}: {NEEDS[each][1]}" for each in needed), None)
 
 
 async def run(names: list[str], kinds: list[str], *, short: bool, tell: Callable[[Row], None]) -> list[Row]:
@@ -201,6 +214,10 @@ async def run(names: list[str], kinds: list[str], *, short: bool, tell: Callable
         scenario, fitting = SCENARIOS[name]
         for kind in fitting:
             if kind not in kinds:
+                continue
+            missing = [each for each in (kind, *_NEEDS.get(name, ())) if not is_here(each)]
+            if missing:
+                note(absent(name, kind, *missing))
                 continue
             try:
                 async for row in scenario(kind, short):

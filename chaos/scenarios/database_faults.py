@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,9 +114,14 @@ async def long_transaction(stage: Stage) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def read_only(stage: Stage) -> AsyncIterator[None]:
-    """It answers, and takes nothing: as a standby does that nobody has promoted."""
+    """It answers, and takes nothing: as a standby does that nobody has promoted, or a file that nobody may write."""
     base = stage.base
-    if base.kind == "postgresql":
+    if base.kind == "sqlite":
+        # Not the file of the shared memory: whoever writes to that through its map is killed by the system, if the
+        # whole file system has become read-only. What he had acknowledged is on the disk.
+        with _immutable(base.path, Path(f"{base.path}-wal")):
+            yield
+    elif base.kind == "postgresql":
         await _set_read_only(base, "on")
         try:
             yield
@@ -127,6 +132,26 @@ async def read_only(stage: Stage) -> AsyncIterator[None]:
         async with maria(base.server) as cursor:
             await cursor.execute("FLUSH TABLES WITH READ LOCK")
             yield
+
+
+@contextlib.contextmanager
+def _immutable(*files: Path) -> Iterator[None]:
+    """Let nobody write to files, not even the superuser, and not even who has opened them before."""
+    subprocess.run(["chattr", "+i", *files], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", *files], check=True)
+
+
+def can_be_immutable(folder: Path) -> bool:
+    """Tell whether files in a folder can be made so: on ext4 and the like, by root."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        try:
+            with _immutable(Path(file.name)):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
 
 
 async def _set_read_only(base: Base, value: str) -> None:
@@ -217,13 +242,16 @@ async def disk_full(stage: Stage) -> AsyncIterator[None]:
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
-    if stage.base.kind == "postgresql":
+    if stage.base.kind != "sqlite":
         # Pages that are there have room left.
-        columns = "'default', sha256(random()::text::bytea), 1, '', '', 1, 1, '', 0, 0, 0, 0, 0, NULL, '', 0, 0"
+        postgres = stage.base.kind == "postgresql"
+        place = "sha256(random()::text::bytea)" if postgres else "UNHEX(SHA2(RAND(), 256))"
+        columns = f"'default', {place}, 1, '', '', 1, 1, '', 0, 0, 0, 0, 0, NULL, '', 0, 0"
         for rows in (100, 1):
+            numbers = f"generate_series(1, {rows})" if postgres else f"seq_1_to_{rows}"
             with contextlib.suppress(Exception):
                 while True:
-                    await stage.base.do(f"INSERT INTO haoma_ledger SELECT {columns} FROM generate_series(1, {rows})")
+                    await stage.base.do(f"INSERT INTO haoma_ledger SELECT {columns} FROM {numbers}")
     try:
         yield
     finally:
@@ -231,14 +259,46 @@ async def disk_full(stage: Stage) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def small_disk(megabytes: int) -> Any:
-    """Yield a folder on a file system of its own, or None if this user may not mount one."""
+def small_disk(megabytes: int, at: Path | None = None) -> Iterator[Path | None]:
+    """Yield a folder on a file system of its own, or None if this user may not mount one. ``at``: an empty folder."""
     with tempfile.TemporaryDirectory(prefix="haoma-disk-") as name:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "haoma-chaos", name]
+        folder = at or Path(name)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "haoma-chaos", str(folder)]
         if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
             yield None
             return
         try:
-            yield Path(name)
+            yield folder
         finally:
-            subprocess.run(["umount", "-l", name], check=False)
+            subprocess.run(["umount", "-l", folder], check=False)
+
+
+@asynccontextmanager
+async def on_small_disk(kind: str, size: int) -> AsyncIterator[Stage]:
+    """Yield a stage whose tables are on a small disk. A server's log is not: without room for it the server stops."""
+    if kind == "mariadb":
+        async with Stage(kind, size) as stage:
+            server = stage.base.server
+            assert server is not None
+            server.kill()
+            tables = server.folder / "data" / "haoma"
+            kept = tables.rename(server.folder / "kept")
+            with small_disk(16, server.own(tables)) as stage.folder:
+                await asyncio.to_thread(subprocess.run, ["cp", "-a", f"{kept}/.", str(tables)], check=True)
+                await asyncio.to_thread(server.start)
+                yield stage
+            return
+    with small_disk(2 if kind == "sqlite" else 16) as folder:
+        async with Stage(kind, size, folder=folder) as stage:
+            if kind == "postgresql":
+                await _move(stage)
+            yield stage
+
+
+async def _move(stage: Stage) -> None:
+    server, folder = stage.base.server, stage.folder
+    assert server is not None
+    assert folder is not None
+    await stage.base.do(f"CREATE TABLESPACE small LOCATION '{server.own(folder / 'tables')}'")
+    for what in ("TABLE", "INDEX"):
+        await stage.base.do(f"ALTER {what} ALL IN TABLESPACE pg_default SET TABLESPACE small")

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from haoma.service.run.connection import Connection
+from haoma.service.run.stopping import Server
 from support.serving import Serving
 
 SECONDS = 0.4
@@ -502,3 +503,37 @@ def test_answers_are_not_held_back(service: Serving) -> None:
         took.append(time.monotonic() - start)
     connection.close()
     assert statistics.median(took[30:]) < 0.035
+
+
+def test_who_has_connected_before_the_port_closes_is_answered() -> None:
+    """Also who was not accepted yet, and whose request is still on its way. Who is silent holds nothing up for long."""
+    request = b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n"
+
+    async def scene() -> None:
+        config = uvicorn.Config(echo, http=Connection, ws="none", lifespan="off", interface="asgi3", log_config=None)
+        config.load()
+        server = Server(config)
+        server.lifespan = config.lifespan_class(config)
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+            await server.startup([listening])
+            address = listening.getsockname()
+            clients = [socket.create_connection(address) for _ in range(24)]  # known to the system, and to nobody else
+            for client in clients[:8]:
+                client.sendall(request)
+            stopping = asyncio.create_task(server.shutdown([listening]))
+            await asyncio.sleep(0.1)
+            for client in clients[8:16]:
+                client.sendall(request)
+            began = time.monotonic()
+            await stopping
+            assert time.monotonic() - began < 5
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address)
+        for client in clients:
+            client.settimeout(5)
+        answers = [client.recv(4096)[:15] for client in clients]
+        assert answers == [b"HTTP/1.1 200 OK"] * 16 + [b""] * 8
+        for client in clients:
+            client.close()
+
+    asyncio.run(scene())

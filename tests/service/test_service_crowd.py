@@ -258,6 +258,9 @@ class Silent:
     def owes(self) -> bool:
         return self.owing
 
+    def expects(self) -> bool:
+        return False
+
     def leave(self) -> None:
         self.left = True
 

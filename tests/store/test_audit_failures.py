@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from chaos.cutting import Cutter
 from chaos.scenarios.cut import MODES
+
 from conftest import TESTS
 from haoma.accounts import LookUp
 from haoma.errors import StoreUnavailable

@@ -103,7 +103,11 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self._there)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._there)
+        except OSError:  # killed
+            writer.close()
+            return
         self._writers += [writer, back]
         for source, target in ((reader, back), (there, writer)):
             self._tasks.append(asyncio.get_running_loop().create_task(self._pump(source, target)))

@@ -32,7 +32,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, par
 from haoma.service.run.crowd import Crowd
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _KEY: Final = "haoma.connection"
 _PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
@@ -50,7 +50,7 @@ class _Telling:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: Connection = scope["state"].pop(_KEY)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _closing(send) if connection.last else send)
         finally:
             connection.answered()
 
@@ -90,6 +90,17 @@ class _Joining:
         """Close after what was written."""
         self.flush()
         self._transport.close()
+
+
+def _closing(send: Send) -> Send:
+    """Return ``send`` of a response after which the connection is closed, so that its client opens another one."""
+
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return close
 
 
 @lru_cache(maxsize=4)
@@ -137,6 +148,8 @@ class Connection(asyncio.Protocol):
             application reads, so that a client that sends too much still gets a response.
         ahead: Maximum number of pipelined requests.
         crowd: All connections of the process.
+        last: True once the process is about to stop: each response is the last one of its connection. A client whose
+            request crossed the end of an idle connection could not know whether it was received.
     """
 
     seconds: ClassVar[float] = 30.0
@@ -145,6 +158,7 @@ class Connection(asyncio.Protocol):
     body_bytes: ClassVar[int] = 1024 * 1024
     ahead: ClassVar[int] = 16
     crowd: ClassVar[Crowd] = Crowd()
+    last: ClassVar[bool] = False
 
     def __init__(self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], **more: Any) -> None:
         behind = _behind(config)
@@ -414,6 +428,10 @@ class Connection(asyncio.Protocol):
     def owes(self) -> bool:
         """Return True if it waits for the client: for a head, the rest of a request, or to read a response."""
         return self._stuck is not None or not self._under_way or (self._under_way == 1 and self._part == "body")
+
+    def expects(self) -> bool:
+        """Return True if a request may be on its way: its client has sent nothing yet, or not all of it."""
+        return self._waits_for in {"head", "body"}
 
     def leave(self) -> None:
         """Abort the connection to make room for others."""

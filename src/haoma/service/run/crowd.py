@@ -64,6 +64,9 @@ class Member(Protocol):
     def owes(self) -> bool:
         """Return True if it waits for the client: for a head, the rest of a request, or to read a response."""
 
+    def expects(self) -> bool:
+        """Return True if a request may be on its way."""
+
     def leave(self) -> None:
         """Close the connection at once."""
 
@@ -126,6 +129,10 @@ class Crowd:
             if not together:
                 del self._of[name]
         self.release(member)
+
+    def expects(self) -> bool:
+        """Return True if a request may be on its way."""
+        return any(member.expects() for member in self._members)
 
     def touch(self, member: Member) -> None:
         """Record that a connection has sent a complete head. It is now the last to be closed."""

@@ -237,6 +237,7 @@ class _Target:
 
             def begin() -> None:
                 app.drain()
+                Connection.last = True
                 if callable(stop):
                     loop.call_later(_announcement(seconds), stop, signal.SIGTERM, None)
                 loop.call_later(seconds, app.end)
@@ -270,6 +271,7 @@ def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
     import uvicorn
 
     from haoma.service.run.connection import Connection
+    from haoma.service.run.stopping import Server
 
     config = uvicorn.Config(
         target,
@@ -291,4 +293,4 @@ def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
     # After shutdown, uvicorn raises the signal again for the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run([listening])
+        Server(config).run([listening])
