@@ -6,7 +6,7 @@ beginning, so each step looks first whether it has been done.
 Rules for a new version (docs/store.md): it adds, and nothing that the version before it reads or writes is changed or
 dropped, so that both run at the same time. One operation for each ALTER, or distributed engines refuse it.
 
-SQLite and MySQL replace a row that changes. So a column that a version adds to a table of the one before has its default
+SQLite and MySQL replace a row that changes. So a column that is added to a table of the version before has its default
 again as soon as that one has written the row: what must not be lost needs a table of its own.
 """
 
