@@ -139,12 +139,11 @@ def send(port: int, requests: list[bytes]) -> tuple[float, list[float]]:
         for request in list(islice(waiting, CONNECTIONS)):
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(connection, selectors.EVENT_READ, [bytearray(), perf_counter()])
+            selector.register(connection, selectors.EVENT_READ, (connection, [bytearray(), perf_counter()]))
             connection.sendall(request)
         while len(times) < len(requests):
             for key, _ in selector.select(5.0):
-                connection, state = key.fileobj, key.data
-                assert isinstance(connection, socket.socket)
+                connection, state = key.data
                 received = state[0]
                 received += connection.recv(65536)
                 if not received.endswith(b"}"):

@@ -28,6 +28,7 @@ from haoma.steps import (
     ABSENT,
     Conclude,
     Concluded,
+    Consent,
     Drop,
     EndLease,
     Found,
@@ -99,7 +100,7 @@ class Bench:
 
     def conclude(self, reserved: Reserved, outcome: Outcome) -> Outcome:
         """Say what came of a reservation; return what counts."""
-        concluded = self.ask(Conclude("shop", reserved.ref, outcome, {"agreed": True}))
+        concluded = self.ask(Conclude("shop", reserved.ref, outcome, Consent("2026-01")))
         assert isinstance(concluded, Concluded)
         return concluded.outcome
 
@@ -774,7 +775,7 @@ def test_a_clock_that_is_set_back_makes_nothing_young_again(bench: Bench) -> Non
 def test_without_a_reservation_nothing_is_remembered(bench: Bench) -> None:
     """Where nothing can be used once, what came of it is what counts."""
     for outcome in OUTCOMES:
-        assert bench.ask(Conclude("shop", None, outcome, {"agreed": [1, None, "\ud800"]})).outcome == outcome
+        assert bench.ask(Conclude("shop", None, outcome, Consent("2026-01"))).outcome == outcome
     bench.reserve()
 
 

@@ -16,12 +16,12 @@ from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
 from haoma.platforms.base.contract import App, Login
 from haoma.platforms.registry import PLATFORMS
-from haoma.steps import Conclude, Flow, Mint, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
+from haoma.steps import Conclude, Consent, Flow, Mint, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
 from haoma.verified import VerifiedPhone
 from support.stage import Stage
 
 pytest_plugins = ["support.stage_fixtures"]
-CONSENT = {"policy": "2026-11", "boxes": [1, 2], "agreed": True}
+CONSENT = {"policy": "2026-01", "scene": "checkout"}
 
 
 class Witness:
@@ -97,7 +97,7 @@ def _check(witness: Witness, app: App, outcome: object) -> None:
     """Check the one concluding step of an authorization."""
     (conclude,) = witness.concluded()
     assert conclude.app == app.scope
-    assert conclude.consent == CONSENT
+    assert conclude.consent == Consent(CONSENT["policy"], CONSENT["scene"])
     reserved = witness.reserved()
     assert conclude.ref == (reserved[0].ref if reserved else None)
     # A platform may reserve another value of the same authorization; of that it is only said whether it is used.

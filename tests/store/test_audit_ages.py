@@ -10,8 +10,9 @@ import pytest
 
 from haoma.store import sweep as sweeping
 from haoma.store.audit import retention
-from haoma.store.audit.retention import DAY_MS, KEEP_MS
+from haoma.store.audit.retention import KEEP_MS
 from haoma.store.config import StoreSettings
+from haoma.store.days import DAY_MS
 from haoma.store.sweep import Swept, sweep
 from support.accounts import Town
 from support.auditing import Log, audit_keys, entries

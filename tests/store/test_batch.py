@@ -34,13 +34,14 @@ from haoma.steps import (
 from haoma.store import embedded
 from haoma.store import sqlite as sqlite_module
 from haoma.store.batch import LANES, Conflict, Disconnected, Fences, Job, Uncertain, run
-from haoma.store.decisions import Decisions, View
+from haoma.store.decisions import Decisions
 from haoma.store.flows import drive
 from haoma.store.rows import DONE, FREE, LEASES, LEDGER, STARTED, TABLES, Kept, Used
 from haoma.store.rows import REFUSED as ROW_REFUSED
 from haoma.store.rows import UNKNOWN as ROW_UNKNOWN
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.sqlite import SqliteConnection
+from haoma.store.view import View
 from support.stores import KEYS
 
 NOW = 1_800_000_000_000_000

@@ -20,11 +20,12 @@ import pytest
 from answerers.contract import PHONE, SECRETS, TEXT, key, wanted
 from haoma.errors import AlreadyUsed, InternalFault, StoreUnavailable
 from haoma.secret import Secret
+from haoma.steps import DEFAULT_TENANT as TENANT
 from haoma.steps import Conclude, Concluded, EndLease, Keep, Recall, Reserve, Reserved, TakeLease, TakeTry, UnderWay
 from haoma.store import sweep as sweeping
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
-from haoma.store.opening import TENANT, engine_of
+from haoma.store.opening import engine_of
 from haoma.store.reports import Oddity, check, counts
 from haoma.store.rows import DONE, FREE, KEPT, LEDGER, REFUSED, STARTED, STATES, UNKNOWN, Kept
 from haoma.store.sealing import Sealer, StoreKey
@@ -75,7 +76,7 @@ def test_an_answer_is_emptied_when_its_time_is_over(settings: StoreSettings, hel
     """The number is gone from the database, that the value was used is not."""
     reserved = held.ask(wanted(seconds=300, repeat_seconds=30))
     assert isinstance(reserved, Reserved)
-    held.ask(Conclude("shop", reserved.ref, PHONE, {}))
+    held.ask(Conclude("shop", reserved.ref, PHONE))
     sealed = "SELECT outcome FROM {}ledger"
     held.now += 29.9
     assert (held.sweep().total, isinstance(held.ask(wanted()), Concluded)) == (0, True)
@@ -97,7 +98,7 @@ def test_what_is_over_goes_and_what_is_not_stays(settings: StoreSettings, held: 
     held.ask(EndLease(lease, None))
     for number, seconds in enumerate((10, 10, 1000)):
         reserved = held.ask(Reserve("shop", "code", Secret(f"code-{number}"), b"mine", seconds, 5))
-        held.ask(Conclude("shop", reserved.ref, PHONE, {}))
+        held.ask(Conclude("shop", reserved.ref, PHONE))
     held.ask(Reserve("shop", "code", Secret("under way"), b"mine", 10, 5))
     held.now += 9
     assert held.sweep(dry_run=True) == held.sweep() == Swept(answers=3)
@@ -125,10 +126,10 @@ def test_a_try_whose_holder_is_gone_ends_as_unknown(settings: StoreSettings, hel
     held.now += 61
     assert held.sweep(dry_run=True) == held.sweep() == Swept(overdue=2)
     assert run(settings, "SELECT DISTINCT state, ended_at > started_at FROM {}ledger") == [(UNKNOWN, True)]
-    assert held.ask(Conclude("shop", slow.ref, PHONE, {})) == Concluded(PHONE)
+    assert held.ask(Conclude("shop", slow.ref, PHONE)) == Concluded(PHONE)
     following = held.ask(Reserve("shop", "code", Secret("dead"), b"mine", 300, 30))
     assert following.after_unknown
-    held.ask(Conclude("shop", dead.ref, InternalFault(), {}))
+    held.ask(Conclude("shop", dead.ref, InternalFault()))
     assert isinstance(held.ask(Reserve("shop", "code", Secret("dead"), b"mine", 300, 30)), UnderWay)
     assert held.sweep().total == 0
 
@@ -343,7 +344,7 @@ def test_the_check_tries_the_keys(settings: StoreSettings) -> None:
     store.answer(Keep(SECRETS.place("", "a"), Secret("canary"), 100))
     reserved = store.answer(wanted())
     assert isinstance(reserved, Reserved)
-    store.answer(Conclude("shop", reserved.ref, PHONE, {}))
+    store.answer(Conclude("shop", reserved.ref, PHONE))
     store.close()
     assert found_by_check(settings) == []
     other = StoreKey(2, bytes(range(32)))

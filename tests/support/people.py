@@ -11,8 +11,8 @@ from haoma.link import Login
 from haoma.store.accounts.records import Records
 from haoma.store.batch import _changes
 from haoma.store.config import StoreSettings
-from haoma.store.decisions import View
 from haoma.store.flows import ask_blocking
+from haoma.store.view import View
 from support.store_rows import engine_at
 
 _AT_ONCE = 500
@@ -41,7 +41,7 @@ def populate(settings: StoreSettings, records: Records, count: int, tenant: str 
                 accounts.append(row.place)
                 records.give(view, row, number_of(index), verified_at=now, bound_at=now, assurance="platform")
             yield connection.begin()
-            yield from _changes(view).write(connection)
+            yield from _changes(view, None).write(connection)
             yield connection.commit()
 
     ask_blocking(engine_at(settings, tenant=tenant), flow)

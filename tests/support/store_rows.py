@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from haoma.steps import DEFAULT_TENANT
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
-from haoma.store.opening import TENANT, engine_of
+from haoma.store.opening import engine_of
 from haoma.store.rows import TABLES, Table, Used
 
 
-def engine_at(settings: StoreSettings, clock_us: Callable[[], int] | None = None, tenant: str = TENANT) -> Any:
+def engine_at(settings: StoreSettings, clock_us: Callable[[], int] | None = None, tenant: str = DEFAULT_TENANT) -> Any:
     """Return the database of ``settings``, with a clock that the test holds."""
     engine: Any = engine_of(settings)
     return replace(engine, clock_us=clock_us, tenant=tenant)
@@ -28,7 +29,7 @@ def run(settings: StoreSettings, text: str, *arguments: Any, table: str = "") ->
     return ask_blocking(engine_of(settings), flow)
 
 
-def insert(settings: StoreSettings, table: Table, rows: Sequence[Any], tenant: str = TENANT) -> None:
+def insert(settings: StoreSettings, table: Table, rows: Sequence[Any], tenant: str = DEFAULT_TENANT) -> None:
     """Insert rows."""
 
     def flow(connection: Any) -> Generator[Any, Any, None]:

@@ -23,15 +23,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
-from haoma.store.decisions import Decision, Sought, Unread, View
 from haoma.store.rows import AUDIT, TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
+from haoma.store.view import Sought, Unread, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from haoma.steps import Lease, Ref, Step
     from haoma.store.audit.lanes import Lane
+    from haoma.store.decisions import Decision
     from haoma.store.mailbox import LoopFuture
 
 LANES: Final = 4096

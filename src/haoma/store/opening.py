@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import ConfigFaults, Fault
-from haoma.steps import DEFAULT_TENANT as TENANT
+from haoma.steps import DEFAULT_TENANT
 from haoma.store.accounts.records import Records
 from haoma.store.audit.lanes import AuditKeys
 from haoma.store.config import MEMORY, StoreSettings, format_key, parse_key
@@ -28,7 +28,7 @@ _WHERE: Final = "store"
 
 
 def open_store(
-    settings: StoreSettings, accounts: AccountKeys | None = None, tenant: str = TENANT, *, tells: bool = False
+    settings: StoreSettings, accounts: AccountKeys | None = None, tenant: str = DEFAULT_TENANT, *, tells: bool = False
 ) -> Store | None:
     """Return the store of a tenant, or None if memory alone was asked for. It connects when it is first used.
 
@@ -61,7 +61,7 @@ def audit_of(keys: AccountKeys | None, tenant: str) -> AuditKeys | None:
     return None if keys is None or not keys.audit_keys else AuditKeys(keys.audit_keys, tenant)
 
 
-def sealer_of(settings: StoreSettings, tenant: str = TENANT) -> Sealer:
+def sealer_of(settings: StoreSettings, tenant: str = DEFAULT_TENANT) -> Sealer:
     """Return what seals, with the configured keys or those in the key file.
 
     Raises:
@@ -70,7 +70,7 @@ def sealer_of(settings: StoreSettings, tenant: str = TENANT) -> Sealer:
     return Sealer(settings.keys or _read_keys(settings), tenant)
 
 
-def engine_of(settings: StoreSettings, tenant: str = TENANT) -> Engine:
+def engine_of(settings: StoreSettings, tenant: str = DEFAULT_TENANT) -> Engine:
     """Return the database.
 
     Raises:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from haoma.store.days import CHINA_MS, DAY_MS
 from haoma.store.rows import (
     ACCOUNTS,
     AUDIT,
@@ -27,7 +28,6 @@ from haoma.store.rows import (
     USAGE,
 )
 from haoma.store.sealing import CannotUnseal
-from haoma.store.sweep import CHINA_MS, DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from haoma.errors import HaomaError, StoreUnavailable
 from haoma.store.audit.retention import Retention
 from haoma.store.batch import LANES, Conflict, Disconnected, Fences
+from haoma.store.days import DAY_MS, day_of
 from haoma.store.flows import ask
 from haoma.store.rows import (
     KEPT,
@@ -52,9 +53,6 @@ Work: TypeAlias = Generator[Any, Any, int]
 """What one transaction does; returns how many rows."""
 
 EVERY_SECONDS: Final = 30.0
-DAY_MS: Final = 86_400_000
-CHINA_MS: Final = 8 * 3_600_000
-"""Days are those of Asia/Shanghai, as in the platforms' bills. It has had no summer time since 1991."""
 LEASE_PLACE: Final = hashlib.blake2b(b"sweep", person=b"haoma task", digest_size=32).digest()
 
 _BATCH: Final = 256
@@ -360,11 +358,6 @@ class Sweep:
         now, rows = yield self._connection.read(LEASES, [LEASE_PLACE])
         self._fences.begin(now, rows)
         return now // 1000, rows[0] if rows else None
-
-
-def day_of(moment: int) -> int:
-    """Return when the day of a moment began in China, both in milliseconds since 1970."""
-    return moment - (moment + CHINA_MS) % DAY_MS
 
 
 async def sweep(

@@ -23,17 +23,17 @@ from haoma.io.answers import Waiting
 from haoma.steps import Conclude, EndLease, Lease, Ref, Reserved, Settle
 from haoma.store.audit.lanes import Lane
 from haoma.store.batch import LANES, LARGEST, Disconnected, Fences, Job, Uncertain, run
-from haoma.store.decisions import Wait
 from haoma.store.flows import drive, drive_async
 from haoma.store.version import accepted, read_version
+from haoma.store.view import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from haoma.store.audit.lanes import AuditKeys
-    from haoma.store.decisions import View
     from haoma.store.rows import Table
     from haoma.store.store import Engine
+    from haoma.store.view import View
 
 GIVE_UP_SECONDS: Final = 4.0
 """How long a step waits for a database that cannot be reached."""

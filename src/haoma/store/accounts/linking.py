@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from haoma.link import Decision, Login
     from haoma.steps import Conclude
     from haoma.store.accounts.records import Records
-    from haoma.store.decisions import View
     from haoma.store.rows import Identity, Number, Table
+    from haoma.store.view import View
     from haoma.verified import VerifiedPhone
 
 

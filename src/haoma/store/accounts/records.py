@@ -34,9 +34,9 @@ from haoma.store.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from haoma.store.decisions import View
     from haoma.store.keys.numbers import BlindIndex, NumberSealer
     from haoma.store.sealing import Sealer
+    from haoma.store.view import View
 
 _PLACE: Final = 32
 _VALUE: Final = b"login"

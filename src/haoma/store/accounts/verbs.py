@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from haoma.store.accounts.records import Details, Records
-    from haoma.store.decisions import View
     from haoma.store.rows import Account, Consent, Dispute
+    from haoma.store.view import View
 
 DUE_MS: Final = 15 * 86_400_000
 """When a request to erase is due: 15 calendar days. The draft of the CAC of January 2026 says 15 working days."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma.store.audit.lanes import LANE_MS, Lane
 from haoma.store.audit.seals import SLACK_MS, Statements, seal_of
+from haoma.store.days import DAY_MS
 from haoma.store.rows import AUDIT
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from haoma.store.batch import Connection
     from haoma.store.rows import Audited
 
-DAY_MS: Final = 86_400_000
 KEEP_MS: Final = 180 * DAY_MS
 """The floor: no setting makes it shorter."""
 AT_ONCE: Final = 5000

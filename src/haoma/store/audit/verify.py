@@ -18,7 +18,7 @@ import msgspec
 from haoma.store.audit.lanes import BEFORE_FIRST, LANE_BYTES, opened_at
 from haoma.store.audit.retention import DROPPED, KEEP_MS
 from haoma.store.audit.seals import Seal, Statements, seal_of
-from haoma.store.sweep import day_of
+from haoma.store.days import day_of
 
 if TYPE_CHECKING:
     from haoma.store.audit.lanes import AuditKeys
