@@ -6,11 +6,11 @@ import asyncio
 import ipaddress
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from haoma.platforms.base.mirroring import Answer
+from haoma.platforms.base.mirroring import Answer, Person
 from haoma.settings.service import parse_listen
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import SERVICE, UnknownScene
@@ -33,6 +33,9 @@ class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
     scene: str
     allow: bool = True
     service: str = ""
+    user: str = ""
+    developer_user: str = ""
+    number: Annotated[str, msgspec.Meta(pattern="^(1[0-9]{10})?$")] = ""
 
 
 class Device:
@@ -110,7 +113,8 @@ class Device:
                 return _json(400, {"error": "service", "needed": "http://HOST:PORT"})
             if request.service and not self._may_push_to(request.service):
                 return _json(403, {"error": "service", "needed": "an address of this machine, or --service"})
-            tap = self._stage.tap(platform, request.scene, allow=request.allow)
+            person = Person(request.user, request.developer_user, request.number)
+            tap = self._stage.tap(platform, request.scene, allow=request.allow, person=person)
         except msgspec.MsgspecError as error:
             return _json(400, {"error": str(error), "needed": {"scene": "ok", "allow": True}})
         except UnknownScene as error:

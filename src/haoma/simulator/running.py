@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
+from haoma.platforms.base.mirroring import ANYBODY
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.service import parse_listen
 from haoma.simulator.device import ORIGIN, Device, is_loopback
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from haoma.platforms.base.mirroring import Tap
+    from haoma.platforms.base.mirroring import Person, Tap
 
 LISTEN: Final = "127.0.0.1:8900"
 
@@ -66,7 +67,7 @@ class Simulator:
         """The publishable key in the configuration."""
         return self.stage.publishable_key
 
-    def tap(self, platform: str, scene: str, *, allow: bool = True, service: str = "") -> Tap:
+    def tap(self, platform: str, scene: str, *, allow: bool = True, service: str = "", person: Person = ANYBODY) -> Tap:
         """Play a scene on the device, and return what the mini program holds afterwards.
 
         Args:
@@ -76,11 +77,12 @@ class Simulator:
             service: Address of a running service, such as ``http://127.0.0.1:8080``. The pushes of the scene are posted
                 to it first, and so are pushes that are requested later. Without it nothing is pushed: pass
                 ``tap.pushes`` to `haoma.authorize.take_push`.
+            person: Who taps, if it matters: a chosen user and number. Drawn anew if not given.
 
         Raises:
             UnknownScene: The platform or scene does not exist.
         """
-        tap = self.stage.tap(platform, scene, allow=allow)
+        tap = self.stage.tap(platform, scene, allow=allow, person=person)
         if service:
             self.stage.service = service
             for push in tap.pushes:

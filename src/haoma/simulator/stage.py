@@ -10,13 +10,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.io import clock
+from haoma.platforms.base.mirroring import ANYBODY
 from haoma.platforms.registry import PLATFORMS, load
 from haoma.words import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Scene, Tap
+    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Scene, Tap
 
 SERVICE: Final = "127.0.0.1:8080"
 """Where the service listens, according to the configuration that the simulator serves."""
@@ -60,7 +61,7 @@ class Stage:
             for scene in mirror.scenes:
                 yield name, scene
 
-    def tap(self, platform: str, scene: str, *, allow: bool = True) -> Tap:
+    def tap(self, platform: str, scene: str, *, allow: bool = True, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device.
 
         Raises:
@@ -73,7 +74,7 @@ class Stage:
         if scene not in names:
             raise UnknownScene(f"no scene {scene!r} of {platform}; there are: {', '.join(names)}")
         with self._lock:
-            return mirror.tap(scene, allow=allow, now=self._now())
+            return mirror.tap(scene, allow=allow, now=self._now(), person=person)
 
     def answer(self, call: Call) -> Answer | None:
         """Answer a call to a platform, or return None if no platform has such a path."""

@@ -15,7 +15,7 @@ from haoma.errors import HaomaError
 from haoma.platforms.alipay import mirror as mirror_module
 from haoma.platforms.alipay.app import AlipayApp, configure
 from haoma.platforms.alipay.mirror import SCENES, AlipayMirror
-from haoma.platforms.base.mirroring import Call
+from haoma.platforms.base.mirroring import ANYBODY, Call
 from haoma.platforms.base.table import Table
 
 NOW = 1_800_000_000.0
@@ -100,7 +100,7 @@ def test_memory_of_codes_is_bounded() -> None:
     """Ten thousand login codes are kept; the oldest go."""
     small = AlipayMirror(os.urandom)
     for _ in range(10_050):
-        small._issue(SCENES[0], NOW)
+        small._issue(SCENES[0], NOW, ANYBODY)
     assert len(small._issued) == 10_000
 
 

@@ -7,15 +7,18 @@ socket, clock or randomness of its own: it receives the time and a source of ran
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from haoma.words import text
+
+RandomBytes = Callable[[int], bytes]
 
 
 class Fate(StrEnum):
@@ -130,6 +133,33 @@ class Tap:
     pushes: tuple[Push, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who taps the button. What is empty is drawn anew for each tap.
+
+    Attributes:
+        user: A name, from which a platform's ids of the user are made: the same name is the same user.
+        developer_user: A name, from which the id is made that all apps of a developer share (unionid).
+        number: The national number of a mobile in mainland China.
+    """
+
+    user: str = ""
+    developer_user: str = ""
+    number: str = field(default="", repr=False)
+
+    def mobile(self, prefix: str, random_bytes: RandomBytes) -> str:
+        """Return the number, or one that begins with seven given digits."""
+        return self.number or f"{prefix}{int.from_bytes(random_bytes(4)) % 10_000:04d}"
+
+
+ANYBODY: Final = Person()
+
+
+def drawn(name: str, random_bytes: RandomBytes) -> RandomBytes:
+    """Return a source of bytes that are always the same for a name, and random without one."""
+    return (lambda size: hashlib.shake_256(name.encode()).digest(size)) if name else random_bytes
+
+
 class Mirror(Protocol):
     """The simulated platform.
 
@@ -146,7 +176,7 @@ class Mirror(Protocol):
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: log in, tap the button, allow or deny.
 
         Raises:
@@ -155,6 +185,3 @@ class Mirror(Protocol):
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if the platform has no such path."""
-
-
-RandomBytes = Callable[[int], bytes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from haoma.platforms.base.mirroring import Answer, Call, RandomBytes, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Person, RandomBytes, Scene, Tap
 
 
 class AcmeMirror:
@@ -28,9 +28,9 @@ class AcmeMirror:
         secret = "the-secret-of-acme-01"
         return {"acme": {"platform": "acme", "app_id": "acme1", "app_secret": secret, "api_base_url": base_url}}
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Give a code out."""
-        del allow, now
+        del allow, now, person
         code = self._random(8).hex()
         self._codes[code] = scene
         expect = {each.name: each.expect for each in self.scenes}[scene]

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.platforms.base.mirroring import Answer, Call, Fate, RandomBytes, Scene, Tap, replies
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Fate, Person, RandomBytes, Scene, Tap, drawn, replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -260,7 +260,7 @@ class AlipayMirror:
 
     # --- the phone
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: log in, tap the button, allow or deny.
 
         Raises:
@@ -268,11 +268,11 @@ class AlipayMirror:
         """
         played = {each.name: each for each in SCENES}[scene]
         app, expect = played.app, played.expect
-        login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now)
+        login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now, person)
         if not allow or scene == "denied":
             event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": replies("alipay")["user-cancelled"]}}
             return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
-        mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, f"1381111{self._below(10_000):04d}")
+        mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, person.mobile("1381111", self._random))
         event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
         sent = event["response"].replace("+", " ") if scene == "plus-became-space" else event["response"]
         number = ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile) if expect == "ok" else ""
@@ -301,13 +301,13 @@ class AlipayMirror:
             sealed = ("B" if sealed[30] == "A" else "A").join((sealed[:30], sealed[31:]))
         return json.dumps({"response": sealed, "sign": sign}, separators=(",", ":"))
 
-    def _issue(self, scene: Scene, now: float) -> str:
+    def _issue(self, scene: Scene, now: float, person: Person) -> str:
         code = self._random(16).hex()
         others = {"other-apps-login-code": OTHER, "isv-other-merchants-login-code": MERCHANT_2}
         app = others.get(scene.name, scene.app)
         expires = now - 1 if scene.name == "expired-login-code" else now + _CODE_LIVES
         used = scene.name == "used-login-code"
-        self._issued[code] = _Issued(app, scene.name, self._random(8).hex(), expires, used)
+        self._issued[code] = _Issued(app, scene.name, drawn(person.user, self._random)(8).hex(), expires, used)
         if len(self._issued) > _CODES_KEPT:
             del self._issued[next(iter(self._issued))]
         return code

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
 
 _LIFE: Final = 600.0
 _TOKEN_LIFE: Final = 2_592_000
@@ -134,7 +134,7 @@ class BaiduMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: ``swan.getLoginCode``, then the button.
 
         Raises:
@@ -144,7 +144,7 @@ class BaiduMirror:
         program = self._programs[played.app]
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         session_key = base64.b64encode(self._random(24)).decode("ascii")
-        login = _LoginCode(program.app_key, self._random(16).hex(), session_key, now + _LIFE, scene)
+        login = _LoginCode(program.app_key, drawn(person.user, self._random)(16).hex(), session_key, now + _LIFE, scene)
         login_code = self._random(16).hex() + ("@partner" if scene == "partner-host" else "")
         self._codes[login_code] = login
         match scene:
@@ -156,7 +156,7 @@ class BaiduMirror:
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail auth deny"}
             body = {"login_code": login_code, "authorization": event}
             return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
-        mobile = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        mobile = person.mobile("1380013", self._random)
         sealed = self._seal(scene, login, mobile)
         event = {"errMsg": "getPhoneNumber:ok", **sealed}
         if scene == "field-named-data":

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
 
 _USER_TOKEN: Final = "/v1.0/oauth2/userAccessToken"  # noqa: S105 - a path, not a token
 _ME: Final = "/v1.0/contact/users/me"
@@ -68,6 +68,7 @@ class _Code:
     state: str = "86"
     used: bool = False
     resets: int = 1
+    user: str = ""
 
 
 class DingTalkMirror:
@@ -96,7 +97,7 @@ class DingTalkMirror:
             for name, (client_id, secret) in self._apps.items()
         }
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: the authorization page.
 
         Raises:
@@ -108,9 +109,8 @@ class DingTalkMirror:
             return Tap(scene, played.app, event, "", {"authorization": event}, "envelope.user-declined")
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         self._tokens = {text: code for text, code in self._tokens.items() if now < code.until + _LIFE}
-        code = _Code(
-            self._apps[played.app][0], now + _LIFE, scene, f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
-        )
+        code = _Code(self._apps[played.app][0], now + _LIFE, scene, person.mobile("1380013", self._random))
+        code.user = person.user
         if scene == "overseas":
             code.state, code.mobile = "852", "51234567"
         code.used = scene in ("used-code", "expired-code")
@@ -154,6 +154,10 @@ class DingTalkMirror:
         self._tokens[token] = code
         return _say(200, {"accessToken": token, "refreshToken": self._text(24), "expireIn": 7200})
 
+    def _id(self, kind: str, code: _Code) -> str:
+        of_user = drawn(code.user and f"{kind} {code.user}", self._random)
+        return base64.urlsafe_b64encode(of_user(12)).decode("ascii").rstrip("=")
+
     def _give_user(self, code: _Code | None) -> Answer:
         if code is None:
             return self._no(400, "InvalidAuthentication")
@@ -162,7 +166,7 @@ class DingTalkMirror:
         if code.scene == "reset-at-the-user" and code.resets:
             code.resets -= 1
             return Answer(fate=Fate.RESET)
-        user = {"nick": "zhangsan", "openId": self._text(12), "unionId": self._text(12)}
+        user = {"nick": "zhangsan", "openId": self._id("open", code), "unionId": self._id("union", code)}
         if code.scene != "no-mobile":
             user |= {"mobile": code.mobile, "stateCode": code.state}
         return _say(200, user)

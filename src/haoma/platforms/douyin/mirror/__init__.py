@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from haoma.crypto.forging import forge_cbc, forge_rsa
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap, replies
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn, replies
 from haoma.platforms.douyin.mirror.refusals import REFUSALS
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
 
 _LIFE: Final = 300.0  # seconds, of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
@@ -186,7 +186,7 @@ class DouyinMirror:
 
     # --- the device
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: ``tt.login``, then the button.
 
         Raises:
@@ -195,7 +195,7 @@ class DouyinMirror:
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
         self._forget(now)
-        user = _Code("login", program.name, program.app_id, f"_000{self._text(24)}", now + _LIFE)
+        user = _Code("login", program.name, program.app_id, self._openid(person), now + _LIFE)
         user.session_key = base64.b64encode(self._random(16)).decode("ascii")
         user.fault = scene
         login_code = self._issue(user)
@@ -206,7 +206,7 @@ class DouyinMirror:
             body = {"login_code": login_code, "authorization": event}
             return Tap(scene, played.app, event, login_code, body, played.expect if allow else _DECLINED)
         phone = _Code("phone", program.name, program.app_id, user.openid, now + _LIFE, fault=scene)
-        phone.national_number = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        phone.national_number = person.mobile("1380013", self._random)
         if scene == "overseas":
             phone.country_code, phone.national_number = "852", "51234567"
         authorization = self._seal(scene, user, phone, now)
@@ -216,6 +216,9 @@ class DouyinMirror:
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == _OK else ""
         body = {"login_code": login_code, "authorization": authorization}
         return Tap(scene, played.app, event, login_code, body, played.expect, number)
+
+    def _openid(self, person: Person) -> str:
+        return "_000" + base64.urlsafe_b64encode(drawn(person.user, self._random)(24)).decode("ascii").rstrip("=")
 
     def _phone_code(self, scene: str, user: _Code, phone: _Code) -> str:
         match scene:

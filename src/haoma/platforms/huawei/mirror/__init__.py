@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
 
 _PATH: Final = "/oauth2/v6/quickLogin/getPhoneNumber"
 _LIFE: Final = 300.0
@@ -83,6 +83,7 @@ class _Code:
     scene: str
     number: str = field(repr=False)
     used: bool = False
+    user: str = ""
 
 
 class HuaweiMirror:
@@ -110,7 +111,7 @@ class HuaweiMirror:
             for name, (client_id, secret) in self._apps.items()
         }
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: the quickLogin button.
 
         Raises:
@@ -124,9 +125,10 @@ class HuaweiMirror:
             return Tap(scene, played.app, event, "", {"authorization": event}, expect)
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         text = self._text(90)
-        number = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        number = person.mobile("1380013", self._random)
         if scene != "forged-code":
             self._codes[text] = self._code(scene, played.app, number, now)
+            self._codes[text].user = person.user
         event = {"authorizationCode": text, "openID": self._text(30), "unionID": self._text(30)}
         body: dict[str, Any] = {"authorization": event if scene == "response-as-it-is" else {"code": text}}
         if scene == "login-sent-along":
@@ -180,11 +182,15 @@ class HuaweiMirror:
             return Answer(200, {"content-type": "text/html"}, b"<html><body>Please log in to the network</body></html>")
         return None
 
+    def _id(self, kind: str, code: _Code) -> str:
+        of_user = drawn(code.user and f"{kind} {code.user}", self._random)
+        return "AQAx" + base64.urlsafe_b64encode(of_user(24)).decode("ascii").rstrip("=")
+
     def _give(self, code: _Code) -> Answer:
         code.used = True
         return _say({
-            "openId": f"AQAx{self._text(24)}",
-            "unionId": f"AQAx{self._text(24)}",
+            "openId": self._id("open", code),
+            "unionId": self._id("union", code),
             "phoneNumber": f"0086{code.number}",
             "phoneNumberValid": 0 if code.scene == "stale-number" else 1,
             "purePhoneNumber": code.number,

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import Answer, Fate, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
 
 _LIFE: Final = 300.0  # a guess: not documented
 _DEAD_CODE: Final = 999_999_999  # a guess: not public
@@ -100,7 +100,7 @@ class KuaishouMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: ``ks.login``, then the button.
 
         Raises:
@@ -111,7 +111,7 @@ class KuaishouMirror:
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         session_key = base64.b64encode(self._random(16)).decode("ascii")
         login_code = self._text(32)
-        login = _LoginCode(program.app_id, self._random(16).hex(), session_key, now + _LIFE, scene)
+        login = _LoginCode(program.app_id, drawn(person.user, self._random)(16).hex(), session_key, now + _LIFE, scene)
         login.used = scene == "used-login-code"
         self._codes[login_code] = login
         words = _EVENTS["denied"] if not allow else _EVENTS.get(scene, "")
@@ -119,7 +119,7 @@ class KuaishouMirror:
             event: dict[str, Any] = {"errMsg": words}
             expect = played.expect if allow else "envelope.user-declined"
             return Tap(scene, played.app, event, login_code, {"login_code": login_code, "authorization": event}, expect)
-        country_code, national = "86", f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        country_code, national = "86", person.mobile("1380013", self._random)
         if scene == "overseas":
             country_code, national = "852", "51234567"
         sealed = self._seal(scene, login, country_code, national)

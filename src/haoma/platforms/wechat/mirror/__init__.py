@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import Answer, Fate, Push, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Push, Tap, drawn
 from haoma.platforms.wechat.mirror.refusals import REFUSALS
 from haoma.platforms.wechat.mirror.scenes import MERCHANTS, OK, REFUSED, SCENES, SETTINGS
 from haoma.platforms.wechat.mirror.security import Console
 from haoma.platforms.wechat.mirror.third_party import ThirdParty
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
     from haoma.platforms.wechat.mirror.third_party import Pushed
 
 _LIFE: Final = 300.0  # seconds, of phone codes and login codes
@@ -54,6 +54,7 @@ class _Code:
     openid: str
     until: float
     session_key: str = ""
+    unionid: str = ""
     country_code: str = "86"
     national_number: str = ""
     fault: str = ""
@@ -155,7 +156,7 @@ class WeChatMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float) -> Tap:
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
         """Play a scene on the device: ``wx.login``, then the button.
 
         Raises:
@@ -164,7 +165,8 @@ class WeChatMirror:
         played = {each.name: each for each in SCENES}[scene]
         program = self._programs[played.app]
         self._forget(now)
-        user = _Code("login", program.app_id, f"o{self._text(20)[:27]}", now + _LIFE)
+        user = _Code("login", program.app_id, self._openid(program, person), now + _LIFE)
+        user.unionid = self._unionid(person)
         user.session_key = base64.b64encode(self._random(16)).decode("ascii")
         user.fault = scene
         login_code = self._issue(user)
@@ -176,7 +178,7 @@ class WeChatMirror:
             event = {"errMsg": f"getPhoneNumber:{refusal.errmsg}", "errno": refusal.errcode}
             return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect)
         phone = _Code("phone", program.app_id, user.openid, now + _LIFE, fault=scene)
-        phone.national_number = f"1380013{int.from_bytes(self._random(4)) % 10_000:04d}"
+        phone.national_number = person.mobile("1380013", self._random)
         if scene == "overseas":
             phone.country_code, phone.national_number = "852", "51234567"
         sealed = self._seal(scene, user, phone, now)
@@ -192,6 +194,16 @@ class WeChatMirror:
         number = f"+{phone.country_code}{phone.national_number}" if played.expect == OK else ""
         pushes = tuple(self._pushes(scene, program, now))
         return Tap(scene, played.app, event, login_code, body, played.expect, number, pushes)
+
+    def _openid(self, program: _MiniProgram, person: Person) -> str:
+        of_app = person.user and f"{program.app_id} {person.user}"
+        return "o" + base64.urlsafe_b64encode(drawn(of_app, self._random)(20)).decode("ascii")[:27]
+
+    def _unionid(self, person: Person) -> str:
+        """Return the id that all apps of a developer share; WeChat has none unless they are bound to one account."""
+        if not person.developer_user:
+            return ""
+        return "o" + base64.urlsafe_b64encode(drawn(person.developer_user, self._random)(20)).decode("ascii")[:27]
 
     def _pushes(self, scene: str, program: _MiniProgram, now: float) -> Iterator[Push]:
         """Yield what WeChat has posted to the service before the tap."""
@@ -460,7 +472,8 @@ class WeChatMirror:
             return self._no(40163, "code been used,")
         code.used = True
         self._session_keys[program.app_id, code.openid] = code.session_key
-        return _say({"session_key": code.session_key, "openid": code.openid})
+        union = {"unionid": code.unionid} if code.unionid else {}
+        return _say({"session_key": code.session_key, "openid": code.openid, **union})
 
     def _check(self, call: Call, now: float) -> Answer:
         app_id = self._authorized(call, now)
