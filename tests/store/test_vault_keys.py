@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import os
 import ssl
@@ -120,7 +121,9 @@ def test_an_outage_stops_no_process_that_runs(vault: Vault) -> None:
         (lambda vault: setattr(vault, "garbage", b'{"data": []}'), {"status": 200}),
         (lambda vault: setattr(vault, "garbage", b'{"data": {"plaintext": "AAAA"}}'), {"reason": "not a key of 32 bytes"}),
         (lambda vault: setattr(vault, "garbage", b'{"data": {"plaintext": "%%"}}'), {"reason": "not a key of 32 bytes"}),
+        (lambda vault: setattr(vault, "garbage", b'{"data": {"plaintext": 5}}'), {"status": 200}),
         (lambda vault: setattr(vault, "garbage", b'{"errors": "no"}'), {"status": 200}),
+        (lambda vault: setattr(vault, "garbage", b'{"errors": [5, "no", "way"]}'), {"status": 200, "says": "no, way"}),
         (lambda vault: setattr(vault, "garbage", b"x" * 70_000), {"reason": "outside.reply-too-large"}),
     ],
 )  # fmt: skip
@@ -130,6 +133,22 @@ def test_the_reason_is_told(vault: Vault, change: Callable[[Vault], None], expec
     configured = settings(vault, wrapped)
     change(vault)
     assert refusal(lambda: account_keys(configured), vault, wrapped) == expected
+
+
+def test_an_error_that_holds_a_key_is_an_error(vault: Vault) -> None:
+    """The status counts, whatever the body says."""
+    configured = settings(vault, vault.wrap(SECRET))
+    vault.sealed = True
+    vault.garbage = f'{{"data": {{"plaintext": "{base64.b64encode(SECRET).decode()}"}}}}'.encode()
+    assert refusal(lambda: account_keys(configured), vault) == {"status": 503}
+
+
+@pytest.mark.parametrize("ciphertext", ["", "vault:v1:", "azure:v1:AAAA", "vault:v1:AAAA\nvault:v2:AAAA"])
+def test_a_key_that_no_setting_could_be(vault: Vault, ciphertext: str) -> None:
+    """What is printed for haoma.toml can be read there."""
+    vault.garbage = json.dumps({"data": {"ciphertext": ciphertext}}).encode()
+    found = refusal(lambda: new_wrapped_key(settings(vault).vault), vault)  # type: ignore[arg-type]
+    assert found == {"reason": "not a wrapped key"}
 
 
 def test_a_route_that_is_not_there(vault: Vault) -> None:

@@ -57,7 +57,7 @@ def read_accounts(table: Table, vault: Vault | None, store: StoreSettings, *, wr
     found = {name: _keys(table, name) for name in _KEYS}
     keys, peppers, audit_keys = found.values()
     if len(peppers) > _MOST_PEPPERS:
-        table.fault("config.wrong-type", "peppers", found=len(peppers), needed="1 or 2")
+        table.fault("config.wrong-type", "peppers", found=len(peppers), needed="one or two keys")
     for name in _KEYS:
         if not wrapped and any(isinstance(key, WrappedKey) for key in found[name]):
             table.fault("config.vault-missing", name)
@@ -85,7 +85,7 @@ def read_vault(table: Table, ca_file: str | None) -> Vault | None:
         if value and not fits.fullmatch(value):
             table.fault("config.wrong-type", name, needed="letters, digits, - and _")
     if not _TOKEN.fullmatch(token) and token:
-        table.fault("config.wrong-type", "token", needed="printable ASCII")
+        table.fault("config.wrong-type", "token", needed="visible ASCII characters without spaces")
     table.finish()
     return None if table.broken else Vault(address, Secret(token), key, mount, ca_file, insecure)
 

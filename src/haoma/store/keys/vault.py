@@ -17,9 +17,10 @@ import msgspec
 
 from haoma.crypto.strict import decode_base64, parse_json_object
 from haoma.errors import ConfigFaults, Fault, HaomaError
-from haoma.io.http import Http, Limits
+from haoma.io.http import Http
 from haoma.secret import scrub
 from haoma.steps import Request, Send
+from haoma.store.keys.config import WrappedKey, parse_account_key
 from haoma.store.sealing import KEY_BYTES
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 REFUSED: Final = "config.vault-refused"
 _WHERE: Final = "accounts.vault"
-_LIMITS: Final = Limits(body=64 * 1024)
 
 
 def new_wrapped_key(vault: Vault) -> str:
@@ -36,7 +36,10 @@ def new_wrapped_key(vault: Vault) -> str:
     Raises:
         ConfigFaults: ``config.vault-refused``.
     """
-    return _ask(vault, f"datakey/wrapped/{vault.key}", {"bits": KEY_BYTES * 8}, "ciphertext")
+    wrapped = _ask(vault, f"datakey/wrapped/{vault.key}", {"bits": KEY_BYTES * 8}, "ciphertext")
+    if parse_account_key(f"1:{wrapped}") != WrappedKey(1, wrapped):  # a setting that nobody could read
+        raise _refused(reason="not a wrapped key")
+    return wrapped
 
 
 @lru_cache(maxsize=64)
@@ -66,7 +69,7 @@ def _ask(vault: Vault, path: str, body: dict[str, Any], wanted: str) -> str:
     request = Request(
         "POST", f"{vault.address}/v1/{vault.mount}/{path}", headers=headers, body=msgspec.json.encode(body)
     )
-    transport = Http(_LIMITS, ca_file=vault.ca_file, allow_insecure_upstreams=vault.insecure)
+    transport = Http(ca_file=vault.ca_file, allow_insecure_upstreams=vault.insecure)
     try:
         reply = transport.send(Send(request, (vault.address,)))
     except HaomaError as error:
@@ -81,11 +84,11 @@ def _ask(vault: Vault, path: str, body: dict[str, Any], wanted: str) -> str:
         found = {}
     data = found.get("data")
     value = data.get(wanted) if isinstance(data, dict) else None
-    if reply.status == 200 and isinstance(value, str) and value:
+    if reply.status == 200 and isinstance(value, str):
         return value
     errors = found.get("errors")
     said = ", ".join(each for each in errors if isinstance(each, str)) if isinstance(errors, list) else ""
-    told = scrub(said, vault.token, body.get("ciphertext"), limit=120)
+    told = scrub(said, vault.token, body.get("ciphertext"))
     raise _refused(status=reply.status, **({"says": told} if told else {}))
 
 
