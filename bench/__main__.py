@@ -18,9 +18,13 @@ def main() -> int:
     """Measure and print. With ``--strict``, fail if a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--only", choices=("lib", "http", "store", "people", "timing"), help="measure only one part  只测其中一部分"
+        "--only",
+        choices=("lib", "http", "store", "audit", "people", "timing"),
+        help="measure only one part  只测其中一部分",
     )
-    parser.add_argument("--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12)  轮数")
+    parser.add_argument(
+        "--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12, audit 3)  轮数"
+    )
     parser.add_argument("--samples", type=int, default=20_000, help="timing: refusals of each kind  每种拒绝的次数")
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
@@ -43,6 +47,10 @@ def main() -> int:
         from bench.store import measure as measure_store
 
         sections += [measure_store(arguments.rounds or 12)]
+    if arguments.only in (None, "audit"):
+        from bench.audit import measure as measure_audit
+
+        sections += [measure_audit(arguments.rounds or 3)]
     if arguments.only in (None, "people"):
         from bench.people import measure as measure_people
 
