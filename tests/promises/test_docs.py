@@ -389,6 +389,7 @@ def test_there_are_twins() -> None:
         "conformance",
         "doctor",
         "http",
+        "incident",
         "security-model",
         "store",
         "adding-a-platform",

@@ -346,7 +346,7 @@ class Uncertain(Disconnected):
         return self.view
 
 
-def _changes(view: View, lane: Lane | None) -> Changes:
+def _changes(view: View, lane: Lane | None = None) -> Changes:
     changes = Changes({}, {}, {})
     if lane is not None and view.entries:
         changes.inserted[AUDIT] = list(lane.rows(view.now, view.fence, view.entries))

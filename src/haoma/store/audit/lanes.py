@@ -11,7 +11,7 @@ database has acknowledged the commit.
 * Its first row names the key.
 * It ends after an hour, after 100,000 rows, or if nobody can tell whether a commit has reached the database.
 
-Sources: RFC 4868 for the truncated HMAC; measured in docs/decisions/0025.
+Sources: RFC 4868 for the truncated HMAC; measured in docs/decisions/0026.
 """
 
 from __future__ import annotations
