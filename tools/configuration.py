@@ -20,6 +20,7 @@ from haoma.settings.accounts import ACCOUNTS, VAULT
 from haoma.settings.reader import TOP
 from haoma.settings.service import SERVICE
 from haoma.settings.store import STORE
+from haoma.settings.webhooks import WEBHOOKS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STUB: Final = ROOT / "src" / "haoma" / "settings" / "from_python.pyi"
@@ -27,7 +28,9 @@ DOCUMENTS: Final = {
     "zh": ROOT / "docs" / "configuration.zh-CN.md",
     "en": ROOT / "docs" / "configuration.md",
 }
-_OURS: Final = {"top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT}
+_OURS: Final = {
+    "top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT, "webhooks": WEBHOOKS,
+}  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS)
 _OF_ALL: Final = ("name: str | None = None", "allow_insecure_upstreams: bool = False")

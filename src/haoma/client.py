@@ -75,11 +75,13 @@ class _Base:
 
     def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
         self._stored: tuple[StoreSettings, AccountKeys | None] | None = None
+        self._tells = False
         if isinstance(apps, Settings):
             self.apps = apps.apps
             if memory is None and not apps.store.embedded and apps.store.kind != MEMORY:
                 keys = None if apps.accounts is None else account_keys(apps.accounts)
                 self._stored = apps.store, keys
+                self._tells = apps.webhooks is not None
             self._insecure = apps.allow_insecure_upstreams
             ca_file = apps.ca_file
         else:
@@ -121,7 +123,7 @@ class _Base:
         store = self._stores.get(tenant)
         if store is None:
             with self._one_by_one.get():
-                store = self._stores.get(tenant) or open_store(*self._stored, tenant)
+                store = self._stores.get(tenant) or open_store(*self._stored, tenant, tells=self._tells)
                 assert store is not None  # noqa: S101 - memory alone has no `_stored`
                 self._stores[tenant] = store
         return store

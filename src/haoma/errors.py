@@ -9,7 +9,7 @@
     ├── TrustError       trust.*     well formed, but not trustworthy
     │   ├── SignatureMissing, SignatureMismatch, ClearTextSuccess, CannotOpen
     │   ├── WrongApp, NumberMismatch, AlreadyUsed, SessionUnknown, NotProven
-    │   └── ReplyUnsigned, ReplySignatureMismatch
+    │   └── ReplyUnsigned, ReplySignatureMismatch, WebhookNotVerified
     ├── PlatformRefusal  platform.*  the platform refused
     │   └── ... one class per meaning; the platform's own code is kept
     ├── OutsideError     outside.*   network failure, timeout, unusable reply
@@ -389,6 +389,16 @@ class CertificateNotTrusted(TrustError):
     code = "trust.certificate-not-trusted"
     status = 502
     public_code = Public.NOT_AVAILABLE
+
+
+class WebhookNotVerified(TrustError):
+    """A webhook was not signed with one of the secrets, is too old, or is no event.
+
+    Raised by `haoma.webhooks.verify` at the receiver. ``because`` has the header, or ``body``.
+    """
+
+    code = "trust.webhook-not-verified"
+    status = 401
 
 
 # --- platform.*: the platform refused -----------------------------------------------------------------------------

@@ -392,6 +392,7 @@ def test_there_are_twins() -> None:
         "incident",
         "security-model",
         "store",
+        "webhooks",
         "adding-a-platform",
         "platforms/README",
         "platforms/others",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
+from haoma.cli.events import State
 from haoma.cli.ledger import _STATES
 from haoma.cli.rotation import Of
 from haoma.doctor.captures import capture
@@ -72,7 +73,9 @@ CHOSEN: dict[str, set[str]] = {
     | {f"keys.added.{each}" for each in Of}
     | {f"keys.{verb}.{each}" for verb in ("promoted", "retired", "needed") for each in Of}
     - {"keys.promoted.peppers", "keys.needed.audit_keys"}
-    | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)},
+    | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)}
+    | {f"events.column.{each}" for each in ("at", "type", "state", "tries", "account", "id")}
+    | {f"events.state.{each}" for each in State},
     "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
     | {f"api.{each.name}" for each in DESCRIBED.values()}
     | {f"page.{each}" for each in pages._HEADINGS},

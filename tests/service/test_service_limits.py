@@ -338,7 +338,7 @@ def _uncounted(metrics: str) -> float:
 def test_all_workers_count_together(simulator: Simulator, tmp_path: Path) -> None:
     """As users run it: processes of one service, and one limit."""
     with ValkeyServer() as server:
-        more = f'address_limit = "6/h"\nsigning_key = """{ED25519_KEY}"""\nserver_keys'
+        more = f'address_limit = "6/h"\nsigning_keys = """{ED25519_KEY}"""\nserver_keys'
         toml = simulator.settings_toml().replace("server_keys", more, 1)
         toml += '\n[store]\ndatabase_url = "sqlite:///haoma.db"\n'
         toml += f'cache_url = "{server.url}"\nkeys = ["1:{"A" * 43}="]\n'

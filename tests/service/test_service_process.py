@@ -198,7 +198,7 @@ def test_several_workers(tmp_path: Path) -> None:
     head = (
         f"POST /v1/apps/shop/phone-number HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 2\r\n"
     )
-    service = f'publishable_keys = ["publishable-key-0123"]\nsigning_key = """{ED25519_KEY}"""\n'
+    service = f'publishable_keys = ["publishable-key-0123"]\nsigning_keys = """{ED25519_KEY}"""\n'
     with (
         Serving(tmp_path, envelopes(f"{service}drain_seconds = 8\nbody_seconds = 20"), workers=2) as serving,
         socket.create_connection(("127.0.0.1", serving.port), 10) as connection,

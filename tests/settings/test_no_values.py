@@ -67,7 +67,7 @@ def placed(platform, secret):
 
 def elsewhere(secret):
     app = usual("kuaishou")[0]
-    service_settings = (*SERVICE, "workers", "cors_origins", "signing_key", "body_seconds", "log_level", secret)
+    service_settings = (*SERVICE, "workers", "cors_origins", "signing_keys", "body_seconds", "log_level", secret)
     for setting in service_settings:
         for value in (secret, [secret], {"env": secret}, {"file": secret}, {secret: secret}):
             yield {"apps": {"shop": app}, "service": {**SERVICE, setting: value}}

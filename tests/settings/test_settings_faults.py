@@ -152,7 +152,7 @@ def test_apps(faults, text, expected):
         ('server_keys = ["short"]', "weak-server-key"),
         ('cors_origins = ["*"]', "bad-url"),
         ('cors_origins = ["https://shop.example/path"]', "bad-url"),
-        ('signing_key = "-----BEGIN"', "key-unreadable"),
+        ('signing_keys = "-----BEGIN"', "key-unreadable"),
         ('log_level = "loud"', "wrong-type"),
         ("body_seconds = 1000", "wrong-type"),
         ("request_seconds = -1", "wrong-type"),
@@ -237,10 +237,27 @@ def test_what_needs_memory_needs_one_worker(name):
 def test_a_signing_key_for_several_workers(faults):
     """It is asked for with all other faults, and not a second time when it is there and cannot be read."""
     service = '[service]\nworkers = 2\npublishable_keys = "pk"\n'
-    needed = ("signing-key-needed", "service.signing_key", 6)
+    needed = ("signing-key-needed", "service.signing_keys", 6)
     assert faults(GOOD + service) == [needed]
-    unreadable = ("key-unreadable", "service.signing_key", 9)
-    assert faults(GOOD + service + 'signing_key = "x"\n') == [unreadable]
+    unreadable = ("key-unreadable", "service.signing_keys", 9)
+    assert faults(GOOD + service + 'signing_keys = "x"\n') == [unreadable]
+
+
+def test_signing_keys_while_one_is_changed(tmp_path):
+    """The first one is the one that signs; one that is there twice counts once; the old name names the new one."""
+    keys = [Ed25519PrivateKey.generate() for _ in range(2)]
+    for name, key in zip("ab", keys, strict=True):
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (tmp_path / f"{name}.pem").write_bytes(pem)
+    path = tmp_path / "haoma.toml"
+    path.write_text(f'{GOOD}[service]\nsigning_keys = ["b.pem", {{ file = "a.pem" }}, "b.pem"]\n')
+    found = haoma.load(path, environ={}, now=NOW).service.signing_keys
+    assert [key.private_bytes_raw() for key in found] == [key.private_bytes_raw() for key in reversed(keys)]
+    path.write_text(f'{GOOD}[service]\nsigning_key = "a.pem"\n')
+    with pytest.raises(ConfigFaults) as caught:
+        haoma.load(path, environ={}, now=NOW)
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.because["renamed_to"]) == ("config.unknown-setting", "signing_keys")
 
 
 @pytest.mark.parametrize("proxies", ["10.0.0.1/8", "proxy.example", "0.0.0.0/0", "::/0", "", "10.0.0.0/33", "127.1"])
@@ -385,7 +402,7 @@ publishable_keys = "pk"
 workers = 1
 trusted_proxies = ["10.0.0.0/8", "2001:db8::1"]
 cors_origins = ["https://shop.example"]
-signing_key = "sign.pem"
+signing_keys = "sign.pem"
 log_level = "debug"
 """
     path = tmp_path / "haoma.toml"
@@ -398,8 +415,7 @@ log_level = "debug"
     assert [key.id for key in service.server_keys][1] == "abababab"
     assert len(service.server_keys) == 2
     assert [key.kind for key in service.publishable_keys] == ["publishable"]
-    assert service.signing_key is not None
-    assert service.signing_key.public_key() == key.public_key()
+    assert [each.public_key() for each in service.signing_keys] == [key.public_key()]
     assert service.cors_origins == ("https://shop.example",)
     assert settings.path == str(path)
     assert list(settings.apps) == ["shop", "mini"]

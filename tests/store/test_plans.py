@@ -10,8 +10,10 @@ import asyncpg
 import pytest
 
 from haoma.store.config import StoreSettings
+from haoma.store.outbox import Statements
 from haoma.store.postgres import SETTINGS, statement
 from haoma.store.rows import TABLES
+from haoma.store.sql import numbered
 from haoma.store.upgrade import upgrade
 from support.stores import KEYS
 
@@ -43,3 +45,25 @@ def test_rows_are_found_by_their_key(addresses: dict[str, str], verb: str) -> No
         assert re.search(r"Index Cond: \(\(tenant = \$1\) AND \(place = ", plan), plan
         assert len(re.findall(rf"Scan.* on {settings.table_prefix}", plan)) == (1 if verb == "read" else 2), plan
         assert verb == "read" or f"Tid Scan on {settings.table_prefix}{name}" in plan, plan
+
+
+def test_events_are_found_by_when_they_are_due_and_by_their_account(addresses: dict[str, str]) -> None:
+    """Also on a table that is empty when the plan is made: the delivered ones of a week are passed over."""
+    settings = StoreSettings(database_url=addresses["postgresql"], table_prefix="plan_outbox_", keys=KEYS)
+    upgrade(settings)
+    wanted = Statements(settings.table_prefix)
+    texts = {"due": f"{wanted.due}32", "account": wanted.waiting(2), "pkey": wanted.page}
+
+    async def plans() -> dict[str, str]:
+        connection = await asyncpg.connect(settings.database_url, server_settings=SETTINGS)
+        found = {}
+        for name, text in texts.items():
+            await connection.execute(f"PREPARE of_{name} AS {numbered(text, '$')}")
+            arguments = ", ".join(["'t'"] + ["NULL"] * (text.count("?") - 1))
+            rows = await connection.fetch(f"EXPLAIN EXECUTE of_{name}({arguments})")
+            found[name] = "\n".join(row[0] for row in rows)
+        await connection.close()
+        return found
+
+    for name, plan in asyncio.run(plans()).items():
+        assert re.search(rf"Index Scan using \w+_{name} on|Index Only Scan using \w+_{name} on", plan), (name, plan)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from haoma.store import embedded, key_counts, reports, rewrap
+from haoma.store import embedded, key_counts, outbox, reports, rewrap
 from haoma.store.audit import incident, seals
 from haoma.store.rows import INDEXES, TABLES
 from haoma.store.schema import metadata
@@ -76,7 +76,12 @@ def statements() -> list[str]:
     for text in (key_counts.keys_text, key_counts.next_text, key_counts.range_text, rewrap.find_text):
         found.append(text("haoma_"))
     found += [*Statements("haoma_").all(), *reports.statements("haoma_")]
-    return [*found, *seals.Statements("haoma_").all(), *incident.statements("haoma_")]
+    return [
+        *found,
+        *outbox.Statements("haoma_").all(),
+        *seals.Statements("haoma_").all(),
+        *incident.statements("haoma_"),
+    ]
 
 
 def definitions() -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 BUDGETS = {"unit": 60, "process": 90, "db": 90}
 """Seconds of a run on two quiet cores. A budget that is exceeded is printed, and fails nothing."""
 
-FIXTURES = {"port", "serving", "simulator"}
+FIXTURES = {"port", "receiver", "serving", "simulator"}
 """What starts a process or listens on a socket."""
 
 PROCESS: dict[str, str] = {

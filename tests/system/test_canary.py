@@ -465,7 +465,7 @@ MISTAKES = (
     'app_secret = "{app_secret}\naccept_encrypted_data = true',
     'app_secret = "{app_secret}"\napp_secret = "{app_secret}"',
     'app_secret = "{app_secret}"\n[service]\nserver_keys = ["{server_key} {server_key}"]',
-    'app_secret = "{app_secret}"\n[service]\nserver_keys = ["{server_key}"]\npublishable_keys = ["{server_key}"]\nsigning_key = "{server_key}"',
+    'app_secret = "{app_secret}"\n[service]\nserver_keys = ["{server_key}"]\npublishable_keys = ["{server_key}"]\nsigning_keys = "{server_key}"',
     'app_secret = "{app_secret}"\n[apps.pay]\nplatform = "alipay"\napp_id = "2021000000000000"\naes_key = "{aes_key}{aes_key}"\nalipay_public_key = "{app_private_key}"',
 )
 

@@ -15,6 +15,7 @@ from haoma.cli.alipay_aes_key import alipay_aes_key
 from haoma.cli.audit import audit
 from haoma.cli.db import db
 from haoma.cli.diagnosing import doctor, inspect
+from haoma.cli.events import events
 from haoma.cli.explaining import explain
 from haoma.cli.incident import incident
 from haoma.cli.keys import key
@@ -75,6 +76,7 @@ app.add_typer(keys)
 app.command("rewrap")(rewrap)
 app.add_typer(audit)
 app.add_typer(incident)
+app.add_typer(events)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

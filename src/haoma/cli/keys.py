@@ -10,6 +10,7 @@ import typer
 
 from haoma.cli.output import write
 from haoma.store.config import format_key, new_key
+from haoma.webhooks import SECRET_BYTES, format_secret
 
 
 def key(
@@ -20,6 +21,9 @@ def key(
     accounts: Annotated[
         bool,
         typer.Option("--accounts", help="The table [accounts], with keys for numbers, look-ups and the audit log."),
+    ] = False,
+    webhook: Annotated[
+        bool, typer.Option("--webhook", help="A secret that signs webhooks; the receiver verifies with it.")
     ] = False,
 ) -> None:
     """Make a random key for a caller of the service, or keys for the store.
@@ -44,6 +48,9 @@ def key(
         return
     if store:
         write(f'haoma.toml   keys = ["{format_key(new_key())}"]')
+        return
+    if webhook:
+        write(f'haoma.toml   secrets = ["{format_secret(secrets.token_bytes(SECRET_BYTES))}"]')
         return
     kind = "publishable" if publishable else "server"
     # The prefix identifies the key to people and to scanners for leaked secrets.

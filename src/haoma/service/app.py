@@ -28,11 +28,13 @@ from haoma.service.routes.accounts import Accounts
 from haoma.service.routes.callbacks import Callbacks
 from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
+from haoma.service.routes.sessions import Sessions
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
 from haoma.store.audit.seals import keep_sealed, seal_the_rest
+from haoma.store.delivery import Delivery
 from haoma.store.keys.unwrapping import account_keys
-from haoma.store.opening import open_store
+from haoma.store.opening import open_store, sealer_of
 from haoma.store.sweep import keep_swept
 from haoma.words import entries
 
@@ -57,9 +59,9 @@ class Application(Gate):
 
     def __init__(self, settings: Settings) -> None:
         service = settings.service
-        tokens = None
-        if service.signing_key or service.publishable_keys:
-            tokens = Tokens(service.signing_key or Ed25519PrivateKey.generate())
+        tokens = Tokens(service.signing_keys or [Ed25519PrivateKey.generate()])
+        # A key that was made here signs only if somebody gets tokens.
+        published = bool(service.signing_keys or service.publishable_keys)
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
         self._log, self._lines = log, lines
@@ -78,6 +80,19 @@ class Application(Gate):
         memory = Memory()
         self._worlds = {tenant: World(http, self._stores.get(tenant, memory), notice) for tenant in _tenants(settings)}
         callers = Callers(service)
+        self._deliveries = [
+            Delivery(
+                store.engine,
+                sealer_of(settings.store, tenant),
+                settings.webhooks,
+                ca_file=settings.ca_file,
+                allow_insecure_upstreams=settings.allow_insecure_upstreams,
+                tell=signals.event,
+                on_circuit=signals.receiver,
+            )
+            for tenant, store in self._stores.items()
+            if settings.webhooks is not None
+        ]
         journal = Journal(lines, metrics, service.log_level)
         self._probes = Probes(journal, metrics)
         self.on_start: list[Callable[[], None]] = []
@@ -85,8 +100,9 @@ class Application(Gate):
             *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, metrics, log).routes(),
             *Callbacks(settings, self._worlds).routes(),
             *Accounts(settings, callers, self._worlds, self._limits).routes(),
+            *Sessions(settings, callers, tokens, self._worlds).routes(),
             *self._probes.routes(),
-            *documents.routes(tokens.jwks if tokens else _NO_KEYS),
+            *documents.routes(tokens.jwks if published else _NO_KEYS),
         )
         router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
         # Its ``app``: to call the router itself would only add a coroutine to each request.
@@ -107,6 +123,11 @@ class Application(Gate):
     def _seal_log(self, store: AsyncStore) -> SealLog:
         return SealLog(self._lines, self._log, store.engine.tenant)
 
+    def _tell_unsent(self, error: HaomaError) -> None:
+        self._log.warning(
+            "Events cannot be read; none are sent.", code=error.code, reason=error.because.get("reason", "")
+        )
+
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         for started in self.on_start:
@@ -114,6 +135,7 @@ class Application(Gate):
         loop = asyncio.get_running_loop()
         stores = self._stores.values()
         sealed = [(store.engine, store.audit, self._seal_log(store)) for store in stores if store.audit is not None]
+        sending = [(each, loop.create_task(each.run(self._tell_unsent))) for each in self._deliveries]
         tasks = [
             *(loop.create_task(keep_swept(store.engine, self._tell_swept, store.audit)) for store in stores),
             *(loop.create_task(keep_sealed(*each)) for each in sealed),
@@ -124,6 +146,7 @@ class Application(Gate):
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*(each.stop(task) for each, task in sending))
             self._journal.write()
             for world in self._worlds.values():
                 await world.finish()
@@ -141,7 +164,8 @@ def _tenants(settings: Settings) -> set[str]:
 def _open_stores(settings: Settings) -> dict[str, AsyncStore]:
     """Return the store of each tenant; none if memory alone was asked for."""
     accounts = None if settings.accounts is None else account_keys(settings.accounts)
-    found = {tenant: open_store(settings.store, accounts, tenant) for tenant in _tenants(settings)}
+    tells = settings.webhooks is not None
+    found = {tenant: open_store(settings.store, accounts, tenant, tells=tells) for tenant in _tenants(settings)}
     return {tenant: store.asynchronous(in_loop=True) for tenant, store in found.items() if store is not None}
 
 

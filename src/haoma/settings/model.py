@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from haoma.errors import Fault, NoSuchApp
 from haoma.steps import DEFAULT_TENANT
-from haoma.store.config import StoreSettings
+from haoma.store.config import StoreSettings, WebhookSettings
 from haoma.store.gcra import Rate
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class ServiceSettings:
         keys: Keys of the allowed callers.
         workers: Number of processes.
         cors_origins: Origins that browsers may call from. Empty turns CORS off.
-        signing_key: Signs session tokens. If None, the service makes a key that is lost when it stops.
+        signing_keys: The first one signs session tokens, all are accepted. If there is none, the service makes a key
+            that is lost when it stops.
         body_seconds, request_seconds, drain_seconds: Time limits for receiving a body, for a whole request, and for
             requests in flight during shutdown.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
@@ -79,7 +80,7 @@ class ServiceSettings:
     keys: tuple[ServiceKey, ...] = ()
     workers: int = 1
     cors_origins: tuple[str, ...] = ()
-    signing_key: Ed25519PrivateKey | None = field(default=None, repr=False)
+    signing_keys: tuple[Ed25519PrivateKey, ...] = field(default=(), repr=False)
     body_seconds: float = 5.0
     request_seconds: float = 20.0
     drain_seconds: float = 25.0
@@ -118,6 +119,7 @@ class Settings:
         service: Settings of the service.
         store: Where haoma keeps what has to outlive a process.
         accounts: How it keeps numbers and accounts; None if it keeps none.
+        webhooks: Where events about accounts are sent; None for nowhere.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
         ca_file: PEM file with the authorities to trust instead of the system's, or None.
         warnings: Settings that work, but need attention.
@@ -128,6 +130,7 @@ class Settings:
     service: ServiceSettings = field(default_factory=ServiceSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     accounts: AccountSettings | None = None
+    webhooks: WebhookSettings | None = None
     allow_insecure_upstreams: bool = False
     ca_file: str | None = None
     warnings: tuple[Fault, ...] = ()

@@ -52,10 +52,12 @@ from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, TENANT, read_service
 from haoma.settings.store import STORE, read_store
+from haoma.settings.webhooks import WEBHOOKS, read_webhooks
 from haoma.store.config import MEMORY, StoreSettings, embedded_store
 
 if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
+    from haoma.store.config import WebhookSettings
     from haoma.store.keys.config import AccountSettings, Vault
 
 FILE_BYTES: Final = 64 * 1024
@@ -69,10 +71,13 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-_TOP: Final = (*_OWN, "apps", "service", "store", "accounts", "policies")
+_TOP: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks")
 _VAULT: Final = "accounts.vault"
 _TENANTS: Final = "service.tenants"
-_TABLES: Final = {"": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT, _TENANTS: TENANT}
+_TABLES: Final = {
+    "": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT, _TENANTS: TENANT,
+    "webhooks": WEBHOOKS,
+}  # fmt: skip
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
 """A placeholder for a value that could not be fetched."""
@@ -231,6 +236,9 @@ class _Reader:
             accounts = self._accounts(values["accounts"], store, insecure=insecure, ca_file=ca_file)
         texts = self._policies(values.get("policies", {}))
         apps = {name: _linking(app, accounts, texts) for name, app in apps.items()}
+        webhooks = self._webhooks(values["webhooks"], insecure=insecure) if "webhooks" in values else None
+        if "webhooks" in values and "accounts" not in values:
+            self._fault("config.webhooks-without-accounts", "webhooks")
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -246,6 +254,7 @@ class _Reader:
             service=service,
             store=store,
             accounts=accounts,
+            webhooks=webhooks,
             allow_insecure_upstreams=insecure,
             ca_file=ca_file,
             warnings=tuple(self._faults),
@@ -346,7 +355,7 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head not in {"service", "store", "accounts", "policies"}:
+        elif head not in {"service", "store", "accounts", "policies", "webhooks"}:
             return where if where in _TOP or where == "--workers" else ""
         elif where.startswith(f"{_VAULT}."):
             head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
@@ -501,6 +510,16 @@ class _Reader:
         self._faults += table.faults
         return vault
 
+    def _webhooks(self, values: object, *, insecure: bool) -> WebhookSettings | None:
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "webhooks", found=type(values).__name__, needed="table")
+            return None
+        table = self._table("", values, "webhooks", allow_insecure_upstreams=insecure)
+        webhooks = read_webhooks(table)
+        self._words |= table.known | table.declared
+        self._faults += table.faults
+        return webhooks
+
     def _compare(
         self, apps: Mapping[str, App], service: ServiceSettings, store: StoreSettings, workers: int, where: str
     ) -> None:
@@ -520,9 +539,9 @@ class _Reader:
             self._faults.append(Fault("config.needs-one-worker", where, because=because, file=file, line=line))
         if service.limited and not store.cache_url:
             self._fault("config.limits-not-shared", "service.workers", warning=True, workers=workers)
-        unread = any(fault.where == "service.signing_key" for fault in self._faults)
-        if service.publishable_keys and service.signing_key is None and not unread:
-            self._fault("config.signing-key-needed", "service.signing_key", workers=workers)
+        unread = any(fault.where == "service.signing_keys" for fault in self._faults)
+        if service.publishable_keys and not service.signing_keys and not unread:
+            self._fault("config.signing-key-needed", "service.signing_keys", workers=workers)
 
 
 def _linking(app: App, accounts: AccountSettings | None, texts: Mapping[str, bytes]) -> App:

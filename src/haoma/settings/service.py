@@ -46,7 +46,7 @@ SERVICE: Final = (
     Setting("publishable_keys", Kind.LIST),
     Setting("workers", Kind.NUMBER, default=1, least=1, most=256, whole=True),
     Setting("cors_origins", Kind.LIST),
-    Setting("signing_key", secret=True, key=True),
+    Setting("signing_keys", Kind.TEXTS, secret=True, key=True),
     seconds("body_seconds", default=5, least=0.1, most=60),
     seconds("request_seconds", default=20, least=1, most=300),
     seconds("drain_seconds", default=25, least=0, most=300),
@@ -99,7 +99,7 @@ def read_service(table: Table, tenants: Mapping[str, Table], *, serving: bool) -
         keys=tuple(dict.fromkeys(keys)),
         workers=int(table.number("workers")),
         cors_origins=_origins(table),
-        signing_key=_signing_key(table),
+        signing_keys=_signing_keys(table),
         body_seconds=table.number("body_seconds"),
         request_seconds=table.number("request_seconds"),
         drain_seconds=table.number("drain_seconds"),
@@ -174,23 +174,23 @@ def _origins(table: Table) -> tuple[str, ...]:
     return tuple(origins)
 
 
-def _signing_key(table: Table) -> Ed25519PrivateKey | None:
-    text = table.text("signing_key")
-    if not text:
-        return None
-    try:
-        key = load_pem_private_key(text.encode("utf-8"), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        table.fault("config.key-unreadable", "signing_key", needed="Ed25519 private key in PEM, without password")
-        return None
-    return key
+def _signing_keys(table: Table) -> tuple[Ed25519PrivateKey, ...]:
+    found: dict[bytes, Ed25519PrivateKey] = {}
+    for text in table.texts("signing_keys"):
+        try:
+            key = load_pem_private_key(text.encode("utf-8"), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if isinstance(key, Ed25519PrivateKey):
+            found[key.private_bytes_raw()] = key
+        else:
+            table.fault("config.key-unreadable", "signing_keys", needed="Ed25519 private key in PEM, without password")
+    return tuple(found.values())
 
 
 def start_warnings(settings: Settings) -> tuple[Fault, ...]:
     """Return all warnings to show at start-up, in the order of the file."""
     service, found = settings.service, [*settings.warnings]
-    if service.publishable_keys and service.signing_key is None:
-        found.append(Fault("config.signing-key-ephemeral", "service.signing_key", warning=True, file=settings.path))
+    if service.publishable_keys and not service.signing_keys:
+        found.append(Fault("config.signing-key-ephemeral", "service.signing_keys", warning=True, file=settings.path))
     return tuple(found)

@@ -56,6 +56,21 @@ class StoreSettings:
         return Path(self.database_url.removeprefix("sqlite:///"))
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Where events are sent.
+
+    Attributes:
+        url: The address of the receiver.
+        secrets: Each of them signs; the first one is the newest.
+        timeout: Seconds that the receiver has to answer.
+    """
+
+    url: str
+    secrets: tuple[bytes, ...] = field(repr=False)
+    timeout: float = 15.0
+
+
 def embedded_store(folder: Path) -> StoreSettings:
     """Return the store that the service has when nobody has configured one."""
     return StoreSettings(

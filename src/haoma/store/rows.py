@@ -299,9 +299,9 @@ class Event(NamedTuple):
         kind: ``phone.verified``, ``number.changed``, ``link.conflict`` or ``account.erased``.
         account: Whose it is.
         body: Sealed.
-        due_at: When it is to be sent, or sent again.
+        due_at: When it is to be sent, or sent again; afterwards, when it is deleted.
         tries: How often that was tried.
-        sent_at: When it was delivered; 0 if not yet.
+        sent_at: When it was delivered; 0 if not yet, ``PARKED`` if that was given up.
     """
 
     place: bytes
@@ -329,6 +329,8 @@ class Erasure(NamedTuple):
     due_at: int
     done_at: int
 
+
+PARKED: Final = -1
 
 OPEN: Final = 0
 MOVED: Final = 1
@@ -421,6 +423,7 @@ INDEXES: Final = (
     ("disputes_by_claimant", DISPUTES, "claimant"),
     ("disputes_by_holder", DISPUTES, "holder"),
     ("outbox_by_due", OUTBOX, "due_at"),
+    ("outbox_by_account", OUTBOX, "account"),
     ("erasures_by_due", ERASURES, "due_at"),
 )
 """What is looked for by something else than its place: name, table and column.

@@ -51,6 +51,9 @@ class Sealer:
         keys: The keys. The first one seals; all of them open.
         tenant: The tenant, a part of what is sealed.
 
+    Attributes:
+        tenant: The same.
+
     Raises:
         ValueError: There is no key, or one has not 32 bytes.
     """
@@ -62,6 +65,7 @@ class Sealer:
         self._current = keys[0].number
         self._head = bytes((_FORMAT, _AES_256_GCM)) + self._current.to_bytes(4)
         self._indexes = tuple(_derived(key, b"haoma index") for key in keys)
+        self.tenant: Final = tenant
         self._tenant = tenant.encode()
 
     def places(self, purpose: bytes, *parts: str | bytes) -> tuple[bytes, ...]:

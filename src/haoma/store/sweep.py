@@ -30,6 +30,7 @@ from haoma.store.rows import (
     KEPT,
     LEASES,
     LEDGER,
+    OUTBOX,
     STARTED,
     TRIES,
     UNKNOWN,
@@ -78,6 +79,7 @@ class Swept:
         ledger: Rows of the ledger deleted and counted.
         usage: Rows of usage deleted.
         audit: Rows and seals of the audit log deleted, because they are old.
+        outbox: Events deleted that were delivered or parked.
         busy: Another process sweeps, so this one did nothing.
         more: There is more to do.
     """
@@ -90,6 +92,7 @@ class Swept:
     ledger: int = 0
     usage: int = 0
     audit: int = 0
+    outbox: int = 0
     busy: bool = False
     more: bool = False
 
@@ -121,6 +124,7 @@ class Statements:
             "overdue": ("ledger", "remember_until > ? AND state = 0 AND lease_until <= ?", "remember_until"),
             "ledger": ("ledger", "remember_until <= ? AND lease_until <= ?", "remember_until"),
             "usage": ("usage", "day <= ?", "day"),
+            "outbox": ("outbox", "sent_at <> 0 AND due_at <= ?", "due_at"),
         }
         self.find: dict[str, str] = {}
         self.count: dict[str, str] = {}
@@ -163,7 +167,7 @@ class Sweep:
         self._stopped = stopped
         self._audit = audit
         self._fences = Fences(secrets.randbelow(LANES))
-        self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE)]
+        self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE, OUTBOX)]
         self._lease: Leased | None = None
         self._now = 0
 

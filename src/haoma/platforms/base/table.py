@@ -310,7 +310,7 @@ class Table:
                 self.fault("config.setting-without-effect", setting)
 
 
-RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data"})
+RENAMED: Final = MappingProxyType({"old_way": "accept_encrypted_data", "signing_key": "signing_keys"})
 """Renamed settings. The fault for the old name says the new one."""
 
 

@@ -62,6 +62,9 @@ class Metrics:
             "Requests that Valkey did not count in time. Each process counted them by itself.",
             registry=own,
         )
+        self._events = Counter(
+            "haoma_events", "Tries to send an event: delivered, failed or parked.", ("kind", "outcome"), registry=own
+        )
         self._counters: dict[Labels, Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -100,6 +103,10 @@ class Metrics:
     def count_uncounted(self) -> None:
         """Count a request that Valkey did not count in time."""
         self._uncounted.inc()
+
+    def count_event(self, kind: str, outcome: str) -> None:
+        """Count a try to send an event."""
+        self._events.labels(kind, outcome).inc()
 
     def render(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haoma.service.observe.log import Sparing
+from haoma.store.outbox import End
+
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from haoma.service.observe.metrics import Metrics
     from haoma.settings.model import Settings
+    from haoma.store.delivery import Attempt
 
 
 class Signals:
@@ -18,6 +22,7 @@ class Signals:
         self._apps = {app.scope: app for app in settings.apps.values()}
         self._metrics = metrics
         self._log = log
+        self._sparing = Sparing()
 
     def circuit(self, scope: str, host: str, opened: bool) -> None:  # noqa: FBT001
         """Note that the circuit of an app has opened or closed; see `haoma.io.circuit.OnCircuit`."""
@@ -33,6 +38,22 @@ class Signals:
             )
         else:
             self._log.info("The platform answers again.", app=name, platform=platform, host=host)
+
+    def receiver(self, _scope: str, host: str, opened: bool) -> None:  # noqa: FBT001
+        """Note that the receiver of events stops answering, or answers again."""
+        if opened:
+            self._log.warning("The receiver of events keeps failing; they wait until it answers again.", host=host)
+        else:
+            self._log.info("The receiver of events answers again.", host=host)
+
+    def event(self, attempt: Attempt) -> None:
+        """Note a try to send an event."""
+        self._metrics.count_event(attempt.kind, attempt.end)
+        facts = {"event_id": attempt.id, "kind": attempt.kind, "tries": attempt.tries, "reason": attempt.reason}
+        if attempt.end is End.PARKED:
+            self._log.error("An event could not be delivered for three days; it is parked.", **facts)
+        elif attempt.end is End.FAILED and (left_out := self._sparing.left_out(attempt.reason)) is not None:
+            self._log.warning("An event could not be delivered; it is sent again.", **facts, left_out=left_out)
 
     def valkey(self, well: bool) -> None:  # noqa: FBT001
         """Note that Valkey answers, or that it no longer does."""

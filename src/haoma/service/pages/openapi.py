@@ -25,7 +25,9 @@ from haoma.words import text
 _REF: Final = "#/components/schemas/"
 _TEXT: Final = {"type": "string"}
 _ID: Final = {"type": "string", "format": "uuid"}
-_NOT_FROM_ROUTES: Final = frozenset({"caller.draining", "caller.unknown-route", "caller.wrong-method"})
+_NOT_FROM_ROUTES: Final = frozenset({
+    "caller.draining", "caller.unknown-route", "caller.wrong-method", "trust.webhook-not-verified",
+})  # fmt: skip
 
 
 _MASKED: Final = {
@@ -41,6 +43,23 @@ _MASKED: Final = {
 }
 _OF_A_NUMBER: Final = frozenset({"envelope", "trust", "platform", "outside", "internal"})
 _WHOLE: Final = {"phone_number": "+8613800138000", "country_code": "86", "national_number": "13800138000", **_MASKED}
+
+
+_CHECKED: Final = {
+    "active": True,
+    "id": "<jti>",
+    "app": "shop",
+    "subject": "<account>",
+    "account": "<account>",
+    "issued_at": "2026-12-01T08:00:00Z",
+    "expires_at": "2026-12-01T08:10:00Z",
+    "platform": "<platform>",
+    "masked": "138****8000",
+    "link": "linked",
+}
+_NOT_OF_SESSIONS: Final = frozenset({
+    "caller.token-unusable", "caller.too-many-refused-codes", "caller.too-many-requests", "caller.unknown-app",
+})  # fmt: skip
 
 
 @cache
@@ -96,6 +115,26 @@ def document(lang: str) -> dict[str, Any]:
             "/v1/apps/{app}/callback": {
                 "parameters": _app_parameter(lang),
                 "post": _plain("push", lang, "text/plain", _problems(lang, ["trust.cannot-open"]))["get"],
+            },
+            "/v1/sessions/check": {
+                "post": _operation(
+                    "check-session",
+                    lang,
+                    examples={"token": {"value": {"token": "<JWT>"}}},
+                    answers={"server": _CHECKED},
+                    schema=_ref("SessionCheck"),
+                    refused=_of_sessions,
+                ),
+            },
+            "/v1/sessions/revoke": {
+                "post": _operation(
+                    "revoke-session",
+                    lang,
+                    examples={"token": {"value": {"token": "<JWT>"}}},
+                    answers={"server": {"revoked": True}},
+                    schema=_object({"revoked": {"type": "boolean"}}, required=["revoked"]),
+                    refused=_of_sessions,
+                ),
             },
             **{path: _about_accounts(path, route, lang) for path, route in DESCRIBED.items()},
             "/.well-known/jwks.json": _plain("jwks", lang, "application/json"),
@@ -166,6 +205,10 @@ def _about_accounts(path: str, route: Described, lang: str) -> dict[str, Any]:
         ],
         "post": found,
     }
+
+
+def _of_sessions(code: str) -> bool:
+    return code.partition(".")[0] in ("envelope", "caller", "internal") and code not in _NOT_OF_SESSIONS
 
 
 def _say(name: str, lang: str) -> str:
@@ -262,8 +305,15 @@ def _schemas() -> dict[str, Any]:
         "platform_message": _TEXT,
     }
     session = {"session": _TEXT, "expires_in": {"type": "integer"}, "subject": _ref("Subject")}
+    maybe = {"anyOf": [_TEXT, nobody]}
+    checked = {
+        "active": {"type": "boolean"},
+        **dict.fromkeys(("id", "app", "issued_at", "expires_at"), _TEXT),
+        **dict.fromkeys(("subject", "account", "platform", "masked", "link"), maybe),
+    }
     return {
         **results,
+        "SessionCheck": _object(checked, required=["active"]),
         "PhoneNumber": _object({**whole, **linked}, required=list(whole)),
         "MaskedPhoneNumber": _object({**masked, **linked, "token": _TEXT}, required=[*masked, "token"]),
         "Session": _object(session, required=["session", "expires_in"]),

@@ -7,12 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Route
 
-from haoma import authorization
 from haoma.authorize import authorize, log_in
-from haoma.errors import BadField, HaomaError, MissingField, ServerKeyNeeded, UnknownApp
+from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.platforms.base.refusal import refuses_a_code
@@ -22,7 +20,8 @@ from haoma.service.gate.endpoint import Endpoint
 from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.service.gate.refusing import HABIT
 from haoma.service.observe.log import Sparing
-from haoma.service.tokens import Tokens
+from haoma.service.routes.sessions import token_in
+from haoma.tokens import check
 from haoma.verified import result_body
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from haoma.service.gate.limits import Limits
     from haoma.service.gate.refused import Account
     from haoma.service.observe.metrics import Metrics
+    from haoma.service.tokens import Tokens
     from haoma.settings.model import Settings
     from haoma.steps import Flow
 
@@ -53,7 +53,7 @@ class PhoneNumber:
         self,
         settings: Settings,
         callers: Callers,
-        tokens: Tokens | None,
+        tokens: Tokens,
         worlds: Mapping[str, World],
         limits: Limits,
         metrics: Metrics,
@@ -61,7 +61,7 @@ class PhoneNumber:
     ) -> None:
         self._settings = settings
         self._callers = callers
-        self._known_tokens = tokens
+        self._tokens = tokens
         self._worlds = worlds
         self._limits = limits
         self._metrics = metrics
@@ -102,11 +102,8 @@ class PhoneNumber:
         """Return the full result in a session token, for a server key."""
         if not caller.trusted:
             raise ServerKeyNeeded
-        token = authorization.read(body).claimed.get("token")
-        if token is None:
-            raise MissingField(because={"field": "token"})
-        if not isinstance(token, str):
-            raise BadField(because={"field": "token", "type": type(token).__name__, "needed": "string"})
+        token = token_in(body)
+        await run(check(token, self._tokens.keys, app=app.name), self._worlds[app.tenant])
         return self._tokens.reveal(app.name, token)
 
     async def _answer(self, ask: Ask, exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
@@ -170,9 +167,3 @@ class PhoneNumber:
         left_out = self._sparing.left_out(f"{event} {sorted(fields.items())}")
         if left_out is not None:
             self._log.warning(event, **fields, left_out=left_out)
-
-    @property
-    def _tokens(self) -> Tokens:
-        if self._known_tokens is None:  # no publishable key is configured, so no token can be ours
-            self._known_tokens = Tokens(Ed25519PrivateKey.generate())
-        return self._known_tokens

@@ -7,11 +7,12 @@ has writes that row, and two who do so at once cannot both succeed.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.ids import new_id, written
+from haoma.ids import new_id, ordered_id, written
 from haoma.link import Login
 from haoma.store.keys.numbers import SALT_BYTES
 from haoma.store.rows import (
@@ -174,8 +175,10 @@ class Records:
         return self.change(view, row, identities=row.identities + added)
 
     def erase(self, view: View, row: Account, *, keep_logins: bool = False) -> None:
-        """Remove an account with its number, its logins and the disputes about it."""
+        """Remove an account with its number, its logins, the disputes about it and what the outbox says of it."""
         row = self.take_number(view, row)
+        for event in () if keep_logins else view.find(OUTBOX, "account", row.place):
+            view.drop(OUTBOX, event.place)
         for each in () if keep_logins else self.identities(view, row):
             view.drop(IDENTITIES, each.place)
         for column in ("claimant", "holder"):
@@ -266,19 +269,20 @@ class Records:
         """Add an event for the application, if it wants any. ``facts`` hold no full number."""
         if not self._tells:
             return
-        place = new_id(view.now)
+        version = view.fence()
+        place = ordered_id(view.now, version)  # events of one account are sent in the order of their ids
         body = {
             "id": written(place),
-            "kind": kind,
-            "at": view.now,
-            **({"account": written(account)} if account else {}),
+            "type": kind,
+            "timestamp": datetime.fromtimestamp(view.now / 1000, UTC),
+            "data": {
+                "tenant": self._sealer.tenant,
+                **({"account": written(account)} if account else {}),
+                **facts,
+            },
         }
-        sealed = self._sealer.seal(place, _BODY, msgspec.json.encode({**body, **facts}))
-        view.put(OUTBOX, Event(place, view.fence(), kind, account, sealed, view.now, 0, 0, view.now))
-
-    def read_event(self, row: Event) -> bytes:
-        """Return the JSON of an event. Raises CannotUnseal."""
-        return self._sealer.unseal(row.place, _BODY, row.body)
+        sealed = self._sealer.seal(place, _BODY, msgspec.json.encode(body))
+        view.put(OUTBOX, Event(place, version, kind, account, sealed, view.now, 0, 0, view.now))
 
     # --- the application's own id ---
 
@@ -289,6 +293,11 @@ class Records:
     def read_external(self, row: Account) -> str | None:
         """Return the application's id of the user, or None. Raises CannotUnseal."""
         return self._sealer.unseal(row.place, b"external", row.external).decode() if row.external else None
+
+
+def event_body(sealer: Sealer, row: Event) -> bytes:
+    """Return the JSON of an event, as it is sent. Raises CannotUnseal."""
+    return sealer.unseal(row.place, _BODY, row.body)
 
 
 def split(places: bytes) -> Sequence[bytes]:

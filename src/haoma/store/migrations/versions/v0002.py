@@ -53,6 +53,7 @@ def upgrade() -> None:
     create_index("disputes_by_claimant", "disputes", ("claimant", "tenant"))
     create_index("disputes_by_holder", "disputes", ("holder", "tenant"))
     create_index("outbox_by_due", "outbox", ("due_at", "tenant"))
+    create_index("outbox_by_account", "outbox", ("account", "tenant"))
     create_index("erasures_by_due", "erasures", ("due_at", "tenant"))
 
 

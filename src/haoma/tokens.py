@@ -1,0 +1,222 @@
+"""Session tokens: what a mini program gets for a publishable key, and how a backend believes one.
+
+::
+
+    session = haoma.tokens.verify(sent, jwks, app="shop")   # jwks: what /.well-known/jwks.json answers
+    session.account
+
+`verify` needs nothing but the public keys. Whether a token was revoked only the store knows: `check` asks it too.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from haoma.accounts import ReadRevoked
+from haoma.codecs import MOMENT
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import EnvelopeError, TokenUnusable, wrong_argument
+from haoma.ids import parsed
+from haoma.io import clock
+from haoma.steps import Keep, Recall, Room, Shelf, ask
+
+if TYPE_CHECKING:
+    from haoma.steps import Flow, Place
+
+ISSUER: Final = "haoma"
+ALGORITHM: Final = "EdDSA"
+LONGEST: Final = 8192
+AHEAD_SECONDS: Final = 60
+"""How far the clock of the machine that has issued a token may be ahead."""
+Keys: TypeAlias = "str | bytes | Mapping[str, Any] | Mapping[str, Ed25519PublicKey]"
+"""A JWKS as text, as bytes or parsed; or its keys by their ids."""
+
+_REVOKED: Final = Shelf("revoked-token", Room.PROOFS, MOMENT)
+_PARTS: Final = 3
+
+
+class SessionToken(msgspec.Struct, frozen=True):
+    """A session token that was verified.
+
+    Attributes:
+        id: Its id (``jti``).
+        app: The app that it was issued for (``aud``).
+        subject: The account where accounts are kept, else the openid or user_id (``sub``); None without a login.
+        account: Id of the account; None if accounts are not kept, or there was no login.
+        issued_at, expires_at: To the second.
+        claims: All claims.
+    """
+
+    id: str
+    app: str
+    subject: str | None
+    account: str | None
+    issued_at: datetime
+    expires_at: datetime
+    claims: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"SessionToken(id={self.id!r}, app={self.app!r}, account={self.account!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("id", self.id), ("app", self.app), ("account", self.account)]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    aud: str
+    iat: int
+    exp: int
+    jti: str
+    sub: str | None = None
+    account: str | None = None
+
+
+def verify(token: str, keys: Keys, *, app: str | None = None, now: float | None = None) -> SessionToken:
+    """Return what a session token says.
+
+    1. It has three parts in canonical base64url (RFC 7515) and at most 8 KiB. So a token has one spelling, and a list
+       of revoked ones holds.
+    2. Its header names ``EdDSA`` and one of the keys.
+    3. That key has signed it.
+    4. ``iss`` is haoma, ``aud`` the app, ``exp`` in the future and ``iat`` not.
+
+    Args:
+        token: The token.
+        keys: The public keys: what ``/.well-known/jwks.json`` answers.
+        app: Name of the app that it must be for; any if None.
+        now: Unix seconds; the current time if None.
+
+    Raises:
+        TokenUnusable: ``caller.token-unusable``.
+        WrongArgument: ``config.wrong-argument``: the keys are no JWKS.
+    """
+    found = _public_keys(keys)
+    moment = clock.now() if now is None else now
+    # 1
+    parts = token.split(".") if token.isascii() else []
+    if len(parts) != _PARTS or len(token) > LONGEST:
+        raise TokenUnusable(diagnosis="not a token")
+    try:
+        header, payload, signature = map(from_base64url, parts)
+        # 2
+        head = parse_json_object(header)
+        key = found.get(str(head.get("kid")))
+        if key is None or head.get("alg") != ALGORITHM or "crit" in head:
+            raise TokenUnusable(diagnosis="another key")
+        # 3
+        key.verify(signature, token.rpartition(".")[0].encode("ascii"))
+        # 4
+        claims = parse_json_object(payload)
+        said = msgspec.convert(claims, _Claims)
+        issued_at, expires_at = (datetime.fromtimestamp(each, UTC) for each in (said.iat, said.exp))
+    except InvalidSignature:
+        reason = "signature"
+    except (EnvelopeError, ValueError, OverflowError, OSError):
+        reason = "malformed"
+    else:
+        reason = _outside(said, app, moment)
+        if not reason:
+            return SessionToken(said.jti, said.aud, said.sub, said.account, issued_at, expires_at, claims)
+    raise TokenUnusable(diagnosis=reason)
+
+
+def check(token: str, keys: Keys, *, app: str | None = None, now: float | None = None) -> Flow[SessionToken]:
+    """Return what a session token says, if it was not revoked: neither itself, nor its account's sessions since.
+
+    ``client.run(haoma.tokens.check(sent, jwks, app="shop"))``
+
+    Raises:
+        TokenUnusable: ``caller.token-unusable``.
+        HaomaError: The store cannot be asked.
+    """
+    session = verify(token, keys, app=app, now=now)
+    yield from refuse_revoked(session)
+    return session
+
+
+def revoke(token: str, keys: Keys, *, now: float | None = None) -> Flow[SessionToken]:
+    """Revoke one session token; return what it says. `haoma.accounts.revoke_sessions` revokes all of an account.
+
+    Raises:
+        TokenUnusable: ``caller.token-unusable``: it is of no use to anybody as it is.
+        HaomaError: The store cannot be asked.
+    """
+    session = yield from check(token, keys, now=now)
+    moment = clock.now() if now is None else now
+    seconds = max(session.expires_at.timestamp() - moment, 0.0) + AHEAD_SECONDS
+    yield from ask(Keep(_place(session), moment, seconds))
+    return session
+
+
+def refuse_revoked(session: SessionToken) -> Flow[None]:
+    """Refuse a token that was revoked.
+
+    What was issued in the second of the revocation counts as issued before.
+
+    Raises:
+        TokenUnusable: ``caller.token-unusable``.
+        HaomaError: The store cannot be asked.
+    """
+    if (yield from ask(Recall(_place(session)))).value is not None:
+        raise TokenUnusable(diagnosis="revoked")
+    if session.account is None:
+        return
+    account = parsed(session.account)
+    if account is None or session.issued_at.timestamp() <= (yield from ask(ReadRevoked(account=account))):
+        raise TokenUnusable(diagnosis="the sessions of the account are revoked")
+
+
+def base64url(raw: bytes) -> str:
+    """Return base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """Return the bytes of canonical base64url (RFC 7515): no padding, no unused bits.
+
+    Raises:
+        ValueError: The text is not canonical.
+    """
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if base64url(raw) != text:
+        raise ValueError("not base64url")
+    return raw
+
+
+def _place(session: SessionToken) -> Place[float]:
+    return _REVOKED.place("", session.id)
+
+
+def _outside(said: _Claims, app: str | None, now: float) -> str:
+    """Return which claim is not as it has to be; empty if all are."""
+    if said.iss != ISSUER or not said.jti:
+        return "not ours"
+    if app is not None and said.aud != app:
+        return "another app"
+    if said.exp <= now:
+        return "expired"
+    return "" if said.iat <= now + AHEAD_SECONDS else "from the future"
+
+
+def _public_keys(keys: Keys) -> Mapping[str, Ed25519PublicKey]:
+    try:
+        found: Any = parse_json_object(keys) if isinstance(keys, str | bytes) else keys
+        if isinstance(found, Mapping) and not all(isinstance(key, Ed25519PublicKey) for key in found.values()):
+            found = {
+                key["kid"]: Ed25519PublicKey.from_public_bytes(from_base64url(key["x"]))
+                for key in found["keys"]
+                if key.get("kty") == "OKP" and key.get("crv") == "Ed25519"
+            }
+    except (EnvelopeError, ValueError, LookupError, TypeError, AttributeError):
+        found = None
+    if not isinstance(found, Mapping):
+        raise wrong_argument("keys", keys, "what /.well-known/jwks.json answers")
+    return found
