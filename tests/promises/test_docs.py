@@ -33,7 +33,10 @@ from haoma.service.pages import openapi
 from haoma.settings import reader
 from haoma.settings.model import ServiceSettings
 from haoma.simulator import Simulator
+from haoma.store.config import format_key
+from haoma.store.sealing import StoreKey
 from haoma.verified import Check, CheckName
+from haoma.webhooks import format_secret
 from support.service_process import ServiceProcess, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -222,6 +225,9 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
     environ = dict.fromkeys(re.findall(r'env = "(\w+)"', shown), "0123456789abcdef0123456789abcdef")
     environ |= {"SHOP_AES_KEY": keys["aes_key"], "SHOP_AES_KEY_OLD": "AAAAAAAAAAAAAAAAAAAAAA=="}
     environ["COMPONENT_AES_KEY"] = wechat["wechat-component"]["component_aes_key"]
+    names = ("STORE_KEY", "NUMBER_KEY", "PEPPER", "AUDIT_KEY")
+    environ |= {f"HAOMA_{name}": format_key(StoreKey(1, bytes([at]) * 32)) for at, name in enumerate(names)}
+    environ["HAOMA_WEBHOOK_SECRET"] = format_secret(bytes(32))
     environ["TOKEN_SERVER_URL"] = "https://127.0.0.1/token"
     path = tmp_path / "haoma.toml"
     path.write_text(shown)
@@ -309,11 +315,17 @@ def test_every_member_is_documented(page: Path) -> None:
 
 
 def test_every_code_that_is_named_exists() -> None:
-    """No page names a code of ours that is not in the catalogue, or a platform's code that has no words."""
+    """No page names a code of ours that is not in the catalogue, or a platform's code that has no words.
+
+    A file and an event have names like those of codes.
+    """
     families = "|".join(sorted({code.partition(".")[0] for code in catalogue.codes()}))
     named = 0
     for page in PAGES:
-        for code in set(re.findall(rf"`((?:{families})\.[a-z0-9-]+)`", text(page))) - {"envelope.json"}:
+        for code in set(re.findall(rf"`((?:{families})\.[a-z0-9-]+)`", text(page))) - {
+            "envelope.json",
+            "link.conflict",
+        }:
             assert code in catalogue.codes(), name_of(page)
             named += 1
         for platform, native in re.findall(rf"`?\b({'|'.join(PLATFORMS)}):(-?\d+)\b", text(page)):
