@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ REQUESTS = 60
 @contextmanager
 def process(*command: str, cwd: Path = HERE, **environment: str) -> Iterator[subprocess.Popen[str]]:
     environ = {**os.environ, **environment, "PYTHONPATH": str(HERE)}
-    with subprocess.Popen(command, cwd=cwd, env=environ, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=cwd, env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
         try:
             yield running
         finally:
-            running.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)  # with its children; celery would take seconds to stop
 
 
 @contextmanager
