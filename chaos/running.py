@@ -23,6 +23,7 @@ from chaos.scenarios.database_faults import (
 )
 from chaos.scenarios.database_kills import kill_database
 from chaos.scenarios.failover import fail_over
+from chaos.scenarios.first_logins import first_logins
 from chaos.scenarios.kills import kill_under_load, killed_in_mid_exchange
 from chaos.scenarios.oceanbase import oceanbase
 from chaos.scenarios.platform_faults import crowded_out, platform_faults
@@ -158,6 +159,14 @@ async def _failover(kind: str, short: bool) -> AsyncIterator[Row]:
             yield tally.row(f"promotion of a standby, {name}", kind)
 
 
+async def _first_logins(kind: str, short: bool) -> AsyncIterator[Row]:
+    people, clients = (40, 4) if short else (200, 16)
+    for seconds in (0, 0.5 if short else 2):
+        async with Base(kind) as base:
+            tally = await first_logins(base.url, people=people, processes=4, clients=clients, kill_seconds=seconds)
+        yield tally.row("first logins, with kills" if seconds else "first logins", kind)
+
+
 async def _rewrap(kind: str, short: bool) -> AsyncIterator[Row]:
     people, kills = (3_000, 2) if short else (100_000, 5)
     async with Base(kind) as base:
@@ -188,6 +197,7 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "valkey": (_valkey, ("postgresql",)),
     "clocks": (_clocks, SERVERS),
     "failover": (_failover, ("postgresql",)),
+    "first-logins": (_first_logins, KINDS),
     "rewrap": (_rewrap, KINDS),
     "oceanbase": (_oceanbase, ("oceanbase",)),
 }
