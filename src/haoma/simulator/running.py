@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 
+from haoma.io import clock
 from haoma.platforms.base.mirroring import ANYBODY
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.service import parse_listen
@@ -39,14 +40,18 @@ class Simulator:
         assert simulator.calls["wechat"]["/wxa/business/getuserphonenumber"] == 1
     ```
 
+    Args:
+        listen: ``host:port``; port 0 is a free one.
+        now: The clock of the platforms, in Unix seconds. A test may move it.
+
     Attributes:
         url: Its address; empty while it is stopped.
         stage: The mirrors, for everything that this class does not offer.
     """
 
-    def __init__(self, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, listen: str = "127.0.0.1:0", *, now: Callable[[], float] = clock.now) -> None:
         self._host, self._port = _address(listen)
-        self.stage = Stage()
+        self.stage = Stage(now=now)
         self.url = ""
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -43,7 +43,7 @@ STATEMENT_SECONDS: Final = 6.0
 is gone, and without a limit of ours the writer would wait for it for ever."""
 _TRIES: Final = 40
 """How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
-_READS: Final = 12
+_READS: Final = 32
 """How often a batch reads what it has learned of from other rows: a few times, as nothing leads on for ever."""
 
 
