@@ -13,7 +13,7 @@ from haoma.secret import Secret
 from haoma.steps import Conclude, Concluded, Consent, Outcome, Reserve, Reserved
 from haoma.store.accounts.records import Records
 from haoma.store.audit.lanes import AuditKeys
-from haoma.store.config import StoreSettings
+from haoma.store.config import StoreSettings, format_key
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store
@@ -29,6 +29,11 @@ _codes = itertools.count(1)
 def records(tenant: str, peppers: tuple[StoreKey, ...] = PEPPERS, *, tells: bool = True) -> Records:
     """Return the rows of accounts of a tenant."""
     return Records(Sealer(KEYS, tenant), NumberSealer(NUMBER_KEYS, tenant), BlindIndex(peppers, tenant), tells=tells)
+
+
+def key(name: str, secret: bytes = b"") -> str:
+    """Return a key as it stands in the settings: a given one, or one that is made of a name."""
+    return format_key(StoreKey(1, secret or name.encode().ljust(32, b".")))
 
 
 class Town:

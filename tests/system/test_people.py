@@ -18,9 +18,9 @@ from haoma.platforms.base.mirroring import Person
 from haoma.simulator import Simulator
 from haoma.store.config import StoreSettings
 from haoma.store.upgrade import upgrade
+from support.accounts import key
 from support.live import SERVER_KEY, Service, tables
 from support.stores import KEYS
-from system.test_takeover import key
 
 DAY: Final = 86_400.0
 _START: Final = 1_800_000_000.0

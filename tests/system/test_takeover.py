@@ -27,6 +27,7 @@ from haoma.settings.reader import from_mapping
 from haoma.simulator import Simulator
 from haoma.store.config import StoreSettings
 from haoma.store.upgrade import upgrade
+from support.accounts import key
 from support.stores import KEYS
 
 WAYS: Final = {
@@ -102,12 +103,6 @@ def configuration(simulator: Simulator, folder: Path) -> dict[str, Any]:
         "store": {"database_url": f"sqlite:///{folder / 'haoma.db'}", "keys": [key("store", KEYS[0].secret)]},
         "accounts": {name: [key(name)] for name in ("keys", "peppers", "audit_keys")},
     }
-
-
-def key(name: str, secret: bytes = b"") -> str:
-    from base64 import b64encode
-
-    return f"1:{b64encode(secret or name.encode().ljust(32, b'.')).decode()}"
 
 
 def people() -> tuple[Person, Person]:
