@@ -41,6 +41,8 @@ LARGEST: Final = 64
 STATEMENT_SECONDS: Final = 6.0
 """How long a statement may take. The server ends it after five seconds; if nothing is heard of that either, the network
 is gone, and without a limit of ours the writer would wait for it for ever."""
+PATIENT_SECONDS: Final = 600.0
+"""The same for a command that reads whole tables."""
 _TRIES: Final = 40
 """How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
 _READS: Final = 32
@@ -109,6 +111,9 @@ class Connection(Protocol):
 
     def rollback(self) -> Any:
         """Roll back, if a transaction has begun."""
+
+    def be_patient(self) -> Any:
+        """Let statements take `PATIENT_SECONDS` from now on."""
 
     def pause(self, seconds: float) -> Any:
         """Wait."""

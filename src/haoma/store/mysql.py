@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import asyncmy
 from asyncmy import errors
 
-from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
+from haoma.store.batch import PATIENT_SECONDS, STATEMENT_SECONDS, Conflict, Disconnected
 from haoma.store.sql import Portable, numbered
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class MySqlConnection:
         self._connection = connection
         self._portable = Portable(prefix, tenant, "%s")
         self._clock_us = clock_us
+        self._seconds = STATEMENT_SECONDS
 
     @classmethod
     async def open(
@@ -130,6 +131,10 @@ class MySqlConnection:
         count, _ = await self._execute(numbered(text, "%s"), arguments)
         return count
 
+    async def be_patient(self) -> None:
+        """See `Connection.be_patient`."""
+        self._seconds = PATIENT_SECONDS
+
     async def pause(self, seconds: float) -> None:
         """See `Connection.pause`."""
         await asyncio.sleep(seconds)
@@ -140,7 +145,7 @@ class MySqlConnection:
 
     async def _execute(self, text: str, arguments: Sequence[Any] = ()) -> tuple[int, Sequence[Any]]:
         try:
-            async with asyncio.timeout(STATEMENT_SECONDS), self._connection.cursor() as cursor:
+            async with asyncio.timeout(self._seconds), self._connection.cursor() as cursor:
                 await cursor.execute(text, arguments or None)
                 return cursor.rowcount, (await cursor.fetchall() if cursor.description else ())
         except errors.MySQLError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
 
-from haoma.store.batch import STATEMENT_SECONDS, Conflict, Disconnected
+from haoma.store.batch import PATIENT_SECONDS, STATEMENT_SECONDS, Conflict, Disconnected
 from haoma.store.sql import Portable, found_by, numbered
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class PostgresConnection:
         self._tenant = tenant
         self._clock_us = clock_us
         self._texts: dict[tuple[str, str], str] = {}
+        self._seconds: float | None = None  # the connection's own limit
 
     @classmethod
     async def open(
@@ -129,8 +130,13 @@ class PostgresConnection:
 
     async def change(self, text: str, arguments: Sequence[Any]) -> int:
         """See `Connection.change`."""
-        status = await self._guarded(self._connection.execute(numbered(text, "$"), *arguments))
+        status = await self._guarded(self._connection.execute(numbered(text, "$"), *arguments, timeout=self._seconds))
         return int(status.rpartition(" ")[2])
+
+    async def be_patient(self) -> None:
+        """See `Connection.be_patient`."""
+        self._seconds = PATIENT_SECONDS
+        await self._execute(f"SET statement_timeout = {round(PATIENT_SECONDS * 1000)}")
 
     async def pause(self, seconds: float) -> None:
         """See `Connection.pause`."""
@@ -152,10 +158,10 @@ class PostgresConnection:
             raise Conflict
 
     async def _execute(self, text: str) -> None:
-        await self._guarded(self._connection.execute(text))
+        await self._guarded(self._connection.execute(text, timeout=self._seconds))
 
     async def _fetch(self, text: str, *arguments: Any) -> list[Any]:
-        return list(await self._guarded(self._connection.fetch(text, *arguments)))
+        return list(await self._guarded(self._connection.fetch(text, *arguments, timeout=self._seconds)))
 
     async def _guarded(self, running: Any) -> Any:
         try:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _SAMPLE: Final = 500
 _LATE_MS: Final = 60_000
 _AHEAD_MS: Final = 600_000
-_PATIENCE_MS: Final = 600_000
 
 
 class Line(NamedTuple):
@@ -69,8 +68,7 @@ def counts(connection: Connection, prefix: str, tenant: str, since: int) -> Gene
 
 def patiently(connection: Connection) -> Generator[Any, Any, None]:
     """Let statements read a whole table, which takes longer than any that answers a request."""
-    if connection.kind == "postgresql":
-        yield connection.select(f"SET statement_timeout = {_PATIENCE_MS}", ())
+    yield connection.be_patient()
 
 
 def count_text(prefix: str) -> str:

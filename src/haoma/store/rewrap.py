@@ -24,7 +24,6 @@ from haoma.errors import StoreUnavailable
 from haoma.store.accounts.records import split
 from haoma.store.batch import LANES, Changes, Conflict, Fences
 from haoma.store.keys.numbers import key_of, pepper_of
-from haoma.store.reports import patiently
 from haoma.store.rows import NUMBERS, PHONES, SALTS
 from haoma.store.sealing import CannotUnseal
 
@@ -107,7 +106,6 @@ class Rewrap:
             Disconnected: The database cannot be used now. What was done is done.
             StoreUnavailable: ``internal.store-unavailable``: others wrote the same rows again and again.
         """
-        yield from patiently(self._connection)
         done = yield from self._round(self._renew, self._is_old, self._tell)
         if self._retired:
             second = yield from self._round(self._clean, self._is_retired, int)

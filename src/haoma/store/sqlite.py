@@ -105,6 +105,9 @@ class SqliteConnection:
         """See `Connection.change`."""
         return self._execute(text, arguments).rowcount
 
+    def be_patient(self) -> None:
+        """See `Connection.be_patient`. Nothing limits a statement here."""
+
     def pause(self, seconds: float) -> None:
         """See `Connection.pause`."""
         time.sleep(seconds)
