@@ -146,9 +146,9 @@ def _phase(settings: StoreSettings, folder: Path, crowd: Crowd, keys: AccountKey
     began, killed, alive = time.monotonic(), 0, True
     for turn in range(kills):
         # It is killed in the middle: by what it has done, not by a clock.
-        if _begin(config, lambda turn=turn: _done(settings) >= people * (turn + 1) // (kills + 1)):
+        if _begin(config, lambda turn=turn: _done(settings) >= people * (turn + 1) // (kills + 1), people):
             killed += 1
-    alive = not _begin(config, lambda: False)
+    alive = not _begin(config, lambda: False, people)
     for each in living:
         each.stopped.set()
     for each in living:
@@ -165,7 +165,7 @@ def _phase(settings: StoreSettings, folder: Path, crowd: Crowd, keys: AccountKey
     return tally
 
 
-def _begin(config: Path, enough: Any) -> bool:
+def _begin(config: Path, enough: Any, people: int) -> bool:
     """Run the command; kill it as a power cut would once that is enough. Returns whether it was killed."""
     command = [sys.executable, "-m", "haoma", "rewrap", "--config", str(config), "--json"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HAOMA_")}
@@ -178,7 +178,7 @@ def _begin(config: Path, enough: Any) -> bool:
                 process.kill()
                 process.wait()
                 return True
-            time.sleep(0.01)
+            time.sleep(0.02 + people / 1_000_000)  # it reads a whole table
     assert process.poll() == 0, log.read_text("utf-8", "replace")[-2000:]
     return False
 

@@ -146,6 +146,9 @@ def test_every_tenant_counts(desk: Desk) -> None:
     desk.order("keys", desk.told("keys", "add"))
     desk.order("keys", desk.told("keys", "promote", desk.lists["keys"][1].partition(":")[0]))
     assert desk.told("keys", "retire", "1")["needed"] == 3
+    desk.apps = APPS  # also of a tenant that has no app any more
+    desk.write()
+    assert desk.told("keys", "retire", "1")["needed"] == 3
     assert desk.told("rewrap") == {
         "records": 3, "sealed": 3, "added": 0, "removed": 0, "unreadable": 0, "taken": 0, "dry_run": False,
     }  # fmt: skip

@@ -73,7 +73,13 @@ def statements() -> list[str]:
         for count in (1, 2, 5, 64, 256):
             found += [portable.read(table, [b""] * count)[0], portable.insert(table, [row] * count)[0]]
             found.append(portable.delete(table, [b""] * count, [1] * count)[0])
-    for text in (key_counts.keys_text, key_counts.next_text, key_counts.range_text, rewrap.find_text):
+    for text in (
+        key_counts.tenant_text,
+        key_counts.keys_text,
+        key_counts.next_text,
+        key_counts.range_text,
+        rewrap.find_text,
+    ):
         found.append(text("haoma_"))
     found += [*Statements("haoma_").all(), *reports.statements("haoma_")]
     return [

@@ -289,18 +289,17 @@ def _write_order(of: Of, numbers: list[int], added: str = "") -> None:
 
 
 def _each_tenant(settings: Settings, flow: Callable[[Connection, str], Generator[Any, Any, R]]) -> list[R]:
-    """Run a flow for each tenant, over a connection of its own; return what they return."""
+    """Run a flow for each tenant that has numbers, over a connection of its own; return what they return."""
     from haoma.store.flows import ask_blocking
+    from haoma.store.key_counts import tenants
     from haoma.store.opening import engine_of
     from haoma.store.version import reaching, require_schema_blocking
 
-    found = []
-    for tenant in sorted({app.tenant for app in settings.apps.values()}):
-        engine = engine_of(settings.store, tenant)
-        require_schema_blocking(engine)
-        with reaching():
-            found.append(ask_blocking(engine, partial(_second, flow, tenant)))
-    return found
+    engine = engine_of(settings.store)
+    require_schema_blocking(engine)
+    with reaching():
+        found = ask_blocking(engine, lambda connection: tenants(connection, settings.store.table_prefix))
+        return [ask_blocking(engine_of(settings.store, each), partial(_second, flow, each)) for each in found]
 
 
 def _second(

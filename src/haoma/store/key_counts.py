@@ -32,6 +32,15 @@ class Counts:
         return sum(self.keys.values())
 
 
+def tenants(connection: Connection, prefix: str) -> Generator[Any, Any, list[str]]:
+    """Return the tenants that have numbers, also those that no app has any more."""
+    found, last = [], ""
+    while rows := (yield connection.select(tenant_text(prefix), [last])):
+        last = rows[0][0]
+        found.append(last)
+    return found
+
+
 def count(connection: Connection, prefix: str, tenant: str) -> Generator[Any, Any, Counts]:
     """Count them. Only the records are read as a whole; of the index, a range for each pepper."""
     yield from patiently(connection)
@@ -43,6 +52,11 @@ def count(connection: Connection, prefix: str, tenant: str) -> Generator[Any, An
         first, last = number.to_bytes(4), number.to_bytes(4) + b"\xff" * 29  # longer than any place
         ((peppers[number],),) = yield connection.select(range_text(prefix), [tenant, first, last])
     return Counts({int(key): int(total) for key, total in keys}, {key: int(total) for key, total in peppers.items()})
+
+
+def tenant_text(prefix: str) -> str:
+    """Return the statement that finds the next tenant."""
+    return f"SELECT tenant FROM {prefix}phones WHERE tenant > ? ORDER BY tenant LIMIT 1"  # noqa: S608
 
 
 def keys_text(prefix: str) -> str:
