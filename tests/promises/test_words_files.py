@@ -26,6 +26,7 @@ from haoma.platforms.registry import PLATFORMS, load
 from haoma.service.pages import pages
 from haoma.service.pages.account_paths import DESCRIBED
 from haoma.store import reports
+from haoma.store.audit import verify
 from haoma.words import LANGUAGES, UnknownWords, entries, text
 from haoma.words.facts import phrase, shown
 
@@ -73,6 +74,9 @@ CHOSEN: dict[str, set[str]] = {
     | {f"keys.added.{each}" for each in Of}
     | {f"keys.{verb}.{each}" for verb in ("promoted", "retired", "needed") for each in Of}
     - {"keys.promoted.peppers", "keys.needed.audit_keys"}
+    | {f"audit.column.{each}" for each in ("day", "what", "app", "by", "total")}
+    | {f"audit.found.{each}" for each in verify.NAMES}
+    | {f"audit.{each}" for each in ("where.lane", "where.seals", "proof.stored", "proof.shipped")}
     | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)}
     | {f"events.column.{each}" for each in ("at", "type", "state", "tries", "account", "id")}
     | {f"events.state.{each}" for each in State},

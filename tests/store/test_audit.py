@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -210,6 +211,33 @@ def test_a_seal_that_is_gone_is_noticed_by_a_process_that_has_seen_it(town: Town
     assert (writer.lost, again.number, [each.number for each in again.ends()]) == (2, 2, [3])
 
 
+def test_the_log_is_verified_while_it_is_written(town: Town, log: Log) -> None:
+    stopped = threading.Event()
+
+    def write(openid: str) -> int:
+        other, count = Town(town.settings, audit=log.keys), 0
+        while not stopped.is_set():
+            other.linked(openid, f"13900139{openid}")
+            count += 1
+        other.close()
+        return count
+
+    def seal() -> None:
+        while not stopped.is_set():
+            log.seal()
+
+    with ThreadPoolExecutor(3) as pool:
+        written = [pool.submit(write, "001"), pool.submit(write, "002")]
+        sealing = pool.submit(seal)
+        try:
+            found = [log.verify() for _ in range(10)]
+        finally:
+            stopped.set()
+        sealing.result()
+    assert [each.found for each in found] == [[]] * 10
+    assert log.verify().rows == sum(each.result() for each in written) + 2
+
+
 # --- tampering: the table of the documentation, row by row ---
 
 
@@ -340,6 +368,11 @@ def forged_seal(scene: Scene) -> None:
     scene.log.change(text, (3).to_bytes(8), sealed.at, sealed.heads, sealed.mac)
 
 
+def no_seal_at_all(scene: Scene) -> None:
+    text = "INSERT INTO {0}seals (tenant, place, version, at, heads, mac) VALUES ('default', ?, 1, 1, ?, ?)"
+    scene.log.change(text, (1 << 8).to_bytes(9), b"", b"")
+
+
 DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (changed_entry, [("row-changed", 4, 4)]),
     (changed_moment, [("row-changed", 4, 4)]),
@@ -358,6 +391,7 @@ DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (seal_without_a_lane, [("seal-changed", 2, 2)]),
     (first_seal_deleted, [("seals-missing", 1, 1)]),
     (forged_seal, [("seal-changed", 3, 3)]),
+    (no_seal_at_all, [("seal-foreign", 256, 256)]),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from haoma.store import sweep as sweeping
 from haoma.store.audit import retention
 from haoma.store.audit.retention import KEEP_MS
+from haoma.store.audit.verify import verify
 from haoma.store.config import StoreSettings
 from haoma.store.days import DAY_MS
 from haoma.store.sweep import Swept, sweep
@@ -120,10 +122,11 @@ def test_what_is_missing_and_was_not_dropped_is_noticed(town: Town, log: Log) ->
     """The log says what was dropped; whoever deletes more is found out."""
     for _ in range(3):
         day(town, log)
-    town.wall += KEEP
+    town.wall += KEEP - DAY
     town.linked("o-1")
     log.seal()
-    swept(town, log)
+    dropped = log.rows()
+    assert swept(town, log).audit > 0
     log.seal()
     assert log.found() == []
     oldest = log.rows()[0][0][:8]
@@ -132,15 +135,39 @@ def test_what_is_missing_and_was_not_dropped_is_noticed(town: Town, log: Log) ->
         log.change("DELETE FROM {0}audit WHERE place = ?", place)
     assert [(each.name, each.lane, each.last) for each in log.found()] == [("lane-missing", oldest, len(rows))]
     log.insert(rows, [])
+    assert log.found() == []
+    for number, forged in ((7, dropped[0][0][:8]), (1, b"\1older!!")):  # where rows were dropped
+        log.insert([(forged + number.to_bytes(8), 1, b"{}", bytes(16))], [])
+        assert [(each.lane, each.first) for each in log.found() if each.name == "row-foreign"] == [(forged, number)]
+        log.change("DELETE FROM {0}audit WHERE place = ?", forged + number.to_bytes(8))
     log.change("DELETE FROM {0}seals WHERE place = ?", log.seals()[0].place)
     assert [each.name for each in log.found()] == ["seals-missing"]
+
+
+def test_the_log_is_verified_while_old_rows_are_dropped(town: Town, log: Log) -> None:
+    """If the row that says so comes where the verifier has already been, it begins again."""
+    for _ in range(2):
+        day(town, log)
+    town.wall += KEEP
+    town.linked("o-1")
+    log.seal()
+    told = []
+
+    def drop(part: float, rows: int) -> None:
+        told.append(rows)
+        if len(told) == 1:
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(swept, town, log).result().audit > 0
+
+    verified = log.ask(lambda connection: verify(connection, log.prefix, log.keys, (), drop))
+    assert (verified.found, verified.dropped) == ([], 10)
 
 
 def test_nobody_can_say_that_rows_were_dropped_without_the_key(town: Town, log: Log) -> None:
     town.linked("o-1")
     log.seal()
     place, at, _, mac = log.rows()[-1]
-    entry = b'{"what":"audit.dropped","by":"haoma","rows":"1","seals":"0","before":"1900000000000","seal":"9"}'
+    entry = b'{"what":"audit.dropped","by":"haoma","rows":"1","seals":"0","upto":"%b","seal":"9"}' % (b"ff" * 16)
     log.change("DELETE FROM {0}audit")
     log.insert([(place[:8] + (1).to_bytes(8), at, entry, mac)], [])
     assert [each.name for each in log.found()] == ["lane-foreign", "rows-cut"]
@@ -148,12 +175,33 @@ def test_nobody_can_say_that_rows_were_dropped_without_the_key(town: Town, log: 
 
 def test_whoever_has_the_key_and_drops_too_early_is_found_out(town: Town, log: Log) -> None:
     """Rows that an operator drops before their time are told by what the log says of it."""
-    at = round(town.wall * 1000)
-    lane = at.to_bytes(6) + b"xy"
-    before = bytes(16)
-    dropped = b'{"what":"audit.dropped","rows":"2","before":"%d","seal":"0"}' % at
-    for number, entry in enumerate((b'{"what":"audit.lane"}', dropped), 1):
+    town.linked("o-1")
+    *_, (last, at, _, mac) = log.rows()
+    log.change("DELETE FROM {0}audit")
+    lane, before = (at + 1000).to_bytes(6) + b"xy", bytes(16)
+    said = {"what": "audit.dropped", "rows": "2", "upto": last.hex(), "mac": mac.hex(), "seals": "0", "seal": "0"}
+    for number, entry in enumerate((b'{"what":"audit.lane"}', msgspec.json.encode(said)), 1):
         place = lane + number.to_bytes(8)
         before = log.keys.row_mac(1, before, place, at, entry)
         log.insert([(place, at, entry, before)], [])
     assert [each.name for each in log.found()] == ["dropped-early"]
+
+
+def test_what_is_left_of_a_lane_that_was_dropped_half_way_is_still_held_to_its_mac(
+    town: Town, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 3)
+    monkeypatch.setattr(sweeping, "_MOST", 1)
+    for _ in range(3):
+        town.linked("o-1")
+    left = log.rows()[3]
+    log.seal()
+    town.wall += KEEP + 2 * DAY
+    town.linked("o-1")
+    log.seal()
+    assert swept(town, log).audit == 3
+    assert (log.rows()[0], log.found(), log.verify().dropped) == (left, [], 3)
+    log.change("UPDATE {0}audit SET entry = ? WHERE place = ?", b"{}", left[0])
+    assert [(each.name, each.lane, each.first) for each in log.found()] == [("row-changed", left[0][:8], 4)]
+    log.change("DELETE FROM {0}audit WHERE place = ?", left[0])
+    assert [(each.name, each.first, each.last) for each in log.found()] == [("lane-missing", 4, 4)]

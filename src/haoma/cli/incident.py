@@ -98,9 +98,9 @@ def export(
         for name, each in found.items():
             write(text("cli", "incident.accounts", words, tenant=name, count=len(each.accounts)))
             for what, total in sorted(each.rows.items()):
-                write(text("cli", "incident.rows", words, what=what, count=total))
+                write("  " + text("cli", "incident.rows", words, what=what, count=total))
             if each.nobody:
-                write(text("cli", "incident.nobody", words, count=each.nobody))
+                write("  " + text("cli", "incident.nobody", words, count=each.nobody))
 
 
 def _asked(

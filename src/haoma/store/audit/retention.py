@@ -3,7 +3,7 @@
 Lanes are ordered by the moment when they were opened, and last for an hour. So what is old is the beginning of the
 table. A lane is dropped as a whole, once a seal has covered its end and all of it is older than the retention; so are
 the seals from before, except for the last one, to which the next one is chained. Each transaction that drops rows also
-writes one that says so: an auditor can tell what was dropped from what was removed.
+writes one that says up to which place, so an auditor can tell what was dropped from what was removed or put in.
 
 Source: article 21 (3) of the Cybersecurity Law of the People's Republic of China: logs are kept for at least six
 months.
@@ -60,17 +60,22 @@ class Retention:
         tenant, statements = self._keys.tenant, self._statements
         before = self._before(now)
         moment = int.from_bytes(before)
-        last = yield from self._last_row(connection, before)
+        last, mac = yield from self._last_row(connection, before)
         seals = yield connection.select(statements.moments, [tenant])
         old = [bytes(place) for place, at in seals if int(at) < moment]
         newest = yield connection.select(statements.newest, [tenant])
         self._written = ()
-        if (last is None and len(old) <= 1) or not newest or seal_of(newest[0]).at < moment + LANE_MS + SLACK_MS:
+        if (not last and len(old) <= 1) or not newest or seal_of(newest[0]).at < moment + LANE_MS + SLACK_MS:
             return 0
-        rows = 0 if last is None else (yield connection.change(statements.drop, [tenant, last]))
+        rows = 0 if not last else (yield connection.change(statements.drop, [tenant, last]))
         dropped = 0 if len(old) <= 1 else (yield connection.change(statements.drop_seals, [tenant, old[-1]]))
-        facts = {"rows": rows, "seals": dropped, "before": moment, "seal": int.from_bytes(old[-1]) if old else 0}
-        said = {name: str(value) for name, value in facts.items()}
+        said = {
+            "rows": str(rows),
+            "upto": last.hex(),
+            "mac": mac.hex(),
+            "seals": str(dropped),
+            "seal": str(int.from_bytes(old[-1])) if old else "0",
+        }
         self._written = self._lane.rows(now, fence, [(DROPPED, "haoma", said)])
         yield connection.insert(AUDIT, self._written)
         return int(rows + dropped)
@@ -91,10 +96,10 @@ class Retention:
         """Return where the lanes begin that stay. It moves once a day."""
         return max(0, now - now % DAY_MS - self._keep - LANE_MS - SLACK_MS).to_bytes(6)
 
-    def _last_row(self, connection: Connection, before: bytes) -> Generator[Any, Any, bytes | None]:
-        """Return the place of the last row to drop at once, or None if there is none."""
+    def _last_row(self, connection: Connection, before: bytes) -> Generator[Any, Any, tuple[bytes, bytes]]:
+        """Return the place and the MAC of the last row to drop at once; empty if there is none."""
         tenant, statements = self._keys.tenant, self._statements
         found = yield connection.select(statements.old, [tenant, before, AT_ONCE - 1])
         if not found:
             found = yield connection.select(statements.oldest, [tenant, before])
-        return bytes(found[0][0]) if found else None
+        return (bytes(found[0][0]), bytes(found[0][1])) if found else (b"", b"")

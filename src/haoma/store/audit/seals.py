@@ -104,8 +104,8 @@ class Statements:
         )
         self.rows = f"SELECT place, at, entry, mac FROM {audit} > ? ORDER BY place LIMIT 5000"  # noqa: S608
         self.end = f"SELECT place FROM {audit} <= ? ORDER BY place DESC LIMIT 1"  # noqa: S608
-        self.old = f"SELECT place FROM {audit} < ? ORDER BY place LIMIT 1 OFFSET ?"  # noqa: S608
-        self.oldest = f"SELECT place FROM {audit} < ? ORDER BY place DESC LIMIT 1"  # noqa: S608
+        self.old = f"SELECT place, mac FROM {audit} < ? ORDER BY place LIMIT 1 OFFSET ?"  # noqa: S608
+        self.oldest = f"SELECT place, mac FROM {audit} < ? ORDER BY place DESC LIMIT 1"  # noqa: S608
         self.count = f"SELECT COUNT(*) FROM {audit} < ?"  # noqa: S608
         self.count_of_seals = f"SELECT COUNT(*) FROM {seals} AND at < ?"  # noqa: S608
         self.drop = f"DELETE FROM {audit} <= ?"  # noqa: S608

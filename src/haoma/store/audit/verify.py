@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 Progress: TypeAlias = Callable[[float, int], None]
 """Is told which part is done, and how many rows."""
 
+NAMES: Final = (
+    *("row-changed", "row-foreign", "rows-missing", "rows-cut", "row-not-sealed-one", "lane-missing", "lane-foreign"),
+    *("seal-changed", "seal-foreign", "seals-missing", "seals-cut", "seal-not-shipped-one", "shipped-changed"),
+    *("shipped-twice", "dropped-early"),
+)
+"""What can be wrong."""
+_Row: TypeAlias = tuple[bytes, int, bytes, bytes]
 _MOST: Final = 1000
+_TRIES: Final = 3
 _SEAL_PLACE: Final = 8
 _ROW_PLACE: Final = 16
 _DROPPED: Final = b'{"what":"%b"' % DROPPED.encode()
@@ -37,7 +45,7 @@ class Found(NamedTuple):
     """Something that somebody has changed.
 
     Attributes:
-        name: What is wrong: a name of ``audit.found`` in the words.
+        name: What is wrong: one of `NAMES`.
         lane: The lane; empty if it is about seals.
         first, last: Numbers of rows or of seals.
         seal: The seal that proves it; 0 for none.
@@ -59,9 +67,10 @@ class _Entry(msgspec.Struct):
 
 
 class _Dropping(msgspec.Struct):
+    upto: str
+    mac: str
     seal: str
-    before: str
-    rows: str = "0"
+    rows: str
 
 
 @dataclass
@@ -75,7 +84,7 @@ class Verified:
         unsealed, unsealed_since: How many rows no seal covers yet, and when the oldest was written.
         sealed_at: When the newest seal was made; 0 for none.
         dropped: How many rows were dropped because of their age, as far as the log still says so.
-        dropped_before: Lanes that were opened before may have been dropped.
+        dropped_before: When the lane was opened of which rows were dropped last; 0 for none.
         counts: How many rows say what, by day in China, app and caller, if that was asked.
     """
 
@@ -129,10 +138,12 @@ def verify(
         progress: Is told how far it is.
         counts: Whether to count what the rows say.
     """
-    while True:
-        result = yield from Verifier(prefix, keys, shipped, progress, counts=counts).run(connection)
-        if result is not None:
-            return result
+    for tries in range(1, _TRIES + 1):
+        verifier = Verifier(prefix, keys, shipped, progress, counts=counts)
+        if (result := (yield from verifier.run(connection, last_try=tries == _TRIES))) is not None:
+            break
+    assert result is not None  # noqa: S101
+    return result
 
 
 class Verifier:
@@ -163,14 +174,19 @@ class Verifier:
         self.abroad: dict[bytes, _Sealed] = {}
         self.last: dict[bytes, int] = {}
         self.suspects: list[Found] = []
-        self._anchor = self._before = 0
+        self.first: dict[bytes, int] = {}
+        self.fronts: dict[bytes, _Row] = {}
+        self._oldest = self._upto = self._mac = b""
+        self._anchor = 0
 
-    def run(self, connection: Connection) -> Generator[Any, Any, Verified | None]:
-        """Read everything; return None if old rows were dropped meanwhile."""
+    def run(self, connection: Connection, *, last_try: bool) -> Generator[Any, Any, Verified | None]:
+        """Read everything; return None if old rows were dropped meanwhile, and another try may follow."""
         first = yield from self._read_seals(connection)
         yield from self._read_rows(connection)
         oldest = yield connection.select(self._statements.moments, [self.keys.tenant])
-        if oldest and int.from_bytes(oldest[0][0]) > max(first, self._anchor):
+        is_stale = oldest and int.from_bytes(oldest[0][0]) > max(first, self._anchor)
+        oldest = yield connection.select(self._statements.after, [self.keys.tenant, b""])
+        if (is_stale or (oldest and bytes(oldest[0][0]) > self._oldest)) and not last_try:
             return None
         self._judge(first)
         self.result.found = self.result.found[:_MOST]
@@ -240,7 +256,7 @@ class Verifier:
             return
         until = opened_at(bytes(end[0][0]))
         reading = _Lane(b"", self)
-        after, first = b"", 0
+        after = b""
         while rows := (yield connection.select(self._statements.rows, [tenant, after])):
             for place, at, entry, mac in rows:
                 if place[:LANE_BYTES] != reading.lane:
@@ -249,7 +265,8 @@ class Verifier:
                 reading.take(bytes(place), at, bytes(entry), mac)
             result.rows += len(rows)
             after = bytes(rows[-1][0])
-            first = first or opened_at(bytes(rows[0][0]))
+            self._oldest = self._oldest or bytes(rows[0][0])
+            first = opened_at(self._oldest)
             self._progress((opened_at(after) - first) / max(1, until - first), result.rows)
         reading.end()
         self._progress(1.0, result.rows)
@@ -261,19 +278,39 @@ class Verifier:
         elif not first and self._anchor:
             self.note(Found("seals-missing", first=self._anchor, last=self._anchor))
         for each in self.suspects:
-            if opened_at(each.lane) >= self._before:
-                self.note(each)
+            if each.last > self._dropped(each.lane):
+                self.note(each._replace(first=self._dropped(each.lane) + 1))
+            elif each.last == self._dropped(each.lane) and not self._follows(*self.fronts[each.lane]):
+                self.note(Found("row-changed", each.lane, each.last + 1, each.last + 1))
+        for lane, number in self.first.items():
+            if number <= self._dropped(lane):  # what was dropped, and is there, was put there
+                self.note(Found("row-foreign", lane, number, min(self.last[lane], self._dropped(lane))))
+        self._judge_ends()
+        self.result.lanes = len(self.last)
+        self.result.dropped_before = opened_at(self._upto)
+
+    def _judge_ends(self) -> None:
+        """Note the ends of lanes that seals cover, and that are not there."""
         for covered, shipped in ((self.stored, False), (self.abroad, True)):
             for lane, sealed in sorted(covered.items()):
                 last = self.last.get(lane, 0)
-                if last >= sealed.number or opened_at(lane) < self._before:
+                if max(last, self._dropped(lane)) >= sealed.number:
                     continue
                 if shipped and self.stored.get(lane, _NOWHERE).number >= sealed.number:
                     continue  # that was said
                 name = "rows-cut" if last else "lane-missing"
-                self.note(Found(name, lane, last + 1, sealed.number, sealed.seal, shipped))
-        self.result.lanes = len(self.last)
-        self.result.dropped_before = self._before
+                missing = max(last, self._dropped(lane)) + 1
+                self.note(Found(name, lane, missing, sealed.number, sealed.seal, shipped))
+
+    def _dropped(self, lane: bytes) -> int:
+        """Return the number up to which the rows of a lane were dropped because of their age."""
+        if lane == self._upto[:LANE_BYTES]:
+            return int.from_bytes(self._upto[LANE_BYTES:])
+        return (1 << 64) - 1 if lane < self._upto else 0
+
+    def _follows(self, place: bytes, at: int, entry: bytes, mac: bytes) -> bool:
+        """Tell whether a row follows on the last one that was dropped."""
+        return any(self.keys.row_mac(key, self._mac, place, at, entry) == mac for key in self.keys.numbers)
 
     def note(self, found: Found) -> None:
         """Note what was found; what follows on is one finding."""
@@ -297,12 +334,13 @@ class Verifier:
         """Note what a row says that was written when rows were dropped."""
         try:
             said = msgspec.json.decode(entry, type=_Dropping)
-            seal, before, rows = int(said.seal), int(said.before), int(said.rows)
+            seal, rows = int(said.seal), int(said.rows)
+            dropped = bytes.fromhex(said.upto), bytes.fromhex(said.mac)
         except (msgspec.MsgspecError, ValueError):
             return
         self.result.dropped += rows
-        self._anchor, self._before = max(self._anchor, seal), max(self._before, before)
-        if at - before < KEEP_MS:
+        self._anchor, (self._upto, self._mac) = max(self._anchor, seal), max((self._upto, self._mac), dropped)
+        if at - opened_at(dropped[0]) < KEEP_MS:
             self.note(Found("dropped-early", first=seal, last=seal))
 
 
@@ -328,7 +366,7 @@ class _Lane:
             verifier.note(Found("row-foreign", self.lane, number, number))
             return
         if number != self._number + 1:
-            self._miss(number)
+            self._miss(number, (place, at, entry, mac))
         before = self._before
         fits = before is None or self._fits(before, place, at, entry, mac)
         if not fits:
@@ -344,6 +382,8 @@ class _Lane:
                 verifier.drop_says(at, entry)
         result.since = min(result.since or at, at)
         result.until = max(result.until, at)
+        if not self._number:
+            verifier.first[self.lane] = number
         self._number, self._before = number, mac
 
     def _fits(self, before: bytes, place: bytes, at: int, entry: bytes, mac: bytes) -> bool:
@@ -354,13 +394,14 @@ class _Lane:
                 return True
         return False
 
-    def _miss(self, number: int) -> None:
+    def _miss(self, number: int, row: _Row) -> None:
         """Note that rows are missing before this one. Then it cannot be checked itself."""
         missing = Found("rows-missing", self.lane, self._number + 1, number - 1)
         if self._number:
             self._verifier.note(missing)
         else:
             self._verifier.suspects.append(missing)  # perhaps they were old
+            self._verifier.fronts[self.lane] = row
         self._before = None
 
     def _compare(self, number: int, mac: bytes) -> None:
