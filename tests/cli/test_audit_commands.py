@@ -213,6 +213,17 @@ def test_the_sweep_drops_what_is_old(haoma: Run, town: Town) -> None:
     assert "2 rows were dropped because of their age" in haoma("audit", "report").stdout
 
 
+def test_check_finds_nothing_wrong_with_the_rows_of_accounts(haoma: Run, town: Town) -> None:
+    """Their places have other lengths than those that are digests."""
+    town.close()
+    assert haoma("audit", "ship").exit_code == 0
+    odd = json.loads(haoma("db", "check", "--json").stdout)["rows"]
+    assert {each["is"] for each in odd} <= {"future"}  # the town is ahead of the computer
+    run(town.settings, "UPDATE {0}seals SET place = ?", b"longer than eight")
+    odd = json.loads(haoma("db", "check", "--json").stdout)["rows"]
+    assert ("place", "seals") in {(each["is"], each["table"]) for each in odd}
+
+
 # --- incidents
 
 
