@@ -12,6 +12,8 @@ from hashlib import blake2b
 import msgspec
 import pytest
 
+from haoma.accounts import LookUp
+from haoma.link import Login
 from haoma.store.audit import lanes
 from haoma.store.audit.lanes import opened_at
 from haoma.store.config import StoreSettings
@@ -119,6 +121,15 @@ def test_a_conflict_leaves_no_gap(town: Town, log: Log) -> None:
     assert verified.rows == len(done) + verified.lanes
     assert verified.lanes == 3
     assert sum(number for (_, what, _, _), number in verified.counts.items() if what == "authorize") == 60
+
+
+@pytest.mark.parametrize(
+    "typed", ["+8613800138000", "13800138000", "138 0013 8000", "138-0013-8000", "+852 9123 4567 89", "86 13800138000"]
+)
+def test_a_number_that_somebody_types_is_masked(town: Town, log: Log, typed: str) -> None:
+    """Who asks writes down why; whatever he writes, the log holds no number. Other figures stay."""
+    town.ask(LookUp(by="support", login=Login("wechat", "wechat:wx1", "openid", "o-1"), reason=f"4711, {typed} asked"))
+    assert said(log)[-1]["reason"].replace("+", "") == "4711, *** asked"
 
 
 def test_a_refused_authorization_is_a_row_too(town: Town, log: Log) -> None:

@@ -41,7 +41,7 @@ BEFORE_FIRST: Final = bytes(MAC_BYTES)
 OPENED: Final = "audit.lane"
 """What the first row of a lane says."""
 
-_NUMBER: Final = re.compile(r"\+?(?<!\d)(?:\d[ -]?){10,15}(?!\d)")
+_NUMBER: Final = re.compile(r"\+?(?<!\d)\d(?:[ -]?\d){9,14}(?!\d)")
 _encode: Final = msgspec.json.Encoder().encode
 
 
