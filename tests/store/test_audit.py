@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -15,8 +16,9 @@ import pytest
 from haoma.accounts import LookUp
 from haoma.link import Login
 from haoma.store.audit import lanes
-from haoma.store.audit.lanes import opened_at
+from haoma.store.audit.lanes import Lane, opened_at
 from haoma.store.config import StoreSettings
+from haoma.store.rows import Audited
 from support.accounts import Town
 from support.auditing import FIRST, SECOND, Log, audit_keys, entries
 
@@ -97,6 +99,52 @@ def test_a_lane_ends_after_an_hour_or_when_it_is_full(town: Town, log: Log, monk
     log.seal()
     done = log.verify()
     assert (done.found, done.rows, done.lanes, done.unsealed) == ([], 9, 4, 0)
+
+
+def rows_of(lane: Lane, now: int, *whats: str) -> list[Audited]:
+    return lane.rows(now, itertools.count(1).__next__, [(what, "me", {}) for what in whats])
+
+
+def numbers_of(rows: Sequence[Audited]) -> list[int]:
+    return [int.from_bytes(row.place[8:]) for row in rows]
+
+
+def test_what_is_not_committed_has_no_number() -> None:
+    """Another try writes the same places, so that both cannot be there; a lane that has ended is left alone."""
+    lane, now = Lane(audit_keys()), 1_800_000_000_000
+    assert lane.rows(now, int, []) == []
+    first, again = rows_of(lane, now, "one", "two"), rows_of(lane, now + 5, "one", "two")
+    assert [row.place for row in first] == [row.place for row in again]
+    assert [msgspec.json.decode(row.entry)["what"] for row in first] == ["audit.lane", "one", "two"]
+    assert [row.version for row in first] == [1, 2, 3]
+    lane.done(first)
+    assert numbers_of(rows_of(lane, now, "three")) == numbers_of(rows_of(lane, now, "three")) == [4]
+    lane.done(())  # a batch that says nothing
+    lane.end()
+    other = rows_of(lane, now, "three")
+    assert numbers_of(other) == [1, 2]
+    assert other[0].place[:8] != first[0].place[:8]
+    assert len(other[0].place) == 16
+
+
+@pytest.mark.parametrize(
+    "later, same", [(0, True), (3_599_999, True), (3_600_000, False), (-1, False), (-7_200_000, False)]
+)
+def test_a_lane_lasts_for_an_hour(later: int, same: bool) -> None:
+    lane, now = Lane(audit_keys()), 1_800_000_000_000
+    first = rows_of(lane, now, "one")
+    lane.done(first)
+    assert (rows_of(lane, now + later, "two")[-1].place[:8] == first[0].place[:8]) is same
+
+
+@pytest.mark.parametrize("more, same", [(99_998, True), (99_999, False)])
+def test_a_lane_has_a_hundred_thousand_rows_at_most(more: int, same: bool) -> None:
+    lane, now = Lane(audit_keys()), 1_800_000_000_000
+    first = rows_of(lane, now, "one")
+    lane.done(first)
+    rows = rows_of(lane, now, *["more"] * more)
+    assert (rows[-1].place[:8] == first[0].place[:8]) is same
+    assert numbers_of(rows)[-1] == 100_000
 
 
 def test_two_processes_have_two_lanes(town: Town, log: Log) -> None:
@@ -312,6 +360,10 @@ def changed_moment(scene: Scene) -> None:
     scene.update(4, "at", 1)
 
 
+def changed_moment_to_before_1970(scene: Scene) -> None:
+    scene.update(4, "at", -1)
+
+
 def changed_mac(scene: Scene) -> None:
     scene.update(4, "mac", bytes(16))
 
@@ -364,6 +416,10 @@ def seal_changed(scene: Scene) -> None:
     scene.log.change("UPDATE {0}seals SET at = at + 1 WHERE place = ?", (2).to_bytes(8))
 
 
+def seal_of_before_1970(scene: Scene) -> None:
+    scene.log.change("UPDATE {0}seals SET at = -1 WHERE place = ?", (2).to_bytes(8))
+
+
 def seal_without_a_lane(scene: Scene) -> None:
     sealed = scene.log.seals()[-1]
     scene.log.change("UPDATE {0}seals SET heads = ? WHERE place = ?", sealed.heads[:-32], (2).to_bytes(8))
@@ -387,6 +443,7 @@ def no_seal_at_all(scene: Scene) -> None:
 DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (changed_entry, [("row-changed", 4, 4)]),
     (changed_moment, [("row-changed", 4, 4)]),
+    (changed_moment_to_before_1970, [("row-changed", 4, 4)]),
     (changed_mac, [("row-changed", 4, 5)]),
     (deleted_in_the_middle, [("rows-missing", 4, 4)]),
     (deleted_and_renumbered, [("row-changed", 4, 7)]),
@@ -399,6 +456,7 @@ DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (cut_off, [("rows-cut", 6, 7)]),
     (whole_lane_deleted, [("lane-missing", 1, 7)]),
     (seal_changed, [("seal-changed", 2, 2)]),
+    (seal_of_before_1970, [("seal-changed", 2, 2)]),
     (seal_without_a_lane, [("seal-changed", 2, 2)]),
     (first_seal_deleted, [("seals-missing", 1, 1)]),
     (forged_seal, [("seal-changed", 3, 3)]),
