@@ -109,6 +109,9 @@ class Outbox:
         def take(row: Event, now: int) -> Event:
             return row._replace(due_at=now + round(seconds * 1000), tries=row.tries + 1)
 
+        now = (yield connection.now()) // 1000
+        if not (yield connection.select(f"{statements.due}1", [self._tenant, now])):
+            return []  # as most of the time: no transaction, and on SQLite no lock
         for turn in range(_TURNS):
             if turn:
                 yield connection.pause(random.random() * _PAUSE * turn)  # noqa: S311 - to get out of step
