@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from haoma import webhooks
+from haoma import tokens, webhooks
 from haoma.settings.reader import load
+from haoma.simulator import Simulator
 from haoma.store.config import StoreSettings, format_key
 from haoma.store.upgrade import upgrade
 from support.accounts import NUMBER_KEYS, PEPPERS, Town
 from support.receiver import SECRET, Receiver, receiving, slowly
 from support.serving import Serving
+from support.simulator_toml import some_apps
 from support.store_rows import run
 from support.stores import KEYS
 
@@ -85,6 +87,9 @@ def test_events_are_sent_and_counted(tmp_path: Path, receiver: Receiver) -> None
         assert until(lambda: len(receiver.ids) == 3)
         receiver.answer = lambda _: 500 if len(receiver.ids) == 4 else 204
         happen(store, 3, 1)
+        again = "SELECT due_at FROM {0}outbox WHERE sent_at = 0 AND tries = 1 AND due_at < ?"
+        assert until(lambda: bool(run(store, again, round((time.time() + 8) * 1000))))  # that it has failed is written
+        run(store, "UPDATE {0}outbox SET due_at = due_at - 9000 WHERE sent_at = 0")
         assert until(lambda: len(receiver.ids) == 5)
         assert until(lambda: run(store, "SELECT COUNT(*) FROM {0}outbox WHERE sent_at = 0") == [(0,)])
         metrics = service.ask("GET", "/metrics").body.decode()
@@ -98,6 +103,41 @@ def test_events_are_sent_and_counted(tmp_path: Path, receiver: Receiver) -> None
     assert "1380000" not in service.written()
     assert receiver.url not in service.written()
     assert "canary" not in service.written()
+
+
+def test_from_a_tap_to_an_erased_account(tmp_path: Path, receiver: Receiver) -> None:
+    """A user shares a number: the token speaks for the account, the event tells of it. Erased, both are told so."""
+    public = "webhook-test-publishable-key"
+    with Simulator() as simulator:
+        _, _, rest = toml(receiver.url).partition("[service]\n")
+        apps = "[apps.wechat]" + some_apps(simulator, "wechat]").partition("[apps.wechat]")[2]
+        head = f'allow_insecure_upstreams = true\n{apps}\n[service]\npublishable_keys = ["{public}"]\n'
+        text = head + rest
+        (tmp_path / "haoma.toml").write_text(text)
+        upgrade(load(tmp_path / "haoma.toml").store)
+        with Serving(tmp_path, text) as service:
+            tap = simulator.tap("wechat", "ok")
+            got = service.post(f"/v1/apps/{tap.app}/phone-number", tap.body, public)
+            assert got.status == 200, got.body
+            said = got.json
+            assert until(lambda: len(receiver.events) == 1)
+            (event,) = receiver.events
+            assert (event.type, event.account) == ("phone.verified", said["account"])
+            assert (event.data["masked"], event.data["link"]) == (said["masked"], "new")
+            jwks = service.ask("GET", "/.well-known/jwks.json").body
+            session = tokens.verify(said["token"], jwks, app=tap.app)
+            assert session.subject == session.account == said["account"]
+            asked = {"token": said["token"]}
+            assert service.post("/v1/sessions/check", asked, KEY).json["active"]
+            reveal = f"/v1/apps/{tap.app}/phone-number/reveal"
+            whole = service.post(reveal, asked, KEY).json
+            assert whole["account"] == said["account"]
+            assert service.post(f"/v1/accounts/{said['account']}/erase", {"reason": "asked"}, KEY).status == 200
+            assert until(lambda: len(receiver.events) == 2)
+            assert (receiver.types[1], receiver.events[1].account) == ("account.erased", said["account"])
+            assert service.post("/v1/sessions/check", asked, KEY).json == {"active": False}
+            assert service.post(reveal, asked, KEY).status == 422
+    assert all(whole["phone_number"][-11:].encode() not in each.body for each in receiver.asked)
 
 
 def test_a_service_that_is_killed_loses_no_event(tmp_path: Path, receiver: Receiver) -> None:

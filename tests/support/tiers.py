@@ -85,6 +85,7 @@ DATABASE = {
 
 WEIGHTS = {
     "store/test_upgrade.py": 45,
+    "store/test_outbox.py": 40,
     "store/test_sweep.py": 35,
     "laws/test_envelopes.py": 81,
     "system/test_vectors.py": 70,
@@ -106,6 +107,7 @@ WEIGHTS = {
     "settings/test_no_values.py": 14,
     "independent/test_independent_five_platforms.py": 13,
     "service/test_service_http.py": 12,
+    "service/test_service_webhooks.py": 14,
     "doctor/test_doctor_frontend.py": 12,
     "doctor/test_doctor_repeats.py": 11,
     "io/test_io_http.py": 11,
