@@ -207,6 +207,7 @@ class _Target:
 
     def __call__(self) -> Application:
         """Return a new application."""
+        gc.disable()  # what is imported and read here stays, so a collection would find nothing
         from haoma.service.app import Application
         from haoma.service.run.connection import Connection
 
@@ -230,6 +231,7 @@ class _Target:
         gc.collect()
         gc.freeze()  # existing objects stay alive, so the collector need not scan them again
         gc.set_threshold(_YOUNG)
+        gc.enable()
         seconds = settings.service.drain_seconds
 
         def announce() -> None:
@@ -262,6 +264,8 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
         _work(_Target(path, workers, settings), seconds, listening)
     except SystemExit as end:
         return FAILED if end.code else OK
+    finally:
+        gc.enable()  # the application could not be built
     return OK
 
 
