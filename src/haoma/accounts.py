@@ -22,15 +22,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from haoma import authorization
 from haoma.authorize import authorize, resume
-from haoma.errors import BadField, NoSuchAccount, NoSuchDispute, NotTheirs
+from haoma.errors import BadField, NoSuchAccount, NoSuchDispute, NotTheirs, wrong_argument
 from haoma.ids import parsed
 from haoma.link import Login, logins
 from haoma.phone import parse_e164
+from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
 from haoma.steps import Step, ask
 
@@ -187,8 +189,19 @@ class Action(StrEnum):
     UNDO = "undo"  # a number that was moved goes back
 
 
-Proof = tuple[Login, ...]
-"""The ids of one user who has logged in: proves the account that has one of them."""
+class Proof(NamedTuple):
+    """A user who has logged in: proves the account that has one of the ids, unless its sessions were revoked since.
+
+    Attributes:
+        logins: The ids.
+        at: When the user logged in, in Unix seconds.
+    """
+
+    logins: tuple[Login, ...]
+    at: float
+
+    def __repr__(self) -> str:
+        return f"<Proof {self.logins!r}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +279,7 @@ class Merge(Verb[Change]):
     Raises at the yield:
         NoSuchAccount: There is no such account.
         NotTheirs: A proof is missing.
+        ErasurePending: One of the two is to be erased.
     """
 
     account: bytes
@@ -378,17 +392,19 @@ def read(account: str, *, by: str, reveal: bool = False, reason: str = "") -> Fl
         NoSuchAccount: ``link.no-such-account``.
         BadField: ``envelope.bad-field``: there is no reason.
     """
-    if reveal and not reason.strip():
-        raise BadField(because={"field": "reason", "reason": "a full number is only given for a reason"})
+    if reveal:
+        _need_reason(reason)
     return ask(Read(by=by, reason=_reason(reason), account=_account(account), reveal=reveal))
 
 
 def export(account: str, *, by: str, reason: str = "") -> Flow[Account]:
-    """Return everything there is about a person: number, logins and consents.
+    """Return everything there is about a person: the full number, logins and consents. That needs a reason.
 
     Raises:
         NoSuchAccount: ``link.no-such-account``.
+        BadField: ``envelope.bad-field``: there is no reason.
     """
+    _need_reason(reason)
     return ask(Read(by=by, reason=_reason(reason), account=_account(account), export=True))
 
 
@@ -438,6 +454,7 @@ def merge(
     Raises:
         NoSuchAccount: ``link.no-such-account``.
         NotTheirs: ``link.not-theirs``: a proof is missing.
+        ErasurePending: ``link.erasure-pending``: one of the two is to be erased.
         SessionUnknown: ``trust.session-unknown``.
     """
     step = Merge(
@@ -478,6 +495,8 @@ def resolve(
         NumberTaken: ``link.number-taken``: the number or the account is not what it was.
         SessionUnknown: ``trust.session-unknown``.
     """
+    if action not in set(Action):
+        raise wrong_argument("action", action, " | ".join(Action))
     step = Resolve(by=by, reason=_reason(reason), dispute=_dispute(dispute), action=Action(action), preview=preview)
     return _proven(step, proofs)
 
@@ -529,22 +548,26 @@ def change_number(
         by: Who asks.
 
     Raises:
-        NotTheirs: ``link.not-theirs``: the login belongs to nobody or to another account, or there is none.
+        NotTheirs: ``link.not-theirs``: the login belongs to nobody or to another account, or there is none. No code
+            was sent.
         HaomaError: See `haoma.authorize.authorize`.
     """
-    admitted = False
+    _account(account)
+    found = authorization.read(sent, PLATFORMS[app.platform].phone_code)
+    if found.login_code is None and found.session is None:
+        raise NotTheirs(because={"reason": "there is no login"})
 
     def admit(login: UserLogin) -> Flow[None]:
-        nonlocal admitted
         for each in logins(app.platform, app.scope, login.subject):
             found = yield from look_up(by=by, login=each, reason="change of number")
-            if found.account == account:
-                admitted = True
+            if found.account is not None and found.account != account:
+                break  # the first one that is known counts, as it does when the number is linked
+            if found.account is not None:
                 return
         raise NotTheirs
 
     phone = yield from authorize(app, sent, now=now, caller=by, admit=admit)
-    if not admitted and phone.account != account:  # answered before, to the same caller
+    if phone.account != account:  # answered before, or linked otherwise at this moment
         raise NotTheirs
     return phone
 
@@ -556,10 +579,12 @@ def login_of(app: App, kind: str, value: str) -> Login:
 
 def _proven(step: Merge | Resolve, proofs: tuple[tuple[App, str | Secret], ...]) -> Flow[Change]:
     """Ask a verb that needs proofs."""
+    if len(proofs) > _MOST_PROOFS:
+        raise BadField(because={"field": "proofs", "reason": "too many", "most": _MOST_PROOFS})
     found: list[Proof] = []
-    for app, session in proofs[:_MOST_PROOFS]:
+    for app, session in proofs:
         login = yield from resume(app, session if isinstance(session, Secret) else Secret(session))
-        found.append(logins(app.platform, app.scope, login.subject))
+        found.append(Proof(logins(app.platform, app.scope, login.subject), login.at))
     return (yield from ask(replace(step, proofs=tuple(found))))
 
 
@@ -575,6 +600,11 @@ def _dispute(text: str) -> bytes:
     if found is None:
         raise NoSuchDispute
     return found
+
+
+def _need_reason(reason: str) -> None:
+    if not reason.strip():
+        raise BadField(because={"field": "reason", "reason": "a full number is only given for a reason"})
 
 
 def _reason(text: str) -> str:

@@ -927,10 +927,7 @@ class LinkError(HaomaError):
 
 
 class NumberTaken(LinkError):
-    """Another account has the number, and the app's policy refuses such requests.
-
-    ``because`` says why (``reason``) and names the dispute (``dispute``).
-    """
+    """Another account has the number. ``because`` says why that cannot be changed (``reason``)."""
 
     code = "link.number-taken"
 
@@ -960,6 +957,12 @@ class LastLogin(LinkError):
     """The login is the only one of its account. Erase the account instead."""
 
     code = "link.last-login"
+
+
+class ErasurePending(LinkError):
+    """One of the accounts is to be erased. ``because`` has its id (``account``)."""
+
+    code = "link.erasure-pending"
 
 
 class NoAccounts(LinkError):

@@ -43,10 +43,10 @@ def written(found: bytes) -> str:
     return str(uuid.UUID(bytes=found))
 
 
-def parsed(text: str) -> bytes | None:
+def parsed(text: str | None) -> bytes | None:
     """Return the id that a text is, or None. Only the usual form is one."""
     try:
-        found = uuid.UUID(text)
-    except ValueError:
+        found = uuid.UUID(text or "")
+    except (ValueError, AttributeError):  # AttributeError: it is no text
         return None
     return found.bytes if str(found) == text else None

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
+from haoma.io import blocking
+from haoma.io.http import Http
 from haoma.link import STANDARD, LinkPolicy
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
-from haoma.steps import Conclude, Concluded, Consent, Outcome, Reserve, Reserved
+from haoma.steps import Conclude, Concluded, Consent, Flow, Outcome, Reserve, Reserved
 from haoma.store.accounts.records import Records
 from haoma.store.audit.lanes import AuditKeys
+from haoma.store.batch import Fences, Job
+from haoma.store.batch import run as run_batch
 from haoma.store.config import StoreSettings, format_key
+from haoma.store.decisions import Decisions
+from haoma.store.flows import ask_blocking
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
+from haoma.store.rows import AUDIT, TABLES
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store
 from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
-from support.store_rows import engine_at
+from support.store_rows import engine_at, run
 from support.stores import KEYS
 
 NUMBER_KEYS = (StoreKey(1, b"canary-number-key-of-32-bytes-ok"),)
@@ -53,7 +60,62 @@ class Town:
     def ask(self, step: Any) -> Any:
         return self.store.answer(step, [])
 
-    def authorize(
+    def run(self, flow: Flow[Any]) -> Any:
+        """Run a flow, as a client does."""
+        return blocking.run(flow, blocking.World(Http(), self.store))
+
+    def batch(self, *steps: Any, after: int = -1, meanwhile: Callable[[], object] | None = None) -> list[Any]:
+        """Answer steps in one batch; return the answers and failures.
+
+        Args:
+            steps: The steps.
+            after: After how many statements that read another process gets its turn. Not on SQLite, where a batch begins
+                with a lock.
+            meanwhile: What it does.
+        """
+        decisions = Decisions(Sealer(KEYS, self.tenant), 30, 12, self.records)
+        jobs = [Job(step, decisions.prepare(step), []) for step in steps]
+
+        def flow(connection: Any) -> Generator[Any, Any, None]:
+            batch = run_batch(jobs, connection, Fences(7))
+            answer, failure, reads = None, None, 0
+            while True:
+                try:
+                    asked = batch.send(answer) if failure is None else batch.throw(failure)
+                except StopIteration:
+                    return
+                answer, failure = None, None
+                try:
+                    answer = yield asked
+                except Exception as error:  # noqa: BLE001 - the batch decides what it means
+                    failure = error
+                if getattr(asked, "__name__", "") in {"read", "find"}:
+                    reads += 1
+                    if reads == after and meanwhile is not None:
+                        meanwhile()
+
+        ask_blocking(self.engine, flow)
+        return [job.failure or job.answer for job in jobs]
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return every row of this tenant but those of the audit log."""
+        text = "SELECT * FROM {0}{1} WHERE tenant = ? ORDER BY place"
+        return {
+            table.name: [
+                tuple(bytes(each) if isinstance(each, memoryview | bytearray) else each for each in row)
+                for row in run(self.settings, text, self.tenant, table=table.name)
+            ]
+            for table in TABLES
+            if table is not AUDIT
+        }
+
+    def authorize(self, *arguments: Any, **named: Any) -> Outcome:
+        """Verify a number for a login, with a code of its own; return the outcome that counts."""
+        concluded = self.ask(self.conclude(*arguments, **named))
+        assert isinstance(concluded, Concluded)
+        return concluded.outcome
+
+    def conclude(
         self,
         openid: str = "",
         number: str = "13800138000",
@@ -66,8 +128,8 @@ class Town:
         consent: Consent | None = None,
         assurance: Assurance = Assurance.PLATFORM,
         after_reserved: Callable[[], None] = lambda: None,
-    ) -> Outcome:
-        """Verify a number for a login, with a code of its own; return the outcome that counts."""
+    ) -> Conclude:
+        """Reserve a code; return the step that concludes its authorization."""
         subject = Subject(openid=openid, unionid=unionid) if openid or unionid else None
         checks = (Check(CheckName.LOGIN_BINDING, bound, "as the test says"),)
         phone = VerifiedPhone(PhoneNumber("86", number), platform, app, subject, checks, assurance)
@@ -75,9 +137,7 @@ class Town:
         reserved = self.ask(Reserve(scope, "code", Secret(f"code-{next(_codes)}-{os.getpid()}"), b"mine", 600))
         assert isinstance(reserved, Reserved)
         after_reserved()
-        concluded = self.ask(Conclude(scope, reserved.ref, phone, consent, policy, "caller-1"))
-        assert isinstance(concluded, Concluded)
-        return concluded.outcome
+        return Conclude(scope, reserved.ref, phone, consent, policy, "caller-1")
 
     def linked(self, *arguments: Any, **named: Any) -> VerifiedPhone:
         """Authorize, and expect a number."""

@@ -47,6 +47,8 @@ _TRIES: Final = 40
 """How often a batch starts again, at most. Each time another process has written, so somebody gets on."""
 _READS: Final = 32
 """How often a batch reads what it has learned of from other rows: a few times, as nothing leads on for ever."""
+_DOUBTS: Final = 5
+"""How often a batch reads rows again that do not fit together, before they are taken for what there is."""
 
 
 class Conflict(Exception):
@@ -203,8 +205,8 @@ def run(
         if begun := writes and connection.locks:
             yield connection.begin()
         try:
-            view = yield from _decide(jobs, needs, connection, fences)
-        except Conflict:  # distributed engines refuse reads as well
+            view = yield from _decide(jobs, needs, connection, fences, trusting=turn >= _DOUBTS)
+        except Conflict:  # rows that do not fit together; distributed engines refuse reads as well
             yield connection.rollback()
             continue
         changes = _changes(view, lane)
@@ -241,8 +243,14 @@ def _written(
 
 
 def _decide(
-    jobs: Sequence[Job], needs: dict[Table, dict[bytes, None]], connection: Connection, fences: Fences
+    jobs: Sequence[Job],
+    needs: dict[Table, dict[bytes, None]],
+    connection: Connection,
+    fences: Fences,
+    *,
+    trusting: bool,
 ) -> Generator[Any, Any, View]:
+    """Read and decide. Raises Conflict if the rows do not fit together, unless ``trusting``."""
     rows: dict[tuple[Table, bytes], Row] = {}
     asked: set[tuple[Table, bytes]] = set()
     sought: dict[Sought, tuple[bytes, ...]] = {}
@@ -256,13 +264,16 @@ def _decide(
             now = yield connection.now()
         fences.begin(now, list(rows.values()))
         view = View(now // 1000, fences.next, rows, asked, sought)
-        needs, unsought = {}, []
+        needs = {}
+        unsought: list[Sought] = []
         for job in jobs:
             more = _answer(job, view)
             for table, place in () if more is None else more.rows:
                 needs.setdefault(table, {})[place] = None
-            unsought += [] if more is None or more.sought is None else [more.sought]
+            unsought += [] if more is None else more.sought
         if not needs and not unsought:
+            if view.doubtful and not trusting:
+                raise Conflict
             return view
         for each in unsought:
             found = yield connection.find(*each)

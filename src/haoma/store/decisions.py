@@ -140,7 +140,7 @@ class Decisions:
         if self._records is None:
             raise NoAccounts
         verbs = Verbs(self._records)
-        return Decision((), lambda view: verbs.decide(step, view))
+        return Decision(verbs.needs(step), lambda view: verbs.decide(step, view))
 
     def _places(self, key: Key) -> tuple[bytes, ...]:
         return self._sealer.places(b"place", key.room, key.owner, key.kind, *key.parts)

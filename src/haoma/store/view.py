@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from haoma.store.rows import Row, Table
+
+
+T = TypeVar("T")
 
 
 class Wait(NamedTuple):
@@ -31,7 +34,7 @@ class Unread(Exception):
         sought: Or what they have in common.
     """
 
-    def __init__(self, rows: Sequence[tuple[Table, bytes]] = (), sought: Sought | None = None) -> None:
+    def __init__(self, rows: Sequence[tuple[Table, bytes]] = (), sought: Sequence[Sought] = ()) -> None:
         super().__init__()
         self.rows = rows
         self.sought = sought
@@ -45,6 +48,7 @@ class View:
         asked: The rows that were looked for by their place.
         sought: The places of those that were looked for by another column.
         entries: What goes into the audit log: what happened, who asked, and facts.
+        doubtful: A row named another one that is not there, or not as it was said to be.
     """
 
     def __init__(
@@ -62,12 +66,19 @@ class View:
         self.asked = asked
         self.sought = sought
         self.entries: list[tuple[str, str, dict[str, str]]] = []
+        self.doubtful = False
         self._undo: list[tuple[tuple[Table, bytes], Row | None]] = []
 
     def begin(self) -> None:
         """Begin a decision: from here on `undo` takes back."""
         self._undo.clear()
         self._entries = len(self.entries)
+
+    def pretend(self) -> None:
+        """Take back what the decision has changed: it was only to tell what would happen. That it was told remains."""
+        entries = [(what, by, {**facts, "preview": "1"}) for what, by, facts in self.entries[self._entries :]]
+        self.undo()
+        self.entries += entries
 
     def undo(self) -> None:
         """Take back what the decision has changed that has just failed."""
@@ -76,7 +87,27 @@ class View:
                 self.rows.pop(key, None)
             else:
                 self.rows[key] = before
+        self._undo.clear()
         del self.entries[self._entries :]
+
+    def gather(self, *asks: Callable[[], T]) -> list[T]:
+        """Return what several functions return that need rows. What they lack is read at once. Raises Unread."""
+        found: list[T] = []
+        rows: list[tuple[Table, bytes]] = []
+        sought: list[Sought] = []
+        for ask in asks:
+            try:
+                found.append(ask())
+            except Unread as more:
+                rows += more.rows
+                sought += more.sought
+        if rows or sought:
+            raise Unread(rows, sought)
+        return found
+
+    def doubt(self) -> None:
+        """Say that the rows do not fit together. They may have been read while somebody wrote: they are read again."""
+        self.doubtful = True
 
     def need(self, table: Table, place: bytes) -> Any:
         """Return the row at a place that no `Decision` could name in advance, or None. Raises Unread."""
@@ -95,7 +126,7 @@ class View:
         """Return the rows with a value in a column that has an index. Raises Unread."""
         places = self.sought.get((table, column, value))
         if places is None:
-            raise Unread(sought=(table, column, value))
+            raise Unread(sought=[(table, column, value)])
         before = set(places)
         index = table.columns.index(column)
         added = [place for (of, place), row in self.rows.items() if of is table and place not in before and row]

@@ -114,7 +114,7 @@ DESCRIBED: Final = {
         {"merge": {"other": _OTHER, "proofs": _PROOFS, "keep_other": False, "preview": False, **_WHY}},
         accounts.Change,
         {**_CHANGE, "other": _OTHER, "removed": "139****9000"},
-        (_NO_ACCOUNT, "link.not-theirs", "trust.session-unknown", "caller.unknown-app"),
+        (_NO_ACCOUNT, "link.not-theirs", "link.erasure-pending", "trust.session-unknown", "caller.unknown-app"),
     ),
     "/v1/accounts/{id}/export": Described(
         "export-account",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -9,14 +10,12 @@ from msgspec.structs import replace
 from haoma.errors import NumberTaken, Spent, StoreUnreadable
 from haoma.ids import new_id, written
 from haoma.link import Holder, Link, Reason, decide, is_bound, logins
-from haoma.store.accounts.records import Details
-from haoma.store.rows import CONSENTS, IDENTITIES, MOVED, NUMBERS, OPEN, Account, Consent
+from haoma.store.accounts.records import Details, moved
+from haoma.store.rows import CONSENTS, DISPUTES, IDENTITIES, MOVED, NUMBERS, OPEN, Account, Consent, Dispute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from haoma.errors import HaomaError
-    from haoma.link import Decision, Login
+    from haoma.link import Decision
     from haoma.steps import Conclude
     from haoma.store.accounts.records import Records
     from haoma.store.rows import Identity, Number, Table
@@ -104,6 +103,7 @@ class Linking:
     def _account(self, view: View, account: bytes) -> Account:
         row = self._records.account(view, account)
         if row is None:  # a login or a number without its account; `haoma db check` looks for them
+            view.doubt()
             raise StoreUnreadable
         return row
 
@@ -118,15 +118,37 @@ class Linking:
         )
 
     def _review(self, view: View, decided: Decision, number: Number | None) -> VerifiedPhone:
+        """Leave the number where it is, and write down that this login claims it.
+
+        The rows of both accounts are written as well. So an account that is erased at this moment makes this fail, and
+        no dispute is left that has the number.
+        """
         assert number is not None  # noqa: S101
-        details = self._details(self._logins)
-        dispute = self._records.dispute(view, OPEN, self._step.app, decided.account, number.account, details)
-        self._consent(view, decided.account)
-        self._audit(view, decided.account, decided, dispute=written(dispute))
-        facts = {**self._facts(Link.REVIEW), "dispute": written(dispute), "reason": str(decided.reason)}
-        self._records.tell(view, "link.conflict", decided.account, **facts)
-        account = written(decided.account) if decided.account else None
-        return replace(self._phone, account=account, link=Link.REVIEW.value, dispute=written(dispute))
+        records, claimant = self._records, decided.account
+        rows = view.gather(*(partial(self._account, view, each) for each in (number.account, claimant) if each))
+        place = self._open_dispute(view, number.account, claimant)
+        for row in rows:
+            records.change(view, row)
+        self._consent(view, claimant)
+        self._audit(view, claimant, decided, dispute=written(place))
+        facts = {**self._facts(Link.REVIEW), "dispute": written(place), "reason": str(decided.reason)}
+        records.tell(view, "link.conflict", claimant, **facts)
+        account = written(claimant) if claimant else None
+        return replace(self._phone, account=account, link=Link.REVIEW.value, dispute=written(place))
+
+    def _open_dispute(self, view: View, holder: bytes, claimant: bytes) -> bytes:
+        """Return the dispute of this login about this number: the one that is open, or else a new one."""
+        records, details = self._records, self._details()
+        for row in view.find(DISPUTES, "holder", holder):
+            mine = row.state == OPEN and row.claimant == claimant and row.app == self._step.app
+            if mine and row.forget_at > view.now:
+                known = records.details(row)
+                if known.number == details.number and not set(known.logins).isdisjoint(details.logins):
+                    if self._bound or not known.bound:  # what was tied once is not worth less for a repeat that is not
+                        records.dispute(view, row, details)
+                    return bytes(row.place)
+        new = Dispute(new_id(view.now), 0, OPEN, self._step.app, claimant, holder, b"", 0, 0)
+        return records.dispute(view, new, details)
 
     def _move(
         self, view: View, decided: Decision, number: Number | None, known: list[Identity | None]
@@ -141,8 +163,9 @@ class Linking:
         row = records.attach(view, row, missing) if missing else row
         records.take_number(view, holder)
         row = self._give(view, records.take_number(view, row))
-        details = self._details(missing).moved(number, before, created=not decided.account)
-        dispute = records.dispute(view, MOVED, self._step.app, row.place, holder.place, details)
+        new = Dispute(new_id(view.now), 0, MOVED, self._step.app, row.place, holder.place, b"", 0, 0)
+        undoes = moved(number, before, missing, created=not decided.account)
+        dispute = records.dispute(view, new, replace(self._details(), moved=undoes))
         self._consent(view, row.place)
         self._audit(view, row.place, decided, holder=written(holder.place), dispute=written(dispute))
         facts = {**self._facts(Link.MOVED), "dispute": written(dispute)}
@@ -150,13 +173,8 @@ class Linking:
         records.tell(view, "phone.verified", row.place, **facts)
         return replace(self._phone, account=written(row.place), link=Link.MOVED.value, dispute=written(dispute))
 
-    def _details(self, logins: Iterable[Login]) -> Details:
-        return Details(
-            logins=tuple((each.platform, each.app, each.kind, each.value) for each in logins),
-            number=self._phone.e164,
-            bound=self._bound,
-            assurance=self._phone.assurance,
-        )
+    def _details(self) -> Details:
+        return Details(self._logins, self._phone.e164, self._bound, self._phone.assurance)
 
     def _facts(self, link: Link | None) -> dict[str, Any]:
         """Return what an event says of the authorization."""

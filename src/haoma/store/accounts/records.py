@@ -47,52 +47,71 @@ DISPUTE_MS: Final = 30 * 86_400_000
 """How long a dispute waits for a decision, and a move can be undone."""
 
 
+class Was(msgspec.Struct, frozen=True):
+    """What was known of a number before it was moved; see `haoma.store.rows.Number`."""
+
+    verified_at: int
+    bound_at: int
+    assurance: str
+
+    @classmethod
+    def of(cls, row: Number) -> Was:
+        """Return it from the index row of the number."""
+        return cls(row.verified_at, row.bound_at, row.assurance)
+
+
+class Moved(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What undoes a move.
+
+    Attributes:
+        was: The number, while the holder had it.
+        linked: The logins that the move has linked to the claimant's account.
+        created: Whether it made that account.
+        replaced: The number that the claimant had; empty if none.
+        replaced_was: The same of that number.
+    """
+
+    was: Was
+    linked: tuple[Login, ...] = ()
+    created: bool = False
+    replaced: str = ""
+    replaced_was: Was | None = None
+
+
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a dispute is about.
 
     Attributes:
-        logins: Those of the claimant that are not linked yet, or were linked by the move.
+        logins: The claimant's.
         number: The number, and whether it was tied to the claimant's login.
-        replaced: The number that the claimant had before the move; empty if none.
-        replaced_verified_at, replaced_bound_at, verified_at, bound_at: Of both numbers, before the move.
-        created: Whether the move made the claimant's account.
+        assurance: What the platform said about it.
+        moved: What undoes the move, if there was one.
     """
 
-    logins: tuple[tuple[str, str, str, str], ...]
+    logins: tuple[Login, ...]
     number: str
     bound: bool
     assurance: str
-    replaced: str = ""
-    replaced_verified_at: int = 0
-    replaced_bound_at: int = 0
-    verified_at: int = 0
-    bound_at: int = 0
-    created: bool = False
-
-    def moved(self, number: Number, before: tuple[str, Number] | None, *, created: bool) -> Details:
-        """Return the same with what undoes a move.
-
-        Args:
-            number: The index row of the number before the move.
-            before: The number that the claimant had, and its index row.
-            created: Whether the move made the claimant's account.
-        """
-        replaced, index = before or ("", None)
-        return msgspec.structs.replace(
-            self,
-            replaced=replaced,
-            replaced_verified_at=0 if index is None else index.verified_at,
-            replaced_bound_at=0 if index is None else index.bound_at,
-            verified_at=number.verified_at,
-            bound_at=number.bound_at,
-            created=created,
-        )
+    moved: Moved | None = None
 
     def __repr__(self) -> str:
         return "<Details>"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return []
+
+
+def moved(number: Number, before: tuple[str, Number] | None, linked: Iterable[Login], *, created: bool) -> Moved:
+    """Return what undoes a move.
+
+    Args:
+        number: The index row of the number before the move.
+        before: The number that the claimant had, and its index row.
+        linked: The logins that the move links.
+        created: Whether it makes the claimant's account.
+    """
+    replaced, index = before or ("", None)
+    return Moved(Was.of(number), tuple(linked), created, replaced, None if index is None else Was.of(index))
 
 
 class Records:
@@ -181,14 +200,18 @@ class Records:
             view.drop(OUTBOX, event.place)
         for each in () if keep_logins else self.identities(view, row):
             view.drop(IDENTITIES, each.place)
-        for column in ("claimant", "holder"):
-            for dispute in view.find(DISPUTES, column, row.place):
-                view.drop(DISPUTES, dispute.place)
+        for dispute in self.disputes(view, row.place):
+            view.drop(DISPUTES, dispute.place)
         view.drop(ACCOUNTS, row.place)
 
     def identities(self, view: View, row: Account) -> list[Identity]:
         """Return the logins of an account."""
-        return view.need_all(IDENTITIES, split(row.identities))
+        places = split(row.identities)
+        found: list[Identity] = view.need_all(IDENTITIES, places)
+        theirs = [each for each in found if each.account == row.place]
+        if len(theirs) != len(places):
+            view.doubt()
+        return theirs
 
     def read_login(self, row: Identity) -> Login:
         """Return what a row of a login says. Raises CannotUnseal."""
@@ -224,42 +247,48 @@ class Records:
         """Return the number of an account and its index row, or None. Raises CannotUnseal."""
         if not row.phone:
             return None
-        phone: Phone | None = view.need(PHONES, row.phone)
-        salt: Salt | None = view.need(SALTS, row.phone)
-        if phone is None or salt is None:
+        phone, salt = self._record(view, row.phone)
+        index: Number | None = None
+        if phone is not None:
+            index = next(iter(view.need_all(NUMBERS, split(phone.indexes))), None)
+        if phone is None or salt is None or index is None or index.phone != phone.place:
+            view.doubt()
             return None
-        e164 = self._numbers.unseal(phone.place, salt.salt, phone.sealed)
-        index: Number | None = next(iter(view.need_all(NUMBERS, split(phone.indexes))), None)
-        return None if index is None else (e164, index)
+        return self._numbers.unseal(phone.place, salt.salt, phone.sealed), index
+
+    def _record(self, view: View, place: bytes) -> tuple[Phone | None, Salt | None]:
+        phone, salt = view.gather(lambda: view.need(PHONES, place), lambda: view.need(SALTS, place))
+        return phone, salt
 
     def take_number(self, view: View, row: Account) -> Account:
         """Remove the number of an account: its record, its salt and its index. Nothing has to be unsealed for that."""
         if not row.phone:
             return row
-        phone: Phone | None = view.need(PHONES, row.phone)
+        phone, salt = self._record(view, row.phone)
         if phone is not None:
             for index in view.need_all(NUMBERS, split(phone.indexes)):
-                view.drop(NUMBERS, index.place)
+                if index.phone == phone.place:
+                    view.drop(NUMBERS, index.place)
             view.drop(PHONES, phone.place)
-        if view.need(SALTS, row.phone) is not None:
-            view.drop(SALTS, row.phone)
+        if salt is not None:
+            view.drop(SALTS, salt.place)
         return self.change(view, row, phone=b"")
 
     # --- disputes and events ---
 
-    def dispute(self, view: View, state: int, app: str, claimant: bytes, holder: bytes, details: Details) -> bytes:
-        """Add a dispute; return its id."""
-        place = new_id(view.now)
-        forget_at = view.now + DISPUTE_MS
-        row = Dispute(place, view.fence(), state, app, claimant, holder, b"", view.now, forget_at)
-        self.put_details(view, row, details)
-        return place
-
-    def put_details(self, view: View, row: Dispute, details: Details) -> None:
-        """Write a dispute with what it is about."""
-        view.put(
-            DISPUTES, row._replace(details=self._sealer.seal(row.place, _DETAILS, self._details[0].encode(details)))
+    def disputes(self, view: View, account: bytes) -> list[Dispute]:
+        """Return the disputes in which an account claims or holds a number."""
+        claims, holds = view.gather(
+            lambda: view.find(DISPUTES, "claimant", account), lambda: view.find(DISPUTES, "holder", account)
         )
+        return [*claims, *(each for each in holds if each.claimant != account)]
+
+    def dispute(self, view: View, row: Dispute, details: Details) -> bytes:
+        """Write a dispute that begins, or changes, now. Return its id."""
+        sealed = self._sealer.seal(row.place, _DETAILS, self._details[0].encode(details))
+        now = view.now
+        view.put(DISPUTES, row._replace(version=view.fence(), details=sealed, at=now, forget_at=now + DISPUTE_MS))
+        return row.place
 
     def details(self, row: Dispute) -> Details:
         """Return what a dispute is about. Raises CannotUnseal."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from haoma import accounts
 from haoma.accounts import (
@@ -25,17 +28,39 @@ from haoma.accounts import (
     Verb,
     Withdraw,
 )
-from haoma.errors import LastLogin, NoSuchAccount, NoSuchDispute, NotTheirs, NumberTaken
+from haoma.errors import (
+    ErasurePending,
+    LastLogin,
+    NoSuchAccount,
+    NoSuchDispute,
+    NotTheirs,
+    NumberTaken,
+    StoreUnreadable,
+)
 from haoma.ids import written
 from haoma.link import Login
-from haoma.phone import masked_e164
-from haoma.store.rows import CLOSED, CONSENTS, DISPUTES, ERASURES, MOVED, OPEN, UNDONE, Erasure
+from haoma.phone import PhoneNumber, masked_e164
+from haoma.store.accounts.records import Was, moved
+from haoma.store.rows import (
+    ACCOUNTS,
+    CLOSED,
+    CONSENTS,
+    DISPUTES,
+    ERASURES,
+    IDENTITIES,
+    MOVED,
+    NUMBERS,
+    OPEN,
+    UNDONE,
+    Erasure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from haoma.accounts import Proof
     from haoma.store.accounts.records import Details, Records
-    from haoma.store.rows import Account, Consent, Dispute
+    from haoma.store.rows import Account, Consent, Dispute, Identity, Number, Table
     from haoma.store.view import View
 
 DUE_MS: Final = 15 * 86_400_000
@@ -52,6 +77,25 @@ class Verbs:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+
+    def needs(self, step: Verb[Any]) -> tuple[tuple[Table, bytes], ...]:  # noqa: PLR0911 - one line a verb
+        """Return rows that the answer needs for sure, so that they are read at once."""
+        match step:
+            case LookUp(number=PhoneNumber() as number):
+                return _rows(NUMBERS, self._records.places_of_number(number.e164))
+            case LookUp(login=Login() as login):
+                return _rows(IDENTITIES, self._records.places_of(login))
+            case ReadDispute() | Resolve():
+                return _rows(DISPUTES, (step.dispute,))
+            case Merge():
+                accounts = step.account, step.other
+                places = [
+                    place for proof in step.proofs for login in proof.logins for place in self._records.places_of(login)
+                ]
+                return *_rows(ACCOUNTS, accounts), *_rows(ERASURES, accounts), *_rows(IDENTITIES, places)
+            case Read() | SetUser() | Unlink() | Withdraw() | Erase() | RevokeSessions() | ReadRevoked():
+                return _rows(ACCOUNTS, (step.account,))
+        return ()
 
     def decide(self, step: Verb[Any], view: View) -> Any:  # noqa: C901, PLR0911 - one line a verb
         """Return the answer to a verb."""
@@ -200,16 +244,20 @@ class Verbs:
         if step.account == step.other:
             raise NoSuchAccount(because={"reason": "the two are the same"})
         row, other = self._account(view, step.account), self._account(view, step.other)
-        proven = self._proven(view, step.proofs)
-        if not {row.place, other.place} <= proven:
+        if not (self._proves(view, step.proofs, row) and self._proves(view, step.proofs, other)):
             raise NotTheirs
+        for each in (row, other):
+            if (asked := view.need(ERASURES, each.place)) is not None and not asked.done_at:
+                raise ErasurePending(because={"account": written(each.place)})
         return self._ended(view, self._merged(step, view, row, other))
 
     def _merged(self, step: Merge, view: View, row: Account, other: Account) -> Change:
         records = self._records
-        mine, theirs = records.read_number(view, row), records.read_number(view, other)
-        moved = records.identities(view, other)
-        row = records.adopt(view, row, moved)
+        mine, theirs = view.gather(lambda: records.read_number(view, row), lambda: records.read_number(view, other))
+        logins = records.identities(view, other)
+        for consent in view.find(CONSENTS, "account", other.place):
+            view.put(CONSENTS, consent._replace(version=view.fence(), account=row.place))
+        row = records.adopt(view, row, logins)
         keeps = theirs is not None and (mine is None or step.keep_other)
         if keeps:
             row = records.take_number(view, row)
@@ -219,18 +267,10 @@ class Verbs:
         records.erase(view, other, keep_logins=True)
         row = records.change(view, row, external=external, revoked_at=view.now)
         if keeps and theirs is not None:
-            number, index = theirs
-            records.give(
-                view,
-                row,
-                number,
-                verified_at=index.verified_at,
-                bound_at=index.bound_at,
-                assurance=index.assurance,
-            )
+            self._give(view, row, theirs[0], Was.of(theirs[1]))
         account, ended = written(row.place), written(other.place)
         gone = mine if keeps else theirs
-        view.audit("merge", step.by, account=account, other=ended, logins=str(len(moved)), **_why(step))
+        view.audit("merge", step.by, account=account, other=ended, logins=str(len(logins)), **_why(step))
         records.tell(view, "account.merged", row.place, other=ended)
         return Change(
             step.preview,
@@ -238,7 +278,7 @@ class Verbs:
             ended,
             masked=masked_e164(theirs[0]) if keeps and theirs is not None else None,
             removed=masked_e164(gone[0]) if mine is not None and theirs is not None and gone is not None else None,
-            logins=len(moved),
+            logins=len(logins),
         )
 
     def _resolve(self, step: Resolve, view: View) -> Change:
@@ -260,32 +300,32 @@ class Verbs:
 
     def _join(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
         """Add the claimant's logins to the account that has the number. Both sides have to be proven."""
-        holder = self._holding(view, row.holder, details.number)
-        logins = [Login(*each) for each in details.logins]
-        shown = {login for each in step.proofs for login in each}
-        if row.claimant or holder.place not in self._proven(view, step.proofs) or shown.isdisjoint(logins):
+        holder, _ = self._holding(view, row.holder, details.number)
+        logins = details.logins
+        shown = {login for each in step.proofs for login in each.logins}
+        if row.claimant or shown.isdisjoint(logins) or not self._proves(view, step.proofs, holder):
             raise NotTheirs(because={"reason": "merge the two accounts"} if row.claimant else {})
-        if any(self._records.login(view, login) is not None for login in logins):
+        if self._known(view, logins):
             raise NumberTaken(because={"reason": "the login has an account by now"})
         self._records.attach(view, holder, logins)
         return Change(step.preview, written(holder.place), logins=len(logins))
 
     def _move(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
-        """Give the number to the claimant: a platform tied it to that login, or the holder has proven to agree."""
+        """Give the number to the claimant: a platform tied it to that login, or the holder has proven to agree.
+
+        What a platform said of the holder later than of the claimant counts for more: the number may have a new owner.
+        """
         records = self._records
-        holder = self._holding(view, row.holder, details.number)
-        if not details.bound and holder.place not in self._proven(view, step.proofs):
+        holder, number = self._holding(view, row.holder, details.number)
+        tied = details.bound and number.bound_at <= row.at
+        if not tied and not self._proves(view, step.proofs, holder):
             raise NotTheirs
-        number = records.number(view, details.number)
-        assert number is not None  # noqa: S101 - the holder has it
         claimant = self._account(view, row.claimant) if row.claimant else None
-        logins = [Login(*each) for each in details.logins]
-        missing = [login for login in logins if records.login(view, login) is None]
-        if claimant is None and len(missing) < len(logins):
+        if claimant is None and self._known(view, details.logins):
             raise NumberTaken(because={"reason": "the login has an account by now"})
         before = None if claimant is None else records.read_number(view, claimant)
-        mine = records.create(view) if claimant is None else claimant
-        mine = records.attach(view, mine, missing) if missing and claimant is None else mine
+        linked = details.logins if claimant is None else ()
+        mine = claimant or records.attach(view, records.create(view), linked)
         records.take_number(view, holder)
         mine = records.take_number(view, mine)
         records.give(
@@ -296,11 +336,8 @@ class Verbs:
             bound_at=row.at if details.bound else 0,
             assurance=details.assurance,
         )
-        records.put_details(
-            view,
-            row._replace(version=view.fence(), state=MOVED, claimant=mine.place),
-            details.moved(number, before, created=claimant is None),
-        )
+        undoes = moved(number, before, linked, created=claimant is None)
+        records.dispute(view, row._replace(state=MOVED, claimant=mine.place), replace(details, moved=undoes))
         records.tell(view, "number.changed", holder.place, masked=masked_e164(details.number))
         return Change(
             step.preview,
@@ -308,36 +345,53 @@ class Verbs:
             written(holder.place),
             masked=masked_e164(details.number),
             removed=None if before is None else masked_e164(before[0]),
-            logins=len(missing) if claimant is None else 0,
+            logins=len(linked),
         )
 
     def _undo(self, step: Resolve, view: View, row: Dispute, details: Details) -> Change:
-        """Give back a number that was moved, and to the claimant the one that it had before, if it is free."""
-        records = self._records
-        claimant = self._holding(view, row.claimant, details.number)
+        """Give back a number that was moved, and to the claimant what it had before: its number, if it is free.
+
+        The logins that the move linked are taken away again, and the account that it made is removed, unless something
+        else has been added to it since.
+        """
+        records, done = self._records, details.moved
+        if done is None:
+            raise StoreUnreadable
+        claimant, _ = self._holding(view, row.claimant, details.number)
         holder = self._account(view, row.holder)
         if holder.phone:
             raise NumberTaken(because={"reason": "the account has another number by now"})
         claimant = records.take_number(view, claimant)
-        records.give(
-            view,
-            holder,
-            details.number,
-            verified_at=details.verified_at,
-            bound_at=details.bound_at,
-            assurance=details.assurance,
-        )
-        if details.replaced and records.number(view, details.replaced) is None:
-            records.give(
-                view,
-                claimant,
-                details.replaced,
-                verified_at=details.replaced_verified_at,
-                bound_at=details.replaced_bound_at,
-                assurance=details.assurance,
-            )
+        self._give(view, holder, details.number, done.was)
+        if done.replaced and done.replaced_was is not None and records.number(view, done.replaced) is None:
+            claimant = self._give(view, claimant, done.replaced, done.replaced_was)
+        taken = [
+            found
+            for login in done.linked
+            if (found := records.login(view, login)) is not None and found.account == claimant.place
+        ]
+        left = len(records.identities(view, claimant)) - len(taken)
+        gone = done.created and not left and not claimant.external
+        if gone or left:
+            for found in taken:
+                claimant = records.detach(view, claimant, found)
+        if gone:
+            records.erase(view, claimant)
+            records.tell(view, "account.erased", claimant.place)
         records.tell(view, "number.changed", claimant.place, masked=masked_e164(details.number))
-        return Change(step.preview, written(holder.place), written(claimant.place), masked=masked_e164(details.number))
+        return Change(
+            step.preview,
+            written(holder.place),
+            written(claimant.place),
+            masked=masked_e164(details.number),
+            logins=len(taken) if gone or left else 0,
+        )
+
+    def _give(self, view: View, row: Account, number: str, was: Was) -> Account:
+        """Give a number as it was before."""
+        return self._records.give(
+            view, row, number, verified_at=was.verified_at, bound_at=was.bound_at, assurance=was.assurance
+        )
 
     # --- what they have in common ---
 
@@ -353,24 +407,33 @@ class Verbs:
             raise NoSuchDispute
         return row
 
-    def _holding(self, view: View, account: bytes, e164: str) -> Account:
-        """Return an account that still has a number."""
+    def _holding(self, view: View, account: bytes, e164: str) -> tuple[Account, Number]:
+        """Return an account that still has a number, and the number's index row."""
         row = self._account(view, account)
         number = self._records.number(view, e164)
         if number is None or number.account != row.place:
             raise NumberTaken(because={"reason": "the number belongs to somebody else by now"})
-        return row
+        return row, number
 
-    def _proven(self, view: View, proofs: Iterable[tuple[Login, ...]]) -> set[bytes]:
-        """Return the accounts that logins prove."""
-        found = [self._records.login(view, login) for each in proofs for login in each]
-        return {each.account for each in found if each is not None}
+    def _known(self, view: View, logins: Iterable[Login]) -> list[Identity]:
+        """Return the rows of those logins that have an account."""
+        found = view.gather(*(partial(self._records.login, view, login) for login in logins))
+        return [each for each in found if each is not None]
+
+    def _proves(self, view: View, proofs: Iterable[Proof], row: Account) -> bool:
+        """Tell whether one of the proofs proves an account."""
+        valid = [login for proof in proofs if proof.at * 1000 >= row.revoked_at for login in proof.logins]
+        return any(each.account == row.place for each in self._known(view, valid))
 
     def _ended(self, view: View, change: Change) -> Change:
         """Take everything back if it was to be a preview."""
         if change.preview:
-            view.undo()
+            view.pretend()
         return change
+
+
+def _rows(table: Table, places: Iterable[bytes]) -> tuple[tuple[Table, bytes], ...]:
+    return tuple((table, place) for place in places)
 
 
 def _moment(milliseconds: int) -> datetime:
