@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
@@ -26,7 +25,6 @@ from haoma.errors import (
 )
 from haoma.ids import parsed, written
 from haoma.link import LinkPolicy, Login, OnConflict
-from haoma.phone import PhoneNumber
 from haoma.steps import Concluded, Consent
 from haoma.store.config import StoreSettings
 from haoma.store.decisions import Decisions
@@ -203,26 +201,30 @@ DISPUTES = {
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_there_is_no_such_account(town: Town, village: Town, verb: str) -> None:
-    """Another tenant's account, one that never was, and what is no id at all are the same; nothing is written."""
-    theirs = account_of(village.linked("o-1"))
-    before = town.dump(), village.dump()
-    for account in (theirs, NOBODY, NOBODY.upper(), "", "+8613800138000", "{" + NOBODY + "}", None, 7):
-        with pytest.raises(NoSuchAccount):
-            town.run(VERBS[verb](account))
-    assert (town.dump(), village.dump()) == before
+NO_IDS = (NOBODY.upper(), "", "+8613800138000", "{" + NOBODY + "}", None, 7)
 
 
-@pytest.mark.parametrize("verb", DISPUTES)
-def test_there_is_no_such_dispute(town: Town, village: Town, verb: str) -> None:
-    """The same of disputes."""
-    village.linked("o-1")
-    theirs = village.linked("o-2", policy=REVIEW).dispute
+@pytest.mark.parametrize("wrong", NO_IDS)
+def test_what_is_no_id_is_the_id_of_nothing(wrong: Any) -> None:
+    """Whatever is put there; a number in particular is never looked up by mistake."""
+    for flows, refused in ((VERBS, NoSuchAccount), (DISPUTES, NoSuchDispute)):
+        for verb in flows.values():
+            with pytest.raises(refused):
+                verb(wrong)
+
+
+def test_there_is_no_such_account_or_dispute(town: Town, village: Town) -> None:
+    """Another tenant's, and one that never was, are the same to every verb; nothing is written."""
+    theirs = account_of(village.linked("o-1", bound=False)), village.linked("o-2", policy=REVIEW).dispute
     before = town.dump(), village.dump()
-    for dispute in (theirs, NOBODY, "", "+8613800138000", None):
-        with pytest.raises(NoSuchDispute):
-            town.run(DISPUTES[verb](dispute))
+    for found in (NOBODY, theirs[0]):
+        for verb in VERBS.values():
+            with pytest.raises(NoSuchAccount):
+                town.run(verb(found))
+    for found in (NOBODY, theirs[1]):
+        for verb in DISPUTES.values():
+            with pytest.raises(NoSuchDispute):
+                town.run(verb(found))
     assert (town.dump(), village.dump()) == before
 
 
@@ -310,7 +312,12 @@ def test_erasing_leaves_nothing_of_the_person(town: Town) -> None:
     after = town.dump()
     gone = {table: len([row for row in rows if row not in after[table]]) for table, rows in before.items()}
     assert {table: count for table, count in gone.items() if count} == {
-        **{"accounts": 1, "identities": 2, "numbers": 1, "phones": 1, "salts": 1, "disputes": 3}
+        "accounts": 1,
+        "identities": 2,
+        "numbers": 1,
+        "phones": 1,
+        "salts": 1,
+        "disputes": 3,
     }
     assert after["disputes"] == []
     assert after["consents"] == before["consents"]
@@ -608,9 +615,7 @@ def facts(town: Town) -> dict[str, Any]:
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("by_hand", [True, False])
-@pytest.mark.parametrize(
-    "before", list(itertools.product([True, False], [Assurance.STALE, Assurance.RECENTLY_REACHABLE]))
-)
+@pytest.mark.parametrize("before", [(True, Assurance.RECENTLY_REACHABLE), (False, Assurance.STALE)])
 def test_undoing_a_move_restores_exactly(
     town: Town, known: bool, by_hand: bool, before: tuple[bool, Assurance]
 ) -> None:

@@ -25,7 +25,7 @@ from haoma.store.rows import AUDIT, TABLES
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store
 from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
-from support.store_rows import engine_at, run
+from support.store_rows import engine_at
 from support.stores import KEYS
 
 NUMBER_KEYS = (StoreKey(1, b"canary-number-key-of-32-bytes-ok"),)
@@ -41,6 +41,10 @@ def records(tenant: str, peppers: tuple[StoreKey, ...] = PEPPERS, *, tells: bool
 def key(name: str, secret: bytes = b"") -> str:
     """Return a key as it stands in the settings: a given one, or one that is made of a name."""
     return format_key(StoreKey(1, secret or name.encode().ljust(32, b".")))
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview | bytearray) else value
 
 
 class Town:
@@ -99,15 +103,19 @@ class Town:
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of this tenant but those of the audit log."""
-        text = "SELECT * FROM {0}{1} WHERE tenant = ? ORDER BY place"
-        return {
-            table.name: [
-                tuple(bytes(each) if isinstance(each, memoryview | bytearray) else each for each in row)
-                for row in run(self.settings, text, self.tenant, table=table.name)
-            ]
-            for table in TABLES
-            if table is not AUDIT
-        }
+        prefix = self.settings.table_prefix
+
+        def flow(connection: Any) -> Generator[Any, Any, dict[str, list[tuple[Any, ...]]]]:
+            found = {}
+            for table in TABLES:
+                if table is not AUDIT:
+                    text = f"SELECT * FROM {prefix}{table.name} WHERE tenant = ? ORDER BY place"  # noqa: S608
+                    found[table.name] = [
+                        tuple(map(_plain, row)) for row in (yield connection.select(text, [self.tenant]))
+                    ]
+            return found
+
+        return ask_blocking(self.engine, flow)
 
     def authorize(self, *arguments: Any, **named: Any) -> Outcome:
         """Verify a number for a login, with a code of its own; return the outcome that counts."""

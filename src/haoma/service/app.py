@@ -158,7 +158,8 @@ class Application(Gate):
 
 
 def _tenants(settings: Settings) -> set[str]:
-    return {app.tenant for app in settings.apps.values()}
+    """Return whose apps, or whose callers, there are: accounts remain when the last app is gone."""
+    return {app.tenant for app in settings.apps.values()} | {key.tenant for key in settings.service.keys}
 
 
 def _open_stores(settings: Settings) -> dict[str, AsyncStore]:

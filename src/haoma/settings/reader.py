@@ -490,12 +490,12 @@ class _Reader:
             match table:
                 case {"file": str(name), **rest} if not rest and 0 < len(version) <= _VERSION_LENGTH:
                     try:
-                        text = _read_text(self._base / name, TOML_BYTES)
+                        content = _read_bytes(self._base / name, TOML_BYTES)
                     except (OSError, ValueError) as error:
                         because = {"characters": len(name), "reason": _reason(error)}
                         self._fault("config.file-unreadable", "policies", because=because)
                     else:
-                        found[version] = hashlib.sha256(text.encode("utf-8")).digest()
+                        found[version] = hashlib.sha256(content).digest()
                 case _:
                     self._fault("config.wrong-type", "policies", needed='[policies."2026-01"] file = "..."')
         return found
@@ -575,6 +575,15 @@ def _reason(error: OSError | ValueError) -> str:
     return type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """Return the content of a file of at most ``limit`` bytes. Raises OSError and ValueError."""
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"more than {limit // 1024} KiB")
+    return content
+
+
 def _read_text(path: Path, limit: int) -> str:
     """Return the content of a text file of at most ``limit`` bytes. A DER key or certificate is returned as base64.
 
@@ -582,10 +591,7 @@ def _read_text(path: Path, limit: int) -> str:
         OSError: The file cannot be read.
         ValueError: The file is too large, or not UTF-8 text.
     """
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError(f"more than {limit // 1024} KiB")
+    content = _read_bytes(path, limit)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -396,7 +396,7 @@ class Decisions:
             known = self._answer(row, view.now)
             if isinstance(known, VerifiedPhone):
                 return known
-            return outcome if link is None or row.state == REFUSED else link(view)
+            return outcome if link is None else link(view)
         counts: Told | Outcome = outcome
         if link is not None:
             linked = counts = link(view)

@@ -78,7 +78,7 @@ class Verbs:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    def needs(self, step: Verb[Any]) -> tuple[tuple[Table, bytes], ...]:  # noqa: PLR0911 - one line a verb
+    def needs(self, step: Verb[Any]) -> tuple[tuple[Table, bytes], ...]:
         """Return rows that the answer needs for sure, so that they are read at once."""
         match step:
             case LookUp(number=PhoneNumber() as number):
