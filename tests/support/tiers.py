@@ -54,6 +54,7 @@ PROCESS: dict[str, str] = {
     "promises/test_settings.py": "test_a_type_checker_knows_the_settings",
     "promises/test_words.py": "test_the_pages_are_fresh",
     "promises/test_words_files.py": "test_nothing_is_read_before_it_is_said",
+    "service/test_accounts.py": "",
     "service/test_service_connection.py": "",
     "service/test_service_crowd.py": "test_connections_that_come_again_and_again test_hardly_any_files"
     " test_silent_connections_do_not_stop_the_service",
