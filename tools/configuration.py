@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, SESSION_SECONDS, SHARED, Kind, Setting
+from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, ON_WITHDRAWN, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.accounts import ACCOUNTS, VAULT
 from haoma.settings.reader import TOP
@@ -32,7 +32,7 @@ _OURS: Final = {
     "top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT, "webhooks": WEBHOOKS,
 }  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS)
+_COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS, ON_WITHDRAWN)
 _OF_ALL: Final = ("name: str | None = None", "allow_insecure_upstreams: bool = False")
 _PLATFORM: Final = Setting("platform", required=True)
 _HEAD: Final = {

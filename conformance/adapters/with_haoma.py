@@ -14,7 +14,7 @@ from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
 from haoma.platforms.base.table import Table
 from haoma.platforms.registry import PLATFORMS
-from haoma.platforms.wechat.third_party.push import read_push
+from haoma.platforms.wechat.push import read_push
 from haoma.secret import Secret
 from haoma.steps import Reply, Send
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from haoma.authorization import Authorization
-    from haoma.platforms.base.contract import Finding, GetLogin, Platform
+    from haoma.platforms.base.contract import Finding, GetLogin, Heard, Platform
     from haoma.steps import Concluded, Flow, Outcome, Place
 
 
@@ -397,8 +397,8 @@ def keep_session(app: App, login: Login) -> Flow[str]:
     return handle
 
 
-def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[str]:
-    """Process a platform's callback request, such as a ticket. Return the text of the response.
+def take_push(app: App, query: Mapping[str, str], body: bytes, *, now: float) -> Flow[Heard]:
+    """Process a platform's callback request, such as a ticket or a user's withdrawal. Return what was heard.
 
     Args:
         app: A configured app.

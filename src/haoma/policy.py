@@ -32,6 +32,8 @@ class Policy:
         link: How numbers are linked to accounts.
         consent_texts: SHA-256 of the text of each version of the consent policy. If there are any, no other version is
             accepted.
+        on_withdrawn: What happens when the platform says that a user has withdrawn: ``unlink``, ``erase`` or
+            ``notify``.
     """
 
     require: frozenset[CheckName] = frozenset()
@@ -44,6 +46,7 @@ class Policy:
     accept_members: frozenset[str] = frozenset()
     link: LinkPolicy = LINK
     consent_texts: Mapping[str, bytes] = field(default_factory=dict)
+    on_withdrawn: str = "unlink"
 
     def apply(self, phone: VerifiedPhone) -> VerifiedPhone:
         """Return ``phone`` if it meets the policy.

@@ -16,7 +16,7 @@ import msgspec
 
 from haoma.errors import HaomaError
 from haoma.link import STANDARD, LinkPolicy
-from haoma.verified import VerifiedPhone
+from haoma.verified import Subject, VerifiedPhone
 
 if TYPE_CHECKING:
     from haoma.errors import Spent
@@ -454,6 +454,33 @@ class Conclude(msgspec.Struct, Step[Concluded], frozen=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("app", self.app), ("ref", self.ref), ("outcome", self.outcome)]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Step[bool]):
+    """Act on a platform's message that a user has withdrawn. The answer is True if something was done.
+
+    Nothing is done where no accounts are kept, for a user whom nobody knows, for a message that was acted on before,
+    and for a user who has authorized again since ``at``.
+
+    Attributes:
+        app: ``App.scope`` of the app.
+        platform: Name of the platform.
+        who: The user.
+        what: ``authorization`` if the user withdrew it from this app; ``account`` if the user closed the account at the
+            platform.
+        action: The app's ``on_withdrawn``: ``unlink``, ``erase`` or ``notify``.
+        at: When the user withdrew, in Unix seconds by the platform's clock.
+        key: Identifies the message. The platform repeats a message whose answer it did not get.
+    """
+
+    app: str
+    platform: str
+    who: Subject = field(repr=False)
+    what: str
+    action: str
+    at: float
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ from haoma.steps import (
     TakeTry,
     UnderWay,
     Watch,
+    Withdrawn,
 )
 from haoma.verified import Subject, VerifiedPhone
 
@@ -938,3 +939,14 @@ def test_a_late_success_is_not_anothers(bench: Bench, outcome: Outcome) -> None:
     assert found is REFUSED
     assert bench.ask_there(Watch(of_the_first)) is None
     assert bench.reserve(fingerprint=b"another").after_unknown
+
+
+@pytest.mark.parametrize("action", ["unlink", "erase", "notify"])
+def test_without_accounts_a_withdrawal_does_nothing(bench: Bench, action: str) -> None:
+    """Nothing is kept that could be unlinked or erased; a session of the user goes on."""
+    place = SECRETS.place("wechat:wx1", "handle")
+    bench.ask(Keep(place, Secret("o-1"), 100))
+    step = Withdrawn("wechat:wx1", "wechat", Subject(openid="o-1"), "authorization", action, bench.wall(), "key")
+    assert bench.ask(step) is False
+    assert bench.ask_there(step) is False
+    assert bench.ask(Recall(place)).value == Secret("o-1")

@@ -146,7 +146,7 @@ def bench(stack: ExitStack, authority: str, turntable: Turntable) -> Bench:
 
 def push(client: Client, app: str, posted: tuple[str, bytes]) -> str:
     query, body = posted
-    return client.run(take_push(client.apps[app], dict(parse_qsl(query)), body, now=time.time()))
+    return client.run(take_push(client.apps[app], dict(parse_qsl(query)), body, now=time.time())).said
 
 
 def refused(ask: Callable[[], object]) -> HaomaError:
@@ -420,7 +420,8 @@ def test_nothing_of_a_bad_push_is_believed(world: World) -> None:
     assert world.push("side", op.push(op.ticket_xml())).code == "trust.cannot-open"
     assert world.push("shop-a", op.push(op.ticket_xml())).status == 422
     assert world.push("nobody", op.push(op.ticket_xml())).status == 422
-    assert world.service.request("GET", CALLBACK.format("rotating")).status == 405
+    assert world.service.request("GET", CALLBACK.format("rotating")).status == 422
+    assert world.service.request("PUT", CALLBACK.format("rotating")).status == 405
     large = world.push("rotating", (rotating.push(rotating.ticket_xml())[0], b"<xml>" + b" " * 400_000))
     assert large.code == "envelope.too-large"
     diagnoses = [line.get("diagnosis") for line in world.log if line.get("app") == "rotating"]

@@ -21,7 +21,7 @@ from haoma.errors import (
 )
 from haoma.io.blocking import run
 from haoma.platforms.registry import PLATFORMS
-from haoma.platforms.wechat.third_party.push import sign
+from haoma.platforms.wechat.push import sign
 from haoma.secret import Secret
 from support.stage import Stage
 from support.wechat import APP_ID, LOGIN, NOW, Bench, configured

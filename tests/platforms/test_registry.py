@@ -62,8 +62,10 @@ def test_which_settings_are_secret():
         "huawei": {"secret": "client_secret"},
         "kuaishou": {"secret": "app_secret"},
         "wechat": {
-            "secret, no file": "authorizer_refresh_token component_token",
-            "secret": "api_private_key api_sym_key app_secret component_aes_key component_app_secret token_url_key",
+            "secret, no file": "authorizer_refresh_token component_token push_token",
+            "secret": (
+                "api_private_key api_sym_key app_secret component_aes_key component_app_secret push_aes_key token_url_key"
+            ),
             "open": "api_certificate",
         },
     }

@@ -228,6 +228,7 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
     names = ("STORE_KEY", "NUMBER_KEY", "PEPPER", "AUDIT_KEY")
     environ |= {f"HAOMA_{name}": format_key(StoreKey(1, bytes([at]) * 32)) for at, name in enumerate(names)}
     environ["HAOMA_WEBHOOK_SECRET"] = format_secret(bytes(32))
+    environ["PUSH_AES_KEY"] = wechat["wechat"]["push_aes_key"]
     environ["TOKEN_SERVER_URL"] = "https://127.0.0.1/token"
     path = tmp_path / "haoma.toml"
     path.write_text(shown)

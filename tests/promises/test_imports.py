@@ -133,7 +133,7 @@ REVEALING = {
     "platforms/wechat/login.py": "sent to WeChat",
     "platforms/wechat/third_party/tokens.py": "sent to WeChat",
     "platforms/wechat/third_party/grant.py": "sent to WeChat",
-    "platforms/wechat/third_party/push.py": "checking a signature with it",
+    "platforms/wechat/push.py": "checking a signature with it",
     "platforms/wechat/session.py": "signing with it",
     "store/keys/vault.py": "sent to Vault",
     "platforms/wechat/token.py": "sent to WeChat",

@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import logging
+import random
 import re
 import sys
 import time
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from haoma import authorization
 from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnusable
+from haoma.platforms.alipay.mirror import AlipayMirror
 from haoma.platforms.registry import PLATFORMS
 from haoma.service import create_app
 from haoma.service.app import Application
@@ -408,7 +410,11 @@ def test_a_mistake_of_ours_leaks_nothing(origins: list[str], capfdbinary: pytest
     assert "canary" not in written
 
 
-def test_a_push_takes_the_same_work_for_every_name() -> None:
+ALIPAY = ("alipay", "alipay-cert", "alipay-merchant")
+
+
+@pytest.mark.parametrize("sent", ["xml", "json", "form", "none"])
+def test_a_push_takes_the_same_work_for_every_name(sent: str) -> None:
     """What a stranger posts is read alike for an app that takes pushes, for others, and for those that are not there.
 
     Calls of functions are counted, not time.
@@ -420,11 +426,21 @@ def test_a_push_takes_the_same_work_for_every_name() -> None:
         "authorizer_refresh_token": "refreshtoken@@@4e72071c3e0c1bcc8f07f39fe59c422f",
     }  # fmt: skip
     own = {"platform": "wechat", "app_id": "wx0123456789abcdef", "app_secret": "0123456789abcdef" * 2}
+    pushed = {**own, "app_id": "wx0123456789abcdea", "push_token": "token", "push_aes_key": "a" * 43}
+    plain = {**own, "app_id": "wx0123456789abcdeb", "push_token": "token"}
     other = {"platform": "kuaishou", "app_id": "ks650000000000000001", "app_secret": "0123456789abcdefABCDEF"}
-    apps = {"component": component, "own": own, "other": other}
+    mirror = AlipayMirror(random.Random(1).randbytes).settings("https://x.example")
+    alipay = {name: mirror[name] for name in ALIPAY}
+    apps = {"component": component, "own": own, "pushed": pushed, "plain": plain, "other": other, **alipay}
     service = Application(from_mapping({"apps": apps, "service": {"server_keys": [KEY]}}))
-    body = b"<xml>" + b"".join(b"<a%d>x</a%d>" % (each, each) for each in range(140)) + b"</xml>"
-    query = f"timestamp={int(time.time())}&nonce=1&msg_signature={'0' * 40}"
+    now = int(time.time())
+    body = {
+        "xml": b"<xml>" + b"".join(b"<a%d>x</a%d>" % (each, each) for each in range(140)) + b"</xml>",
+        "json": b'{"Encrypt": "x", "a": [[[[[1]]]]]}',
+        "form": b"&".join(b"a%d=%%41" % each for each in range(18)) + b"&sign=" + b"A" * 344,
+        "none": b"",
+    }[sent]
+    query = f"timestamp={now}&nonce=1&msg_signature={'0' * 40}&signature={'0' * 40}&echostr=1"
 
     def work(name: str) -> int:
         counted = Counter[str]()

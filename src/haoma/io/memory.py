@@ -61,6 +61,7 @@ from haoma.steps import (
     TakeTry,
     UnderWay,
     Watch,
+    Withdrawn,
 )
 from haoma.verified import VerifiedPhone
 
@@ -321,6 +322,8 @@ class Memory:
                 self._settle(state, ref, None, spent)
             case Verb():
                 raise NoAccounts
+            case Withdrawn():  # no accounts are kept in memory
+                return False
             case _:
                 raise TypeError(f"no answer to {type(step).__name__}")
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import msgspec
 
 from haoma.errors import HaomaError
-from haoma.platforms.base.contract import App
+from haoma.platforms.base.contract import App, Heard
 from haoma.service.callers import Caller
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Exchange(msgspec.Struct, eq=False):
     task: Task[Any] | None = None
     reading: bool = False
     late: bool = False
+    pushed: Heard | None = None
     error: HaomaError | None = None
     fault: BaseException | None = None
     answered: bool = False

@@ -39,6 +39,7 @@ def configure(
     link_unbound_numbers: _Flag = ...,
     tenant: _Text = ...,
     session_seconds: _Number = ...,
+    on_withdrawn: Literal["unlink", "erase", "notify"] | _Elsewhere = ...,
 ) -> App: ...
 @overload
 def configure(
@@ -165,6 +166,8 @@ def configure(
     component_aes_key: _Texts = ...,
     authorizer_refresh_token: _Text = ...,
     on_grant: Callable[..., Any] = ...,
+    push_token: _Text = ...,
+    push_aes_key: _Texts = ...,
     quota_warning: _Number = ...,
     require: _Checks = ...,
     repeat_seconds: _Number = ...,
@@ -175,4 +178,5 @@ def configure(
     max_age: _Number = ...,
     session_seconds: _Number = ...,
     accept_members: _Texts = ...,
+    on_withdrawn: Literal["unlink", "erase", "notify"] | _Elsewhere = ...,
 ) -> App: ...

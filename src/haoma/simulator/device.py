@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from haoma.simulator.stage import Stage
 
 _TAP: Final = re.compile(r"/device/([^/]+)/tap")
+_WITHDRAW: Final = re.compile(r"/device/([^/]+)/withdraw")
 ORIGIN: Final = re.compile(r"http://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
 _HOST: Final = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 _READS: Final = ("GET", "HEAD", "OPTIONS")
@@ -36,6 +37,13 @@ class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
     developer_user: str = ""
     number: Annotated[str, msgspec.Meta(pattern="^(1[0-9]{10})?$")] = ""
+
+
+class _WithdrawRequest(msgspec.Struct, forbid_unknown_fields=True):
+    app: str
+    user: dict[str, str]
+    account: bool = False
+    service: str = ""
 
 
 class Device:
@@ -67,6 +75,9 @@ class Device:
         tap = _TAP.fullmatch(call.path)
         if tap:
             return await self._tap(tap[1], call)
+        withdraw = _WITHDRAW.fullmatch(call.path)
+        if withdraw:
+            return await self._withdraw(withdraw[1], call)
         answer = self._answer(call)
         if answer.then:
             task = asyncio.create_task(self._push(answer.then))
@@ -109,10 +120,8 @@ class Device:
             return _json(405, {"error": "POST it"})
         try:
             request = msgspec.json.decode(call.body, type=_TapRequest)
-            if request.service and not ORIGIN.fullmatch(request.service):
-                return _json(400, {"error": "service", "needed": "http://HOST:PORT"})
-            if request.service and not self._may_push_to(request.service):
-                return _json(403, {"error": "service", "needed": "an address of this machine, or --service"})
+            if refused := self._refused_service(request.service):
+                return refused
             person = Person(request.user, request.developer_user, request.number)
             tap = self._stage.tap(platform, request.scene, allow=request.allow, person=person)
         except msgspec.MsgspecError as error:
@@ -121,6 +130,28 @@ class Device:
             return _json(404, {"error": str(error), "see": "/device/scenes"})
         self._stage.service = request.service or self._stage.service
         return _json(200, _shown(tap, await self._push(tap.pushes)))
+
+    async def _withdraw(self, platform: str, call: Call) -> Answer:
+        if call.method != "POST":
+            return _json(405, {"error": "POST it"})
+        try:
+            request = msgspec.json.decode(call.body, type=_WithdrawRequest)
+            if refused := self._refused_service(request.service):
+                return refused
+            pushes = self._stage.withdraw(platform, request.app, request.user, account=request.account)
+        except msgspec.MsgspecError as error:
+            return _json(400, {"error": str(error), "needed": {"app": "NAME", "user": {"openid": "…"}}})
+        except UnknownScene as error:
+            return _json(404, {"error": str(error)})
+        self._stage.service = request.service or self._stage.service
+        return _json(200, {"pushes": msgspec.to_builtins(await self._push(pushes))})
+
+    def _refused_service(self, service: str) -> Answer | None:
+        if service and not ORIGIN.fullmatch(service):
+            return _json(400, {"error": "service", "needed": "http://HOST:PORT"})
+        if service and not self._may_push_to(service):
+            return _json(403, {"error": "service", "needed": "an address of this machine, or --service"})
+        return None
 
     async def _push(self, pushes: tuple[Push, ...]) -> list[Delivery]:
         """Deliver pushes one by one, in threads, because the service calls the simulator while it handles a push."""

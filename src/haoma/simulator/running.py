@@ -21,10 +21,11 @@ from haoma.simulator.stage import SERVICE, Stage
 from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from haoma.platforms.base.mirroring import Person, Tap
+    from haoma.simulator.pushing import Delivery
 
 LISTEN: Final = "127.0.0.1:8900"
 
@@ -93,6 +94,27 @@ class Simulator:
             for push in tap.pushes:
                 deliver(service, push)
         return tap
+
+    def withdraw(
+        self, platform: str, app: str, user: Mapping[str, str], *, service: str, account: bool = False
+    ) -> list[Delivery]:
+        """Withdraw as a user does in the platform's settings. The platform pushes it to the service.
+
+        Args:
+            platform: Name of the platform.
+            app: Name of the app.
+            user: The user's ids, as in ``subject`` of an answer.
+            service: Address of the running service.
+            account: Whether the user closes the account at the platform.
+
+        Returns:
+            How the service answered each push.
+
+        Raises:
+            UnknownScene: The platform or app does not exist, or the platform pushes no withdrawals.
+        """
+        pushes = self.stage.withdraw(platform, app, user, account=account)
+        return [deliver(service, push) for push in pushes]
 
     def settings_toml(self, listen: str = SERVICE) -> str:
         """Return the text of the ``haoma.toml`` for this simulator, with the service at ``listen``."""

@@ -17,7 +17,7 @@ from haoma.words import text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Scene, Tap
+    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Push, Scene, Tap
 
 SERVICE: Final = "127.0.0.1:8080"
 """Where the service listens, according to the configuration that the simulator serves."""
@@ -75,6 +75,23 @@ class Stage:
             raise UnknownScene(f"no scene {scene!r} of {platform}; there are: {', '.join(names)}")
         with self._lock:
             return mirror.tap(scene, allow=allow, now=self._now(), person=person)
+
+    def withdraw(self, platform: str, app: str, user: Mapping[str, str], *, account: bool = False) -> tuple[Push, ...]:
+        """Return what a platform pushes when a user withdraws from an app, or closes the account at the platform.
+
+        Raises:
+            UnknownScene: The platform or the app does not exist, or the platform pushes nothing.
+        """
+        mirror = self.mirrors.get(platform)
+        if mirror is None:
+            raise UnknownScene(f"no platform {platform!r}; there are: {', '.join(self.mirrors)}")
+        with self._lock:
+            if app not in mirror.settings(""):
+                raise UnknownScene(f"no app {app!r} of {platform}")
+            pushes = mirror.withdraw(app, user, account=account, now=self._now())
+        if not pushes:
+            raise UnknownScene(f"{platform} pushes no withdrawals to {app}")
+        return pushes
 
     def answer(self, call: Call) -> Answer | None:
         """Answer a call to a platform, or return None if no platform has such a path."""

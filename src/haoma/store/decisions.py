@@ -36,9 +36,11 @@ from haoma.steps import (
     TakeTry,
     UnderWay,
     Watch,
+    Withdrawn,
 )
 from haoma.store.accounts.linking import Linking
 from haoma.store.accounts.verbs import Verbs
+from haoma.store.accounts.withdrawals import Withdrawal
 from haoma.store.rows import (
     DONE,
     FREE,
@@ -103,7 +105,7 @@ class Decisions:
         self._patience = _ms(patience)
         self._lease = _ms(lease_seconds)
 
-    def prepare(self, step: Step[Any]) -> Decision:  # noqa: C901, PLR0911 - one line a step
+    def prepare(self, step: Step[Any]) -> Decision:  # noqa: C901, PLR0911, PLR0912 - one line a step
         """Return the decision of a step. Whatever can be done before the rows are read is done here.
 
         Raises:
@@ -134,7 +136,14 @@ class Decisions:
                 return self._settled(ref, spent)
             case Verb():
                 return self._verb(step)
+            case Withdrawn():
+                return self._withdrawn(step)
         raise TypeError(f"no answer to {type(step).__name__}")
+
+    def _withdrawn(self, step: Withdrawn) -> Decision:
+        if self._records is None:
+            return Decision((), lambda _view: False, writes=False)
+        return Decision((), Withdrawal(self._records, step).decide)
 
     def _verb(self, step: Verb[Any]) -> Decision:
         if self._records is None:

@@ -296,7 +296,7 @@ class Event(NamedTuple):
     """One event for the application's webhook.
 
     Attributes:
-        kind: ``phone.verified``, ``number.changed``, ``link.conflict`` or ``account.erased``.
+        kind: ``phone.verified``, ``number.changed``, ``link.conflict``, ``account.erased``, …
         account: Whose it is.
         body: Sealed.
         due_at: When it is to be sent, or sent again; afterwards, when it is deleted.

@@ -28,7 +28,7 @@ from haoma.platforms.registry import PLATFORMS
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.third_party.push import open_message, read_flat_xml, read_push, sign
+from haoma.platforms.wechat.push import open_message, read_flat_xml, read_push, sign
 from haoma.secret import Secret
 from haoma.settings import reader
 from haoma.steps import Notice
@@ -59,7 +59,7 @@ def _app(mirror: WeChatMirror, **more: Any) -> WeChatApp:
 
 
 def _push(bench: Bench, app: Any, pushed: tuple[dict[str, str], bytes]) -> str:
-    return bench.run(take_push(app, *pushed, now=bench.clock.now))
+    return bench.run(take_push(app, *pushed, now=bench.clock.now)).said
 
 
 def _refused_push(bench: Bench, app: Any, pushed: tuple[dict[str, str], bytes]) -> HaomaError:

@@ -74,3 +74,29 @@ def test_without_a_secret_nobody_logs_in() -> None:
     source = {"app_id": APP_ID, "token_source": lambda _app, _rejected: "token-of-mine"}
     assert not _faults(**source)
     assert _faults(**source, accept_encrypted_data=True) == [("config.missing-setting", "app_secret")]
+
+
+def test_pushes_of_its_own() -> None:
+    """A token and a key go together; without the key they are in plain text, which warns and erases nothing."""
+    own = {"app_id": APP_ID, "app_secret": SECRET}
+    sealed = {**own, "push_token": "token-of-the-push", "push_aes_key": "A" * 43}
+    assert not _faults(**sealed)
+    assert not _faults(**sealed, on_withdrawn="erase")
+    assert _faults(**own, push_aes_key="A" * 43) == [("config.missing-setting", "push_token")]
+    assert _faults(**{**sealed, "push_aes_key": ["A" * 43, "A" * 42]}) == [("config.component-aes-key", "push_aes_key")]
+    plain = {**own, "push_token": "token-of-the-push"}
+    table = Table("shop", plain, now=0.0)
+    assert WECHAT.configure(table) is not None
+    assert [(fault.code, fault.warning) for fault in table.faults] == [("config.plain-pushes", True)]
+    assert _faults(**plain, on_withdrawn="erase")[-1] == ("config.missing-setting", "push_aes_key")
+    assert _faults(**sealed, on_withdrawn="delete") == [("config.wrong-type", "on_withdrawn")]
+
+
+def test_a_merchant_has_no_pushes_of_its_own() -> None:
+    """WeChat pushes what concerns a merchant to the third-party platform."""
+    component = {
+        "component_app_id": "wx1111111111111111", "component_app_secret": SECRET, "component_token": "token",
+        "component_aes_key": "A" * 43,
+    }  # fmt: skip
+    faults = _faults(app_id=APP_ID, **component, push_token="token-of-the-push")
+    assert faults == [("config.setting-without-effect", "push_token")]

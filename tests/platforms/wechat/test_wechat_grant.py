@@ -59,7 +59,7 @@ def _app(mirror: WeChatMirror, name: str = "wechat-granting", **more: Any) -> We
 
 
 def _push(bench: Bench, app: WeChatApp, pushed: tuple[dict[str, str], bytes]) -> str:
-    return bench.run(take_push(app, *pushed, now=bench.clock.now))
+    return bench.run(take_push(app, *pushed, now=bench.clock.now)).said
 
 
 def _refused_push(bench: Bench, app: WeChatApp, pushed: tuple[dict[str, str], bytes]) -> HaomaError:
@@ -263,7 +263,7 @@ def test_a_clock_that_is_set_back_lets_no_old_push_undo_a_newer_one(mirror: WeCh
     _push(bench, app, left)
     _push(bench, app, mirror.merchants.push_grant(app.app_id, NOW))
     bench.clock.now = NOW + 8000
-    assert bench.run(take_push(app, *left, now=NOW + 60)) == "success"
+    assert bench.run(take_push(app, *left, now=NOW + 60)).said == "success"
     assert [grant.event for grant in told] == ["unauthorized", "authorized"]
 
 

@@ -19,7 +19,7 @@ from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
-from haoma.platforms.wechat.third_party.push import read_flat_xml
+from haoma.platforms.wechat.push import read_flat_xml
 from support.wechat import NOW, Bench
 
 Pushed = tuple[dict[str, str], bytes]
@@ -42,7 +42,7 @@ APP = app()
 
 
 def push(pushed: Pushed, now: float = NOW) -> str:
-    return Bench(MIRROR).run(take_push(APP, *pushed, now=now))
+    return Bench(MIRROR).run(take_push(APP, *pushed, now=now)).said
 
 
 def refused(pushed: Pushed, now: float = NOW) -> HaomaError:

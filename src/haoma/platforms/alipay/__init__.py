@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from haoma.platforms.alipay import app, flow, login, read
+from haoma.platforms.alipay import app, flow, login, push, read
 from haoma.platforms.base.contract import Platform
 
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
@@ -18,6 +18,7 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     find=flow.find,
     log_in=login.log_in,
     find_offline=flow.find_offline,
+    take_push=push.take_push,
     methods=flow.METHODS,
     mirror="haoma.platforms.alipay.mirror:MIRROR",
     symptoms="haoma.platforms.alipay.symptoms:SYMPTOMS",

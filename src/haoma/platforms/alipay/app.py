@@ -2,7 +2,7 @@
 
 Settings: ``app_id``; ``alipay_public_key`` or ``alipay_cert`` (text or list); ``aes_key`` (text or list); for the login
 ``app_private_key`` and, in certificate mode, ``app_cert`` and ``alipay_root_cert``; ``gateway_url`` or ``sandbox``;
-``allow_sha1_signatures``.
+``allow_sha1_signatures``; ``on_withdrawn``.
 
 A merchant's mini program under a third-party application (template, plugin): ``app_id`` and ``aes_key`` belong to the
 merchant; ``isv_app_id`` and all other keys and certificates belong to the third-party application. The login needs
@@ -21,7 +21,7 @@ from haoma.crypto.chain import ChainBroken, check_chain, may_issue
 from haoma.crypto.keys import KeyProblem
 from haoma.crypto.opening import aes_cbc
 from haoma.platforms.base.contract import App
-from haoma.platforms.base.setting import SESSION_SECONDS, SHARED, Kind, Setting
+from haoma.platforms.base.setting import ON_WITHDRAWN, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.base.table import Table, origin
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ SETTINGS: Final = (
     Setting("allow_sha1_signatures", Kind.FLAG),
     *SHARED,
     SESSION_SECONDS,
+    ON_WITHDRAWN,
 )
 _ZERO_IV: Final = bytes(16)  # the platform's choice; the README describes the consequences
 _APP_ID: Final = re.compile(r"\d{16}")

@@ -140,6 +140,23 @@ def _every_app(_app: App) -> str:
     return "platform"
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a platform posted to us, and what to answer.
+
+    Attributes:
+        said: The text to answer.
+        about: What it is about, in a word of ours, for the log.
+        acted: Whether it changed an account.
+        unlisted: Names of fields whose value is not documented. Nothing was done because of them.
+    """
+
+    said: str
+    about: str
+    acted: bool = False
+    unlisted: tuple[str, ...] = ()
+
+
 AppT = TypeVar("AppT", bound=App)
 MessageT = TypeVar("MessageT")
 
@@ -173,8 +190,8 @@ class Platform(Generic[AppT, MessageT]):
         symptoms: Location of the platform's `Symptoms`, ``module:name``. Only the doctor loads them.
         keeps_in_process: The setting that makes an app keep state in the process for later requests: used codes,
             sessions, tokens, tickets. ``platform`` if every app of the platform does; empty if the app does not.
-        take_push: Accept what the platform posts to us, given the query and body; return the text to answer. It
-            verifies by itself that the platform sent it. None if the platform never posts.
+        take_push: Accept what the platform posts to us, given the query and body; return what was heard. It verifies by
+            itself that the platform sent it. None if the platform never posts.
     """
 
     name: str
@@ -194,7 +211,7 @@ class Platform(Generic[AppT, MessageT]):
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()
     keeps_in_process: Callable[[AppT], str] = _every_app
-    take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[str]] | None = None
+    take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[Heard]] | None = None
 
     def words(self, key: str, lang: str) -> str:
         """Return a text of the platform's ``words.toml`` in ``zh`` or ``en``."""

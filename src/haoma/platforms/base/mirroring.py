@@ -183,5 +183,15 @@ class Mirror(Protocol):
             KeyError: The scene does not exist.
         """
 
+    def withdraw(self, app: str, user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return what the platform posts when a user withdraws the authorization, or closes the account there.
+
+        Args:
+            app: Name of the app.
+            user: The user's ids by kind: ``openid``, ``unionid``, ``user_id``.
+            account: Whether the user closes the account.
+            now: Unix seconds.
+        """
+
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if the platform has no such path."""

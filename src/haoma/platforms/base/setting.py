@@ -83,5 +83,8 @@ SESSION_SECONDS: Final = seconds("session_seconds", default=7200, least=60, most
 MAX_AGE: Final = seconds("max_age", default=300, least=10, most=3600)
 """For platforms that say when they made the data."""
 
+ON_WITHDRAWN: Final = Setting("on_withdrawn", Kind.WORD, default="unlink", choices=("unlink", "erase", "notify"))
+"""For platforms that say when a user withdraws."""
+
 ACCEPT_MEMBERS: Final = Setting("accept_members", Kind.LIST)
 """For platforms with session_keys."""

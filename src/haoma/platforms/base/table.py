@@ -258,7 +258,7 @@ class Table:
         """Return the policy, from those of the shared settings that this platform has declared.
 
         They are ``require``, ``max_age``, ``session_seconds``, ``repeat_seconds``, ``accept_members``,
-        ``on_conflict`` and ``link_unbound_numbers``.
+        ``on_withdrawn``, ``on_conflict`` and ``link_unbound_numbers``.
         """
         names = self.texts("require")
         known = {check.value for check in CheckName}
@@ -279,6 +279,8 @@ class Table:
             policy = replace(policy, session_seconds=self.number("session_seconds"))
         if "accept_members" in self._declared:
             policy = replace(policy, accept_members=self._members())
+        if "on_withdrawn" in self._declared:
+            policy = replace(policy, on_withdrawn=self.choice("on_withdrawn"))
         return policy
 
     def _members(self) -> frozenset[str]:

@@ -6,10 +6,10 @@ from typing import Final
 
 from haoma.platforms.base.contract import Platform
 from haoma.platforms.wechat.app import SETTINGS, WeChatApp, configure
+from haoma.platforms.wechat.callback import take_push
 from haoma.platforms.wechat.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
-from haoma.platforms.wechat.third_party.callback import take_push
 from haoma.platforms.wechat.token import token_source
 
 WECHAT: Final = Platform[WeChatApp, Message](

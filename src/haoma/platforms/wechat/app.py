@@ -6,7 +6,8 @@ Settings: ``app_id``, ``app_secret``, ``api_base_url``; ``token`` (``stable``, `
 ``check_encrypted_message``, ``encrypted_hash``, ``accept_members``; ``quota_warning``; ``api_sym_key``, ``api_sym_sn``,
 ``api_private_key`` and ``api_certificate`` for the API security mode (``api_security.py``); ``component_app_id``,
 ``component_app_secret``, ``component_token``, ``component_aes_key`` and ``authorizer_refresh_token`` for a third-party
-platform (``component.py``).
+platform (``component.py``); without one, ``push_token`` and ``push_aes_key`` for the mini program's own pushes
+(``callback.py``); ``on_withdrawn``.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.platforms.base.contract import App
-from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, SESSION_SECONDS, SHARED, Kind, Setting
+from haoma.platforms.base.setting import (
+    ACCEPT_MEMBERS,
+    MAX_AGE,
+    ON_WITHDRAWN,
+    SESSION_SECONDS,
+    SHARED,
+    Kind,
+    Setting,
+)
 from haoma.platforms.base.table import Table, origin
 from haoma.platforms.wechat import api_security
 from haoma.platforms.wechat.component import NAMES as COMPONENT_NAMES
 from haoma.platforms.wechat.component import SETTINGS as COMPONENT_SETTINGS
-from haoma.platforms.wechat.component import Component
+from haoma.platforms.wechat.component import Component, read_aes_keys
 from haoma.platforms.wechat.component import configure as read_component
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from haoma.policy import Policy
     from haoma.secret import Secret
 
 API: Final = "https://api.weixin.qq.com"
@@ -54,11 +64,14 @@ SETTINGS: Final = (
     Setting("encrypted_hash", Kind.WORD, default="base64-text", choices=("base64-text", "bytes")),
     *api_security.SETTINGS,
     *COMPONENT_SETTINGS,
+    Setting("push_token", secret=True),
+    Setting("push_aes_key", Kind.TEXTS, secret=True, key=True),
     Setting("quota_warning", Kind.NUMBER, default=1000, most=1_000_000_000, whole=True),
     *SHARED,
     MAX_AGE,
     SESSION_SECONDS,
     ACCEPT_MEMBERS,
+    ON_WITHDRAWN,
 )
 _APP_ID: Final = re.compile(r"wx[0-9a-f]{16}")
 _APP_SECRET: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -81,6 +94,8 @@ class WeChatApp(App):
         check_encrypted_message: Ask WeChat (``checkencryptedmsg``) before decrypting anything.
         security: The keys of the API security mode; None if it is off.
         component: The third-party platform to which the app has granted its rights; None if there is none.
+        push_token, push_aes_keys: Verify and open the mini program's own pushes; newest key first. None if it has none
+            or a component. Without a key, pushes are in plain text.
         quota_warning: ``usage.py`` calls the quota low if no more than this is left.
         encrypted_hash: What ``checkencryptedmsg`` hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
@@ -99,6 +114,8 @@ class WeChatApp(App):
     quota_warning: int = 1000
     security: api_security.Security | None = field(default=None, repr=False)
     component: Component | None = field(default=None, repr=False)
+    push_token: Secret | None = field(default=None, repr=False)
+    push_aes_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def in_cloud(self) -> bool:
@@ -143,6 +160,7 @@ def configure(table: Table) -> WeChatApp | None:
         for setting in filter(table.__contains__, impossible):
             table.fault("config.not-in-the-cloud", setting, token=issuer)
     policy, reply = table.policy(), table.reply()
+    push_token, push_aes_keys = _own_pushes(table, issuer, policy)
     # A ciphertext must be remembered for as long as its watermark can be recent enough, on both sides of now.
     policy = replace(policy, code_seconds=max(policy.code_seconds, 2 * policy.max_age + 60))
     table.finish()
@@ -170,6 +188,8 @@ def configure(table: Table) -> WeChatApp | None:
         quota_warning=quota_warning,
         security=security,
         component=component,
+        push_token=push_token,
+        push_aes_keys=push_aes_keys,
     )
 
 
@@ -182,6 +202,19 @@ def _issuer(table: Table) -> str:
             table.fault("config.component-has-its-own-token", setting)
         return "component"
     return "source" if "token_source" in table else issuer
+
+
+def _own_pushes(table: Table, issuer: str, policy: Policy) -> tuple[Secret | None, tuple[bytes, ...]]:
+    if issuer == "component":  # WeChat pushes what concerns its mini programs to the third-party platform only
+        return None, ()
+    aes_keys = read_aes_keys(table, "push_aes_key")
+    token = table.secret("push_token", required="push_aes_key" in table)
+    if token and "push_aes_key" not in table:
+        table.warn("config.plain-pushes", "push_token")
+        # The signature of a plain push does not cover its content: that may cost a link, but it must not cost data.
+        if policy.on_withdrawn == "erase":
+            table.fault("config.missing-setting", "push_aes_key", because_of="on_withdrawn")
+    return token, aes_keys
 
 
 def _sidecar(table: Table) -> str:

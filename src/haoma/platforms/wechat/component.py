@@ -54,23 +54,29 @@ def configure(table: Table) -> Component | None:
         return None
     secret, token = table.secret("component_app_secret", required=True), table.secret("component_token", required=True)
     refresh_token, on_grant = table.secret("authorizer_refresh_token"), table.function("on_grant")
-    texts, aes_keys = table.texts("component_aes_key", required=True), []
-    for text in texts:
-        if not _AES_KEY.fullmatch(text):
-            table.fault("config.component-aes-key", "component_aes_key", characters=len(text), needed=43)
-            return None
-        # Only four bits of the last character count, so any character with the right ones is valid.
-        aes_keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", "component_aes_key"))
+    aes_keys = read_aes_keys(table, "component_aes_key", required=True)
     if not app_id or secret is None or token is None or not aes_keys:
         return None
     return Component(
         app_id=app_id,
         secret=secret,
         token=token,
-        aes_keys=tuple(aes_keys),
+        aes_keys=aes_keys,
         refresh_token=refresh_token,
         on_grant=on_grant,
     )
+
+
+def read_aes_keys(table: Table, setting: str, *, required: bool = False) -> tuple[bytes, ...]:
+    """Read the keys that encrypt pushes (EncodingAESKey), newest first; return none after a fault."""
+    keys = []
+    for text in table.texts(setting, required=required):
+        if not _AES_KEY.fullmatch(text):
+            table.fault("config.component-aes-key", setting, characters=len(text), needed=43)
+            return ()
+        # Only four bits of the last character count, so any character with the right ones is valid.
+        keys.append(decode_base64(text[:-1] + _canonical(text[-1]) + "=", setting))
+    return tuple(keys)
 
 
 def _canonical(character: str) -> str:

@@ -86,7 +86,7 @@ class Journal:
         labels = (name, platform, code, route, exchange.status)
         counts[labels] = counts.get(labels, 0) + 1
         self._metrics.time(route, seconds)
-        if error is not None and error.unlisted:
+        if (error is not None and error.unlisted) or (exchange.pushed is not None and exchange.pushed.unlisted):
             self._metrics.count_unlisted(name, platform)
         if route in _SILENT and exchange.status < 400:
             return
@@ -106,6 +106,10 @@ class Journal:
             "timestamp": moment,
             "event": "request",
         }
+        if exchange.pushed is not None:
+            line |= {"pushed": exchange.pushed.about, "acted": exchange.pushed.acted}
+            if exchange.pushed.unlisted:
+                line["unlisted"] = ",".join(exchange.pushed.unlisted)
         if error is not None:
             line |= _particulars(error)
         if exchange.fault is not None:

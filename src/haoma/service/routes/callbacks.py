@@ -1,4 +1,7 @@
-"""The route for a platform's callbacks. They carry no key of ours and are authenticated by the platform's signature."""
+"""The route for a platform's callbacks. They carry no key of ours and are authenticated by the platform's signature.
+
+A platform posts there. It may also send a GET, once, when the address is entered in its console.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope
 
-    from haoma.platforms.base.contract import App
+    from haoma.platforms.base.contract import App, Heard
     from haoma.service.exchange import Exchange, Reply
     from haoma.settings.model import Settings
 
@@ -37,41 +40,49 @@ class Callbacks:
     def __init__(self, settings: Settings, worlds: Mapping[str, World]) -> None:
         self._settings = settings
         self._worlds = worlds
+        takers = [app for app in settings.apps.values() if PLATFORMS[app.platform].take_push is not None]
+        # A platform may put the app id into the address at which it pushes what concerns a merchant's mini program.
+        self._takers = {**{app.app_id: app for app in reversed(takers)}, **{app.name: app for app in takers}}
+        self._stand_ins = {app.platform: app for app in reversed(takers)}
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route(_PATH, Endpoint(_PATH, self._answer, "POST"))]
+        return [Route(_PATH, Endpoint(_PATH, self._answer, "GET", "POST"))]
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive) -> Reply:
         try:
             body = await read_body(exchange, receive, self._settings.service.body_seconds)
             query = _read_query(scope)
-            exchange.app = app = self._pushed_to(scope["path_params"]["app"], query, body)
-            said = await run(take_push(app, query, body, now=now()), self._worlds[app.tenant])
+            exchange.app = app = self._takers.get(scope["path_params"]["app"])
+            exchange.pushed = heard = await self._hear(app, query, body)
         except CannotOpen as error:
             # Without a valid signature, the caller must not learn which apps exist or which of them accept callbacks.
             reply = refuse(exchange, CannotOpen())
             exchange.error = error
             return reply
-        return 200, said.encode(), _TEXT
+        return 200, heard.said.encode(), _TEXT
 
-    def _pushed_to(self, name: str, query: dict[str, str], body: bytes) -> App:
-        """Return the app that a callback is for.
+    async def _hear(self, app: App | None, query: dict[str, str], body: bytes) -> Heard:
+        if app is None:
+            self._refuse_elsewhere(None, query, body)
+            raise CannotOpen(diagnosis="no such app")
+        try:
+            return await run(take_push(app, query, body, now=now()), self._worlds[app.tenant])
+        except CannotOpen:
+            self._refuse_elsewhere(app, query, body)
+            raise
 
-        Raises:
-            CannotOpen: ``trust.cannot-open``: there is no such app. The refusal takes as long as that of another app's
-                callback, so that the time does not reveal which apps exist.
+    def _refuse_elsewhere(self, app: App | None, query: dict[str, str], body: bytes) -> None:
+        """Do the work of a refusal by each other platform, so that the time does not reveal which apps exist.
+
+        No step is executed, so a valid callback at a wrong address has no effect.
         """
-        app = self._settings.apps.get(name)
-        if app is not None and PLATFORMS[app.platform].take_push is not None:
-            return app
-        other = next((each for each in self._settings.apps.values() if PLATFORMS[each.platform].take_push), None)
-        if other is not None:
-            flow = take_push(other, query, body, now=now())
-            with suppress(HaomaError, StopIteration):
-                next(flow)  # the first step is not executed, so a valid callback at a wrong URL has no effect
-            flow.close()
-        raise CannotOpen(diagnosis="no such app")
+        for platform, other in self._stand_ins.items():
+            if app is None or app.platform != platform:
+                flow = take_push(other, query, body, now=now())
+                with suppress(HaomaError, StopIteration):
+                    next(flow)
+                flow.close()
 
 
 def _read_query(scope: Scope) -> dict[str, str]:

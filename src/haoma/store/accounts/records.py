@@ -19,6 +19,7 @@ from haoma.store.rows import (
     ACCOUNTS,
     DISPUTES,
     IDENTITIES,
+    KEPT,
     NUMBERS,
     OUTBOX,
     PHONES,
@@ -27,6 +28,7 @@ from haoma.store.rows import (
     Dispute,
     Event,
     Identity,
+    Kept,
     Number,
     Phone,
     Salt,
@@ -43,6 +45,7 @@ _PLACE: Final = 32
 _VALUE: Final = b"login"
 _DETAILS: Final = b"dispute"
 _BODY: Final = b"event"
+_ONCE: Final = b"once"
 DISPUTE_MS: Final = 30 * 86_400_000
 """How long a dispute waits for a decision, and a move can be undone."""
 
@@ -130,6 +133,17 @@ class Records:
         self._index = index
         self._tells = tells
         self._details = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Details)
+
+    # --- what happens once ---
+
+    def is_first(self, view: View, owner: str, key: str, milliseconds: int) -> bool:
+        """Note for some time that something with this key has happened. Return False if that was noted before."""
+        places = self._sealer.places(b"once", owner, key)
+        if any(row.expires_at > view.now for row in view.need_all(KEPT, places)):
+            return False
+        sealed = self._sealer.seal(places[0], _ONCE, b"")
+        view.put(KEPT, Kept(places[0], view.fence(), owner, "once", sealed, view.now + milliseconds))
+        return True
 
     # --- places ---
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Person, RandomBytes, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Person, Push, RandomBytes, Scene, Tap
 
 
 class AcmeMirror:
@@ -36,6 +37,11 @@ class AcmeMirror:
         expect = {each.name: each.expect for each in self.scenes}[scene]
         number = "+8613800138000" if expect == "ok" else ""
         return Tap(scene, "acme", {"code": code}, "", {"authorization": {"code": code}}, expect, number)
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Push nothing."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Take a code."""

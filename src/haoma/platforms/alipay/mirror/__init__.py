@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -26,10 +26,22 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from haoma.crypto.forging import forge_cbc, forge_signature
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Fate, Person, RandomBytes, Scene, Tap, drawn, replies
+from haoma.platforms.base.mirroring import (
+    ANYBODY,
+    Answer,
+    Call,
+    Fate,
+    Person,
+    Push,
+    RandomBytes,
+    Scene,
+    Tap,
+    drawn,
+    replies,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _PATH: Final = "/gateway.do"
 _LOGIN: Final = "alipay.system.oauth.token"
@@ -314,6 +326,59 @@ class AlipayMirror:
 
     def _below(self, limit: int) -> int:
         return int.from_bytes(self._random(8)) % limit
+
+    # --- the messages
+
+    def withdraw(self, app: str, user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return the message about a user who cancels the authorization. Alipay has none about a closed account."""
+        if account:
+            return ()
+        ids = {"openid": "open_id", "unionid": "union_id", "user_id": "user_id"}
+        content = {
+            "cancel_time": int(now * 1000),
+            **{ids[kind]: value for kind, value in user.items()},
+            "app_id": _APP_IDS[app],
+        }
+        return (self.message(app, content, now),)
+
+    def message(
+        self,
+        app: str,
+        content: object,
+        now: float,
+        *,
+        sealed: bool = False,
+        signs_type: bool = False,
+        key: rsa.RSAPrivateKey | None = None,
+        **changed: str,
+    ) -> Push:
+        """Return a message to an application's gateway.
+
+        Args:
+            app: The app.
+            content: What ``biz_content`` holds, as JSON or as text.
+            now: Unix seconds.
+            sealed: Whether it is encrypted with the app's content key.
+            signs_type: Whether ``sign_type`` is part of the signed text.
+            key: The key that signs, if it is not Alipay's.
+            changed: Other values of fields.
+        """
+        text = content if isinstance(content, str) else _escaped(content)
+        fields = {
+            "app_id": _ISV_APP_ID if app in _MERCHANTS else _APP_IDS[app],
+            "biz_content": forge_cbc(self._aes[app], _ZERO_IV, text.encode()) if sealed else text,
+            "charset": "UTF-8",
+            **({"encrypt_type": "AES"} if sealed else {}),
+            "msg_method": "alipay.open.auth.userauth.cancelled",
+            "notify_id": f"{datetime.fromtimestamp(now, _BEIJING):%Y%m%d}{self._below(10**26):026d}",
+            "sign_type": "RSA2",
+            "utc_timestamp": str(int(now * 1000)),
+            "version": "1.1",
+            **changed,
+        }
+        signed = "&".join(f"{name}={fields[name]}" for name in sorted(fields) if signs_type or name != "sign_type")
+        whole = {**fields, "sign": forge_signature(key or self.alipay_key, signed)}
+        return Push(app, f"/v1/apps/{app}/callback", {}, urlencode(whole).encode("ascii"))
 
     # --- the gateway
 

@@ -17,7 +17,9 @@ from haoma.crypto.forging import forge_cbc
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
+    from collections.abc import Mapping
+
+    from haoma.platforms.base.mirroring import Call, Person, Push, RandomBytes
 
 _LIFE: Final = 600.0
 _TOKEN_LIFE: Final = 2_592_000
@@ -185,6 +187,11 @@ class BaiduMirror:
         return sealed
 
     # --- the services ---
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return nothing: no message about a withdrawal is known of this platform."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if Baidu has no such path."""

@@ -15,7 +15,9 @@ import msgspec
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
+    from collections.abc import Mapping
+
+    from haoma.platforms.base.mirroring import Call, Person, Push, RandomBytes
 
 _USER_TOKEN: Final = "/v1.0/oauth2/userAccessToken"  # noqa: S105 - a path, not a token
 _ME: Final = "/v1.0/contact/users/me"
@@ -125,6 +127,11 @@ class DingTalkMirror:
 
     def _text(self, size: int) -> str:
         return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return nothing: no message about a withdrawal is known of this platform."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if DingTalk has no such path."""

@@ -10,7 +10,7 @@ One guess, because nothing is documented: every unusable phone code gets 2800518
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,7 @@ from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, dr
 from haoma.platforms.douyin.mirror.refusals import REFUSALS
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
+    from haoma.platforms.base.mirroring import Call, Person, Push, RandomBytes
 
 _LIFE: Final = 300.0  # seconds, of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
@@ -257,6 +257,11 @@ class DouyinMirror:
         return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
 
     # --- the API
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return nothing: no message about a withdrawal is known of this platform."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if Douyin has no such path."""

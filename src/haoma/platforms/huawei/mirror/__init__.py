@@ -15,7 +15,9 @@ import msgspec
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
+    from collections.abc import Mapping
+
+    from haoma.platforms.base.mirroring import Call, Person, Push, RandomBytes
 
 _PATH: Final = "/oauth2/v6/quickLogin/getPhoneNumber"
 _LIFE: Final = 300.0
@@ -145,6 +147,11 @@ class HuaweiMirror:
 
     def _digits(self, size: int) -> str:
         return "1" + str(int.from_bytes(self._random(size)))[: size - 1]
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return nothing: no message about a withdrawal is known of this platform."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if Huawei has no such path."""

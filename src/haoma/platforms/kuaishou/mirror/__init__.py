@@ -17,7 +17,9 @@ from haoma.crypto.forging import forge_cbc
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
 
 if TYPE_CHECKING:
-    from haoma.platforms.base.mirroring import Call, Person, RandomBytes
+    from collections.abc import Mapping
+
+    from haoma.platforms.base.mirroring import Call, Person, Push, RandomBytes
 
 _LIFE: Final = 300.0  # a guess: not documented
 _DEAD_CODE: Final = 999_999_999  # a guess: not public
@@ -146,6 +148,11 @@ class KuaishouMirror:
         return sealed
 
     # --- the API ---
+
+    def withdraw(self, _app: str, _user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return nothing: no message about a withdrawal is known of this platform."""
+        del account, now
+        return ()
 
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if Kuaishou has no such path."""

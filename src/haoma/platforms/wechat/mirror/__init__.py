@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ import msgspec
 
 from haoma.crypto.forging import forge_cbc
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Push, Tap, drawn
+from haoma.platforms.wechat.mirror.pushes import Pusher
 from haoma.platforms.wechat.mirror.refusals import REFUSALS
 from haoma.platforms.wechat.mirror.scenes import MERCHANTS, OK, REFUSED, SCENES, SETTINGS
 from haoma.platforms.wechat.mirror.security import Console
@@ -24,7 +25,7 @@ from haoma.platforms.wechat.mirror.third_party import ThirdParty
 
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Call, Person, RandomBytes
-    from haoma.platforms.wechat.mirror.third_party import Pushed
+    from haoma.platforms.wechat.mirror.pushes import Pushed
 
 _LIFE: Final = 300.0  # seconds, of phone codes and login codes
 _TOKEN_LIFE: Final = 7200
@@ -104,6 +105,7 @@ class WeChatMirror:
         self._sealed: dict[str, tuple[str, float, str]] = {}  # hash of what WeChat sealed: app id, time, scene
         self._resets: dict[tuple[str, str], list[float]] = {}  # (app id, openid): when its session_key was reset
         self._answers = 0
+        self.own = Pusher(random_bytes, self._programs["wechat"].app_id, random_bytes(8).hex(), random_bytes(32))
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
             ("POST", "/cgi-bin/stable_token"): self._stable_token,
             ("GET", "/cgi-bin/token"): self._plain_token,
@@ -127,6 +129,7 @@ class WeChatMirror:
                 **SETTINGS[name],
                 **self._own_settings.get(name, {}),
                 **(self._console.settings() if name == "wechat-secured" else {}),
+                **(self.own.push_settings() if name == "wechat" else {}),
                 **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
@@ -267,6 +270,17 @@ class WeChatMirror:
 
     def _text(self, size: int) -> str:
         return base64.urlsafe_b64encode(self._random(size)).decode("ascii").rstrip("=")
+
+    def withdraw(self, app: str, user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
+        """Return the push about a user who withdraws the phone number, or closes the account."""
+        program = self._programs[app]
+        pusher = self.own if app == "wechat" else self._platforms.get(app)
+        if pusher is None:
+            return ()
+        # A third-party platform has one address for all merchants, with the merchant's app id in it.
+        place = program.name if pusher is self.own else program.app_id
+        pushed = pusher.withdrawal(program.app_id, user, now, account=account)
+        return (Push(app, f"/v1/apps/{place}/callback", *pushed),)
 
     # --- the API ---
 

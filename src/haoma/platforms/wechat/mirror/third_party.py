@@ -6,24 +6,21 @@ It shares no code with the package ``third_party``.
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma.crypto.forging import forge_cbc
+from haoma.platforms.wechat.mirror.pushes import Pusher
 
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import RandomBytes
+    from haoma.platforms.wechat.mirror.pushes import Pushed
 
 _LIFE: Final = 7200
 _TICKET_LIFE: Final = 12 * 3600.0
 _CODE_LIFE: Final = 3600.0
 _SETS: Final = (17, 18, 19, 25)
 
-Pushed = tuple[dict[str, str], bytes]
-"""Query and body of a request to the service."""
 
-
-class ThirdParty:
+class ThirdParty(Pusher):
     """A third-party platform at WeChat.
 
     Attributes:
@@ -33,13 +30,10 @@ class ThirdParty:
     """
 
     def __init__(self, random_bytes: RandomBytes, *merchants: str, refusing: int = 0) -> None:
-        self._random = random_bytes
-        self.app_id = f"wx{random_bytes(8).hex()}"
+        app_id, self._secret = f"wx{random_bytes(8).hex()}", random_bytes(16).hex()
+        super().__init__(random_bytes, app_id, random_bytes(8).hex(), random_bytes(32))
         self.refusing = refusing
         self.pushes_asked_for = 0
-        self._secret = random_bytes(16).hex()
-        self._token = random_bytes(8).hex()
-        self._aes_key = random_bytes(32)
         self._tickets: dict[str, float] = {}
         self._tokens: dict[str, float] = {}
         self._granted: dict[str, str] = {}  # app id of the merchant: refresh token
@@ -104,27 +98,6 @@ class ThirdParty:
     def _push(self, now: float, created: float | None, **fields: str) -> Pushed:
         whole = {"AppId": self.app_id, "CreateTime": str(int(now if created is None else created)), **fields}
         return self.seal(now, "".join(f"<{name}><![CDATA[{text}]]></{name}>" for name, text in whole.items()))
-
-    def seal(
-        self, now: float, inside: str, *, receiver: str = "", key: bytes = b"", wrap: str = "<xml>{}</xml>"
-    ) -> Pushed:
-        """Return query and body of a push with any content, for any receiver."""
-        message = wrap.format(inside).encode()
-        key = key or self._aes_key
-        plain = self._random(16) + len(message).to_bytes(4) + message + (receiver or self.app_id).encode()
-        sealed = forge_cbc(key, key[:16], plain, block=32)
-        return self.sign(now, sealed)
-
-    def sign(self, now: float, sealed: str, *, nonce: str = "") -> Pushed:
-        """Return query and body for a ciphertext."""
-        time, nonce = str(int(now)), nonce or str(int.from_bytes(self._random(4)))
-        query = {"timestamp": time, "nonce": nonce, "encrypt_type": "aes", "signature": self._sha1(time, nonce)}
-        query["msg_signature"] = self._sha1(time, nonce, sealed)
-        body = f"<xml>\n  <AppId><![CDATA[{self.app_id}]]></AppId>\n  <Encrypt><![CDATA[{sealed}]]></Encrypt>\n</xml>\n"
-        return query, body.encode()
-
-    def _sha1(self, *parts: str) -> str:
-        return hashlib.sha1("".join(sorted([self._token, *parts])).encode()).hexdigest()  # noqa: S324
 
     # --- the API ---
 
