@@ -197,13 +197,15 @@ def test_the_clock(away: float) -> None:
 )  # fmt: skip
 def test_the_longest_fields(name: str, most: str) -> None:
     """What is documented, and one character more."""
-    assert steps(body(**{name: most}))[0].said == "success"
-    assert refused(body(**{name: most + most[0]})) == f"3 {name}"
+    longest: dict[str, Any] = {name: most}
+    longer: dict[str, Any] = {name: most + most[0]}
+    assert steps(body(**longest))[0].said == "success"
+    assert refused(body(**longer)) == f"3 {name}"
 
 
 def test_the_most_fields() -> None:
     """Twenty are looked at, one more is not; whoever signed them."""
-    fields = {f"extra{number}": "1" for number in range(11)}
+    fields: dict[str, Any] = {f"extra{number}": "1" for number in range(11)}
     assert refused(body(**fields)) == "3 fields"  # with nine of the message twenty
     assert refused(body(**fields, one_more="1")) == "1 form"
     with pytest.raises(CannotOpen) as caught:

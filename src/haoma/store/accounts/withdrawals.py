@@ -25,8 +25,8 @@ from haoma.store.rows import CONSENTS
 if TYPE_CHECKING:
     from haoma.steps import Withdrawn
     from haoma.store.accounts.records import Records
-    from haoma.store.decisions import View
     from haoma.store.rows import Account, Identity
+    from haoma.store.view import View
 
 _REMEMBERED_MS: Final = 2 * 86_400_000
 _SLACK_MS: Final = 300_000
