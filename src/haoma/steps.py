@@ -466,6 +466,7 @@ class Withdrawn(Step[bool]):
     Attributes:
         app: ``App.scope`` of the app.
         platform: Name of the platform.
+        name: Name of the app, for the event.
         who: The user.
         what: ``authorization`` if the user withdrew it from this app; ``account`` if the user closed the account at the
             platform.
@@ -476,6 +477,7 @@ class Withdrawn(Step[bool]):
 
     app: str
     platform: str
+    name: str
     who: Subject = field(repr=False)
     what: str
     action: str

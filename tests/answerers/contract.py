@@ -946,7 +946,9 @@ def test_without_accounts_a_withdrawal_does_nothing(bench: Bench, action: str) -
     """Nothing is kept that could be unlinked or erased; a session of the user goes on."""
     place = SECRETS.place("wechat:wx1", "handle")
     bench.ask(Keep(place, Secret("o-1"), 100))
-    step = Withdrawn("wechat:wx1", "wechat", Subject(openid="o-1"), "authorization", action, bench.wall(), "key")
+    step = Withdrawn(
+        "wechat:wx1", "wechat", "shop", Subject(openid="o-1"), "authorization", action, bench.wall(), "key"
+    )
     assert bench.ask(step) is False
     assert bench.ask_there(step) is False
     assert bench.ask(Recall(place)).value == Secret("o-1")

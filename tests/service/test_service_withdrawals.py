@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,6 +99,15 @@ def test_the_same_push_acts_once(service: Serving, simulator: Simulator) -> None
     for _ in range(2):
         line = push(service, pushes)
         assert (line["pushed"], line["acted"]) == ("account-withdrawn", False)
+
+
+def test_the_same_push_eight_times_at_once(service: Serving, simulator: Simulator) -> None:
+    """Whoever comes first acts; all are answered alike."""
+    answer = authorize(service, simulator, "alipay", "ok")
+    pushes = simulator.stage.mirrors["alipay"].withdraw("alipay", ids(answer), account=False, now=time.time())
+    with ThreadPoolExecutor(8) as pool:
+        lines = list(pool.map(lambda _: push(service, pushes), range(8)))
+    assert sorted(line["acted"] for line in lines) == [False] * 7 + [True]
 
 
 def test_an_account_is_erased_by_policy(service: Serving, simulator: Simulator) -> None:

@@ -37,7 +37,7 @@ def withdraw(town: Town, openid: str = "o-1", *, unionid: str = "", app: str = A
     """Let the platform say that a user has withdrawn just now; the answer is whether anything was done."""
     more = {"what": "authorization", "action": "unlink", "at": town.wall, **more}
     who = Subject(openid=openid, unionid=unionid)
-    found = town.ask(Withdrawn(app, "wechat", who, key=key or f"{openid}-{more['at']}", **more))
+    found = town.ask(Withdrawn(app, "wechat", "shop", who, key=key or f"{openid}-{more['at']}", **more))
     assert isinstance(found, bool)
     return found
 
@@ -77,7 +77,12 @@ def test_the_only_login_keeps_its_account_and_loses_the_number(town: Town) -> No
     assert run(town.settings, "SELECT COUNT(*) FROM {0}{1}", table="salts")[0][0] == 0
     again = town.linked("o-1", unionid="u-1")
     assert (again.account, read(town, first.account).masked) == (first.account, "138****8000")
-    assert [each["done"] for each in events(town) if each["kind"] == "authorization.withdrawn"] == ["number-removed"]
+    (told,) = [each for each in events(town) if each["kind"] == "authorization.withdrawn"]
+    facts = {name: told[name] for name in ("account", "platform", "app", "withdrawn", "done")}
+    assert facts == {
+        "account": first.account, "platform": "wechat", "app": "shop", "withdrawn": "authorization",
+        "done": "number-removed",
+    }  # fmt: skip
 
 
 def test_the_login_of_one_app_is_unlinked_and_the_others_stay(town: Town) -> None:
@@ -151,7 +156,7 @@ def test_nobody_else_is_touched(town: Town) -> None:
     town.wall += HOUR
     assert not withdraw(town, app="wechat:wx2")
     assert not town.ask(
-        Withdrawn("alipay:wx1", "alipay", Subject(openid="o-1"), "authorization", "erase", town.wall, "k")
+        Withdrawn("alipay:wx1", "alipay", "pay", Subject(openid="o-1"), "authorization", "erase", town.wall, "k")
     )
     assert not withdraw(town, "o-2")
     assert read(town, first.account).masked == "138****8000"

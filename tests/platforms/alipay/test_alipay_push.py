@@ -166,7 +166,7 @@ def test_what_the_message_says() -> None:
     heard, (step,) = steps(body({**said, "app_id": ID}, notify_id="2026n1"), app(on_withdrawn="erase"))
     assert heard == Heard("success", "authorization-withdrawn")
     who = Subject(openid="074a1CcTG1", unionid="u-000001", user_id="2088000000000001")
-    assert step == Withdrawn(f"alipay:{ID}", "alipay", who, "authorization", "erase", NOW - 5, "2026n1")
+    assert step == Withdrawn(f"alipay:{ID}", "alipay", "alipay", who, "authorization", "erase", NOW - 5, "2026n1")
     assert "2088" not in repr(step)
     assert "2026n1" not in repr(step)
 

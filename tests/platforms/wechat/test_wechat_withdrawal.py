@@ -112,7 +112,7 @@ def test_what_the_event_says(account: bool, as_json: bool) -> None:
     assert heard == Heard("success", f"{what}-withdrawn")
     assert isinstance(step, Withdrawn)
     who = Subject(openid="oUser-of-wechat", unionid="oUnion-of-wechat")
-    assert step == Withdrawn(APP.scope, "wechat", who, what, "notify", NOW - 60, step.key)
+    assert step == Withdrawn(APP.scope, "wechat", "shop", who, what, "notify", NOW - 60, step.key)
     assert "oUser" not in repr(step)
     assert step.key not in repr(step)
     (same,) = take(OWN.event(NOW + 9, fields, created=NOW - 60), app(on_withdrawn="notify"), NOW + 9)[1]

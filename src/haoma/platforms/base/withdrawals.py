@@ -27,5 +27,5 @@ def withdraw(app: App, who: Subject, *, what: str, at: float, key: str, said: st
         key: Identifies the message.
         said: The text that tells the platform not to repeat the message.
     """
-    acted = yield from ask(Withdrawn(app.scope, app.platform, who, what, app.policy.on_withdrawn, at, key))
+    acted = yield from ask(Withdrawn(app.scope, app.platform, app.name, who, what, app.policy.on_withdrawn, at, key))
     return Heard(said, f"{what}-withdrawn", acted=acted)

@@ -74,9 +74,9 @@ class Withdrawal:
         elif step.action == "unlink":
             # (6)
             done = self._unlink(view, row, logins_there, others)
-        facts = {"platform": step.platform, "app": step.app, "withdrawn": step.what, "done": done}
-        view.audit("withdrawn", _BY, account=written(row.place), **facts)
-        records.tell(view, "authorization.withdrawn", row.place, **facts)
+        facts = {"platform": step.platform, "withdrawn": step.what, "done": done}
+        view.audit("withdrawn", _BY, account=written(row.place), app=step.app, **facts)
+        records.tell(view, "authorization.withdrawn", row.place, app=step.name, **facts)
         return True
 
     def _unlink(self, view: View, row: Account, every: list[Identity], others: list[Identity]) -> str:
