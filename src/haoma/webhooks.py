@@ -47,7 +47,8 @@ class Event(msgspec.Struct, frozen=True):
 
     Attributes:
         id: Its id. An event may arrive more than once, always with the same id.
-        type: ``phone.verified``, ``number.changed``, ``link.conflict``, ``account.erased`` or ``account.merged``.
+        type: ``phone.verified``, ``number.changed``, ``link.conflict``, ``account.erased``, ``account.merged`` or
+            ``authorization.withdrawn``.
         timestamp: When it happened.
         data: What is known about it: ``account``, ``platform``, ``app``, ``masked``, ``link`` and others.
     """
