@@ -194,10 +194,7 @@ VERBS: dict[str, Callable[[Any], Any]] = {
 }
 DISPUTES: dict[str, Callable[[Any], Any]] = {
     "read-dispute": lambda dispute: accounts.read_dispute(dispute, by="test"),
-    **{
-        f"resolve-{action}": lambda dispute, action=action: accounts.resolve(dispute, action, by="test")
-        for action in Action
-    },
+    **{f"resolve-{action}": partial(accounts.resolve, action=action, by="test") for action in Action},
 }
 
 
