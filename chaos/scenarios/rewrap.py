@@ -190,7 +190,10 @@ def _done(settings: StoreSettings) -> int:
 def _judge(settings: StoreSettings, crowd: Crowd, tally: Tally, keys: AccountKeys) -> None:
     """Read everything with the new keys alone, and compare it with what was acknowledged."""
     sealer, index = NumberSealer(keys.keys, TENANT), BlindIndex(keys.peppers, TENANT)
-    text = "SELECT p.account, p.place, p.sealed, p.indexes, s.salt FROM {0}phones p, {0}salts s WHERE p.place = s.place"
+    text = (
+        "SELECT p.account, p.place, p.sealed, p.indexes, s.salt FROM {0}phones p, {0}salts s "
+        "WHERE p.tenant = s.tenant AND p.place = s.place"
+    )
     found: dict[bytes, list[str]] = {}
     places: dict[bytes, bytes] = {}
     for account, place, sealed, indexes, salt in run(settings, text):

@@ -60,7 +60,7 @@ class Keyed(Town):
 
     def e164_of(self, account: str | None) -> str:
         """The number of an account, opened with the keys of this process."""
-        text = "SELECT p.place, p.sealed, s.salt FROM {0}phones p, {0}salts s WHERE p.place = s.place AND p.account = ?"
+        text = "SELECT p.place, p.sealed, s.salt FROM {0}phones p, {0}salts s WHERE p.tenant = s.tenant AND p.place = s.place AND p.account = ?"
         ((place, sealed, salt),) = run(self.settings, text, uuid.UUID(account).bytes)
         return self.sealer.unseal(place, salt, sealed)
 
