@@ -111,7 +111,7 @@ def test_a_key_is_changed_by_what_the_commands_say(desk: Desk) -> None:
     found = desk.told("keys", "status")
     assert found["numbers"] == 3
     assert rows(found) == {
-        ("keys", new): ("seals", 3), ("peppers", 1): ("both", 3), ("audit_keys", 1): ("seals", None),
+        ("keys", new): ("seals", 3), ("peppers", 1): ("both", 3), ("audit_keys", 1): ("signs", None),
     }  # fmt: skip
     assert desk.run("keys", "status").stderr == ""
 
@@ -179,6 +179,8 @@ def test_audit_keys(desk: Desk) -> None:
     made = desk.told("keys", "add", "--of", "audit_keys")
     desk.order("audit_keys", made)
     desk.order("audit_keys", desk.told("keys", "promote", str(made["number"]), "--of", "audit_keys"))
+    shown = rows(desk.told("keys", "status"))
+    assert (shown["audit_keys", made["number"]], shown["audit_keys", 1]) == (("signs", None), ("verifies", None))
     done = desk.run("keys", "retire", "1", "--of", "audit_keys")
     assert done.exit_code == 0
     assert "cannot be verified" in done.stderr

@@ -70,7 +70,7 @@ CHOSEN: dict[str, set[str]] = {
     | {f"db.step.{each}" for each in ("waiting", "upgrade", "downgrade")}
     | {f"db.odd.{name}" for name in ("tenant", "unreadable", *(check[0] for check in reports.CHECKS))}
     | {f"keys.column.{each}" for each in ("of", "number", "role", "rows")}
-    | {f"keys.role.{each}" for each in ("seals", "opens", "both", "missing", "retired")}
+    | {f"keys.role.{each}" for each in ("seals", "opens", "signs", "verifies", "both", "missing", "retired")}
     | {f"keys.added.{each}" for each in Of}
     | {f"keys.{verb}.{each}" for verb in ("promoted", "retired", "needed") for each in Of}
     - {"keys.promoted.peppers", "keys.needed.audit_keys"}

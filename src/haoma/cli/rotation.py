@@ -54,6 +54,8 @@ class Of(StrEnum):
 OfOption = Annotated[Of, typer.Option("--of", help="Which list of [accounts].")]
 NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="The key's number.")]
 _MOST_PEPPERS: Final = 2
+_ROLES: Final = {Of.KEYS: ("seals", "opens"), Of.PEPPERS: ("both", "both"), Of.AUDIT_KEYS: ("signs", "verifies")}
+"""What the first key of each list is for, and the others."""
 
 keys = typer.Typer(
     name="keys",
@@ -335,7 +337,7 @@ def _lines(accounts: AccountSettings, found: Counts) -> list[_Line]:
     for of, counted in ((Of.KEYS, found.keys), (Of.PEPPERS, found.peppers), (Of.AUDIT_KEYS, None)):
         numbers = _numbers(accounts, of)
         for place, number in enumerate(numbers):
-            role = "both" if of is Of.PEPPERS else "opens" if place else "seals"
+            role = _ROLES[of][min(place, 1)]
             lines.append(_Line(of.value, number, role, None if counted is None else counted.get(number, 0)))
         others = (
             {} if counted is None else {number: total for number, total in counted.items() if number not in numbers}
