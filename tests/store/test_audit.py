@@ -117,6 +117,8 @@ def test_what_is_not_committed_has_no_number() -> None:
     assert [row.place for row in first] == [row.place for row in again]
     assert [msgspec.json.decode(row.entry)["what"] for row in first] == ["audit.lane", "one", "two"]
     assert [row.version for row in first] == [1, 2, 3]
+    lane.refused()
+    assert rows_of(lane, now, "one")[0].place[:8] != first[0].place[:8]
     lane.done(first)
     assert numbers_of(rows_of(lane, now, "three")) == numbers_of(rows_of(lane, now, "three")) == [4]
     lane.done(())  # a batch that says nothing
@@ -125,6 +127,19 @@ def test_what_is_not_committed_has_no_number() -> None:
     assert numbers_of(other) == [1, 2]
     assert other[0].place[:8] != first[0].place[:8]
     assert len(other[0].place) == 16
+
+
+def test_a_lane_whose_name_is_taken_gets_another_one(town: Town, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that begin in the same millisecond may choose the same."""
+    names = iter((b"aa", b"aa", b"bb"))
+    monkeypatch.setattr(lanes, "new_lane", lambda now: now.to_bytes(6) + next(names))
+    other = Town(town.settings, audit=log.keys)
+    town.linked("o-1")
+    other.linked("o-2", "13900139000")
+    other.close()
+    assert next(names, None) is None
+    verified = log.verify()
+    assert (verified.found, verified.lanes, verified.rows) == ([], 2, 4)
 
 
 @pytest.mark.parametrize(

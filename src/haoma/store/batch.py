@@ -197,6 +197,7 @@ def run(
     for turn in range(_TRIES):
         if turn:
             yield connection.pause(random.random() * 0.002 * min(turn, 25))  # noqa: S311 - to get out of step
+            _refuse(lane, doubts)
         for doubt in doubts:
             # What stood in our way may be our own commit, which the database got after the connection was lost.
             if (yield from doubt.changes.committed(connection)):
@@ -213,9 +214,12 @@ def run(
         if (changes.none and not begun) or (yield from _written(jobs, view, changes, connection, begun=begun)):
             _note(lane, changes)
             return view
-    if lane is not None:  # another process may have the same name for its next lane
-        lane.end()
     raise StoreUnavailable(because={"reason": "busy"})
+
+
+def _refuse(lane: Lane | None, doubts: Sequence[Uncertain]) -> None:
+    if lane is not None and not doubts:
+        lane.refused()
 
 
 def _note(lane: Lane | None, changes: Changes) -> None:

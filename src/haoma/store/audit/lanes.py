@@ -108,8 +108,7 @@ class Lane:
         place, before = self._place, self._mac
         entries = [_encode({"what": what, "by": by, **_masked(facts)}) for what, by, facts in said]
         if not place or self._is_over(now, len(entries)):
-            # The next try has the same name: if both reach the database, the second finds the first there.
-            lane = self._next = self._next or now.to_bytes(6) + os.urandom(2)
+            lane = self._next = self._next or new_lane(now)
             place, before = lane + bytes(8), BEFORE_FIRST
             first = {"what": OPENED, "by": "haoma", "key": str(self._keys.current), "why": self._why}
             entries.insert(0, _encode(first))
@@ -127,6 +126,14 @@ class Lane:
         if rows:
             self._place, self._mac = rows[-1].place, rows[-1].mac
             self._next = b""
+
+    def refused(self) -> None:
+        """Note that nothing was committed. Perhaps another process's lane has the name that the next one was to have.
+
+        It is not called while a commit may still reach the database: then the next try has the same name, and the
+        second of both finds the first there.
+        """
+        self._next = b""
 
     def end(self) -> None:
         """End the lane: nobody knows whether its last rows are committed."""
@@ -148,6 +155,11 @@ def _masked(facts: Mapping[str, str]) -> Mapping[str, str]:
     """Return the facts without the numbers that somebody has typed into a reason."""
     reason = facts.get("reason")
     return facts if reason is None else {**facts, "reason": _NUMBER.sub("***", reason)}
+
+
+def new_lane(now: int) -> bytes:
+    """Return the name of a lane that is opened now."""
+    return now.to_bytes(6) + os.urandom(2)
 
 
 def opened_at(lane: bytes) -> int:
