@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from haoma.cli import app
 from haoma.ids import new_id, written
 from haoma.settings.reader import load
+from haoma.store.audit import verify as verifying
 from haoma.store.audit.verify import NAMES
 from haoma.store.config import format_key
 from haoma.store.rows import OUTBOX, PHONES, Event, Phone
@@ -111,6 +112,18 @@ def test_what_was_changed_is_named(haoma: Run, town: Town) -> None:
     said = json.loads(haoma("audit", "verify", "--json").stdout)
     assert [each["name"] for each in said["tenants"][0]["found"]] == ["row-changed", "lane-missing", "lane-missing"]
     assert haoma("audit", "report").exit_code == 1
+
+
+def test_of_a_thousand_findings_the_rest_is_counted(haoma: Run, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    town.close()
+    monkeypatch.setattr(verifying, "_MOST", 2)
+    for ((place,),) in ([row] for row in run(town.settings, "SELECT place FROM {0}audit ORDER BY place")):
+        if bytes(place)[-1] != 2:
+            run(town.settings, "UPDATE {0}audit SET entry = ? WHERE place = ?", b"{}", place)
+    found = haoma("audit", "verify")
+    assert (found.exit_code, found.stdout.count("lane "), "and 4 more" in found.stdout) == (1, 2, True)
+    (said,) = json.loads(haoma("audit", "verify", "--json").stdout)["tenants"]
+    assert (len(said["found"]), said["more"]) == (2, 4)
 
 
 def test_every_finding_has_a_name_and_a_test() -> None:

@@ -318,6 +318,8 @@ def _tell(tenant: str, result: Verified, lang: str) -> None:
         where = text("cli", f"audit.where.{'lane' if each.lane else 'seals'}", lang, lane=each.lane.hex())
         span = f"{each.first}" if each.first == each.last else f"{each.first}-{each.last}"
         say((f"{where} {span}: ", "bold red"), text("cli", f"audit.found.{each.name}", lang), _proof(each, lang))
+    if result.more:
+        say((text("cli", "audit.more", lang, count=result.more), "bold red"))
     if not result.found:
         say((text("cli", "audit.fine", lang), "green"))
 
@@ -346,6 +348,7 @@ def _as_json(results: dict[str, Verified]) -> list[dict[str, Any]]:
             "unsealed_since": _moment(each.unsealed_since),
             "dropped": each.dropped,
             "dropped_before": _moment(each.dropped_before),
+            "more": each.more,
             "found": [{**found._asdict(), "lane": found.lane.hex()} for found in each.found],
         }
         for name, each in results.items()

@@ -160,6 +160,13 @@ class SealWriter:
         Returns:
             The seal, or None if there was nothing to do; and for how many seconds there is nothing to do.
         """
+        try:
+            return (yield from self._seal(connection))
+        except Conflict:  # another process has done it
+            yield connection.rollback()
+            return None, EVERY_SECONDS
+
+    def _seal(self, connection: Connection) -> Generator[Any, Any, tuple[Seal | None, float]]:
         now_us = yield connection.now()
         self._fences.begin(now_us, [])
         now = now_us // 1000
@@ -178,13 +185,8 @@ class SealWriter:
             return None, EVERY_SECONDS
         made = self._make(last, now, grown)
         yield connection.begin()
-        try:
-            row = Sealing(made.place, self._fences.next(), now, made.heads, made.mac)
-            yield connection.insert(SEALS, [row])
-            yield connection.commit()
-        except Conflict:  # another process has done it
-            yield connection.rollback()
-            return None, EVERY_SECONDS
+        yield connection.insert(SEALS, [Sealing(made.place, self._fences.next(), now, made.heads, made.mac)])
+        yield connection.commit()
         self._see(made)
         self._known = set(heads)
         return made, EVERY_SECONDS

@@ -79,6 +79,7 @@ class Verified:
 
     Attributes:
         found: What somebody has changed; the first thousand.
+        more: How many findings there are besides.
         rows, lanes, seals, shipped: How many there are.
         since, until: When the oldest and the newest row were written; 0 for none.
         unsealed, unsealed_since: How many rows no seal covers yet, and when the oldest was written.
@@ -89,6 +90,7 @@ class Verified:
     """
 
     found: list[Found] = field(default_factory=list)
+    more: int = 0
     rows: int = 0
     lanes: int = 0
     seals: int = 0
@@ -189,7 +191,6 @@ class Verifier:
         if (is_stale or (oldest and bytes(oldest[0][0]) > self._oldest)) and not last_try:
             return None
         self._judge(first)
-        self.result.found = self.result.found[:_MOST]
         return self.result
 
     # --- seals ---
@@ -319,8 +320,10 @@ class Verifier:
         follows = before is not None and before.last + 1 == found.first
         if before is not None and follows and before._replace(first=found.first, last=found.last) == found:
             result[-1] = before._replace(last=found.last)
-        else:
+        elif len(result) < _MOST:
             result.append(found)
+        else:
+            self.result.more += 1
 
     def count(self, at: int, entry: bytes) -> None:
         """Count what a row says."""
