@@ -343,6 +343,7 @@ def test_serve_without_the_server_extra(run, tmp_path, monkeypatch):
         file.write('[service]\nlisten = "127.0.0.1:0"\nserver_keys = ["hk_server_0123456789abcdefghijklmn"]\n')
     for name in [name for name in sys.modules if name.startswith("haoma.service")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(haoma, "service", raising=False)  # afterwards it is the package that was there, not a new one
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.setitem(sys.modules, "starlette", None)
     done = run("serve")
