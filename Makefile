@@ -25,7 +25,7 @@ demo: $(READY)
 check: $(READY)
 	@$(VENV)/bin/ruff check --output-format concise .
 	@$(VENV)/bin/ruff format --check --quiet .
-	@MYPY_NUM_WORKERS=auto $(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/mypy --no-error-summary
 
 # All tiers; ARGS="-m unit" runs one. It ends with what each tier took, its budget and the five slowest files.
 test: check
