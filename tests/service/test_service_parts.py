@@ -455,7 +455,8 @@ def test_a_push_takes_the_same_work_for_every_name(sent: str) -> None:
 
     names = (*apps, "nobody")
     assert all(work(name) for name in names)  # what is made with the first request is there
-    found = {name: work(name) for name in names}
+    # What only happens now and then, as the time of a line in the log, is not of this work either.
+    found = {name: min(work(name) for _ in range(4)) for name in names}
     assert max(found.values()) - min(found.values()) < 60, found
 
 

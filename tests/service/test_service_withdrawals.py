@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,8 @@ from haoma.cli import app as commands
 from haoma.platforms.base.mirroring import Push
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.simulator import Simulator
+from support.accounts import key
 from support.serving import Serving
-
-
-def key(number: int) -> str:
-    return f"1:{base64.b64encode(bytes([number]) * 32).decode()}"
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +34,12 @@ def service(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> I
     toml += f"""
 [store]
 database_url = "sqlite:///{folder}/haoma.db"
-keys = ["{key(1)}"]
+keys = ["{key("store")}"]
 
 [accounts]
-keys = ["{key(2)}"]
-peppers = ["{key(3)}"]
-audit_keys = ["{key(4)}"]
+keys = ["{key("numbers")}"]
+peppers = ["{key("pepper")}"]
+audit_keys = ["{key("audit")}"]
 """
     (folder / "db.toml").write_text(toml)
     done = CliRunner().invoke(commands, ["db", "upgrade", "--config", str(folder / "db.toml")])
