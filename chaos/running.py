@@ -32,10 +32,11 @@ from chaos.scenarios.rewrap import rewrap_under_load
 from chaos.scenarios.rolling import roll
 from chaos.scenarios.stopping import clock_of, faketime, skewed, stop_under_load
 from chaos.scenarios.tokens import stampede
-from chaos.scenarios.valkey import SERVICE, valkey, without_valkey
+from chaos.scenarios.valkey import SERVICE, without_valkey
 from chaos.stage import Stage
 from haoma.store.config import StoreSettings
 from haoma.store.sealing import StoreKey
+from support.valkey_server import ValkeyServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -128,11 +129,11 @@ async def _rolling(kind: str, short: bool) -> AsyncIterator[Row]:
 
 
 async def _valkey(kind: str, short: bool) -> AsyncIterator[Row]:
-    async with valkey() as (server, proxy):
-        more: dict[str, Any] = {"service": SERVICE, "cache_url": f"valkey://127.0.0.1:{proxy.port}/0"}
+    with ValkeyServer() as server:
+        more: dict[str, Any] = {"service": SERVICE, "cache_url": server.url}
         async with Stage(kind, 4, fleet_options=more) as stage:
             seconds, clients = (1, 8) if short else (5, 32)
-            for way, tally in await without_valkey(stage, server, proxy, clients=clients, seconds=seconds):
+            for way, tally in await without_valkey(stage, server, clients=clients, seconds=seconds):
                 yield tally.row(f"Valkey {way} under load", kind)
 
 

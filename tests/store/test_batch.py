@@ -34,9 +34,9 @@ from haoma.steps import (
 from haoma.store import embedded
 from haoma.store import sqlite as sqlite_module
 from haoma.store.batch import LANES, Conflict, Disconnected, Fences, Job, Uncertain, run
-from haoma.store.decisions import Decisions
+from haoma.store.decisions import Decision, Decisions
 from haoma.store.flows import drive
-from haoma.store.rows import DONE, FREE, LEASES, LEDGER, STARTED, TABLES, Kept, Used
+from haoma.store.rows import DONE, FREE, KEPT, LEASES, LEDGER, STARTED, TABLES, Kept, Used
 from haoma.store.rows import REFUSED as ROW_REFUSED
 from haoma.store.rows import UNKNOWN as ROW_UNKNOWN
 from haoma.store.sealing import Sealer, StoreKey
@@ -262,6 +262,62 @@ def test_rows_are_written_in_the_order_of_their_places(line: Line) -> None:
     assert line.places[:10] == sorted(line.places[:10])
     assert line.places[10:] == sorted(line.places[10:])
     assert len(line.places) == 30
+
+
+# --- what a decision learns of ---
+
+
+def decided(line: Line, *decides: Callable[[View], object]) -> list[Job]:
+    """Answer jobs whose decisions are these; what they need they have to say themselves."""
+    jobs = [Job(Recall(LINE), Decision((), decide), []) for decide in decides]
+    answered(jobs, line, Fences(1))
+    return jobs
+
+
+def test_rows_that_a_decision_learns_of_are_read_and_all_is_decided_again(line: Line) -> None:
+    """By place or by a column; what is not there is known not to be there."""
+    (reserved,) = batch(line, wanted())
+    where, absent = reserved.ref.key, bytes(32)
+    _, (row,) = line.read(LEDGER, [where])
+    line.asked.clear()
+    by_place, by_column, nothing = decided(
+        line,
+        lambda view: (view.need(LEDGER, where), view.need(LEDGER, absent), view.need(KEPT, absent)),
+        lambda view: (view.find(LEDGER, "fingerprint", row.fingerprint), view.find(LEDGER, "fingerprint", absent)),
+        lambda view: view.need_all(LEDGER, [absent]),
+    )
+    assert (by_place.answer, by_column.answer, nothing.answer) == ((row, None, None), ([row], []), [])
+    assert line.asked.count("read") == 2  # a row that was read is not read again
+    (alone,) = decided(line, lambda view: view.find(LEDGER, "fingerprint", row.fingerprint))
+    assert alone.answer == [row]
+
+
+def test_a_decision_that_never_knows_enough_is_given_up(line: Line) -> None:
+    places = (number.to_bytes(32) for number in itertools.count())
+    with pytest.raises(StoreUnavailable) as caught:
+        decided(line, lambda view: view.need(LEDGER, next(places)))
+    assert dict(caught.value.because) == {"reason": "busy"}
+    assert line.asked.count("read") == 11  # before the first of twelve nothing is known that could be read
+
+
+def test_of_a_decision_that_fails_nothing_is_written(line: Line) -> None:
+    """However far it came; the others of the batch are written."""
+    kept = Kept(bytes(32), 5, "", "", b"", 1)
+
+    def fail(view: View) -> object:
+        view.put(KEPT, kept)
+        raise AlreadyUsed
+
+    failed, done = decided(line, fail, lambda view: view.put(KEPT, kept._replace(place=b"1" * 32)))
+    assert (type(failed.failure), done.failure) == (AlreadyUsed, None)
+    assert [row.place for row in line.read(KEPT, [bytes(32), b"1" * 32])[1]] == [b"1" * 32]
+
+
+def test_what_two_steps_of_a_batch_write_and_delete_is_not_written(line: Line) -> None:
+    assert batch(line, TakeTry(key("k"), 1, 9), ReturnTry(key("k")), TakeTry(key("k"), 1, 9)) == [True, None, True]
+    line.asked.clear()
+    assert batch(line, TakeTry(key("other"), 1, 9), ReturnTry(key("other"))) == [True, None]
+    assert line.asked == ["begin", "read", "commit"]
 
 
 # --- others write ---

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -67,6 +68,11 @@ class ValkeyServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def hang(self, found: bool) -> None:
+        """Let it answer nothing; or go on. The system still accepts connections for it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP if found else signal.SIGCONT)
 
     def ask(self, *command: str) -> Any:
         """Send one command."""
