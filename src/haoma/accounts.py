@@ -22,22 +22,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from haoma import authorization
 from haoma.authorize import authorize, resume
-from haoma.errors import BadField, NoSuchAccount, NoSuchDispute, NotTheirs, wrong_argument
+from haoma.errors import BadField, HookFailed, NoSuchAccount, NoSuchDispute, NotTheirs, Spent, wrong_argument
 from haoma.ids import parsed
-from haoma.link import Login, logins
+from haoma.link import Link, Login, logins
 from haoma.phone import parse_e164
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
-from haoma.steps import Step, ask
+from haoma.steps import Call, Step, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from haoma.phone import PhoneNumber
     from haoma.platforms.base.contract import App
@@ -244,7 +244,7 @@ class Read(Verb[Account]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUser(Verb[None]):
-    """Note the application's own id of the user; empty to remove it.
+    """Note the application's own id of the user; empty to remove it. If it is noted already, nothing is written.
 
     Raises at the yield:
         NoSuchAccount: There is no such account.
@@ -415,7 +415,7 @@ def set_user(account: str, user: str, *, by: str, reason: str = "") -> Flow[None
         NoSuchAccount: ``link.no-such-account``.
         BadField: ``envelope.bad-field``: the id is too long, or has control characters.
     """
-    if len(user) > _USER_LENGTH or not user.isprintable():
+    if not _is_user(user):
         raise BadField(because={"field": "user", "reason": "too long, or has control characters"})
     return ask(SetUser(by=by, reason=_reason(reason), account=_account(account), user=user))
 
@@ -572,6 +572,36 @@ def change_number(
     return phone
 
 
+OnVerified: TypeAlias = "Callable[[VerifiedPhone, Link], str | int | Awaitable[str | int | None] | None]"
+"""Called with a number that was linked and how; returns the application's own id of the user, or None."""
+
+
+def verified(flow: Flow[VerifiedPhone], on_verified: OnVerified, *, by: str) -> Flow[VerifiedPhone]:
+    """Call the application with the number of a flow if it was linked, and note the id that it returns.
+
+    Args:
+        flow: The flow, such as `haoma.authorize.authorize`.
+        on_verified: The application's function.
+        by: Who asks.
+
+    Raises:
+        HookFailed: ``outside.hook-failed``: the function failed, or returned no id. The number is linked nevertheless.
+        HaomaError: Whatever the flow raises.
+    """
+    phone = yield from flow
+    if phone.account is None or phone.link in {None, Link.REVIEW}:
+        return phone
+    found = yield from ask(Call(on_verified, (phone, Link(phone.link))))
+    if found is None:
+        return phone
+    user = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    if not _is_user(user) or not user:
+        because = {"hook": "on_verified", "returned": type(found).__name__, "needed": "your id of the user, as text"}
+        raise HookFailed(platform=phone.platform, app=phone.app, because=because, spent=Spent.YES)
+    yield from ask(SetUser(by=by, reason="on_verified", account=_account(phone.account), user=user))
+    return msgspec.structs.replace(phone, user=user)
+
+
 def login_of(app: App, kind: str, value: str) -> Login:
     """Return a login by the platform's id of the user: ``openid``, ``unionid`` or ``user_id``."""
     return Login(app.platform, "" if kind == "unionid" else app.scope, kind, value)
@@ -600,6 +630,10 @@ def _dispute(text: str) -> bytes:
     if found is None:
         raise NoSuchDispute
     return found
+
+
+def _is_user(user: str) -> bool:
+    return len(user) <= _USER_LENGTH and user.isprintable()
 
 
 def _need_reason(reason: str) -> None:

@@ -21,9 +21,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
+from haoma.accounts import verified
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
-from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, wrong_argument
+from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, NoAccounts, wrong_argument
 from haoma.io import aio, blocking, clock
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from haoma.accounts import OnVerified
     from haoma.platforms.base.contract import Login
     from haoma.steps import Flow, Notice
     from haoma.store.config import StoreSettings
@@ -73,7 +75,14 @@ class Session:
 class _Base:
     """The part that both clients share: the apps, and the flow for each call."""
 
-    def __init__(self, apps: Settings | App | Iterable[App], *, limits: Limits | None, memory: Memory | None) -> None:
+    def __init__(
+        self,
+        apps: Settings | App | Iterable[App],
+        *,
+        limits: Limits | None,
+        memory: Memory | None,
+        on_verified: OnVerified | None,
+    ) -> None:
         self._stored: tuple[StoreSettings, AccountKeys | None] | None = None
         self._tells = False
         if isinstance(apps, Settings):
@@ -93,6 +102,9 @@ class _Base:
                 url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
             )
             ca_file = None
+        if on_verified is not None and (self._stored is None or self._stored[1] is None):
+            raise NoAccounts(because={"argument": "on_verified"})
+        self._on_verified = on_verified
         self._known = dict(self.apps)
         self._one_by_one = PerProcess(lambda _before: threading.RLock())
         self._memory = memory or Memory()
@@ -171,7 +183,8 @@ class _Base:
         return app
 
     def _get(self, app: App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
-        return authorize(app, sent, now=clock.now(), caller=caller, login_code=login_code)
+        flow = authorize(app, sent, now=clock.now(), caller=caller, login_code=login_code)
+        return flow if self._on_verified is None else verified(flow, self._on_verified, by=caller)
 
     def _log_in(self, app: App, login_code: str) -> Flow[tuple[str, Login]]:
         if not isinstance(login_code, str):
@@ -221,6 +234,9 @@ class Client(_Base):
         apps: Settings from `haoma.load`, or apps from `haoma.configure`.
         limits: Time limits for requests to a platform, and the size limit for its replies.
         memory: State kept between calls. Several clients may share one.
+        on_verified: Called after a number was linked to an account, with the number and how it was linked. Returns the
+            application's own id of the user, which is noted with the account and is the result's ``user``. The same
+            answer again calls it again.
     """
 
     def __init__(
@@ -229,21 +245,23 @@ class Client(_Base):
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
+        on_verified: OnVerified | None = None,
     ) -> None:
-        super().__init__(apps, limits=limits, memory=memory)
+        super().__init__(apps, limits=limits, memory=memory, on_verified=on_verified)
         self._http = Http(**self._http_options)
         self._worlds: dict[str, blocking.World] = {}
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
+    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml", *, on_verified: OnVerified | None = None) -> Self:
         """Return a client for the apps of a ``haoma.toml``. Warnings are issued as `HaomaWarning`.
 
         Raises:
             ConfigFaults: ``config.faults``: lists all faults of the file.
+            NoAccounts: ``link.no-accounts``: there is an ``on_verified``, but accounts are not kept.
         """
         settings = load(path)
         settings.give_warnings(stacklevel=3)
-        return cls(settings)
+        return cls(settings, on_verified=on_verified)
 
     def _world(self, tenant: str) -> blocking.World:
         world = self._worlds.get(tenant)
@@ -334,6 +352,9 @@ class AsyncClient(_Base):
         apps: Settings from `haoma.load`, or apps from `haoma.configure`.
         limits: Time limits for requests to a platform, and the size limit for its replies.
         memory: State kept between calls. Several clients may share one.
+        on_verified: Called after a number was linked to an account, with the number and how it was linked. Returns the
+            application's own id of the user, which is noted with the account and is the result's ``user``. The same
+            answer again calls it again.
     """
 
     def __init__(
@@ -342,21 +363,23 @@ class AsyncClient(_Base):
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
+        on_verified: OnVerified | None = None,
     ) -> None:
-        super().__init__(apps, limits=limits, memory=memory)
+        super().__init__(apps, limits=limits, memory=memory, on_verified=on_verified)
         self._http = AsyncHttp(**self._http_options)
         self._worlds: dict[str, aio.World] = {}
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml") -> Self:
+    def from_file(cls, path: str | os.PathLike[str] = "haoma.toml", *, on_verified: OnVerified | None = None) -> Self:
         """Return a client for the apps of a ``haoma.toml``. Warnings are issued as `HaomaWarning`.
 
         Raises:
             ConfigFaults: ``config.faults``: lists all faults of the file.
+            NoAccounts: ``link.no-accounts``: there is an ``on_verified``, but accounts are not kept.
         """
         settings = load(path)
         settings.give_warnings(stacklevel=3)
-        return cls(settings)
+        return cls(settings, on_verified=on_verified)
 
     def _world(self, tenant: str) -> aio.World:
         world = self._worlds.get(tenant)

@@ -70,6 +70,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
         link: How the number and the login were linked: ``new``, ``linked``, ``joined``, ``moved`` or ``review``; None
             if they were not.
         dispute: Id of what has to be decided, with ``review`` and ``moved``; None otherwise.
+        user: The application's own id of the user, as its ``on_verified`` returned it; None without one.
     """
 
     _number: PhoneNumber
@@ -82,6 +83,7 @@ class VerifiedPhone(msgspec.Struct, frozen=True, gc=False, rename={"_number": "n
     account: str | None = None
     link: str | None = None
     dispute: str | None = None
+    user: str | None = None
 
     @property
     def e164(self) -> str:
@@ -141,6 +143,7 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
     account: str | msgspec.UnsetType = msgspec.UNSET
     link: str | msgspec.UnsetType = msgspec.UNSET
     dispute: str | msgspec.UnsetType = msgspec.UNSET
+    user: str | msgspec.UnsetType = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"ResultBody({self.masked!r})"
@@ -152,7 +155,7 @@ class ResultBody(msgspec.Struct, frozen=True, gc=False):
 def result_body(phone: VerifiedPhone) -> ResultBody:
     """Return the content of `VerifiedPhone.to_dict` as a struct for an encoder.
 
-    ``account``, ``link`` and ``dispute`` are written if there are any; every other member always.
+    ``account``, ``link``, ``dispute`` and ``user`` are written if there are any; every other member always.
     """
     number = phone._number  # noqa: SLF001 - the properties would add a call for each of four members
     return ResultBody(
@@ -169,6 +172,7 @@ def result_body(phone: VerifiedPhone) -> ResultBody:
         phone.account or msgspec.UNSET,
         phone.link or msgspec.UNSET,
         phone.dispute or msgspec.UNSET,
+        phone.user or msgspec.UNSET,
     )
 
 

@@ -15,7 +15,9 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from haoma import AsyncClient, Client, HaomaError, accounts
+from haoma import AsyncClient, Client, HaomaError, VerifiedPhone, accounts
+from haoma.errors import HookFailed, NoAccounts
+from haoma.link import Link
 from haoma.platforms.base.mirroring import Person
 from haoma.simulator import Simulator
 from haoma.store.config import StoreSettings
@@ -501,6 +503,127 @@ class Story:
         text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "<time>", text)
         found: list[Any] = json.loads(text)
         return found
+
+
+# --- teams with users of their own ---
+
+
+def client_of(place: Place, on_verified: Any) -> Client:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Client.from_file(place.service.config, on_verified=on_verified)
+
+
+def test_the_application_is_told_of_each_number_that_is_linked(place: Place) -> None:
+    """With the number, its account and how it was linked; the id that it returns is kept and is the result's."""
+    told: list[tuple[str, str | None, str]] = []
+    users: dict[str, str] = {}
+
+    def on_verified(phone: VerifiedPhone, link: Link) -> str:
+        assert phone.account is not None
+        told.append((phone.e164, phone.account, link))
+        return users.setdefault(phone.account, f"u-{len(users)}")
+
+    someone, numbers = user(), (number(), number())
+    with client_of(place, on_verified) as client:
+        first = client.get_phone_number("wechat", place.tap("wechat", someone, numbers[0]), caller="shop")
+        second = client.get_phone_number("wechat", place.tap("wechat", someone, numbers[1]), caller="shop")
+        sent = place.tap("wechat-sealed", number=numbers[1])
+        third = client.get_phone_number("wechat-sealed", sent)
+        again = client.get_phone_number("wechat-sealed", sent)
+        found = client.run(accounts.read(str(first.account), by="test"))
+    account = first.account
+    assert [(phone.account, phone.user) for phone in (first, second, third, again)] == [(account, "u-0")] * 4
+    assert first.to_dict()["user"] == "u-0"
+    assert found.user == "u-0"
+    assert told == [
+        (f"+86{numbers[0]}", account, "new"),
+        (f"+86{numbers[1]}", account, "linked"),
+        (f"+86{numbers[1]}", account, "joined"),
+        (f"+86{numbers[1]}", account, "joined"),
+    ]
+    assert again.repeated
+
+
+def test_the_id_of_a_user_may_change_be_a_number_or_be_missing(place: Place) -> None:
+    """None leaves what there is."""
+    ids: list[Any] = [4711, "4712", None]
+    someone, shared = user(), number()
+    with client_of(place, lambda *_: ids[0]) as client:
+        for expected, kept in (("4711", "4711"), ("4712", "4712"), (None, "4712")):
+            phone = client.get_phone_number("wechat", place.tap("wechat", someone, shared))
+            assert phone.user == expected
+            assert client.run(accounts.read(str(phone.account), by="test")).user == kept
+            ids.pop(0)
+
+
+def _raises(*_: Any) -> str:
+    raise ValueError("canary-13312345678")
+
+
+async def _later(phone: VerifiedPhone, _link: Link) -> str:
+    await asyncio.sleep(0)
+    return f"later-{phone.account}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [_raises, _later, *((lambda *_, value=value: value) for value in ("", "a\nb", "x" * 129, ["id"], True))],
+)
+def test_a_function_that_fails_is_told_of_and_the_number_is_linked(place: Place, wrong: Any) -> None:
+    """The same request again calls it again, and nothing of the first try is lost."""
+    shared = number()
+    sent = place.tap("wechat", number=shared)
+    with client_of(place, wrong) as client:
+        with pytest.raises(HookFailed) as failed:
+            client.get_phone_number("wechat", sent, caller="shop")
+        assert "canary" not in str(failed.value)
+        account = client.run(accounts.look_up(phone_number=f"+86{shared}", by="test")).account
+        assert account is not None
+        assert client.run(accounts.read(account, by="test")).user is None
+    with client_of(place, lambda *_: "u-1") as client:
+        phone = client.get_phone_number("wechat", sent, caller="shop")
+    assert (phone.account, phone.user, phone.repeated) == (account, "u-1", True)
+
+
+def test_nobody_is_told_of_what_is_not_linked(place: Place) -> None:
+    """A number that is disputed, or that came without a login."""
+    told: list[Any] = []
+    shared = number()
+    place.come("alipay", number=shared)
+    with client_of(place, lambda *each: told.append(each)) as client:
+        disputed = client.get_phone_number("wechat-review", place.tap("wechat-review", number=shared))
+        sent = place.tap("alipay")
+        del sent["login_code"]
+        alone = client.get_phone_number("alipay", sent)
+    assert (disputed.link, alone.account, told) == ("review", None, [])
+
+
+def test_a_function_may_be_a_coroutine_in_an_event_loop(place: Place) -> None:
+    """Of an `AsyncClient`."""
+
+    async def main() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            client = AsyncClient.from_file(place.service.config, on_verified=_later)
+        async with client:
+            phone = await client.get_phone_number("wechat", place.tap("wechat"))
+            assert phone.user == f"later-{phone.account}"
+            found = await client.run(accounts.read(str(phone.account), by="test"))
+            assert found.user == phone.user
+
+    asyncio.run(main())
+
+
+def test_where_no_accounts_are_kept_nobody_waits_to_be_told(tmp_path: Path) -> None:
+    """A function that would never be called is a mistake that is told of at once."""
+    file = tmp_path / "haoma.toml"
+    file.write_text(
+        '[apps.shop]\nplatform = "wechat"\napp_id = "wx0123456789abcdef"\napp_secret = "' + "0" * 32 + '"\n'
+    )
+    for kind in (Client, AsyncClient):
+        with pytest.raises(NoAccounts):
+            kind.from_file(file, on_verified=lambda *_: None)
 
 
 # --- what is written ---

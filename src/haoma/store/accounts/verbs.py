@@ -188,6 +188,8 @@ class Verbs:
 
     def _set_user(self, step: SetUser, view: View) -> None:
         row = self._account(view, step.account)
+        if step.user == (self._records.read_external(row) or ""):
+            return
         external = self._records.seal_external(row, step.user) if step.user else b""
         self._records.change(view, row, external=external)
         view.audit("set-user", step.by, account=written(row.place), **_why(step))
