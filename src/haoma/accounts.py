@@ -610,7 +610,7 @@ def login_of(app: App, kind: str, value: str) -> Login:
 def _proven(step: Merge | Resolve, proofs: tuple[tuple[App, str | Secret], ...]) -> Flow[Change]:
     """Ask a verb that needs proofs."""
     if len(proofs) > _MOST_PROOFS:
-        raise BadField(because={"field": "proofs", "reason": "too many", "most": _MOST_PROOFS})
+        raise BadField(because={"field": "proofs", "reason": "too many", "needed": f"at most {_MOST_PROOFS}"})
     found: list[Proof] = []
     for app, session in proofs:
         login = yield from resume(app, session if isinstance(session, Secret) else Secret(session))

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import msgspec
@@ -624,6 +625,61 @@ def test_where_no_accounts_are_kept_nobody_waits_to_be_told(tmp_path: Path) -> N
     for kind in (Client, AsyncClient):
         with pytest.raises(NoAccounts):
             kind.from_file(file, on_verified=lambda *_: None)
+
+
+# --- the page ---
+
+
+def _with(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_page_shows_what_works(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each Python block and each request of docs/accounts.md, one after the other, on people of the same story."""
+    page = (Path(__file__).parents[2] / "docs" / "accounts.md").read_text("utf-8")
+    blocks = re.findall(r"(?ms)^```(python|http)\n(.*?)^```$", page)
+    assert len(blocks) >= 8
+    names, apps = [user() for _ in range(2)], {'"shop"': '"wechat"', '"douyin"': '"wechat-sealed"'}
+    place.verb("accounts/look-up", {"phone_number": "+8613800138000"})
+    one, two = place.come("wechat", names[0], "13800138000"), place.come("wechat-sealed", names[1])
+    sessions = place.session("wechat", names[0]), place.session("wechat-sealed", names[1])
+    with client_of(place, None) as client:
+        known: dict[str, Any] = {
+            "client": client,
+            "account": one["account"],
+            "other": two["account"],
+            "shop": client.apps["wechat"],
+            "douyin": client.apps["wechat-sealed"],
+            "body": place.tap("wechat"),
+            "session": SimpleNamespace(handle=sessions[0]),
+            "other_session": SimpleNamespace(handle=sessions[1]),
+            "users": SimpleNamespace(find_or_create=lambda **said: f"user of {said['account']}"),
+            "haoma": SimpleNamespace(
+                Client=SimpleNamespace(from_file=lambda _, **named: client_of(place, named["on_verified"]))
+            ),
+        }
+        texts = {
+            "{account}": one["account"],
+            "{other}": two["account"],
+            "{session}": sessions[0],
+            "{other_session}": sessions[1],
+        }
+        for kind, shown in blocks:
+            block = _with(shown, apps)
+            if kind == "python":
+                exec(block, known)  # noqa: S102 - it is ours
+                if "phone" in known:  # the first one is erased by then
+                    texts["{account}"] = known["phone"].account
+                continue
+            first, _, body = _with(block, texts).partition("\n")
+            if "/erase" not in first:  # the block before it has done so
+                place.verb(first.removeprefix("POST /v1/"), json.loads(body))
+    printed = capsys.readouterr().out
+    assert "138****8000 ['wechat'" in printed
+    assert "logins would move" in printed
+    assert "user of " in printed
 
 
 # --- what is written ---

@@ -39,6 +39,12 @@ class ReadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class ExportBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/accounts/{id}/export``. It needs a reason."""
+
+    reason: str
+
+
 class ReasonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Verbs that take nothing else."""
 

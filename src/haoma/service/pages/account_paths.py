@@ -118,12 +118,11 @@ DESCRIBED: Final = {
     ),
     "/v1/accounts/{id}/export": Described(
         "export-account",
-        bodies.ReasonBody,
+        bodies.ExportBody,
         {"export": _WHY},
         accounts.Account,
         _EXPORTED,
         (_NO_ACCOUNT,),
-        optional=True,
     ),
     "/v1/accounts/{id}/erase": Described(
         "erase",

@@ -24,6 +24,7 @@ from haoma.io.aio import run
 from haoma.io.clock import now
 from haoma.service.bodies import (
     EraseBody,
+    ExportBody,
     LookUpBody,
     MergeBody,
     ReadBody,
@@ -134,7 +135,7 @@ class Accounts:
 
     def export(self, request: Request, body: bytes) -> Flow[object]:
         """Return everything there is about a person."""
-        return accounts.export(request.id, by=request.by, reason=_read(body, ReasonBody).reason)
+        return accounts.export(request.id, by=request.by, reason=_read(body, ExportBody).reason)
 
     def set_user(self, request: Request, body: bytes) -> Flow[object]:
         """Note the application's own id of the user."""
