@@ -19,13 +19,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--only",
-        choices=("lib", "http", "store", "audit", "people", "timing"),
+        choices=("lib", "http", "store", "audit", "people", "timing", "look-ups"),
         help="measure only one part  只测其中一部分",
     )
     parser.add_argument(
         "--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12, audit 3)  轮数"
     )
-    parser.add_argument("--samples", type=int, default=20_000, help="timing: refusals of each kind  每种拒绝的次数")
+    parser.add_argument("--samples", type=int, default=20_000, help="timing, look-ups: of each kind  每种的次数")
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
     arguments = parser.parse_args()
@@ -55,16 +55,27 @@ def main() -> int:
         from bench.people import measure as measure_people
 
         sections += [measure_people()]
-    if arguments.only in (None, "timing"):
-        from bench.timing import measure as measure_timing
-
-        sections += measure_timing(arguments.samples, max(1, arguments.samples // 4))
+    sections += _times(arguments.only, arguments.samples)
     if arguments.json:
         print(json.dumps([section.to_dict() for section in sections], ensure_ascii=False, indent=1))
     else:
         _show(sections)
     met = all(goal.met for section in sections for goal in section.goals)
     return 1 if arguments.strict and not met else 0
+
+
+def _times(only: str | None, samples: int) -> list[Section]:
+    """Measure what durations reveal."""
+    sections: list[Section] = []
+    if only in (None, "timing"):
+        from bench.timing import measure as measure_timing
+
+        sections += measure_timing(samples, max(1, samples // 4))
+    if only in (None, "look-ups"):
+        from bench.look_ups import measure as measure_look_ups
+
+        sections.append(measure_look_ups(max(1, samples // 4)))
+    return sections
 
 
 def _show(sections: list[Section]) -> None:

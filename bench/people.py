@@ -40,7 +40,7 @@ _GOALS: Final = {"SQLite": 2500, "PostgreSQL": 2500, "MariaDB": 1800}
 _P99_MS: Final = 30.0
 _MEGABYTES: Final = 150
 _WARM: Final = 200
-_TABLE: Final = "\n".join(
+TABLE: Final = "\n".join(
     ["[accounts]"]
     + [f'{name} = ["{format_key(StoreKey(1, os.urandom(32)))}"]' for name in ("keys", "peppers", "audit_keys")]
 )
@@ -68,7 +68,7 @@ def measure(people: int = PEOPLE) -> Section:
 def _measure(stack: ExitStack, settings: StoreSettings, people: int) -> tuple[float, float, float, float, float]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haoma-bench-")))
     store = f"[store]\ndatabase_url = {json.dumps(settings.database_url)}\nkeys = [{json.dumps(format_key(KEY))}]\n"
-    config, _, mirror = configuration(folder, f"{store}{_TABLE}\n")
+    config, _, mirror = configuration(folder, f"{store}{TABLE}\n")
     bodies = _bodies(config, mirror, people + _WARM)
     port = free_port()
     command = ("-m", "haoma", "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}")

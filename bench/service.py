@@ -33,7 +33,7 @@ _STARTS: Final = 3
 _PATIENCE: Final = 30.0
 _GATE: Final = 0.32
 _AIM: Final = 0.4
-_KEY: Final = "bench-server-key-0123456789abcdef"
+KEY: Final = "bench-server-key-0123456789abcdef"
 _SERVICE, _EMPTY = "haoma serve, Alipay route", "raw ASGI no-op (uvicorn)"
 
 
@@ -109,7 +109,7 @@ def configuration(folder: Path, store: str) -> tuple[Path, dict[str, Any], Alipa
     settings = mirror.settings("https://openapi.alipay.com")[ALIPAY]
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     config = folder / "haoma.toml"
-    config.write_text("\n".join(["[service]", f'server_keys = ["{_KEY}"]', "[apps.shop]", *lines, store]), "utf-8")
+    config.write_text("\n".join(["[service]", f'server_keys = ["{KEY}"]', "[apps.shop]", *lines, store]), "utf-8")
     return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}, mirror
 
 
@@ -118,7 +118,7 @@ def wire(request: dict[str, Any], port: int) -> str:
     head = (
         "POST /v1/apps/shop/phone-number HTTP/1.1",
         f"host: 127.0.0.1:{port}",
-        f"authorization: Bearer {_KEY}",
+        f"authorization: Bearer {KEY}",
         "content-type: application/json",
         f"content-length: {len(body)}",
     )

@@ -217,7 +217,7 @@ def _over_http(platform: str, samples: int) -> dict[str, list[float]]:
         config.write_text("\n".join([*service, *lines, ""]), "utf-8")
         listen = f"127.0.0.1:{port}"
         stack.enter_context(running(("-m", "haoma", "serve", "--config", str(config), "--listen", listen)))
-        connection = _connected(port)
+        connection = connected(port)
 
         def ask(route: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
             headers = {"authorization": f"Bearer {_SERVER_KEY}", "content-type": "application/json"}
@@ -238,7 +238,8 @@ def _over_http(platform: str, samples: int) -> dict[str, list[float]]:
     return times
 
 
-def _connected(port: int) -> http.client.HTTPConnection:
+def connected(port: int) -> http.client.HTTPConnection:
+    """Return a connection to a service on this machine, once it answers."""
     until = time.monotonic() + 30
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
