@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REASON_LENGTH: Final = 256
-_USER_LENGTH: Final = 128
+USER_LENGTH: Final = 128
 _MOST_PROOFS: Final = 8
 
 
@@ -338,6 +338,52 @@ class Erase(Verb[Change]):
     account: bytes
     later: bool = False
     preview: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Verb[Change]):
+    """Take over an entry of the erase list, after a backup was restored: erase the account again, or ask again.
+
+    Attributes:
+        asked_at, due_at, done_at: See `haoma.store.rows.Erasure`.
+
+    The answer names the account in ``other`` if it was there again, and is erased.
+    """
+
+    account: bytes
+    asked_at: int
+    due_at: int
+    done_at: int
+    preview: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddLogin(Verb[Change]):
+    """Add a login to the account that has another one of the same user, as the platform says.
+
+    The answer counts 0 logins if the account has it already.
+
+    Raises at the yield:
+        NoSuchAccount: Nobody has the login that is known.
+        NumberTaken: Another account has the new one.
+    """
+
+    known: Login = field(repr=False)
+    added: Login = field(repr=False)
+    preview: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Verb[None]):
+    """Write into the audit log what was done to many accounts at once.
+
+    Attributes:
+        what: What was done.
+        facts: How many, and such; no number and no id of a platform.
+    """
+
+    what: str
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -633,7 +679,7 @@ def _dispute(text: str) -> bytes:
 
 
 def _is_user(user: str) -> bool:
-    return len(user) <= _USER_LENGTH and user.isprintable()
+    return len(user) <= USER_LENGTH and user.isprintable()
 
 
 def _need_reason(reason: str) -> None:

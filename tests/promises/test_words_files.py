@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
+from haoma.cli import person
+from haoma.cli.erasures import COLUMNS
 from haoma.cli.events import State
 from haoma.cli.ledger import _STATES
 from haoma.cli.rotation import Of
@@ -25,8 +27,9 @@ from haoma.platforms.base.mirroring import Scene
 from haoma.platforms.registry import PLATFORMS, load
 from haoma.service.pages import pages
 from haoma.service.pages.account_paths import DESCRIBED
-from haoma.store import reports
+from haoma.store import orphans, reports
 from haoma.store.audit import verify
+from haoma.store.people.reading import Why
 from haoma.words import LANGUAGES, UnknownWords, entries, text
 from haoma.words.facts import phrase, shown
 
@@ -67,6 +70,8 @@ CHOSEN: dict[str, set[str]] = {
     | {"line.progress"}
     | {f"db.state.{each}" for each in ("ready", "missing", "old", "new", "behind")}
     | {f"db.column.{each}" for each in ("database", "prefix", "version", "newest", "accepted", "state")}
+    | {f"db.column.erasures_{each}" for each in ("pending", "overdue")}
+    | {f"db.odd.{name}" for name in orphans.NAMES}
     | {f"db.step.{each}" for each in ("waiting", "upgrade", "downgrade")}
     | {f"db.odd.{name}" for name in ("tenant", "unreadable", *(check[0] for check in reports.CHECKS))}
     | {f"keys.column.{each}" for each in ("of", "number", "role", "rows")}
@@ -80,6 +85,11 @@ CHOSEN: dict[str, set[str]] = {
     | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)}
     | {f"events.column.{each}" for each in ("at", "type", "state", "tries", "account", "id")}
     | {f"events.state.{each}" for each in State},
+    "people": {f"why.{each}" for each in Why}
+    | {f"file.{each}" for each in ("header", "encoding")}
+    | {f"erasures.column.{each}" for each in COLUMNS}
+    | {f"page.{each}" for each in (*person.FACTS, *person.LOGINS, *person.CONSENTS)}
+    | {f"page.{each}" for each in ("title", "logins", "consents", "none", "note")},
     "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
     | {f"api.{each.name}" for each in DESCRIBED.values()}
     | {f"page.{each}" for each in pages._HEADINGS},

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from haoma.store import embedded, key_counts, outbox, reports, rewrap
+from haoma.store import embedded, erasures, key_counts, orphans, outbox, reports, rewrap
 from haoma.store.audit import incident, seals
+from haoma.store.people.importing import consents_text
 from haoma.store.rows import INDEXES, TABLES
 from haoma.store.schema import metadata
 from haoma.store.sql import Portable, numbered
@@ -29,7 +30,7 @@ FORBIDDEN = {
     "dialect": r"::|`|\bLATERAL\b|\bunnest\b|\bDIV\b|\bILIKE\b|\bLIMIT\s+\d+\s*,",
 }
 # The strangers of `haoma db check` are rows of other tenants, so they are looked for by a range of the tenant.
-LED = re.compile(r"WHERE tenant (?:=|<|>) \?(?: AND |$| ORDER | GROUP )")
+LED = re.compile(r"WHERE tenant (?:=|<|>) \?(?: AND |$|\) / 32|\) / 16| ORDER | GROUP )")
 
 
 def faults(statement: str) -> set[str]:
@@ -82,6 +83,7 @@ def statements() -> list[str]:
     ):
         found.append(text("haoma_"))
     found += [*Statements("haoma_").all(), *reports.statements("haoma_")]
+    found += [consents_text("haoma_", 2), *orphans.statements("haoma_"), *erasures.statements("haoma_")]
     return [
         *found,
         *outbox.Statements("haoma_").all(),

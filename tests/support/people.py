@@ -9,7 +9,7 @@ from typing import Any
 
 from haoma.link import Login
 from haoma.store.accounts.records import Records
-from haoma.store.batch import _changes
+from haoma.store.batch import changes_of
 from haoma.store.config import StoreSettings
 from haoma.store.flows import ask_blocking
 from haoma.store.view import View
@@ -41,7 +41,7 @@ def populate(settings: StoreSettings, records: Records, count: int, tenant: str 
                 accounts.append(row.place)
                 records.give(view, row, number_of(index), verified_at=now, bound_at=now, assurance="platform")
             yield connection.begin()
-            yield from _changes(view, None).write(connection)
+            yield from changes_of(view).write(connection)
             yield connection.commit()
 
     ask_blocking(engine_at(settings, tenant=tenant), flow)

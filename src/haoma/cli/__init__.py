@@ -11,16 +11,19 @@ from typing import Annotated, Any, Final, cast
 import typer
 from typer.core import TyperGroup
 
+from haoma.cli.accounts import accounts
 from haoma.cli.alipay_aes_key import alipay_aes_key
 from haoma.cli.audit import audit
 from haoma.cli.db import db
 from haoma.cli.diagnosing import doctor, inspect
+from haoma.cli.erasures import erasures
 from haoma.cli.events import events
 from haoma.cli.explaining import explain
 from haoma.cli.incident import incident
 from haoma.cli.keys import key
 from haoma.cli.ledger import ledger
 from haoma.cli.opening import open_file
+from haoma.cli.people import export, import_people
 from haoma.cli.rotation import keys, rewrap
 from haoma.cli.running import demo, serve, simulate
 from haoma.visible import visible
@@ -77,6 +80,10 @@ app.command("rewrap")(rewrap)
 app.add_typer(audit)
 app.add_typer(incident)
 app.add_typer(events)
+app.command("import")(import_people)
+app.command("export")(export)
+app.add_typer(erasures)
+app.add_typer(accounts)
 app.command("serve")(serve)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -195,7 +195,7 @@ def audited(settings: Settings, tenant: str, lang: str) -> list[str]:
     """Return the tenants that are meant; end the command if there is no audit log."""
     if settings.accounts is None:
         raise misused(lang, text("cli", "audit.none", lang))
-    tenants = sorted({app.tenant for app in settings.apps.values()})
+    tenants = list(settings.tenants)
     if tenant and tenant not in tenants:
         raise misused(lang, "--tenant: " + text("cli", "no-such-tenant", lang, tenant=tenant))
     return [tenant] if tenant else tenants

@@ -27,7 +27,7 @@ from haoma.words import text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from haoma.store.config import StoreSettings
+    from haoma.settings.model import Settings
     from haoma.store.reports import Oddity
     from haoma.store.upgrade import Status
 
@@ -118,7 +118,7 @@ def downgrade(
             write(would if wanted < found else text("cli", "db.nothing", words))
         return
     if wanted < found and not yes:
-        _ask(text("cli", "db.ask", words, found=f"{found:04}", version=f"{wanted:04}"), words)
+        ask(text("cli", "db.ask", words, found=f"{found:04}", version=f"{wanted:04}"), words)
     steps: list[int] = []
     ended = done(lambda: _upgrading().downgrade(store, wanted, tell=_teller(words, steps)), config, words)
     _tell_version(ended, steps, words, as_json=as_json)
@@ -126,7 +126,7 @@ def downgrade(
 
 @db.command()
 def status(config: ConfigOption = "haoma.toml", as_json: JsonOption = False, lang: LangOption = None) -> None:
-    """Tell which version the tables have, and whether this haoma works with it.
+    """Tell which version the tables have, whether this haoma works with it, and whether requests to erase are overdue.
 
     \b
     Example:
@@ -135,11 +135,12 @@ def status(config: ConfigOption = "haoma.toml", as_json: JsonOption = False, lan
     \b
     Exit codes:
         0    this haoma works with the tables
-        1    it does not, or the database cannot be reached
+        1    it does not, a request to erase is overdue, or the database cannot be reached
         2    usage error or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
-    store = settings_with_store(config, words).store
+    settings = settings_with_store(config, words)
+    store = settings.store
     found = done(lambda: _upgrading().status(store), config, words)
     version, accepted = found.version, found.accepted
     if version is None:
@@ -156,6 +157,10 @@ def status(config: ConfigOption = "haoma.toml", as_json: JsonOption = False, lan
         "accepted": " ".join(f"{each:04}" for each in accepted),
         "state": state,
     }
+    works, overdue = state in {"ready", "behind"}, 0
+    if works and settings.accounts is not None:
+        pending, overdue = done(lambda: _erasures(settings), config, words)
+        shown |= {"erasures_pending": str(pending), "erasures_overdue": str(overdue)}
     if as_json:
         write_json(shown)
     else:
@@ -164,7 +169,7 @@ def status(config: ConfigOption = "haoma.toml", as_json: JsonOption = False, lan
                 text("cli", f"db.state.{value}", words) if name == "state" else value or text("cli", "db.none", words)
             )
             say((text("cli", f"db.column.{name}", words) + ": ", "bold"), told)
-    if state not in {"ready", "behind"}:
+    if not works or overdue:
         raise typer.Exit(REFUSED)
 
 
@@ -185,8 +190,9 @@ def check(config: ConfigOption = "haoma.toml", as_json: JsonOption = False, lang
         2    usage error or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
     words = language(lang)
-    store = settings_with_store(config, words).store
-    version, differ, odd = done(lambda: _checked(store), config, words)
+    settings = settings_with_store(config, words)
+    store = settings.store
+    version, differ, odd = done(lambda: _checked(settings), config, words)
     if as_json:
         rows = [{"is": each.name, "table": each.table, "count": each.count, "keys": each.detail} for each in odd]
         write_json({"version": f"{version:04}", "schema": differ, "rows": rows})
@@ -235,7 +241,7 @@ def sweep(
 
     words = language(lang)
     settings = settings_with_store(config, words)
-    tenants = sorted({app.tenant for app in settings.apps.values()})
+    tenants = settings.tenants
     engines = [listing_faults(lambda each=each: engine_of(settings.store, each), config, words) for each in tenants]  # type: ignore[misc]
 
     async def run() -> Swept:
@@ -260,18 +266,44 @@ def sweep(
         write(text("cli", "db.would-sweep", words, **counts) if dry_run else text("cli", "db.swept", words, **counts))
 
 
-def _checked(store: StoreSettings) -> tuple[int, list[str], list[Oddity]]:
+def _checked(settings: Settings) -> tuple[int, list[str], list[Oddity]]:
     from haoma.store.flows import ask_blocking
-    from haoma.store.opening import engine_of, sealer_of
+    from haoma.store.keys.unwrapping import account_keys
+    from haoma.store.opening import engine_of, records_of, sealer_of
+    from haoma.store.orphans import check_accounts
     from haoma.store.reports import check as look
     from haoma.store.version import reaching, require_schema_blocking
 
+    store = settings.store
     engine, sealer = engine_of(store), sealer_of(store)
     version = require_schema_blocking(engine)
     differ = _upgrading().differences(store)
     with reaching():
         odd = ask_blocking(engine, lambda connection: look(connection, engine.prefix, engine.tenant, sealer))
+        keys = None if settings.accounts is None else account_keys(settings.accounts)
+        for tenant in () if keys is None else settings.tenants:
+            records = records_of(sealer_of(store, tenant), keys, tenant)  # type: ignore[arg-type]
+            odd += ask_blocking(
+                engine_of(store, tenant),
+                lambda connection, of=tenant, with_=records: check_accounts(connection, engine.prefix, of, with_),  # type: ignore[misc]
+            )
     return version, differ, odd
+
+
+def _erasures(settings: Settings) -> tuple[int, int]:
+    """Return how many requests to erase wait for their day, and how many are overdue."""
+    from haoma.store.erasures import counted
+    from haoma.store.flows import ask_blocking
+    from haoma.store.opening import engine_of
+    from haoma.store.version import reaching
+
+    pending = overdue = 0
+    for tenant in settings.tenants:
+        engine = engine_of(settings.store, tenant)
+        with reaching():
+            found = ask_blocking(engine, lambda connection: counted(connection, engine.prefix, engine.tenant))  # noqa: B023
+        pending, overdue = pending + found.pending, overdue + found.overdue
+    return pending, overdue
 
 
 def _upgrading() -> Any:
@@ -314,7 +346,8 @@ def _tell_version(ended: Status, steps: list[int], lang: str, *, as_json: bool) 
         write(text("cli", "db.done", lang, version=version) if version else text("cli", "db.empty", lang))
 
 
-def _ask(question: str, lang: str) -> None:
+def ask(question: str, lang: str) -> None:
+    """Ask whether to go on; end the command if not."""
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:

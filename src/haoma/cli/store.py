@@ -1,8 +1,9 @@
-"""What ``haoma db`` and ``haoma ledger`` share: which store a haoma.toml configures, and columns of text."""
+"""What the commands about the store share: which store a haoma.toml configures, and columns of text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.cells import cell_len
@@ -14,12 +15,20 @@ from haoma.store.config import MEMORY
 from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import TypeVar
 
     from haoma.settings.model import Settings
+    from haoma.steps import Step
+    from haoma.store.keys.config import AccountKeys
+    from haoma.store.store import Engine
 
     R = TypeVar("R")
+
+TenantOption = Annotated[
+    str, typer.Option("--tenant", metavar="NAME", help="Whose accounts; by default the only one's.")
+]
+BY: Final = "command line"
 
 
 def settings_with_store(config: str, lang: str) -> Settings:
@@ -28,6 +37,64 @@ def settings_with_store(config: str, lang: str) -> Settings:
     if settings.store.kind == MEMORY:
         raise misused(lang, text("cli", "no-database", lang, config=config))
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The accounts of a tenant.
+
+    Attributes:
+        settings: The settings.
+        keys: The keys of the accounts.
+        tenant: The tenant.
+        engine: The database.
+    """
+
+    settings: Settings
+    keys: AccountKeys = field(repr=False)
+    tenant: str
+    engine: Engine
+
+    async def asking(self, work: Callable[[Callable[[Step[Any]], Awaitable[Any]]], Awaitable[R]]) -> R:
+        """Do ``work`` with what answers steps.
+
+        Raises:
+            SchemaMissing, SchemaTooOld, SchemaTooNew: ``config.schema-…``.
+        """
+        from haoma.store.opening import open_store
+        from haoma.store.version import require_schema
+
+        await require_schema(self.engine)
+        store = open_store(self.settings.store, self.keys, self.tenant)
+        assert store is not None  # noqa: S101
+        answers = store.asynchronous()
+
+        async def answer(step: Step[Any]) -> Any:
+            return await answers.answer(step, [])  # type: ignore[misc]
+
+        try:
+            return await work(answer)
+        finally:
+            await answers.aclose()
+
+
+def kept_accounts(config: str, tenant: str, lang: str) -> Kept:
+    """Return the accounts that a haoma.toml configures; end the command if it keeps none."""
+    from haoma.steps import DEFAULT_TENANT
+    from haoma.store.keys.unwrapping import account_keys
+    from haoma.store.opening import engine_of
+
+    settings = settings_with_store(config, lang)
+    accounts = settings.accounts
+    if accounts is None:
+        raise misused(lang, text("cli", "no-accounts", lang, config=config))
+    tenants = {app.tenant for app in settings.apps.values()} | {key.tenant for key in settings.service.keys}
+    chosen = tenant or (next(iter(tenants)) if len(tenants) == 1 else DEFAULT_TENANT)
+    if chosen not in tenants | {DEFAULT_TENANT}:
+        raise misused(lang, text("cli", "no-such-tenant", lang, tenant=tenant))
+    keys = listing_faults(lambda: account_keys(accounts), config, lang)
+    engine = listing_faults(lambda: engine_of(settings.store, chosen), config, lang)
+    return Kept(settings, keys, chosen, engine)
 
 
 def listing_faults(work: Callable[[], R], config: str, lang: str) -> R:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,6 +34,7 @@ from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
 from haoma.store.audit.seals import keep_sealed, seal_the_rest
 from haoma.store.delivery import Delivery
+from haoma.store.erasures import keep_erased
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.opening import open_store, sealer_of
 from haoma.store.sweep import keep_swept
@@ -65,7 +67,8 @@ class Application(Gate):
         metrics, lines = Metrics(), Lines(sys.stderr.buffer)
         log = make_logger(lines, level=service.log_level)
         self._log, self._lines = log, lines
-        signals = Signals(settings, metrics, log)
+        signals = self._signals = Signals(settings, metrics, log)
+        self._keeps_accounts = settings.accounts is not None
         http = AsyncHttp(
             ca_file=settings.ca_file,
             allow_insecure_upstreams=settings.allow_insecure_upstreams,
@@ -140,6 +143,9 @@ class Application(Gate):
             *(loop.create_task(keep_swept(store.engine, self._tell_swept, store.audit)) for store in stores),
             *(loop.create_task(keep_sealed(*each)) for each in sealed),
         ]
+        if self._keeps_accounts:
+            for tenant, store in self._stores.items():
+                tasks.append(loop.create_task(keep_erased(store, partial(self._signals.erasures, tenant))))
         self._limits.begin()
         try:
             yield

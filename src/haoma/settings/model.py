@@ -136,6 +136,11 @@ class Settings:
     warnings: tuple[Fault, ...] = ()
     path: str = ""
 
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants of the apps."""
+        return tuple(sorted({app.tenant for app in self.apps.values()}))
+
     def app(self, name: str) -> App:
         """Return the app with this name.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from haoma.store.rows import Row, Table
 
 _NOW: Final = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
+_LOADED: Final = 500
+"""Rows of one statement, which is far shorter than the longest that a server takes."""
 # Not among them: 1205, a lock that was waited for in vain. Its holder keeps it for longer than a request may take.
 _AGAIN: Final = frozenset(
     {
@@ -98,6 +100,14 @@ class MySqlConnection:
         """See `Connection.insert`."""
         await self._execute(*self._portable.insert(table, rows))
 
+    async def load(self, table: Table, rows: Sequence[Row]) -> None:
+        """See `Connection.load`. The values stand in the text, in hexadecimal: escaping takes longer."""
+        head, (tenant, *_) = self._portable.insert(table, rows[:1])
+        head = head.partition(" VALUES ")[0]
+        for start in range(0, len(rows), _LOADED):
+            values = ", ".join(_literals((tenant, *row)) for row in rows[start : start + _LOADED])
+            await self._execute(f"{head} VALUES {values}")
+
     async def update(self, table: Table, rows: Sequence[Row], versions: Sequence[int]) -> None:
         """See `Connection.update`."""
         await self.delete(table, [row.place for row in rows], versions)
@@ -154,6 +164,18 @@ class MySqlConnection:
             raise _disconnected(error) from None
         except (OSError, TimeoutError) as error:
             raise _disconnected(error) from None
+
+
+def _literals(row: Sequence[Any]) -> str:
+    return "(" + ",".join(map(_literal, row)) + ")"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, str):
+        return f"_utf8mb4 x'{value.encode().hex()}'"
+    return "NULL" if value is None else str(int(value))
 
 
 def _disconnected(error: Exception) -> Disconnected:

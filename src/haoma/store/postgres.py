@@ -41,6 +41,10 @@ _AGAIN: Final = (
 )
 
 
+LOAD_SECONDS: Final = 60.0
+_LOADED: Final = 256
+
+
 class PostgresConnection:
     """A connection; every method is a coroutine.
 
@@ -100,6 +104,17 @@ class PostgresConnection:
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """See `Connection.insert`."""
         await self._count(len(rows), self._text("insert", table), self._tenant, *zip(*rows, strict=True))
+
+    async def load(self, table: Table, rows: Sequence[Row]) -> None:
+        """See `Connection.load`."""
+        await self._guarded(
+            self._connection.copy_records_to_table(
+                self._prefix + table.name,
+                records=[(self._tenant, *row) for row in rows],
+                columns=("tenant", *table.columns),
+                timeout=LOAD_SECONDS,
+            )
+        )
 
     async def update(self, table: Table, rows: Sequence[Row], versions: Sequence[int]) -> None:
         """See `Connection.update`."""
@@ -191,6 +206,11 @@ class PortableConnection(PostgresConnection):
         """See `Connection.insert`."""
         text, arguments = self._portable.insert(table, rows)
         await self._count(len(rows), text, *arguments)
+
+    async def load(self, table: Table, rows: Sequence[Row]) -> None:
+        """See `Connection.load`."""
+        for start in range(0, len(rows), _LOADED):
+            await self.insert(table, rows[start : start + _LOADED])
 
     async def update(self, table: Table, rows: Sequence[Row], versions: Sequence[int]) -> None:
         """See `Connection.update`."""

@@ -320,7 +320,9 @@ class Erasure(NamedTuple):
 
     Attributes:
         place: The account.
-        asked_at, due_at, done_at: Milliseconds since 1970; 0 if it is not done.
+        asked_at: Milliseconds since 1970.
+        due_at: When it is to be done; 0 once it is done: who looks for what is due finds nothing else.
+        done_at: When it was done; 0 if it is not.
     """
 
     place: bytes

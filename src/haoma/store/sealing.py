@@ -66,7 +66,8 @@ class Sealer:
         self._head = bytes((_FORMAT, _AES_256_GCM)) + self._current.to_bytes(4)
         self._indexes = tuple(_derived(key, b"haoma index") for key in keys)
         self.tenant: Final = tenant
-        self._tenant = tenant.encode()
+        label, of = b"haoma/store/v1", tenant.encode()
+        self._label = len(label).to_bytes(2) + label + len(of).to_bytes(2) + of
 
     def places(self, purpose: bytes, *parts: str | bytes) -> tuple[bytes, ...]:
         """Return the keyed digests of what a row is about, 32 bytes each: under the current key first.
@@ -105,8 +106,9 @@ class Sealer:
             raise CannotUnseal from None
 
     def _bound(self, place: bytes, name: bytes, head: bytes) -> bytes:
-        parts = (b"haoma/store/v1", self._tenant, place, name, head)
-        return b"".join(len(part).to_bytes(2) + part for part in parts)
+        return b"".join(
+            (self._label, len(place).to_bytes(2), place, len(name).to_bytes(2), name, len(head).to_bytes(2), head)
+        )
 
 
 def _derived(key: StoreKey, purpose: bytes) -> bytes:

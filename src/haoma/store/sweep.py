@@ -27,6 +27,7 @@ from haoma.store.batch import LANES, Conflict, Disconnected, Fences
 from haoma.store.days import DAY_MS, day_of
 from haoma.store.flows import ask
 from haoma.store.rows import (
+    DISPUTES,
     KEPT,
     LEASES,
     LEDGER,
@@ -80,6 +81,7 @@ class Swept:
         usage: Rows of usage deleted.
         audit: Rows and seals of the audit log deleted, because they are old.
         outbox: Events deleted that were delivered or parked.
+        disputes: Disputes deleted that nobody can decide or undo any more.
         busy: Another process sweeps, so this one did nothing.
         more: There is more to do.
     """
@@ -93,6 +95,7 @@ class Swept:
     usage: int = 0
     audit: int = 0
     outbox: int = 0
+    disputes: int = 0
     busy: bool = False
     more: bool = False
 
@@ -125,6 +128,7 @@ class Statements:
             "ledger": ("ledger", "remember_until <= ? AND lease_until <= ?", "remember_until"),
             "usage": ("usage", "day <= ?", "day"),
             "outbox": ("outbox", "sent_at <> 0 AND due_at <= ?", "due_at"),
+            "disputes": ("disputes", "forget_at <= ?", "forget_at"),
         }
         self.find: dict[str, str] = {}
         self.count: dict[str, str] = {}
@@ -167,7 +171,7 @@ class Sweep:
         self._stopped = stopped
         self._audit = audit
         self._fences = Fences(secrets.randbelow(LANES))
-        self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE, OUTBOX)]
+        self._others = [(table.name, self._delete(table)) for table in (KEPT, TRIES, LEASES, USAGE, OUTBOX, DISPUTES)]
         self._lease: Leased | None = None
         self._now = 0
 

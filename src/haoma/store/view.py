@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from haoma.store.rows import Row, Table
 
@@ -56,7 +56,7 @@ class View:
         now: int,
         fence: Callable[[], int],
         rows: dict[tuple[Table, bytes], Row],
-        asked: Collection[tuple[Table, bytes]] = (),
+        asked: Container[tuple[Table, bytes]] = (),
         sought: Mapping[Sought, tuple[bytes, ...]] = MappingProxyType({}),
     ) -> None:
         self.now = now
@@ -73,6 +73,11 @@ class View:
         """Begin a decision: from here on `undo` takes back."""
         self._undo.clear()
         self._entries = len(self.entries)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the decision under way has changed anything."""
+        return bool(self._undo)
 
     def pretend(self) -> None:
         """Take back what the decision has changed: it was only to tell what would happen. That it was told remains."""

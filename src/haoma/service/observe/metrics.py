@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from haoma.service.observe.shared import SHARED
@@ -65,6 +65,13 @@ class Metrics:
         self._events = Counter(
             "haoma_events", "Tries to send an event: delivered, failed or parked.", ("kind", "outcome"), registry=own
         )
+        self._erasures = Gauge(
+            "haoma_erasures",
+            "Requests to erase that are not done: pending, or overdue, which must be none.",
+            ("tenant", "state"),
+            registry=own,
+            multiprocess_mode="mostrecent",
+        )
         self._counters: dict[Labels, Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -107,6 +114,11 @@ class Metrics:
     def count_event(self, kind: str, outcome: str) -> None:
         """Count a try to send an event."""
         self._events.labels(kind, outcome).inc()
+
+    def set_erasures(self, tenant: str, pending: int, overdue: int) -> None:
+        """Note how many requests to erase are not done."""
+        self._erasures.labels(tenant, "pending").set(pending)
+        self._erasures.labels(tenant, "overdue").set(overdue)
 
     def render(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

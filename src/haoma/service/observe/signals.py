@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from haoma.errors import HaomaError
+from haoma.io import clock
 from haoma.service.observe.log import Sparing
 from haoma.store.outbox import End
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from haoma.service.observe.metrics import Metrics
     from haoma.settings.model import Settings
     from haoma.store.delivery import Attempt
+    from haoma.store.erasures import Erasures
+
+_ALARM_SECONDS: Final = 3600.0
+"""How often it is said again that a request to erase is overdue."""
 
 
 class Signals:
@@ -23,6 +29,7 @@ class Signals:
         self._metrics = metrics
         self._log = log
         self._sparing = Sparing()
+        self._alarmed: dict[str, float] = {}
 
     def circuit(self, scope: str, host: str, opened: bool) -> None:  # noqa: FBT001
         """Note that the circuit of an app has opened or closed; see `haoma.io.circuit.OnCircuit`."""
@@ -54,6 +61,19 @@ class Signals:
             self._log.error("An event could not be delivered for three days; it is parked.", **facts)
         elif attempt.end is End.FAILED and (left_out := self._sparing.left_out(attempt.reason)) is not None:
             self._log.warning("An event could not be delivered; it is sent again.", **facts, left_out=left_out)
+
+    def erasures(self, tenant: str, found: Erasures | HaomaError) -> None:
+        """Note how it stands with the requests to erase; raise the alarm if one is overdue."""
+        if isinstance(found, HaomaError):
+            reason = found.because.get("reason", "")
+            self._log.warning("Requests to erase could not be looked at.", code=found.code, reason=reason)
+            return
+        self._metrics.set_erasures(tenant, found.pending, found.overdue)
+        if found.erased:
+            self._log.info("Accounts were erased, as was asked.", tenant=tenant, total=found.erased)
+        if found.overdue and self._alarmed.get(tenant, 0.0) <= clock.monotonic():
+            self._alarmed[tenant] = clock.monotonic() + _ALARM_SECONDS
+            self._log.error("Requests to erase are overdue.", tenant=tenant, total=found.overdue)
 
     def valkey(self, well: bool) -> None:  # noqa: FBT001
         """Note that Valkey answers, or that it no longer does."""

@@ -163,6 +163,48 @@ class Records:
         view.put(ACCOUNTS, row)
         return row
 
+    def enrol(
+        self,
+        view: View,
+        *,
+        logins: Iterable[tuple[Login, bytes, int]],
+        e164: str,
+        places: tuple[bytes, ...],
+        verified_at: int,
+        bound_at: int,
+        assurance: str,
+        external: str = "",
+        account: bytes = b"",
+        created_at: int = 0,
+    ) -> Account:
+        """Add an account with all that it has, none of which anybody has yet.
+
+        Args:
+            view: The rows.
+            logins: The logins, their places, and when each was linked; 0 for now.
+            e164: The number; empty for none.
+            places: The number's places.
+            verified_at: Of the number.
+            bound_at: Of the number.
+            assurance: Of the number.
+            external: The application's own id; empty for none.
+            account: The id that the account had elsewhere; empty for a new one.
+            created_at: When it was made, if it is not new.
+        """
+        version = view.fence()
+        row = Account(account or new_id(view.now), version, b"", b"", b"", created_at or view.now, 0)
+        identities = b"".join(
+            [self._put_login(view, row, login, place, version, linked_at) for login, place, linked_at in logins]
+        )
+        phone = b""
+        if e164:
+            number = Number(b"", version, row.place, b"", verified_at, bound_at, assurance)
+            phone = self._put_number(view, number, e164, places)
+        sealed = self.seal_external(row, external) if external else b""
+        row = Account(row.place, version, phone, identities, sealed, row.created_at, 0)
+        view.put(ACCOUNTS, row)
+        return row
+
     def account(self, view: View, account: bytes) -> Account | None:
         """Return the row of an account."""
         row: Account | None = view.need(ACCOUNTS, account)
@@ -182,16 +224,23 @@ class Records:
 
     def attach(self, view: View, row: Account, logins: Iterable[Login]) -> Account:
         """Give logins that nobody has to an account."""
-        added = b""
-        for login in logins:
-            place = self.places_of(login)[0]
-            sealed = self._sealer.seal(place, _VALUE, login.value.encode())
-            view.put(
-                IDENTITIES,
-                Identity(place, view.fence(), row.place, login.platform, login.app, login.kind, sealed, view.now),
-            )
-            added += place
+        added = b"".join(
+            [self._put_login(view, row, login, self.places_of(login)[0], view.fence()) for login in logins]
+        )
         return self.change(view, row, identities=row.identities + added)
+
+    def _put_login(
+        self, view: View, row: Account, login: Login, place: bytes, version: int, linked_at: int = 0
+    ) -> bytes:
+        """Add the row of a login; return its place."""
+        sealed = self._sealer.seal(place, _VALUE, login.value.encode())
+        view.put(
+            IDENTITIES,
+            Identity(
+                *(place, version, row.place, login.platform, login.app, login.kind, sealed), linked_at or view.now
+            ),
+        )
+        return place
 
     def detach(self, view: View, row: Account, found: Identity) -> Account:
         """Take a login from its account."""
@@ -240,13 +289,19 @@ class Records:
 
     def give(self, view: View, row: Account, e164: str, *, verified_at: int, bound_at: int, assurance: str) -> Account:
         """Give a number that nobody has to an account that has none."""
-        record, salt, places = new_id(view.now), os.urandom(SALT_BYTES), self._index.places(e164)
-        sealed, key_id = self._numbers.seal(record, salt, e164)
-        view.put(PHONES, Phone(record, view.fence(), row.place, sealed, key_id, b"".join(places)))
-        view.put(SALTS, Salt(record, view.fence(), salt))
-        for place in places:
-            view.put(NUMBERS, Number(place, view.fence(), row.place, record, verified_at, bound_at, assurance))
+        number = Number(b"", view.fence(), row.place, b"", verified_at, bound_at, assurance)
+        record = self._put_number(view, number, e164, self._index.places(e164))
         return self.change(view, row, phone=record)
+
+    def _put_number(self, view: View, number: Number, e164: str, places: tuple[bytes, ...]) -> bytes:
+        """Add the rows of a number; return the place of its record. ``number`` is its index row without places."""
+        record, salt = new_id(view.now), os.urandom(SALT_BYTES)
+        sealed, key_id = self._numbers.seal(record, salt, e164)
+        view.put(PHONES, Phone(record, number.version, number.account, sealed, key_id, b"".join(places)))
+        view.put(SALTS, Salt(record, number.version, salt))
+        for place in places:
+            view.put(NUMBERS, number._replace(place=place, phone=record))
+        return record
 
     def verified(self, view: View, e164: str, *, bound: bool, assurance: str) -> None:
         """Note that a number was verified again for the account that has it."""
@@ -256,6 +311,16 @@ class Records:
                 NUMBERS,
                 row._replace(version=view.fence(), verified_at=view.now, bound_at=bound_at, assurance=assurance),
             )
+
+    def seen(self, view: View, e164: str, *, verified_at: int, bound_at: int, assurance: str) -> None:
+        """Note that a number was verified at some moment, if that is news about it."""
+        for row in view.need_all(NUMBERS, self._index.places(e164)):
+            newer = verified_at > row.verified_at
+            if newer or bound_at > row.bound_at:
+                changed = row._replace(version=view.fence(), bound_at=max(bound_at, row.bound_at))
+                if newer:
+                    changed = changed._replace(verified_at=verified_at, assurance=assurance)
+                view.put(NUMBERS, changed)
 
     def read_number(self, view: View, row: Account) -> tuple[str, Number] | None:
         """Return the number of an account and its index row, or None. Raises CannotUnseal."""
@@ -268,7 +333,11 @@ class Records:
         if phone is None or salt is None or index is None or index.phone != phone.place:
             view.doubt()
             return None
-        return self._numbers.unseal(phone.place, salt.salt, phone.sealed), index
+        return self.unseal_number(phone, salt), index
+
+    def unseal_number(self, phone: Phone, salt: Salt) -> str:
+        """Return the number of a record. Raises CannotUnseal."""
+        return self._numbers.unseal(phone.place, salt.salt, phone.sealed)
 
     def _record(self, view: View, place: bytes) -> tuple[Phone | None, Salt | None]:
         phone, salt = view.gather(lambda: view.need(PHONES, place), lambda: view.need(SALTS, place))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,16 +10,17 @@ from msgspec.structs import replace
 from haoma import accounts
 from haoma.accounts import (
     Action,
+    AddLogin,
     Change,
-    ConsentRecord,
     Erase,
     Found,
-    LoginRecord,
     LookUp,
     Merge,
+    Note,
     Read,
     ReadDispute,
     ReadRevoked,
+    Replay,
     Resolve,
     RevokeSessions,
     SetUser,
@@ -41,6 +41,7 @@ from haoma.ids import written
 from haoma.link import Login
 from haoma.phone import PhoneNumber, masked_e164
 from haoma.store.accounts.records import Was, moved
+from haoma.store.accounts.telling import moment, told
 from haoma.store.rows import (
     ACCOUNTS,
     CLOSED,
@@ -97,7 +98,7 @@ class Verbs:
                 return _rows(ACCOUNTS, (step.account,))
         return ()
 
-    def decide(self, step: Verb[Any], view: View) -> Any:  # noqa: C901, PLR0911 - one line a verb
+    def decide(self, step: Verb[Any], view: View) -> Any:  # noqa: C901, PLR0911, PLR0912 - one line a verb
         """Return the answer to a verb."""
         match step:
             case LookUp():
@@ -118,6 +119,12 @@ class Verbs:
                 return self._withdraw(step, view)
             case Erase():
                 return self._erase(step, view)
+            case Replay():
+                return self._replay(step, view)
+            case AddLogin():
+                return self._add_login(step, view)
+            case Note():
+                return view.audit(step.what, step.by, **dict(step.facts), **_why(step))
             case RevokeSessions():
                 return self._revoke(step, view)
             case ReadRevoked(account=account):
@@ -131,7 +138,7 @@ class Verbs:
         if step.number is not None:
             number = self._records.number(view, step.number.e164)
             found = None if number is None else number.account
-            verified_at = None if number is None else _moment(number.verified_at)
+            verified_at = None if number is None else moment(number.verified_at)
         else:
             assert step.login is not None  # noqa: S101
             login = self._records.login(view, step.login)
@@ -144,29 +151,11 @@ class Verbs:
     def _read(self, step: Read, view: View) -> accounts.Account:
         row = self._account(view, step.account)
         number = self._records.read_number(view, row)
-        e164, index = number or (None, None)
-        consents = None
-        if step.export:
-            consents = tuple(_consent(each) for each in view.find(CONSENTS, "account", row.place))
+        consents = view.find(CONSENTS, "account", row.place) if step.export else None
         what = "export" if step.export else "reveal" if step.reveal else "read"
         view.audit(what, step.by, account=written(row.place), **_why(step))
-        return accounts.Account(
-            account=written(row.place),
-            user=self._records.read_external(row),
-            created_at=_moment(row.created_at),
-            masked=None if e164 is None else masked_e164(e164),
-            phone_number=e164 if step.reveal or step.export else None,
-            verified_at=None if index is None else _moment(index.verified_at),
-            bound_at=_moment(index.bound_at) if index is not None and index.bound_at else None,
-            assurance=None if index is None else index.assurance,
-            logins=tuple(self._login(each) for each in self._records.identities(view, row)),
-            consents=consents,
-        )
-
-    def _login(self, row: Any) -> LoginRecord:
-        login = self._records.read_login(row)
-        app_id = login.app.partition(":")[2]
-        return LoginRecord(login.platform, app_id, login.kind, login.value, _moment(row.linked_at))
+        identities = self._records.identities(view, row)
+        return told(self._records, row, number, identities, consents, reveal=step.reveal or step.export)
 
     def _read_dispute(self, step: ReadDispute, view: View) -> accounts.Dispute:
         row = self._dispute(view, step.dispute)
@@ -180,8 +169,8 @@ class Verbs:
             holder=written(row.holder),
             masked=masked_e164(details.number),
             bound=details.bound,
-            at=_moment(row.at),
-            forget_at=_moment(row.forget_at),
+            at=moment(row.at),
+            forget_at=moment(row.forget_at),
         )
 
     # --- changing one account ---
@@ -224,21 +213,58 @@ class Verbs:
         return len(found)
 
     def _erase(self, step: Erase, view: View) -> Change:
-        row = self._account(view, step.account)
-        before: Erasure | None = view.need(ERASURES, row.place)
+        before: Erasure | None = view.need(ERASURES, step.account)
+        row = self._records.account(view, step.account)
+        if row is None and (before is None or before.done_at):
+            raise NoSuchAccount
         asked, due = (view.now, view.now + DUE_MS) if before is None else (before.asked_at, before.due_at)
-        account = written(row.place)
-        done = 0 if step.later else view.now
-        view.put(ERASURES, Erasure(row.place, view.fence(), asked, due, done))
-        if step.later:
+        account = written(step.account)
+        if step.later and row is not None:
+            view.put(ERASURES, Erasure(row.place, view.fence(), asked, due, 0))
             view.audit("ask-to-erase", step.by, account=account, **_why(step))
             return self._ended(view, Change(step.preview, account))
-        number = bool(row.phone)
-        found = self._records.identities(view, row)
+        return self._erased(step, view, step.account, asked)
+
+    def _replay(self, step: Replay, view: View) -> Change:
+        before: Erasure | None = view.need(ERASURES, step.account)
+        row = self._records.account(view, step.account)
+        account = written(step.account)
+        if step.done_at and (row is not None or before is None or not before.done_at):
+            if row is not None:
+                return self._erased(step, view, step.account, step.asked_at)
+            view.put(ERASURES, Erasure(step.account, view.fence(), step.asked_at, 0, step.done_at))
+        elif not step.done_at and before is None:
+            view.put(ERASURES, Erasure(step.account, view.fence(), step.asked_at, step.due_at, 0))
+        return self._ended(view, Change(step.preview, account))
+
+    def _erased(self, step: Erase | Replay, view: View, account: bytes, asked: int) -> Change:
+        """Erase an account, and note it in the erase list; nothing but that if it is gone already."""
+        view.put(ERASURES, Erasure(account, view.fence(), asked, 0, view.now))
+        name = written(account)
+        row = self._records.account(view, account)
+        if row is None:
+            return self._ended(view, Change(step.preview, name))
+        number, found = bool(row.phone), self._records.identities(view, row)
         self._records.erase(view, row)
-        view.audit("erase", step.by, account=account, logins=str(len(found)), number=str(int(number)), **_why(step))
-        self._records.tell(view, "account.erased", row.place)
-        return self._ended(view, Change(step.preview, account, logins=len(found)))
+        view.audit("erase", step.by, account=name, logins=str(len(found)), number=str(int(number)), **_why(step))
+        self._records.tell(view, "account.erased", account)
+        other = name if isinstance(step, Replay) else None
+        return self._ended(view, Change(step.preview, name, other, logins=len(found)))
+
+    def _add_login(self, step: AddLogin, view: View) -> Change:
+        known, added = self._records.login(view, step.known), self._records.login(view, step.added)
+        if known is None:
+            raise NoSuchAccount
+        account = written(known.account)
+        if added is not None:
+            if added.account != known.account:
+                raise NumberTaken(because={"reason": "another account has the login"})
+            return Change(step.preview, account)
+        row = self._account(view, known.account)
+        self._records.attach(view, row, [step.added])
+        kind, app = step.added.kind, step.added.app
+        view.audit("add-login", step.by, account=account, kind=kind, app=app, **_why(step))
+        return self._ended(view, Change(step.preview, account, logins=1))
 
     # --- two accounts ---
 
@@ -438,21 +464,5 @@ def _rows(table: Table, places: Iterable[bytes]) -> tuple[tuple[Table, bytes], .
     return tuple((table, place) for place in places)
 
 
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
 def _why(step: Any) -> dict[str, str]:
     return {"reason": step.reason} if step.reason else {}
-
-
-def _consent(row: Consent) -> ConsentRecord:
-    return ConsentRecord(
-        app=row.app,
-        policy=row.policy,
-        scene=row.scene,
-        audience=row.audience,
-        text_sha256=row.text_hash.hex(),
-        at=_moment(row.at),
-        withdrawn_at=_moment(row.withdrawn_at) if row.withdrawn_at else None,
-    )
