@@ -16,7 +16,8 @@ from haoma.link import LinkPolicy
 from haoma.store.config import StoreSettings
 from haoma.store.people.reading import NotImported, Reader
 from haoma.store.rows import ACCOUNTS, NUMBERS
-from support.accounts import Town
+from haoma.store.sealing import StoreKey
+from support.accounts import PEPPERS, Town, records
 from support.crowd import Desk, apps, checked, exported, rows_of
 from support.store_rows import run
 
@@ -233,6 +234,17 @@ def test_an_account_id_is_nobody_elses(town: Town) -> None:
     (found,) = exported(town)
     stranger = msgspec.structs.replace(found, phone_number="+8613700137000", logins=(), bound_at=None)
     assert Desk(town).take(msgspec.json.encode(stranger).decode()).refused == refusals((1, "account"))
+
+
+def test_two_peppers(town: Town) -> None:
+    """While the pepper is changed, an import writes both index rows, and a process that knows one of them finds it."""
+    new = StoreKey(2, b"canary-second-pepper-of-32-bytes")
+    town.records = records("default", (*PEPPERS, new))
+    assert Desk(town).take(ONE).new == 1
+    for peppers in (PEPPERS, (new,)):
+        town.records = records("default", peppers)
+        assert Desk(town).take({**ONE, "openid": "", "unionid": "", "app": ""}).known == 1
+    assert checked(town) == []
 
 
 def test_tenants_do_not_meet(town: Town, emptied: StoreSettings) -> None:

@@ -65,7 +65,7 @@ class Kept:
         from haoma.store.version import require_schema
 
         await require_schema(self.engine)
-        store = open_store(self.settings.store, self.keys, self.tenant)
+        store = open_store(self.settings.store, self.keys, self.tenant, tells=self.settings.webhooks is not None)
         assert store is not None  # noqa: S101
         answers = store.asynchronous()
 

@@ -54,11 +54,13 @@ class Erasures:
         erased: How many were erased just now.
         pending: How many wait for their day.
         overdue: How many are not done though their day is over.
+        failed: Why some of them could not be done just now; empty if none failed.
     """
 
     erased: int = 0
     pending: int = 0
     overdue: int = 0
+    failed: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -138,28 +140,33 @@ async def erase_due(engine: Engine, answer: Answer, *, everything: bool = False)
         found = yield connection.select(due_text(engine.prefix), [engine.tenant, until])
         return [row[0] for row in found]
 
-    erased = 0
+    erased, failed = 0, ""
     while True:
         with reaching():
             places = await ask(engine, due)
         done = 0
         for start in range(0, len(places), _AT_ONCE):
             steps = [Erase(account=place, by=_BY, reason="due") for place in places[start : start + _AT_ONCE]]
-            done += sum(await asyncio.gather(*(_done(answer, step) for step in steps)))
+            for code in await asyncio.gather(*(_done(answer, step) for step in steps)):
+                done += code is None
+                failed = code or failed
         erased += done
         if not done or len(places) < _PAGE:
             break
     with reaching():
         left = await ask(engine, lambda connection: counted(connection, engine.prefix, engine.tenant))
-    return Erasures(erased, left.pending, left.overdue)
+    return Erasures(erased, left.pending, left.overdue, failed)
 
 
-async def _done(answer: Answer, step: Erase) -> int:
+async def _done(answer: Answer, step: Erase) -> str | None:
+    """Erase an account; return None if it was done, "" if another process did it, or the code of an error."""
     try:
         await answer(step)
-    except NoSuchAccount:  # another process was faster
-        return 0
-    return 1
+    except NoSuchAccount:
+        return ""
+    except HaomaError as error:
+        return error.code
+    return None
 
 
 async def keep_erased(store: AsyncStore, tell: Callable[[Erasures | HaomaError], None]) -> None:

@@ -71,6 +71,8 @@ class Signals:
         self._metrics.set_erasures(tenant, found.pending, found.overdue)
         if found.erased:
             self._log.info("Accounts were erased, as was asked.", tenant=tenant, total=found.erased)
+        if found.failed:
+            self._log.warning("Accounts could not be erased; they are tried again.", tenant=tenant, code=found.failed)
         if found.overdue and self._alarmed.get(tenant, 0.0) <= clock.monotonic():
             self._alarmed[tenant] = clock.monotonic() + _ALARM_SECONDS
             self._log.error("Requests to erase are overdue.", tenant=tenant, total=found.overdue)
