@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench chaos conformance forks mutants pages clean
+.PHONY: help demo test check fix bench bench-large chaos conformance forks mutants pages clean
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -8,6 +8,7 @@ help:
 	@echo "make demo [ARGS=--once]  simulator and service, two dozen scenes  模拟平台与服务，逐个演示"
 	@echo "make test [ARGS=…]       checks and the whole test suite        检查与全部测试"
 	@echo "make bench [ARGS=…]      speed, as ratios in one run            性能对比（同一次运行的比值）"
+	@echo "make bench-large [ARGS=…] ten million people: import, look-ups  一千万人：导入、查询"
 	@echo "make chaos [ARGS=…]      services, databases and platforms break  服务、数据库、平台各种故障"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
 	@echo "make forks               200 rounds of six forks each, four times 反复 fork 的完整测试"
@@ -33,6 +34,10 @@ test: check
 
 bench: $(READY)
 	@$(VENV)/bin/python -m bench $(ARGS)
+
+# Takes half an hour; ARGS="--people 100000" tries it.
+bench-large: $(READY)
+	@$(VENV)/bin/python -m bench --only large $(ARGS)
 
 chaos: $(READY)
 	@$(VENV)/bin/python -m chaos $(ARGS)

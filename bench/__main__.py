@@ -5,27 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.goals import Section
 
 
 def main() -> int:
     """Measure and print. With ``--strict``, fail if a goal is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--only",
-        choices=("lib", "http", "store", "audit", "people", "timing", "look-ups"),
-        help="measure only one part  只测其中一部分",
-    )
+    parser.add_argument("--only", choices=tuple(_PARTS), help="measure only one part  只测其中一部分")
     parser.add_argument(
         "--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12, audit 3)  轮数"
     )
     parser.add_argument("--samples", type=int, default=20_000, help="timing, look-ups: of each kind  每种的次数")
+    parser.add_argument(
+        "--people", type=int, default=10_000_000, help="large: how many people, ten million by default  人数"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON  以 JSON 输出")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is not met  未达标则返回 1")
     arguments = parser.parse_args()
@@ -33,29 +34,8 @@ def main() -> int:
         parser.error("--rounds: at least 1")
     if arguments.samples < 10:
         parser.error("--samples: at least 10")
-    sections: list[Section] = []
-    if arguments.only in (None, "lib"):
-        from bench.envelopes import measure as measure_envelopes
-        from bench.sealed import measure as measure_sealed
-
-        sections += [measure_envelopes(arguments.rounds or 200), measure_sealed(arguments.rounds or 100)]
-    if arguments.only in (None, "http"):
-        from bench.service import measure as measure_service
-
-        sections += [measure_service(arguments.rounds or 24)]
-    if arguments.only in (None, "store"):
-        from bench.store import measure as measure_store
-
-        sections += [measure_store(arguments.rounds or 12)]
-    if arguments.only in (None, "audit"):
-        from bench.audit import measure as measure_audit
-
-        sections += [measure_audit(arguments.rounds or 3)]
-    if arguments.only in (None, "people"):
-        from bench.people import measure as measure_people
-
-        sections += [measure_people()]
-    sections += _times(arguments.only, arguments.samples)
+    names = [arguments.only] if arguments.only else [name for name in _PARTS if name != "large"]
+    sections = [section for name in names for section in _PARTS[name](arguments)]
     if arguments.json:
         print(json.dumps([section.to_dict() for section in sections], ensure_ascii=False, indent=1))
     else:
@@ -64,18 +44,65 @@ def main() -> int:
     return 1 if arguments.strict and not met else 0
 
 
-def _times(only: str | None, samples: int) -> list[Section]:
-    """Measure what durations reveal."""
-    sections: list[Section] = []
-    if only in (None, "timing"):
-        from bench.timing import measure as measure_timing
+def _lib(asked: argparse.Namespace) -> list[Section]:
+    from bench import envelopes, sealed
 
-        sections += measure_timing(samples, max(1, samples // 4))
-    if only in (None, "look-ups"):
-        from bench.look_ups import measure as measure_look_ups
+    return [envelopes.measure(asked.rounds or 200), sealed.measure(asked.rounds or 100)]
 
-        sections.append(measure_look_ups(max(1, samples // 4)))
-    return sections
+
+def _http(asked: argparse.Namespace) -> list[Section]:
+    from bench import service
+
+    return [service.measure(asked.rounds or 24)]
+
+
+def _store(asked: argparse.Namespace) -> list[Section]:
+    from bench import store
+
+    return [store.measure(asked.rounds or 12)]
+
+
+def _audit(asked: argparse.Namespace) -> list[Section]:
+    from bench import audit
+
+    return [audit.measure(asked.rounds or 3)]
+
+
+def _people(_asked: argparse.Namespace) -> list[Section]:
+    from bench import people
+
+    return [people.measure()]
+
+
+def _timing(asked: argparse.Namespace) -> list[Section]:
+    from bench import timing
+
+    return timing.measure(asked.samples, max(1, asked.samples // 4))
+
+
+def _look_ups(asked: argparse.Namespace) -> list[Section]:
+    from bench import look_ups
+
+    return [look_ups.measure(max(1, asked.samples // 4))]
+
+
+def _large(asked: argparse.Namespace) -> list[Section]:
+    from bench import large
+
+    return large.measure(asked.people)
+
+
+_PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Section]]]] = {
+    "lib": _lib,
+    "http": _http,
+    "store": _store,
+    "audit": _audit,
+    "people": _people,
+    "timing": _timing,
+    "look-ups": _look_ups,
+    "large": _large,
+}
+"""What is measured; the last one only if it is asked for by name."""
 
 
 def _show(sections: list[Section]) -> None:

@@ -113,10 +113,10 @@ def configuration(folder: Path, store: str) -> tuple[Path, dict[str, Any], Alipa
     return config, {"authorization": {"response": mirror.envelope("ok", MOBILE)}}, mirror
 
 
-def wire(request: dict[str, Any], port: int) -> str:
+def wire(request: dict[str, Any], port: int, path: str = "/v1/apps/shop/phone-number") -> str:
     body = json.dumps(request, separators=(",", ":"))  # as JSON.stringify writes it
     head = (
-        "POST /v1/apps/shop/phone-number HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"host: 127.0.0.1:{port}",
         f"authorization: Bearer {KEY}",
         "content-type: application/json",

@@ -219,8 +219,6 @@ def run(
         if (changes.none and not begun) or (yield from _written(jobs, view, changes, connection, begun=begun)):
             _note(lane, changes)
             return view
-    if lane is not None:  # another process may have the same name for its next lane
-        lane.end()
     raise StoreUnavailable(because={"reason": "busy"})
 
 
