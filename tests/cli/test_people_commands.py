@@ -103,7 +103,7 @@ def store() -> StoreSettings:
 
 def everybody(haoma: Run, name: str = "all.jsonl") -> list[dict[str, Any]]:
     Path(name).unlink(missing_ok=True)
-    assert haoma("export", "--all", "-o", name, "--yes").exit_code == 0
+    assert haoma("export", "--reason", "a test", "--all", "-o", name, "--yes").exit_code == 0
     return [json.loads(line) for line in Path(name).read_text("utf-8").splitlines()]
 
 
@@ -165,7 +165,11 @@ def test_without_accounts_nothing_is_imported(haoma: Run) -> None:
     assert haoma("import", "people.csv", "--tenant", "nobody").exit_code == 2
     text = Path("haoma.toml").read_text("utf-8")
     Path("haoma.toml").write_text(text.partition("[accounts]")[0], "utf-8")
-    for command in (["import", "people.csv"], ["export", "--all", "-o", "x"], ["erasures", "list"]):
+    for command in (
+        ["import", "people.csv"],
+        ["export", "--reason", "a test", "--all", "-o", "x"],
+        ["erasures", "list"],
+    ):
         assert haoma(*command).exit_code == 2
 
 
@@ -197,19 +201,28 @@ def test_one_person_is_exported(haoma: Run) -> None:
     """As JSON, and as a page in both languages; into a new file that only its owner reads; every time it is audited."""
     haoma("import", "people.csv")
     account = account_of(haoma, "u-1")
-    found = haoma("export", "--account", account, "--reason", "asked")
+    found = haoma("export", "--reason", "a test", "--account", account)
     person = json.loads(found.stdout)
     assert (person["phone_number"], person["user"], person["logins"][0]["value"]) == ("+8613811112222", "u-1", "o-1")
     for lang, word in (("zh", "手机号"), ("en", "Phone number")):
         page = f"{lang}.html"
-        assert haoma("export", "--account", account, "--format", "html", "-o", page, "--lang", lang).exit_code == 0
+        assert (
+            haoma(
+                "export", "--reason", "a test", "--account", account, "--format", "html", "-o", page, "--lang", lang
+            ).exit_code
+            == 0
+        )
         text = Path(page).read_text("utf-8")
         assert (word in text, "+8613811112222" in text, "o-1" in text) == (True, True, True)
         assert stat.S_IMODE(Path(page).stat().st_mode) == 0o600
-    assert haoma("export", "--account", account, "-o", "en.html").exit_code == 2  # it is there already
-    assert haoma("export", "--account", "00000000-0000-7000-8000-000000000000").exit_code == 1
-    assert haoma("export", "--account", "nonsense").exit_code == 1
+    assert (
+        haoma("export", "--reason", "a test", "--account", account, "-o", "en.html").exit_code == 2
+    )  # it is there already
+    assert haoma("export", "--reason", "a test", "--account", "00000000-0000-7000-8000-000000000000").exit_code == 1
+    assert haoma("export", "--reason", "a test", "--account", "nonsense").exit_code == 1
     assert haoma("export").exit_code == haoma("export", "--all").exit_code == 2
+    without = haoma("export", "--account", account)
+    assert (without.exit_code, "--reason" in without.stderr, without.stdout) == (2, True, "")
     (report,) = json.loads(haoma("audit", "report", "--json").stdout)["tenants"]
     counts = {each["what"]: each["total"] for each in report["counts"]}
     assert {"import": 1, "export": 4, "export-all": 1}.items() <= counts.items()
@@ -220,20 +233,20 @@ def test_a_page_shows_what_people_wrote(haoma: Run) -> None:
     Path("one.jsonl").write_text('{"user": "<script>x</script>", "app": "shop", "openid": "<b>"}\n')
     haoma("import", "one.jsonl")
     (person,) = everybody(haoma)
-    page = haoma("export", "--account", person["account"], "--format", "html").stdout
+    page = haoma("export", "--reason", "a test", "--account", person["account"], "--format", "html").stdout
     assert ("<script>" in page, "<b>" in page, "&lt;script&gt;" in page) == (False, False, True)
 
 
 def test_everybody_is_exported_only_after_a_yes(haoma: Run) -> None:
     """Full numbers of everybody: it asks, writes a new file for its owner, and what it wrote can be imported again."""
     haoma("import", "people.csv")
-    assert haoma("export", "--all", "-o", "all.jsonl", sent="n\n").exit_code == 1
-    assert haoma("export", "--all", "-o", "all.jsonl").exit_code == 2  # nobody can answer
+    assert haoma("export", "--reason", "a test", "--all", "-o", "all.jsonl", sent="n\n").exit_code == 1
+    assert haoma("export", "--reason", "a test", "--all", "-o", "all.jsonl").exit_code == 2  # nobody can answer
     assert not Path("all.jsonl").exists()
-    done = haoma("export", "--all", "-o", "all.jsonl", sent="y\n")
+    done = haoma("export", "--reason", "a test", "--all", "-o", "all.jsonl", sent="y\n")
     assert (done.exit_code, "13811112222" in done.output) == (0, False)
     assert stat.S_IMODE(Path("all.jsonl").stat().st_mode) == 0o600
-    assert haoma("export", "--all", "-o", "all.jsonl", "--yes").exit_code == 2
+    assert haoma("export", "--reason", "a test", "--all", "-o", "all.jsonl", "--yes").exit_code == 2
     again = haoma("import", "all.jsonl", "--json")
     assert (again.exit_code, json.loads(again.stdout)["known"]) == (0, 2)
 
@@ -242,7 +255,7 @@ def test_an_account_that_cannot_be_read_is_told(haoma: Run, store: StoreSettings
     """The others are exported; the exit code says that some are missing, and so does the check."""
     haoma("import", "people.csv")
     run(store, "DELETE FROM {0}salts WHERE place = (SELECT MIN(place) FROM {0}salts)")
-    done = haoma("export", "--all", "-o", "all.jsonl", "--yes", "--json")
+    done = haoma("export", "--reason", "a test", "--all", "-o", "all.jsonl", "--yes", "--json")
     assert (done.exit_code, json.loads(done.stdout)) == (1, {"accounts": 1, "unreadable": 1})
     found = haoma("db", "check", "--json")
     assert (found.exit_code, json.loads(found.stdout)["rows"]) == (
@@ -274,19 +287,19 @@ def test_erasures_are_listed_done_and_replayed(haoma: Run, store: StoreSettings)
     assert ([each["account"] for each in listed["erasures"]], listed["overdue"]) == ([first, second], 0)
     done = haoma("erasures", "run", "--json")
     assert (done.exit_code, json.loads(done.stdout)) == (0, {"erased": 1, "pending": 1, "overdue": 0})
-    assert haoma("export", "--account", first).exit_code == 1
+    assert haoma("export", "--reason", "a test", "--account", first).exit_code == 1
     assert haoma("erasures", "export", "erased.jsonl").exit_code == 0
     assert haoma("erasures", "export", "erased.jsonl").exit_code == 2
     for each in Path().glob("own.db*"):
         each.unlink()
     Path("own.db").write_bytes(backup)
-    assert haoma("export", "--account", first).exit_code == 0
+    assert haoma("export", "--reason", "a test", "--account", first).exit_code == 0
     would = haoma("erasures", "replay", "erased.jsonl", "--dry-run", "--json")
     assert json.loads(would.stdout) == {"entries": 2, "erased": 1, "dry_run": True}
-    assert haoma("export", "--account", first).exit_code == 0
+    assert haoma("export", "--reason", "a test", "--account", first).exit_code == 0
     assert json.loads(haoma("erasures", "replay", "erased.jsonl", "--json").stdout)["erased"] == 1
-    assert haoma("export", "--account", first).exit_code == 1
-    assert haoma("export", "--account", second).exit_code == 0
+    assert haoma("export", "--reason", "a test", "--account", first).exit_code == 1
+    assert haoma("export", "--reason", "a test", "--account", second).exit_code == 0
     Path("part.jsonl").write_text(Path("erased.jsonl").read_text().splitlines()[0] + "\n")
     assert haoma("erasures", "replay", "part.jsonl").exit_code == 2
 

@@ -132,12 +132,12 @@ def export(
 ) -> None:
     """Export one person for that person, or everybody for leaving haoma.
 
-    Both hold full numbers. Both are written to the audit log. haoma import reads what --all has written.
+    Both hold full numbers, so they need a reason, and are in the audit log. haoma import reads what --all wrote.
 
     \b
     Examples:
-        $ haoma export --account 0191f1f0-… --format html -o person.html
-        $ haoma export --all -o everybody.jsonl
+        $ haoma export --account 0191f1f0-… --reason "asked on 1 December" --format html -o person.html
+        $ haoma export --all --reason "moving out" -o everybody.jsonl
 
     \b
     Exit codes:
@@ -148,6 +148,8 @@ def export(
     words = language(lang)
     if everybody == bool(account) or (everybody and output is None):
         raise misused(words, text("people", "which", words))
+    if not reason.strip():
+        raise misused(words, text("people", "reason", words))
     kept = kept_accounts(config, tenant, words)
     if not everybody:
         found = done(lambda: _one(kept, account, reason), config, words)

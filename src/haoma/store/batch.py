@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
-from haoma.store.rows import AUDIT, TABLES, Row, Table
+from haoma.store.rows import AUDIT, NUMBERS, TABLES, Row, Table
 from haoma.store.sealing import CannotUnseal
 from haoma.store.view import Sought, Unread, View
 
@@ -198,6 +198,8 @@ def run(
     for job in jobs:
         for table, place in job.decision.needs:
             needs.setdefault(table, {})[place] = None
+    # Numbers before logins: both are written together, so whoever is seen to have a number is seen to have their login.
+    needs = dict(sorted(needs.items(), key=lambda each: each[0] is not NUMBERS))
     writes = any(job.decision.writes for job in jobs)
     for turn in range(_TRIES):
         if turn:

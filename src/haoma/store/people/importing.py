@@ -53,6 +53,8 @@ _PAGE: Final = 250
 """Most places of one statement, where it is not a load."""
 _LONG_PAGE: Final = 4096  # PostgreSQL takes an array, as long as it may be
 _TURNS: Final = 40
+_DOUBTS: Final = 3
+"""How often rows that do not fit together are read again: somebody may have written meanwhile."""
 _WHY: Final = {Reason.UNBOUND: Why.UNBOUND, Reason.STALE: Why.STALE, Reason.OTHER_ACCOUNT: Why.OTHER_ACCOUNT}
 
 
@@ -123,6 +125,8 @@ class Import:
             try:
                 view, agreed = yield from self._read(people, connection)
                 done = self._decide(people, view, agreed)
+                if view.doubtful and turn < _DOUBTS:
+                    continue
                 if not self.dry_run:
                     changes = changes_of(view)
                     yield connection.begin()
@@ -160,11 +164,12 @@ class Import:
             rows.update(((table, row.place), row) for row in found)
             return found
 
-        logins = yield from more(
-            IDENTITIES, (place for each in people for login in each.logins for place in self._of(login))
-        )
+        # Numbers before logins: both are written together, so whoever is seen to have a number is seen to have a login.
         numbers = yield from more(
             NUMBERS, (place for each in people if each.number for place in self._of_number(each.number))
+        )
+        logins = yield from more(
+            IDENTITIES, (place for each in people for login in each.logins for place in self._of(login))
         )
         named = {each.account for each in people if each.account}
         if named:
