@@ -77,7 +77,7 @@ def _people(_asked: argparse.Namespace) -> list[Section]:
 def _timing(asked: argparse.Namespace) -> list[Section]:
     from bench import timing
 
-    return timing.measure(asked.samples, max(1, asked.samples // 4))
+    return list(timing.measure(asked.samples, max(1, asked.samples // 4)))
 
 
 def _look_ups(asked: argparse.Namespace) -> list[Section]:
