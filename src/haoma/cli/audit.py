@@ -136,7 +136,10 @@ def report(
         for name, result in results.items():
             say()
             _tell(name, result, words)
-            write(text("cli", "audit.retention", words, rows=result.dropped, before=_moment(result.dropped_before)))
+            write(text("cli", "audit.retention", words))
+            if result.dropped:
+                before = _moment(result.dropped_before)
+                write(text("cli", "audit.dropped", words, rows=result.dropped, before=before))
             _print_counts(tables[name], words)
         say()
         write(text("cli", "audit.promise", words))
