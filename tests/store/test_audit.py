@@ -55,7 +55,7 @@ def test_each_authorization_is_a_row_of_its_lane(town: Town, log: Log) -> None:
     done = log.verify()
     assert (done.found, done.rows, done.lanes, done.unsealed) == ([], 3, 1, 3)
     assert (done.since, done.until) == (town.wall * 1000, town.wall * 1000)
-    assert "138" not in str(log.rows())
+    assert not any(secret in row[2] for row in log.rows() for secret in (b"13800138000", b"o-1"))
 
 
 def test_the_mac_is_what_the_documentation_says(town: Town, log: Log) -> None:
