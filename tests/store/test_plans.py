@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from haoma.store.audit import seals
 from haoma.store.config import StoreSettings
 from haoma.store.outbox import Statements
 from haoma.store.postgres import SETTINGS, statement
@@ -67,3 +68,25 @@ def test_events_are_found_by_when_they_are_due_and_by_their_account(addresses: d
 
     for name, plan in asyncio.run(plans()).items():
         assert re.search(rf"Index Scan using \w+_{name} on|Index Only Scan using \w+_{name} on", plan), (name, plan)
+
+
+def test_the_audit_log_is_read_in_the_order_of_its_key(addresses: dict[str, str]) -> None:
+    """Whoever seals or verifies begins where the key says, and sorts nothing."""
+    settings = StoreSettings(database_url=addresses["postgresql"], table_prefix="plan_audit_", keys=KEYS)
+    upgrade(settings)
+
+    async def plans() -> dict[str, str]:
+        connection = await asyncpg.connect(settings.database_url, server_settings=SETTINGS)
+        found = {}
+        for name, text in vars(seals.Statements(settings.table_prefix)).items():
+            await connection.execute(f"PREPARE of_{name} AS {numbered(text, '$')}")
+            nothing = ", ".join(["'t'"] + ["NULL"] * (text.count("?") - 1))
+            rows = await connection.fetch(f"EXPLAIN EXECUTE of_{name}({nothing})")
+            found[name] = "\n".join(row[0] for row in rows)
+        await connection.close()
+        return found
+
+    for name, plan in asyncio.run(plans()).items():
+        assert re.search(r"Index (Only )?Scan( Backward)? using plan_audit_(audit|seals)_pkey on", plan), (name, plan)
+        assert "Sort" not in plan, (name, plan)
+        assert "place " in plan or "seals" in plan, (name, plan)
