@@ -151,7 +151,7 @@ def revoke(token: str, keys: Keys, *, now: float | None = None) -> Flow[SessionT
     """
     session = yield from check(token, keys, now=now)
     moment = clock.now() if now is None else now
-    seconds = max(session.expires_at.timestamp() - moment, 0.0) + AHEAD_SECONDS
+    seconds = session.expires_at.timestamp() - moment + AHEAD_SECONDS
     yield from ask(Keep(_place(session), moment, seconds))
     return session
 
@@ -209,7 +209,7 @@ def _outside(said: _Claims, app: str | None, now: float) -> str:
 def _public_keys(keys: Keys) -> Mapping[str, Ed25519PublicKey]:
     try:
         found: Any = parse_json_object(keys) if isinstance(keys, str | bytes) else keys
-        if isinstance(found, Mapping) and not all(isinstance(key, Ed25519PublicKey) for key in found.values()):
+        if not all(isinstance(key, Ed25519PublicKey) for key in found.values()):
             found = {
                 key["kid"]: Ed25519PublicKey.from_public_bytes(from_base64url(key["x"]))
                 for key in found["keys"]

@@ -13,7 +13,6 @@ Source: "Signature scheme" and "Webhook headers" in version 1.0.0 of the specifi
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.crypto.strict import parse_json
+from haoma.crypto.strict import decode_base64, parse_json
 from haoma.errors import EnvelopeError, WebhookNotVerified, wrong_argument
 from haoma.io import clock
 
@@ -136,11 +135,10 @@ def parse_secret(text: str) -> bytes | None:
     """Return the bytes of ``whsec_…``, or None. The specification allows 24 to 64."""
     encoded = text.removeprefix(PREFIX)
     try:
-        found = binascii.a2b_base64(encoded, strict_mode=True)
-    except (binascii.Error, ValueError):
+        found = decode_base64(encoded, "secrets")
+    except EnvelopeError:
         return None
-    canonical = base64.b64encode(found).decode("ascii") == encoded
-    return found if encoded != text and canonical and _LEAST <= len(found) <= _MOST else None
+    return found if encoded != text and _LEAST <= len(found) <= _MOST else None
 
 
 def format_secret(secret: bytes) -> str:
@@ -157,7 +155,7 @@ def _secret(text: object) -> bytes:
 
 def _only(headers: Mapping[str, str], name: str) -> str:
     """Return the value of a header that must be there once."""
-    found = [value for each, value in headers.items() if each.lower() == name]
-    if len(found) != 1 or not 0 < len(found[0]) <= _LONGEST:
-        raise WebhookNotVerified(because={"field": name})
-    return found[0]
+    match [value for each, value in headers.items() if each.lower() == name]:
+        case [value] if 0 < len(value) <= _LONGEST:
+            return value
+    raise WebhookNotVerified(because={"field": name})

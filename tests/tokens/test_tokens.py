@@ -49,7 +49,9 @@ def test_what_a_token_says() -> None:
         assert (session.issued_at.timestamp(), session.expires_at.timestamp()) == (NOW, NOW + 600)
         assert session.claims["masked"] == "138****8000"
     assert tokens.verify(made(account="a-1"), OURS.jwks, now=NOW).account == "a-1"
-    assert "138" not in repr(tokens.verify(made(), OURS.jwks, now=NOW))
+    shown = tokens.verify(made(account="a-1"), OURS.jwks, now=NOW)
+    assert repr(shown) == "SessionToken(id='t-1', app='shop', account='a-1')"
+    assert shown.__rich_repr__() == [("id", "t-1"), ("app", "shop"), ("account", "a-1")]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,8 @@ def test_keys_of_other_kinds_are_passed_over() -> None:
     """A set that has others as well."""
     keys = json.loads(OURS.jwks)
     keys["keys"].insert(0, {"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB"})
+    keys["keys"].insert(0, {"kty": "OKP", "crv": "X25519", "kid": "y", "x": "AQAB"})
+    keys["keys"].insert(0, {"kty": "EC", "crv": "Ed25519", "kid": "z", "x": "AQAB"})
     assert tokens.verify(made(), keys, now=NOW).id == "t-1"
 
 
@@ -172,3 +176,4 @@ def test_the_subject_is_the_account() -> None:
     again = jwt.decode(token, KEY.public_key(), algorithms=["EdDSA"], audience="shop", issuer="haoma")
     assert again["sub"] == "a-1"
     assert tokens.verify(OURS.issue("shop", {}, {"subject": {"openid": "o"}}, now), OURS.jwks).subject == "o"
+    assert "sub" not in tokens.verify(OURS.issue("shop", {}, {"subject": None}, now), OURS.jwks).claims

@@ -70,6 +70,10 @@ def test_what_is_verified_is_an_event() -> None:
     event = webhooks.verify(signed(), BODY, [OTHER, SECRET], now=NOW)
     assert (event.id, event.type, event.account, event.data["new"]) == (ID, "phone.verified", "a", [1])
     assert event.timestamp.isoformat() == "2027-01-15T08:00:00+00:00"
+    with pytest.raises(AttributeError):
+        event.id = "x"  # type: ignore[misc]
+    odd = BODY.replace(b'"a"', b"1")
+    assert webhooks.verify(signed(odd), odd, SECRET, now=NOW).account is None
 
 
 def test_the_clock_is_the_computers_without_another() -> None:
@@ -85,6 +89,18 @@ def test_each_header_is_needed_once(name: str) -> None:
     rest = {each: value for each, value in headers.items() if each != name}
     for wrong in (rest, {**rest, name: ""}, {**headers, name.swapcase(): "x"}):
         assert refused(wrong) == name.lower()
+
+
+def test_how_long_a_header_may_be() -> None:
+    """4096 characters hold a dozen signatures; an id may have one."""
+    right = signed()["WEBHOOK-SIGNATURE"]
+    for length, fine in ((4096, True), (4097, False)):
+        filled = {**signed(), "WEBHOOK-SIGNATURE": "x" * (length - len(right) - 1) + " " + right}
+        assert (refused(filled) if not fine else webhooks.verify(filled, BODY, SECRET, now=NOW).id) == (
+            ID if fine else "webhook-signature"
+        )
+    short = BODY.replace(ID.encode(), b"1")
+    assert webhooks.verify(signed(short, event_id="1"), short, SECRET, now=NOW).id == "1"
 
 
 @pytest.mark.parametrize(("shift", "fine"), [(300, True), (-300, True), (301, False), (-301, False)])
@@ -156,6 +172,8 @@ def test_a_secret_is_one(secrets: Iterable[Any]) -> None:
     with pytest.raises(WrongArgument) as caught:
         webhooks.verify(signed(), BODY, secrets, now=NOW)
     assert "canary" not in str(caught.value)
+    assert caught.value.because["instead"] == "whsec_ and base64 of 24 to 64 bytes"
+    assert webhooks.SECRET_BYTES == 32
 
 
 @pytest.mark.parametrize("length", [24, 32, 64])
