@@ -169,8 +169,8 @@ def refuse_revoked(session: SessionToken) -> Flow[None]:
         raise TokenUnusable(diagnosis="revoked")
     if session.account is None:
         return
-    account = parsed(session.account)
-    if account is None or session.issued_at.timestamp() <= (yield from ask(ReadRevoked(account=account))):
+    revoked_at = yield from ask(ReadRevoked(account=parsed(session.account) or b""))  # what is no id is nobody's
+    if session.issued_at.timestamp() <= revoked_at:
         raise TokenUnusable(diagnosis="the sessions of the account are revoked")
 
 

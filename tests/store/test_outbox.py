@@ -430,6 +430,41 @@ def test_a_database_that_is_away(village: Town, receiver: Receiver, monkeypatch:
     assert [(each.end, each.tries) for each in sending.attempts] == [(End.DELIVERED, 2)]
 
 
+def test_a_mistake_of_ours_is_not_the_end(village: Town, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, without its words, and the events that come later are sent."""
+    monkeypatch.setattr(delivering, "_AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(delivering, "_LOOK_SECONDS", 0.05)
+    people(village, 1)
+    told: list[Any] = []
+    sending = Sending(village, receiver.url, sealer=Mistaken(KEYS, village.tenant))
+
+    async def scene() -> None:
+        running = asyncio.create_task(sending.delivery.run(told.append))
+        async with asyncio.timeout(10):
+            while not told:  # noqa: ASYNC110 - another task appends to it
+                await asyncio.sleep(0.01)
+            village.wall += 30
+            while not receiver.ids:  # noqa: ASYNC110 - another thread appends to it
+                await asyncio.sleep(0.01)
+        await sending.delivery.stop(running)
+
+    asyncio.run(scene())
+    assert [(error.code, dict(error.because)) for error in told] == [("internal.fault", {"error": "RuntimeError"})]
+
+
+class Mistaken(Sealer):
+    """Fails once, in a way that nobody has thought of."""
+
+    failed = False
+
+    def unseal(self, place: bytes, name: bytes, sealed: bytes) -> bytes:
+        """Open what is sealed, but for the first time."""
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("canary-words")
+        return super().unseal(place, name, sealed)
+
+
 def test_what_was_taken_is_nobody_elses_until_its_time_is_over(town: Town, receiver: Receiver) -> None:
     """A sender that was only slow writes nothing over what another one has done since."""
     people(town, 1)

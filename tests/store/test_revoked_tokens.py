@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,3 +87,7 @@ def test_without_accounts_a_token_of_one_is_not_guessed_about() -> None:
     with pytest.raises(NoAccounts):
         blocking.run(flow, world)
     assert blocking.run(tokens.check(issued(None, at), OURS.keys, now=at), world).account is None
+    token = issued(None, time.time())
+    assert blocking.run(tokens.revoke(token, OURS.keys), world).id
+    with pytest.raises(TokenUnusable):
+        blocking.run(tokens.check(token, OURS.keys), world)

@@ -127,9 +127,7 @@ class Application(Gate):
         return SealLog(self._lines, self._log, store.engine.tenant)
 
     def _tell_unsent(self, error: HaomaError) -> None:
-        self._log.warning(
-            "Events cannot be read; none are sent.", code=error.code, reason=error.because.get("reason", "")
-        )
+        self._log.warning("Events cannot be sent now.", code=error.code, **error.because)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from haoma import webhooks
-from haoma.errors import HaomaError, StoreUnavailable
+from haoma.errors import HaomaError, InternalFault
 from haoma.ids import written
 from haoma.io import clock
 from haoma.io.http import AsyncHttp, Limits
@@ -140,16 +140,17 @@ class Delivery:
         return counts
 
     async def run(self, tell: Callable[[HaomaError], None]) -> None:
-        """Send until `stopping` is set. ``tell`` is told why the database cannot be used, once each time."""
+        """Send until `stopping` is set. ``tell`` is told once each time why nothing can be sent."""
         away = False
         try:
             while not self.stopping.is_set():
                 wait = _LOOK_SECONDS
                 try:
                     ended = await self.once()
-                except StoreUnavailable as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next events have to be sent
                     if not away:
-                        tell(error)
+                        fault = InternalFault(because={"error": type(error).__name__})
+                        tell(error if isinstance(error, HaomaError) else fault)
                     away, wait = True, _AWAY_SECONDS
                 else:
                     away = False

@@ -13,6 +13,7 @@ Sent events are deleted after seven days, parked ones after ninety.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 from collections.abc import Generator
@@ -109,9 +110,10 @@ class Outbox:
         def take(row: Event, now: int) -> Event:
             return row._replace(due_at=now + round(seconds * 1000), tries=row.tries + 1)
 
-        now = (yield connection.now()) // 1000
-        if not (yield connection.select(f"{statements.due}1", [self._tenant, now])):
-            return []  # as most of the time: no transaction, and on SQLite no lock
+        with contextlib.suppress(Conflict):  # distributed engines refuse reads as well
+            now = (yield connection.now()) // 1000
+            if not (yield connection.select(f"{statements.due}1", [self._tenant, now])):
+                return []  # as most of the time: no transaction, and on SQLite no lock
         for turn in range(_TURNS):
             if turn:
                 yield connection.pause(random.random() * _PAUSE * turn)  # noqa: S311 - to get out of step
@@ -197,7 +199,7 @@ class Outbox:
         def fits(row: Event, _now: int) -> bool:
             return row.sent_at == PARKED or not parked
 
-        chosen = sorted(row.place for row in rows if fits(row, 0))
+        chosen = sorted({row.place for row in rows if fits(row, 0)})
         if dry_run or not chosen:
             return len(chosen)
         connection = self._connection
