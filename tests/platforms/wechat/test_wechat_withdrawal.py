@@ -95,6 +95,24 @@ def test_the_published_signature_of_plain_mode() -> None:
     assert [type(step) for step in steps] == [Keep]
 
 
+def test_a_plain_signature_serves_one_message() -> None:
+    """However often that one comes; another one is refused as long as the signature counts."""
+    bench = Bench(MIRROR)
+    query = {
+        "signature": "899cf89e464efb63f54ddac96b0a0a235f53aa78", "timestamp": "1714037059", "nonce": "486452656",
+    }  # fmt: skip
+    table = Table("shop", {"app_id": "wxba5fad812f8e6fb9", "app_secret": "0" * 32, "push_token": "AAAAA"}, now=NOW)
+    shop = WECHAT.configure(table)
+    assert shop is not None
+    first, second = (b'{"MsgType":"event","Event":"debug_%d"}' % number for number in (1, 2))
+    for _ in range(2):
+        assert bench.run(take_push(shop, query, first, now=1714037059.0)) == Heard("success", "other")
+    with pytest.raises(CannotOpen) as refused:
+        bench.run(take_push(shop, query, second, now=1714037059.0))
+    assert (refused.value.step, refused.value.diagnosis) == (1, "signature used")
+    assert [step.seconds for step in bench.steps if isinstance(step, Keep)] == [600.0] * 3
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("account", [True, False])
 def test_what_the_event_says(account: bool, as_json: bool) -> None:
@@ -118,7 +136,7 @@ def test_what_the_event_says(account: bool, as_json: bool) -> None:
     (same,) = take(OWN.event(NOW + 9, fields, created=NOW - 60), app(on_withdrawn="notify"), NOW + 9)[1]
     assert isinstance(same, Withdrawn)
     assert same.key == step.key
-    others = [{"OpenID": "oOther-of-wechat"}] if account else [{"OpenID": "oOther-of-wechat"}, {"RevokeInfo": "8,6"}]
+    others = ({"OpenID": "oOther-of-wechat"}, {"RevokeInfo": "8,6"})
     pushes = [OWN.event(NOW, {**fields, **other}, created=NOW - 60) for other in others]
     for other in (*pushes, OWN.event(NOW, fields, created=NOW - 61)):
         (one,) = take(other)[1]
@@ -131,6 +149,7 @@ def test_what_the_event_says(account: bool, as_json: bool) -> None:
     [
         ({"RevokeInfo": "6"}, Heard("success", "other-authorization-withdrawn")),
         ({"RevokeInfo": "1,2;20"}, Heard("success", "other-authorization-withdrawn")),
+        ({"RevokeInfo": "1,2,3,4,5,6,7,12,13,14,15,16,18,19,20"}, Heard("success", "other-authorization-withdrawn")),
         ({"RevokeInfo": "301"}, Heard("success", "other-authorization-withdrawn", unlisted=("RevokeInfo",))),
         ({"RevokeInfo": "6,301"}, Heard("success", "other-authorization-withdrawn", unlisted=("RevokeInfo",))),
         ({"RevokeInfo": "88"}, Heard("success", "other-authorization-withdrawn", unlisted=("RevokeInfo",))),
@@ -152,6 +171,13 @@ def test_what_withdraws_the_number(fields: dict[str, str]) -> None:
     """The number alone, among others, and in an event that names no other plug-in."""
     heard, (step,) = take(event(**fields))
     assert heard.about == "authorization-withdrawn"
+    assert isinstance(step, Withdrawn)
+
+
+def test_an_account_that_is_closed_has_no_list() -> None:
+    """What else the event says is not asked."""
+    heard, (step,) = take(event(Event="user_authorization_cancellation", RevokeInfo="6"))
+    assert heard.about == "account-withdrawn"
     assert isinstance(step, Withdrawn)
 
 

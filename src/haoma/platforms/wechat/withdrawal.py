@@ -68,7 +68,7 @@ def take_withdrawal(app: WeChatApp, found: Mapping[str, str], now: float, said: 
         return Heard(said, "profile-changed")
     if found.get("PluginID", "") not in ("", app.app_id):
         return Heard(said, "plugin-withdrawn")
-    revoked = found.get("RevokeInfo", "") if event == _REVOKED else ""
+    revoked = found.get("RevokeInfo", "")
     if event == _REVOKED:
         kinds = set(_SEVERAL.split(revoked))
         if _PHONE not in kinds:
