@@ -31,6 +31,7 @@ from haoma.steps import (
     UnderWay,
     Watch,
 )
+from haoma.store import batch as batch_module
 from haoma.store import embedded
 from haoma.store import sqlite as sqlite_module
 from haoma.store.batch import LANES, Conflict, Disconnected, Fences, Job, Uncertain, run
@@ -297,7 +298,7 @@ def test_a_decision_that_never_knows_enough_is_given_up(line: Line) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         decided(line, lambda view: view.need(LEDGER, next(places)))
     assert dict(caught.value.because) == {"reason": "busy"}
-    assert line.asked.count("read") == 11  # before the first of twelve nothing is known that could be read
+    assert line.asked.count("read") == batch_module._READS - 1  # at first nothing is known that could be read
 
 
 def test_of_a_decision_that_fails_nothing_is_written(line: Line) -> None:

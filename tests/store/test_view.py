@@ -23,11 +23,11 @@ def view(rows: dict[tuple[Table, bytes], Row] | None = None, asked: Any = (), so
     return found
 
 
-def unread(ask: Any, *arguments: Any) -> tuple[list[Any], Any]:
+def unread(ask: Any, *arguments: Any) -> tuple[list[Any], list[Any]]:
     with pytest.raises(Unread) as caught:
         ask(*arguments)
     assert str(caught.value) == ""  # nothing of a row
-    return list(caught.value.rows), caught.value.sought
+    return list(caught.value.rows), list(caught.value.sought)
 
 
 def test_a_row_is_at_the_first_place_that_has_one() -> None:
@@ -61,7 +61,7 @@ def test_a_decision_that_fails_leaves_nothing() -> None:
     found.undo()
     assert (found.rows, found.entries) == (before, [("first", "me", {"app": "shop"})])
     assert (TRIES, ONE) not in found.rows  # what was not read is not known to be absent
-    assert unread(found.need, TRIES, ONE) == ([(TRIES, ONE)], None)
+    assert unread(found.need, TRIES, ONE) == ([(TRIES, ONE)], [])
 
 
 def test_what_a_decision_learns_of_is_read_first() -> None:
@@ -69,10 +69,10 @@ def test_what_a_decision_learns_of_is_read_first() -> None:
     found = view({(KEPT, ONE): kept(ONE, 1)}, asked={(KEPT, ONE), (KEPT, NONE)})
     assert found.need(KEPT, ONE) == kept(ONE, 1)
     assert found.need(KEPT, NONE) is None
-    assert unread(found.need, KEPT, TWO) == ([(KEPT, TWO)], None)
-    assert unread(found.need, TRIES, ONE) == ([(TRIES, ONE)], None)
+    assert unread(found.need, KEPT, TWO) == ([(KEPT, TWO)], [])
+    assert unread(found.need, TRIES, ONE) == ([(TRIES, ONE)], [])
     assert found.need_all(KEPT, (NONE, ONE)) == [kept(ONE, 1)]
-    assert unread(found.need_all, KEPT, (NONE, TWO, ONE, b"3")) == ([(KEPT, TWO), (KEPT, b"3")], None)
+    assert unread(found.need_all, KEPT, (NONE, TWO, ONE, b"3")) == ([(KEPT, TWO), (KEPT, b"3")], [])
     found.put(KEPT, kept(TWO, 2))
     assert found.need(KEPT, TWO) == kept(TWO, 2)
     assert found.need_all(KEPT, (TWO, NONE, ONE)) == [kept(TWO, 2), kept(ONE, 1)]
@@ -85,9 +85,9 @@ def test_rows_that_are_looked_for_by_a_column() -> None:
     """As they are now: written, changed or deleted by those before as well, and each once."""
     rows: dict[tuple[Table, bytes], Row] = {(KEPT, ONE): kept(ONE, 1, b"a"), (KEPT, TWO): kept(TWO, 2, b"b")}
     found = view(rows, sought={(KEPT, "value", b"a"): (ONE,), (KEPT, "value", b"b"): (TWO,)})
-    assert unread(found.find, KEPT, "value", b"c") == ([], (KEPT, "value", b"c"))
-    assert unread(found.find, KEPT, "kind", b"a") == ([], (KEPT, "kind", b"a"))
-    assert unread(found.find, CONSENTS, "account", b"a") == ([], (CONSENTS, "account", b"a"))
+    assert unread(found.find, KEPT, "value", b"c") == ([], [(KEPT, "value", b"c")])
+    assert unread(found.find, KEPT, "kind", b"a") == ([], [(KEPT, "kind", b"a")])
+    assert unread(found.find, CONSENTS, "account", b"a") == ([], [(CONSENTS, "account", b"a")])
     assert found.find(KEPT, "value", b"a") == [kept(ONE, 1, b"a")]
     found.put(KEPT, kept(TWO, 3, b"a"))
     found.put(KEPT, kept(NONE, 4, b"a"))
