@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
@@ -31,6 +32,7 @@ from haoma.store.decisions import Decisions
 from haoma.store.flows import ask_blocking
 from haoma.store.opening import engine_of
 from haoma.store.sealing import Sealer
+from haoma.store.sweep import sweep
 from haoma.verified import Assurance
 from support.accounts import Town
 from support.store_rows import run
@@ -497,6 +499,17 @@ def test_a_dispute_is_forgotten_after_thirty_days(town: Town) -> None:
         with pytest.raises(NoSuchDispute):
             resolve(town, dispute, action)
     assert town.linked("o-2", unionid="u-2", policy=REVIEW).dispute != dispute
+
+
+def test_the_sweep_deletes_what_is_forgotten(town: Town) -> None:
+    """A dispute holds numbers, so it does not outlive its time."""
+    _, dispute = disputed(town)
+    town.wall += 30 * DAY - 1
+    assert asyncio.run(sweep(town.engine)).disputes == 0
+    assert town.run(accounts.read_dispute(dispute, by="test")).state == "open"
+    town.wall += 1
+    assert asyncio.run(sweep(town.engine)).disputes == 1
+    assert town.dump()["disputes"] == []
 
 
 @pytest.mark.parametrize("preview", [True, False])

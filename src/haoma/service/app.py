@@ -81,7 +81,7 @@ class Application(Gate):
             log.warning(notice.code, **dict(notice.because))
 
         memory = Memory()
-        self._worlds = {tenant: World(http, self._stores.get(tenant, memory), notice) for tenant in _tenants(settings)}
+        self._worlds = {tenant: World(http, self._stores.get(tenant, memory), notice) for tenant in settings.tenants}
         callers = Callers(service)
         self._deliveries = [
             Delivery(
@@ -161,16 +161,11 @@ class Application(Gate):
                 await seal_the_rest(*each)
 
 
-def _tenants(settings: Settings) -> set[str]:
-    """Return whose apps, or whose callers, there are: accounts remain when the last app is gone."""
-    return {app.tenant for app in settings.apps.values()} | {key.tenant for key in settings.service.keys}
-
-
 def _open_stores(settings: Settings) -> dict[str, AsyncStore]:
     """Return the store of each tenant; none if memory alone was asked for."""
     accounts = None if settings.accounts is None else account_keys(settings.accounts)
     tells = settings.webhooks is not None
-    found = {tenant: open_store(settings.store, accounts, tenant, tells=tells) for tenant in _tenants(settings)}
+    found = {tenant: open_store(settings.store, accounts, tenant, tells=tells) for tenant in settings.tenants}
     return {tenant: store.asynchronous(in_loop=True) for tenant, store in found.items() if store is not None}
 
 

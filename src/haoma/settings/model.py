@@ -138,8 +138,8 @@ class Settings:
 
     @property
     def tenants(self) -> tuple[str, ...]:
-        """The tenants of the apps."""
-        return tuple(sorted({app.tenant for app in self.apps.values()}))
+        """Whose apps, or whose callers, there are: what a tenant has remains when its last app is gone."""
+        return tuple(sorted({app.tenant for app in self.apps.values()} | {key.tenant for key in self.service.keys}))
 
     def app(self, name: str) -> App:
         """Return the app with this name.
