@@ -158,6 +158,9 @@ def test_a_file_that_is_none(haoma: Run, content: bytes, told: str) -> None:
     found = haoma("import", "wrong.csv")
     assert (found.exit_code, told in found.stderr, found.stdout) == (2, True, "")
     assert haoma("import", "absent.csv").exit_code == 2
+    Path("folder").mkdir()
+    found = haoma("import", "people.csv", "--report", "folder")
+    assert (found.exit_code, "cannot write folder" in found.stderr) == (2, True)
 
 
 def test_without_accounts_nothing_is_imported(haoma: Run) -> None:

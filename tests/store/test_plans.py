@@ -9,9 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from haoma.store import erasures
 from haoma.store.audit import seals
 from haoma.store.config import StoreSettings
 from haoma.store.outbox import Statements
+from haoma.store.people.exporting import accounts_text
+from haoma.store.people.importing import consents_text
 from haoma.store.postgres import SETTINGS, statement
 from haoma.store.rows import TABLES
 from haoma.store.sql import numbered
@@ -90,3 +93,32 @@ def test_the_audit_log_is_read_in_the_order_of_its_key(addresses: dict[str, str]
         assert re.search(r"Index (Only )?Scan( Backward)? using plan_audit_(audit|seals)_pkey on", plan), (name, plan)
         assert "Sort" not in plan, (name, plan)
         assert "place " in plan or "seals" in plan, (name, plan)
+
+
+def test_erasures_and_consents_are_found_by_their_index(addresses: dict[str, str]) -> None:
+    """What is due is found without what is done, and the consents of accounts without those of others."""
+    settings = StoreSettings(database_url=addresses["postgresql"], table_prefix="plan_people_", keys=KEYS)
+    upgrade(settings)
+    prefix = settings.table_prefix
+    texts = {
+        "erasures_by_due": erasures.due_text(prefix),
+        "consents_by_account": consents_text(prefix, 3),
+        "accounts_pkey": accounts_text(prefix),
+        "erasures_pkey": erasures.list_text(prefix),
+    }
+
+    async def plans() -> dict[str, str]:
+        connection = await asyncpg.connect(settings.database_url, server_settings=SETTINGS)
+        found = {}
+        for name, text in texts.items():
+            nothing = ", ".join(["'t'"] + ["NULL"] * (text.count("?") - 1))
+            await connection.execute(f"PREPARE of_{name} AS {numbered(text, '$')}")
+            rows = await connection.fetch(f"EXPLAIN EXECUTE of_{name}({nothing})")
+            found[name] = "\n".join(row[0] for row in rows)
+        await connection.close()
+        return found
+
+    for name, plan in asyncio.run(plans()).items():
+        assert f"using {prefix}{name} on" in plan, plan
+        (condition,) = re.findall(r"Index Cond: (.*)", plan)
+        assert re.search("due_at|account|place", condition), plan

@@ -231,7 +231,11 @@ class Refusals:
         self._lang = lang
 
     def __enter__(self) -> Self:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            told = text("cli", "cannot-write", self._lang, file=self._path.name, reason=error.strerror)
+            raise misused(self._lang, told) from None
         self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
         self._rows = csv.writer(self._file)
         self._rows.writerow(("line", "reason", "explanation"))

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,7 +26,7 @@ from haoma.store.people.reading import ImportedApp, NotImported, Reader
 from haoma.store.reports import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from haoma.store.config import StoreSettings
     from haoma.store.keys.config import AccountKeys
@@ -182,6 +183,20 @@ def import_all(plan: Plan, lines: Iterable[Lines], processes: int, tell: Callabl
         finally:
             worker.close()
         return
+    with _alive():
+        _share(plan, lines, processes, tell)
+
+
+@contextlib.contextmanager
+def _alive() -> Iterator[None]:
+    """Say that a process of the import was killed, as the system does where memory is short."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise StoreUnavailable(because={"reason": "a process of the import was killed"}) from None
+
+
+def _share(plan: Plan, lines: Iterable[Lines], processes: int, tell: Callable[[Imported, int], None]) -> None:
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (plan,))
     waiting: deque[tuple[Future[Imported], int]] = deque()
     try:
