@@ -399,6 +399,7 @@ class WebhookNotVerified(TrustError):
 
     code = "trust.webhook-not-verified"
     status = 401
+    public_code = Public.NOT_ALLOWED
 
 
 # --- platform.*: the platform refused -----------------------------------------------------------------------------
