@@ -126,7 +126,7 @@ def test_an_event_arrives_signed_and_masked(town: Town, receiver: Receiver) -> N
 
 def test_nothing_is_written_where_nobody_wants_events(village: Town) -> None:
     """And of what was refused nothing is undone by it."""
-    village.records._tells = False
+    village.records.tells = False
     village.linked("o-1")
     assert waiting(village) == 0
 

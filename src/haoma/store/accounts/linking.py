@@ -68,7 +68,8 @@ class Linking:
         account = self._link(view, decided, known)
         self._consent(view, account)
         self._audit(view, account, decided)
-        self._records.tell(view, "phone.verified", account, **self._facts(decided.link))
+        if self._records.tells:
+            self._records.tell(view, "phone.verified", account, **self._facts(decided.link))
         return replace(self._phone, account=written(account), link=decided.link.value)
 
     def _link(self, view: View, decided: Decision, known: list[Identity | None]) -> bytes:
@@ -76,7 +77,7 @@ class Linking:
         records, phone = self._records, self._phone
         missing = [login for login, row in zip(self._logins, known, strict=True) if row is None]
         if decided.link is not Link.NEW and not decided.replaces:
-            records.verified(view, phone.e164, bound=self._bound, assurance=phone.assurance)
+            records.verified(view, self._number_places, bound=self._bound, assurance=phone.assurance)
             if not missing:
                 return decided.account  # the usual case
         row = records.create(view) if decided.link is Link.NEW else self._account(view, decided.account)

@@ -125,13 +125,16 @@ class Records:
         numbers: Seals numbers.
         index: Names the places of numbers.
         tells: Whether events are written.
+
+    Attributes:
+        tells: The same.
     """
 
     def __init__(self, sealer: Sealer, numbers: NumberSealer, index: BlindIndex, *, tells: bool) -> None:
         self._sealer = sealer
         self._numbers = numbers
         self._index = index
-        self._tells = tells
+        self.tells = tells
         self._details = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Details)
 
     # --- what happens once ---
@@ -303,9 +306,9 @@ class Records:
             view.put(NUMBERS, number._replace(place=place, phone=record))
         return record
 
-    def verified(self, view: View, e164: str, *, bound: bool, assurance: str) -> None:
-        """Note that a number was verified again for the account that has it."""
-        for row in view.need_all(NUMBERS, self._index.places(e164)):
+    def verified(self, view: View, places: Sequence[bytes], *, bound: bool, assurance: str) -> None:
+        """Note that the number at these places was verified again for the account that has it."""
+        for row in view.need_all(NUMBERS, places):
             bound_at = view.now if bound else row.bound_at
             view.put(
                 NUMBERS,
@@ -379,7 +382,7 @@ class Records:
 
     def tell(self, view: View, kind: str, account: bytes, **facts: Any) -> None:
         """Add an event for the application, if it wants any. ``facts`` hold no full number."""
-        if not self._tells:
+        if not self.tells:
             return
         version = view.fence()
         place = ordered_id(view.now, version)  # events of one account are sent in the order of their ids
