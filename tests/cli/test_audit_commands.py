@@ -288,6 +288,19 @@ def test_of_whom_the_log_speaks_in_a_span(haoma: Run, town: Town) -> None:
     assert "138001380" not in json.dumps(said)
 
 
+def test_an_export_of_everybody_affects_everybody(haoma: Run, town: Town, tmp_path: Path) -> None:
+    """The log says of it that somebody did it, and names nobody."""
+    town.close()
+    done = haoma("export", "--all", "--yes", "--reason", "moving", "--output", str(tmp_path / "all.jsonl"))
+    assert done.exit_code == 0
+    span = ("incident", "export", "--since", "2026-01-01", "--until", "2026-12-31")
+    (tenant,) = json.loads(haoma(*span, "--json").stdout)["tenants"]
+    assert (tenant["everybody"], tenant["accounts"], tenant["rows_without_account"]) == (True, 0, 2)
+    assert "somebody exported everybody" in haoma(*span).stdout
+    listed = haoma(*span, "--csv")
+    assert (listed.stdout, "somebody exported everybody" in listed.stderr) == ("tenant,account\n", True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

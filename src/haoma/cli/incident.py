@@ -11,7 +11,7 @@ import typer
 
 from haoma.cli.audit import CHINA, TenantOption, audited
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import ConfigOption, LangOption, language, line, misused, write, write_json
+from haoma.cli.output import ConfigOption, LangOption, language, line, misused, say, write, write_json
 from haoma.cli.store import settings_with_store
 from haoma.words import text
 
@@ -83,6 +83,7 @@ def export(
             {
                 "tenant": name,
                 "accounts": len(each.accounts),
+                "everybody": each.everybody,
                 "rows": dict(sorted(each.rows.items())),
                 "rows_without_account": each.nobody,
                 "account_ids": sorted(each.accounts),
@@ -91,12 +92,16 @@ def export(
         ]
         write_json({"by": by, "accounts": sum(len(each.accounts) for each in found.values()), "tenants": told})
     elif as_csv:
+        for name in (name for name, each in found.items() if each.everybody):
+            line("warning", f"{name}: " + text("cli", "incident.everybody", words), words)
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("tenant", "account"))
         writer.writerows((name, account) for name, each in found.items() for account in sorted(each.accounts))
     else:
         for name, each in found.items():
             write(text("cli", "incident.accounts", words, tenant=name, count=len(each.accounts)))
+            if each.everybody:
+                say(("  " + text("cli", "incident.everybody", words), "bold red"))
             for what, total in sorted(each.rows.items()):
                 write("  " + text("cli", "incident.rows", words, what=what, count=total))
             if each.nobody:

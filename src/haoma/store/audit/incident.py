@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Tell = Callable[[int], None]
 
+EXPORTED_ALL: Final = "export-all"
+"""What the log says of an export of everybody. It names no account."""
 _PAGE: Final = 2000
 _STORE_KEY: Final = slice(2, 6)
 """Where the number of the key is in what `haoma.store.sealing.Sealer` has sealed."""
@@ -48,6 +50,11 @@ class Affected:
     accounts: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
     nobody: int = 0
+
+    @property
+    def everybody(self) -> bool:
+        """Whether somebody has exported everybody."""
+        return EXPORTED_ALL in self.rows
 
     def add(self, name: str, *accounts: str) -> None:
         """Add a row."""
