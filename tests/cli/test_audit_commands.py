@@ -210,6 +210,30 @@ def test_without_accounts_there_is_no_log(haoma: Run, tmp_path: Path, command: t
     assert haoma(*command, "--tenant", "nobody").exit_code == 2
 
 
+def test_each_tenant_has_a_log_of_its_own(haoma: Run, town: Town, tmp_path: Path) -> None:
+    """All of them are read, or the one that is named; a change in one is no change in the other."""
+    secret = "0123456789abcdef" * 2
+    with (tmp_path / "haoma.toml").open("a") as file:
+        file.write(
+            f'[apps.north]\nplatform = "wechat"\napp_id = "wx{secret[:16]}"\napp_secret = "{secret}"\ntenant = "north"\n'
+        )
+    north = Town(town.settings, "north", audit=audit_keys(tenant="north"))
+    north.linked("o-1", "13700137000")
+    for each in (town, north):
+        each.close()
+    assert haoma("audit", "ship", "--to", "seals.jsonl").stderr == "haoma: progress: 2 seals\n"
+    run(town.settings, "UPDATE {0}audit SET entry = ? WHERE tenant = 'north'", b"{}")
+    found = {
+        each["tenant"]: bool(each["found"]) for each in json.loads(haoma("audit", "verify", "--json").stdout)["tenants"]
+    }
+    assert found == {"default": False, "north": True}
+    assert haoma("audit", "verify", "--tenant", "default", "--seals", "seals.jsonl").exit_code == 0
+    assert haoma("audit", "verify", "--tenant", "north").exit_code == 1
+    assert "tenant north" in haoma("audit", "verify").stdout
+    said = json.loads(haoma("incident", "export", "--number-key", "1", "--json").stdout)
+    assert (said["accounts"], [each["accounts"] for each in said["tenants"]]) == (4, [3, 1])
+
+
 def test_the_sweep_drops_what_is_old(haoma: Run, town: Town) -> None:
     """The clock of the command is the computer's, so rows of the past are put there."""
     town.close()
