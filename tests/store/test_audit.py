@@ -253,6 +253,47 @@ def test_without_a_new_row_there_is_no_new_seal(town: Town, log: Log) -> None:
     other.close()
 
 
+def test_what_is_not_sealed_yet_is_counted(town: Town, log: Log) -> None:
+    """And since when: the oldest row that no seal covers, in whichever lane."""
+    began = round(town.wall * 1000)
+    assert (log.verify().unsealed, log.verify().unsealed_since) == (0, 0)
+    town.linked("o-1")
+    assert (log.verify().unsealed, log.verify().unsealed_since) == (2, began)
+    log.seal()
+    assert (log.verify().unsealed, log.verify().unsealed_since) == (0, 0)
+    other = Town(town.settings, audit=log.keys)
+    other.wall = town.wall + 20
+    other.linked("o-2", "13900139000")
+    town.wall += 30
+    town.linked("o-1")
+    assert (log.verify().unsealed, log.verify().unsealed_since) == (3, began + 20_000)
+    town.wall -= 20
+    town.linked("o-1")
+    assert (log.verify().unsealed, log.verify().unsealed_since) == (4, began + 20_000)
+    other.close()
+
+
+def test_seals_that_are_missing_in_between(town: Town, log: Log) -> None:
+    for _ in range(5):
+        town.linked("o-1")
+        log.seal()
+        town.wall += 10
+    for number in (2, 3):
+        log.change("DELETE FROM {0}seals WHERE place = ?", number.to_bytes(8))
+    assert [(each.name, each.first, each.last) for each in log.found()] == [("seals-missing", 2, 3)]
+
+
+def test_whoever_has_the_key_cannot_make_the_verifier_stumble(town: Town, log: Log) -> None:
+    """What is signed and no JSON of ours is a row like any other."""
+    lane, before = round(town.wall * 1000).to_bytes(6) + b"xy", bytes(16)
+    for number, entry in enumerate((b"\xff", b'{"what":"audit.dropped"', b'{"what":"audit.dropped","upto":"xyz"}'), 1):
+        place = lane + number.to_bytes(8)
+        before = log.keys.row_mac(1, before, place, 1, entry)
+        log.insert([(place, 1, entry, before)], [])
+    done = log.verify(counts=True)
+    assert (done.found, done.rows, done.counts.total()) == ([], 3, 3)
+
+
 def test_two_seals_at_once_are_one(town: Town, log: Log) -> None:
     town.linked("o-1")
     with ThreadPoolExecutor(8) as pool:
@@ -410,6 +451,10 @@ def forged_lane(scene: Scene) -> None:
     scene.put(scene.place(1, b"forged!!"), 1, b"{}", b"0123456789abcdef")
 
 
+def row_before_the_first(scene: Scene) -> None:
+    scene.put(scene.place(0), 1, b"{}", b"0123456789abcdef")
+
+
 def no_lane_at_all(scene: Scene) -> None:
     scene.put(scene.place(4) + b"x", 1, b"{}", b"0123456789abcdef")
 
@@ -466,6 +511,7 @@ DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (swapped, [("row-changed", 4, 6)]),
     (forged_at_the_end, [("row-changed", 9, 9)]),
     (forged_lane, [("lane-foreign", 1, 1)]),
+    (row_before_the_first, [("row-foreign", 0, 0)]),
     (no_lane_at_all, [("row-foreign", 0, 0)]),
     (copied_from_another_lane, [("row-changed", 9, 9)]),
     (cut_off, [("rows-cut", 6, 7)]),
@@ -558,9 +604,19 @@ def test_rows_of_another_tenant_prove_nothing(scene: Scene) -> None:
 def test_a_shipped_file_that_was_changed_is_not_believed(scene: Scene) -> None:
     first, second = scene.log.seals()
     lied = second._replace(heads=second.heads[:-1] + bytes([second.heads[-1] ^ 1]))
-    names = [each.name for each in scene.log.found(first, lied)]
-    assert "shipped-changed" in names
-    assert next(each.name for each in scene.log.found(second, second._replace(at=1))) == "shipped-twice"
+    assert ("shipped-changed", 2, True) in [
+        (each.name, each.first, each.shipped) for each in scene.log.found(first, lied)
+    ]
+    early = first._replace(at=1)
+    assert ("shipped-changed", 1, True) in [(each.name, each.first, each.shipped) for each in scene.log.found(early)]
+    twice, *_ = scene.log.found(second, second._replace(at=1))
+    assert (twice.name, twice.first, twice.last, twice.shipped) == ("shipped-twice", 2, 2, True)
+
+
+def test_what_both_kinds_of_seals_prove_is_told_once(scene: Scene) -> None:
+    whole_lane_deleted(scene)
+    (found,) = scene.log.found(*scene.shipped)
+    assert (found.name, found.lane, found.shipped) == ("lane-missing", scene.one, False)
 
 
 # --- keys ---

@@ -136,16 +136,20 @@ def test_what_is_missing_and_was_not_dropped_is_noticed(town: Town, log: Log) ->
     assert [(each.name, each.lane, each.last) for each in log.found()] == [("lane-missing", oldest, len(rows))]
     log.insert(rows, [])
     assert log.found() == []
-    for number, forged in ((7, dropped[0][0][:8]), (1, b"\1older!!")):  # where rows were dropped
+    upto = next(each["upto"] for row in log.rows() if (each := msgspec.json.decode(row[2]))["what"] == "audit.dropped")
+    last = int(upto[16:], 16), bytes.fromhex(upto[:16])
+    for number, forged in (last, (1, last[1]), (7, dropped[0][0][:8]), (1, b"\1older!!")):  # where rows were dropped
         log.insert([(forged + number.to_bytes(8), 1, b"{}", bytes(16))], [])
         assert [(each.lane, each.first) for each in log.found() if each.name == "row-foreign"] == [(forged, number)]
         log.change("DELETE FROM {0}audit WHERE place = ?", forged + number.to_bytes(8))
     log.change("DELETE FROM {0}seals WHERE place = ?", log.seals()[0].place)
     assert [each.name for each in log.found()] == ["seals-missing"]
+    log.change("DELETE FROM {0}seals")
+    assert [each.name for each in log.found()] == ["seals-missing"]
 
 
 def test_the_log_is_verified_while_old_rows_are_dropped(town: Town, log: Log) -> None:
-    """If the row that says so comes where the verifier has already been, it begins again."""
+    """The rows that are dropped were read, and then the one that says so: the verifier begins again."""
     for _ in range(2):
         day(town, log)
     town.wall += KEEP
@@ -156,18 +160,22 @@ def test_the_log_is_verified_while_old_rows_are_dropped(town: Town, log: Log) ->
     def drop(part: float, rows: int) -> None:
         told.append(rows)
         if len(told) == 1:
+            town.wall += 1
             with ThreadPoolExecutor(1) as pool:
                 assert pool.submit(swept, town, log).result().audit > 0
 
     verified = log.ask(lambda connection: verify(connection, log.prefix, log.keys, (), drop))
     assert (verified.found, verified.dropped) == ([], 10)
+    assert told == [12, 14, 14, 4, 4]
 
 
 def test_nobody_can_say_that_rows_were_dropped_without_the_key(town: Town, log: Log) -> None:
     town.linked("o-1")
     log.seal()
     place, at, _, mac = log.rows()[-1]
-    entry = b'{"what":"audit.dropped","by":"haoma","rows":"1","seals":"0","upto":"%b","seal":"9"}' % (b"ff" * 16)
+    entry = b'{"what":"audit.dropped","by":"haoma","rows":"1","seals":"0","upto":"%b","mac":"","seal":"9"}' % (
+        b"ff" * 16
+    )
     log.change("DELETE FROM {0}audit")
     log.insert([(place[:8] + (1).to_bytes(8), at, entry, mac)], [])
     assert [each.name for each in log.found()] == ["lane-foreign", "rows-cut"]

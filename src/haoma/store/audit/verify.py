@@ -185,10 +185,8 @@ class Verifier:
         """Read everything; return None if old rows were dropped meanwhile, and another try may follow."""
         first = yield from self._read_seals(connection)
         yield from self._read_rows(connection)
-        oldest = yield connection.select(self._statements.moments, [self.keys.tenant])
-        is_stale = oldest and int.from_bytes(oldest[0][0]) > max(first, self._anchor)
         oldest = yield connection.select(self._statements.after, [self.keys.tenant, b""])
-        if (is_stale or (oldest and bytes(oldest[0][0]) > self._oldest)) and not last_try:
+        if oldest and bytes(oldest[0][0]) > self._oldest and not last_try:
             return None
         self._judge(first)
         return self.result
