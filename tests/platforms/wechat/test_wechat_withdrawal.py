@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from typing import Any
@@ -93,6 +94,36 @@ def test_the_published_signature_of_plain_mode() -> None:
     heard, steps = take((query, body), shop, 1714037059.0)
     assert heard == Heard("success", "other")
     assert [type(step) for step in steps] == [Keep]
+
+
+def test_an_app_without_pushes() -> None:
+    """It refuses whatever comes, also what is rightly signed with no token at all."""
+    table = Table("shop", {"app_id": OWN.app_id, "app_secret": "0" * 32}, now=NOW)
+    shop = WECHAT.configure(table)
+    assert shop is not None
+    signature = hashlib.sha1(f"1{NOW:.0f}".encode()).hexdigest()  # noqa: S324 - theirs
+    unsigned = {"signature": signature, "timestamp": str(int(NOW)), "nonce": "1", "echostr": "1"}
+    for pushed, diagnosis in ((event(), "signature"), ((unsigned, b""), "no pushes configured")):
+        with pytest.raises(CannotOpen) as refused:
+            take(pushed, shop)
+        assert (refused.value.step, refused.value.diagnosis) == (1, diagnosis)
+
+
+def test_the_address_check_of_an_app() -> None:
+    """WeChat asks the address itself; its own example."""
+    query = {
+        "signature": "f464b24fc39322e44b38aa78f5edd27bd1441696", "timestamp": "1714036504", "nonce": "1514711492",
+        "echostr": "4375120948345356249",
+    }  # fmt: skip
+    heard, steps = take((query, b""), app(push_token="AAAAA"), 1714036504.0)
+    assert (heard, steps) == (Heard("4375120948345356249", "address-check"), [])
+
+
+@pytest.mark.parametrize("kind", ["component_verify_ticket", "authorized"])
+def test_what_is_for_a_third_party_is_nothing_to_an_app(kind: str) -> None:
+    """A ticket or a grant, rightly sealed for the app itself."""
+    pushed = OWN.event(NOW, {"InfoType": kind, "AppId": OWN.app_id, "MsgType": "x", "Event": "x"})
+    assert take(pushed) == (Heard("success", "other"), [])
 
 
 def test_a_plain_signature_serves_one_message() -> None:
