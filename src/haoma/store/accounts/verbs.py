@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
 DUE_MS: Final = 15 * 86_400_000
 """When a request to erase is due: 15 calendar days. The draft of the CAC of January 2026 says 15 working days."""
+_NOBODY: Final = bytes(16)
 _STATES: Final = {OPEN: "open", MOVED: "moved", CLOSED: "closed", UNDONE: "undone"}
 
 
@@ -138,12 +139,14 @@ class Verbs:
         if step.number is not None:
             number = self._records.number(view, step.number.e164)
             found = None if number is None else number.account
-            verified_at = None if number is None else moment(number.verified_at)
+            at = moment(view.now if number is None else number.verified_at)
+            verified_at = None if number is None else at
         else:
             assert step.login is not None  # noqa: S101
             login = self._records.login(view, step.login)
             found, verified_at = (None if login is None else login.account), None
-        account = None if found is None else written(found)
+        name = written(found or _NOBODY)
+        account = None if found is None else name
         how = "number" if step.number is not None else "login"
         view.audit("look-up", step.by, how=how, **({"account": account} if account else {}), **_why(step))
         return Found(account, verified_at)
