@@ -164,8 +164,9 @@ def authorize(
         consent = None if found.consent is None else _consent(app, found.consent)
         one_time = platform.one_time(app, message) or (("login-code", found.login_code) if found.login_code else None)
         if one_time is None:
-            get_login = _admitting(_login_asker(app, found, now), admit)
-            return (yield from _concluded(app, platform, message, consent, get_login, now, caller))
+            since: list[float] = []
+            get_login = _admitting(_login_asker(app, found, now, since), admit)
+            return (yield from _concluded(app, platform, message, consent, get_login, now, caller, since))
         return (yield from _once(app, platform, found, message, consent, one_time, now, caller, admit))
     except HaomaError as error:
         raise _placed(error, app) from None
@@ -191,12 +192,14 @@ def _once(
         if isinstance(reserved.outcome, HaomaError):
             raise reserved.outcome
         return msgspec.structs.replace(reserved.outcome, repeated=True)
-    get_login = _admitting(_login_asker(app, found, now, fingerprint, keeps_code=kind != "login-code"), admit)
+    since: list[float] = []
+    keeps_code = kind != "login-code"
+    get_login = _admitting(_login_asker(app, found, now, since, fingerprint, keeps_code=keeps_code), admit)
     tries: list[Key] = []
     if kind == "code":
         get_login = _within_budget(app, get_login, tries)
     try:
-        phone = yield from _concluded(app, platform, message, consent, get_login, now, caller, reserved)
+        phone = yield from _concluded(app, platform, message, consent, get_login, now, caller, since, reserved)
     except HaomaError as error:
         if not refuses_a_code(error):
             yield from _give_back(tries)
@@ -213,9 +216,10 @@ def _concluded(
     get_login: GetLogin,
     now: float,
     caller: str,
+    since: list[float],
     reserved: Reserved | None = None,
 ) -> Flow[VerifiedPhone]:
-    """Run the platform's flow and conclude the authorization with its outcome."""
+    """Run the platform's flow and conclude the authorization with its outcome. For ``since`` see `_login_asker`."""
     outcome: Outcome
     try:
         finding = yield from platform.find(
@@ -227,7 +231,7 @@ def _concluded(
     ref = None if reserved is None else reserved.ref
     try:
         # `ask` is one generator more
-        concluded: Concluded = yield Conclude(app.scope, ref, outcome, consent, app.policy.link, caller)
+        concluded: Concluded = yield Conclude(app.scope, ref, outcome, consent, app.policy.link, caller, *since[:1])
     except StoreUnavailable as error:
         # A number that nobody recorded is given to nobody: the next request with this code would be given it again.
         lost = Spent.UNKNOWN if ref is not None and isinstance(outcome, VerifiedPhone) else error.spent
@@ -314,20 +318,28 @@ _LOGINS: Final = Shelf("login-of-request", Room.SESSIONS, Record(Login))
 
 
 def _login_asker(
-    app: App, found: Authorization, now: float, fingerprint: bytes = b"", *, keeps_code: bool = False
+    app: App,
+    found: Authorization,
+    now: float,
+    since: list[float],
+    fingerprint: bytes = b"",
+    *,
+    keeps_code: bool = False,
 ) -> GetLogin:
     """Return the function that gives a platform's flow the logged-in user.
 
     A login code can be exchanged once. When a request is sent again after an unknown outcome, its login code is already
     spent. The login is therefore stored under the fingerprint of the whole request, and used for that request only.
     ``keeps_code`` means that the reserved value is not the login code but another, such as a phone code, which costs
-    money. A failed login then leaves that value free.
+    money. A failed login then leaves that value free. ``since`` gets the time when the session began, if it is one.
     """
 
     def get_login() -> Flow[Login | None]:
         try:
             if found.session is not None:
-                return (yield from resume(app, found.session))
+                session = yield from resume(app, found.session)
+                since.append(session.at)
+                return session
             if found.login_code is None:
                 return None
             place = _LOGINS.place(app.scope, fingerprint.hex())

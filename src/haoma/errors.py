@@ -354,7 +354,7 @@ class AlreadyUsed(TrustError):
 
 
 class SessionUnknown(TrustError):
-    """The session handle is unknown, belongs to another app, or has expired."""
+    """The session handle is unknown, belongs to another app, has expired or was revoked."""
 
     code = "trust.session-unknown"
     public_code = Public.EXPIRED

@@ -440,6 +440,8 @@ class Conclude(msgspec.Struct, Step[Concluded], frozen=True):
         consent: What the user agreed to.
         linking: How the app links numbers to accounts.
         by: Who asked, for the audit log.
+        since: When the session began by which the user is logged in, in Unix seconds; 0 if the login is of this
+            request. A store that keeps accounts refuses a session that was revoked.
     """
 
     app: str
@@ -448,6 +450,7 @@ class Conclude(msgspec.Struct, Step[Concluded], frozen=True):
     consent: Consent | None = None
     linking: LinkPolicy = STANDARD
     by: str = ""
+    since: float = 0.0
 
     def __repr__(self) -> str:
         return f"Conclude(app={self.app!r}, ref={self.ref!r}, outcome={self.outcome!r})"

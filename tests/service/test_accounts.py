@@ -368,6 +368,29 @@ def test_a_change_of_number(place: Place) -> None:
     assert place.verb(f"accounts/{mine}/number", sent)["repeated"] is True
 
 
+def test_sessions_that_were_revoked_share_no_number(place: Place) -> None:
+    """A handle of the login route ends with the account's sessions, by a merge as well; one that begins later is good."""
+    someone, other = user(), user()
+    mine, theirs = place.come("wechat", someone)["account"], place.come("alipay", other)["account"]
+    old = place.session("wechat", someone), place.session("alipay", other)
+
+    def share(app: str, name: str, session: str) -> Answer:
+        button = {each: value for each, value in place.tap(app, name).items() if each != "login_code"}
+        return place.service.post(app, {**button, "session": session})
+
+    assert share("wechat", someone, old[0]).status == 200
+    proofs = [{"app": app, "session": session} for app, session in zip(("wechat", "alipay"), old, strict=True)]
+    place.verb(f"accounts/{mine}/merge", {"other": theirs, "proofs": proofs})
+    for app, name, session in (("wechat", someone, old[0]), ("alipay", other, old[1])):
+        refused = share(app, name, session)
+        assert (refused.status, refused.code) == (422, "trust.session-unknown")
+        assert share(app, name, place.session(app, name)).json["account"] == mine
+    young = place.session("alipay", other)
+    place.verb(f"accounts/{mine}/revoke-sessions")
+    assert share("alipay", other, young).code == "trust.session-unknown"
+    assert place.verb(f"accounts/{mine}/read")["account"] == mine
+
+
 def test_everything_over_http_and_in_python_is_the_same(place: Place) -> None:
     """Each verb by the service, by a `Client` and by an `AsyncClient`, on people who are alike: equal answers."""
     with warnings.catch_warnings():

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from haoma.errors import NumberTaken, Spent, StoreUnreadable
+from haoma.errors import NumberTaken, SessionUnknown, Spent, StoreUnreadable
 from haoma.ids import new_id, written
 from haoma.link import Holder, Link, Reason, decide, is_bound, logins
-from haoma.store.accounts.records import Details, moved
-from haoma.store.rows import CONSENTS, DISPUTES, IDENTITIES, MOVED, NUMBERS, OPEN, Account, Consent, Dispute
+from haoma.store.accounts.records import SESSION_MS, Details, moved
+from haoma.store.rows import CONSENTS, DISPUTES, IDENTITIES, KEPT, MOVED, NUMBERS, OPEN, Account, Consent, Dispute
 
 if TYPE_CHECKING:
     from haoma.errors import HaomaError
@@ -39,12 +39,15 @@ class Linking:
         self._logins = () if phone.subject is None else logins(phone.platform, step.app, phone.subject)
         self._login_places = [records.places_of(login) for login in self._logins]
         self._number_places = records.places_of_number(phone.e164) if self._logins else ()
+        self._revocations = [records.revocations_of(login) for login in self._logins] if step.since else []
 
     @property
     def needs(self) -> tuple[tuple[Table, bytes], ...]:
         """The rows that are always needed."""
-        return tuple((IDENTITIES, place) for places in self._login_places for place in places) + tuple(
-            (NUMBERS, place) for place in self._number_places
+        return (
+            tuple((IDENTITIES, place) for places in self._login_places for place in places)
+            + tuple((NUMBERS, place) for place in self._number_places)
+            + tuple((KEPT, place) for places in self._revocations for place in places)
         )
 
     def decide(self, view: View) -> VerifiedPhone | HaomaError:
@@ -53,6 +56,10 @@ class Linking:
             self._consent(view, b"")
             self._audit(view, b"", None)
             return self._phone
+        revoked = [row.expires_at - SESSION_MS for places in self._revocations if (row := view.get(KEPT, places))]
+        if any(self._step.since * 1000 < at for at in revoked):
+            self._audit(view, b"", None, refused="session-revoked")
+            return SessionUnknown(platform=self._phone.platform, app=self._phone.app, spent=Spent.YES)
         known = [view.get(IDENTITIES, places) for places in self._login_places]
         number: Number | None = view.get(NUMBERS, self._number_places)
         mine = next((each.account for each in known if each is not None), None)

@@ -45,7 +45,9 @@ _PLACE: Final = 32
 _VALUE: Final = b"login"
 _DETAILS: Final = b"dispute"
 _BODY: Final = b"event"
-_ONCE: Final = b"once"
+_KEPT: Final = b"value"  # the name of the column, as for everything that is kept
+SESSION_MS: Final = 30 * 86_400_000
+"""Longer than any session lives: so long it is remembered that sessions were revoked."""
 DISPUTE_MS: Final = 30 * 86_400_000
 """How long a dispute waits for a decision, and a move can be undone."""
 
@@ -144,9 +146,25 @@ class Records:
         places = self._sealer.places(b"once", owner, key)
         if any(row.expires_at > view.now for row in view.need_all(KEPT, places)):
             return False
-        sealed = self._sealer.seal(places[0], _ONCE, b"")
+        sealed = self._sealer.seal(places[0], _KEPT, b"")
         view.put(KEPT, Kept(places[0], view.fence(), owner, "once", sealed, view.now + milliseconds))
         return True
+
+    # --- sessions ---
+
+    def revocations_of(self, login: Login) -> tuple[bytes, ...]:
+        """Return where it is noted that the sessions of a login were revoked."""
+        return self._sealer.places(b"revoked", login.platform, login.app, login.kind, login.value)
+
+    def revoke(self, view: View, row: Account) -> Account:
+        """End the sessions of an account and of its logins that began before now."""
+        noted = [self.revocations_of(self.read_login(each)) for each in self.identities(view, row)]
+        view.need_all(KEPT, [place for places in noted for place in places])
+        for places in noted:
+            place = view.place(KEPT, places)
+            sealed = self._sealer.seal(place, _KEPT, b"")
+            view.put(KEPT, Kept(place, view.fence(), "", "revoked", sealed, view.now + SESSION_MS))
+        return self.change(view, row, revoked_at=view.now)
 
     # --- places ---
 

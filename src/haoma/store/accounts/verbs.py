@@ -200,7 +200,7 @@ class Verbs:
 
     def _revoke(self, step: RevokeSessions, view: View) -> None:
         row = self._account(view, step.account)
-        self._records.change(view, row, revoked_at=view.now)
+        self._records.revoke(view, row)
         view.audit("revoke-sessions", step.by, account=written(row.place), **_why(step))
 
     def _withdraw(self, step: Withdraw, view: View) -> int:
@@ -296,7 +296,7 @@ class Verbs:
         if not external and (user := records.read_external(other)):
             external = records.seal_external(row, user)
         records.erase(view, other, keep_logins=True)
-        row = records.change(view, row, external=external, revoked_at=view.now)
+        row = records.revoke(view, records.change(view, row, external=external))
         if keeps and theirs is not None:
             self._give(view, row, theirs[0], Was.of(theirs[1]))
         account, ended = written(row.place), written(other.place)

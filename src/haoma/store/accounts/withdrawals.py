@@ -81,7 +81,7 @@ class Withdrawal:
 
     def _unlink(self, view: View, row: Account, every: list[Identity], others: list[Identity]) -> str:
         records, step = self._records, self._step
-        row = records.change(view, row, revoked_at=view.now)
+        row = records.revoke(view, row)
         if not others:
             records.take_number(view, row)
             return "number-removed"
