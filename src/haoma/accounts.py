@@ -622,7 +622,7 @@ OnVerified: TypeAlias = "Callable[[VerifiedPhone, Link], str | int | Awaitable[s
 """Called with a number that was linked and how; returns the application's own id of the user, or None."""
 
 
-def verified(flow: Flow[VerifiedPhone], on_verified: OnVerified, *, by: str) -> Flow[VerifiedPhone]:
+def with_user(flow: Flow[VerifiedPhone], on_verified: OnVerified, *, by: str) -> Flow[VerifiedPhone]:
     """Call the application with the number of a flow if it was linked, and note the id that it returns.
 
     Args:

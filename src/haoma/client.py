@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from haoma.accounts import verified
+from haoma.accounts import with_user
 from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
 from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, NoAccounts, wrong_argument
@@ -184,7 +184,7 @@ class _Base:
 
     def _get(self, app: App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
         flow = authorize(app, sent, now=clock.now(), caller=caller, login_code=login_code)
-        return flow if self._on_verified is None else verified(flow, self._on_verified, by=caller)
+        return flow if self._on_verified is None else with_user(flow, self._on_verified, by=caller)
 
     def _log_in(self, app: App, login_code: str) -> Flow[tuple[str, Login]]:
         if not isinstance(login_code, str):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from haoma import accounts
@@ -21,19 +22,22 @@ from haoma.errors import (
     NoSuchDispute,
     NotTheirs,
     NumberTaken,
+    SessionUnknown,
+    Spent,
     StoreUnreadable,
     WrongArgument,
 )
 from haoma.ids import parsed, written
 from haoma.link import LinkPolicy, Login, OnConflict
-from haoma.steps import Concluded, Consent
+from haoma.steps import Concluded, Consent, Withdrawn
 from haoma.store.config import StoreSettings
 from haoma.store.decisions import Decisions
 from haoma.store.flows import ask_blocking
 from haoma.store.opening import engine_of
+from haoma.store.reports import check
 from haoma.store.sealing import Sealer
 from haoma.store.sweep import sweep
-from haoma.verified import Assurance
+from haoma.verified import Assurance, Subject
 from support.accounts import Town
 from support.store_rows import run
 from support.stores import KEYS
@@ -297,6 +301,39 @@ def test_sessions_are_revoked(town: Town) -> None:
     assert town.ask(ask) == town.wall
     town.run(accounts.erase(account, by="test"))
     assert town.ask(ask) == float("inf")
+
+
+def test_what_verbs_note_is_in_order(town: Town) -> None:
+    """`haoma db check` finds nothing odd after revocations and a platform's message, and can open what they keep."""
+    account = account_of(town.linked("o-1", unionid="u-1"))
+    for _ in range(2):
+        town.run(accounts.revoke_sessions(account, by="test"))
+    who = Subject(openid="o-1")
+    assert town.ask(Withdrawn("wechat:wx1", "wechat", "shop", who, "authorization", "unlink", town.wall, "message-1"))
+    prefix, sealer = town.settings.table_prefix, Sealer(KEYS, town.tenant)
+    assert ask_blocking(town.engine, lambda connection: check(connection, prefix, town.tenant, sealer)) == []
+    assert len(town.dump()["kept"]) == 3
+
+
+def test_a_session_that_began_before_it_was_revoked_links_nothing(town: Town) -> None:
+    """Whichever id of the user it has; the account, its number and everybody else are as before."""
+    account = account_of(town.linked("o-1", unionid="u-1"))
+    town.linked("o-2", OTHER)
+    began = town.wall
+    town.wall += 10
+    town.run(accounts.revoke_sessions(account, by="test"))
+    before = town.dump()
+    several: list[dict[str, Any]] = [{"unionid": "u-1"}, {}, {"unionid": "u-1", "app": "wx2"}]
+    for more in several:
+        conclude = msgspec.structs.replace(town.conclude("o-1", "13700137000", **more), since=began)
+        (found,) = town.batch(conclude)
+        assert (type(found.outcome), found.outcome.spent) == (SessionUnknown, Spent.YES)
+    after = town.dump()
+    assert {name for name in before if before[name] != after[name]} == {"ledger"}
+    for since in (town.wall, 0.0):
+        (found,) = town.batch(msgspec.structs.replace(town.conclude("o-1", unionid="u-1"), since=since))
+        assert found.outcome.account == account
+    assert town.linked("o-2", OTHER).link == "linked"
 
 
 def test_erasing_leaves_nothing_of_the_person(town: Town) -> None:
