@@ -88,9 +88,9 @@ def kept_accounts(config: str, tenant: str, lang: str) -> Kept:
     accounts = settings.accounts
     if accounts is None:
         raise misused(lang, text("cli", "no-accounts", lang, config=config))
-    tenants = {app.tenant for app in settings.apps.values()} | {key.tenant for key in settings.service.keys}
-    chosen = tenant or (next(iter(tenants)) if len(tenants) == 1 else DEFAULT_TENANT)
-    if chosen not in tenants | {DEFAULT_TENANT}:
+    tenants = settings.tenants
+    chosen = tenant or (tenants[0] if len(tenants) == 1 else DEFAULT_TENANT)
+    if chosen not in {*tenants, DEFAULT_TENANT}:
         raise misused(lang, text("cli", "no-such-tenant", lang, tenant=tenant))
     keys = listing_faults(lambda: account_keys(accounts), config, lang)
     engine = listing_faults(lambda: engine_of(settings.store, chosen), config, lang)
