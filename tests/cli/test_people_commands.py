@@ -138,7 +138,8 @@ def test_an_import_lists_what_it_refuses(haoma: Run, store: StoreSettings) -> No
 
 def test_an_import_without_refusals_leaves_no_list(haoma: Run) -> None:
     """JSON lines as well; what is fine ends with 0."""
-    Path("one.jsonl").write_text('{"phone_number": "13811112222", "user": "u-1", "verified_at": "2025-03-01"}\n\n')
+    line = '\ufeff{"phone_number": "13811112222", "user": "u-1", "verified_at": "2025-03-01"}\n\n'
+    Path("one.jsonl").write_text(line, "utf-8")
     done = haoma("import", "one.jsonl")
     assert (done.exit_code, list(Path().glob("*refused*"))) == (0, [])
 

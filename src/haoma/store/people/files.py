@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from codecs import BOM_UTF8
 from io import TextIOWrapper
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -50,6 +51,8 @@ def lines_of(path: Path, refuse: Callable[[int, str], None], *, batch: int = BAT
         yield from csv_lines(path, COLUMNS, frozenset(), refuse, batch=batch)
         return
     with path.open("rb") as file:
+        if file.read(3) != BOM_UTF8:
+            file.seek(0)
         numbered = ((number, line) for number, line in enumerate(file, 1) if line.strip())
         while found := tuple(islice(numbered, batch)):
             yield Lines((), found, file.tell())
