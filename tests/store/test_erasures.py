@@ -38,6 +38,10 @@ DAY = 86_400.0
 REVIEW = LinkPolicy(on_conflict=OnConflict.REVIEW)
 
 
+sqlite_alone = pytest.mark.parametrize("emptied", ["sqlite"], indirect=True)
+"""For what is decided, and not what the database does."""
+
+
 @pytest.fixture
 def town(emptied: StoreSettings) -> Iterator[Town]:
     found = Town(emptied)
@@ -97,6 +101,7 @@ def test_a_request_is_done_before_it_is_due(town: Town) -> None:
     assert checked(town) == []
 
 
+@sqlite_alone
 def test_all_of_them_at_once(town: Town) -> None:
     """More than one page of requests, by two processes at the same time: everybody is erased once."""
     made = accounts_of(town, 90)
@@ -112,6 +117,7 @@ def test_all_of_them_at_once(town: Town) -> None:
     assert due(town, everything=True) == (0, 0, 0)
 
 
+@sqlite_alone
 def test_everything_means_also_what_is_not_due(town: Town) -> None:
     """Whoever does not want to wait need not."""
     (first,) = accounts_of(town, 1)
@@ -119,6 +125,7 @@ def test_everything_means_also_what_is_not_due(town: Town) -> None:
     assert due(town, everything=True) == (1, 0, 0)
 
 
+@sqlite_alone
 def test_an_overdue_request_is_counted(town: Town) -> None:
     """Where nobody sweeps, the day passes: the count says so, until it is done."""
     (first,) = accounts_of(town, 1)
@@ -134,6 +141,7 @@ def test_an_overdue_request_is_counted(town: Town) -> None:
     assert count() == (0, 0)
 
 
+@sqlite_alone
 def test_an_account_that_is_gone_is_not_overdue(town: Town) -> None:
     """A request whose account was erased at once is over; so is one whose account is not there at all."""
     first, second = accounts_of(town, 2)
@@ -147,6 +155,7 @@ def test_an_account_that_is_gone_is_not_overdue(town: Town) -> None:
     assert [each.account for each in exported(town)] == [written(second)]
 
 
+@sqlite_alone
 def test_the_service_does_it_again_and_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """It tells each time how it stands, and goes on after a failure."""
     monkeypatch.setattr(erasures, "EVERY_SECONDS", 0.01)
@@ -220,6 +229,7 @@ def test_nobody_who_was_erased_comes_back(town: Town) -> None:
     assert len(exported(town)) == 2
 
 
+@sqlite_alone
 def test_a_list_survives_an_empty_database(town: Town) -> None:
     """A restore of a backup without these people loses the list; a replay brings it back, so that it can be exported."""
     made = accounts_of(town, 2)
@@ -231,6 +241,7 @@ def test_a_list_survives_an_empty_database(town: Town) -> None:
     assert the_list(town) == lines
 
 
+@sqlite_alone
 def test_a_list_that_was_cut_off_is_refused(town: Town) -> None:
     """A part of a list would bring people back in silence."""
     made = accounts_of(town, 3)

@@ -30,6 +30,10 @@ AT = {"verified_at": OLD}
 ONE = {"phone_number": "13800138000", "user": "u-1", "app": "shop", "openid": "o-1", "unionid": "n-1", **AT}
 
 
+sqlite_alone = pytest.mark.parametrize("emptied", ["sqlite"], indirect=True)
+"""For what is decided, and not what the database does."""
+
+
 @pytest.fixture
 def town(emptied: StoreSettings) -> Iterator[Town]:
     found = Town(emptied)
@@ -66,6 +70,7 @@ def test_everything_of_a_person_is_there_and_twice_is_once(town: Town) -> None:
     assert checked(town) == []
 
 
+@sqlite_alone
 def test_who_is_imported_is_linked_afterwards(town: Town) -> None:
     """The login that was imported has its account; another login only with a number that was bound, on both sides."""
     Desk(town).take(ONE)
@@ -76,6 +81,7 @@ def test_who_is_imported_is_linked_afterwards(town: Town) -> None:
     assert town.linked("d-1", platform="douyin", app="tt1").account == before.account  # tied to both logins by now
 
 
+@sqlite_alone
 @pytest.mark.parametrize("trusted, joined", [(True, True), (False, False)])
 def test_bound_is_believed_only_if_asked_for(town: Town, trusted: bool, joined: bool) -> None:
     """A file that says "bound" joins others only with --trust-bound: or whoever writes the file gives accounts away."""
@@ -84,6 +90,7 @@ def test_bound_is_believed_only_if_asked_for(town: Town, trusted: bool, joined: 
     assert (not isinstance(found, NumberTaken)) is joined
 
 
+@sqlite_alone
 @pytest.mark.parametrize(
     "row, link, reason",
     [
@@ -107,6 +114,7 @@ def test_a_number_of_somebody_else_is_decided_as_everywhere(
     assert run(town.settings, "SELECT COUNT(*) FROM {0}disputes")[0][0] == 0
 
 
+@sqlite_alone
 def test_two_accounts_are_never_merged(town: Town) -> None:
     """A login of one account with the number of another, and a line with the logins of two, are refused."""
     town.linked("o-1")
@@ -131,6 +139,7 @@ def test_the_newer_number_is_kept(town: Town) -> None:
     assert desk.take({"phone_number": "13800138000", "app": "shop", "openid": "o-9", **AT}).new == 1
 
 
+@sqlite_alone
 def test_what_is_news_is_added(town: Town) -> None:
     """An account that is there gets the team's id, a login and a consent that it does not have; another id is refused."""
     town.linked("o-1")
@@ -144,6 +153,7 @@ def test_what_is_news_is_added(town: Town) -> None:
     assert desk.take({**ONE, **agreed}).known == 1
 
 
+@sqlite_alone
 def test_people_without_logins(town: Town) -> None:
     """A number with the team's own id makes an account; it is found again by both, and nobody else's id gets into it."""
     desk = Desk(town, trust_bound=True)
@@ -155,6 +165,7 @@ def test_people_without_logins(town: Town) -> None:
     assert exported(town)[0].bound_at is None  # there is no login that it could be bound to
 
 
+@sqlite_alone
 def test_the_same_person_twice_in_a_file(town: Town) -> None:
     """In one batch the first line counts; a second number, or a second login with the same number, is a conflict."""
     done = Desk(town).take(ONE, ONE, {**ONE, "openid": "o-2", "unionid": "", "user": ""}, {**ONE, "user": "u-2"})
@@ -163,6 +174,7 @@ def test_the_same_person_twice_in_a_file(town: Town) -> None:
     assert checked(town) == []
 
 
+@sqlite_alone
 def test_a_dry_run_writes_nothing(town: Town) -> None:
     """It counts what would be done."""
     town.linked("o-1")
@@ -218,6 +230,7 @@ def test_what_was_exported_can_be_imported_elsewhere(town: Town, emptied: StoreS
         other.close()
 
 
+@sqlite_alone
 def test_an_erased_account_does_not_come_back(town: Town) -> None:
     """A line of an old export is refused if its account was erased since."""
     town.linked("o-1")
@@ -228,6 +241,7 @@ def test_an_erased_account_does_not_come_back(town: Town) -> None:
     assert exported(town) == []
 
 
+@sqlite_alone
 def test_an_account_id_is_nobody_elses(town: Town) -> None:
     """A line that names an account which others have is refused."""
     town.linked("o-1")
@@ -236,6 +250,7 @@ def test_an_account_id_is_nobody_elses(town: Town) -> None:
     assert Desk(town).take(msgspec.json.encode(stranger).decode()).refused == refusals((1, "account"))
 
 
+@sqlite_alone
 def test_two_peppers(town: Town) -> None:
     """While the pepper is changed, an import writes both index rows, and a process that knows one of them finds it."""
     new = StoreKey(2, b"canary-second-pepper-of-32-bytes")
