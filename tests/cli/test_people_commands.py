@@ -201,6 +201,26 @@ def test_an_import_that_was_killed_is_run_again(haoma: Run, store: StoreSettings
     assert haoma("db", "check").exit_code == 0
 
 
+def test_a_process_of_an_import_that_is_killed(haoma: Run, store: StoreSettings) -> None:
+    """Where the system kills one of its processes the command says so, and what was written stays."""
+    with Path("many.csv").open("w", encoding="utf-8") as file:
+        file.write("phone_number,app,openid,verified_at\n")
+        file.writelines(f"139{index:08},shop,o-{index},2025-03-01\n" for index in range(30_000))
+    command = [sys.executable, "-m", "haoma", "import", "many.csv", "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 60
+        while not run(store, "SELECT COUNT(*) FROM {0}accounts")[0][0]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        spawned = [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        os.kill(int(spawned[0]), signal.SIGKILL)
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert (process.returncode, "a process of the import was killed" in told, "Traceback" in told) == (1, True, False)
+    assert haoma("db", "check").exit_code == 0
+
+
 def test_one_person_is_exported(haoma: Run) -> None:
     """As JSON, and as a page in both languages; into a new file that only its owner reads; every time it is audited."""
     haoma("import", "people.csv")

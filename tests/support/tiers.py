@@ -21,7 +21,8 @@ PROCESS: dict[str, str] = {
     "cli/test_commands.py": "test_broken_pipe test_console_script test_interrupt test_open_with_a_login_code"
     " test_serve_without_the_server_extra test_a_terminal_without_chinese",
     "cli/test_key_commands.py": "test_a_bar_on_a_terminal test_a_vault_makes_the_key",
-    "cli/test_people_commands.py": "test_an_import_that_was_killed_is_run_again",
+    "cli/test_people_commands.py": "test_an_import_that_was_killed_is_run_again"
+    " test_a_process_of_an_import_that_is_killed",
     "cli/test_store_commands.py": "test_without_a_database_there_is_nothing_to_look_at",
     "client/test_client.py": "test_plain_http_only_where_it_was_permitted",
     "client/test_shared_client.py": "test_a_caller_that_leaves_loses_nothing test_a_child_of_multiprocessing_is_told_so"
