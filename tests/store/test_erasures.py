@@ -248,7 +248,9 @@ def test_a_list_that_was_cut_off_is_refused(town: Town) -> None:
     for each in made:
         town.ask(Erase(account=each))
     lines = the_list(town)
-    for wrong in (lines[:-1], [*lines[:1], *lines[2:]], [], [b"x"], [lines[-1], *lines], [b'{"account":"x"}', *lines]):
+    deep = b'{"entries":3,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    broken = [b"x"], [b'{"account":"x"}', *lines], [*lines[:-1], deep], [b'{"account":"\xff"}', *lines]
+    for wrong in (lines[:-1], [*lines[:1], *lines[2:]], [], [lines[-1], *lines], *broken):
         with pytest.raises(NotAList):
             read_list(wrong)
     assert len(read_list(lines)) == 3

@@ -13,6 +13,7 @@ import pytest
 from haoma import accounts
 from haoma.accounts import Action, Change, Erase, Found, LookUp, Merge, Proof, Read, ReadRevoked, Resolve, SetUser
 from haoma.errors import (
+    AlreadyUsed,
     BadField,
     ErasurePending,
     HaomaError,
@@ -29,7 +30,8 @@ from haoma.errors import (
 )
 from haoma.ids import parsed, written
 from haoma.link import LinkPolicy, Login, OnConflict
-from haoma.steps import Concluded, Consent, Withdrawn
+from haoma.secret import Secret
+from haoma.steps import Concluded, Consent, Reserve, Withdrawn
 from haoma.store.config import StoreSettings
 from haoma.store.decisions import Decisions
 from haoma.store.flows import ask_blocking
@@ -274,6 +276,56 @@ def test_a_login_is_unlinked_and_comes_back_as_somebody_else(town: Town) -> None
     with pytest.raises(LastLogin):
         town.run(accounts.unlink(account, login(), by="test"))
     assert town.linked("d-1", OTHER[:-1] + "1", platform="douyin", app="tt1").account not in {account, theirs}
+
+
+def test_whoever_is_unlinked_keeps_no_session(town: Town) -> None:
+    """The token of a login that was taken away speaks for the account no more; nor after a move is undone."""
+    account = account_of(town.linked("o-1"))
+    town.linked("d-1", platform="douyin", app="tt1")
+    town.wall += DAY
+    unlink = partial(accounts.unlink, account, login("d-1", "douyin", "tt1"), by="test")
+    town.run(unlink(preview=True))
+    assert town.ask(ReadRevoked(account=id_of(account))) == 0
+    town.run(unlink())
+    assert town.ask(ReadRevoked(account=id_of(account))) == town.wall
+
+    moved = town.linked("e-1", policy=MOVE, bound=True, platform="douyin", app="tt2")
+    assert moved.link == "joined"
+    town.linked("o-5", OTHER, bound=False)
+    moved = town.linked("e-5", OTHER, policy=MOVE, platform="douyin", app="tt1")
+    town.linked("f-5", OTHER, platform="alipay", app="2021")
+    town.wall += DAY
+    resolve(town, moved.dispute, Action.UNDO)
+    assert town.ask(ReadRevoked(account=id_of(account_of(moved)))) == town.wall
+
+
+@pytest.mark.parametrize("end", ["unlink", "revoke", "erase", "merge", "withdraw"])
+def test_no_answer_is_repeated_after_the_sessions_have_ended(town: Town, end: str) -> None:
+    """Or whoever was shut out would only have to send the last request again to get a new token for the account."""
+    town.linked("x-1", OTHER)
+    town.linked("o-1")
+    wanted = Reserve("douyin:tt1", "code", Secret(f"repeated-{end}"), b"mine", 600)
+    reserved = town.ask(wanted)
+    step = town.conclude("d-1", platform="douyin", app="tt1")
+    account = account_of(town.ask(msgspec.structs.replace(step, ref=reserved.ref)).outcome)
+    town.wall += 1
+    other = town.run(accounts.look_up(login=login("x-1"), by="test")).account
+    assert town.ask(wanted).outcome.account == account
+    town.wall += 1
+    match end:
+        case "unlink":
+            town.run(accounts.unlink(account, login("d-1", "douyin", "tt1"), by="test"))
+        case "revoke":
+            town.run(accounts.revoke_sessions(account, by="test"))
+        case "erase":
+            erase(town, account)
+        case "merge":
+            merge(town, other, account, proof(town, login("o-1")), proof(town, login("x-1")))
+        case "withdraw":
+            who = Subject(openid="d-1")
+            town.ask(Withdrawn("douyin:tt1", "douyin", "till", who, "authorization", "unlink", town.wall, "k"))
+    with pytest.raises(AlreadyUsed):
+        town.ask(wanted)
 
 
 def test_consents_are_withdrawn_once(town: Town) -> None:
@@ -926,6 +978,30 @@ def test_nothing_is_left_of_a_claimant_who_is_erased_meanwhile(city: Town) -> No
         assert found.outcome.link == "review"
         assert [row for row in city.dump()["disputes"] if id_of(claimant) in row] == []
         assert found.outcome.account != claimant or len(city.dump()["erasures"]) == 0
+
+
+@pytest.mark.parametrize("merges_first", [True, False])
+def test_a_request_to_erase_is_never_lost_in_a_merge(city: Town, merges_first: bool) -> None:
+    """Both at one moment: the merge finds the request, or the request finds nobody. Else a merged person stays."""
+    for after in STEPS:
+        first = account_of(city.linked(f"o-{after}", f"1370013{after:04}"))
+        second = account_of(city.linked(f"d-{after}", f"1380013{after:04}"))
+        proofs = proof(city, login(f"o-{after}")), proof(city, login(f"d-{after}"))
+        asks = Erase(account=id_of(second), later=True, by="test")
+        merges = Merge(account=id_of(first), other=id_of(second), proofs=proofs, by="test")
+        failures: list[HaomaError] = []
+
+        def meanwhile(step: Any = asks if merges_first else merges, failures: list[HaomaError] = failures) -> None:
+            try:
+                city.ask(step)
+            except HaomaError as error:
+                failures.append(error)
+
+        found = beside(city, merges if merges_first else asks, after, meanwhile)
+        if found is None:
+            return
+        failures += [found] if isinstance(found, HaomaError) else []
+        assert [type(each) for each in failures] in ([ErasurePending], [NoSuchAccount])
 
 
 def test_errors_of_arguments() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from haoma.accounts import Verb
 from haoma.codecs import OUTCOME
 from haoma.errors import AlreadyUsed, HaomaError, NoAccounts, PlatformRefusal, Spent
+from haoma.ids import parsed
 from haoma.steps import (
     ABSENT,
     Conclude,
@@ -311,7 +312,7 @@ class Decisions:
                     raise used
                 if row.state in {DONE, REFUSED}:
                     outcome = self._answer(row, now)
-                    if outcome is None:
+                    if outcome is None or self._has_ended(view, row, outcome):
                         raise used
                     return Concluded(outcome)
                 if _is_under_way(row, now):
@@ -347,6 +348,16 @@ class Decisions:
         if row.outcome is None or row.answer_until <= now:
             return None
         return OUTCOME.decode(self._sealer.unseal(row.place, _OUTCOME, row.outcome))
+
+    def _has_ended(self, view: View, row: Used, outcome: Outcome) -> bool:
+        """Tell whether the sessions of an answer's account have ended since.
+
+        The answer would then open a new one for somebody who was shut out, or name a person who is erased.
+        """
+        if self._records is None or not isinstance(outcome, VerifiedPhone) or outcome.account is None:
+            return False
+        account = self._records.account(view, parsed(outcome.account) or b"")
+        return account is None or account.revoked_at >= row.ended_at
 
     def _watch(self, ref: Ref) -> Decision:
         def decide(view: View) -> Outcome | Wait | None:

@@ -236,7 +236,7 @@ def read_list(lines: Sequence[bytes], *, preview: bool = False) -> list[Replay]:
     try:
         end = msgspec.json.decode(lines[-1], type=_End)
         entries = [msgspec.json.decode(line, type=Entry) for line in lines[:-1]]
-    except (IndexError, msgspec.DecodeError):
+    except (IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotAList from None
     steps = []
     for each in entries:

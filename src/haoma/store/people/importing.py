@@ -172,9 +172,9 @@ class Import:
             IDENTITIES, (place for each in people for login in each.logins for place in self._of(login))
         )
         named = {each.account for each in people if each.account}
-        if named:
-            yield from more(ERASURES, named)
         accounts = yield from more(ACCOUNTS, {row.account for row in (*logins, *numbers)} | named)
+        # After the accounts: of one that is erased between the two, the entry is seen.
+        yield from more(ERASURES, named)
         phones = yield from more(PHONES, {row.phone for row in accounts if row.phone})
         yield from more(SALTS, {row.place for row in phones})
         yield from more(NUMBERS, {place for row in phones for place in split(row.indexes)} - {n.place for n in numbers})

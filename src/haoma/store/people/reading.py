@@ -178,7 +178,7 @@ class Reader:
             if b'"logins"' in text:
                 return self._exported(line, self._lines.decode(text))
             values = msgspec.json.decode(text, type=dict[str, str | bool | int | None])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotImported(Why.NOT_JSON) from None
         if not values.keys() <= set(COLUMNS):
             raise NotImported(Why.COLUMNS)
