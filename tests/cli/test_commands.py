@@ -292,6 +292,8 @@ COMMANDS = [
     "alipay-aes-key",
     "ledger",
     "rewrap",
+    "import",
+    "export",
     "serve",
     "simulate",
     "demo",

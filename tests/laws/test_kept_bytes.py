@@ -56,6 +56,8 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "component-token": SECRETS,
     "dingtalk-user-token": SECRETS,
     "login-of-request": LOGINS,
+    "plain-push": TEXT,
+    "revoked-token": SECONDS,
     "session": LOGINS,
     "session-key-seen": SECONDS,
     "session-keys": st.lists(st.builds(_Kept, SECRETS, SECONDS, SECONDS, SECONDS), max_size=3).map(tuple),

@@ -10,6 +10,7 @@ import pytest
 from haoma.authorize import authorize
 from haoma.errors import NotProven, Spent
 from haoma.io.blocking import run
+from haoma.link import LinkPolicy, OnConflict
 from haoma.platforms.base.setting import SHARED
 from haoma.platforms.base.table import Table
 from haoma.platforms.registry import PLATFORMS
@@ -74,4 +75,7 @@ def test_what_an_app_without_settings_demands() -> None:
         "refused_seconds": 600.0,
         "session_seconds": 7200.0,
         "accept_members": frozenset(),
+        "link": LinkPolicy(OnConflict.REJECT, OnConflict.REVIEW, False, 180 * 86_400.0),
+        "consent_texts": {},
+        "on_withdrawn": "unlink",
     }
