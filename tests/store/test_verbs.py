@@ -11,7 +11,23 @@ import msgspec
 import pytest
 
 from haoma import accounts
-from haoma.accounts import Action, Change, Erase, Found, LookUp, Merge, Proof, Read, ReadRevoked, Resolve, SetUser
+from haoma.accounts import (
+    Action,
+    Change,
+    Erase,
+    Found,
+    LookUp,
+    Merge,
+    Proof,
+    Read,
+    ReadDispute,
+    ReadRevoked,
+    Resolve,
+    RevokeSessions,
+    SetUser,
+    Unlink,
+    Withdraw,
+)
 from haoma.errors import (
     AlreadyUsed,
     BadField,
@@ -30,6 +46,7 @@ from haoma.errors import (
 )
 from haoma.ids import parsed, written
 from haoma.link import LinkPolicy, Login, OnConflict
+from haoma.phone import PhoneNumber
 from haoma.secret import Secret
 from haoma.steps import Concluded, Consent, Reserve, Withdrawn
 from haoma.store.config import StoreSettings
@@ -801,6 +818,112 @@ def test_a_number_that_the_claimant_had_is_not_taken_from_its_new_owner(town: To
     resolve(town, moved.dispute, "undo")
     assert read(town, account_of(moved)).masked is None
     assert town.run(accounts.look_up(phone_number=f"+86{OTHER}", by="test")).account == new.account
+
+
+def test_an_account_that_the_move_did_not_make_is_not_removed(town: Town) -> None:
+    """It has only the login left that the move has linked, and keeps it."""
+    town.linked("o-1", bound=False)
+    mine = account_of(town.linked("o-2", OTHER))
+    moved = town.linked("o-2", unionid="u-2", policy=MOVE)
+    town.run(accounts.unlink(mine, login("o-2"), by="test"))
+    assert resolve(town, moved.dispute, "undo").logins == 0
+    left = read(town, mine)
+    assert ([each.value for each in left.logins], left.phone_number) == (["u-2"], f"+86{OTHER}")
+
+
+def test_a_merge_keeps_the_id_that_the_account_has(town: Town) -> None:
+    """That of the other account is taken only where there is none."""
+    first, second = two(town)
+    town.run(accounts.set_user(first, "first", by="test"))
+    merge(town, first, second, *of_both(town))
+    assert read(town, first).user == "first"
+
+
+# --- what is written down, and told ---
+
+
+def test_every_verb_is_in_the_audit_log(town: Town) -> None:
+    """What, who and why, and about which account; a preview says that it is one, and what is refused changes nothing."""
+    first, second = two(town)
+    one, other = id_of(first), id_of(second)
+    dispute = town.linked("o-1", OTHER, policy=REVIEW).dispute
+    why: dict[str, Any] = {"by": "clerk", "reason": "ticket"}
+    number = PhoneNumber("86", MINE)
+    both = of_both(town)
+    expected: list[tuple[Any, str, dict[str, str]]] = [
+        (LookUp(number=number, **why), "look-up", {"how": "number", "account": first}),
+        (LookUp(login=login("o-7"), **why), "look-up", {"how": "login"}),
+        (Read(account=one, **why), "read", {"account": first}),
+        (Read(account=one, reveal=True, **why), "reveal", {"account": first}),
+        (Read(account=one, export=True, **why), "export", {"account": first}),
+        (SetUser(account=one, user="4711", **why), "set-user", {"account": first}),
+        (ReadDispute(dispute=id_of(str(dispute)), **why), "read-dispute", {"dispute": str(dispute)}),
+        (
+            Resolve(dispute=id_of(str(dispute)), action=Action.CLOSE, preview=True, **why),
+            "resolve",
+            {"dispute": str(dispute), "action": "close", "preview": "1"},
+        ),
+        (
+            Resolve(dispute=id_of(str(dispute)), action=Action.CLOSE, **why),
+            "resolve",
+            {"dispute": str(dispute), "action": "close"},
+        ),
+        (Withdraw(account=one, **why), "withdraw-consent", {"account": first, "total": "1"}),
+        (
+            Unlink(account=one, login=login("u-1", kind="unionid"), **why),
+            "unlink",
+            {"account": first, "kind": "unionid", "app": ""},
+        ),
+        (
+            Merge(account=one, other=other, proofs=both, preview=True, **why),
+            "merge",
+            {"account": first, "other": second, "logins": "2", "preview": "1"},
+        ),
+        (
+            Merge(account=one, other=other, proofs=both, **why),
+            "merge",
+            {"account": first, "other": second, "logins": "2"},
+        ),
+        (RevokeSessions(account=one, **why), "revoke-sessions", {"account": first}),
+        (Erase(account=one, later=True, **why), "ask-to-erase", {"account": first}),
+        (Erase(account=one, **why), "erase", {"account": first, "logins": "3", "number": "1"}),
+    ]
+    for step, what, facts in expected:
+        (answer,) = town.batch(step)
+        assert not isinstance(answer, Exception), what
+        assert town.entries == [(what, "clerk", {**facts, "reason": "ticket"})]
+    town.batch(Read(account=one, by="clerk"))
+    assert town.entries == []
+    town.batch(LookUp(login=login(), by="clerk"))
+    assert town.entries == [("look-up", "clerk", {"how": "login"})]
+
+
+def test_the_application_is_told_of_what_changes(town: Town) -> None:
+    """Masked, and nothing of a preview."""
+    town.linked("o-1", bound=False)
+    moved = town.linked("o-2", policy=MOVE)
+    holder, claimant = town.run(accounts.look_up(login=login(), by="test")).account, account_of(moved)
+    resolve(town, moved.dispute, "undo", preview=True)
+    before = len(town.events())
+    resolve(town, moved.dispute, "undo")
+    told = town.events()[-2:]
+    assert told == [
+        {"type": "account.erased", "account": claimant},
+        {"type": "number.changed", "account": claimant, "masked": "138****8000"},
+    ]
+    other = account_of(town.linked("d-1", OTHER, platform="douyin", app="tt1"))
+    proofs = proof(town, login()), proof(town, login("d-1", "douyin", "tt1"))
+    merge(town, holder, other, *proofs, preview=True)
+    merge(town, holder, other, *proofs)
+    review = town.linked("o-2", policy=REVIEW).dispute
+    resolve(town, review, "move", preview=True)
+    resolve(town, review, "move", proof(town, login()))
+    town.run(accounts.erase(holder, by="test", preview=True))
+    town.run(accounts.erase(holder, by="test"))
+    assert before > 0
+    assert MINE not in str(town.events())
+    assert [each["type"] for each in town.events()][-1] == "account.erased"
+    assert {each["type"] for each in town.events()} >= {"phone.verified", "account.erased"}
 
 
 # --- previews, failures and batches ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Generator
 from typing import Any
@@ -13,7 +14,7 @@ from haoma.link import STANDARD, LinkPolicy
 from haoma.phone import PhoneNumber
 from haoma.secret import Secret
 from haoma.steps import Conclude, Concluded, Consent, Flow, Outcome, Reserve, Reserved
-from haoma.store.accounts.records import Records
+from haoma.store.accounts.records import Records, event_body
 from haoma.store.audit.lanes import AuditKeys
 from haoma.store.batch import Fences, Job
 from haoma.store.batch import run as run_batch
@@ -21,7 +22,7 @@ from haoma.store.config import StoreSettings, format_key
 from haoma.store.decisions import Decisions
 from haoma.store.flows import ask_blocking
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
-from haoma.store.rows import AUDIT, TABLES
+from haoma.store.rows import AUDIT, TABLES, Event
 from haoma.store.sealing import Sealer, StoreKey
 from haoma.store.store import Store
 from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
@@ -48,11 +49,16 @@ def _plain(value: Any) -> Any:
 
 
 class Town:
-    """A tenant with a clock that the test holds."""
+    """A tenant with a clock that the test holds.
+
+    Attributes:
+        entries: What the last `batch` wrote into the audit log.
+    """
 
     def __init__(self, settings: StoreSettings, tenant: str = "default", audit: AuditKeys | None = None) -> None:
         self.wall = 1_800_000_000.0
         self.tenant = tenant
+        self.entries: list[tuple[str, str, dict[str, str]]] = []
         self.settings = settings
         self.engine = engine_at(settings, lambda: round(self.wall * 1e6), tenant)
         self.records = records(tenant)
@@ -86,7 +92,8 @@ class Town:
             while True:
                 try:
                     asked = batch.send(answer) if failure is None else batch.throw(failure)
-                except StopIteration:
+                except StopIteration as end:
+                    self.entries = end.value.entries
                     return
                 answer, failure = None, None
                 try:
@@ -100,6 +107,15 @@ class Town:
 
         ask_blocking(self.engine, flow)
         return [job.failure or job.answer for job in jobs]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what the application is told, in order, without the tenant."""
+        sealer, found = Sealer(KEYS, self.tenant), []
+        for row in sorted(self.dump()["outbox"], key=lambda row: row[2]):
+            event = json.loads(event_body(sealer, Event(*row[1:])))
+            found.append({"type": event["type"], **event["data"]})
+            del found[-1]["tenant"]
+        return found
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of this tenant but those of the audit log."""
