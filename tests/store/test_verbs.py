@@ -58,7 +58,7 @@ from haoma.store.sealing import Sealer
 from haoma.store.sweep import sweep
 from haoma.verified import Assurance, Subject
 from support.accounts import Town
-from support.store_rows import run
+from support.store_rows import empty, run
 from support.stores import KEYS
 
 pytest_plugins = ["support.store_fixtures"]
@@ -69,6 +69,14 @@ MOVE = LinkPolicy(on_conflict=OnConflict.MOVE, on_stale=OnConflict.MOVE)
 REVIEW = LinkPolicy(on_conflict=OnConflict.REVIEW, on_stale=OnConflict.REVIEW)
 CONSENT = Consent("2026-01", "checkout", b"\x01" * 32, "carrier")
 NOBODY = "01939d2e-7c00-7a1b-8c2d-3e4f5a6b7c8d"
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def emptied(request: pytest.FixtureRequest, migrated: dict[str, StoreSettings]) -> StoreSettings:
+    """Each database with its own statements; `test_verbs_at_random` has the portable ones."""
+    found = migrated[request.param]
+    empty(found)
+    return found
 
 
 @pytest.fixture
