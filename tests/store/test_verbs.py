@@ -68,6 +68,7 @@ MINE, OTHER = "13800138000", "13900139000"
 MOVE = LinkPolicy(on_conflict=OnConflict.MOVE, on_stale=OnConflict.MOVE)
 REVIEW = LinkPolicy(on_conflict=OnConflict.REVIEW, on_stale=OnConflict.REVIEW)
 CONSENT = Consent("2026-01", "checkout", b"\x01" * 32, "carrier")
+NIL = "00000000-0000-0000-0000-000000000000"
 NOBODY = "01939d2e-7c00-7a1b-8c2d-3e4f5a6b7c8d"
 
 
@@ -860,7 +861,7 @@ def test_every_verb_is_in_the_audit_log(town: Town) -> None:
     both = of_both(town)
     expected: list[tuple[Any, str, dict[str, str]]] = [
         (LookUp(number=number, **why), "look-up", {"how": "number", "account": first}),
-        (LookUp(login=login("o-7"), **why), "look-up", {"how": "login"}),
+        (LookUp(login=login("o-7"), **why), "look-up", {"how": "login", "unknown": NIL}),
         (Read(account=one, **why), "read", {"account": first}),
         (Read(account=one, reveal=True, **why), "reveal", {"account": first}),
         (Read(account=one, export=True, **why), "export", {"account": first}),
@@ -903,7 +904,7 @@ def test_every_verb_is_in_the_audit_log(town: Town) -> None:
     town.batch(Read(account=one, by="clerk"))
     assert town.entries == []
     town.batch(LookUp(login=login(), by="clerk"))
-    assert town.entries == [("look-up", "clerk", {"how": "login"})]
+    assert town.entries == [("look-up", "clerk", {"how": "login", "unknown": NIL})]
 
 
 def test_the_application_is_told_of_what_changes(town: Town) -> None:

@@ -146,10 +146,10 @@ class Verbs:
             login = self._records.login(view, step.login)
             found, verified_at = (None if login is None else login.account), None
         name = written(found or _NOBODY)
-        account = None if found is None else name
         how = "number" if step.number is not None else "login"
-        view.audit("look-up", step.by, how=how, **({"account": account} if account else {}), **_why(step))
-        return Found(account, verified_at)
+        # As many bytes for nobody as for somebody: a shorter row is written sooner.
+        view.audit("look-up", step.by, how=how, **{"account" if found else "unknown": name}, **_why(step))
+        return Found(name if found else None, verified_at)
 
     def _read(self, step: Read, view: View) -> accounts.Account:
         row = self._account(view, step.account)
