@@ -136,6 +136,17 @@ def test_an_import_lists_what_it_refuses(haoma: Run, store: StoreSettings) -> No
     assert "不是" in Path("people.csv.refused.csv").read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", ["people.csv", "./people.csv", "link.csv"])
+def test_the_list_of_refusals_never_takes_the_place_of_the_people(haoma: Run, store: StoreSettings, name: str) -> None:
+    """The file that is read is the last one that a mistaken name may empty."""
+    Path("link.csv").symlink_to("people.csv")
+    before = rows_of(store)
+    found = haoma("import", "people.csv", "--report", name)
+    assert (found.exit_code, "exists" in found.stderr) == (2, True)
+    assert Path("people.csv").read_text("utf-8") == PEOPLE
+    assert rows_of(store) == before
+
+
 def test_an_import_without_refusals_leaves_no_list(haoma: Run) -> None:
     """JSON lines as well; what is fine ends with 0."""
     line = '\ufeff{"phone_number": "13811112222", "user": "u-1", "verified_at": "2025-03-01"}\n\n'

@@ -91,6 +91,8 @@ def import_people(
     listed = report or file.with_name(f"{file.name}.refused.csv")
     try:
         total = file.stat().st_size
+        if listed.exists() and listed.samefile(file):  # it would be emptied before it is read
+            raise misused(words, text("cli", "file-exists", words, file=listed.name))
         count = processes or (1 if total < _SMALL else min(os.cpu_count() or 1, _MOST_PROCESSES))
         with Refusals(listed, words) as refusals:
             imported = done(lambda: _imported(plan, file, total, count, refusals, words), config, words)
