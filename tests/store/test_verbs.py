@@ -304,6 +304,23 @@ def test_a_login_is_unlinked_and_comes_back_as_somebody_else(town: Town) -> None
     assert town.linked("d-1", OTHER[:-1] + "1", platform="douyin", app="tt1").account not in {account, theirs}
 
 
+@pytest.mark.parametrize("tied_since", [True, False])
+def test_a_number_that_was_tied_to_another_since_comes_back_untied(town: Town, tied_since: bool) -> None:
+    """After an undo as well: else the next login of the one who has the number now joins the account of the other."""
+    holder = account_of(town.linked("o-1"))
+    town.linked("o-2", OTHER)
+    moved = town.linked("o-2", policy=MOVE)
+    town.wall += DAY
+    town.linked("o-2", bound=tied_since)
+    town.wall += DAY
+    resolve(town, moved.dispute, Action.UNDO)
+    assert read(town, holder).phone_number == f"+86{MINE}"
+    found = town.authorize("d-2", platform="douyin", app="tt1")
+    assert isinstance(found, NumberTaken) is tied_since
+    assert town.linked("o-1").account == holder
+    assert account_of(town.linked("d-3", platform="douyin", app="tt1")) == holder  # it is tied to the holder again
+
+
 def test_whoever_is_unlinked_keeps_no_session(town: Town) -> None:
     """The token of a login that was taken away speaks for the account no more; nor after a move is undone."""
     account = account_of(town.linked("o-1"))

@@ -392,12 +392,15 @@ class Verbs:
         records, done = self._records, details.moved
         if done is None:
             raise StoreUnreadable
-        claimant, _ = self._holding(view, row.claimant, details.number)
+        claimant, number = self._holding(view, row.claimant, details.number)
         holder = self._account(view, row.holder)
         if holder.phone:
             raise NumberTaken(because={"reason": "the account has another number by now"})
         claimant = records.take_number(view, claimant)
-        self._give(view, holder, details.number, done.was)
+        tied_since = (
+            number.bound_at > row.at
+        )  # the number may be the claimant's: no further login of theirs joins by it
+        self._give(view, holder, details.number, replace(done.was, bound_at=0) if tied_since else done.was)
         if done.replaced and done.replaced_was is not None and records.number(view, done.replaced) is None:
             claimant = self._give(view, claimant, done.replaced, done.replaced_was)
         taken = [
