@@ -2,7 +2,7 @@
 
 ::
 
-    session = haoma.tokens.verify(sent, jwks, app="shop")   # jwks: what /.well-known/jwks.json answers
+    session = tokens.verify(sent, jwks, app="shop")   # jwks: what /.well-known/jwks.json answers
     session.account
 
 `verify` needs nothing but the public keys. Whether a token was revoked only the store knows: `check` asks it too.
@@ -131,7 +131,7 @@ def verify(token: str, keys: Keys, *, app: str | None = None, now: float | None 
 def check(token: str, keys: Keys, *, app: str | None = None, now: float | None = None) -> Flow[SessionToken]:
     """Return what a session token says, if it was not revoked: neither itself, nor its account's sessions since.
 
-    ``client.run(haoma.tokens.check(sent, jwks, app="shop"))``
+    ``client.run(tokens.check(sent, jwks, app="shop"))``
 
     Raises:
         TokenUnusable: ``caller.token-unusable``.

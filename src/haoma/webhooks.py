@@ -2,7 +2,7 @@
 
 ::
 
-    event = haoma.webhooks.verify(request.headers, request.body, ["whsec_…"])
+    event = webhooks.verify(request.headers, request.body, ["whsec_…"])
     if event.type == "account.erased":
         forget(event.account)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from haoma import accounts
 from haoma.cli import app
 from haoma.ids import new_id, written
 from haoma.settings.reader import load
@@ -29,9 +30,9 @@ from support.vector_cases import cases
 
 GOOD = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 PROMISE = (
-    "Whoever can write the database but has no audit key can change, insert or reorder nothing unnoticed, and can remove "
-    "only what was written since the last seal (10 s). Against somebody who has the key too: from the moment a seal has "
-    "left the machine."
+    "Somebody who can write the database but has no audit key cannot change, insert or reorder rows unnoticed. They can "
+    "only remove the newest rows unnoticed: those that no shipped seal covers. Somebody who also has an audit key cannot "
+    "change rows under a shipped seal unnoticed, but can change all others."
 )
 Run = Callable[..., Any]
 
@@ -186,6 +187,18 @@ def test_report(haoma: Run, town: Town) -> None:
     for secret in ("138", "o-0"):
         assert secret not in json.dumps(tenant["counts"])
     assert haoma("audit", "report", "--since", "20270115").exit_code == 2
+
+
+def test_a_preview_is_counted_apart(haoma: Run, town: Town) -> None:
+    """Whoever only asks what an erasure would do is not counted among those who erased somebody."""
+    account = town.linked("o-0", "13800138000").account
+    for preview in (True, True, False):
+        town.run(accounts.erase(account, by="clerk", preview=preview))
+    town.close()
+    haoma("audit", "ship")
+    (tenant,) = json.loads(haoma("audit", "report", "--json").stdout)["tenants"]
+    counts = {row["what"]: row["total"] for row in tenant["counts"] if row["by"] == "clerk"}
+    assert counts == {"erase": 1, "erase.preview": 2}
 
 
 def test_a_key_that_is_gone_is_named(haoma: Run, town: Town, tmp_path: Path) -> None:

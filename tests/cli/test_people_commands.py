@@ -121,7 +121,7 @@ def test_an_import_lists_what_it_refuses(haoma: Run, store: StoreSettings) -> No
     assert rows_of(store) == before
     done = haoma("import", "people.csv", "--report", "refused.csv")
     assert done.exit_code == 1
-    assert done.stdout == "2 new accounts, 0 accounts got something, 0 were there already; 4 lines refused.\n"
+    assert done.stdout == "2 new accounts, 0 accounts completed, 0 unchanged; 4 lines refused.\n"
     rows = list(csv.reader(Path("refused.csv").read_text("utf-8").splitlines()))
     assert [row[:2] for row in rows] == [
         ["line", "reason"], ["4", "number"], ["5", "app"], ["6", "length"], ["8", "no-date"],
@@ -158,7 +158,7 @@ def test_an_import_without_refusals_leaves_no_list(haoma: Run) -> None:
 @pytest.mark.parametrize(
     "content, told",
     [
-        (b"name,phone_number\n", "unknown, if not missing: name"),
+        (b"name,phone_number\n", "unknown or missing: name"),
         (b"user\nu-1\n", "has to name the columns"),
         (b"", "has to name the columns"),
         ("手机,phone_number\n".encode("gbk"), "not CSV in UTF-8"),
@@ -314,7 +314,7 @@ def test_erasures_are_listed_done_and_replayed(haoma: Run, store: StoreSettings)
     """From the request to the list that is replayed after a restore."""
     haoma("import", "people.csv")
     first, second = account_of(haoma, "u-1"), account_of(haoma, "u-2")
-    assert haoma("erasures", "list").stdout == "No requests.\n"
+    assert haoma("erasures", "list").stdout == "There are no open requests.\n"
     ask_to_erase(store, first, 0.5)
     ask_to_erase(store, second, 10)
     backup = Path("own.db").read_bytes()

@@ -64,6 +64,7 @@ class _Entry(msgspec.Struct):
     what: str = ""
     by: str = ""
     app: str = ""
+    preview: str = ""
 
 
 class _Dropping(msgspec.Struct):
@@ -86,7 +87,7 @@ class Verified:
         sealed_at: When the newest seal was made; 0 for none.
         dropped: How many rows were dropped because of their age, as far as the log still says so.
         dropped_before: When the lane was opened of which rows were dropped last; 0 for none.
-        counts: How many rows say what, by day in China, app and caller, if that was asked.
+        counts: How many rows say what, by day in China, app and caller, if that was asked. Previews count apart.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -329,7 +330,8 @@ class Verifier:
             said = _decode(entry)
         except msgspec.MsgspecError:
             said = _Entry()
-        self.result.counts[day_of(at), said.what, said.app, said.by] += 1
+        what = f"{said.what}.preview" if said.preview else said.what
+        self.result.counts[day_of(at), what, said.app, said.by] += 1
 
     def drop_says(self, at: int, entry: bytes) -> None:
         """Note what a row says that was written when rows were dropped."""
