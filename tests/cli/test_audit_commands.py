@@ -192,6 +192,7 @@ def test_report(haoma: Run, town: Town) -> None:
 def test_a_preview_is_counted_apart(haoma: Run, town: Town) -> None:
     """Whoever only asks what an erasure would do is not counted among those who erased somebody."""
     account = town.linked("o-0", "13800138000").account
+    assert account
     for preview in (True, True, False):
         town.run(accounts.erase(account, by="clerk", preview=preview))
     town.close()
