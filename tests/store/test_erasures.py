@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from conftest import postgres
 from haoma.accounts import Erase, LookUp, Read
 from haoma.errors import NoSuchAccount
 from haoma.ids import parsed, written
@@ -28,7 +29,6 @@ from haoma.store.sweep import Swept, sweep
 from haoma.store.upgrade import upgrade
 from support.accounts import Town
 from support.crowd import Desk, checked, exported, rows_of
-from support.databases import PostgreSQL, postgres_programs
 from support.store_rows import empty, insert, run
 from support.stores import KEYS
 
@@ -282,10 +282,7 @@ def test_a_copy_of_the_file_of_sqlite(tmp_path: Path) -> None:
 
 def test_a_dump_of_postgresql(addresses: dict[str, str]) -> None:
     """The backup of PostgreSQL is what its own program dumps."""
-    programs = postgres_programs()
-    if programs is None or not (programs / "pg_dump").exists():
-        pytest.skip("pg_dump is absent")
-    with PostgreSQL() as server:
+    with postgres() as server:
         settings = StoreSettings(database_url=server.url, keys=KEYS)
         upgrade(settings)
         town = Town(settings)
@@ -300,10 +297,7 @@ def test_a_dump_of_postgresql(addresses: dict[str, str]) -> None:
         town.ask(Erase(account=made[1]))
         lines = the_list(town)
         town.close()
-        psql = server.programs / "psql"
-        if not psql.exists():
-            pytest.skip("psql is absent")
-        command: list[str | Path] = [psql, *to, "-q", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
+        command: list[str | Path] = [server.programs / "psql", *to, "-q", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]
         subprocess.run(command, input=dumped.stdout, env=words, capture_output=True, check=True)
         restored = Town(settings)
         assert len(exported(restored)) == 4

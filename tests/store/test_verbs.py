@@ -1052,12 +1052,14 @@ STEPS = range(1, 10)
 """Statements of a batch that read, after which another process gets its turn: all that a verb has, and more."""
 
 
-@pytest.fixture
-def city(town: Town) -> Town:
-    """A database where another process may write between two statements of a batch."""
-    if town.settings.kind == "sqlite":
-        pytest.skip("a batch begins with a lock")
-    return town
+@pytest.fixture(params=("postgresql", "mysql"))
+def city(request: pytest.FixtureRequest, migrated: dict[str, StoreSettings]) -> Iterator[Town]:
+    """A database where another process may write between two statements of a batch: SQLite begins with a lock."""
+    settings = migrated[request.param]
+    empty(settings)
+    found = Town(settings)
+    yield found
+    found.close()
 
 
 def erase(town: Town, account: str) -> None:
