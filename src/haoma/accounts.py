@@ -406,7 +406,7 @@ class ReadRevoked(Verb[float]):
 def look_up(*, by: str, phone_number: str | None = None, login: Login | None = None, reason: str = "") -> Flow[Found]:
     """Find the account of a number or of a login.
 
-    The answer has the same shape and takes as long whether there is such an account or not.
+    The answer has the same shape whether there is such an account or not, and takes nearly as long.
 
     Args:
         by: Who asks.
