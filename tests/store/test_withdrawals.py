@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from haoma.accounts import Account, Erase, LookUp, Read
+from haoma.accounts import Account, Erase, LookUp, Merge, Proof, Read
 from haoma.errors import NoSuchAccount
 from haoma.link import Login
 from haoma.phone import PhoneNumber
@@ -171,3 +171,20 @@ def test_a_key_of_another_app_is_another_message(town: Town) -> None:
     town.wall += HOUR
     assert withdraw(town, key="same")
     assert withdraw(town, "o-2", app="wechat:wx2", key="same")
+
+
+def test_a_merge_does_not_overtake_a_message(town: Town) -> None:
+    """The user has not authorized again: what was withdrawn before two accounts became one is withdrawn."""
+    first = town.linked("o-1", consent=Consent("2026-01", "checkout"))
+    other = town.linked("d-1", "13900139000", platform="douyin", app="tt1")
+    town.wall += HOUR
+    withdrawn_at = town.wall
+    town.wall += HOUR
+    logins = Login("wechat", APP, "openid", "o-1"), Login("douyin", "douyin:tt1", "openid", "d-1")
+    ids = [bytes.fromhex(str(each.account).replace("-", "")) for each in (other, first)]
+    town.ask(Merge(account=ids[0], other=ids[1], proofs=tuple(Proof((each,), town.wall) for each in logins)))
+    assert withdraw(town, at=withdrawn_at)
+    found = read(town, other.account, consents=True)
+    assert shown(found) == {("tt1", "openid")}
+    assert found.consents is not None
+    assert all(each.withdrawn_at for each in found.consents)

@@ -273,7 +273,7 @@ class Records:
         """Give logins of another account to this one."""
         added = b""
         for each in moved:
-            view.put(IDENTITIES, each._replace(version=view.fence(), account=row.place, linked_at=view.now))
+            view.put(IDENTITIES, each._replace(version=view.fence(), account=row.place))
             added += each.place
         return self.change(view, row, identities=row.identities + added)
 
