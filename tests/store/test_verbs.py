@@ -1045,6 +1045,31 @@ def test_what_fails_half_way_writes_nothing(town: Town) -> None:
     assert len([row for row in after["accounts"] if row not in before["accounts"]]) == 1
 
 
+@pytest.mark.parametrize("then", ["claim", "withdraw", "erase"])
+def test_an_account_that_is_made_in_a_batch_can_be_used_in_it(town: Town, then: str) -> None:
+    """Its id is another one whenever the batch reads more rows; nobody has written any that name it."""
+    steps: dict[str, Any] = {
+        "claim": lambda: town.conclude("d-1", platform="douyin", app="tt1", bound=False, policy=REVIEW),
+        "withdraw": lambda: Withdrawn(
+            "wechat:wx1", "wechat", "shop", Subject(openid="o-1"), "authorization", "unlink", town.wall, "k"
+        ),
+        "erase": lambda: Withdrawn(
+            "wechat:wx1", "wechat", "shop", Subject(openid="o-1"), "account", "erase", town.wall, "k"
+        ),
+    }
+    made, found = town.batch(town.conclude("o-1", consent=CONSENT), steps[then]())
+    account = account_of(made.outcome)
+    if then == "claim":
+        assert found.outcome.link == "review"
+        assert read(town, account).phone_number == f"+86{MINE}"
+    elif then == "withdraw":
+        assert found
+        assert read(town, account).phone_number is None
+    else:
+        assert found
+        assert town.dump()["accounts"] == []
+
+
 # --- beside another process ---
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from haoma.store.rows import ACCOUNTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
@@ -116,7 +118,7 @@ class View:
 
     def need(self, table: Table, place: bytes) -> Any:
         """Return the row at a place that no `Decision` could name in advance, or None. Raises Unread."""
-        if (table, place) not in self.rows and (table, place) not in self.asked:
+        if (table, place) not in self.rows and (table, place) not in self.asked and not self._is_new(place):
             raise Unread([(table, place)])
         return self.rows.get((table, place))
 
@@ -131,12 +133,21 @@ class View:
         """Return the rows with a value in a column that has an index. Raises Unread."""
         places = self.sought.get((table, column, value))
         if places is None:
-            raise Unread(sought=[(table, column, value)])
+            if not self._is_new(value):
+                raise Unread(sought=[(table, column, value)])
+            places = ()
         before = set(places)
         index = table.columns.index(column)
         added = [place for (of, place), row in self.rows.items() if of is table and place not in before and row]
         found = [self.rows.get((table, place)) for place in (*places, *added)]
         return [row for row in found if row is not None and row[index] == value]
+
+    def _is_new(self, account: bytes) -> bool:
+        """Tell whether this batch has made an account: then no row that is not here names it.
+
+        To look for one would have no end: whenever rows are read, all is decided anew, and the account has a new id.
+        """
+        return (ACCOUNTS, account) in self.rows and (ACCOUNTS, account) not in self.read
 
     def audit(self, what: str, by: str, **facts: str) -> None:
         """Add a row to the audit log. ``facts`` hold no number and no id of a platform."""
