@@ -412,6 +412,11 @@ def changed_entry(scene: Scene) -> None:
     scene.update(4, "entry", b'{"what":"authorize","by":"nobody"}')
 
 
+def changed_here_and_there(scene: Scene) -> None:
+    for number in (2, 4, 5):
+        scene.update(number, "entry", b"{}")
+
+
 def changed_moment(scene: Scene) -> None:
     scene.update(4, "at", 1)
 
@@ -502,6 +507,7 @@ def no_seal_at_all(scene: Scene) -> None:
 
 DETECTED: list[tuple[Callable[[Scene], None], list[tuple[str, int, int]]]] = [
     (changed_entry, [("row-changed", 4, 4)]),
+    (changed_here_and_there, [("row-changed", 2, 2), ("row-changed", 4, 5)]),
     (changed_moment, [("row-changed", 4, 4)]),
     (changed_moment_to_before_1970, [("row-changed", 4, 4)]),
     (changed_mac, [("row-changed", 4, 5)]),
