@@ -75,22 +75,23 @@ def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
         return lambda: _padded(platform, text)
 
     text = msgspec.json.encode(whole)
-    # Another message of the same length, because whoever sends one knows its length.
+    name = "mobile" if platform == "baidu" else "phoneNumber"
+    # Messages of the same length, because whoever sends one knows its length.
     other = b'{"nickName":"%b"}' % (b"x" * (len(text) - len('{"nickName":""}')))
     kinds = {
         "padding": lambda: _padded(platform, text)[:-1] + b"\0",
         "noise": lambda: os.urandom(len(_padded(platform, text))),
         "text": lambda: _padded(platform, text.replace(b"138", b"\xff\xfe\xfd")),
-        "JSON": lambda: _padded(platform, text[:-1]),
+        "JSON": lambda: _padded(platform, text[:-1] + b","),
         "fields": lambda: _padded(platform, other),
-        "members": changed(carrier="x"),
-        "number": changed(**{"mobile" if platform == "baidu" else "phoneNumber": "138****8000"}),
+        "members": changed(**{name: number[:3], "c": "x"}),
+        "number": changed(**{name: "138****8000"}),
     }
     if platform == "baidu":
         kinds["frame"] = lambda: _padded(platform, text, length=2**31)
         kinds["App Key"] = lambda: _padded(platform, text, app_key=_APP_KEY[::-1])
     elif platform != "kuaishou":
-        kinds["watermark: app"] = changed(watermark={**whole["watermark"], "appid": "another"})
+        kinds["watermark: app"] = changed(watermark={**whole["watermark"], "appid": whole["watermark"]["appid"][::-1]})
     if platform == "wechat":
         kinds["watermark: age"] = changed(watermark={**whole["watermark"], "timestamp": 1_700_000_000})
     return kinds
