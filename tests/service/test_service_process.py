@@ -358,7 +358,7 @@ print(json.dumps(told))
 
 @pytest.mark.parametrize(
     ("lang", "names", "one_worker"),
-    [("en", ("cause: ", "remedy: "), "Set `workers = 1`"), ("zh_CN", ("原因: ", "办法: "), "设置 `workers = 1`")],
+    [("en", ("cause: ", "remedy: "), "set `workers = 1`"), ("zh_CN", ("原因: ", "办法: "), "设置 `workers = 1`")],
 )
 def test_every_fault_of_the_start_is_told_alike(
     tmp_path: Path, lang: str, names: tuple[str, str], one_worker: str
