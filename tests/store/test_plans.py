@@ -15,7 +15,7 @@ from haoma.store.config import StoreSettings
 from haoma.store.outbox import Statements
 from haoma.store.people.exporting import accounts_text
 from haoma.store.people.importing import consents_text
-from haoma.store.postgres import SETTINGS, statement
+from haoma.store.postgres import SETTINGS, statement, together
 from haoma.store.rows import TABLES
 from haoma.store.sql import numbered
 from haoma.store.upgrade import upgrade
@@ -49,6 +49,26 @@ def test_rows_are_found_by_their_key(addresses: dict[str, str], verb: str) -> No
         assert re.search(r"Index Cond: \(\(tenant = \$1\) AND \(place = ", plan), plan
         assert len(re.findall(rf"Scan.* on {settings.table_prefix}", plan)) == (1 if verb == "read" else 2), plan
         assert verb == "read" or f"Tid Scan on {settings.table_prefix}{name}" in plan, plan
+
+
+def test_one_statement_for_a_whole_batch_finds_rows_by_their_key(addresses: dict[str, str]) -> None:
+    """Together the verbs have the plans that they have alone."""
+    settings = StoreSettings(database_url=addresses["postgresql"], table_prefix="plan_together_", keys=KEYS)
+    upgrade(settings)
+    text = together(settings.table_prefix, [(verb, table) for table in TABLES for verb in ("update", "delete")])
+    most = max(map(int, re.findall(r"\$(\d+)", text)))
+
+    async def plan() -> str:
+        connection = await asyncpg.connect(settings.database_url, server_settings=SETTINGS)
+        await connection.execute(f"PREPARE of_all AS {text}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE of_all({', '.join(['NULL'] * most)})")
+        await connection.close()
+        return "\n".join(row[0] for row in rows)
+
+    found = asyncio.run(plan())
+    assert f"Seq Scan on {settings.table_prefix}" not in found
+    for table in TABLES:
+        assert len(re.findall(rf"Index Scan using {settings.table_prefix}{table.name}_pkey", found)) == 2, table.name
 
 
 def test_events_are_found_by_when_they_are_due_and_by_their_account(addresses: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from haoma.errors import StoreUnavailable, StoreUnreadable
 from haoma.io import clock
@@ -69,6 +69,38 @@ class Disconnected(Exception):
         self.reason = reason
 
 
+class Part(NamedTuple):
+    """What a batch does to one table.
+
+    Attributes:
+        verb: ``insert``, ``update`` or ``delete``.
+        table: The table.
+        rows: The rows that are written.
+        places: Those that are deleted.
+        versions: What must be there before an update or delete.
+    """
+
+    verb: str
+    table: Table
+    rows: Sequence[Row]
+    places: Sequence[bytes] = ()
+    versions: Sequence[int] = ()
+
+    @property
+    def wanted(self) -> int:
+        """How many rows that has to write."""
+        return len(self.rows or self.places)
+
+    def alone(self, connection: Any) -> Any:
+        """Do it with a statement of its own, over a `Connection`."""
+        match self.verb:
+            case "insert":
+                return connection.insert(self.table, self.rows)
+            case "update":
+                return connection.update(self.table, self.rows, self.versions)
+        return connection.delete(self.table, self.places, self.versions)
+
+
 class Connection(Protocol):
     """One connection to a database. With an asynchronous one every method returns an awaitable of what is said here.
 
@@ -103,6 +135,9 @@ class Connection(Protocol):
 
     def delete(self, table: Table, places: Sequence[bytes], versions: Sequence[int]) -> Any:
         """Delete rows that must have these versions."""
+
+    def write(self, parts: Sequence[Part]) -> Any:
+        """Insert, update and delete what the parts say, in their order or in any."""
 
     def find(self, table: Table, column: str, value: bytes) -> Any:
         """Return the rows with a value in a column that has an index, at most `haoma.store.sql.MOST`."""
@@ -327,13 +362,17 @@ class Changes:
 
     def write(self, connection: Connection) -> Generator[Any, Any, None]:
         """Write them. Raises Conflict."""
+        parts: list[Part] = []
         for table in TABLES:
             if rows := self.inserted.get(table):
-                yield connection.insert(table, rows)
+                parts.append(Part("insert", table, rows))
             if pairs := self.updated.get(table):
-                yield connection.update(table, [row for row, _ in pairs], [version for _, version in pairs])
+                versions = [version for _, version in pairs]
+                parts.append(Part("update", table, [row for row, _ in pairs], versions=versions))
             if gone := self.deleted.get(table):
-                yield connection.delete(table, [place for place, _ in gone], [version for _, version in gone])
+                places = [place for place, _ in gone]
+                parts.append(Part("delete", table, (), places, [version for _, version in gone]))
+        yield connection.write(parts)
 
     def committed(self, connection: Connection) -> Generator[Any, Any, bool]:
         """Tell whether they were written, after a commit whose answer was lost.

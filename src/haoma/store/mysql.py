@@ -21,6 +21,7 @@ from haoma.store.sql import Portable, numbered
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from haoma.store.batch import Part
     from haoma.store.rows import Row, Table
 
 _NOW: Final = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
@@ -118,6 +119,11 @@ class MySqlConnection:
         count, _ = await self._execute(*self._portable.delete(table, places, versions))
         if count != len(places):
             raise Conflict
+
+    async def write(self, parts: Sequence[Part]) -> None:
+        """See `Connection.write`."""
+        for part in parts:
+            await part.alone(self)
 
     async def commit(self) -> None:
         """See `Connection.commit`."""

@@ -19,6 +19,7 @@ from haoma.store.sql import Portable, found_by, numbered
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from haoma.store.batch import Part
     from haoma.store.rows import Row, Table
 
 _NOW: Final = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
@@ -66,6 +67,7 @@ class PostgresConnection:
         self._tenant = tenant
         self._clock_us = clock_us
         self._texts: dict[tuple[str, str], str] = {}
+        self._together: dict[tuple[tuple[str, Table], ...], str] = {}
         self._seconds: float | None = None  # the connection's own limit
 
     @classmethod
@@ -124,6 +126,20 @@ class PostgresConnection:
     async def delete(self, table: Table, places: Sequence[bytes], versions: Sequence[int]) -> None:
         """See `Connection.delete`."""
         await self._count(len(places), self._text("delete", table), self._tenant, places, versions)
+
+    async def write(self, parts: Sequence[Part]) -> None:
+        """See `Connection.write`. It is one statement: each one more costs as much as several rows."""
+        arguments: list[Any] = [self._tenant]
+        for part in parts:
+            columns = [part.places] if part.verb == "delete" else zip(*part.rows, strict=True)
+            arguments += [*columns, *([] if part.verb == "insert" else [part.versions])]
+        key = tuple((part.verb, part.table) for part in parts)
+        text = self._together.get(key)
+        if text is None:
+            text = self._together[key] = together(self._prefix, key)
+        (found,) = await self._fetch(text, *arguments)
+        if any(count != part.wanted for count, part in zip(found, parts, strict=True)):
+            raise Conflict
 
     async def commit(self) -> None:
         """See `Connection.commit`."""
@@ -202,6 +218,11 @@ class PortableConnection(PostgresConnection):
         found = await self._fetch(text, *arguments)
         return await self.now(), [table.row(*each) for each in found]
 
+    async def write(self, parts: Sequence[Part]) -> None:
+        """See `Connection.write`."""
+        for part in parts:
+            await part.alone(self)
+
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """See `Connection.insert`."""
         text, arguments = self._portable.insert(table, rows)
@@ -223,11 +244,28 @@ class PortableConnection(PostgresConnection):
         await self._count(len(places), text, *arguments)
 
 
-def statement(verb: str, prefix: str, table: Table) -> str:
-    """Return the statement of a verb: ``read``, ``insert``, ``update`` or ``delete``."""
+def together(prefix: str, parts: Sequence[tuple[str, Table]]) -> str:
+    """Return one statement that does what those of several verbs do, and finds how many rows each has written.
+
+    Its parameters are the tenant and then those of each verb. The parts see the same rows and not each other's, which
+    are of other places.
+    """
+    texts, first = [], 2
+    for number, (verb, table) in enumerate(parts):
+        texts.append(f"w{number} AS ({statement(verb, prefix, table, first)} RETURNING 1)")
+        first += 2 if verb == "delete" else len(table.columns) + (verb == "update")
+    counts = ", ".join(f"(SELECT count(*) FROM w{number})" for number in range(len(parts)))  # noqa: S608
+    return f"WITH {', '.join(texts)} SELECT {counts}"
+
+
+def statement(verb: str, prefix: str, table: Table, first: int = 2) -> str:
+    """Return the statement of a verb: ``read``, ``insert``, ``update`` or ``delete``.
+
+    ``first`` is the number of its first parameter after the tenant, which is the first of all.
+    """
     name, columns = prefix + table.name, table.columns
     types = "bytea", "bigint", *(_TYPES[kind.rstrip("?").partition(":")[0]] for kind in table.kinds)
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 2))
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, first))
     names = ", ".join(columns)
     match verb:
         case "read":
@@ -245,9 +283,10 @@ def statement(verb: str, prefix: str, table: Table) -> str:
             changes = ", ".join(f"{column} = u.{column}" for column in columns if column != "place")
             return (
                 f"UPDATE {name} AS t SET {changes} "  # noqa: S608
-                f"FROM unnest({arrays}, ${len(types) + 2}::bigint[]) AS u({names}, expected), {_found(name)}"
+                f"FROM unnest({arrays}, ${len(types) + first}::bigint[]) AS u({names}, expected), {_found(name)}"
             )
-    return f"DELETE FROM {name} AS t USING unnest($2::bytea[], $3::bigint[]) AS u(place, expected), {_found(name)}"  # noqa: S608
+    places = f"unnest(${first}::bytea[], ${first + 1}::bigint[]) AS u(place, expected)"
+    return f"DELETE FROM {name} AS t USING {places}, {_found(name)}"  # noqa: S608
 
 
 def _found(name: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from haoma.store.batch import Part
     from haoma.store.rows import Row, Table
 
 BUSY_SECONDS: Final = 5.0
@@ -93,6 +94,11 @@ class SqliteConnection:
         """See `Connection.delete`."""
         if self._execute(*self._portable.delete(table, places, versions)).rowcount != len(places):
             raise Conflict
+
+    def write(self, parts: Sequence[Part]) -> None:
+        """See `Connection.write`."""
+        for part in parts:
+            part.alone(self)
 
     def commit(self) -> None:
         """See `Connection.commit`."""
