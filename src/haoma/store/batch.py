@@ -372,7 +372,8 @@ class Changes:
             if gone := self.deleted.get(table):
                 places = [place for place, _ in gone]
                 parts.append(Part("delete", table, (), places, [version for _, version in gone]))
-        yield connection.write(parts)
+        if parts:
+            yield connection.write(parts)
 
     def committed(self, connection: Connection) -> Generator[Any, Any, bool]:
         """Tell whether they were written, after a commit whose answer was lost.
