@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import struct
 import sys
@@ -49,6 +50,10 @@ class Server:
     async def start(self, host: str, port: int) -> str:
         """Listen, and return the address of the server. Port 0 takes any free port."""
         self._server = await asyncio.start_server(self._accept, host, port, backlog=_ACCEPTED)
+        # asyncio listens with the number that it accepts in a turn. On a busy machine more clients than that connect in
+        # between, and the kernel would drop what they have sent.
+        with socket.socket(fileno=os.dup(self._server.sockets[0].fileno())) as listening:
+            listening.listen(_MOST)
         bound_host, bound_port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
 
