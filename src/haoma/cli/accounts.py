@@ -11,7 +11,7 @@ import typer
 
 from haoma.accounts import AddLogin, login_of
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import REFUSED, ConfigOption, LangOption, language, line, misused, write, write_json
+from haoma.cli.output import REFUSED, ConfigOption, LangOption, group, language, line, misused, write, write_json
 from haoma.cli.people import Refusals
 from haoma.cli.store import BY, TenantOption, kept_accounts
 from haoma.errors import NoSuchAccount, NumberTaken
@@ -26,14 +26,7 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import App
     from haoma.steps import Step
 
-accounts = typer.Typer(
-    name="accounts",
-    help="Changes to many accounts: add-logins.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+accounts = group("accounts", "Changes to many accounts: add-logins.")
 COLUMNS: Final = ("app", "old_kind", "old_value", "new_kind", "new_value")
 _AT_ONCE: Final = 64
 

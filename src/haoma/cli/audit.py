@@ -15,6 +15,7 @@ from haoma.cli.output import (
     REFUSED,
     ConfigOption,
     LangOption,
+    group,
     language,
     line,
     misused,
@@ -45,14 +46,7 @@ SealsOption = Annotated[
     typer.Option("--seals", metavar="FILE", exists=True, dir_okay=False, help="Seals that have left the machine."),
 ]
 
-audit = typer.Typer(
-    name="audit",
-    help="The audit log: verify, report, ship.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+audit = group("audit", "The audit log: verify, report, ship.")
 
 
 @audit.command()

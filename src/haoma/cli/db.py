@@ -12,6 +12,7 @@ from haoma.cli.output import (
     REFUSED,
     ConfigOption,
     LangOption,
+    group,
     language,
     line,
     misused,
@@ -35,14 +36,7 @@ R = TypeVar("R")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
-db = typer.Typer(
-    name="db",
-    help="The tables of the store: upgrade, downgrade, check, status, sweep.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+db = group("db", "The tables of the store: upgrade, downgrade, check, status, sweep.")
 
 
 @db.command()

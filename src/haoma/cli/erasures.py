@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import REFUSED, ConfigOption, LangOption, language, misused, write, write_json
+from haoma.cli.output import REFUSED, ConfigOption, LangOption, group, language, misused, write, write_json
 from haoma.cli.people import new_file
 from haoma.cli.store import TenantOption, kept_accounts, write_table
 from haoma.words import text
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     from haoma.cli.store import Kept
     from haoma.store.rows import Erasure
 
-erasures = typer.Typer(
-    name="erasures",
-    help="Requests to erase accounts: list, run, export, replay.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+erasures = group("erasures", "Requests to erase accounts: list, run, export, replay.")
 COLUMNS: Final = ("account", "asked_at", "due_at", "done_at")
 
 

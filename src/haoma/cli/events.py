@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import REFUSED, ConfigOption, LangOption, language, misused, say, write, write_json
+from haoma.cli.output import REFUSED, ConfigOption, LangOption, group, language, misused, say, write, write_json
 from haoma.cli.store import listing_faults, settings_with_store, write_table
 from haoma.words import text
 
@@ -45,14 +45,7 @@ class State(StrEnum):
     PARKED = "parked"
 
 
-events = typer.Typer(
-    name="events",
-    help="Events for the application's webhook: list, replay, deliver.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+events = group("events", "Events for the application's webhook: list, replay, deliver.")
 
 
 @events.command("list")

@@ -11,7 +11,7 @@ import typer
 
 from haoma.cli.audit import CHINA, TenantOption, audited
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import ConfigOption, LangOption, language, line, misused, say, write, write_json
+from haoma.cli.output import ConfigOption, LangOption, group, language, line, misused, say, write, write_json
 from haoma.cli.store import settings_with_store
 from haoma.words import text
 
@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
     Flow = Callable[[Connection, str, str, Tell], Generator[Any, Any, Affected]]
 
-incident = typer.Typer(
-    name="incident",
-    help="After an incident: export who could be affected.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+incident = group("incident", "After an incident: export who could be affected.")
 
 
 @incident.callback()

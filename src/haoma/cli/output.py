@@ -39,6 +39,18 @@ LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language; defau
 ConfigOption = Annotated[str, typer.Option("--config", metavar="PATH", envvar="HAOMA_CONFIG", help="The haoma.toml.")]
 
 
+def group(name: str, about: str) -> typer.Typer:
+    """Return an empty group of commands, which looks like all others."""
+    return typer.Typer(
+        name=name,
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
 def language(chosen: Lang | None = None) -> str:
     """Return ``zh`` or ``en``: the chosen language, or else that of the terminal."""
     if chosen is not None:

@@ -18,6 +18,7 @@ from haoma.cli.output import (
     REFUSED,
     ConfigOption,
     LangOption,
+    group,
     language,
     line,
     misused,
@@ -57,14 +58,7 @@ _MOST_PEPPERS: Final = 2
 _ROLES: Final = {Of.KEYS: ("seals", "opens"), Of.PEPPERS: ("both", "both"), Of.AUDIT_KEYS: ("signs", "verifies")}
 """What the first key of each list is for, and the others."""
 
-keys = typer.Typer(
-    name="keys",
-    help="The keys of numbers: add, promote, retire, status.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+keys = group("keys", "The keys of numbers: add, promote, retire, status.")
 
 
 @keys.command()
