@@ -136,12 +136,15 @@ def test_an_import_lists_what_it_refuses(haoma: Run, store: StoreSettings) -> No
     assert "不是" in Path("people.csv.refused.csv").read_text("utf-8")
 
 
+@pytest.mark.parametrize("command", [("import",), ("accounts", "add-logins")], ids=" ".join)
 @pytest.mark.parametrize("name", ["people.csv", "./people.csv", "link.csv"])
-def test_the_list_of_refusals_never_takes_the_place_of_the_people(haoma: Run, store: StoreSettings, name: str) -> None:
+def test_the_list_of_refusals_never_takes_the_place_of_the_people(
+    haoma: Run, store: StoreSettings, name: str, command: tuple[str, ...]
+) -> None:
     """The file that is read is the last one that a mistaken name may empty."""
     Path("link.csv").symlink_to("people.csv")
     before = rows_of(store)
-    found = haoma("import", "people.csv", "--report", name)
+    found = haoma(*command, "people.csv", "--report", name)
     assert (found.exit_code, "exists" in found.stderr) == (2, True)
     assert Path("people.csv").read_text("utf-8") == PEOPLE
     assert rows_of(store) == before

@@ -11,8 +11,8 @@ import typer
 
 from haoma.accounts import AddLogin, login_of
 from haoma.cli.db import JsonOption, done
-from haoma.cli.output import REFUSED, ConfigOption, LangOption, group, language, line, misused, write, write_json
-from haoma.cli.people import Refusals
+from haoma.cli.output import ConfigOption, LangOption, group, language, misused
+from haoma.cli.people import Refusals, list_of_refusals, tell_counts
 from haoma.cli.store import BY, TenantOption, kept_accounts
 from haoma.errors import NoSuchAccount, NumberTaken
 from haoma.store.people.reading import IDS, LONGEST, Why
@@ -67,7 +67,7 @@ def add_logins(
 
     words = language(lang)
     kept = kept_accounts(config, tenant, words)
-    listed = report or file.with_name(f"{file.name}.refused.csv")
+    listed = list_of_refusals(file, report, words)
     try:
         with Refusals(listed, words) as refusals:
             counts = done(lambda: asyncio.run(_added(kept, file, refusals, preview=dry_run)), config, words)
@@ -78,15 +78,9 @@ def add_logins(
         name = Path(error.filename or file).name
         raise misused(words, text("cli", "cannot-read", words, file=name, reason=error.strerror)) from None
     counts["refused"] = refusals.count
-    if as_json:
-        write_json({**counts, "report": str(listed) if refusals.count else "", "dry_run": dry_run})
-    else:
-        told = text("people", "would-add-logins", words, **counts) if dry_run else ""
-        write(told or text("people", "added-logins", words, **counts))
-        if refusals.count:
-            line("hint", text("people", "refused", words, file=listed), words, "yellow")
-    if refusals.count:
-        raise typer.Exit(REFUSED)
+    told = text("people", "would-add-logins", words, **counts) if dry_run else ""
+    told = told or text("people", "added-logins", words, **counts)
+    tell_counts(counts, listed, words, told, as_json=as_json, dry_run=dry_run)
 
 
 async def _added(kept: Kept, file: Path, refusals: Refusals, *, preview: bool) -> dict[str, int]:

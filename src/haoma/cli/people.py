@@ -18,7 +18,7 @@ from haoma.cli.store import BY, TenantOption, kept_accounts
 from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import TextIO
 
     from haoma.accounts import Account
@@ -88,11 +88,9 @@ def import_people(
     words = language(lang)
     kept = kept_accounts(config, tenant, words)
     plan = _plan(kept, words, trust_bound=trust_bound, verified_at=verified_at, dry_run=dry_run)
-    listed = report or file.with_name(f"{file.name}.refused.csv")
+    listed = list_of_refusals(file, report, words)
     try:
         total = file.stat().st_size
-        if listed.exists() and listed.samefile(file):  # it would be emptied before it is read
-            raise misused(words, text("cli", "file-exists", words, file=listed.name))
         count = processes or (1 if total < _SMALL else min(os.cpu_count() or 1, _MOST_PROCESSES))
         with Refusals(listed, words) as refusals:
             imported = done(lambda: _imported(plan, file, total, count, refusals, words), config, words)
@@ -105,15 +103,8 @@ def import_people(
     counts = {"new": imported.new, "added": imported.added, "known": imported.known, "refused": refusals.count}
     if not dry_run:
         done(lambda: _noted(kept, "import", counts), config, words)
-    if as_json:
-        write_json({**counts, "report": str(listed) if refusals.count else "", "dry_run": dry_run})
-    else:
-        told = text("people", "would-import", words, **counts) if dry_run else ""
-        write(told or text("people", "imported", words, **counts))
-        if refusals.count:
-            line("hint", text("people", "refused", words, file=listed), words, "yellow")
-    if refusals.count:
-        raise typer.Exit(REFUSED)
+    told = text("people", "would-import", words, **counts) if dry_run else text("people", "imported", words, **counts)
+    tell_counts(counts, listed, words, told, as_json=as_json, dry_run=dry_run)
 
 
 def export(
@@ -222,6 +213,27 @@ def _imported(plan: Plan, file: Path, total: int, processes: int, refusals: Refu
 
         import_all(plan, lines_of(file, refusals.add), processes, tell)
     return counts
+
+
+def list_of_refusals(file: Path, report: Path | None, lang: str) -> Path:
+    """Return where the refused lines of a file are listed. It is never the file itself, which would be emptied."""
+    listed = report or file.with_name(f"{file.name}.refused.csv")
+    if listed.exists() and file.exists() and listed.samefile(file):
+        raise misused(lang, text("cli", "file-exists", lang, file=listed.name))
+    return listed
+
+
+def tell_counts(counts: Mapping[str, int], listed: Path, lang: str, told: str, *, as_json: bool, dry_run: bool) -> None:
+    """Tell what came of a file, and end with the exit code for refused lines if there are any."""
+    refused = counts["refused"]
+    if as_json:
+        write_json({**counts, "report": str(listed) if refused else "", "dry_run": dry_run})
+    else:
+        write(told)
+        if refused:
+            line("hint", text("people", "refused", lang, file=listed), lang, "yellow")
+    if refused:
+        raise typer.Exit(REFUSED)
 
 
 class Refusals:
