@@ -137,8 +137,14 @@ class _OutcomeCodec:
         if value.code not in _classes():  # the application's own class
             value = errors.InternalFault(spent=value.spent)
         said: dict[str, Any] = {
-            name: _plain(each) for name, each in vars(value).items() if name in _ALWAYS or name in _OWN
+            name: list(value.unlisted) if name == "unlisted" else _plain(each)
+            for name, each in vars(value).items()
+            if name in _ALWAYS or name in _OWN
         }
+        # Mostly ASCII. Going through the names would take longer the more there are, and a refusal under a session_key
+        # must not: see `haoma.platforms.base.session_keys.judge`.
+        if not "".join(value.unlisted).isascii():
+            said["unlisted"] = _plain(value.unlisted)
         said["because"] = {_words(name): _plain(each) for name, each in value.because.items()}
         return self._encoder.encode(_Refusal(value.code, **said))
 

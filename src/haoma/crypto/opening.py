@@ -43,10 +43,14 @@ class Opened(NamedTuple):
         found: The JSON object; None if the text is not one. Meaningless unless ``fault`` is empty.
         fault: The first fault, for the operator only: ``length``, ``padding``, ``frame``, ``app-key``, ``text``. Empty
             if there is none.
+        is_text: Whether the text is UTF-8.
+        ciphertext: The ciphertext.
     """
 
     found: dict[str, Any] | None
     fault: str
+    is_text: bool
+    ciphertext: bytes
 
 
 def aes_cbc(key: bytes, iv: bytes) -> Cipher[modes.CBC]:
@@ -100,7 +104,8 @@ def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> Opened:
     padded = _padded(cipher, ciphertext)
     whole = _is_padded(padded, _BLOCK)
     found, is_text = parse(padded[: -padded[-1] if whole else len(padded)])
-    return Opened(found, "padding" if not whole else "" if is_text and found is not None else "text")
+    fault = "padding" if not whole else "" if is_text and found is not None else "text"
+    return Opened(found, fault, is_text, ciphertext)
 
 
 def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
@@ -109,7 +114,7 @@ def open_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> dict[str, Any]:
     Raises:
         CannotOpen: ``trust.cannot-open``, for any failure of decryption or parsing.
     """
-    found, fault = read_json(cipher, ciphertext)
+    found, fault, *_ = read_json(cipher, ciphertext)
     if found is None or fault:
         raise CannotOpen(diagnosis=fault)
     return found
@@ -131,9 +136,9 @@ def read_framed_json(cipher: Cipher[modes.CBC], ciphertext: bytes, app_id: bytes
     fits = compare_digest(frame[end:inside], app_id)
     found, is_text = parse(frame[_FRAME_HEAD:end])
     if not whole:
-        return Opened(found, "padding")
+        return Opened(found, "padding", is_text, ciphertext)
     if end > inside:
-        return Opened(found, "frame")
+        return Opened(found, "frame", is_text, ciphertext)
     if not fits:
-        return Opened(found, "app-key")
-    return Opened(found, "" if is_text and found is not None else "text")
+        return Opened(found, "app-key", is_text, ciphertext)
+    return Opened(found, "" if is_text and found is not None else "text", is_text, ciphertext)
