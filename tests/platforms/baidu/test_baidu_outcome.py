@@ -218,10 +218,10 @@ def test_the_known_answer_of_baidu() -> None:
         "OpCoJgs7RrVgaMNDixIvaCIyV2SFDBNLivgkVqtzq2GC10egsn+PKmQ/+5q+chT8xzldLUog2haTItyIkKyvzvmXonBQLIMeq54axAu9c3KG8IhpFD6"
         "+ymHocmx07ZKi7eED3t0KyIxJgRNSDkFk5RV1ZP2mSWa7ZgCXXcAbP0RsiUcvhcJfrSwlpsm0E1YJzKpYy429xrEEGvK+gfL+Cw=="
     )
-    found, fault = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm7")
+    found, fault, *_ = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm7")
     assert found == {"openid": "open_id", "nickname": "baidu_user", "headimgurl": "url of image", "sex": 1}
     assert not fault
-    _, fault = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm8")
+    _, fault, *_ = read_framed_json(aes_cbc(key, iv), ciphertext, b"y2dTfnWfkx2OXttMEMWlGHoB1KzMogm8")
     assert fault == "app-key"
 
 
