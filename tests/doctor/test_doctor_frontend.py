@@ -97,6 +97,14 @@ CASES = [
         "doctor.open-type-unmapped", "p.vue", 1,
     ),
     ("uni-realtime", {"manifest.json": UNI, "p.vue": '<button open-type="getRealtimePhoneNumber" @getphonenumber="a">'}, "doctor.open-type-unmapped", "p.vue", 1),
+    *(
+        (
+            f"uni-compiled-here-{number}",
+            {"manifest.json": UNI, "p.vue": f'<!-- {condition} -->\n<button open-type="getRealtimePhoneNumber" @getrealtimephonenumber="a">\n<!-- #endif -->'},
+            "doctor.open-type-unmapped", "p.vue", 2,
+        )
+        for number, condition in enumerate(("#ifdef MP", "#ifdef MP-WEIXIN || MP-ALIPAY", "#ifdef VUE3", "#ifndef MP-WEIXIN", "#ifdef MP-WEIXIN --><!-- #endif"))
+    ),
     ("taro", {"p.jsx": TARO + "<Button openType='getPhoneNumber' onGetPhoneNumber={this.a} />"}, "doctor.taro-open-type", "p.jsx", 4),
     ("taro-event", {"p.jsx": TARO + "<Button openType='getPhoneNumber' onGetPhoneNumer={(e) => { a(e) }} />" + "// TARO_ENV"}, "doctor.event-never-fires", "p.jsx", 4),
     ("taro-kit", {"p.jsx": TARO + "<AtButton openType={process.env.TARO_ENV ? 'getAuthorize' : ''} onGetAuthorize={a} />"}, "doctor.button-of-a-kit", "p.jsx", 4),
@@ -413,6 +421,21 @@ def test_a_project_that_is_right_has_nothing_found(files, tmp_path):
     installed = {"node_modules/sdk/index.js": "const appSecret = '0123456789abcdef0123456789abcdef'"}
     found = scan(write(tmp_path / "program", files | installed))
     assert [(each.code, each.file, each.line) for each in found] == [("doctor.front-end-clean", "", 0)]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "#ifdef MP-WEIXIN", "#ifdef MP-WEIXIN || MP-QQ", "#ifdef VUE3 && MP-WEIXIN", "#ifndef MP-ALIPAY", "#ifndef H5 || MP-ALIPAY",
+        "#ifndef MP", "#ifdef MP-WEIXIN --><!-- #ifdef VUE3 --><!-- #endif", "#ifdef MP-WEIXIN --><!-- #ifndef VUE2",
+    ],
+)  # fmt: skip
+def test_what_is_not_compiled_for_alipay_is_not_judged_by_it(condition, tmp_path):
+    button = '<button open-type="getRealtimePhoneNumber" @getrealtimephonenumber="a">'
+    folder = write(
+        tmp_path, {"manifest.json": UNI, "p.vue": f"<!-- {condition} -->\n{button}\n<!-- #endif -->", "a.js": POST}
+    )
+    assert [found.code for found in scan(folder)] == ["doctor.front-end-clean"]
 
 
 def test_one_address_is_one_mistake(tmp_path):

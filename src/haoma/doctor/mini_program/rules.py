@@ -41,6 +41,8 @@ _OF_VUE_IN_JSX: Final = {
 }  # fmt: skip
 _OPEN: Final = frozenset({"...", "v-bind", "v-on"})
 """Spread attributes, which may pass on more than the text shows."""
+_OWN_BUTTON: Final = re.compile("|".join(each.own_button for _name, each in all_symptoms() if each.own_button))
+"""What shows that something is built for a platform whose button is ``getAuthorize``."""
 _MPFLUTTER: Final = re.compile(r"\bMPFlutter_Wechat_Button\s*\(")
 
 
@@ -77,8 +79,7 @@ class Project:
     @cached_property
     def for_authorize(self) -> bool:
         """True if something shows that it is also built for a platform whose button is ``getAuthorize``."""
-        marks = (each.own_button for _name, each in all_symptoms() if each.own_button)
-        return any(source.suffix == ".axml" for source in self.sources) or any(map(self._says, marks))
+        return any(source.suffix == ".axml" for source in self.sources) or self._says(_OWN_BUTTON.pattern)
 
     @cached_property
     def calls(self) -> Calls:
@@ -501,9 +502,10 @@ def event_of_uni(source: Source, project: Project) -> Iterator[Diagnosis]:
             attributes.get(":open-type") or attributes.get("v-bind:open-type"),
         )
         events = {re.sub(r"^(?:@|v-on:)", "", name).partition(".")[0] for name in _events(attributes)}
-        if project.for_authorize and dynamic and "getAuthorize" not in events:
+        for_authorize = project.for_authorize and source.is_compiled(position, _OWN_BUTTON)
+        if for_authorize and dynamic and "getAuthorize" not in events:
             yield source.at(position, fault("doctor.dynamic-open-type", "", found=":open-type"))
-        if project.for_authorize and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
+        if for_authorize and static in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
             yield source.at(position, fault("doctor.open-type-unmapped", "", found=static))
         heard = ", ".join(events) or "no event"
         if right := _misspelt(static):

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -78,6 +79,8 @@ PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthor
 _ATTRIBUTE: Final = re.compile(
     r"(?<![:@\w.-])(?P<name>[:@\w.-]++)\s*+=\s*+(?P<value>\"[^\"]*\"|'[^']*'|\{(?:[^{}]|\{[^{}]*\})*\})"
 )
+_CONDITION: Final = re.compile(r"<!--\s*#(?:(ifn?def)\s([^>\n]{1,200}?)|(endif))\s*-->")
+_OF_A_PLATFORM: Final = re.compile(r"(?:MP-|APP|QUICKAPP|H5|WEB)[A-Z-]*")
 _OF_VUE: Final = re.compile(r"\bfrom\s*[\"']vue[\"'/]|\brequire\(\s*[\"']vue[\"']|\bdefineComponent\s*\(")
 _OF_REACT: Final = re.compile(r"\bfrom\s*[\"']p?react[\"'/]|\brequire\(\s*[\"']p?react[\"']")
 
@@ -96,6 +99,7 @@ _END: Final = re.compile(r"[(){}\[\];,]|\n(?!\s*+[.?:)])")
 _LONGEST: Final = 20_000
 """Most characters of a function that are examined."""
 _STEPS: Final = 50
+_CONDITIONS: Final = 2000
 
 
 class Span(NamedTuple):
@@ -175,6 +179,31 @@ class Source:
             ):
                 found.append((each.start(), each["tag"], attributes))
         return found
+
+    @cached_property
+    def _conditions(self) -> list[tuple[int, list[tuple[bool, str]]]]:
+        """Where uni-app's conditional compilation changes in a template, and what is asked from there on."""
+        found, asked = list[tuple[int, list[tuple[bool, str]]]](), list[tuple[bool, str]]()
+        for each in islice(_CONDITION.finditer(self.text), _CONDITIONS) if self.suffix in _MARKUP else ():
+            asked = asked[:-1] if each[3] else [*asked[:_STEPS], (each[1] == "ifdef", each[2])]
+            found.append((each.start(), asked))
+        return found
+
+    def is_compiled(self, position: int, own: re.Pattern[str]) -> bool:
+        """Return whether a place in a template may be compiled for the platforms whose names match ``own``.
+
+        Names that are no platform, such as ``VUE3``, decide nothing.
+        """
+        number = bisect_left(self._conditions, position, key=lambda each: each[0])
+        for wanted, expression in self._conditions[number - 1][1] if number else ():
+            choices = [[name.strip() for name in each.split("&&")] for each in expression.split("||")]
+            true = any(all(name == "MP" or own.fullmatch(name) for name in names) for names in choices)
+            false = not any(
+                all(own.fullmatch(name) or not _OF_A_PLATFORM.fullmatch(name) for name in names) for names in choices
+            )
+            if false if wanted else true:
+                return False
+        return True
 
     @cached_property
     def framework(self) -> str:
