@@ -7,13 +7,22 @@ same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
+from haoma import catalogue
 from haoma.errors import BY_CODE, Next, Public
 from haoma.words import text
 
 if TYPE_CHECKING:
     from haoma.errors import HaomaError
+
+_NATIVE: Final = re.compile(r"-?\d{1,8}")
+_PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_FACTS: Final = (
+    "field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max", "limit",
+)  # fmt: skip
+"""Facts of an error whose values come from our code or configuration. Others may quote what was sent."""
 
 
 def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False) -> dict[str, Any]:
@@ -50,6 +59,24 @@ def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonym
         platform_request_id=error.request_id,
         because={name: _plain(value) for name, value in error.because.items()},
     )
+
+
+def particulars(error: HaomaError) -> dict[str, object]:
+    """Return the details that the operator needs, without anything that the caller could have chosen."""
+    facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
+    found: dict[str, object] = {}
+    if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
+        found["diagnosis"] = diagnosis
+    if error.unlisted:
+        found["unlisted"] = ",".join(error.unlisted)
+    if error.step:
+        found["step"] = error.step
+    if _NATIVE.fullmatch(error.platform_code):
+        both = f"{error.platform_code}/{error.platform_sub_code}"
+        found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
+    if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
+        found["platform_request_id"] = error.request_id
+    return found
 
 
 def behaviour(code: str, *, ask_again: bool = False) -> str:

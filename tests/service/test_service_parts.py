@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from haoma import authorization
 from haoma.errors import BY_CODE, HaomaError, KeyMissing, KeyRejected, TokenUnusable
+from haoma.language import negotiate
 from haoma.platforms.alipay.mirror import AlipayMirror
 from haoma.platforms.registry import PLATFORMS
 from haoma.service import create_app
 from haoma.service.app import Application
 from haoma.service.callers import Callers
-from haoma.service.gate.language import negotiate
 from haoma.service.observe.log import Foreign, make_logger, stack
 from haoma.service.pages.account_paths import DESCRIBED
 from haoma.service.pages.openapi import document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Task
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 KEY: Final = "haoma.exchange"
-JSON: Final = "application/json"
-Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
-Reply: TypeAlias = tuple[int, bytes, Headers]
-"""Status, body and headers of a response."""
 
 
 class Exchange(msgspec.Struct, eq=False):

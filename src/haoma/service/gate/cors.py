@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from haoma.service.exchange import Exchange, Headers
+    from haoma.outcome import Headers
+    from haoma.service.exchange import Exchange
 
 _EXPOSED: Final = (b"access-control-expose-headers", b"X-Request-Id, Retry-After, Content-Language")
 _PREFLIGHT: Final = (

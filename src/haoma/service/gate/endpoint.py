@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.websockets import WebSocketClose
 
 from haoma.errors import HaomaError, UnknownRoute, WrongMethod
-from haoma.service.exchange import Exchange, Reply
+from haoma.service.exchange import Exchange
 from haoma.service.gate.gate import send_reply
 from haoma.service.gate.refusing import refuse
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
+
+    from haoma.outcome import Reply
 
 READ: Final = ("GET", "HEAD")
 

@@ -6,17 +6,16 @@ requests that take too long, and to requests that fail because of a bug.
 
 from __future__ import annotations
 
-import re
 from asyncio import CancelledError
-from os import urandom
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import HaomaError, InternalFault, TooSlow, UnknownRoute
 from haoma.io.clock import monotonic
-from haoma.service.exchange import KEY, Exchange, Reply
+from haoma.language import negotiate
+from haoma.outcome import Reply, request_ids
+from haoma.service.exchange import KEY, Exchange
 from haoma.service.gate.cors import Cors
 from haoma.service.gate.deadlines import Deadlines
-from haoma.service.gate.language import negotiate
 from haoma.service.gate.refusing import refuse
 
 if TYPE_CHECKING:
@@ -27,20 +26,14 @@ if TYPE_CHECKING:
     from haoma.service.observe.journal import Journal
 
 _HUNG_UP: Final = 499  # the status that proxies log when the caller closed the connection
-_LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # no digits: an id must not look like a phone number
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONGEST_PATH: Final = 256
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-
-
-def _new_id() -> str:
-    return urandom(16).hex().encode("ascii").translate(_LETTERS).decode("ascii")
 
 
 def _begin(scope: Scope, seconds: float) -> Exchange:
     language = accept = b""
     authorization: tuple[bytes, ...] = ()
-    request_ids: tuple[bytes, ...] = ()
+    named: tuple[bytes, ...] = ()
     origins: tuple[bytes, ...] = ()
     announced = -1
     for name, value in scope["headers"]:
@@ -49,20 +42,17 @@ def _begin(scope: Scope, seconds: float) -> Exchange:
         elif name == b"content-length":
             announced = max(announced, int(value[:20]) if value.isdigit() else -1)
         elif name == b"x-request-id":
-            request_ids = (*request_ids, value)
+            named = (*named, value)
         elif name == b"accept-language":  # a list, which may be split over several headers
             language += value + b","
         elif name == b"accept":
             accept += value + b","
         elif name == b"origin":
             origins = (*origins, value)
-    # With two ids neither is used, because a proxy may have logged the other one. A page has only one origin.
-    sane = len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0]) is not None
-    known = request_ids[0].decode("ascii") if sane else _new_id()
-    origin = origins[0] if len(origins) == 1 else b""
+    origin = origins[0] if len(origins) == 1 else b""  # a page has only one
     started = monotonic()
     return Exchange(
-        known,
+        request_ids(named),
         scope["method"],
         negotiate(language),
         accept,

@@ -1,18 +1,15 @@
-"""The response to a refused request: a problem object (RFC 9457), or ``{"code", "msg", "data"}`` if configured."""
+"""The response to a refused request, which is also recorded in its exchange."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
-import msgspec
+from haoma.outcome import Asked, refused
 
-from haoma.errors import HaomaError, KeyMissing, KeyRejected
-from haoma.problem import problem
-from haoma.service.exchange import JSON, Exchange, Reply
-
-PROBLEM: Final = "application/problem+json"
-HABIT: Final = "code-msg-data"
-_RETRY_AFTER: Final = {429: b"60", 503: b"5"}
+if TYPE_CHECKING:
+    from haoma.errors import HaomaError
+    from haoma.outcome import Reply
+    from haoma.service.exchange import Exchange
 
 
 def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
@@ -20,17 +17,4 @@ def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
     exchange.error = error
     exchange.status = error.status
     anonymous = exchange.caller is not None and not exchange.caller.trusted
-    body = problem(error, exchange.lang, request_id=exchange.request_id, anonymous=anonymous)
-    headers = [(b"content-language", exchange.lang.encode("ascii")), (b"cache-control", b"no-store")]
-    if error.retry and error.retry_after:
-        headers.append((b"retry-after", b"%d" % error.retry_after))
-    elif error.retry and error.status in _RETRY_AFTER:
-        headers.append((b"retry-after", _RETRY_AFTER[error.status]))
-    if allow:
-        headers.append((b"allow", allow))
-    if exchange.habit:
-        in_data = {"code": error.status, "msg": body["title"], "data": body}
-        return 200, msgspec.json.encode(in_data), (*headers, (b"content-type", JSON.encode()))
-    if isinstance(error, (KeyMissing, KeyRejected)):
-        headers.append((b"www-authenticate", b'Bearer realm="haoma"'))
-    return error.status, msgspec.json.encode(body), (*headers, (b"content-type", PROBLEM.encode()))
+    return refused(error, Asked(exchange.lang, exchange.request_id, anonymous, exchange.habit), allow)

@@ -7,29 +7,21 @@ finished exchanges are collected for a short time and written together.
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma import catalogue
 from haoma.io.clock import monotonic, now
+from haoma.problem import particulars
 from haoma.service.observe.log import LEVELS, finish, stack
 
 if TYPE_CHECKING:
-    from haoma.errors import HaomaError
     from haoma.service.exchange import Exchange
     from haoma.service.observe.log import Lines
     from haoma.service.observe.metrics import Labels, Metrics
 
 _DELAY: Final = 0.05
 _MOST_WAITING: Final = 64
-_NATIVE: Final = re.compile(r"-?\d{1,8}")
-_PLATFORM_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SILENT: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-_FACTS: Final = (
-    "field", "reason", "needed", "type", "not_proven", "looks_like", "host", "keys_tried", "kind", "max", "limit",
-)  # fmt: skip
-"""Facts of an error whose values come from our code or configuration. Others may quote what was sent."""
 
 
 class Journal:
@@ -111,26 +103,8 @@ class Journal:
             if exchange.pushed.unlisted:
                 line["unlisted"] = ",".join(exchange.pushed.unlisted)
         if error is not None:
-            line |= _particulars(error)
+            line |= particulars(error)
         if exchange.fault is not None:
             line["exception"], line["traceback"] = stack(exchange.fault)
         if level in self._told:
             lines.append(finish(None, level, line))
-
-
-def _particulars(error: HaomaError) -> dict[str, object]:
-    """Return the details that the operator needs, without anything that the caller could have chosen."""
-    facts = [f"{name}={error.because[name]}" for name in _FACTS if name in error.because]
-    found: dict[str, object] = {}
-    if diagnosis := "; ".join(filter(None, (error.diagnosis, *facts))):
-        found["diagnosis"] = diagnosis
-    if error.unlisted:
-        found["unlisted"] = ",".join(error.unlisted)
-    if error.step:
-        found["step"] = error.step
-    if _NATIVE.fullmatch(error.platform_code):
-        both = f"{error.platform_code}/{error.platform_sub_code}"
-        found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
-    if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
-        found["platform_request_id"] = error.request_id
-    return found

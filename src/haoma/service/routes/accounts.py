@@ -22,6 +22,7 @@ from haoma.errors import (
 )
 from haoma.io.aio import run
 from haoma.io.clock import now
+from haoma.outcome import JSON
 from haoma.service.bodies import (
     EraseBody,
     ExportBody,
@@ -34,7 +35,6 @@ from haoma.service.bodies import (
     UserBody,
     WithdrawBody,
 )
-from haoma.service.exchange import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.verified import result_body
@@ -46,10 +46,11 @@ if TYPE_CHECKING:
 
     from haoma.io.aio import World
     from haoma.link import Login
+    from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
     from haoma.service.bodies import LoginBody, ProofBody
     from haoma.service.callers import Callers
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.service.exchange import Exchange
     from haoma.service.gate.limits import Limits
     from haoma.settings.model import Settings
     from haoma.steps import Flow

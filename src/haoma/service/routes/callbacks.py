@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope
 
+    from haoma.outcome import Reply
     from haoma.platforms.base.contract import App, Heard
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.service.exchange import Exchange
     from haoma.settings.model import Settings
 
 _PATH: Final = "/v1/apps/{app}/callback"

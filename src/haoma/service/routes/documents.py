@@ -8,14 +8,15 @@ import msgspec
 from starlette.routing import Route
 
 from haoma.errors import UnknownRoute
-from haoma.service.exchange import JSON
+from haoma.outcome import JSON
 from haoma.service.gate.endpoint import READ, Endpoint
 from haoma.service.pages import openapi, pages
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.outcome import Reply
+    from haoma.service.exchange import Exchange
 
 _JSON: Final = (b"content-type", JSON.encode())
 _FOR_A_WHILE: Final = (b"cache-control", b"public, max-age=300")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import difflib
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-import msgspec
 from starlette.routing import Route
 
-from haoma.authorize import authorize, log_in
+from haoma.authorize import authorize
 from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp
 from haoma.io.aio import World, run
 from haoma.io.clock import now
+from haoma.outcome import HABIT, Asked, answered, login
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.service.exchange import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.service.gate.refused import Alarm, Budgets, client
-from haoma.service.gate.refusing import HABIT
 from haoma.service.observe.log import Sparing
 from haoma.service.routes.sessions import token_in
 from haoma.tokens import check
@@ -30,9 +28,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope
     from structlog.typing import FilteringBoundLogger
 
+    from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
     from haoma.service.callers import Caller, Callers
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.service.exchange import Exchange
     from haoma.service.gate.limits import Limits
     from haoma.service.gate.refused import Account
     from haoma.service.observe.metrics import Metrics
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Ask: TypeAlias = "Callable[[App, Caller, bytes, str], Awaitable[object]]"
-_ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class PhoneNumber:
@@ -90,13 +87,8 @@ class PhoneNumber:
 
     async def login(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, object]:
         """Exchange a login code for a session handle."""
-        handle, login = await self._run(
-            log_in(app, body, now=now(), admit=self._limits.admit(app)), app, caller, address
-        )
-        answer: dict[str, object] = {"session": handle, "expires_in": int(app.policy.session_seconds)}
-        if caller.trusted:
-            answer["subject"] = msgspec.to_builtins(login.subject)
-        return answer
+        flow = login(app, body, now=now(), trusted=caller.trusted, admit=self._limits.admit(app))
+        return await self._run(flow, app, caller, address)
 
     async def reveal(self, app: App, caller: Caller, body: bytes, _address: str) -> dict[str, object]:
         """Return the full result in a session token, for a server key."""
@@ -124,7 +116,7 @@ class PhoneNumber:
             await self._limits.take(known, caller, address)
         body = await read_body(exchange, receive, service.body_seconds)
         found = await ask(known, caller, body, address)
-        return 200, _encode({"code": 0, "msg": "ok", "data": found} if exchange.habit else found), _ANSWER
+        return answered(found, Asked(habit=exchange.habit))
 
     def _names(self, tenant: str) -> list[str]:
         return [name for name, app in self._settings.apps.items() if app.tenant == tenant]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 from starlette.routing import Route
 
 from haoma.errors import Draining
-from haoma.service.exchange import JSON
+from haoma.outcome import JSON
 from haoma.service.gate.endpoint import READ, Endpoint
 from haoma.service.observe.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.outcome import Reply
+    from haoma.service.exchange import Exchange
     from haoma.service.observe.journal import Journal
     from haoma.service.observe.metrics import Metrics
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from haoma import authorization
 from haoma.errors import BadField, MissingField, ServerKeyNeeded, TokenUnusable
 from haoma.io.aio import run
-from haoma.service.exchange import JSON
+from haoma.outcome import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.tokens import check, revoke
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
     from haoma.io.aio import World
+    from haoma.outcome import Reply
     from haoma.service.callers import Caller, Callers
-    from haoma.service.exchange import Exchange, Reply
+    from haoma.service.exchange import Exchange
     from haoma.service.tokens import Tokens
     from haoma.settings.model import Settings
     from haoma.tokens import SessionToken

@@ -1,0 +1,1 @@
+"""haoma inside a web framework: a module for each, and what they have in common in `haoma.integrations.common`."""

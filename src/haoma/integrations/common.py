@@ -1,0 +1,136 @@
+"""What the integrations have in common. Each adds only how its framework reads a request and writes a response.
+
+An answer goes to a mini program, so a number is masked and an error has its short public code. The precise code is in
+the log of `LOGGER`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from haoma.authorization import MAX_BYTES
+from haoma.errors import NumberTaken, Spent, TooLarge
+from haoma.link import Link
+from haoma.outcome import HABIT, Asked, answered, login, phone_body, refused
+from haoma.problem import particulars
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from haoma.errors import HaomaError
+    from haoma.outcome import Reply
+    from haoma.verified import VerifiedPhone
+
+__all__ = ["LOGGER", "Answering", "aread", "linked", "login", "read"]
+
+LOGGER: Final = logging.getLogger("haoma")
+
+
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How an integration writes its answers.
+
+    Attributes:
+        trusted: True if the reader is a back end of yours: it gets full numbers and precise codes.
+        habit: Wrap every answer in ``{"code", "msg", "data"}``, with status 200.
+    """
+
+    trusted: bool = False
+    habit: bool = False
+
+    @classmethod
+    def of(cls, envelope: str | None, *, trusted: bool = False) -> Answering:
+        """Return it for the option ``envelope`` of an integration: None, or ``code-msg-data``.
+
+        Raises:
+            ValueError: There is no such envelope.
+        """
+        if envelope not in {None, HABIT}:
+            raise ValueError(f'envelope is None or "{HABIT}"')
+        return cls(trusted, envelope == HABIT)
+
+    def asked(self, language: str | None, request_id: str | None) -> Asked:
+        """Return how to answer a request with these headers, ``Accept-Language`` and ``X-Request-ID``."""
+        return Asked.of(
+            language=language or "", request_id=request_id or "", anonymous=not self.trusted, habit=self.habit
+        )
+
+    def phone(self, phone: VerifiedPhone, asked: Asked) -> Reply:
+        """Return the answer with a number."""
+        return answered(phone_body(phone, trusted=self.trusted), asked)
+
+    def found(self, found: object, asked: Asked) -> Reply:
+        """Return the answer with anything else that can be JSON."""
+        return answered(found, asked)
+
+    def refuse(self, error: HaomaError, asked: Asked) -> Reply:
+        """Write the precise code to the log, and return the answer to a refused request."""
+        facts = {"app": error.app, "platform": error.platform, "status": error.status, **particulars(error)}
+        said = " ".join(f"{name}={value}" for name, value in facts.items() if value)
+        level = logging.ERROR if error.status >= 500 else logging.INFO
+        LOGGER.log(level, "%s request_id=%s %s", error.code, asked.request_id, said)
+        return refused(error, asked)
+
+
+def linked(phone: VerifiedPhone) -> Link | None:
+    """Return how a number was linked to an account; None if accounts are not kept.
+
+    Raises:
+        NumberTaken: ``link.number-taken``: another account has the number, and it has to be decided who keeps it.
+            ``because`` has the dispute.
+    """
+    link = None if phone.link is None else Link(phone.link)
+    if link is Link.REVIEW:
+        because = {"dispute": phone.dispute or "", "reason": "review"}
+        raise NumberTaken(platform=phone.platform, app=phone.app, because=because, spent=Spent.YES)
+    return link
+
+
+def read(stream: _Stream, announced: str | None) -> bytes:
+    """Return a body, whatever its content type.
+
+    Args:
+        stream: Where it is read from.
+        announced: The header ``Content-Length``.
+
+    Raises:
+        TooLarge: ``envelope.too-large``: more than 32 KiB announced or sent.
+    """
+    _check_length(announced)
+    body = bytearray()
+    while piece := stream.read(MAX_BYTES + 1 - len(body)):
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+async def aread(pieces: AsyncIterable[bytes], announced: str | None) -> bytes:
+    """Return a body that arrives in pieces; see `read`.
+
+    Raises:
+        TooLarge: ``envelope.too-large``.
+    """
+    _check_length(announced)
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+def _check_length(announced: str | None) -> None:
+    # Of a length with more digits, no server lets a body through.
+    if announced and announced.isascii() and announced.isdigit() and int(announced[:20]) > MAX_BYTES:
+        raise _too_large()
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(because={"max_bytes": MAX_BYTES})
