@@ -17,7 +17,7 @@ from haoma.words import text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Push, Scene, Tap
+    from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Push, Scene, Tap, Visit
 
 SERVICE: Final = "127.0.0.1:8080"
 """Where the service listens, according to the configuration that the simulator serves."""
@@ -62,7 +62,30 @@ class Stage:
                 yield name, scene
 
     def tap(self, platform: str, scene: str, *, allow: bool = True, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device.
+        """Play a scene on the device: log in, tap the button, allow or deny, all at once.
+
+        Raises:
+            UnknownScene: The platform or scene does not exist.
+        """
+        return self.end(platform, self.begin(platform, scene, person=person), allow=allow)
+
+    def begin(self, platform: str, scene: str, *, person: Person = ANYBODY) -> Visit:
+        """Play the first half of a scene: the mini program logs in.
+
+        Raises:
+            UnknownScene: The platform or scene does not exist.
+        """
+        self.scene(platform, scene)
+        with self._lock:
+            return self.mirrors[platform].login(scene, now=self._now(), person=person)
+
+    def end(self, platform: str, visit: Visit, *, allow: bool = True) -> Tap:
+        """Play the second half of a scene: the user taps the button, and allows or denies."""
+        with self._lock:
+            return self.mirrors[platform].press(visit, allow=allow, now=self._now())
+
+    def scene(self, platform: str, name: str) -> Scene:
+        """Return a scene.
 
         Raises:
             UnknownScene: The platform or scene does not exist.
@@ -70,11 +93,10 @@ class Stage:
         mirror = self.mirrors.get(platform)
         if mirror is None:
             raise UnknownScene(f"no platform {platform!r}; there are: {', '.join(self.mirrors)}")
-        names = [each.name for each in mirror.scenes]
-        if scene not in names:
-            raise UnknownScene(f"no scene {scene!r} of {platform}; there are: {', '.join(names)}")
-        with self._lock:
-            return mirror.tap(scene, allow=allow, now=self._now(), person=person)
+        scenes = {each.name: each for each in mirror.scenes}
+        if name not in scenes:
+            raise UnknownScene(f"no scene {name!r} of {platform}; there are: {', '.join(scenes)}")
+        return scenes[name]
 
     def withdraw(self, platform: str, app: str, user: Mapping[str, str], *, account: bool = False) -> tuple[Push, ...]:
         """Return what a platform pushes when a user withdraws from an app, or closes the account at the platform.

@@ -160,6 +160,27 @@ def drawn(name: str, random_bytes: RandomBytes) -> RandomBytes:
     return (lambda size: hashlib.shake_256(name.encode()).digest(size)) if name else random_bytes
 
 
+SESSION_KEY_LIFE: Final = 3600.0
+"""Seconds that a simulated session_key lasts after its login. No platform says how long a real one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A user in the mini program, between the login and the tap.
+
+    Attributes:
+        scene: What is going to happen.
+        person: Who it is.
+        login_code: What the platform's ``login()`` gave; empty if it has none.
+        user: What the mirror remembers of the login.
+    """
+
+    scene: Scene
+    person: Person
+    login_code: str = field(default="", repr=False)
+    user: Any = field(default=None, repr=False)
+
+
 class Mirror(Protocol):
     """The simulated platform.
 
@@ -176,12 +197,23 @@ class Mirror(Protocol):
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: log in, tap the button, allow or deny.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: the mini program logs in.
 
         Raises:
             KeyError: The scene does not exist.
         """
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the user taps the button, and allows or denies. Time may have passed."""
+
+    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
+        """Play a whole scene on the device, all at once.
+
+        Raises:
+            KeyError: The scene does not exist.
+        """
+        return self.press(self.login(scene, now=now, person=person), allow=allow, now=now)
 
     def withdraw(self, app: str, user: Mapping[str, str], /, *, account: bool, now: float) -> tuple[Push, ...]:
         """Return what the platform posts when a user withdraws the authorization, or closes the account there.

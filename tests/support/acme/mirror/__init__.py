@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Person, Push, RandomBytes, Scene, Tap
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Call, Mirror, Person, Push, RandomBytes, Scene, Tap, Visit
 
 
-class AcmeMirror:
+class AcmeMirror(Mirror):
     """Gives each code out, and takes it, once."""
 
     name = "acme"
@@ -29,9 +29,15 @@ class AcmeMirror:
         secret = "the-secret-of-acme-01"
         return {"acme": {"platform": "acme", "app_id": "acme1", "app_secret": secret, "api_base_url": base_url}}
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene."""
+        del now
+        return Visit({each.name: each for each in self.scenes}[scene], person)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
         """Give a code out."""
-        del allow, now, person
+        del allow, now
+        scene = visit.scene.name
         code = self._random(8).hex()
         self._codes[code] = scene
         expect = {each.name: each.expect for each in self.scenes}[scene]

@@ -31,11 +31,13 @@ from haoma.platforms.base.mirroring import (
     Answer,
     Call,
     Fate,
+    Mirror,
     Person,
     Push,
     RandomBytes,
     Scene,
     Tap,
+    Visit,
     drawn,
     replies,
 )
@@ -173,7 +175,7 @@ class _Issued:
     used: bool = False
 
 
-class AlipayMirror:
+class AlipayMirror(Mirror):
     """The simulated Alipay, with five mini programs.
 
     One uses public keys, one uses certificates, one belongs to another company, and two belong to merchants of a
@@ -272,15 +274,20 @@ class AlipayMirror:
 
     # --- the phone
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: log in, tap the button, allow or deny.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: ``my.getAuthCode``.
 
         Raises:
             KeyError: The scene does not exist.
         """
         played = {each.name: each for each in SCENES}[scene]
-        app, expect = played.app, played.expect
-        login_code = "" if scene in _WITHOUT_LOGIN else self._issue(played, now, person)
+        return Visit(played, person, self._issue(played, now, person))
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the button, and ``my.getPhoneNumber`` if the user agrees."""
+        del now  # the envelope has no time
+        scene, person, app, expect = visit.scene.name, visit.person, visit.scene.app, visit.scene.expect
+        login_code = "" if scene in _WITHOUT_LOGIN else visit.login_code
         if not allow or scene == "denied":
             event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": replies("alipay")["user-cancelled"]}}
             return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
+from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,9 +95,10 @@ class _LoginCode:
     until: float
     fault: str
     used: bool = False
+    key_until: float = 0.0
 
 
-class BaiduMirror:
+class BaiduMirror(Mirror):
     """The simulated Baidu. It makes its own keys, secrets, tokens, users and codes."""
 
     name = "baidu"
@@ -136,8 +137,8 @@ class BaiduMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: ``swan.getLoginCode``, then the button.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: ``swan.getLoginCode``.
 
         Raises:
             KeyError: The scene does not exist.
@@ -147,6 +148,7 @@ class BaiduMirror:
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         session_key = base64.b64encode(self._random(24)).decode("ascii")
         login = _LoginCode(program.app_key, drawn(person.user, self._random)(16).hex(), session_key, now + _LIFE, scene)
+        login.key_until = now + SESSION_KEY_LIFE
         login_code = self._random(16).hex() + ("@partner" if scene == "partner-host" else "")
         self._codes[login_code] = login
         match scene:
@@ -154,12 +156,18 @@ class BaiduMirror:
                 login.until -= _LIFE + 1
             case "used-login-code":
                 login.used = True
+        return Visit(played, person, login_code, login)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the button."""
+        played, scene, person, login_code = visit.scene, visit.scene.name, visit.person, visit.login_code
+        login: _LoginCode = visit.user
         if not allow or scene == "denied":
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail auth deny"}
             body = {"login_code": login_code, "authorization": event}
             return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
         mobile = person.mobile("1380013", self._random)
-        sealed = self._seal(scene, login, mobile)
+        sealed = self._seal(scene, login, mobile, now)
         event = {"errMsg": "getPhoneNumber:ok", **sealed}
         if scene == "field-named-data":
             sealed = {"data": sealed["encryptedData"], "iv": sealed["iv"]}
@@ -167,13 +175,13 @@ class BaiduMirror:
         number = f"+86{mobile}" if played.expect == _OK else ""
         return Tap(scene, played.app, event, login_code, body, played.expect, number)
 
-    def _seal(self, scene: str, login: _LoginCode, mobile: str) -> dict[str, str]:
+    def _seal(self, scene: str, login: _LoginCode, mobile: str, now: float) -> dict[str, str]:
         content = msgspec.json.encode({"mobile": "85251234567" if scene == "overseas" else mobile})
         length = 2**31 if scene == "hostile-length" else len(content)
         trailer = login.app_key[::-1] if scene == "other-apps-data" else login.app_key
         frame = self._random(16) + length.to_bytes(4, "big") + content + trailer.encode("ascii")
         key = base64.b64decode(login.session_key)  # noqa: TID251
-        if scene in ("login-in-callback", "own-session-key"):
+        if scene in ("login-in-callback", "own-session-key") or now > login.key_until:
             key = self._random(24)
         iv = self._random(16)
         text = forge_cbc(key, iv, frame, block=32)

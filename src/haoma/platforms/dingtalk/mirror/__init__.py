@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ class _Code:
     user: str = ""
 
 
-class DingTalkMirror:
+class DingTalkMirror(Mirror):
     """The simulated DingTalk. It makes its own Client IDs, secrets, users, codes and tokens."""
 
     name = "dingtalk"
@@ -99,13 +99,18 @@ class DingTalkMirror:
             for name, (client_id, secret) in self._apps.items()
         }
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: the authorization page.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device. DingTalk has no login: the code of the button identifies its user.
 
         Raises:
             KeyError: The scene does not exist.
         """
-        played = {each.name: each for each in SCENES}[scene]
+        del now
+        return Visit({each.name: each for each in SCENES}[scene], person)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the authorization page."""
+        played, scene, person = visit.scene, visit.scene.name, visit.person
         if not allow or scene == "denied":
             event: dict[str, Any] = {"error": "access_denied"}
             return Tap(scene, played.app, event, "", {"authorization": event}, "envelope.user-declined")

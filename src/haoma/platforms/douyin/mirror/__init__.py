@@ -20,7 +20,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from haoma.crypto.forging import forge_cbc, forge_rsa
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn, replies
+from haoma.platforms.base.mirroring import (
+    ANYBODY,
+    SESSION_KEY_LIFE,
+    Answer,
+    Fate,
+    Mirror,
+    Scene,
+    Tap,
+    Visit,
+    drawn,
+    replies,
+)
 from haoma.platforms.douyin.mirror.refusals import REFUSALS
 
 if TYPE_CHECKING:
@@ -131,7 +142,7 @@ class _Token:
     until: float
 
 
-class DouyinMirror:
+class DouyinMirror(Mirror):
     """The simulated Douyin. It makes its own app ids, secrets, keys, tokens, users and codes."""
 
     name = "douyin"
@@ -186,8 +197,8 @@ class DouyinMirror:
 
     # --- the device
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: ``tt.login``, then the button.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: ``tt.login``.
 
         Raises:
             KeyError: The scene does not exist.
@@ -201,6 +212,13 @@ class DouyinMirror:
         login_code = self._issue(user)
         if scene == "other-apps-login":
             user.app_id = _UNKNOWN_APP
+        return Visit(played, person, login_code, user)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the button."""
+        played, scene, person, login_code = visit.scene, visit.scene.name, visit.person, visit.login_code
+        user: _Code = visit.user
+        program = self._programs[played.app]
         if not allow or scene in _BUTTON:
             event: dict[str, Any] = {"errMsg": f"getPhoneNumber:fail {_BUTTON[scene if allow else 'denied']}"}
             body = {"login_code": login_code, "authorization": event}
@@ -237,7 +255,8 @@ class DouyinMirror:
 
     def _seal(self, scene: str, user: _Code, phone: _Code, now: float) -> dict[str, str]:
         app_id = _UNKNOWN_APP if scene == "sealed-foreign-watermark" else phone.app_id
-        key = self._random(16) if scene == "sealed-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
+        is_stale = scene == "sealed-stale-session-key" or now > user.until - _LIFE + SESSION_KEY_LIFE
+        key = self._random(16) if is_stale else base64.b64decode(user.session_key)  # noqa: TID251
         iv = self._random(16)
         text = forge_cbc(key, iv, _payload(phone, app_id, now))
         if scene == "sealed-bit-flips":
@@ -247,7 +266,7 @@ class DouyinMirror:
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 
     def _forget(self, now: float) -> None:
-        if now < self._forget_at:
+        if self._forget_at - 1.0 <= now < self._forget_at:
             return
         self._forget_at = now + 1.0
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + 2 * _LIFE}

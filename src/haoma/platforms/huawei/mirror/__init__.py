@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
+from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ class _Code:
     user: str = ""
 
 
-class HuaweiMirror:
+class HuaweiMirror(Mirror):
     """The simulated Huawei. It makes its own Client IDs, secrets, users and codes."""
 
     name = "huawei"
@@ -113,13 +113,18 @@ class HuaweiMirror:
             for name, (client_id, secret) in self._apps.items()
         }
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: the quickLogin button.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device. Huawei has no login: the code of the button identifies its user.
 
         Raises:
             KeyError: The scene does not exist.
         """
-        played = {each.name: each for each in SCENES}[scene]
+        del now
+        return Visit({each.name: each for each in SCENES}[scene], person)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the quickLogin button."""
+        played, scene, person = visit.scene, visit.scene.name, visit.person
         failed = _ON_DEVICE.get(scene, 0) if allow else _ON_DEVICE["denied"]
         if failed:
             event: dict[str, Any] = {"code": failed, "message": "The button failed."}

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Scene, Tap, drawn
+from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,9 +67,10 @@ class _LoginCode:
     until: float
     fault: str
     used: bool = False
+    key_until: float = 0.0
 
 
-class KuaishouMirror:
+class KuaishouMirror(Mirror):
     """The simulated Kuaishou. It makes its own app ids, secrets, users and codes."""
 
     name = "kuaishou"
@@ -102,8 +103,8 @@ class KuaishouMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: ``ks.login``, then the button.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: ``ks.login``.
 
         Raises:
             KeyError: The scene does not exist.
@@ -115,7 +116,14 @@ class KuaishouMirror:
         login_code = self._text(32)
         login = _LoginCode(program.app_id, drawn(person.user, self._random)(16).hex(), session_key, now + _LIFE, scene)
         login.used = scene == "used-login-code"
+        login.key_until = now + SESSION_KEY_LIFE
         self._codes[login_code] = login
+        return Visit(played, person, login_code, login)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the button."""
+        played, scene, person, login_code = visit.scene, visit.scene.name, visit.person, visit.login_code
+        login: _LoginCode = visit.user
         words = _EVENTS["denied"] if not allow else _EVENTS.get(scene, "")
         if words:
             event: dict[str, Any] = {"errMsg": words}
@@ -124,17 +132,17 @@ class KuaishouMirror:
         country_code, national = "86", person.mobile("1380013", self._random)
         if scene == "overseas":
             country_code, national = "852", "51234567"
-        sealed = self._seal(scene, login, country_code, national)
+        sealed = self._seal(scene, login, country_code, national, now)
         event = {"errMsg": "getPhoneNumber:ok", **sealed}
         body = {"authorization": sealed} | ({} if scene == "without-login" else {"login_code": login_code})
         number = f"+{country_code}{national}" if played.expect == _OK else ""
         return Tap(scene, played.app, event, login_code, body, played.expect, number)
 
-    def _seal(self, scene: str, login: _LoginCode, country_code: str, national: str) -> dict[str, str]:
+    def _seal(self, scene: str, login: _LoginCode, country_code: str, national: str, now: float) -> dict[str, str]:
         fronts = {"plus-in-front": "+86", "code-in-front": "86", "other-country": "+852"}
         plain = msgspec.json.encode({"countryCode": country_code, "phoneNumber": fronts.get(scene, "") + national})
         key = base64.b64decode(login.session_key)  # noqa: TID251
-        if scene in ("login-in-callback", "own-session-key"):
+        if scene in ("login-in-callback", "own-session-key") or now > login.key_until:
             key = self._random(16)
         iv = self._random(16)
         text = forge_cbc(key, iv, plain)

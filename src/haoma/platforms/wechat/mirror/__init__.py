@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Push, Tap, drawn
+from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Push, Tap, Visit, drawn
 from haoma.platforms.wechat.mirror.pushes import Pusher
 from haoma.platforms.wechat.mirror.refusals import REFUSALS
 from haoma.platforms.wechat.mirror.scenes import MERCHANTS, OK, REFUSED, SCENES, SETTINGS
@@ -69,7 +69,7 @@ class _Token:
     until: float
 
 
-class WeChatMirror:
+class WeChatMirror(Mirror):
     """The simulated WeChat. It makes its own app ids, secrets, tokens, users and codes."""
 
     name = "wechat"
@@ -159,8 +159,8 @@ class WeChatMirror:
 
     # --- the device ---
 
-    def tap(self, scene: str, *, allow: bool, now: float, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: ``wx.login``, then the button.
+    def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
+        """Begin a scene on the device: ``wx.login``.
 
         Raises:
             KeyError: The scene does not exist.
@@ -172,7 +172,13 @@ class WeChatMirror:
         user.unionid = self._unionid(person)
         user.session_key = base64.b64encode(self._random(16)).decode("ascii")
         user.fault = scene
-        login_code = self._issue(user)
+        return Visit(played, person, self._issue(user), user)
+
+    def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
+        """End a scene on the device: the button."""
+        played, scene, person, login_code = visit.scene, visit.scene.name, visit.person, visit.login_code
+        user: _Code = visit.user
+        program = self._programs[played.app]
         if not allow or scene == "denied":
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail user deny"}
             body = {"login_code": login_code, "authorization": event}
@@ -249,7 +255,8 @@ class WeChatMirror:
             "appid": _UNKNOWN_APP if scene == "sealed-foreign-watermark" else user.app_id,
         }
         plain = msgspec.json.encode({**_number(phone), "countryCode": phone.country_code, "watermark": watermark})
-        key = self._random(16) if scene == "sealed-stale-session-key" else base64.b64decode(user.session_key)  # noqa: TID251
+        is_stale = scene == "sealed-stale-session-key" or now > user.until - _LIFE + SESSION_KEY_LIFE
+        key = self._random(16) if is_stale else base64.b64decode(user.session_key)  # noqa: TID251
         iv = self._random(16)
         text = forge_cbc(key, iv, plain)
         if scene == "sealed-bit-flips":
@@ -261,7 +268,7 @@ class WeChatMirror:
         return {"encryptedData": text, "iv": base64.b64encode(iv).decode("ascii")}
 
     def _forget(self, now: float) -> None:
-        if now < self._forget_at:
+        if self._forget_at - 1.0 <= now < self._forget_at:
             return
         self._forget_at = now + 1.0
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
