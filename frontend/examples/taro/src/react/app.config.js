@@ -1,0 +1,4 @@
+export default defineAppConfig({
+  pages: ['pages/index/index'],
+  window: { navigationBarTitleText: '一间小店', navigationBarBackgroundColor: '#ffffff', navigationBarTextStyle: 'black' },
+})

@@ -1,0 +1,5 @@
+import '../shop/shop.css'
+
+export default function App({ children }) {
+  return children
+}

@@ -1,0 +1,5 @@
+import { createApp } from 'vue'
+
+import '../shop/shop.css'
+
+export default createApp({})

@@ -1,0 +1,21 @@
+import type { CSSProperties, ReactElement, ReactNode } from 'react'
+import type { Failure, Options, Success } from 'haoma-core'
+
+export type { Failure, Success } from 'haoma-core'
+
+export interface HaomaPhoneButtonProps extends Omit<Options, 'platform' | 'onState' | 'onSuccess' | 'onFail'> {
+  /** The text that the user sees before the tap. */
+  consent?: string
+  disabled?: boolean
+  /** The label of the button; the kit has one of its own. */
+  children?: ReactNode
+  /** The way without the button, such as an input for the number. It is shown when the button cannot help. */
+  fallback?: ReactNode
+  className?: string
+  style?: CSSProperties | string
+  onSuccess?: (success: Success) => void
+  onFail?: (failure: Failure) => void
+}
+
+/** The button for the phone number. */
+export function HaomaPhoneButton(props: HaomaPhoneButtonProps): ReactElement
