@@ -8,7 +8,6 @@ from typing import Any
 
 import pydantic
 import pytest
-from django.conf import settings as django_settings
 from django.http import HttpRequest, QueryDict
 from django.utils.safestring import SafeString
 from markupsafe import Markup
@@ -16,14 +15,12 @@ from multidict import MultiDict as OtherMultiDict
 from starlette.datastructures import FormData
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict, MultiDict
 
+import support.django_shop  # noqa: F401 - sets Django up, which a process can do once
 from haoma import errors, verify_offline
 from haoma.authorize import authorize, verify_with_session_key
 from haoma.client import AsyncClient, Client
 from haoma.settings.reader import configure, from_mapping
 from support.vector_cases import cases
-
-if not django_settings.configured:
-    django_settings.configure(DEFAULT_CHARSET="utf-8")
 
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 ENVELOPE = json.loads(SHOP.sent)

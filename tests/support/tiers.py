@@ -33,6 +33,7 @@ PROCESS: dict[str, str] = {
     "doctor/test_doctor_survives.py": "test_a_thousand_folders_in_each_other",
     "forks": "",
     "independent": "",
+    "integrations": "",
     "interop/test_alipay_sdk.py": "",
     "io/test_io_addresses.py": "",
     "io/test_io_circuit.py": "",

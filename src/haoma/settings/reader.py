@@ -71,7 +71,7 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-_TOP: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks")
+TABLES: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks")
 _VAULT: Final = "accounts.vault"
 _TENANTS: Final = "service.tenants"
 _TABLES: Final = {
@@ -225,8 +225,8 @@ class _Reader:
             top.warn("config.insecure-upstreams-allowed", "allow_insecure_upstreams")
         ca_file = self._ca_file(top)
         for setting in values:
-            if setting not in _TOP:
-                top.fault("config.unknown-setting", setting, **hint(setting, _TOP), known=", ".join(_TOP))
+            if setting not in TABLES:
+                top.fault("config.unknown-setting", setting, **hint(setting, TABLES), known=", ".join(TABLES))
         self._faults += top.faults
         apps = self._apps(values.get("apps"), insecure=insecure)
         service = self._service(values.get("service", {}), serving=serving)
@@ -356,7 +356,7 @@ class _Reader:
                 return head
             head = f"apps.{name}"
         elif head not in {"service", "store", "accounts", "policies", "webhooks"}:
-            return where if where in _TOP or where == "--workers" else ""
+            return where if where in TABLES or where == "--workers" else ""
         elif where.startswith(f"{_VAULT}."):
             head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
         setting, _, element = rest.partition(".")

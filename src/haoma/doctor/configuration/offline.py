@@ -49,9 +49,14 @@ def examine(
         settings = load(path, environ=environ, now=now, serving=serves)
     except ConfigFaults as error:
         return None, known, [*map(of_fault, error.faults), *_known_values(known, {}, now), *set_back(path, known, now)]
-    found = [*map(of_fault, settings.warnings), *_settings(settings), *_known_values(known, settings.apps, now)]
+    found = [*examine_settings(settings), *_known_values(known, settings.apps, now)]
     found += another_apps_key(known, settings.apps)
     return settings, known, [*found, *set_back(path, known, now), *packages()]
+
+
+def examine_settings(settings: Settings) -> list[Diagnosis]:
+    """Return the findings for settings that are in no file, such as those of a Django project."""
+    return [*map(of_fault, settings.warnings), *_settings(settings)]
 
 
 def _settings(settings: Settings) -> Iterator[Diagnosis]:

@@ -1,0 +1,64 @@
+"""Who a verified number's user is: by the account of haoma's store. A project may name a function of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, router, transaction
+
+from haoma import accounts
+from haoma.errors import NoAccounts
+from haoma.integrations.django import conf
+
+if TYPE_CHECKING:
+    from haoma.link import Link
+    from haoma.verified import VerifiedPhone
+
+BY = "django"
+"""Who asks, in haoma's audit log."""
+
+
+def on_verified(phone: VerifiedPhone, link: Link | None) -> Any:
+    """Return the user of a number's account, who is made if there is none. The default of ``ON_VERIFIED``.
+
+    A user is found by ``ACCOUNT_FIELD``; or by the id that haoma was told, as `haoma import` does, and then the field
+    is filled in. Whether a login joins an account by its number was decided before, by the rules of docs/accounts.md.
+
+    Args:
+        phone: The number. Its ``account`` is the person.
+        link: How it was linked.
+
+    Raises:
+        NoAccounts: ``link.no-accounts``: haoma keeps no accounts, so the project has to name a function of its own.
+    """
+    del link
+    if phone.account is None:
+        raise NoAccounts(because={"setting": "HAOMA", "needed": "[accounts], or ON_VERIFIED"})
+    model, field = get_user_model(), conf.options().account_field
+    users = model._default_manager  # noqa: SLF001 - Django's documented name
+    found = users.filter(**{field: phone.account}).first() or _known_before(users, field, phone.account)
+    return found or _new(model, users, field, phone.account)
+
+
+def _known_before(users: Any, field: str, account: str) -> Any:
+    """Return the user whose id haoma was told. Another account's user is never taken."""
+    known = conf.client().run(accounts.read(account, by=BY)).user
+    if not known:
+        return None
+    try:
+        theirs = users.filter(pk=known, **{field: None})
+    except (TypeError, ValueError):
+        return None
+    return theirs.first() if theirs.update(**{field: account}) else users.filter(**{field: account}).first()
+
+
+def _new(model: Any, users: Any, field: str, account: str) -> Any:
+    user = model(**{model.USERNAME_FIELD: account, field: account})
+    user.set_unusable_password()
+    try:
+        with transaction.atomic(using=router.db_for_write(model)):
+            user.save(force_insert=True)
+    except IntegrityError:  # another request was first
+        return users.get(**{field: account})
+    return user
