@@ -57,6 +57,7 @@ fix: $(READY)
 pages: $(READY)
 	@$(VENV)/bin/python tools/pages.py
 	@$(VENV)/bin/python tools/proofs.py
+	@$(VENV)/bin/python tools/front_end.py
 
 clean:
 	rm -rf $(VENV) .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import string
 import subprocess
 import sys
@@ -61,6 +62,14 @@ WRAPPERS = {
 }
 """Functions that put a prefix in front of the key that they are given."""
 
+FRONT_END = {
+    word
+    for path in (SOURCE.parents[1] / "frontend" / "core" / "src").glob("*.ts")
+    if path.name != "words.ts"
+    for word in re.findall(r"'([a-z-]+)'", path.read_text("utf-8"))
+}
+"""What the core of the front end writes out."""
+
 CHOSEN: dict[str, set[str]] = {
     "problem": set(Public),
     "places": {entry.native.partition("@")[2] for name in PLATFORMS for entry in catalogue.refusals(name).values()}
@@ -90,6 +99,7 @@ CHOSEN: dict[str, set[str]] = {
     | {f"erasures.column.{each}" for each in COLUMNS}
     | {f"page.{each}" for each in (*person.FACTS, *person.LOGINS, *person.CONSENTS)}
     | {f"page.{each}" for each in ("title", "logins", "consents", "none", "note")},
+    "front_end": {key for key in entries("front_end") if key in FRONT_END},
     "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
     | {f"api.{each.name}" for each in DESCRIBED.values()}
     | {f"page.{each}" for each in pages._HEADINGS},
@@ -278,6 +288,16 @@ def test_facts_are_translated() -> None:
     assert shown({"not_proven": "freshness, login-binding", "new": 1}.items(), "zh") == "未能证明=新鲜, 绑定登录 new=1"
     assert phrase("base64 of 16 bytes", "zh") == "16 字节的 base64"
     assert phrase("two different phone codes", "zh") == "两个不同的手机号 code"
+
+
+# --- the front end ---
+
+
+def test_the_words_of_the_front_end_are_those_of_the_file() -> None:
+    """frontend/core/src/words.ts is what tools/front_end.py writes."""
+    frontend = SOURCE.parents[1] / "frontend"
+    tool = runpy.run_path(str(frontend.parent / "tools" / "front_end.py"))
+    assert (frontend / "core" / "src" / "words.ts").read_text("utf-8") == tool["written"]()
 
 
 # --- Python ---

@@ -148,11 +148,9 @@ export interface State {
 export interface Button {
   readonly platform: Platform
   readonly state: State
-  /** Call it when the button appears. Takes a login; the button is not ready before. */
+  /** Call it when the button appears, and when its page is shown again. Takes a login, unless the one it has is fresh. */
   start(): Promise<void>
-  /** Call it when the page is shown again. Renews a login that has aged meanwhile. */
-  shown(): void
-  /** Call it when the button disappears. */
+  /** Call it when the button or its page disappears. */
   stop(): void
   /** Takes changed options. */
   set(options: Options): void
@@ -165,7 +163,7 @@ export interface Button {
   /** Call it in Alipay's `error` event, with the event or its `detail`. */
   declined(event?: unknown): Failure
   /** Sends the last request again, or logs in again. Call it from a plain button when `state.again` is true. */
-  again(): Promise<Outcome | undefined>
+  again(): Promise<Outcome | void>
   /** Mini-games, which have no such button: asks with `wx.getPhoneNumber`. Call it from a tap. */
   ask(): Promise<Outcome>
 }
