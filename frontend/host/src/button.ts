@@ -1,0 +1,94 @@
+/** The platform's `<button>`, with the open types that ask for a phone number. */
+
+import { triggerEvent } from 'glass-easel'
+import type { Device, Event } from './device'
+import { valuesOf } from './tags'
+
+/** A component of glass-easel. */
+interface Button {
+  data: { openType: string; scope: string; disabled: boolean; loading: boolean; formType: string }
+  getBackendElement(): HTMLElement
+}
+
+/** Returns what the engine registers as `button`. */
+export function button(device: Device, failed: (error: unknown) => void): object {
+  const fire = (self: Button, name: string, detail: Event) => triggerEvent(self as never, name, detail, {})
+
+  async function press(self: Button): Promise<void> {
+    const { openType, scope, formType } = self.data
+    if (formType) submit(self, formType)
+    if (device.platform === 'alipay') {
+      if (openType !== 'getAuthorize' || scope !== 'phoneNumber') return
+      const error = await device.authorize()
+      if (error) fire(self, 'Error', { type: 'getAuthorize', ...error })
+      else fire(self, 'GetAuthorize', {})
+      return
+    }
+    for (const type of openType.split('|')) {
+      if (type === 'agreePrivacyAuthorization') fire(self, type.toLowerCase(), { errMsg: `${type}:ok` })
+      else if (type === 'getPhoneNumber' || type === 'getRealtimePhoneNumber') {
+        const event = await device.ask(type)
+        fire(self, type.toLowerCase(), { ...event, errMsg: named(event['errMsg'], type) })
+      }
+    }
+  }
+
+  function submit(self: Button, type: string): void {
+    const form = self.getBackendElement().closest('form') as (HTMLFormElement & { __wxElement?: unknown }) | null
+    if (!form?.__wxElement) return
+    if (type === 'reset') form.reset()
+    const name = device.platform === 'alipay' ? type[0]!.toUpperCase() + type.slice(1) : type
+    triggerEvent(form.__wxElement as never, name, type === 'reset' ? {} : { value: valuesOf(form) }, {})
+  }
+
+  function show(self: Button): void {
+    const element = self.getBackendElement() as HTMLButtonElement
+    element.disabled = self.data.disabled
+    element.setAttribute('aria-busy', String(self.data.loading))
+    element.setAttribute('data-open-type', self.data.openType)
+  }
+
+  return {
+    properties: {
+      openType: String,
+      scope: String,
+      disabled: Boolean,
+      loading: Boolean,
+      formType: String,
+      type: String,
+      size: String,
+      plain: Boolean,
+      hoverClass: String,
+      phoneNumberNoQuotaToast: { type: Boolean, value: true },
+      ariaLabel: String,
+    },
+    observers: {
+      'openType, disabled, loading'(this: Button) {
+        show(this)
+      },
+      type(this: Button, type: string) {
+        this.getBackendElement().setAttribute('data-type', type)
+      },
+      size(this: Button, size: string) {
+        this.getBackendElement().setAttribute('data-size', size)
+      },
+      ariaLabel(this: Button, label: string) {
+        this.getBackendElement().setAttribute('aria-label', label)
+      },
+    },
+    lifetimes: {
+      attached(this: Button) {
+        show(this)
+        const element = this.getBackendElement() as HTMLButtonElement
+        element.addEventListener('click', () => {
+          if (!this.data.disabled) void press(this).catch(failed)
+        })
+      },
+    },
+  }
+}
+
+/** A scene that was played for one button says `getPhoneNumber:ok`; the realtime one has its own name. */
+function named(message: unknown, type: string): unknown {
+  return typeof message === 'string' ? message.replace(/^\w+(?=:)/, type) : message
+}

@@ -1,0 +1,268 @@
+/** Runs the pages of a folder with WeChat's component engine. */
+
+import { addGlobalErrorListener, removeGlobalErrorListener } from 'glass-easel'
+import { type CodeSpace, MiniProgramEnv, type Root } from 'glass-easel-miniprogram-adapter'
+import { component, page, type Definition } from './alipay'
+import { button } from './button'
+import { Device, TakenAway } from './device'
+import { makeEventsPlain } from './events'
+import { loader } from './modules'
+import { my } from './my'
+import { find, normal } from './paths'
+import { Screen } from './screen'
+import { Styles } from './styles'
+import { type Navigate, Screen as Signs, systemInfo } from './system'
+import type { Folder, Json, Mounted, Options } from './types'
+import { wx } from './wx'
+
+type Bag = Record<string, unknown>
+type Live = Bag & { route?: string }
+type Hook = 'onLoad' | 'onShow' | 'onReady' | 'onHide' | 'onUnload'
+
+/** Options that the engine has and the adapter does not pass on. */
+const OPTIONS = { useMethodCallerListeners: true, listenerChangeLifetimes: true, writeIdToDOM: true }
+const MOST_PAGES = 10
+
+interface Shown {
+  path: string
+  live: Live
+  root: Root
+  box: HTMLElement
+}
+
+class Engine {
+  readonly root: ShadowRoot
+  private readonly box = document.createElement('div')
+  private readonly viewport = document.createElement('div')
+  private readonly space: CodeSpace
+  private readonly env = new MiniProgramEnv()
+  private readonly backend: ReturnType<MiniProgramEnv['associateBackend']>
+  private readonly styles: Styles
+  private readonly need: (path: string) => unknown
+  private readonly loaded = new Set<string>()
+  private readonly pages: Shown[] = []
+  private readonly folder: Folder
+  private current = ''
+  private app: Bag = {}
+
+  constructor(
+    element: HTMLElement,
+    private readonly options: Options,
+  ) {
+    makeEventsPlain()
+    this.folder = options.folder
+    element.replaceChildren(this.box)
+    this.box.style.cssText = 'block-size: 100%; min-block-size: inherit'
+    this.root = this.box.attachShadow({ mode: 'open' })
+    this.viewport.className = 'viewport'
+    this.root.appendChild(this.viewport)
+    this.styles = new Styles(this.root, this.folder)
+    this.space = this.env.createCodeSpace('', true)
+    this.backend = this.env.associateBackend(new Screen(this.root, options.platform, this.asset) as never)
+    addGlobalErrorListener(this.failed)
+    const [home, query] = split(options.page ?? this.folder.json['app']?.pages?.[0] ?? '')
+    const device = new Device(options.platform, options.sheet, options.api)
+    this.register(device)
+    const navigate: Navigate = {
+      launched: { path: home, query, scene: 1001, referrerInfo: {} },
+      config: options.config ?? {},
+      to: (url) => this.push(url),
+      replace: (url) => this.replace(url),
+      back: () => this.back(),
+      title: (text) => options.onTitle?.(text),
+    }
+    const make = options.platform === 'alipay' ? my : wx
+    const api = make(device, systemInfo(options.system ?? {}), navigate, new Signs(this.root))
+    this.need = loader(this.folder, api, this.globals())
+    if ('app' in this.folder.modules) this.need('app')
+    this.styles.add('app', '')
+    hook(this.app, 'onLaunch', navigate.launched)
+    hook(this.app, 'onShow', navigate.launched)
+    this.push(options.page ?? home)
+  }
+
+  push(url: string): void {
+    if (this.pages.length >= MOST_PAGES) throw new Error(`more than ${MOST_PAGES} pages`)
+    const [path, query] = split(url, this.pages.at(-1)?.path)
+    this.load(path)
+    const before = this.pages.at(-1)
+    if (before) {
+      hook(before.live, 'onHide')
+      before.box.hidden = true
+    }
+    const root = this.backend.createRoot('page', this.space, path)
+    const live = root.get() as unknown as Live
+    live.route = path
+    live['__route__'] = path
+    live['options'] = query
+    const box = this.viewport.appendChild(document.createElement('div'))
+    box.style.cssText = 'display: contents'
+    const place = box.appendChild(document.createElement('span'))
+    this.pages.push({ path, live, root, box })
+    hook(live, 'onLoad', query)
+    root.attach(box as never, place as never)
+    hook(live, 'onShow')
+    root.getComponent().triggerPageLifetime('show', [])
+    hook(live, 'onReady')
+    this.tellTitle()
+  }
+
+  back(): void {
+    if (this.pages.length < 2) return
+    this.close()
+    const shown = this.pages.at(-1)!
+    shown.box.hidden = false
+    shown.box.style.cssText = 'display: contents'
+    this.show()
+    this.tellTitle()
+  }
+
+  replace(url: string): void {
+    const from = this.pages.at(-1)?.path
+    while (this.pages.length) this.close()
+    this.push(split(url, from).length ? absolute(url, from) : url)
+  }
+
+  show(): void {
+    const shown = this.pages.at(-1)
+    if (!shown) return
+    hook(shown.live, 'onShow')
+    shown.root.getComponent().triggerPageLifetime('show', [])
+  }
+
+  destroy(): void {
+    while (this.pages.length) this.close()
+    removeGlobalErrorListener(this.failed)
+    this.box.remove()
+  }
+
+  private close(): void {
+    const shown = this.pages.pop()!
+    hook(shown.live, 'onUnload')
+    shown.root.release()
+    shown.box.remove()
+  }
+
+  private readonly failed = (error: unknown): false => {
+    if (error instanceof TakenAway) return false
+    if (this.options.onError) this.options.onError(error)
+    else console.error(error)
+    return false // or the engine reports it too
+  }
+
+  private readonly asset = (path: string): string => {
+    if (/^(data|blob|https?):/.test(path)) return path
+    return this.folder.assets?.[normal(path)] ?? path
+  }
+
+  private tellTitle(): void {
+    const own = this.folder.json[this.pages.at(-1)!.path] ?? {}
+    const all = this.folder.json['app']?.window ?? {}
+    this.options.onTitle?.(titleOf(own) ?? titleOf(all) ?? '')
+  }
+
+  /** Tells the engine of every template and configuration, and of the platform's own button. */
+  private register(device: Device): void {
+    const space = this.space.getComponentSpace()
+    const own = space as unknown as { updateComponentOptions(options: object): void; getComponentOptions(): object }
+    own.updateComponentOptions({ ...own.getComponentOptions(), ...OPTIONS })
+    const defined = space.define('button').definition(button(device, this.failed) as never).registerComponent()
+    space.setGlobalUsingComponent('button', defined as never)
+    for (const path of Object.keys(this.folder.json)) this.space.addComponentStaticConfig(path, this.config(path) as never)
+    for (const [path, content] of Object.entries(this.folder.templates)) {
+      this.space.addCompiledTemplate(path, { groupList: this.folder.templates, content } as never)
+    }
+  }
+
+  /** Returns the JSON of a page or component, with the places of its components found. */
+  private config(path: string): Json {
+    const json = this.folder.json[path] ?? {}
+    const using = { ...(path === 'app' ? {} : this.folder.json['app']?.usingComponents), ...json.usingComponents }
+    const found = Object.entries(using).flatMap(([tag, target]) => {
+      const place = this.component(path, target, json.usingComponents?.[tag] === undefined)
+      return place ? [[tag, `/${place}`]] : []
+    })
+    // Alipay's components share the style sheets of the page, unless they say otherwise.
+    const shared = this.options.platform === 'alipay' && json.component ? { styleIsolation: 'shared' } : {}
+    return { ...shared, ...json, usingComponents: Object.fromEntries(found) as Record<string, string> }
+  }
+
+  private component(path: string, target: string, ofApp: boolean): string | undefined {
+    if (/^(plugin|dynamicLib|ext):/.test(target)) return undefined
+    return find(ofApp ? 'app' : path, target, (each) => each in this.folder.templates)
+  }
+
+  /** Runs the scripts of a page or component and of all that it uses, what it uses first. */
+  private load(path: string): void {
+    if (this.loaded.has(path)) return
+    this.loaded.add(path)
+    if (!(path in this.folder.templates)) throw new Error(`no page or component ${path}`)
+    for (const target of Object.values(this.config(path).usingComponents ?? {})) this.load(normal(target))
+    const json = this.config(path)
+    const alone = json.component === true && !/shared/.test(String(json['styleIsolation'] ?? ''))
+    this.space.addStyleSheet(path, undefined, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : undefined)
+    this.current = path
+    if (path in this.folder.modules) this.need(path)
+    this.styles.add(path, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : '')
+  }
+
+  private globals(): Bag {
+    const define = (kind: 'Page' | 'Component', given: Definition): void => {
+      const path = this.current
+      this.space.componentEnv(path, (env) => {
+        if (this.options.platform === 'alipay') {
+          env.Component((kind === 'Page' ? page(given) : component(given)) as never)
+          return
+        }
+        const behaviors = ((given['behaviors'] as unknown[] | undefined) ?? []).filter((each) => typeof each !== 'string')
+        const isolation = (given['options'] as Bag | undefined)?.['styleIsolation']
+        if (isolation) this.space.addComponentStaticConfig(path, { ...this.config(path), styleIsolation: isolation } as never)
+        const definition = { ...given, behaviors } as never
+        if (kind === 'Page') env.Page(definition)
+        else env.Component(definition)
+      })
+    }
+    return {
+      App: (given: Bag) => {
+        this.app = given
+      },
+      Page: (given: Definition) => define('Page', given),
+      Component: (given: Definition) => define('Component', given),
+      Behavior: (given: object) => this.space.componentEnv(this.current, (env) => env.Behavior(given as never)),
+      getApp: () => this.app,
+      getCurrentPages: () => this.pages.map((shown) => shown.live),
+      global: globalThis,
+    }
+  }
+}
+
+export function mount(element: HTMLElement, options: Options): Mounted {
+  const engine = new Engine(element, options)
+  return {
+    root: engine.root,
+    open: (url) => engine.replace(url),
+    show: () => engine.show(),
+    destroy: () => engine.destroy(),
+  }
+}
+
+const titleOf = (json: Json): string | undefined => json.navigationBarTitleText ?? json.defaultTitle
+
+const scope = (path: string): string => path.replace(/[^\w-]/g, '-')
+
+function hook(target: Bag, name: Hook | 'onLaunch', ...args: unknown[]): void {
+  const found = target[name]
+  if (typeof found === 'function') (found as (...args: unknown[]) => void).apply(target, args)
+}
+
+/** Splits `/pages/a/a?b=c`, which may be relative to a page. */
+function split(url: string, from?: string): [string, Record<string, string>] {
+  const [path = '', query = ''] = absolute(url, from).split('?')
+  return [path, Object.fromEntries(new URLSearchParams(query))]
+}
+
+function absolute(url: string, from?: string): string {
+  const [path = '', ...query] = url.split('?')
+  const base = from && path.startsWith('.') ? `${from.split('/').slice(0, -1).join('/')}/` : ''
+  return [normal(base + path), ...query].join('?')
+}

@@ -1,0 +1,2 @@
+export { mount } from './engine'
+export type * from './types'

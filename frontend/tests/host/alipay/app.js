@@ -1,0 +1,1 @@
+App({ onLaunch(options) { this.launched = options.path } })

@@ -1,0 +1,1 @@
+export default { upper: function (text) { return text.toUpperCase() } }

@@ -1,0 +1,1 @@
+export const path = (app) => `/v1/apps/${app}/phone-number`

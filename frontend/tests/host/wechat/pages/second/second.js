@@ -1,0 +1,1 @@
+Page({ data: { from: "" }, onLoad({ from }) { this.setData({ from }) }, back() { wx.navigateBack() } })

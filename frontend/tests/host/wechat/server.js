@@ -1,0 +1,1 @@
+module.exports = { path: (app) => `/v1/apps/${app}/phone-number` }
