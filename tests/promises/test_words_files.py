@@ -103,6 +103,7 @@ CHOSEN: dict[str, set[str]] = {
     "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
     | {f"api.{each.name}" for each in DESCRIBED.values()}
     | {f"page.{each}" for each in pages._HEADINGS},
+    "phone_page": {*entries("phone_page")},  # in the browser; see tests/simulator/test_phone_page.py
     "simulator": {f"demo.column.{each}" for each in ("platform", "scene", "result", "time")},
 }
 """Keys that are not written out where they are used."""
