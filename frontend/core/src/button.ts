@@ -41,7 +41,7 @@ export const PhoneButton = function (options: Options): Button {
   }
 
   const look = (): State => {
-    const supported = supports(platform, host, options)
+    const supported = !!supports(platform, host, options)
     const alive = !!code && Date.now() - taken < DEAD
     const again = !busy && !!(pending || (offline && !alive))
     const shown: Partial<Failure> = supported
@@ -158,7 +158,7 @@ export const PhoneButton = function (options: Options): Button {
     platform,
 
     set(changed: Options) {
-      options = changed
+      options = Object.assign({}, options, changed)
       show()
     },
 
@@ -174,6 +174,8 @@ export const PhoneButton = function (options: Options): Button {
       timer = 0
     },
 
+    shown: login,
+
     // A double tap gives two events, at once or one after the other.
     received: (event: any) =>
       Date.now() - done < 1e3
@@ -188,10 +190,10 @@ export const PhoneButton = function (options: Options): Button {
       return busy ? found : end(found)
     },
 
-    again: () => (busy ? last : pending ? run(() => pending) : button.start()),
+    again: () => (busy || pending ? run(() => pending) : button.start()),
 
-    ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: !!options.realtime }, DEAD).then(button.received, button.declined),
-  } as Button & { state: State }
+    ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: options.realtime }, DEAD).then(button.received, button.declined),
+  } as unknown as Button & { state: State }
   button.state = look()
   return button
 } as unknown as new (options: Options) => Button

@@ -9,7 +9,6 @@ declare const my: Host, swan: Host, tt: Host, ks: Host, xhs: Host, qq: Host, jd:
 export const ALIPAY = 'alipay'
 export const GET_PHONE_NUMBER = 'getPhoneNumber'
 const WECHAT = 'wechat'
-const DOUYIN = 'douyin'
 
 /**
  * The global of each platform. A mini program has no object that holds its globals, so each name is written out.
@@ -18,7 +17,7 @@ const DOUYIN = 'douyin'
 const HOSTS: [Platform, () => Host][] = [
   [ALIPAY, () => my],
   ['baidu', () => swan],
-  [DOUYIN, () => tt],
+  ['douyin', () => tt],
   ['kuaishou', () => ks],
   ['xiaohongshu', () => xhs],
   ['qq', () => qq],
@@ -53,11 +52,11 @@ const library = (host: Host): any => {
   }
 }
 
-/** True if the platform has the button, and what it gives is what the service takes. */
-export function supports(platform: Platform, host: Host, { realtime, acceptEncryptedData }: Options): boolean {
-  if (!host || platform === ALIPAY) return !!(host && host.getPhoneNumber)
-  const least = platform === WECHAT ? (realtime ? 2024004 : 2021002) : platform === DOUYIN ? 3051000 : 0
-  return (!!acceptEncryptedData && !realtime) || !(library(host) < least)
+/** Truthy if the platform has the button, and what it gives is what the service takes. */
+export function supports(platform: Platform, host: Host, { realtime, acceptEncryptedData }: Options): unknown {
+  const since: { [name: string]: number } = { wechat: realtime ? 2024004 : 2021002, douyin: 3051000 }
+  if (!host || platform === ALIPAY) return host && host.getPhoneNumber
+  return (acceptEncryptedData && !realtime) || !(library(host) < since[platform])
 }
 
 /** The `open-type` of the button. */

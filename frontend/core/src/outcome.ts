@@ -19,14 +19,14 @@ export function refusal(reason: Reason, next: Next, more?: Partial<Refusal>): Re
 export function declined(event: any): Refusal {
   const detail = detailOf(event)
   const message = detail.errorMessage || detail.errMsg || ''
-  const errno = +(detail.errno || detail.error) || undefined
-  const said = `${errno || ''} ${message}`
+  const errno = +(detail.errno || detail.error) || 0
+  const said = `${errno} ${message}`
   const more = { message, errno }
   if (errno === 1400001) return refusal('quota', STOP, more)
   if (/^10[34] |not authorized/.test(said)) return refusal('privacy', ASK_AGAIN, more)
   // Douyin says "platform auth deny" if the mini program has no permission; the user had no say.
   if (/^1[01]2 |platform auth|no permission|not declared/.test(said)) return refusal(PLATFORM, STOP, more)
-  return refusal(/deny|cancel|reject|取消|拒绝|不允许|^ $/i.test(said) ? 'denied' : PLATFORM, ASK_AGAIN, more)
+  return refusal(/deny|cancel|reject|取消|拒绝|不允许|^0 $/i.test(said) ? 'denied' : PLATFORM, ASK_AGAIN, more)
 }
 
 /** The detail of an event; a framework may hand over the detail itself. */

@@ -112,7 +112,7 @@ export interface Failure {
   fallback: boolean
   /** The server's code, such as `already-used`; or Alipay's, such as `40003`. */
   code?: string
-  /** The platform's number, such as 1400001. */
+  /** The platform's number, such as 1400001; 0 if it gave none. */
   errno?: number
   /** The platform's own words, for your log. */
   message?: string
@@ -120,7 +120,10 @@ export interface Failure {
 
 export type Outcome = Success | Failure
 
-/** What a component shows. A new object for every change. */
+/**
+ * What a component shows. A new object for every change. The button is a platform button of `openType`, or with `again`
+ * a plain one; it is disabled unless `ready`.
+ */
 export interface State {
   /** False if there is no button here: show the fallback alone. */
   supported: boolean
@@ -148,11 +151,13 @@ export interface State {
 export interface Button {
   readonly platform: Platform
   readonly state: State
-  /** Call it when the button appears, and when its page is shown again. Takes a login, unless the one it has is fresh. */
+  /** Call it when the button appears. Takes a login, unless there is one that is fresh; the button is not ready before. */
   start(): Promise<void>
-  /** Call it when the button or its page disappears. */
+  /** Call it when the page is shown again. Renews a login that has aged meanwhile. */
+  shown(): void
+  /** Call it when the button disappears. */
   stop(): void
-  /** Takes changed options. */
+  /** Takes changed options; the others stay. */
   set(options: Options): void
   /**
    * Call it in the platform's event with the event or its `detail`: `getphonenumber`, `getrealtimephonenumber`, and
