@@ -56,12 +56,14 @@ class Asked(NamedTuple):
         request_id: The id of the request, for the log and the answer.
         anonymous: True if the reader must not see the precise code, such as a mini program.
         habit: Wrap the answer in ``{"code", "msg", "data"}``.
+        root: Prefix of the service's paths, such as ``/haoma``.
     """
 
     lang: str = "en"
     request_id: str = ""
     anonymous: bool = False
     habit: bool = False
+    root: str = ""
 
     @classmethod
     def of(
@@ -89,7 +91,7 @@ def answered(found: object, asked: Asked) -> Reply:
 
 def refused(error: HaomaError, asked: Asked, allow: bytes = b"") -> Reply:
     """Return the response to a refused request: a problem object (RFC 9457), or ``{"code", "msg", "data"}``."""
-    body = problem(error, asked.lang, request_id=asked.request_id, anonymous=asked.anonymous)
+    body = problem(error, asked.lang, request_id=asked.request_id, anonymous=asked.anonymous, root=asked.root)
     headers = [(b"content-language", asked.lang.encode("ascii")), (b"cache-control", b"no-store")]
     if error.retry and error.retry_after:
         headers.append((b"retry-after", b"%d" % error.retry_after))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
 import socket
+import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from support.serving import Serving
+from support.serving import START, Serving
 
 APP = (Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland" / "app.toml").read_text("utf-8")
 FIRST, SECOND = "server-key-0123456789-first", "server-key-0123456789-second"
@@ -201,3 +205,38 @@ def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
                 return
             time.sleep(0.05)
         pytest.fail("a worker still answers")
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    """Only its owner and group may open it; whoever does is a proxy. One that a killed process left is replaced."""
+    path = tmp_path / "haoma.sock"
+    with Serving(tmp_path, toml(FIRST)) as serving:  # to have a configuration
+        config = serving.config
+    text = toml(FIRST).replace("[service]", f'[service]\nlisten = "unix:{path}"\nroot_path = "/haoma"', 1)
+    config.write_text(text)
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", START, str(config), "1"], stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        line = json.loads(process.stderr.readline())
+        assert (line["event"], line["address"]) == ("listening", f"unix:{path}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(b"GET /v1/nothing HTTP/1.1\r\nHost: haoma\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 404")
+        assert b'"type":"/haoma/errors/caller.unknown-route"' in answer
+        assert health("--config", str(config)) == (0, "")
+        process.kill()
+        process.communicate()
+        assert path.is_socket()
+    status, said = health("--listen", f"unix:{path}")
+    assert status == 1
+    assert said
+
+
+def health(*options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "haoma", "health", *options], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr

@@ -25,7 +25,7 @@ from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
 from haoma.service.run.life import Life
 from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
-from haoma.settings.service import parse_listen, start_warnings
+from haoma.settings.service import UNIX, parse_listen, start_warnings
 from haoma.store.config import MEMORY
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.keys.vault import REFUSED
@@ -133,7 +133,9 @@ def _shared_folder() -> tempfile.TemporaryDirectory[str]:
 def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault, ...]:
     """Return a warning if users can only connect through a proxy, but no trusted proxy is configured."""
     service = settings.service
-    if not service.publishable_keys or service.trusted_proxies or not parse(listening.getsockname()[0]).is_loopback:
+    if not service.publishable_keys or service.trusted_proxies or listening.family == socket.AF_UNIX:
+        return ()
+    if not parse(listening.getsockname()[0]).is_loopback:
         return ()
     return (Fault("config.proxy-not-named", "service.trusted_proxies", warning=True, file=settings.path),)
 
@@ -167,9 +169,11 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
     service = settings.service
     address = (service.host, service.port) if listen is None else parse_listen(listen)
     if address is None:
-        raise ConfigFaults([Fault("config.bad-listen", "--listen", because={"needed": "host:port"})])
+        raise ConfigFaults([Fault("config.bad-listen", "--listen", because={"needed": "host:port or unix:/path"})])
     host, port = address
     where = "service.listen" if listen is None else "--listen"
+    if host.startswith(UNIX):
+        return _listen_locally(host, where)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, place = found[0]
@@ -190,6 +194,31 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
         fault = Fault("config.cannot-listen", where, because={"listen": f"{host}:{port}", "reason": reason})
         raise ConfigFaults([fault]) from None
     return listening
+
+
+def _listen_locally(address: str, where: str) -> socket.socket:
+    """Bind a UNIX socket that the owner and the group may open. One that a killed process left is replaced."""
+    path = Path(address.removeprefix(UNIX))
+    listening = _Port(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket() and not _answers(path):
+            path.unlink()
+        mask = os.umask(0o117)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(mask)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        because = {"listen": address, "reason": os.strerror(error.errno or 0)}
+        raise ConfigFaults([Fault("config.cannot-listen", where, because=because)]) from None
+    return listening
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 class _Port(socket.socket):
@@ -297,14 +326,15 @@ def _announcement(drain_seconds: float) -> float:
 
 
 def _run(path: str, settings: Settings, listening: socket.socket, workers: int) -> int:
-    seconds = settings.service.drain_seconds
+    service = settings.service
     life = Life(settings, partial(check, path, workers), _address(listening), workers)
     if workers > 1:
         logging.config.dictConfig(_LOGGING)
-        codes = supervise(_work, (_Target(path, workers), seconds, listening), workers, listening.close, life)
+        given = _Target(path, workers), service.drain_seconds, service.root_path, listening
+        codes = supervise(_work, given, workers, listening.close, life)
         return FAILED if CANNOT_START in codes else OK
     try:
-        _work(_Target(path, workers, settings), seconds, listening, life)
+        _work(_Target(path, workers, settings), service.drain_seconds, service.root_path, listening, life)
     except SystemExit as end:
         return FAILED if end.code else OK
     finally:
@@ -313,16 +343,19 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
 
 
 def _address(listening: socket.socket) -> str:
+    if listening.family == socket.AF_UNIX:
+        return f"{UNIX}{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _work(target: _Target, seconds: float, listening: socket.socket, told: Life | PipeEnd) -> None:
+def _work(target: _Target, seconds: float, root_path: str, listening: socket.socket, told: Life | PipeEnd) -> None:
     """Serve in this process until it is stopped.
 
     Args:
         target: Makes the application.
         seconds: Time to end requests in flight.
+        root_path: Prefix under which a proxy serves it.
         listening: The port.
         told: Of what happens: the one process tells the operator, a worker its supervisor.
     """
@@ -346,6 +379,7 @@ def _work(target: _Target, seconds: float, listening: socket.socket, told: Life 
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        root_path=root_path,
         timeout_keep_alive=_IDLE_SECONDS,
         # The application ends requests in flight in time. This limit is for clients that do not read their responses.
         timeout_graceful_shutdown=math.ceil(seconds - _announcement(seconds)) + 1,

@@ -33,19 +33,20 @@ class Server(uvicorn.Server):
         told: Told when it listens and when it ends.
     """
 
-    def __init__(self, config: uvicorn.Config, told: Told) -> None:
+    def __init__(self, config: uvicorn.Config, told: Told | None = None) -> None:
         super().__init__(config)
         self._told = told
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept requests."""
         await super().startup(sockets)
-        if self.started:
+        if self.started and self._told is not None:
             self._told.listens(cast("Replaceable", self.config.loaded_app))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept whoever waits, close the port, and wait for what is on its way; then do as uvicorn does."""
-        self._told.ends()
+        if self._told is not None:
+            self._told.ends()
         loop, listening = asyncio.get_running_loop(), sockets or []
         accepted = [each for port in listening for each in _waiting(port)]
         for server in self.servers:
