@@ -1,6 +1,6 @@
 """Checks everything in deploy/ as far as that is possible without a container engine. No image is built or run.
 
-The tools come from the package index into .deploy/, a virtual environment of their own. ``make deploy-check`` runs this.
+The tools come from the package index into .deploy/, a virtual environment of their own. Run by ``make deploy-check``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import tomllib
 import venv
 from pathlib import Path
 
+from haoma.crypto.strict import parse_json
+
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 TOOLS = ROOT / ".deploy"
@@ -25,7 +27,7 @@ NEEDED = (
 RENDER = """
 import json, sys
 from helm_python import chart
-folder, values = sys.argv[1], json.loads(sys.argv[2])
+folder, values = sys.argv[1], parse_json(sys.argv[2])
 worse = [each for each in chart.lint(folder, values, strict=True)["messages"] if each["severity"] > 1]
 print(json.dumps({"worse": worse, "files": chart.Chart.load(folder).render(values, name="shop")}))
 """
@@ -40,6 +42,7 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def tool(name: str) -> Path:
+    """Return the path of an installed tool."""
     return TOOLS / "bin" / name
 
 
@@ -71,7 +74,7 @@ def composition() -> None:
         for _ in range(2):  # the second time nothing is overwritten
             run("sh", copied / "secrets.sh")
             made = {path.name: path.read_bytes() for path in (copied / "secrets").iterdir()}
-        composed = json.loads(
+        composed = parse_json(
             run(tool("docker-compose"), "--file", copied / "compose.yaml", "config", "--format", "json")
         )
         assert {Path(each["file"]).name for each in composed["secrets"].values()} == set(made)
@@ -91,7 +94,7 @@ def _configured(text: str) -> None:
 def chart() -> None:
     """The chart: lint, and every object against the schema of Kubernetes, with and without its options."""
     for values in ({}, {"replicaCount": 1, "upgrade": {"enabled": False}, "podAnnotations": {"a": "b"}}):
-        found = json.loads(run(tool("python"), "-c", RENDER, DEPLOY / "helm" / "haoma", json.dumps(values)))
+        found = parse_json(run(tool("python"), "-c", RENDER, DEPLOY / "helm" / "haoma", json.dumps(values)))
         assert not found["worse"], found["worse"]
         files = found["files"]
         with tempfile.TemporaryDirectory() as folder:
@@ -132,7 +135,7 @@ def dashboards() -> None:
         known |= {f"{name}_bucket", f"{name}_count", f"{name}_sum"} if kind == "histogram" else {name}
     queries = [
         target["expr"]
-        for panel in json.loads((DEPLOY / "grafana" / "haoma.json").read_text())["panels"]
+        for panel in parse_json((DEPLOY / "grafana" / "haoma.json").read_text())["panels"]
         for target in panel["targets"]
     ]
     queries += re.findall(r"expr: (?:>-\n)?((?:.|\n)+?)(?=\n        (?:for|labels))", _rules().read_text())
