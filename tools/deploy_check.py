@@ -27,7 +27,7 @@ NEEDED = (
 RENDER = """
 import json, sys
 from helm_python import chart
-folder, values = sys.argv[1], parse_json(sys.argv[2])
+folder, values = sys.argv[1], json.loads(sys.argv[2])
 worse = [each for each in chart.lint(folder, values, strict=True)["messages"] if each["severity"] > 1]
 print(json.dumps({"worse": worse, "files": chart.Chart.load(folder).render(values, name="shop")}))
 """
