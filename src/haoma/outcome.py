@@ -45,6 +45,7 @@ _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 _ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
 _LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # no digits: an id must not look like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NUMBER: Final = re.compile(rb"\d{11}")  # an id that looks like a phone number is in nobody's log
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -70,7 +71,7 @@ class Asked(NamedTuple):
         cls, *, language: str | bytes = b"", request_id: str | bytes = b"", anonymous: bool = True, habit: bool = False
     ) -> Self:
         """Return it for the headers ``Accept-Language`` and ``X-Request-ID`` of a request."""
-        known = request_ids((_bytes(request_id),) if request_id else ())
+        known = request_ids(() if not request_id or _NUMBER.search(_bytes(request_id)) else (_bytes(request_id),))
         return cls(negotiate(_bytes(language)), known, anonymous, habit)
 
 

@@ -38,7 +38,8 @@ def problem(
         root: Prefix of the service's paths, such as ``/haoma``.
     """
     if anonymous:
-        return _filled(_public(error, lang), request_id=request_id)
+        # A dispute is decided by proofs of both sides, so its id may be known.
+        return _filled(_public(error, lang), dispute=error.because.get("dispute"), request_id=request_id)
     words = error.explain(lang)
     return _filled(
         {
