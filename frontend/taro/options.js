@@ -11,18 +11,10 @@ const platform = {
   weapp: 'wechat', alipay: 'alipay', swan: 'baidu', tt: 'douyin', qq: 'qq', jd: 'jd', h5: 'h5',
 }[process.env.TARO_ENV]
 
-/** Return the options of the core; a property that is absent keeps the core's own default. */
-export function options(props) {
-  const found = { platform }
-  for (const name of NAMES) if (props[name] !== undefined) found[name] = props[name]
-  return found
-}
+/** Return the options of the core. A property that is absent is undefined, and the core has its own default. */
+export const options = (props) => Object.assign({ platform }, ...NAMES.map((name) => ({ [name]: props[name] })))
 
-/** Return what both buttons show, beside their events. */
-export function looks(state, disabled) {
-  return {
-    openType: state.openType || undefined,
-    disabled: Boolean(disabled) || state.busy || !(state.ready || state.again),
-    loading: state.busy,
-  }
+/** Return the consent text and the version of the policy, which the user sees before the tap. */
+export function consentText({ consent, policy }) {
+  return policy ? `${consent} (${policy})` : consent
 }

@@ -3,7 +3,7 @@ import { Button, Text, View } from '@tarojs/components'
 import { useDidShow } from '@tarojs/taro'
 import { PhoneButton } from 'haoma-core'
 
-import { looks, NAMES, options } from './options.js'
+import { consentText, NAMES, options } from './options.js'
 
 const flag = { type: Boolean, default: undefined }
 
@@ -28,14 +28,13 @@ export const HaomaPhoneButton = defineComponent({
   },
   emits: ['success', 'fail'],
   setup(props, { emit, slots }) {
-    const state = shallowRef()
     const button = new PhoneButton({
       ...options(props),
       onState: (next) => (state.value = next),
       onSuccess: (success) => emit('success', success),
       onFail: (failure) => emit('fail', failure),
     })
-    state.value = button.state
+    const state = shallowRef(button.state)
 
     onMounted(() => button.start())
     onBeforeUnmount(() => button.stop())
@@ -43,16 +42,20 @@ export const HaomaPhoneButton = defineComponent({
     watch(() => NAMES.map((name) => props[name]), () => button.set(options(props)))
 
     return () => {
-      const { supported, text, fallback, label } = state.value
+      const { supported, ready, busy, fallback, label, text } = state.value
       return put(View, { class: 'haoma-phone' }, () => [
-        supported && props.consent && put(Text, { class: 'haoma-phone-consent' }, () => props.consent),
-        supported && put(
-          Button,
-          { class: 'haoma-phone-button', ...looks(state.value, props.disabled), ...events(button, state.value) },
-          () => slots.default?.() ?? label,
-        ),
-        text && put(Text, { class: 'haoma-phone-text' }, () => text),
-        fallback && slots.fallback?.(),
+        supported && props.consent
+          ? put(Text, { class: 'haoma-phone-consent' }, () => [consentText(props)])
+          : null,
+        supported
+          ? put(
+            Button,
+            { class: 'haoma-phone-button', disabled: props.disabled || !ready, loading: busy, ...events(button) },
+            () => (slots.default ? slots.default() : [label]),
+          )
+          : null,
+        text ? put(Text, { class: 'haoma-phone-text' }, () => [text]) : null,
+        fallback && slots.fallback ? slots.fallback() : null,
       ])
     }
   },
@@ -62,11 +65,12 @@ export const HaomaPhoneButton = defineComponent({
 const put = (type, props, children) => h(type, props, { default: children })
 
 // Vue would turn onGetPhoneNumber into get-phone-number, which no button has: only the first letter is a capital.
-function events(button, state) {
-  if (!state.openType) return { onTap: () => button.again() }
+function events(button) {
+  const { openType, scope } = button.state
+  if (!openType) return { onTap: () => button.again() }
   const received = (event) => button.received(event)
   if (process.env.TARO_ENV === 'alipay') {
-    return { scope: state.scope, onGetauthorize: received, onError: (event) => button.declined(event) }
+    return { openType, scope, onGetauthorize: received, onError: (event) => button.declined(event) }
   }
-  return { onGetphonenumber: received, onGetrealtimephonenumber: received }
+  return { openType, onGetphonenumber: received, onGetrealtimephonenumber: received }
 }

@@ -295,7 +295,6 @@ COMMANDS = [
     "import",
     "export",
     "serve",
-    "health",
     "simulate",
     "demo",
 ]

@@ -60,8 +60,11 @@ export interface Api {
   send(request: Sent): Promise<Received>
 }
 
-/** How a mini program is opened. */
-export interface Opening {
+export interface Options {
+  platform: Platform
+  folder: Folder
+  sheet: Sheet
+  api: Api
   /** The page to open, with a query; the first of `app.json` if absent. */
   page?: string
   /** Called with the title of the page that is shown. */
@@ -70,14 +73,8 @@ export interface Opening {
   onError?: (error: unknown) => void
   /** Replaces parts of what the system tells about itself, such as `SDKVersion`. */
   system?: Record<string, unknown>
-  /** What `wx.getExtConfigSync` and `my.getExtConfigSync` give. */
+  /** What the page gets from `getExtConfigSync`: the props of the shop, for example. */
   config?: Record<string, unknown>
-}
-
-export interface Options extends Opening {
-  folder: Folder
-  sheet: Sheet
-  api: Api
 }
 
 export interface Mounted {

@@ -17,5 +17,4 @@ def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
     exchange.error = error
     exchange.status = error.status
     anonymous = exchange.caller is not None and not exchange.caller.trusted
-    asked = Asked(exchange.lang, exchange.request_id, anonymous, exchange.habit, exchange.root)
-    return refused(error, asked, allow)
+    return refused(error, Asked(exchange.lang, exchange.request_id, anonymous, exchange.habit), allow)

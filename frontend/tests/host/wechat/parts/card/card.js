@@ -1,9 +1,6 @@
 Component({
   properties: { label: String },
   data: { shown: '' },
-  lifetimes: {
-    attached() { this.setData({ shown: 'attached' }) },
-    ready() { this.setData({ shown: `${this.data.shown}, ready` }) },
-  },
+  lifetimes: { attached() { this.setData({ shown: 'attached' }) } },
   methods: { pick() { this.triggerEvent('pick', { value: 7 }) } },
 })

@@ -6,7 +6,6 @@ import { app, goods, publishableKey, server, yuan } from '../../../shop/catalogu
 
 export default function Checkout() {
   const [number, setNumber] = useState('')
-  const [failure, setFailure] = useState(null)
   const total = goods.reduce((sum, each) => sum + each.fen, 0)
 
   return (
@@ -35,13 +34,12 @@ export default function Checkout() {
           scene='checkout'
           consent='我们用手机号通知你取货，详见《隐私政策》。'
           onSuccess={({ answer }) => setNumber(answer.masked)}
-          onFail={setFailure}
+          onFail={({ reason, code }) => console.info('no number:', reason, code)}
           fallback={<TypeIt onTyped={setNumber} />}
         >
           手机号一键下单
         </HaomaPhoneButton>
       )}
-      {failure && <Text className='reason'>{failure.reason}</Text>}
     </View>
   )
 }

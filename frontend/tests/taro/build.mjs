@@ -1,0 +1,78 @@
+// Builds the two example pages with Taro's own toolchain, for every target, from the kit as npm would install it.
+// What has not changed since is not built again. Run it by itself, or let the tests do it.
+
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const frontend = fileURLToPath(new URL('../..', import.meta.url))
+export const example = path.join(frontend, 'examples/taro')
+
+const targets = { react: ['weapp', 'alipay', 'swan', 'tt', 'qq', 'jd', 'h5'], vue3: ['weapp', 'alipay', 'swan', 'tt', 'h5'] }
+export const builds = Object.entries(targets).flatMap(([framework, each]) => each.map((target) => ({ framework, target })))
+
+/** Where a build lies. */
+export const folder = (framework, target) => path.join(example, 'dist', framework, target)
+
+/** Build what is missing or old. */
+export async function build() {
+  const stamp = path.join(example, 'dist/.stamp')
+  const now = digest()
+  if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== now) {
+    fs.rmSync(path.join(example, 'dist'), { recursive: true, force: true })
+    await install()
+    fs.mkdirSync(path.dirname(stamp))
+    fs.writeFileSync(stamp, now)
+  }
+  const left = builds.filter(({ framework, target }) => !fs.existsSync(folder(framework, target) + '.built'))
+  await Promise.all([worker(left), worker(left)])
+}
+
+async function worker(left) {
+  for (let next = left.shift(); next; next = left.shift()) {
+    const { framework, target } = next
+    const taro = path.join(example, 'node_modules/@tarojs/cli/bin/taro')
+    const env = { ...process.env, FRAMEWORK: framework, NODE_ENV: 'production', CI: '1' }
+    try {
+      await run(process.execPath, [taro, 'build', '--type', target], { cwd: example, env, maxBuffer: 1 << 26 })
+    } catch (error) {
+      throw new Error(`taro build --type ${target} (${framework}) failed:\n${errors(error.stdout) || error.stderr}`)
+    }
+    fs.writeFileSync(folder(framework, target) + '.built', '')
+  }
+}
+
+/** What a build says is wrong, without its progress. */
+const errors = (text) => text.match(/✖ Errors:[^●]*/)?.[0]
+
+/** Install Taro if it is missing, and the kit anew: npm takes only what the packages would publish. */
+async function install() {
+  const modules = path.join(example, 'node_modules')
+  if (!fs.existsSync(path.join(frontend, 'core/dist/index.js'))) {
+    await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
+  }
+  const whole = !fs.existsSync(path.join(modules, '.package-lock.json'))
+  for (const name of ['haoma-core', 'haoma-taro']) fs.rmSync(path.join(modules, name), { recursive: true, force: true })
+  await run('npm', [whole ? 'ci' : 'install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: example, maxBuffer: 1 << 26 })
+}
+
+/** What a build depends on. */
+function digest() {
+  const hash = createHash('sha256')
+  const inputs = ['src', 'config', 'babel.config.js', 'package-lock.json', '.env'].map((name) => path.join(example, name))
+  for (const input of [...inputs, path.join(frontend, 'taro'), path.join(frontend, 'core/src')]) {
+    for (const file of files(input)) hash.update(path.relative(frontend, file) + '\0').update(fs.readFileSync(file)).update('\0')
+  }
+  return hash.digest('hex')
+}
+
+function files(at) {
+  if (!fs.statSync(at).isDirectory()) return [at]
+  return fs.readdirSync(at).sort().filter((name) => name !== 'node_modules').flatMap((name) => files(path.join(at, name)))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build()
