@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-large chaos conformance forks mutants pages clean
+.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check clean
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -12,7 +12,9 @@ help:
 	@echo "make chaos [ARGS=…]      services, databases and platforms break  服务、数据库、平台各种故障"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
 	@echo "make forks               200 rounds of six forks each, four times 反复 fork 的完整测试"
+	@echo "make integrations        frameworks, on every server           各网页框架在各服务器上"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
+	@echo "make deploy-check        the container, unit, chart and alerts  检查 deploy/ 里的部署文件"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
 
@@ -48,6 +50,9 @@ conformance: $(READY)
 forks: $(READY)
 	@HAOMA_FORK_ROUNDS=200 $(VENV)/bin/python -m pytest tests/forks $(ARGS)
 
+integrations: $(READY)
+	@HAOMA_ALL_SERVERS=1 $(VENV)/bin/python -m pytest tests/integrations $(ARGS)
+
 mutants: $(READY)
 	@$(VENV)/bin/python tools/mutants.py $(ARGS)
 
@@ -59,5 +64,9 @@ pages: $(READY)
 	@$(VENV)/bin/python tools/proofs.py
 	@$(VENV)/bin/python tools/front_end.py
 
+# Lints and renders everything in deploy/. No image is built or run.
+deploy-check: $(READY)
+	@$(VENV)/bin/python tools/deploy_check.py
+
 clean:
-	rm -rf $(VENV) .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .deploy .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -17,7 +17,10 @@ FILE: Final = Path(__file__).resolve().parent.parent / "frontend" / "core" / "sr
 
 def written() -> str:
     """Return the content of the file. The first text of each entry is Chinese, the second English."""
-    lines = ["// Written by tools/front_end.py from src/haoma/words/front_end.toml; edit that.", "export const WORDS = {"]
+    lines = [
+        "// Written by tools/front_end.py from src/haoma/words/front_end.toml; edit that.",
+        "export const WORDS = {",
+    ]
     for key, words in entries("front_end").items():
         lines.append(f"  {key}: [{', '.join(_quoted(words[lang]) for lang in LANGUAGES)}],")
     return "\n".join([*lines, "}", ""])

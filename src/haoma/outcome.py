@@ -45,6 +45,7 @@ _RETRY_AFTER: Final = {429: b"60", 503: b"5"}
 _ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-store"))
 _LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijkmnpqr")  # no digits: an id must not look like a phone number
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NUMBER: Final = re.compile(rb"\d{11}")  # an id that looks like a phone number is in nobody's log
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -56,19 +57,21 @@ class Asked(NamedTuple):
         request_id: The id of the request, for the log and the answer.
         anonymous: True if the reader must not see the precise code, such as a mini program.
         habit: Wrap the answer in ``{"code", "msg", "data"}``.
+        root: Prefix of the service's paths, such as ``/haoma``.
     """
 
     lang: str = "en"
     request_id: str = ""
     anonymous: bool = False
     habit: bool = False
+    root: str = ""
 
     @classmethod
     def of(
         cls, *, language: str | bytes = b"", request_id: str | bytes = b"", anonymous: bool = True, habit: bool = False
     ) -> Self:
         """Return it for the headers ``Accept-Language`` and ``X-Request-ID`` of a request."""
-        known = request_ids((_bytes(request_id),) if request_id else ())
+        known = request_ids(() if not request_id or _NUMBER.search(_bytes(request_id)) else (_bytes(request_id),))
         return cls(negotiate(_bytes(language)), known, anonymous, habit)
 
 
@@ -89,7 +92,7 @@ def answered(found: object, asked: Asked) -> Reply:
 
 def refused(error: HaomaError, asked: Asked, allow: bytes = b"") -> Reply:
     """Return the response to a refused request: a problem object (RFC 9457), or ``{"code", "msg", "data"}``."""
-    body = problem(error, asked.lang, request_id=asked.request_id, anonymous=asked.anonymous)
+    body = problem(error, asked.lang, request_id=asked.request_id, anonymous=asked.anonymous, root=asked.root)
     headers = [(b"content-language", asked.lang.encode("ascii")), (b"cache-control", b"no-store")]
     if error.retry and error.retry_after:
         headers.append((b"retry-after", b"%d" % error.retry_after))

@@ -25,7 +25,9 @@ _FACTS: Final = (
 """Facts of an error whose values come from our code or configuration. Others may quote what was sent."""
 
 
-def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False) -> dict[str, Any]:
+def problem(
+    error: HaomaError, lang: str = "en", *, request_id: str = "", anonymous: bool = False, root: str = ""
+) -> dict[str, Any]:
     """Return the problem object of an error.
 
     Args:
@@ -33,13 +35,15 @@ def problem(error: HaomaError, lang: str = "en", *, request_id: str = "", anonym
         lang: ``zh`` or ``en``.
         request_id: The service's own id of the request.
         anonymous: True if the reader must not see the precise code.
+        root: Prefix of the service's paths, such as ``/haoma``.
     """
     if anonymous:
-        return _filled(_public(error, lang), request_id=request_id)
+        # A dispute is decided by proofs of both sides, so its id may be known.
+        return _filled(_public(error, lang), dispute=error.because.get("dispute"), request_id=request_id)
     words = error.explain(lang)
     return _filled(
         {
-            "type": f"/errors/{error.code}",
+            "type": f"{root}/errors/{error.code}",
             "title": words.title,
             "status": error.status,
             "detail": words.cause,

@@ -295,6 +295,7 @@ COMMANDS = [
     "import",
     "export",
     "serve",
+    "health",
     "simulate",
     "demo",
 ]

@@ -302,6 +302,12 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path):
     assert found.because == {"left_out": 3}
 
 
+def test_a_list_of_packages_is_not_missed(tmp_path):
+    """A lock file of npm is no source, however large."""
+    write(tmp_path, {"package-lock.json": " " * (513 * 1024), "ok.js": ""})
+    assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
+
+
 def test_a_folder_that_may_not_be_read_is_said(tmp_path, monkeypatch):
     """A directory without permission is counted as left out, and the others are read."""
     write(tmp_path, {"ok.js": "", "closed/app.js": ""})

@@ -279,7 +279,7 @@ def test_every_option_and_target_that_is_named_exists() -> None:
         ):
             assert command in known, page
             assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) <= known[command] | {"--help"}, page
-        for target in (found[1] for line in shown if (found := re.match(r"make ([a-z]+)", line))):
+        for target in (found[1] for line in shown if (found := re.match(r"make ([a-z-]+)", line))):
             assert re.search(rf"(?m)^{target}:", makefile), (page, target)
 
 
@@ -396,22 +396,11 @@ def test_twins_agree(english: Path, chinese: Path) -> None:
 def test_there_are_twins() -> None:
     """Everything that a user needs is there in both languages."""
     names = {name_of(english) for english, _ in TWINS}
-    pages = {
-        "accounts",
-        "configuration",
-        "conformance",
-        "doctor",
-        "http",
-        "incident",
-        "security-model",
-        "store",
-        "webhooks",
-        "adding-a-platform",
-        "platforms/README",
-        "platforms/others",
-        *(f"platforms/{name}" for name in PLATFORMS),
-    }
-    assert names == {"README.md", "conformance/README.md"} | {f"docs/{page}.md" for page in pages}
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "platforms").glob("*.md")]
+    both = {"docs/README.md", "docs/words.md"}  # each says everything in two languages
+    needed = {name_of(page) for page in pages if not page.name.endswith(".zh-CN.md")} - both
+    assert names >= needed | {"README.md", "conformance/README.md"}
+    assert names >= {"docs/configuration.md", *(f"docs/platforms/{name}.md" for name in PLATFORMS)}
 
 
 @cache
@@ -434,7 +423,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_nothing_of_the_machine() -> None:
-    """No page has the address of a package registry, a path of somebody's machine, or a package that is not published."""
+    """No page has the address of a package registry, or a path of somebody's machine."""
     for page in PAGES:
-        assert not re.search(r"pypi\.org|pythonhosted|npmjs|npmmirror|index-url|pip install '?haoma", text(page)), page
+        assert not re.search(r"pypi\.org|pythonhosted|npmjs|npmmirror|index-url", text(page)), page
         assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|Users)/", text(page)), page

@@ -67,6 +67,7 @@ PROCESS: dict[str, str] = {
     "service/test_service_limits.py": "test_a_platform_that_fails_is_refused_by_name"
     " test_a_valkey_that_dies_under_load",
     "service/test_service_process.py": "",
+    "service/test_service_reload.py": "",
     "service/test_service_refused.py": "test_addresses_that_belong_together",
     "service/test_service_valkey.py": "",
     "settings/test_no_values.py": "test_serve_and_warnings_of_a_process",

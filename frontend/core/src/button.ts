@@ -57,7 +57,7 @@ export const PhoneButton = function (options: Options): Button {
       fallback: !!shown.fallback,
       label: word(options, busy ? 'busy' : again ? 'again' : 'label'),
       text: (!busy && shown.text) || '',
-      reason: shown.reason,
+      reason: shown.reason || '',
     }
   }
 

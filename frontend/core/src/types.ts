@@ -143,8 +143,8 @@ export interface State {
   label: string
   /** The sentence for the user: why it failed, or that it is on its way; empty if there is nothing to say. */
   text: string
-  /** Why it failed last; absent after a success and before the first outcome. */
-  reason?: Reason
+  /** Why it failed last; empty after a success and before the first outcome. */
+  reason: Reason | ''
 }
 
 /** The class `PhoneButton` of the core. */

@@ -1,7 +1,7 @@
 /** The platform's `<button>`, with the open types that ask for a phone number. */
 
 import { triggerEvent } from 'glass-easel'
-import type { Device, Event } from './device'
+import type { Event, Phone } from './device'
 import { valuesOf } from './tags'
 
 /** A component of glass-easel. */
@@ -11,15 +11,15 @@ interface Button {
 }
 
 /** Returns what the engine registers as `button`. */
-export function button(device: Device, failed: (error: unknown) => void): object {
+export function button(phone: Phone, failed: (error: unknown) => void): object {
   const fire = (self: Button, name: string, detail: Event) => triggerEvent(self as never, name, detail, {})
 
   async function press(self: Button): Promise<void> {
     const { openType, scope, formType } = self.data
     if (formType) submit(self, formType)
-    if (device.platform === 'alipay') {
+    if (phone.platform === 'alipay') {
       if (openType !== 'getAuthorize' || scope !== 'phoneNumber') return
-      const error = await device.authorize()
+      const error = await phone.authorize()
       if (error) fire(self, 'Error', { type: 'getAuthorize', ...error })
       else fire(self, 'GetAuthorize', {})
       return
@@ -27,7 +27,7 @@ export function button(device: Device, failed: (error: unknown) => void): object
     for (const type of openType.split('|')) {
       if (type === 'agreePrivacyAuthorization') fire(self, type.toLowerCase(), { errMsg: `${type}:ok` })
       else if (type === 'getPhoneNumber' || type === 'getRealtimePhoneNumber') {
-        const event = await device.ask(type)
+        const event = await phone.ask(type)
         fire(self, type.toLowerCase(), { ...event, errMsg: named(event['errMsg'], type) })
       }
     }
@@ -37,7 +37,7 @@ export function button(device: Device, failed: (error: unknown) => void): object
     const form = self.getBackendElement().closest('form') as (HTMLFormElement & { __wxElement?: unknown }) | null
     if (!form?.__wxElement) return
     if (type === 'reset') form.reset()
-    const name = device.platform === 'alipay' ? type[0]!.toUpperCase() + type.slice(1) : type
+    const name = phone.platform === 'alipay' ? type[0]!.toUpperCase() + type.slice(1) : type
     triggerEvent(form.__wxElement as never, name, type === 'reset' ? {} : { value: valuesOf(form) }, {})
   }
 

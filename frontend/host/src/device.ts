@@ -1,13 +1,26 @@
 /** The phone in the user's hand: its login, its sheet, and what the user has allowed. */
 
-import type { Api, Platform, Sheet } from './types'
+import type { Api, Platform, Received, Sent, Sheet } from './types'
 
 export type Event = Record<string, unknown>
+
+/** What `wx` and `my` ask the phone for. In a frame, the phone is on the other side of it. */
+export interface Phone {
+  readonly platform: Platform
+  /** Asks the user, and returns the event that the platform hands to the page. */
+  ask(openType: string): Promise<Event>
+  /** Alipay: asks, and keeps what `my.getPhoneNumber` will give. Returns the error if the user declines. */
+  authorize(): Promise<Event | undefined>
+  /** Alipay: returns what `my.getPhoneNumber` gives. The user is not asked again, once the number is allowed. */
+  number(): Promise<Event>
+  login(): Promise<{ code: string }>
+  send(request: Sent): Promise<Received>
+}
 
 /** The sheet is gone without an answer, because the page behind it is. */
 export class TakenAway extends Error {}
 
-export class Device {
+export class Device implements Phone {
   private asking: Promise<Event> | undefined
   private handed: Event | undefined
   private allowed = false
@@ -15,10 +28,18 @@ export class Device {
   constructor(
     readonly platform: Platform,
     private readonly sheet: Sheet,
-    readonly api: Api,
+    private readonly api: Api,
   ) {}
 
-  /** Asks the user, and returns the event that the platform hands to the page. One sheet at a time. */
+  login(): Promise<{ code: string }> {
+    return this.api.login()
+  }
+
+  send(request: Sent): Promise<Received> {
+    return this.api.send(request)
+  }
+
+  /** One sheet at a time: a second tap gets the answer of the first. */
   ask(openType: string): Promise<Event> {
     this.asking ??= this.answer(openType).finally(() => {
       this.asking = undefined
@@ -26,7 +47,6 @@ export class Device {
     return this.asking
   }
 
-  /** Alipay: asks, and keeps what `my.getPhoneNumber` will give. Returns the error if the user declines. */
   async authorize(): Promise<Event | undefined> {
     const event = await this.ask('getAuthorize')
     this.allowed = 'response' in event
@@ -34,7 +54,6 @@ export class Device {
     return this.allowed ? undefined : ((event['detail'] as Event | undefined) ?? event)
   }
 
-  /** Alipay: returns what `my.getPhoneNumber` gives. The user is not asked again, once the number is allowed. */
   async number(): Promise<Event> {
     if (!this.allowed) return { response: NOT_ALLOWED }
     const event = this.handed ?? (await this.api.tap({ allow: true })).event

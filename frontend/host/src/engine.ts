@@ -1,10 +1,10 @@
 /** Runs the pages of a folder with WeChat's component engine. */
 
-import { addGlobalErrorListener, removeGlobalErrorListener } from 'glass-easel'
+import { addGlobalErrorListener, type GeneralComponent, removeGlobalErrorListener } from 'glass-easel'
 import { type CodeSpace, MiniProgramEnv, type Root } from 'glass-easel-miniprogram-adapter'
 import { component, page, type Definition } from './alipay'
 import { button } from './button'
-import { Device, TakenAway } from './device'
+import { type Phone, TakenAway } from './device'
 import { makeEventsPlain } from './events'
 import { loader } from './modules'
 import { my } from './my'
@@ -12,7 +12,7 @@ import { find, normal } from './paths'
 import { Screen } from './screen'
 import { Styles } from './styles'
 import { type Navigate, Screen as Signs, systemInfo } from './system'
-import type { Folder, Json, Mounted, Options } from './types'
+import type { Folder, Json, Mounted, Opening } from './types'
 import { wx } from './wx'
 
 type Bag = Record<string, unknown>
@@ -41,16 +41,17 @@ class Engine {
   private readonly need: (path: string) => unknown
   private readonly loaded = new Set<string>()
   private readonly pages: Shown[] = []
-  private readonly folder: Folder
+  private readonly fresh: GeneralComponent[] = []
   private current = ''
   private app: Bag = {}
 
   constructor(
     element: HTMLElement,
-    private readonly options: Options,
+    private readonly folder: Folder,
+    phone: Phone,
+    private readonly options: Opening,
   ) {
     makeEventsPlain()
-    this.folder = options.folder
     element.replaceChildren(this.box)
     this.box.style.cssText = 'block-size: 100%; min-block-size: inherit'
     this.root = this.box.attachShadow({ mode: 'open' })
@@ -58,11 +59,10 @@ class Engine {
     this.root.appendChild(this.viewport)
     this.styles = new Styles(this.root, this.folder)
     this.space = this.env.createCodeSpace('', true)
-    this.backend = this.env.associateBackend(new Screen(this.root, options.platform, this.asset) as never)
+    this.backend = this.env.associateBackend(new Screen(this.root, folder.platform, this.asset) as never)
     addGlobalErrorListener(this.failed)
     const [home, query] = split(options.page ?? this.folder.json['app']?.pages?.[0] ?? '')
-    const device = new Device(options.platform, options.sheet, options.api)
-    this.register(device)
+    this.register(phone)
     const navigate: Navigate = {
       launched: { path: home, query, scene: 1001, referrerInfo: {} },
       config: options.config ?? {},
@@ -71,8 +71,8 @@ class Engine {
       back: () => this.back(),
       title: (text) => options.onTitle?.(text),
     }
-    const make = options.platform === 'alipay' ? my : wx
-    const api = make(device, systemInfo(options.system ?? {}), navigate, new Signs(this.root))
+    const make = folder.platform === 'alipay' ? my : wx
+    const api = make(phone, systemInfo(options.system ?? {}), navigate, new Signs(this.root))
     this.need = loader(this.folder, api, this.globals())
     if ('app' in this.folder.modules) this.need('app')
     this.styles.add('app', '')
@@ -103,6 +103,7 @@ class Engine {
     root.attach(box as never, place as never)
     hook(live, 'onShow')
     root.getComponent().triggerPageLifetime('show', [])
+    this.ready()
     hook(live, 'onReady')
     this.tellTitle()
   }
@@ -155,6 +156,16 @@ class Engine {
     return this.folder.assets?.[normal(path)] ?? path
   }
 
+  /** A component is ready when it and all inside it are drawn; the engine leaves that to its user. */
+  private readonly attached = (component: GeneralComponent): void => {
+    this.fresh.push(component)
+    queueMicrotask(() => this.ready())
+  }
+
+  private ready(): void {
+    for (const component of this.fresh.splice(0).reverse()) component.triggerLifetime('ready', [])
+  }
+
   private tellTitle(): void {
     const own = this.folder.json[this.pages.at(-1)!.path] ?? {}
     const all = this.folder.json['app']?.window ?? {}
@@ -162,11 +173,20 @@ class Engine {
   }
 
   /** Tells the engine of every template and configuration, and of the platform's own button. */
-  private register(device: Device): void {
+  private register(phone: Phone): void {
     const space = this.space.getComponentSpace()
     const own = space as unknown as { updateComponentOptions(options: object): void; getComponentOptions(): object }
     own.updateComponentOptions({ ...own.getComponentOptions(), ...OPTIONS })
-    const defined = space.define('button').definition(button(device, this.failed) as never).registerComponent()
+    const { attached } = this
+    this.space.setOverallBehavior(
+      space
+        .define()
+        .lifetime('attached', function () {
+          attached((this as unknown as { _$: GeneralComponent })._$)
+        })
+        .registerBehavior() as never,
+    )
+    const defined = space.define('button').definition(button(phone, this.failed) as never).registerComponent()
     space.setGlobalUsingComponent('button', defined as never)
     for (const path of Object.keys(this.folder.json)) this.space.addComponentStaticConfig(path, this.config(path) as never)
     for (const [path, content] of Object.entries(this.folder.templates)) {
@@ -183,7 +203,7 @@ class Engine {
       return place ? [[tag, `/${place}`]] : []
     })
     // Alipay's components share the style sheets of the page, unless they say otherwise.
-    const shared = this.options.platform === 'alipay' && json.component ? { styleIsolation: 'shared' } : {}
+    const shared = this.folder.platform === 'alipay' && json.component ? { styleIsolation: 'shared' } : {}
     return { ...shared, ...json, usingComponents: Object.fromEntries(found) as Record<string, string> }
   }
 
@@ -210,7 +230,7 @@ class Engine {
     const define = (kind: 'Page' | 'Component', given: Definition): void => {
       const path = this.current
       this.space.componentEnv(path, (env) => {
-        if (this.options.platform === 'alipay') {
+        if (this.folder.platform === 'alipay') {
           env.Component((kind === 'Page' ? page(given) : component(given)) as never)
           return
         }
@@ -236,8 +256,9 @@ class Engine {
   }
 }
 
-export function mount(element: HTMLElement, options: Options): Mounted {
-  const engine = new Engine(element, options)
+/** Draws the first page of a folder in an element. */
+export function start(element: HTMLElement, folder: Folder, phone: Phone, opening: Opening): Mounted {
+  const engine = new Engine(element, folder, phone, opening)
   return {
     root: engine.root,
     open: (url) => engine.replace(url),

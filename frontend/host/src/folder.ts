@@ -1,9 +1,12 @@
 /** Reads the files of a mini program and compiles its templates. It runs in Node and in the browser. */
 
 import { transform } from 'sucrase'
+import { EXTENSIONS, type Files, IMAGES } from './files'
 import { markup } from './markup'
 import { globals } from './modules'
 import type { Json, Platform } from './types'
+
+export { platformOf } from './files'
 
 /** The template compiler of glass-easel. */
 export interface Compiler {
@@ -12,9 +15,6 @@ export interface Compiler {
   getTmplGenObjectGroups(): string
   free(): void
 }
-
-/** The content of each file: text, or a data URL for an image. */
-export type Files = Record<string, string>
 
 /** A folder whose parts are still text. */
 export interface Sources {
@@ -29,23 +29,7 @@ export interface Sources {
   warnings: string[]
 }
 
-/** Files that a mini program is made of. What is not in this list is not read. */
-export const EXTENSIONS: Record<Platform, RegExp> = {
-  wechat: /\.(json|js|wxml|wxss|wxs)$/,
-  alipay: /\.(json|js|axml|acss|sjs)$/,
-}
-export const IMAGES = /\.(png|jpe?g|gif|webp|svg)$/i
-
 export class NoMiniProgram extends Error {}
-
-/** Tells the platform by the templates; a folder holds one. */
-export function platformOf(paths: Iterable<string>): Platform | undefined {
-  for (const path of paths) {
-    if (path.endsWith('.wxml')) return 'wechat'
-    if (path.endsWith('.axml')) return 'alipay'
-  }
-  return undefined
-}
 
 export function read(platform: Platform, files: Files, compiler: Compiler): Sources {
   const sources: Sources = { platform, json: {}, scripts: {}, templates: '', styles: {}, assets: {}, warnings: [] }

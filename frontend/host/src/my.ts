@@ -1,13 +1,13 @@
 /** A fake `my`. What it does not have is undefined, so that a page's feature tests are honest. */
 
-import type { Device } from './device'
+import type { Phone } from './device'
 import { Failed, request, type Request } from './request'
 import { type Callbacks, type Navigate, type Screen, settle, shared, Storage } from './system'
 import { canIUse } from './wx'
 
 const OPEN_TYPES = ['getAuthorize']
 
-export function my(device: Device, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
+export function my(phone: Phone, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
   const storage = new Storage()
   const no = (error: unknown) => ({
     error: error instanceof Failed ? CODES[error.kind] : 10,
@@ -16,7 +16,7 @@ export function my(device: Device, info: Record<string, unknown>, navigate: Navi
   const send = (asked: Request & Callbacks) => {
     settle(
       { complete: () => undefined, ...asked },
-      request(device.api, asked).then(({ status, headers, data }) => {
+      request(phone, asked).then(({ status, headers, data }) => {
         if (status >= 400) throw { error: 19, errorMessage: 'http status error', status, headers, data }
         return { status, headers, data }
       }),
@@ -30,11 +30,11 @@ export function my(device: Device, info: Record<string, unknown>, navigate: Navi
     env: { clientName: 'ap', clientVersion: info['version'], language: 'zh-Hans', platform: 'devtools', USER_DATA_PATH: '' },
     canIUse: (schema: string) => canIUse(schema, api, OPEN_TYPES),
     getAuthCode: (asked?: Callbacks) =>
-      settle(asked, device.api.login().then(({ code }) => ({ authCode: code, authSuccessScopes: ['auth_base'], authErrorScopes: {} })), no),
+      settle(asked, phone.login().then(({ code }) => ({ authCode: code, authSuccessScopes: ['auth_base'], authErrorScopes: {} })), no),
     getPhoneNumber: (asked?: Callbacks) =>
       settle(
         asked,
-        device.number().then((event) => {
+        phone.number().then((event) => {
           if (!('response' in event)) throw new Error('the platform gave no response')
           return event
         }),

@@ -1,6 +1,7 @@
 /** `wx.request` and `my.request`: what the page sends goes to the service, whatever host the page names. */
 
-import type { Api, Received } from './types'
+import type { Phone } from './device'
+import type { Received } from './types'
 
 const TIMEOUT = 60_000
 const MOST = 128 * 1024
@@ -31,7 +32,7 @@ export class Failed extends Error {
   }
 }
 
-export async function request(api: Api, asked: Request): Promise<Reply> {
+export async function request(phone: Phone, asked: Request): Promise<Reply> {
   const method = (asked.method ?? 'GET').toUpperCase()
   const headers = Object.fromEntries(
     Object.entries({ 'content-type': 'application/json', ...asked.header, ...asked.headers }).map(([name, value]) => [
@@ -46,7 +47,7 @@ export async function request(api: Api, asked: Request): Promise<Reply> {
   }
   const body = reads ? '' : encoded(asked.data, headers['content-type']!)
   if (body.length > MOST) throw new Failed('large', `more than ${MOST} characters`)
-  const sent = api.send({ method, path: url.pathname + url.search, headers, body })
+  const sent = phone.send({ method, path: url.pathname + url.search, headers, body })
   return reply(await within(asked.timeout ?? TIMEOUT, sent), asked.dataType)
 }
 

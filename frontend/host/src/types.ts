@@ -60,11 +60,8 @@ export interface Api {
   send(request: Sent): Promise<Received>
 }
 
-export interface Options {
-  platform: Platform
-  folder: Folder
-  sheet: Sheet
-  api: Api
+/** How a mini program is opened. */
+export interface Opening {
   /** The page to open, with a query; the first of `app.json` if absent. */
   page?: string
   /** Called with the title of the page that is shown. */
@@ -73,8 +70,14 @@ export interface Options {
   onError?: (error: unknown) => void
   /** Replaces parts of what the system tells about itself, such as `SDKVersion`. */
   system?: Record<string, unknown>
-  /** What the page gets from `getExtConfigSync`: the props of the shop, for example. */
+  /** What `wx.getExtConfigSync` and `my.getExtConfigSync` give. */
   config?: Record<string, unknown>
+}
+
+export interface Options extends Opening {
+  folder: Folder
+  sheet: Sheet
+  api: Api
 }
 
 export interface Mounted {

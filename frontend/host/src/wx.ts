@@ -1,13 +1,13 @@
 /** A fake `wx`. What it does not have is undefined, so that a page's feature tests are honest. */
 
-import type { Device } from './device'
+import type { Phone } from './device'
 import { Failed, request, type Request } from './request'
 import { type Callbacks, type Navigate, type Screen, settle, shared, Storage } from './system'
 
 /** Open types of the button that this host knows. */
 const OPEN_TYPES = ['getPhoneNumber', 'getRealtimePhoneNumber', 'agreePrivacyAuthorization']
 
-export function wx(device: Device, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
+export function wx(phone: Phone, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
   const storage = new Storage()
   const no = (name: string) => (error: unknown) => ({ errMsg: `${name}:fail ${error instanceof Error ? error.message : String(error)}` })
   const yes = (name: string, more: object = {}) => Promise.resolve({ errMsg: `${name}:ok`, ...more })
@@ -15,12 +15,12 @@ export function wx(device: Device, info: Record<string, unknown>, navigate: Navi
     ...shared(info, navigate, screen),
     canIUse: (schema: string) => canIUse(schema, api, OPEN_TYPES),
     login: (asked?: Callbacks) =>
-      settle(asked, device.api.login().then(({ code }) => ({ errMsg: 'login:ok', code })), no('login')),
+      settle(asked, phone.login().then(({ code }) => ({ errMsg: 'login:ok', code })), no('login')),
     checkSession: (asked?: Callbacks) => settle(asked, yes('checkSession'), no('checkSession')),
     getPhoneNumber: (asked?: Callbacks) =>
       settle(
         asked,
-        device.ask('getPhoneNumber').then((event) => {
+        phone.ask('getPhoneNumber').then((event) => {
           if (event['errMsg'] !== 'getPhoneNumber:ok') throw event
           return event
         }),
@@ -29,7 +29,7 @@ export function wx(device: Device, info: Record<string, unknown>, navigate: Navi
     request: (asked: Request & Callbacks) => {
       settle(
         { complete: () => undefined, ...asked },
-        request(device.api, asked).then(({ status, headers, data }) => ({
+        request(phone, asked).then(({ status, headers, data }) => ({
           errMsg: 'request:ok',
           statusCode: status,
           header: headers,

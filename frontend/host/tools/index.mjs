@@ -1,5 +1,6 @@
 /** For Node: compiles folders, and bundles the host. Used by the build and by the tests. */
 
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -9,7 +10,7 @@ import { build } from 'esbuild'
 const here = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)
 
-/** Bundles one entry of the host, and returns its text. */
+/** Bundles an entry of the host: returns its text, or with `metafile` what esbuild returns. */
 export async function bundle(entry, options = {}) {
   const made = await build({
     absWorkingDir: here,
@@ -26,6 +27,24 @@ export async function bundle(entry, options = {}) {
     ...options,
   })
   return options.metafile ? made : made.outputFiles[0].text
+}
+
+/** The packages in a bundle. */
+export function inside({ inputs }) {
+  return Object.keys(inputs).flatMap((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? [])
+}
+
+/** The licences of packages, as one text. */
+export async function licences(packages) {
+  const texts = []
+  for (const name of [...new Set(packages)].sort()) {
+    const folder = require.resolve.paths(name).map((each) => path.join(each, name)).find((each) => existsSync(path.join(each, 'package.json')))
+    const { version, license } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'))
+    const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each))
+    const text = file ? await readFile(path.join(folder, file), 'utf8') : ''
+    texts.push(`${name} ${version}, ${license}\n\n${text.replace(/\r/g, '').trim()}\n`)
+  }
+  return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 let reader

@@ -471,7 +471,7 @@ describe('the answer', () => {
     const { outcome, button, told } = await answer({ status: 200, body: { masked: '138****5544', token: 't' } })
     assert.deepEqual(outcome, { ok: true, platform: 'wechat', answer: { masked: '138****5544', token: 't' } })
     assert.deepEqual(told, [outcome])
-    assert.equal(button.state.reason, undefined)
+    assert.equal(button.state.reason, '')
   })
 
   test('in the habit {code, msg, data}', async () => {

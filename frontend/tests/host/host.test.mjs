@@ -85,7 +85,7 @@ test('a sheet that is taken away is neither allowed nor denied', async (t) => {
 test('WeChat: components, slots, scripts of templates, lists, events and input', async (t) => {
   const page = await open(t, 'wechat', wechat())
   assert.equal(page.read('.title'), 'SHOP')
-  assert.equal(page.read('.parts-card-card--box'), 'price: attached')
+  assert.equal(page.read('.parts-card-card--box'), 'price: attached, ready')
   assert.equal(page.find('card [id$="--inner"]').textContent, 'nothing')
   await page.tap('.parts-card-card--box')
   assert.equal(page.read('[id$="--inner"]'), 'pick 7 true')

@@ -19,6 +19,7 @@ from haoma.cli.diagnosing import doctor, inspect
 from haoma.cli.erasures import erasures
 from haoma.cli.events import events
 from haoma.cli.explaining import explain
+from haoma.cli.health import health
 from haoma.cli.incident import incident
 from haoma.cli.keys import key
 from haoma.cli.ledger import ledger
@@ -85,6 +86,7 @@ app.command("export")(export)
 app.add_typer(erasures)
 app.add_typer(accounts)
 app.command("serve")(serve)
+app.command("health")(health)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 

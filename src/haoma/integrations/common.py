@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+import msgspec
+
+from haoma import accounts, outcome
 from haoma.authorization import MAX_BYTES
-from haoma.errors import NumberTaken, Spent, TooLarge
+from haoma.bodies import ProofBody
+from haoma.bodies import read as read_as
+from haoma.client import AsyncClient
+from haoma.errors import BY_CODE, NumberTaken, Spent, TooLarge, UnknownApp, wrong_argument
+from haoma.io.clock import now
 from haoma.link import Link
-from haoma.outcome import HABIT, Asked, answered, login, phone_body, refused
-from haoma.problem import particulars
+from haoma.outcome import HABIT, Asked, answered, phone_body, refused
+from haoma.problem import particulars, problem
+from haoma.steps import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Mapping
 
     from haoma.errors import HaomaError
     from haoma.outcome import Reply
+    from haoma.platforms.base.contract import App
+    from haoma.steps import Flow
     from haoma.verified import VerifiedPhone
-
-__all__ = ["LOGGER", "Answering", "aread", "linked", "login", "read"]
 
 LOGGER: Final = logging.getLogger("haoma")
 
@@ -76,6 +84,87 @@ class Answering:
         level = logging.ERROR if error.status >= 500 else logging.INFO
         LOGGER.log(level, "%s request_id=%s %s", error.code, asked.request_id, said)
         return refused(error, asked)
+
+
+class _Joining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    proofs: tuple[ProofBody, ...]
+
+
+class Asking(NamedTuple):
+    """A flow that answers a request, and whose accounts it is about: for ``client.run(flow, tenant=tenant)``."""
+
+    flow: Flow[dict[str, object]]
+    tenant: str
+
+
+def log_in(apps: Mapping[str, App], name: str, body: bytes, *, trusted: bool) -> Asking:
+    """Exchange the login code of a body for a session handle.
+
+    Args:
+        apps: Those of the client.
+        name: Name of the app in the address.
+        body: What was posted: ``{"login_code": "…"}``.
+        trusted: Whether the reader may see the platform's ids of the user.
+
+    Raises:
+        UnknownApp: ``caller.unknown-app``.
+    """
+    app = find_app(apps, name)
+    return Asking(outcome.login(app, body, now=now(), trusted=trusted), app.tenant)
+
+
+def join(apps: Mapping[str, App], dispute: str, body: bytes) -> Asking:
+    """Add a login to the account that has its number. The body proves both sides.
+
+    Args:
+        apps: Those of the client.
+        dispute: Its id.
+        body: What was posted: ``{"proofs": [{"app": "…", "session": "…"}, …]}``, with a session handle of each side.
+
+    Raises:
+        EnvelopeError: ``envelope.*``.
+        UnknownApp: ``caller.unknown-app``.
+    """
+    proofs = tuple((find_app(apps, each.app), each.session) for each in read_as(body, _Joining).proofs)
+    return Asking(_join(dispute, proofs), proofs[0][0].tenant if proofs else DEFAULT_TENANT)
+
+
+def _join(dispute: str, proofs: tuple[tuple[App, str], ...]) -> Flow[dict[str, object]]:
+    change = yield from accounts.resolve(dispute, accounts.Action.JOIN, by="user", proofs=proofs)
+    return {"account": change.account}
+
+
+def find_app(apps: Mapping[str, App], name: str) -> App:
+    """Return the app with the name in an address.
+
+    Raises:
+        UnknownApp: ``caller.unknown-app``.
+    """
+    app = apps.get(name)
+    if app is None:
+        raise UnknownApp
+    return app
+
+
+def checked(client: object) -> AsyncClient:
+    """Return the client of an asynchronous framework.
+
+    Raises:
+        WrongArgument: ``config.wrong-argument``.
+    """
+    if not isinstance(client, AsyncClient):
+        raise wrong_argument("client", client, 'haoma.AsyncClient.from_file("haoma.toml")')
+    return client
+
+
+def examples(*, trusted: bool) -> dict[int, dict[str, dict[str, Any]]]:
+    """Return an example for each code that a reader can see, by status."""
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for code, kind in sorted(BY_CODE.items()):
+        if not code.startswith("config."):
+            body = problem(kind(), request_id="0123456789abcdef", anonymous=not trusted)
+            found.setdefault(kind.status, {}).setdefault(body["code"], body)
+    return dict(sorted(found.items()))
 
 
 def linked(phone: VerifiedPhone) -> Link | None:

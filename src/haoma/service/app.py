@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import asynccontextmanager
-from functools import partial
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.routing import Router
 
-from haoma.errors import HaomaError
 from haoma.io.aio import World
 from haoma.io.http import AsyncHttp
 from haoma.io.memory import Memory
+from haoma.service.background import Background
 from haoma.service.callers import Callers
 from haoma.service.gate.endpoint import no_route
 from haoma.service.gate.gate import Gate
@@ -22,7 +21,6 @@ from haoma.service.gate.limits import Limits
 from haoma.service.observe.journal import Journal
 from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
-from haoma.service.observe.seals import SealLog
 from haoma.service.observe.signals import Signals
 from haoma.service.routes import documents
 from haoma.service.routes.accounts import Accounts
@@ -32,43 +30,58 @@ from haoma.service.routes.probes import Probes
 from haoma.service.routes.sessions import Sessions
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
-from haoma.store.audit.seals import keep_sealed, seal_the_rest
-from haoma.store.delivery import Delivery
-from haoma.store.erasures import keep_erased
 from haoma.store.keys.unwrapping import account_keys
-from haoma.store.opening import open_store, sealer_of
-from haoma.store.sweep import keep_swept
+from haoma.store.opening import open_store
 from haoma.words import entries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from haoma.settings.model import Settings
     from haoma.steps import Notice
     from haoma.store.store import AsyncStore
-    from haoma.store.sweep import Swept
 
 _NO_KEYS = b'{"keys":[]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an application hands on to the one that takes its place when the configuration is read again.
+
+    Attributes:
+        metrics: The counters.
+        lines: The log.
+        memory: What is kept where there is no store.
+        signing_key: Signs session tokens if none is configured.
+    """
+
+    metrics: Metrics = field(default_factory=Metrics)
+    lines: Lines = field(default_factory=lambda: Lines(sys.stderr.buffer))
+    memory: Memory = field(default_factory=Memory)
+    signing_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
 
 
 class Application(Gate):
     """The service as an ASGI application: a gate with the routes behind it.
 
+    Args:
+        settings: The settings.
+        kept: From the application whose place it takes.
+
     Attributes:
-        on_start: Functions to call in the event loop when the server starts.
         routes: All routes.
+        kept: What it hands on.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, kept: Kept | None = None) -> None:
         service = settings.service
-        tokens = Tokens(service.signing_keys or [Ed25519PrivateKey.generate()])
+        self.kept = kept = kept or Kept()
+        tokens = Tokens(service.signing_keys or [kept.signing_key])
         # A key that was made here signs only if somebody gets tokens.
         published = bool(service.signing_keys or service.publishable_keys)
-        metrics, lines = Metrics(), Lines(sys.stderr.buffer)
-        log = make_logger(lines, level=service.log_level)
-        self._log, self._lines = log, lines
-        signals = self._signals = Signals(settings, metrics, log)
-        self._keeps_accounts = settings.accounts is not None
+        metrics = kept.metrics
+        log = make_logger(kept.lines, level=service.log_level)
+        signals = Signals(settings, metrics, log)
         http = AsyncHttp(
             ca_file=settings.ca_file,
             allow_insecure_upstreams=settings.allow_insecure_upstreams,
@@ -76,29 +89,17 @@ class Application(Gate):
         )
         self._limits = Limits(settings, metrics, signals.valkey)
         self._stores = _open_stores(settings)
+        self._background = Background(settings, self._stores, signals, log, kept.lines)
 
         def notice(notice: Notice) -> None:
             log.warning(notice.code, **dict(notice.because))
 
-        memory = Memory()
-        self._worlds = {tenant: World(http, self._stores.get(tenant, memory), notice) for tenant in settings.tenants}
+        self._worlds = {
+            tenant: World(http, self._stores.get(tenant, kept.memory), notice) for tenant in settings.tenants
+        }
         callers = Callers(service)
-        self._deliveries = [
-            Delivery(
-                store.engine,
-                sealer_of(settings.store, tenant),
-                settings.webhooks,
-                ca_file=settings.ca_file,
-                allow_insecure_upstreams=settings.allow_insecure_upstreams,
-                tell=signals.event,
-                on_circuit=signals.receiver,
-            )
-            for tenant, store in self._stores.items()
-            if settings.webhooks is not None
-        ]
-        journal = Journal(lines, metrics, service.log_level)
+        journal = Journal(kept.lines, metrics, service.log_level)
         self._probes = Probes(journal, metrics)
-        self.on_start: list[Callable[[], None]] = []
         self.routes = (
             *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, metrics, log).routes(),
             *Callbacks(settings, self._worlds).routes(),
@@ -119,46 +120,26 @@ class Application(Gate):
         """Refuse requests that are still in progress as too slow."""
         self.deadlines.end()
 
-    def _tell_swept(self, swept: Swept | HaomaError) -> None:
-        if isinstance(swept, HaomaError):
-            self._log.warning("The store could not be swept.", code=swept.code, reason=swept.because.get("reason", ""))
-
-    def _seal_log(self, store: AsyncStore) -> SealLog:
-        return SealLog(self._lines, self._log, store.engine.tenant)
-
-    def _tell_unsent(self, error: HaomaError) -> None:
-        self._log.warning("Events cannot be sent now.", code=error.code, **error.because)
-
     @asynccontextmanager
-    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
-        for started in self.on_start:
-            started()
-        loop = asyncio.get_running_loop()
-        stores = self._stores.values()
-        sealed = [(store.engine, store.audit, self._seal_log(store)) for store in stores if store.audit is not None]
-        sending = [(each, loop.create_task(each.run(self._tell_unsent))) for each in self._deliveries]
-        tasks = [
-            *(loop.create_task(keep_swept(store.engine, self._tell_swept, store.audit)) for store in stores),
-            *(loop.create_task(keep_sealed(*each)) for each in sealed),
-        ]
-        if self._keeps_accounts:
-            for tenant, store in self._stores.items():
-                tasks.append(loop.create_task(keep_erased(store, partial(self._signals.erasures, tenant))))
+    async def running(self) -> AsyncIterator[None]:
+        """Run what goes on between requests. After the context nothing of the application is open."""
         self._limits.begin()
         try:
-            yield
+            async with self._background.running():
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*(each.stop(task) for each, task in sending))
             self._journal.write()
             for world in self._worlds.values():
                 await world.finish()
             await self._limits.end()
-            for store in stores:
+            for store in self._stores.values():
                 await store.aclose()
-            for each in sealed:
-                await seal_the_rest(*each)
+            await self._background.seal_the_rest()
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
+        async with self.running():
+            yield
 
 
 def _open_stores(settings: Settings) -> dict[str, AsyncStore]:

@@ -58,7 +58,8 @@ class ServiceSettings:
     """The table ``[service]``.
 
     Attributes:
-        host, port: The address to listen on.
+        host, port: The address to listen on; for a UNIX socket ``unix:/path`` and 0.
+        root_path: Prefix under which a proxy serves it, such as ``/haoma``; empty for none.
         keys: Keys of the allowed callers.
         workers: Number of processes.
         cors_origins: Origins that browsers may call from. Empty turns CORS off.
@@ -77,6 +78,7 @@ class ServiceSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    root_path: str = ""
     keys: tuple[ServiceKey, ...] = ()
     workers: int = 1
     cors_origins: tuple[str, ...] = ()

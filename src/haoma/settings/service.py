@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.table import Table
 
+UNIX: Final = "unix:"
+"""How the address of a UNIX socket starts."""
 WEAK_KEY: Final = 24
 """Minimum length of a random service key that cannot be guessed."""
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
@@ -30,6 +32,8 @@ _BEARER: Final = re.compile(r"[!-~]{1,512}")
 _PREFIX: Final = {"server": "hk_server_", "publishable": "hk_publishable_"}  # as made by `haoma key`
 _OTHER_KIND: Final = {"server": "publishable", "publishable": "server"}
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_SOCKET: Final = re.compile(r"/[!-~]{1,99}")  # the system allows about a hundred bytes
+_ROOT: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _RATE: Final = re.compile(r"([1-9][0-9]{0,8})/(s|m|h|d)(?: burst ([1-9][0-9]{0,4}))?")
 _SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86_400})
 _MOST_A_SECOND: Final = 10_000
@@ -42,6 +46,7 @@ TENANT: Final = (Setting("server_keys", Kind.LIST, secret=True), Setting("publis
 
 SERVICE: Final = (
     Setting("listen", default="127.0.0.1:8080"),
+    Setting("root_path"),
     Setting("server_keys", Kind.LIST, secret=True),
     Setting("publishable_keys", Kind.LIST),
     Setting("workers", Kind.NUMBER, default=1, least=1, most=256, whole=True),
@@ -64,7 +69,12 @@ SERVICE: Final = (
 
 
 def parse_listen(text: str) -> tuple[str, int] | None:
-    """Return the host and port of an address such as ``127.0.0.1:8080`` or ``[::1]:8080``, or None if invalid."""
+    """Return the host and port of an address such as ``127.0.0.1:8080`` or ``[::1]:8080``, or None if invalid.
+
+    A UNIX socket such as ``unix:/run/haoma/haoma.sock`` is a host with port 0.
+    """
+    if text.startswith(UNIX):
+        return (text, 0) if _SOCKET.fullmatch(text.removeprefix(UNIX)) else None
     match = _LISTEN.fullmatch(text)
     if match is None or int(match[2]) > 65535:
         return None
@@ -81,7 +91,7 @@ def read_service(table: Table, tenants: Mapping[str, Table], *, serving: bool) -
     """
     listen = parse_listen(table.text("listen"))
     if listen is None:
-        table.fault("config.bad-listen", "listen", needed="host:port")
+        table.fault("config.bad-listen", "listen", needed="host:port or unix:/path")
     host, port = listen or ("", 0)
     keys = [*_keys(table, "server"), *_keys(table, "publishable")]
     for name, each in tenants.items():
@@ -96,6 +106,7 @@ def read_service(table: Table, tenants: Mapping[str, Table], *, serving: bool) -
     service = ServiceSettings(
         host=host,
         port=port,
+        root_path=_root(table),
         keys=tuple(dict.fromkeys(keys)),
         workers=int(table.number("workers")),
         cors_origins=_origins(table),
@@ -164,6 +175,14 @@ def _networks(table: Table) -> tuple[Network, ...]:
         else:  # trusting all networks would let every client choose its own address
             table.fault("config.wrong-type", "trusted_proxies", needed="10.0.0.0/8, 2001:db8::/32 or one address")
     return tuple(networks)
+
+
+def _root(table: Table) -> str:
+    root = table.text("root_path")
+    if root and not _ROOT.fullmatch(root):
+        table.fault("config.wrong-type", "root_path", needed="/prefix")
+        return ""
+    return root
 
 
 def _origins(table: Table) -> tuple[str, ...]:

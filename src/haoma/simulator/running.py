@@ -21,7 +21,7 @@ from haoma.simulator.stage import SERVICE, Stage
 from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from haoma.platforms.base.mirroring import Person, Tap
@@ -44,15 +44,22 @@ class Simulator:
     Args:
         listen: ``host:port``; port 0 is a free one.
         now: The clock of the platforms, in Unix seconds. A test may move it.
+        platforms: Names of the platforms; all if empty. Fewer start faster.
 
     Attributes:
         url: Its address; empty while it is stopped.
         stage: The mirrors, for everything that this class does not offer.
     """
 
-    def __init__(self, listen: str = "127.0.0.1:0", *, now: Callable[[], float] = clock.now) -> None:
+    def __init__(
+        self,
+        listen: str = "127.0.0.1:0",
+        *,
+        now: Callable[[], float] = clock.now,
+        platforms: Sequence[str] = (),
+    ) -> None:
         self._host, self._port = _address(listen)
-        self.stage = Stage(now=now)
+        self.stage = Stage(now=now, platforms=platforms)
         self.url = ""
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,14 +123,32 @@ class Simulator:
         pushes = self.stage.withdraw(platform, app, user, account=account)
         return [deliver(service, push) for push in pushes]
 
-    def settings_toml(self, listen: str = SERVICE) -> str:
-        """Return the text of the ``haoma.toml`` for this simulator, with the service at ``listen``."""
-        return self.stage.settings_toml(self.url, listen)
+    def settings_toml(self, listen: str = SERVICE, *, database_url: str = "") -> str:
+        """Return the text of the ``haoma.toml`` for this simulator, with the service at ``listen``.
 
-    def write_config(self, path: str | Path, listen: str = SERVICE) -> Path:
-        """Write the ``haoma.toml`` for this simulator, and return its path."""
+        Args:
+            listen: Where the service listens.
+            database_url: Where accounts are kept; nowhere if empty. Conflicts are left to be decided
+                (``on_conflict = "review"``).
+        """
+        return self.stage.settings_toml(self.url, listen, database_url=database_url)
+
+    def write_config(self, path: str | Path, listen: str = SERVICE, *, accounts: bool = False) -> Path:
+        """Write the ``haoma.toml`` for this simulator, and return its path.
+
+        Args:
+            path: Where to.
+            listen: Where the service listens.
+            accounts: Also keep accounts, in a SQLite database next to it that is made here.
+        """
         path = Path(path)
-        path.write_text(self.settings_toml(listen), encoding="utf-8")
+        url = f"sqlite:///{path.resolve().with_name('accounts.db')}" if accounts else ""
+        path.write_text(self.settings_toml(listen, database_url=url), encoding="utf-8")
+        if accounts:
+            from haoma.settings.reader import load
+            from haoma.store.upgrade import upgrade
+
+            upgrade(load(path).store)
         return path
 
     def start(self) -> Self:

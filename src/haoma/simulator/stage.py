@@ -15,7 +15,7 @@ from haoma.platforms.registry import PLATFORMS, load
 from haoma.words import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from haoma.platforms.base.mirroring import Answer, Call, Mirror, Person, Push, Scene, Tap, Visit
 
@@ -30,6 +30,9 @@ class UnknownScene(LookupError):
 class Stage:
     """Every platform's mirror. Thread-safe.
 
+    Args:
+        platforms: Names of the platforms; all if empty. Each makes keys, which takes time.
+
     Attributes:
         mirrors: By name of the platform.
         server_key, publishable_key: API keys in the served configuration, new in each run.
@@ -42,18 +45,21 @@ class Stage:
         random_bytes: Callable[[int], bytes] = os.urandom,
         now: Callable[[], float] = clock.now,
         service: str = "",
+        platforms: Sequence[str] = (),
     ) -> None:
         self._now = now
         self.service = service
         self._lock = Lock()
-        self._calls: dict[str, Counter[str]] = {name: Counter() for name in PLATFORMS}
-        self.mirrors: dict[str, Mirror] = {
-            name: load(platform.mirror)(random_bytes) for name, platform in PLATFORMS.items()
-        }
+        names = tuple(platforms or PLATFORMS)
+        if unknown := set(names).difference(PLATFORMS):
+            raise UnknownScene(f"no platform {min(unknown)!r}; there are: {', '.join(PLATFORMS)}")
+        self._calls: dict[str, Counter[str]] = {name: Counter() for name in names}
+        self.mirrors: dict[str, Mirror] = {name: load(PLATFORMS[name].mirror)(random_bytes) for name in names}
         self.server_key, self.publishable_key = (
             prefix + base64.urlsafe_b64encode(random_bytes(33)).decode("ascii")
             for prefix in ("simulator_server_", "simulator_publishable_")
         )
+        self._store_keys = [f"1:{base64.b64encode(os.urandom(32)).decode('ascii')}" for _ in range(4)]
 
     def scenes(self) -> Iterator[tuple[str, Scene]]:
         """Yield platform name and scene, for all platforms."""
@@ -143,10 +149,25 @@ class Stage:
         }
         return {"allow_insecure_upstreams": True, "service": service, "apps": apps}
 
-    def settings_toml(self, base_url: str, listen: str = SERVICE) -> str:
-        """Return the configuration as the text of a ``haoma.toml``."""
+    def settings_toml(self, base_url: str, listen: str = SERVICE, *, database_url: str = "") -> str:
+        """Return the configuration as the text of a ``haoma.toml``.
+
+        Args:
+            base_url: Where the platforms are.
+            listen: Where the service listens.
+            database_url: Where accounts are kept; nowhere if empty. Conflicts are left to be decided.
+        """
         title = " ".join(text("simulator", "config", lang) for lang in ("en", "zh"))
-        return f"# {title}\n\n" + "\n".join(_lines(self.settings(base_url, listen)))
+        settings = self.settings(base_url, listen)
+        if database_url:
+            store, numbers, peppers, audit = self._store_keys
+            settings |= {
+                "store": {"database_url": database_url, "keys": [store]},
+                "accounts": {"keys": [numbers], "peppers": [peppers], "audit_keys": [audit]},
+            }
+            for app in settings["apps"].values():
+                app["on_conflict"] = "review"
+        return f"# {title}\n\n" + "\n".join(_lines(settings))
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:

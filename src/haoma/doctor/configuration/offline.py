@@ -19,6 +19,7 @@ from haoma.io import clock
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, of_fault, warning
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
+from haoma.settings.service import UNIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def _is_private(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" or host.startswith(UNIX)
 
 
 def plain_token(app: App) -> Iterator[Diagnosis]:

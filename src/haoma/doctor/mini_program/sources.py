@@ -48,6 +48,8 @@ _SKIPPED: Final = frozenset({
     "uniCloud-aliyun", "uniCloud-tcb", "uniCloud-alipay",
 })  # fmt: skip
 # Server code is not part of the front end, and build output is a copy.
+_LOCKS: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json"})
+"""Lists of packages. They are larger than any source, and hold nothing that people write."""
 
 _COMMENT: Final = re.compile(r"(?<![\w*\"'])/\*|<!--|(?<![:\w\"'])//")
 _ENDS: Final = {"/*": "*/", "<!--": "-->", "//": "\n"}
@@ -323,6 +325,8 @@ def read(folder: Path) -> tuple[list[Source], int]:
             path = directory / name
             plain = path.suffix in _PLAIN
             if not (plain or path.suffix in _SUFFIXES or name.startswith(".env")) or path.is_symlink():
+                continue
+            if name in _LOCKS:
                 continue
             length = _length(path)
             if plain and length > _PLAIN_BYTES:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, current_task, get_running_loop
+from asyncio import AbstractEventLoop, current_task, get_running_loop, sleep
 from typing import TYPE_CHECKING, Final
 
 from haoma.io.clock import monotonic
@@ -41,6 +41,11 @@ class Deadlines:
         """Make all open exchanges due now."""
         for exchange in self._open:
             exchange.due = 0.0
+
+    async def empty(self) -> None:
+        """Wait until no exchange is open."""
+        while self._open:  # noqa: ASYNC110 - an event would cost something in every request
+            await sleep(_TICK)
 
     def _look(self, loop: AbstractEventLoop) -> None:
         now = monotonic()

@@ -120,6 +120,7 @@ class Gate:
             await self._inner(scope, receive, send)
             return
         exchange = scope[KEY] = _begin(scope, self._seconds)
+        exchange.root = scope.get("root_path", "")
         if self._cors is not None:
             send = _letting_pages_in(send, exchange, self._cors)
         self.deadlines.watch(exchange)
@@ -128,7 +129,7 @@ class Gate:
             try:
                 if not _canonical(scope):
                     error = UnknownRoute()
-                elif known := self._known.get(place := (scope.get("root_path", ""), scope["path"])):
+                elif known := self._known.get(place := (exchange.root, scope["path"])):
                     endpoint, scope["path_params"] = known
                     await endpoint(scope, receive, send)
                 else:

@@ -39,8 +39,9 @@ _MOST_HOPS: Final = 20
 def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
     """Return the address to which a request is attributed, or an empty string if there is none.
 
-    ``X-Forwarded-For`` is read from the right, one hop per trusted proxy. Anybody can write what is to the left of the
-    first untrusted address. A header that is not a list of addresses is ignored.
+    ``X-Forwarded-For`` is read from the right, one hop per trusted proxy; whoever connects to a UNIX socket is one.
+    Anybody can write what is to the left of the first untrusted address. A header that is not a list of addresses is
+    ignored.
 
     Args:
         scope: The request.
@@ -48,16 +49,19 @@ def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
         trusted: True for a server key. Its back end serves many users, so its own address does not count. Only an
             address named by a trusted proxy does.
     """
-    peer = scope.get("client")
-    if not peer:
+    peer, server = scope.get("client"), scope.get("server")
+    if peer:
+        try:
+            near = parse(peer[0])
+        except ValueError:
+            return ""
+        own = "" if trusted else group(near)
+        if not any(near in network for network in proxies):
+            return own
+    elif server and server[1] is None:
+        own = ""  # a UNIX socket: whoever may open it is a proxy of this machine
+    else:
         return ""
-    try:
-        near = parse(peer[0])
-    except ValueError:
-        return ""  # a UNIX socket
-    own = "" if trusted else group(near)
-    if not any(near in network for network in proxies):
-        return own
     named = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
     hops = named.decode("latin-1").rsplit(",", _MOST_HOPS)
     found = own

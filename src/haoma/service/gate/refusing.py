@@ -17,4 +17,5 @@ def refuse(exchange: Exchange, error: HaomaError, allow: bytes = b"") -> Reply:
     exchange.error = error
     exchange.status = error.status
     anonymous = exchange.caller is not None and not exchange.caller.trusted
-    return refused(error, Asked(exchange.lang, exchange.request_id, anonymous, exchange.habit), allow)
+    asked = Asked(exchange.lang, exchange.request_id, anonymous, exchange.habit, exchange.root)
+    return refused(error, asked, allow)

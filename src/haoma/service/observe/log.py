@@ -36,7 +36,7 @@ LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _encode: Final = msgspec.json.Encoder().encode
 _WRITTEN: Final = frozenset({
     "level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms",
-    "tenant", "seal", "heads", "mac",
+    "tenant", "seal", "heads", "mac", "address", "workers",
 })  # fmt: skip
 """Those of our fields whose values come from our code or the configuration, or are counted. They are not checked."""
 _TELLING: Final = re.compile(

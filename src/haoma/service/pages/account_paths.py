@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from haoma import accounts
-from haoma.service import bodies
+from haoma import accounts, bodies
 
 _ACCOUNT: Final = "01939d2e-7c00-7a1b-8c2d-3e4f5a6b7c8d"
 _OTHER: Final = "01939d2e-7c01-7b2c-9d3e-4f5a6b7c8d9e"

@@ -62,7 +62,7 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
             f"<h3><code>{escape(f'{platform}:{native}')}</code> {_text(special.title)}</h3>"
             f"<p>{_text(special.cause)}</p><p>{_text(special.remedy)}</p>{see}"
         )
-    body.append(f'<p><a href="/docs">{say["all"]}</a></p>')
+    body.append(f'<p><a href="{_up(code)}docs">{say["all"]}</a></p>')
     return _html(lang, words.title, "".join(body))
 
 
@@ -79,7 +79,7 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
             parts.append("\n".join([name, words.title, "", *told, answered, ""]))
             continue
         see = [f'<p><a rel="noreferrer" href="{escape(words.see)}">{say["see"]}</a></p>'] if words.see else []
-        ours = f'<a href="/errors/{escape(entry.code)}">{escape(entry.code)}</a>'
+        ours = f'<a href="{_up(code)}errors/{escape(entry.code)}">{escape(entry.code)}</a>'
         parts += [
             f"<p><code>{escape(entry.called(platform, lang))}</code> → <code>{ours}</code></p>",
             f"<h1>{_text(words.title)}</h1><h2>{say['cause']}</h2><p>{_text(words.cause)}</p>",
@@ -89,7 +89,12 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
         ]
     if not html:
         return "\n".join(parts)
-    return _html(lang, code, "".join([*parts, f'<p><a href="/docs">{say["all"]}</a></p>']))
+    return _html(lang, code, "".join([*parts, f'<p><a href="{_up(code)}docs">{say["all"]}</a></p>']))
+
+
+def _up(code: str) -> str:
+    """Return the way from the page of a code to the root. Links are relative, because a proxy may add a prefix."""
+    return "../" * (1 + code.count("/"))
 
 
 @lru_cache(maxsize=4)
@@ -114,7 +119,7 @@ def _operation(path: str, verb: str, operation: dict[str, Any], say: dict[str, s
         for kind, content in response["content"].items():
             if kind == "application/problem+json":
                 refusals += [
-                    f'<tr><td>{status}</td><td><a href="/errors/{escape(code)}"><code>{escape(code)}</code></a></td>'
+                    f'<tr><td>{status}</td><td><a href="errors/{escape(code)}"><code>{escape(code)}</code></a></td>'
                     f"<td>{_text(example['summary'])}</td></tr>"
                     for code, example in content["examples"].items()
                 ]

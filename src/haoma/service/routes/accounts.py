@@ -12,18 +12,7 @@ import msgspec
 from starlette.routing import Route
 
 from haoma import accounts
-from haoma.crypto.strict import parse_json_object
-from haoma.errors import (
-    BadField,
-    HaomaError,
-    NoAccounts,
-    ServerKeyNeeded,
-    UnknownApp,
-)
-from haoma.io.aio import run
-from haoma.io.clock import now
-from haoma.outcome import JSON
-from haoma.service.bodies import (
+from haoma.bodies import (
     EraseBody,
     ExportBody,
     LookUpBody,
@@ -34,7 +23,18 @@ from haoma.service.bodies import (
     UnlinkBody,
     UserBody,
     WithdrawBody,
+    read,
 )
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import (
+    BadField,
+    NoAccounts,
+    ServerKeyNeeded,
+    UnknownApp,
+)
+from haoma.io.aio import run
+from haoma.io.clock import now
+from haoma.outcome import JSON
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.verified import result_body
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope
 
+    from haoma.bodies import LoginBody, ProofBody
     from haoma.io.aio import World
     from haoma.link import Login
     from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
-    from haoma.service.bodies import LoginBody, ProofBody
     from haoma.service.callers import Callers
     from haoma.service.exchange import Exchange
     from haoma.service.gate.limits import Limits
@@ -125,22 +125,22 @@ class Accounts:
 
     def look_up(self, request: Request, body: bytes) -> Flow[object]:
         """Find the account of a number or of a login."""
-        said = _read(body, LookUpBody)
+        said = read(body, LookUpBody)
         login = None if said.login is None else self._login(request, said.login)
         return accounts.look_up(by=request.by, phone_number=said.phone_number, login=login, reason=said.reason)
 
     def read(self, request: Request, body: bytes) -> Flow[object]:
         """Read an account, masked or with the full number."""
-        said = _read(body, ReadBody)
+        said = read(body, ReadBody)
         return accounts.read(request.id, by=request.by, reveal=said.reveal, reason=said.reason)
 
     def export(self, request: Request, body: bytes) -> Flow[object]:
         """Return everything there is about a person."""
-        return accounts.export(request.id, by=request.by, reason=_read(body, ExportBody).reason)
+        return accounts.export(request.id, by=request.by, reason=read(body, ExportBody).reason)
 
     def set_user(self, request: Request, body: bytes) -> Flow[object]:
         """Note the application's own id of the user."""
-        said = _read(body, UserBody)
+        said = read(body, UserBody)
         yield from accounts.set_user(request.id, said.user, by=request.by, reason=said.reason)
         return {}
 
@@ -155,13 +155,13 @@ class Accounts:
 
     def unlink(self, request: Request, body: bytes) -> Flow[object]:
         """Take a login from its account."""
-        said = _read(body, UnlinkBody)
+        said = read(body, UnlinkBody)
         login = self._login(request, said.login)
         return accounts.unlink(request.id, login, by=request.by, preview=said.preview, reason=said.reason)
 
     def merge(self, request: Request, body: bytes) -> Flow[object]:
         """Give everything that another account has to this one."""
-        said = _read(body, MergeBody)
+        said = read(body, MergeBody)
         return accounts.merge(
             request.id,
             said.other,
@@ -174,27 +174,27 @@ class Accounts:
 
     def erase(self, request: Request, body: bytes) -> Flow[object]:
         """Erase an account, now or before it is due."""
-        said = _read(body, EraseBody)
+        said = read(body, EraseBody)
         return accounts.erase(request.id, by=request.by, later=said.later, preview=said.preview, reason=said.reason)
 
     def withdraw(self, request: Request, body: bytes) -> Flow[object]:
         """Withdraw consents."""
-        said = _read(body, WithdrawBody)
+        said = read(body, WithdrawBody)
         flow = accounts.withdraw_consent(request.id, by=request.by, scene=said.scene, reason=said.reason)
         return {"withdrawn": (yield from flow)}
 
     def revoke(self, request: Request, body: bytes) -> Flow[object]:
         """End all sessions of an account."""
-        yield from accounts.revoke_sessions(request.id, by=request.by, reason=_read(body, ReasonBody).reason)
+        yield from accounts.revoke_sessions(request.id, by=request.by, reason=read(body, ReasonBody).reason)
         return {}
 
     def read_dispute(self, request: Request, body: bytes) -> Flow[object]:
         """Read a dispute."""
-        return accounts.read_dispute(request.id, by=request.by, reason=_read(body, ReasonBody).reason)
+        return accounts.read_dispute(request.id, by=request.by, reason=read(body, ReasonBody).reason)
 
     def resolve(self, request: Request, body: bytes) -> Flow[object]:
         """Decide a dispute, or undo a move."""
-        said = _read(body, ResolveBody)
+        said = read(body, ResolveBody)
         proofs = self._proofs(request, said.proofs)
         return accounts.resolve(
             request.id, said.action, by=request.by, proofs=proofs, preview=said.preview, reason=said.reason
@@ -213,20 +213,3 @@ class Accounts:
 
     def _login(self, request: Request, said: LoginBody) -> Login:
         return accounts.login_of(self._app(request, said.app), said.kind, said.value)
-
-
-def _read(body: bytes, kind: type[T]) -> T:
-    """Return a body as its type. An empty body is an empty object.
-
-    Raises:
-        HaomaError: ``envelope.*``: it is not strict JSON, or not of this shape.
-    """
-    found = parse_json_object(body) if body.strip() else {}
-    try:
-        return msgspec.convert(found, kind)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$.")  # its words may quote a value
-        because = {"field": place.rstrip("`")} if place else {}
-        reason = "unknown field" if said.startswith("Object contains unknown") else "wrong type or value"
-        failure: HaomaError = BadField(because={**because, "reason": reason})
-    raise failure  # outside `except`: its frames hold what was sent

@@ -45,7 +45,10 @@ def routes(jwks: bytes) -> list[Route]:
 
 async def _openapi(exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
     headers = (_JSON, _FOR_A_WHILE, (b"vary", b"accept-language"), _language(exchange))
-    return 200, msgspec.json.encode(openapi.document(exchange.lang)), headers
+    document = openapi.document(exchange.lang)
+    if exchange.root:
+        document = {**document, "servers": [{"url": exchange.root}]}
+    return 200, msgspec.json.encode(document), headers
 
 
 async def _docs(exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:

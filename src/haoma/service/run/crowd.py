@@ -108,6 +108,10 @@ class Crowd:
         self._holds: dict[Member, int] = {}
         self._held = 0
 
+    def trust(self, proxies: Iterable[Network]) -> None:
+        """Replace the trusted proxies. Connections that are open count as before."""
+        self._proxies = tuple(proxies)
+
     def enter(self, member: Member, host: str | None) -> None:
         """Add a new connection. Another one may be closed to make room."""
         name = self._name(host)

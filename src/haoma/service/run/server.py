@@ -12,17 +12,20 @@ import socket
 import sys
 import tempfile
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing import reduction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import ConfigFaults, Fault, HaomaError, StoreUnavailable
 from haoma.service.addresses import parse
+from haoma.service.observe.log import make_logger
 from haoma.service.observe.shared import SHARED
 from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
+from haoma.service.run.life import Life
 from haoma.service.run.workers import CANNOT_START, supervise
 from haoma.settings.reader import load
-from haoma.settings.service import parse_listen, start_warnings
+from haoma.settings.service import UNIX, parse_listen, start_warnings
 from haoma.store.config import MEMORY
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.keys.vault import REFUSED
@@ -31,8 +34,10 @@ from haoma.store.version import require_schema_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from multiprocessing.connection import Connection as PipeEnd
 
     from haoma.service.app import Application
+    from haoma.service.run.reloading import Replaceable
     from haoma.settings.model import Settings
 
 OK: Final = 0
@@ -73,7 +78,8 @@ def serve(
         config_path: A ``haoma.toml``.
         listen: ``host:port``, overriding the file.
         workers: Number of processes, overriding the file.
-        tell: Called with the faults and warnings of the configuration; if None, they are printed on stderr.
+        tell: Called with the faults of the configuration, and with its warnings if stderr is a terminal; if None, they
+            are printed on stderr. Elsewhere warnings are lines of the log.
 
     Returns:
         0 after a graceful stop, 2 if the configuration has faults, 1 if a worker died.
@@ -93,7 +99,11 @@ def serve(
             listening = stack.enter_context(_listen(settings, listen))
             if settings.accounts is not None:
                 account_keys(settings.accounts)  # what cannot be unwrapped is told once, and not by every worker
-            tell((*start_warnings(settings), *_proxy_warning(settings, listening), *_store_warning(settings)))
+            warnings = *start_warnings(settings), *_proxy_warning(settings, listening), *_store_warning(settings)
+            if sys.stderr.isatty():
+                tell(warnings)
+            else:
+                _log_warnings(settings, warnings)
             return _run(path, settings, listening, workers)
     except ConfigFaults as faults:
         tell(faults.faults)
@@ -103,6 +113,13 @@ def serve(
 def _print(faults: Sequence[Fault]) -> None:
     for fault in faults:
         print(f"{'warning: ' if fault.warning else ''}{fault}", file=sys.stderr)  # noqa: T201 - output of a command
+
+
+def _log_warnings(settings: Settings, warnings: Sequence[Fault]) -> None:
+    """Write warnings as lines of the log, because a program reads them."""
+    log = make_logger(level=settings.service.log_level)
+    for each in warnings:
+        log.warning("configuration", code=each.code, problem=str(each))
 
 
 def _shared_folder() -> tempfile.TemporaryDirectory[str]:
@@ -116,7 +133,9 @@ def _shared_folder() -> tempfile.TemporaryDirectory[str]:
 def _proxy_warning(settings: Settings, listening: socket.socket) -> tuple[Fault, ...]:
     """Return a warning if users can only connect through a proxy, but no trusted proxy is configured."""
     service = settings.service
-    if not service.publishable_keys or service.trusted_proxies or not parse(listening.getsockname()[0]).is_loopback:
+    if not service.publishable_keys or service.trusted_proxies or listening.family == socket.AF_UNIX:
+        return ()
+    if not parse(listening.getsockname()[0]).is_loopback:
         return ()
     return (Fault("config.proxy-not-named", "service.trusted_proxies", warning=True, file=settings.path),)
 
@@ -150,9 +169,11 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
     service = settings.service
     address = (service.host, service.port) if listen is None else parse_listen(listen)
     if address is None:
-        raise ConfigFaults([Fault("config.bad-listen", "--listen", because={"needed": "host:port"})])
+        raise ConfigFaults([Fault("config.bad-listen", "--listen", because={"needed": "host:port or unix:/path"})])
     host, port = address
     where = "service.listen" if listen is None else "--listen"
+    if host.startswith(UNIX):
+        return _listen_locally(host, where)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, place = found[0]
@@ -173,6 +194,31 @@ def _listen(settings: Settings, listen: str | None) -> socket.socket:
         fault = Fault("config.cannot-listen", where, because={"listen": f"{host}:{port}", "reason": reason})
         raise ConfigFaults([fault]) from None
     return listening
+
+
+def _listen_locally(address: str, where: str) -> socket.socket:
+    """Bind a UNIX socket that the owner and the group may open. One that a killed process left is replaced."""
+    path = Path(address.removeprefix(UNIX))
+    listening = _Port(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket() and not _answers(path):
+            path.unlink()
+        mask = os.umask(0o117)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(mask)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        because = {"listen": address, "reason": os.strerror(error.errno or 0)}
+        raise ConfigFaults([Fault("config.cannot-listen", where, because=because)]) from None
+    return listening
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 class _Port(socket.socket):
@@ -205,11 +251,12 @@ class _Target:
     def __reduce__(self) -> tuple[type[_Target], tuple[str, int]]:
         return _Target, (self._path, self._workers)
 
-    def __call__(self) -> Application:
+    def __call__(self) -> Replaceable:
         """Return a new application."""
         gc.disable()  # what is imported and read here stays, so a collection would find nothing
         from haoma.service.app import Application
         from haoma.service.run.connection import Connection
+        from haoma.service.run.reloading import Replaceable
 
         raise_files()
         try:
@@ -219,7 +266,7 @@ class _Target:
             sys.exit(CANNOT_START)
         Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
         try:
-            app = Application(settings)
+            first = Application(settings)
         except ConfigFaults as faults:
             _print(faults.faults)
             # A Vault that is away now must not stop the other workers: this one begins again.
@@ -232,22 +279,46 @@ class _Target:
         gc.freeze()  # existing objects stay alive, so the collector need not scan them again
         gc.set_threshold(_YOUNG)
         gc.enable()
+        app = Replaceable(first, self._again)
         seconds = settings.service.drain_seconds
 
         def announce() -> None:
             loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
             def begin() -> None:
-                app.drain()
+                app.current.drain()
                 Connection.last = True
                 if callable(stop):
                     loop.call_later(_announcement(seconds), stop, signal.SIGTERM, None)
-                loop.call_later(seconds, app.end)
+                loop.call_later(seconds, app.current.end)
 
             signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(begin))
 
-        app.on_start.append(announce)
+        app.on_start = announce
         return app
+
+    def _again(self, current: Application) -> tuple[Settings, Application]:
+        from haoma.service.app import Application
+
+        checked = self._settings is not None  # else the supervisor has checked what the workers share
+        settings = (
+            check(self._path, self._workers) if checked else load(self._path, serving=True, workers=self._workers)
+        )
+        return settings, Application(settings, current.kept)
+
+
+def check(path: str, workers: int) -> Settings:
+    """Return the settings of a file that is read again.
+
+    Raises:
+        ConfigFaults: The file has faults, or what it names does not fit: the database, the cache, the keys.
+    """
+    settings = load(path, serving=True, workers=workers)
+    check_cache(settings.store)
+    if settings.accounts is not None:
+        account_keys(settings.accounts)
+    _store_warning(settings)
+    return settings
 
 
 def _announcement(drain_seconds: float) -> float:
@@ -255,13 +326,15 @@ def _announcement(drain_seconds: float) -> float:
 
 
 def _run(path: str, settings: Settings, listening: socket.socket, workers: int) -> int:
-    seconds = settings.service.drain_seconds
+    service = settings.service
+    life = Life(settings, partial(check, path, workers), _address(listening), workers)
     if workers > 1:
         logging.config.dictConfig(_LOGGING)
-        codes = supervise(_work, (_Target(path, workers), seconds, listening), workers, listening.close)
+        given = _Target(path, workers), service.drain_seconds, service.root_path, listening
+        codes = supervise(_work, given, workers, listening.close, life)
         return FAILED if CANNOT_START in codes else OK
     try:
-        _work(_Target(path, workers, settings), seconds, listening)
+        _work(_Target(path, workers, settings), service.drain_seconds, service.root_path, listening, life)
     except SystemExit as end:
         return FAILED if end.code else OK
     finally:
@@ -269,13 +342,29 @@ def _run(path: str, settings: Settings, listening: socket.socket, workers: int) 
     return OK
 
 
-def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
-    """Serve in this process until it is stopped."""
+def _address(listening: socket.socket) -> str:
+    if listening.family == socket.AF_UNIX:
+        return f"{UNIX}{listening.getsockname()}"
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _work(target: _Target, seconds: float, root_path: str, listening: socket.socket, told: Life | PipeEnd) -> None:
+    """Serve in this process until it is stopped.
+
+    Args:
+        target: Makes the application.
+        seconds: Time to end requests in flight.
+        root_path: Prefix under which a proxy serves it.
+        listening: The port.
+        told: Of what happens: the one process tells the operator, a worker its supervisor.
+    """
     # Imported on use: other commands do not need it, and faults of the configuration must be reported fast.
     import uvicorn
 
     from haoma.service.run.connection import Connection
     from haoma.service.run.stopping import Server
+    from haoma.service.run.telling import Alone, Member
 
     config = uvicorn.Config(
         target,
@@ -290,6 +379,7 @@ def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        root_path=root_path,
         timeout_keep_alive=_IDLE_SECONDS,
         # The application ends requests in flight in time. This limit is for clients that do not read their responses.
         timeout_graceful_shutdown=math.ceil(seconds - _announcement(seconds)) + 1,
@@ -297,4 +387,4 @@ def _work(target: _Target, seconds: float, listening: socket.socket) -> None:
     # After shutdown, uvicorn raises the signal again for the previous handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     with suppress(KeyboardInterrupt):
-        Server(config).run([listening])
+        Server(config, Alone(told) if isinstance(told, Life) else Member(told)).run([listening])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from haoma.accounts import Action
+from haoma.crypto.strict import parse_json_object
+from haoma.errors import BadField, HaomaError
+
+T = TypeVar("T")
 
 
 class LoginBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,3 +102,20 @@ class ResolveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proofs: tuple[ProofBody, ...] = ()
     preview: bool = False
     reason: str = ""
+
+
+def read(body: bytes, kind: type[T]) -> T:
+    """Return a body as its type. An empty body is an empty object.
+
+    Raises:
+        HaomaError: ``envelope.*``: it is not strict JSON, or not of this shape.
+    """
+    found = parse_json_object(body) if body.strip() else {}
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")  # its words may quote a value
+        because = {"field": place.rstrip("`")} if place else {}
+        reason = "unknown field" if said.startswith("Object contains unknown") else "wrong type or value"
+        failure: HaomaError = BadField(because={**because, "reason": reason})
+    raise failure  # outside `except`: its frames hold what was sent
