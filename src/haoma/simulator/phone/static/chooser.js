@@ -82,7 +82,7 @@ export class Chooser {
   }
 
   #users() {
-    const users = [['', say('choose.anybody')], ...this.platform.users.map((each) => [each.id, each.label])];
+    const users = this.platform.users.map((each) => [each.id, each.label]);
     return this.#select('user', say('choose.user'), users, this.chosen.user, (user) => this.choose({ ...this.chosen, user }));
   }
 

@@ -2,7 +2,8 @@
 import * as api from './api.js';
 import { Chooser, address } from './chooser.js';
 import { badge, fill, h, icon, lang, number, say, toast } from './dom.js';
-import { drawn, shop } from './phone.js';
+import { Loader } from './loader.js';
+import { drawn, screen, words } from './phone.js';
 import { ask } from './sheet.js';
 import { Timeline } from './timeline.js';
 
@@ -11,7 +12,8 @@ const query = new URLSearchParams(location.search);
 const chosen = { platform: query.get('platform') || '', app: query.get('app') || '', user: query.get('user') || '', scene: query.get('scene') || '' };
 const chooser = new Chooser($('choices'), choose);
 const timeline = new Timeline($('out'));
-let catalogue, offset = 0, turn = new AbortController(), view, run;
+const loader = new Loader(loaded);
+let catalogue, offset = 0, turn = new AbortController(), view;
 
 // --- the top of the page
 
@@ -63,21 +65,22 @@ function set(clock) {
 
 function choose(changes) {
   Object.assign(chosen, changes);
+  if (loader.picked && loader.picked.platform !== chosen.platform) loader.picked = undefined;
   const platform = catalogue.platforms.find((each) => each.name === chosen.platform) || first();
   const named = platform.scenes.find((each) => each.name === chosen.scene);
   const scene = named || platform.scenes[0];
   if (chosen.scene && !named) toast(say('fault.no-scene'), 'fix');
   if (chosen.app && scene.app !== chosen.app) chosen.app = '';
-  if (!platform.users.some((each) => each.id === chosen.user)) chosen.user = '';
+  if (!platform.users.some((each) => each.id === chosen.user)) chosen.user = platform.users[0].id;
   Object.assign(chosen, { platform: platform.name, scene: scene.name });
   history.replaceState(null, '', address(chosen));
   $('other-language').textContent = lang === 'zh' ? 'EN' : '中文';
   $('other-language').lang = lang === 'zh' ? 'en' : 'zh-CN';
   $('other-language').href = address({ ...chosen, lang: lang === 'zh' ? 'en' : 'zh' });
-  $('chosen').textContent = `${platform.title} · ${scene.line}`;
+  $('chosen').replaceChildren(h('b', {}, platform.title), ' ', scene.line);
   const focus = document.activeElement?.closest?.('#choices') ? document.activeElement : null;
   const again = focus && (focus.id || focus.getAttribute('href'));
-  chooser.draw(catalogue, chosen, []);
+  chooser.draw(catalogue, chosen, loader.field());
   if (again) (document.getElementById(again) || document.querySelector(`#choices a[href="${CSS.escape(again)}"]`) || document.querySelector('#choices [aria-current]'))?.focus({ preventScroll: true });
   if (!wide.matches && focus?.matches('.scenes a')) { $('chooser').open = false; }
   play(platform, scene);
@@ -85,56 +88,102 @@ function choose(changes) {
 
 const first = () => catalogue.platforms.find((each) => each.name === 'wechat') || catalogue.platforms[0];
 
+/** A folder was loaded, or taken away: its platform is the one that is played. */
+function loaded() {
+  const to = loader.picked?.platform;
+  choose(to && to !== chosen.platform ? { platform: to, app: '', scene: '' } : {});
+}
+
 // --- a run
 
 function play(platform, scene) {
   turn.abort();
   turn = new AbortController();
   const mine = turn.signal;
-  const { key, path } = catalogue.service;
-  view = { platform: platform.title, title: scene.line, tapped: false, deciding: false, ready: false, logsIn: false, again: () => play(platform, scene) };
-  $('drawing').textContent = say('phone.drawing', { platform: platform.title });
+  const own = loader.picked;
+  view = { platform: platform.title, tapped: false, deciding: false, logsIn: false, again: () => play(platform, scene) };
+  $('drawing').textContent = say(own || platform.name in SHOPS ? 'phone.drawing' : 'phone.drawing-all', { platform: platform.title });
   document.querySelector('.peek')?.remove();
   guard(async () => {
-    const begun = (await api.begin({ platform: platform.name, app: chosen.app || scene.app, user: chosen.user, scene: scene.name })).run;
+    const { run } = await api.begin({ platform: platform.name, app: chosen.app || scene.app, user: chosen.user, scene: scene.name, own: Boolean(own) });
     if (mine.aborted) return;
-    run = begun;
     const show = async () => {
-      const told = await api.timeline(begun);
+      const told = await api.timeline(run);
       if (!mine.aborted) peek(timeline.draw(told, view));
-      return told;
     };
-    const place = shop($('screen'), { platform: platform.name, time: '' });
+    const shown = screen($('screen'), { platform: platform.name, capsule: platform.kind !== 'page', name: own ? own.name : say('shop.name') });
     tick();
     await show();
-    drawn(place.card, place, {
-      login: async () => {
-        const given = await api.login(begun);
-        if (!mine.aborted && !view.tapped) { Object.assign(view, { ready: true, logsIn: Boolean(given.code) }); await show(); }
-        return given;
-      },
-      tap: () => guard(async () => {
-        view.deciding = true;
-        await show();
-        const user = platform.users.find((each) => each.id === chosen.user);
-        const allow = await ask($('screen'), { platform: platform.name, title: platform.title, number: user?.number, shop: say('shop.name'), signal: mine });
-        view.deciding = false;
-        if (allow === null) return null;
-        view.tapped = true;
-        const { event, failed } = await api.tap(begun, allow);
-        await show();
-        return { event, failed };
-      }),
-      send: (body) => guard(async () => {
-        const sent = api.send(begun, { method: 'POST', path: path.replace('{app}', scene.app), headers: { 'content-type': 'application/json', ...(key ? { authorization: `Bearer ${key}` } : {}) }, body: JSON.stringify(body) });
-        const watching = watch(sent, show, mine);
-        const answer = await sent;
-        await watching;
-        await show();
-        return { status: answer.status, body: parsed(answer.body) };
-      }),
-    });
+    const acts = actions(platform, run, show, mine);
+    if (own) await loader.open(shown, acts, mine);
+    else if (platform.name in SHOPS) await mini(shown, platform, scene, acts, mine);
+    else {
+      drawn(shown.place, {
+        login: () => guard(acts.login),
+        ask: () => guard(async () => {
+          const allow = await acts.sheet();
+          return allow === null ? null : acts.tap({ allow });
+        }),
+        send: (body) => guard(async () => {
+          const headers = { 'content-type': 'application/json', 'accept-language': lang, authorization: `Bearer ${catalogue.service.key}` };
+          const answer = await acts.send({ method: 'POST', path: `/v1/apps/${scene.app}/phone-number`, headers, body: JSON.stringify(body) });
+          return { status: answer.status, body: parsed(answer.body) };
+        }),
+      });
+    }
   });
+}
+
+/** What a phone can do, played by the simulator. The timeline is drawn anew after each. */
+function actions(platform, run, show, signal) {
+  return {
+    async login() {
+      const given = await api.login(run);
+      if (!view.tapped && given.code) {
+        view.logsIn = true;
+        await show();
+      }
+      return given;
+    },
+    async sheet() {
+      view.deciding = true;
+      await show();
+      const user = platform.users.find((each) => each.id === chosen.user);
+      const allow = await ask($('screen'), { platform: platform.name, title: platform.title, number: masked(user.label), shop: say('shop.name'), signal });
+      view.deciding = false;
+      return allow;
+    },
+    async tap(answer) {
+      view.tapped = true;
+      const given = await api.tap(run, answer.allow);
+      await show();
+      return given;
+    },
+    async send(request) {
+      const { path } = catalogue.service;
+      const asked = /^\/v1\/apps\/[^/]+\/phone-number$/.test(request.path) && !path.includes('{app}') ? { ...request, path } : request;
+      const sent = api.send(run, asked);
+      await watch(sent, show, signal);
+      const answer = await sent;
+      await show();
+      if (!answer.status) throw new Error(answer.error || 'no answer');
+      return { status: answer.status, headers: answer.headers, body: answer.body };
+    },
+  };
+}
+
+/** The mini programs with the component of haoma, compiled by frontend/shop/build.mjs. */
+const SHOPS = { wechat: () => import('./shop-wechat.js'), alipay: () => import('./shop-alipay.js') };
+
+async function mini(shown, platform, scene, acts, signal) {
+  const [{ mount }, { default: folder }] = await Promise.all([import('./host/host.js'), SHOPS[platform.name]()]);
+  if (signal.aborted) return;
+  const config = {
+    words: words(), lang, app: scene.app, server: location.origin, key: catalogue.service.key, timeout: 60_000,
+    realtime: scene.name === 'realtime', sealed: scene.name.startsWith('sealed'),
+  };
+  const mounted = mount(shown.place, { folder, config, sheet: acts.sheet, api: acts, onError: (error) => guard(() => { throw error; }) });
+  signal.addEventListener('abort', () => mounted.destroy());
 }
 
 async function watch(until, show, signal) {
@@ -146,6 +195,7 @@ async function watch(until, show, signal) {
   }
 }
 
+const masked = (label) => label.match(/[\d+][\d ]*\*+\d+/)?.[0] || '';
 const parsed = (body) => { try { return typeof body === 'string' ? JSON.parse(body) : body; } catch { return {}; } };
 
 /** On a narrow page: the verdict at the bottom, which leads to the explanation. */

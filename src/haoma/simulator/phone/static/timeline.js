@@ -86,7 +86,7 @@ function spent(stops) {
 function time(stop, view) {
   if (stop.state === 'now') {
     const waits = !view.tapped;
-    return h('span', { class: 't' }, waits ? say('watch.waiting') : [say('watch.running'), ' ', h('span', { class: 'dots', 'aria-hidden': 'true' }, h('b'), h('b'), h('b'))]);
+    return h('span', { class: 't' }, waits ? say('watch.waiting') : [say('watch.running'), ' ', h('span', { class: 'running', 'aria-hidden': 'true' }, h('b'), h('b'), h('b'))]);
   }
   return done(stop) && Number.isFinite(stop.ms) ? h('span', { class: 't' }, `+${Math.round(stop.ms)} ms`) : null;
 }
