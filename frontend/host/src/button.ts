@@ -7,7 +7,8 @@ import { valuesOf } from './tags'
 /** A component of glass-easel. */
 interface Button {
   data: { openType: string; scope: string; disabled: boolean; loading: boolean; formType: string }
-  getBackendElement(): HTMLElement
+  /** Null once it is gone; its properties may still change. */
+  getBackendElement(): HTMLButtonElement | null
 }
 
 /** Returns what the engine registers as `button`. */
@@ -34,7 +35,7 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
   }
 
   function submit(self: Button, type: string): void {
-    const form = self.getBackendElement().closest('form') as (HTMLFormElement & { __wxElement?: unknown }) | null
+    const form = self.getBackendElement()?.closest('form') as (HTMLFormElement & { __wxElement?: unknown }) | null
     if (!form?.__wxElement) return
     if (type === 'reset') form.reset()
     const name = phone.platform === 'alipay' ? type[0]!.toUpperCase() + type.slice(1) : type
@@ -42,7 +43,8 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
   }
 
   function show(self: Button): void {
-    const element = self.getBackendElement() as HTMLButtonElement
+    const element = self.getBackendElement()
+    if (!element) return
     element.disabled = self.data.disabled
     element.setAttribute('aria-busy', String(self.data.loading))
     element.setAttribute('data-open-type', self.data.openType)
@@ -67,20 +69,19 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
         show(this)
       },
       type(this: Button, type: string) {
-        this.getBackendElement().setAttribute('data-type', type)
+        this.getBackendElement()?.setAttribute('data-type', type)
       },
       size(this: Button, size: string) {
-        this.getBackendElement().setAttribute('data-size', size)
+        this.getBackendElement()?.setAttribute('data-size', size)
       },
       ariaLabel(this: Button, label: string) {
-        this.getBackendElement().setAttribute('aria-label', label)
+        this.getBackendElement()?.setAttribute('aria-label', label)
       },
     },
     lifetimes: {
       attached(this: Button) {
         show(this)
-        const element = this.getBackendElement() as HTMLButtonElement
-        element.addEventListener('click', () => {
+        this.getBackendElement()?.addEventListener('click', () => {
           if (!this.data.disabled) void press(this).catch(failed)
         })
       },

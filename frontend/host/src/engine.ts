@@ -73,6 +73,7 @@ class Engine {
     }
     const make = folder.platform === 'alipay' ? my : wx
     const api = make(phone, systemInfo(options.system ?? {}), navigate, new Signs(this.root))
+    for (const name of options.without ?? []) delete api[name]
     this.need = loader(this.folder, api, this.globals())
     if ('app' in this.folder.modules) this.need('app')
     this.styles.add('app', '')

@@ -46,6 +46,7 @@ const OWN: Record<string, Own> = {
   '*.style': (element, value) => {
     element.style.cssText = value
   },
+  '*.aria-role': (_element, value, set) => set('role', value),
   'image.src': (_element, value, set, assets) => set('src', assets(value)),
   'image.mode': (element, value, set) => {
     set('mode', value)

@@ -70,6 +70,8 @@ export interface Opening {
   onError?: (error: unknown) => void
   /** Replaces parts of what the system tells about itself, such as `SDKVersion`. */
   system?: Record<string, unknown>
+  /** Functions of `wx` or `my` that it lacks, as on an old base library. */
+  without?: string[]
   /** What `wx.getExtConfigSync` and `my.getExtConfigSync` give. */
   config?: Record<string, unknown>
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -16,6 +17,7 @@ const python = process.env.HAOMA_PYTHON ?? path.join(root, '.venv/bin/python')
 const browser = process.env.HAOMA_CHROMIUM ?? '/usr/bin/chromium'
 const environment = { ...process.env, PYTHONPATH: path.join(root, 'src'), PYTHONUNBUFFERED: '1' }
 const patience = 60_000
+let host
 
 /** The publishable key of every world; a folder may be built with it before the world begins. */
 export const KEY = 'haoma_front_end_tests_publishable_key_0123456789'
@@ -61,8 +63,8 @@ class World {
     this.#ends = ends
   }
 
-  /** The platform in one scene, for one page: what `mount` takes as `api`, with all that happened in it. */
-  phone(platform, { scene = 'ok', user = '' } = {}) {
+  /** The platform in one scene, in one user's hand: what `mount` takes as `api`, with all that happened in it. */
+  phone(platform, { scene = 'ok', user = randomUUID() } = {}) {
     let tap
     const phone = { logins: 0, taps: [], sent: [], answers: [] }
     const play = (allow) =>
@@ -98,14 +100,14 @@ class World {
 
   /**
    * Opens a mini program in Chromium: a folder, or `{path: text}`. Returns Playwright's page, with the phone and
-   * `allow()` and `deny()` for the sheet. `config` is what `getExtConfigSync` gives. `strict` forbids eval; the output
-   * of some frameworks needs it.
+   * `allow()` and `deny()` for the sheet. `config` is what `getExtConfigSync` gives, `system` replaces parts of the
+   * system's information, `without` names functions that `wx` or `my` lacks. `strict` forbids eval.
    */
-  async open(folder, { scene, user, page: place, config, system, strict = true } = {}) {
+  async open(folder, { scene, user, page: place, config, system, without, strict = true } = {}) {
     const content = typeof folder === 'string' ? await files(folder) : folder
     const { platform, module } = await compile(content)
     const phone = this.phone(platform, { scene, user })
-    const site = await serve(module, phone, { platform, page: place, config, system }, strict)
+    const site = await serve(module, phone, { page: place, config, system, without }, strict)
     this.#ends.push(site.close)
     const context = await (await this.#chromium()).newContext({ viewport: { width: 375, height: 667 } })
     const page = await context.newPage()
@@ -118,6 +120,7 @@ class World {
       errors,
       allow: () => page.click('[role=dialog] [data-answer=allow]'),
       deny: () => page.click('[role=dialog] [data-answer=deny]'),
+      until,
       end: () => context.close(),
     })
   }
@@ -133,9 +136,20 @@ class World {
   }
 }
 
+/** Waits until a function returns something that is true and not empty, and returns it. */
+async function until(find) {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const found = await find()
+    if (found && found.length !== 0) return found
+    assert.ok(Date.now() < deadline, `in vain: ${find}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 /** A site of one page: the host, the compiled folder, and the way to the phone. Its CSP is the simulator's. */
 async function serve(module, phone, options, strict) {
-  const host = await bundle('src/index.ts')
+  host ??= bundle('src/index.ts')
   const main = `import { mount } from './host.js'
 import folder from './folder.js'
 const call = async (name, body = {}) => {
@@ -165,7 +179,7 @@ window.mounted = mount(document.getElementById('phone'), {
     '/': ['text/html', html],
     '/main.css': ['text/css', css],
     '/main.js': ['text/javascript', main],
-    '/host.js': ['text/javascript', host],
+    '/host.js': ['text/javascript', await host],
     '/folder.js': ['text/javascript', module],
   }
   const policy = `default-src 'none'; script-src 'self'${strict ? '' : " 'unsafe-eval'"}; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'`

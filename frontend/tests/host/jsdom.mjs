@@ -6,7 +6,7 @@ import { bundle, compile } from 'haoma-browser-host/tools'
 let host
 
 export async function run(content, { api, allow = true, page, system, config } = {}) {
-  host ??= bundle('src/index.ts', { format: 'iife', globalName: 'host' })
+  host ??= bundle('src/index.ts', { format: 'iife', globalName: 'host', logOverride: { 'empty-import-meta': 'silent' } })
   const { platform, warnings, module } = await compile(content)
   const dom = new JSDOM('<!doctype html><div id="phone"></div>', {
     runScripts: 'outside-only',
