@@ -28,7 +28,7 @@ Component({
     this.button = new PhoneButton(
       Object.assign(this.options(), {
         platform: 'alipay',
-        onState: (state) => this.setData({ state }),
+        onState: (state) => this.button && this.setData({ state }),
         onSuccess: (success) => this.props.onSuccess && this.props.onSuccess(success),
         onFail: (failure) => this.props.onFail && this.props.onFail(failure),
       }),
@@ -43,6 +43,7 @@ Component({
 
   didUnmount() {
     this.button.stop()
+    this.button = null // an answer may still come
   },
 
   methods: {

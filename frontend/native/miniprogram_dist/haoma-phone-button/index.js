@@ -39,7 +39,7 @@ Component({
       this.button = new PhoneButton(
         Object.assign(this.options(), {
           platform: 'wechat',
-          onState: (state) => this.setData({ state }),
+          onState: (state) => this.button && this.setData({ state }),
           onSuccess: (success) => this.triggerEvent('success', success),
           onFail: (failure) => this.triggerEvent('fail', failure),
         }),
@@ -49,6 +49,7 @@ Component({
     },
     detached() {
       this.button.stop()
+      this.button = null // an answer may still come
     },
   },
 
