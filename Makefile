@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check clean
+.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check frontend clean
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -11,6 +11,7 @@ help:
 	@echo "make bench-large [ARGS=…] ten million people: import, look-ups  一千万人：导入、查询"
 	@echo "make chaos [ARGS=…]      services, databases and platforms break  服务、数据库、平台各种故障"
 	@echo "make conformance [ARGS=…] every implementation, judged by cases   各实现的一致性评判"
+	@echo "make frontend [ARGS=…]   components and examples, in Node and Chromium 前端组件与示例"
 	@echo "make forks               200 rounds of six forks each, four times 反复 fork 的完整测试"
 	@echo "make integrations        frameworks, on every server           各网页框架在各服务器上"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
@@ -46,6 +47,9 @@ chaos: $(READY)
 
 conformance: $(READY)
 	@$(VENV)/bin/python -m conformance run --all --install $(ARGS)
+
+frontend: $(READY)
+	@frontend/run.sh $(ARGS)
 
 forks: $(READY)
 	@HAOMA_FORK_ROUNDS=200 $(VENV)/bin/python -m pytest tests/forks $(ARGS)
