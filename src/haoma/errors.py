@@ -966,6 +966,13 @@ class ErasurePending(LinkError):
     code = "link.erasure-pending"
 
 
+class UserRefused(LinkError):
+    """The number is verified, but the application has no user for it, or one who may not log in."""
+
+    code = "link.user-refused"
+    status = 403
+
+
 class NoAccounts(LinkError):
     """Accounts are not kept here: ``[accounts]`` is not configured."""
 

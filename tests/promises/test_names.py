@@ -34,6 +34,7 @@ PROSE = {
     "crypto/signing.py": "whose signature it is",
     "doctor/mini_program/rules.py": "why the frameworks differ",
     "errors.py": "examples",
+    "integrations/django/testing.py": "an example",
     "io/http.py": "a reason",
     "settings/reader.py": "examples",
     "simulator/running.py": "an example",

@@ -29,6 +29,12 @@ APPS = [
 
 if not settings.configured:
     settings.configure(
+        ACCOUNT_ADAPTER="support.django_shop.adapter.Adapter",
+        ACCOUNT_LOGIN_BY_CODE_ENABLED=True,
+        ACCOUNT_LOGIN_METHODS={"phone"},
+        ACCOUNT_PHONE_VERIFICATION_SUPPORTS_CHANGE=True,
+        ACCOUNT_RATE_LIMITS=False,
+        ACCOUNT_SIGNUP_FIELDS=["phone*", "password1*"],
         ALLOWED_HOSTS=["*"],
         AUTHENTICATION_BACKENDS=[
             "haoma.integrations.django.backends.HaomaBackend",
@@ -48,6 +54,7 @@ if not settings.configured:
             "django.contrib.messages.middleware.MessageMiddleware",
             "allauth.account.middleware.AccountMiddleware",
         ],
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # fast
         MIGRATION_MODULES={name.rpartition(".")[2]: None for name in APPS},  # tables are made at once
         ROOT_URLCONF="support.django_shop.urls",
         SECRET_KEY="support-django-shop",

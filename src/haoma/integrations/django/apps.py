@@ -16,6 +16,7 @@ class HaomaConfig(AppConfig):
     name = "haoma.integrations.django"
     label = "haoma"
     verbose_name = "haoma"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the checks, and what follows a change of the setting.

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from django.conf import settings as django_settings
@@ -29,10 +29,8 @@ from haoma.client import AsyncClient, Client
 from haoma.errors import Fault
 from haoma.integrations.django.tables import as_file, plain
 from haoma.platforms.base.table import hint
+from haoma.settings.model import Settings
 from haoma.settings.reader import TABLES, from_mapping, load
-
-if TYPE_CHECKING:
-    from haoma.settings.model import Settings
 
 PAGE: Final = "docs/django.md#settings"
 """The page that every complaint about the setting names."""
@@ -57,7 +55,7 @@ class Options:
         value: The setting.
 
     Attributes:
-        config: The path of a ``haoma.toml``, or its tables.
+        config: The path of a ``haoma.toml``, its tables, or settings that were loaded.
 
     Raises:
         ImproperlyConfigured: An option is unknown or of the wrong type. The message names `PAGE`.
@@ -76,14 +74,20 @@ class Options:
         path = value.get("CONFIG")
         if (path is None) != bool(tables):
             raise _improper("config.missing-setting", "HAOMA", needed="CONFIG, or the tables, and not both")
-        if path is not None and not (isinstance(path, str | os.PathLike) and os.fspath(path)):
+        if (
+            path is not None
+            and not isinstance(path, Settings)
+            and not (isinstance(path, str | os.PathLike) and os.fspath(path))
+        ):
             raise _improper("config.wrong-type", "HAOMA", option="CONFIG", found=type(path).__name__, needed="a path")
         self._values = {**DEFAULTS, **value}
         for name in DEFAULTS.keys() - {"CONFIG"}:
             found = self._values[name]
             if not (isinstance(found, str) and found) and not callable(found):
                 raise _improper("config.wrong-type", "HAOMA", option=name, found=type(found).__name__, needed="text")
-        self.config: str | Mapping[str, Any] = tables if path is None else os.fspath(path)
+        self.config: str | Mapping[str, Any] | Settings = (
+            tables if path is None else path if isinstance(path, Settings) else os.fspath(path)
+        )
 
     @property
     def account_field(self) -> str:
@@ -132,6 +136,8 @@ class Options:
         Raises:
             ConfigFaults: ``config.faults``.
         """
+        if isinstance(self.config, Settings):
+            return self.config
         if isinstance(self.config, str):
             return load(self.config)
         return from_mapping(self.config, base_dir=base_dir())
@@ -139,8 +145,8 @@ class Options:
     @contextmanager
     def as_file(self) -> Iterator[str]:
         """Yield the path of a ``haoma.toml``, for what reads a file. If there is none, one is made for the while."""
-        if isinstance(self.config, str):
-            yield self.config
+        if isinstance(self.config, str | Settings):
+            yield self.config if isinstance(self.config, str) else self.config.path
             return
         with as_file(self.config, base_dir()) as path:
             yield path
