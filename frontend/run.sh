@@ -1,21 +1,33 @@
 #!/usr/bin/env bash
-# All of the front end: installs what the lock files name, side by side; builds; runs every test. Nothing is skipped: what
-# is missing is an error. Arguments go to `node --test`.
+# All of the front end: installs what the lock files name, builds the examples with their own toolchains, and runs every
+# test. Nothing is skipped: what is missing is an error. Arguments go to `node --test`.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-node -e 'process.exit(parseInt(process.versions.node) < 20)' || { echo "needs Node 20 or newer" >&2; exit 1; }
+node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "needs Node 20 or newer" >&2; exit 1; }
 [[ -x ${HAOMA_CHROMIUM:-/usr/bin/chromium} ]] || { echo "needs Chromium (Debian: chromium), or HAOMA_CHROMIUM" >&2; exit 1; }
 
-installing=()
-for folder in . examples/*; do
-    if [[ -f $folder/package-lock.json && ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
-        npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent &
-        installing+=($!)
-    fi
-done
-for each in "${installing[@]}"; do wait "$each"; done
+install() {
+    [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]] && return
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+}
 
+# What the examples are built with is large, so it is fetched while the others go on.
+running=()
+if [[ -d examples/uni-app ]]; then
+    install examples/uni-app &
+    running+=($!)
+fi
+install .
 npm run --silent build
+for each in "${running[@]}"; do wait "$each"; done
+
+running=()
+for each in tests/*/build.mjs; do
+    node "$each" &
+    running+=($!)
+done
 npm run --silent check
+for each in "${running[@]}"; do wait "$each"; done
+
 node --test --test-concurrency=2 "$@" tests/*/*.test.mjs
