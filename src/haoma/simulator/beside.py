@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import EnvelopeError
+from haoma.simulator.clocked import MOVED
 from haoma.visible import visible
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def free_port(wanted: int = 0) -> int:
 
 
 class Service:
-    """``haoma serve`` with a configuration, as a context manager.
+    """``haoma serve`` with a configuration, as a context manager. Its clock can be moved.
 
     Args:
         config: The ``haoma.toml``. The log is written to the same folder.
@@ -77,9 +79,9 @@ class Service:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own command
-                [sys.executable, "-m", "haoma", "serve", "--config", str(self._config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
+                [sys.executable, "-m", "haoma.simulator.clocked", "serve", "--config", str(self._config)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=log,
             )
         try:
@@ -115,6 +117,30 @@ class Service:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process = None
+
+    def move(self, ahead: float) -> None:
+        """Let the service's clock be ``ahead`` seconds later than it is. Returns when it is.
+
+        Raises:
+            ServiceDied: The service is not running.
+        """
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise ServiceDied
+        try:
+            process.stdin.write(f"{ahead!r}\n".encode("ascii"))
+            process.stdin.flush()
+            while (line := process.stdout.readline()) and not line.startswith(MOVED.encode("ascii")):
+                pass
+        except OSError:
+            line = b""
+        if not line:
+            raise ServiceDied
 
     def wait(self) -> None:
         """Wait until the service exits."""

@@ -12,18 +12,23 @@ import msgspec
 
 from haoma.platforms.base.mirroring import Answer, Person
 from haoma.settings.service import parse_listen
+from haoma.simulator.clockwork import MOST_AHEAD
+from haoma.simulator.phone.pages import wants_page
 from haoma.simulator.pushing import deliver
-from haoma.simulator.stage import SERVICE, UnknownScene
+from haoma.simulator.stage import SERVICE, Ages, UnknownScene
 from haoma.words import LANGUAGES, text
 
 if TYPE_CHECKING:
     from haoma.platforms.base.mirroring import Call, Push, Scene, Tap
+    from haoma.simulator.phone import Phone
     from haoma.simulator.pushing import Delivery
     from haoma.simulator.stage import Stage
 
 _TAP: Final = re.compile(r"/device/([^/]+)/tap")
 _WITHDRAW: Final = re.compile(r"/device/([^/]+)/withdraw")
 ORIGIN: Final = re.compile(r"http://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
+ADDRESS: Final = re.compile(f"({ORIGIN.pattern})(/[A-Za-z0-9._~/-]*)?")
+"""An origin, and perhaps a path."""
 _HOST: Final = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 _READS: Final = ("GET", "HEAD", "OPTIONS")
 _OF_NO_PAGE: Final = ("same-origin", "none")
@@ -37,6 +42,8 @@ class _TapRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
     developer_user: str = ""
     number: Annotated[str, msgspec.Meta(pattern="^(1[0-9]{10})?$")] = ""
+    login_age: Annotated[float, msgspec.Meta(ge=0, le=MOST_AHEAD)] = 0.0
+    tap_age: Annotated[float, msgspec.Meta(ge=0, le=MOST_AHEAD)] = 0.0
 
 
 class _WithdrawRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,10 +65,14 @@ class Device:
         host: The host on which the simulator listens.
         service: The only address, apart from this machine's, that receives pushes.
         url: The simulator's own address, for callers that do not say which one they used.
+        phone: The page with a phone, if it is served.
     """
 
-    def __init__(self, stage: Stage, host: str = "127.0.0.1", service: str = "", url: str = "") -> None:
+    def __init__(
+        self, stage: Stage, host: str = "127.0.0.1", service: str = "", url: str = "", phone: Phone | None = None
+    ) -> None:
         self._stage = stage
+        self._phone = phone
         self._host = host.lower()
         self._service = service
         self.url = url
@@ -78,6 +89,11 @@ class Device:
         withdraw = _WITHDRAW.fullmatch(call.path)
         if withdraw:
             return await self._withdraw(withdraw[1], call)
+        if self._phone is not None and call.path.partition("/")[2].partition("/")[0] == "phone":
+            found = await self._phone.respond(call, self._base(call))
+            return found or _json(404, {"error": "nothing here", "see": "/phone/"})
+        if self._phone is not None and call.path == "/" and wants_page(call):
+            return Answer(302, {"location": "/phone/"})
         answer = self._answer(call)
         if answer.then:
             task = asyncio.create_task(self._push(answer.then))
@@ -123,7 +139,8 @@ class Device:
             if refused := self._refused_service(request.service):
                 return refused
             person = Person(request.user, request.developer_user, request.number)
-            tap = self._stage.tap(platform, request.scene, allow=request.allow, person=person)
+            ages = Ages(request.login_age, request.tap_age)
+            tap = self._stage.tap(platform, request.scene, allow=request.allow, person=person, ages=ages)
         except msgspec.MsgspecError as error:
             return _json(400, {"error": str(error), "needed": {"scene": "ok", "allow": True}})
         except UnknownScene as error:

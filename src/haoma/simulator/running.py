@@ -14,10 +14,13 @@ from haoma.io import clock
 from haoma.platforms.base.mirroring import ANYBODY
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.service import parse_listen
-from haoma.simulator.device import ORIGIN, Device, is_loopback
+from haoma.simulator.clockwork import Clockwork
+from haoma.simulator.device import ADDRESS, Device, is_loopback
+from haoma.simulator.phone import Phone
+from haoma.simulator.phone.service import Beside, Own, Theirs
 from haoma.simulator.pushing import deliver
 from haoma.simulator.server import Server
-from haoma.simulator.stage import SERVICE, Stage
+from haoma.simulator.stage import SERVICE, Ages, Stage
 from haoma.words import text
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from haoma.platforms.base.mirroring import Person, Tap
+    from haoma.simulator.beside import Service
+    from haoma.simulator.phone.service import Target
     from haoma.simulator.pushing import Delivery
 
 LISTEN: Final = "127.0.0.1:8900"
@@ -48,6 +53,7 @@ class Simulator:
 
     Attributes:
         url: Its address; empty while it is stopped.
+        clock: The clock of the platforms.
         stage: The mirrors, for everything that this class does not offer.
     """
 
@@ -59,7 +65,9 @@ class Simulator:
         platforms: Sequence[str] = (),
     ) -> None:
         self._host, self._port = _address(listen)
-        self.stage = Stage(now=now, platforms=platforms)
+        self.clock = Clockwork(now)
+        self.stage = Stage(now=self.clock.now, platforms=platforms)
+        self._service: Service | None = None
         self.url = ""
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,7 +88,17 @@ class Simulator:
         """The publishable key in the configuration."""
         return self.stage.publishable_key
 
-    def tap(self, platform: str, scene: str, *, allow: bool = True, service: str = "", person: Person = ANYBODY) -> Tap:
+    def tap(
+        self,
+        platform: str,
+        scene: str,
+        *,
+        allow: bool = True,
+        service: str = "",
+        person: Person = ANYBODY,
+        login_age: float = 0.0,
+        tap_age: float = 0.0,
+    ) -> Tap:
         """Play a scene on the device, and return what the mini program holds afterwards.
 
         Args:
@@ -91,11 +109,13 @@ class Simulator:
                 to it first, and so are pushes that are requested later. Without it nothing is pushed: pass
                 ``tap.pushes`` to `haoma.authorize.take_push`.
             person: Who taps, if it matters: a chosen user and number. Drawn anew if not given.
+            login_age: Seconds from the login to the tap. A login code, or a session_key, may be too old by then.
+            tap_age: Seconds since the tap. A code may have expired.
 
         Raises:
             UnknownScene: The platform or scene does not exist.
         """
-        tap = self.stage.tap(platform, scene, allow=allow, person=person)
+        tap = self.stage.tap(platform, scene, allow=allow, person=person, ages=Ages(login_age, tap_age))
         if service:
             self.stage.service = service
             for push in tap.pushes:
@@ -151,6 +171,13 @@ class Simulator:
             upgrade(load(path).store)
         return path
 
+    def use(self, service: Service) -> None:
+        """Let the page send to a service that runs beside the simulator. Call it before a page is opened."""
+        self._service = service
+
+    def _target(self) -> Target:
+        return Beside(self._service) if self._service else Own(self.settings_toml)
+
     def start(self) -> Self:
         """Start, and return when the simulator listens.
 
@@ -179,7 +206,7 @@ class Simulator:
         async def main() -> None:
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
-            await _until(self._stop, self.stage, self._host, self._port, ready.set_result)
+            await _until(self._stop, self.stage, self.clock, self._host, self._port, ready.set_result, self._target)
 
         try:
             asyncio.run(main())
@@ -200,7 +227,8 @@ def serve(listen: str = LISTEN, service: str = "", lang: str = "en") -> None:
 
     Args:
         listen: ``host:port``. A host other than the loopback causes a warning.
-        service: Address of haoma, such as ``http://haoma:8080``, if it is not on this machine; pushes go there.
+        service: Address of haoma, such as ``http://haoma:8080``, or of the page's path on another server, such as
+            ``http://127.0.0.1:3000/api/phone``. The page posts there, and pushes go there.
         lang: ``zh`` or ``en``.
 
     Raises:
@@ -208,30 +236,53 @@ def serve(listen: str = LISTEN, service: str = "", lang: str = "en") -> None:
         OSError: Cannot listen on the address.
     """
     host, port = _address(listen, lang)
-    if service and not ORIGIN.fullmatch(service):
+    given = ADDRESS.fullmatch(service)
+    if service and not given:
         raise ValueError(text("simulator", "bad-service", lang))
+    origin = given[1] if given else ""
     if not is_loopback(host):
         sys.stderr.write(text("simulator", "open-to-the-network", lang, host=host) + "\n")
 
     async def main() -> None:
         stop = asyncio.Event()
 
+        here: list[str] = []
+
+        def started(url: str) -> None:
+            sys.stdout.write(text("simulator", "service-started", lang, service=url) + "\n")
+            sys.stdout.flush()
+
         def announce(url: str) -> None:
+            here.append(url)
             facts = {"url": url, "service": SERVICE, "platform": next(iter(PLATFORMS))}
             sys.stdout.write(text("simulator", "ready", lang, **facts) + "\n")
             sys.stdout.flush()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _until(stop, Stage(service=service or f"http://{SERVICE}"), host, port, announce, service)
+        clockwork = Clockwork()
+        stage = Stage(now=clockwork.now, service=origin or f"http://{SERVICE}")
+
+        def target() -> Target:
+            return Theirs(service) if service else Own(lambda listen: stage.settings_toml(here[0], listen), started)
+
+        await _until(stop, stage, clockwork, host, port, announce, target, origin)
 
     asyncio.run(main())
 
 
 async def _until(
-    stop: asyncio.Event, stage: Stage, host: str, port: int, ready: Callable[[str], None], service: str = ""
+    stop: asyncio.Event,
+    stage: Stage,
+    clockwork: Clockwork,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    target: Callable[[], Target],
+    service: str = "",
 ) -> None:
-    device = Device(stage, host, service)
+    phone = Phone(stage, clockwork, target)
+    device = Device(stage, host, service, phone=phone)
     server = Server(device.respond)
     device.url = await server.start(host, port)
     try:
@@ -239,6 +290,7 @@ async def _until(
         await stop.wait()
     finally:
         await server.stop()
+        await phone.stop()
 
 
 def _address(listen: str, lang: str = "en") -> tuple[str, int]:

@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from haoma.io import clock
 from haoma.platforms.base.mirroring import ANYBODY
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "127.0.0.1:8080"
 """Where the service listens, according to the configuration that the simulator serves."""
+
+
+class Ages(NamedTuple):
+    """How long ago something happened on the device, in seconds.
+
+    Attributes:
+        login: From the login to the tap.
+        tap: From the tap to now.
+    """
+
+    login: float = 0.0
+    tap: float = 0.0
+
+
+FRESH: Final = Ages()
 
 
 class UnknownScene(LookupError):
@@ -67,28 +82,31 @@ class Stage:
             for scene in mirror.scenes:
                 yield name, scene
 
-    def tap(self, platform: str, scene: str, *, allow: bool = True, person: Person = ANYBODY) -> Tap:
-        """Play a scene on the device: log in, tap the button, allow or deny, all at once.
+    def tap(
+        self, platform: str, scene: str, *, allow: bool = True, person: Person = ANYBODY, ages: Ages = FRESH
+    ) -> Tap:
+        """Play a scene on the device: log in, tap the button, allow or deny.
 
         Raises:
             UnknownScene: The platform or scene does not exist.
         """
-        return self.end(platform, self.begin(platform, scene, person=person), allow=allow)
+        visit = self.begin(platform, scene, person=person, ago=ages.login + ages.tap)
+        return self.end(platform, visit, allow=allow, ago=ages.tap)
 
-    def begin(self, platform: str, scene: str, *, person: Person = ANYBODY) -> Visit:
-        """Play the first half of a scene: the mini program logs in.
+    def begin(self, platform: str, scene: str, *, person: Person = ANYBODY, ago: float = 0.0) -> Visit:
+        """Play the first half of a scene: the mini program logs in, or did so some seconds ago.
 
         Raises:
             UnknownScene: The platform or scene does not exist.
         """
         self.scene(platform, scene)
         with self._lock:
-            return self.mirrors[platform].login(scene, now=self._now(), person=person)
+            return self.mirrors[platform].login(scene, now=self._now() - ago, person=person)
 
-    def end(self, platform: str, visit: Visit, *, allow: bool = True) -> Tap:
+    def end(self, platform: str, visit: Visit, *, allow: bool = True, ago: float = 0.0) -> Tap:
         """Play the second half of a scene: the user taps the button, and allows or denies."""
         with self._lock:
-            return self.mirrors[platform].press(visit, allow=allow, now=self._now())
+            return self.mirrors[platform].press(visit, allow=allow, now=self._now() - ago)
 
     def scene(self, platform: str, name: str) -> Scene:
         """Return a scene.

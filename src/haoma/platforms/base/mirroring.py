@@ -121,6 +121,8 @@ class Tap:
         expect: ``ok``, or the code of the error that haoma must return.
         phone_number: The number in E.164 that must be returned if ``expect`` is ``ok``; else empty.
         pushes: What the platform has posted to the service before the tap. Without it the scene ends differently.
+        failed: Whether the event is no authorization: the user declined, or the button failed. A good front end posts
+            nothing then.
     """
 
     scene: str
@@ -131,6 +133,7 @@ class Tap:
     expect: str
     phone_number: str = field(default="", repr=False)
     pushes: tuple[Push, ...] = field(default=(), repr=False)
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,21 @@ class Visit:
     user: Any = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """The button of a platform's mini programs.
+
+    Attributes:
+        login: The call that logs in; empty if there is none, because there is no mini program.
+        open_type: The button's ``open-type``; empty if there is no such button.
+        scope: The button's ``scope``, if it has one.
+    """
+
+    login: str = ""
+    open_type: str = ""
+    scope: str = ""
+
+
 class Mirror(Protocol):
     """The simulated platform.
 
@@ -193,6 +211,7 @@ class Mirror(Protocol):
     """The scenes that the demo plays; empty if the demo skips this platform."""
     counted: str
     """Path of the call that uses up a code, which the demo counts; empty if there is none."""
+    button: Button = Button()
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
         """Return the ``[apps.NAME]`` tables for this mirror, served at ``base_url``."""

@@ -29,6 +29,7 @@ from haoma.crypto.forging import forge_cbc, forge_signature
 from haoma.platforms.base.mirroring import (
     ANYBODY,
     Answer,
+    Button,
     Call,
     Fate,
     Mirror,
@@ -203,6 +204,7 @@ class AlipayMirror(Mirror):
         "used-login-code",
     )
     counted = ""
+    button = Button("my.getAuthCode", "getAuthorize", "phoneNumber")
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -290,7 +292,7 @@ class AlipayMirror(Mirror):
         login_code = "" if scene in _WITHOUT_LOGIN else visit.login_code
         if not allow or scene == "denied":
             event: dict[str, Any] = {"type": "error", "detail": {"errorMessage": replies("alipay")["user-cancelled"]}}
-            return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined")
+            return Tap(scene, app, event, login_code, _body(login_code, event), "envelope.user-declined", failed=True)
         mobile = {"overseas": _OVERSEAS, "no-phone-bound": ""}.get(scene, person.mobile("1381111", self._random))
         event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
         sent = event["response"].replace("+", " ") if scene == "plus-became-space" else event["response"]

@@ -14,7 +14,18 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
+from haoma.platforms.base.mirroring import (
+    ANYBODY,
+    SESSION_KEY_LIFE,
+    Answer,
+    Button,
+    Fate,
+    Mirror,
+    Scene,
+    Tap,
+    Visit,
+    drawn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +116,7 @@ class BaiduMirror(Mirror):
     scenes = SCENES
     demo: tuple[str, ...] = ()
     counted = ""
+    button = Button("swan.getLoginCode", "getPhoneNumber")
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -165,7 +177,7 @@ class BaiduMirror(Mirror):
         if not allow or scene == "denied":
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail auth deny"}
             body = {"login_code": login_code, "authorization": event}
-            return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
+            return Tap(scene, played.app, event, login_code, body, "envelope.user-declined", failed=True)
         mobile = person.mobile("1380013", self._random)
         sealed = self._seal(scene, login, mobile, now)
         event = {"errMsg": "getPhoneNumber:ok", **sealed}

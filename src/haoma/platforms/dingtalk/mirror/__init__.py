@@ -113,7 +113,7 @@ class DingTalkMirror(Mirror):
         played, scene, person = visit.scene, visit.scene.name, visit.person
         if not allow or scene == "denied":
             event: dict[str, Any] = {"error": "access_denied"}
-            return Tap(scene, played.app, event, "", {"authorization": event}, "envelope.user-declined")
+            return Tap(scene, played.app, event, "", {"authorization": event}, "envelope.user-declined", failed=True)
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         self._tokens = {text: code for text, code in self._tokens.items() if now < code.until + _LIFE}
         code = _Code(self._apps[played.app][0], now + _LIFE, scene, person.mobile("1380013", self._random))

@@ -24,6 +24,7 @@ from haoma.platforms.base.mirroring import (
     ANYBODY,
     SESSION_KEY_LIFE,
     Answer,
+    Button,
     Fate,
     Mirror,
     Scene,
@@ -149,6 +150,7 @@ class DouyinMirror(Mirror):
     scenes = SCENES
     demo: tuple[str, ...] = ()
     counted = ""
+    button = Button("tt.login", "getPhoneNumber")
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -222,7 +224,7 @@ class DouyinMirror(Mirror):
         if not allow or scene in _BUTTON:
             event: dict[str, Any] = {"errMsg": f"getPhoneNumber:fail {_BUTTON[scene if allow else 'denied']}"}
             body = {"login_code": login_code, "authorization": event}
-            return Tap(scene, played.app, event, login_code, body, played.expect if allow else _DECLINED)
+            return Tap(scene, played.app, event, login_code, body, played.expect if allow else _DECLINED, failed=True)
         phone = _Code("phone", program.name, program.app_id, user.openid, now + _LIFE, fault=scene)
         phone.national_number = person.mobile("1380013", self._random)
         if scene == "overseas":

@@ -129,7 +129,7 @@ class HuaweiMirror(Mirror):
         if failed:
             event: dict[str, Any] = {"code": failed, "message": "The button failed."}
             expect = played.expect if allow else "envelope.user-declined"
-            return Tap(scene, played.app, event, "", {"authorization": event}, expect)
+            return Tap(scene, played.app, event, "", {"authorization": event}, expect, failed=True)
         self._codes = {text: code for text, code in self._codes.items() if now < code.until + _LIFE}
         text = self._text(90)
         number = person.mobile("1380013", self._random)

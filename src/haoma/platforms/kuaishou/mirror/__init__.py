@@ -14,7 +14,18 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
+from haoma.platforms.base.mirroring import (
+    ANYBODY,
+    SESSION_KEY_LIFE,
+    Answer,
+    Button,
+    Fate,
+    Mirror,
+    Scene,
+    Tap,
+    Visit,
+    drawn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +88,7 @@ class KuaishouMirror(Mirror):
     scenes = SCENES
     demo: tuple[str, ...] = ()
     counted = ""
+    button = Button("ks.login", "getPhoneNumber")
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -128,7 +140,8 @@ class KuaishouMirror(Mirror):
         if words:
             event: dict[str, Any] = {"errMsg": words}
             expect = played.expect if allow else "envelope.user-declined"
-            return Tap(scene, played.app, event, login_code, {"login_code": login_code, "authorization": event}, expect)
+            declined = {"login_code": login_code, "authorization": event}
+            return Tap(scene, played.app, event, login_code, declined, expect, failed=True)
         country_code, national = "86", person.mobile("1380013", self._random)
         if scene == "overseas":
             country_code, national = "852", "51234567"

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.crypto.forging import forge_cbc
-from haoma.platforms.base.mirroring import ANYBODY, SESSION_KEY_LIFE, Answer, Fate, Mirror, Push, Tap, Visit, drawn
+from haoma.platforms.base.mirroring import (
+    ANYBODY,
+    SESSION_KEY_LIFE,
+    Answer,
+    Button,
+    Fate,
+    Mirror,
+    Push,
+    Tap,
+    Visit,
+    drawn,
+)
 from haoma.platforms.wechat.mirror.pushes import Pusher
 from haoma.platforms.wechat.mirror.refusals import REFUSALS
 from haoma.platforms.wechat.mirror.scenes import MERCHANTS, OK, REFUSED, SCENES, SETTINGS
@@ -87,6 +98,7 @@ class WeChatMirror(Mirror):
         "sealed-stale-session-key",
     )
     counted = "/wxa/business/getuserphonenumber"
+    button = Button("wx.login", "getPhoneNumber")
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
@@ -182,10 +194,10 @@ class WeChatMirror(Mirror):
         if not allow or scene == "denied":
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail user deny"}
             body = {"login_code": login_code, "authorization": event}
-            return Tap(scene, played.app, event, login_code, body, "envelope.user-declined")
+            return Tap(scene, played.app, event, login_code, body, "envelope.user-declined", failed=True)
         if (refusal := _REFUSALS.get(scene)) and refusal.place == "button":
             event = {"errMsg": f"getPhoneNumber:{refusal.errmsg}", "errno": refusal.errcode}
-            return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect)
+            return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect, failed=True)
         phone = _Code("phone", program.app_id, user.openid, now + _LIFE, fault=scene)
         phone.national_number = person.mobile("1380013", self._random)
         if scene == "overseas":

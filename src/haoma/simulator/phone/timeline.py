@@ -1,0 +1,260 @@
+"""The timeline of a run: sealed, sent, checked, came out, means.
+
+What is shown was sent and received, or is in the operator's log of our own service. What is not known is shown as
+unknown. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from haoma import catalogue
+from haoma.errors import BY_CODE, Next
+from haoma.simulator.phone.code import codes_of
+from haoma.simulator.phone.showing import masked, shown
+from haoma.verified import CheckName
+from haoma.words import entries, text
+from haoma.words.facts import phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from haoma.simulator.phone.runs import Run, Sent
+    from haoma.simulator.phone.service import Target
+    from haoma.simulator.stage import Stage
+
+IDLE, NOW, OK, NO, FIX, UNK = "idle", "now", "ok", "no", "fix", "unk"
+_STOPS: Final = ("sealed", "sent", "checked", "came", "means")
+
+
+def outcome(code: str) -> str:
+    """Return how the end of a scene is shown: ``ok``, ``no``, ``fix`` or ``unk``."""
+    if code == "ok":
+        return OK
+    if code.startswith("outside."):
+        return UNK
+    cls = BY_CODE.get(code)
+    return FIX if cls is not None and cls.next_action is Next.STOP else NO
+
+
+def timeline(run: Run, stage: Stage, target: Target, base: str, lang: str) -> dict[str, Any]:
+    """Return a run as the page shows it."""
+    return _Timeline(run, stage, target, base, lang).whole()
+
+
+class _Timeline:
+    def __init__(self, run: Run, stage: Stage, target: Target, base: str, lang: str) -> None:
+        self._run = run
+        self._stage = stage
+        self._target = target
+        self._base = base
+        self._lang = lang
+        self._sent = _last(run.sent, target)
+        self._answer = _object(self._sent.answer) if self._sent else {}
+        self._line = (self._sent.line if self._sent else None) or {}
+
+    def whole(self) -> dict[str, Any]:
+        run, lang = self._run, self._lang
+        code = self._code()
+        state = self._state(code)
+        stops = [self._stop(name, code, state) for name in _STOPS]
+        return {
+            "run": run.id,
+            "platform": run.platform,
+            "app": run.scene.app,
+            "user": run.user,
+            "scene": {"name": run.scene.name, "line": run.scene.line(run.platform, lang), "expect": run.scene.expect},
+            "state": state,
+            "badge": self._badge(state),
+            "at": run.moments.get("tap"),
+            "ms": self._ms(self._sent.ended) if self._sent else None,
+            "failed": run.tap.failed if run.tap else False,
+            "tapped": run.tap is not None,
+            "stops": stops,
+            "code": codes_of(run, self._stage, self._target, self._base, code, lang),
+        }
+
+    def _badge(self, state: str) -> str:
+        match state:
+            case "ok":
+                return text("phone", "badge.ok", self._lang)
+            case "no":
+                return text("phone", "badge.no", self._lang)
+            case "fix":
+                return text("phone", "badge.fix", self._lang)
+            case "unk":
+                return text("phone", "badge.unk", self._lang)
+        return ""
+
+    def _code(self) -> str:
+        """Return ``ok``, the precise code of the outcome, or nothing if there is none or nobody knows it."""
+        run = self._run
+        if self._sent is None:
+            return run.tap.expect if run.tap is not None and run.tap.failed else ""
+        if self._sent.status == 200 and "code" not in self._answer:
+            return "ok"
+        return str(self._line.get("code") or self._precise())
+
+    def _precise(self) -> str:
+        """Return the code of the answer, if it is a precise one. Callers with a server key get those."""
+        code = str(self._answer.get("code", ""))
+        return code if code in BY_CODE else ""
+
+    def _state(self, code: str) -> str:
+        if code:
+            return outcome(code)
+        if self._sent is None:
+            return NOW if self._run.tap is None or not self._run.tap.failed else NO
+        if self._sent.ended == 0.0:
+            return NOW
+        return UNK if self._sent.status == 0 else NO
+
+    def _ms(self, moment: float) -> int | None:
+        return round((moment - self._run.tapped) * 1000) if moment and self._run.tapped else None
+
+    # --- the stops
+
+    def _stop(self, name: str, code: str, state: str) -> dict[str, Any]:
+        match name:
+            case "sealed":
+                title = text("phone", "stop.sealed", self._lang, platform=self._title())
+                return {"id": name, "title": title, **self._sealed(state)}
+            case "sent":
+                return {"id": name, "title": text("phone", "stop.sent", self._lang), **self._was_sent()}
+            case "checked":
+                return {"id": name, "title": text("phone", "stop.checked", self._lang), **self._checked(code, state)}
+            case "came":
+                return {"id": name, "title": text("phone", "stop.came", self._lang), **self._came(code, state)}
+        return {"id": name, "title": text("phone", "stop.means", self._lang), **self._means(code, state)}
+
+    def _title(self) -> str:
+        entry = entries(f"platforms/{self._run.platform}")["title"]
+        return entry["zh" if self._lang == "zh" else "en"]
+
+    def _sealed(self, state: str) -> dict[str, Any]:
+        tap = self._run.tap
+        if tap is None:
+            return {"state": NOW, "ms": None, "text": "", "wire": None}
+        says = text("phone", "says.failed", self._lang) if tap.failed else ""
+        wire = {"head": "", "body": shown(tap.event)}
+        return {"state": state if tap.failed else OK, "ms": 0, "text": says, "wire": wire}
+
+    def _was_sent(self) -> dict[str, Any]:
+        sent = self._sent
+        if sent is None:
+            failed = self._run.tap is not None and self._run.tap.failed
+            says = text("phone", "says.not-sent", self._lang) if failed else ""
+            return {"state": IDLE if failed or self._run.tap is None else NOW, "ms": None, "text": says, "wire": None}
+        says = text("phone", "says.altered", self._lang) if sent.altered else ""
+        wire = {"head": f"{sent.method} {sent.path}", "body": shown(_object(sent.body) or sent.body)}
+        return {"state": FIX if sent.altered else OK, "ms": self._ms(sent.began), "text": says, "wire": wire}
+
+    def _checked(self, code: str, state: str) -> dict[str, Any]:
+        sent = self._sent
+        nothing = {"way": "", "request_id": "", "steps": []}
+        if sent is None:
+            return {"state": IDLE, "ms": None, "text": "", **nothing}
+        began = {"ms": self._ms(sent.began), "request_id": sent.request_id}
+        if not self._target.own:
+            says = text("phone", "says.unknown-log", self._lang)
+            return {"state": UNK, "text": says, **nothing, **began, "steps": self._steps(UNK, 0, "")}
+        if sent.ended and not self._line:
+            says = text("phone", "says.no-line", self._lang)
+            return {"state": UNK, "text": says, **nothing, **began}
+        failing = int(self._line.get("step", 0))
+        says = text("phone", "says.before", self._lang) if code not in ("ok", "") and not failing else ""
+        steps = self._steps(state, failing, self._reason(code))
+        return {"state": state, "text": says, **nothing, **began, "steps": steps}
+
+    def _steps(self, state: str, failing: int, reason: str) -> list[dict[str, Any]]:
+        del state, failing, reason
+        return []
+
+    def _reason(self, code: str) -> str:
+        diagnosis = self._line.get("diagnosis")
+        return masked(phrase(diagnosis, self._lang)) if diagnosis else self._words(code).title if code else ""
+
+    def _came(self, code: str, state: str) -> dict[str, Any]:
+        sent = self._sent
+        found: dict[str, Any] = {
+            "state": IDLE, "ms": None, "text": "", "status": None, "masked": "", "badge": "", "code": "",
+            "public_code": "", "next": "", "checks": [],
+        }  # fmt: skip
+        if sent is None and not code:
+            return found
+        found |= {"state": state, "badge": self._badge(state), "code": "" if code == "ok" else code}
+        if sent is None:
+            return found
+        if sent.trouble:
+            found["text"] = text("phone", "says.no-answer", self._lang, reason=sent.trouble)
+        answer = self._answer
+        return found | {
+            "ms": self._ms(sent.ended),
+            "status": sent.status or None,
+            "masked": str(answer.get("masked", "")) if code == "ok" else "",
+            "public_code": str(answer.get("code", "")),
+            "next": str(answer.get("next", "")),
+            "checks": self._checks(answer.get("checks")) if code == "ok" else [],
+        }
+
+    def _checks(self, checks: object) -> list[dict[str, Any]]:
+        known = (
+            {each.get("name"): each for each in checks if isinstance(each, dict)} if isinstance(checks, list) else {}
+        )
+        return [
+            {
+                "name": str(name),
+                "label": phrase(str(name), self._lang),
+                "proven": bool(known[name].get("proven")),
+                "how": phrase(str(known[name].get("how", "")), self._lang),
+            }
+            for name in CheckName
+            if name in known
+        ]
+
+    def _means(self, code: str, state: str) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "state": IDLE, "ms": None, "text": "", "heading": "", "cause": "", "remedy": "", "see": "", "page": "",
+            "who": "", "who_label": "", "facts": "",
+        }  # fmt: skip
+        if not code:
+            return found
+        if code == "ok":
+            missing = sum(not each["proven"] for each in self._checks(self._answer.get("checks")))
+            all_proven = text("phone", "means.all", self._lang)
+            return found | {
+                "state": OK,
+                "text": text("phone", "means.some", self._lang, count=missing) if missing else all_proven,
+            }
+        words = self._words(code)
+        return found | {
+            "state": state,
+            "heading": words.title,
+            "cause": words.cause,
+            "remedy": words.remedy,
+            "see": words.see,
+            "page": words.page,
+        }
+
+    def _words(self, code: str) -> catalogue.Words:
+        native, _, sub = str(self._line.get("platform_code", "")).partition("/")
+        place = str(self._line.get("place", ""))
+        return catalogue.words(code, self._lang, platform=self._run.platform, native=native, sub=sub, place=place)
+
+
+def _last(sent: list[Sent], target: Target) -> Sent | None:
+    """Return the last request for a number; the last one of any kind if there is none."""
+    ends = target.path.rpartition("/")[2]
+    for each in reversed(sent):
+        if each.path.rpartition("/")[2] == ends:
+            return each
+    return sent[-1] if sent else None
+
+
+def _object(told: str) -> Mapping[str, Any]:
+    try:
+        return msgspec.json.decode(told, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}
