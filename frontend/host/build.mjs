@@ -13,7 +13,10 @@ export const OUT = path.join(here, '../../src/haoma/simulator/phone/static/host'
 export async function build(out) {
   await mkdir(out, { recursive: true })
   const packages = []
-  for (const [entry, name, format] of [['src/index.ts', 'host.js', 'esm'], ['src/frame.ts', 'frame.js', 'iife']]) {
+  for (const [entry, name, format] of [
+    ['src/index.ts', 'host.js', 'esm'],
+    ['src/frame.ts', 'frame.js', 'iife'],
+  ]) {
     const { metafile, outputFiles } = await bundle(entry, { format, metafile: true })
     packages.push(...inside(metafile))
     await writeFile(path.join(out, name), outputFiles[0].text)

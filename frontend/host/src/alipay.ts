@@ -138,7 +138,10 @@ function prepare(self: Instance): void {
 function spliced(data: Bag, changes: Bag): Bag {
   return Object.fromEntries(
     Object.entries(changes).map(([path, change]) => {
-      const old = path.split(/[.[\]]+/).filter(Boolean).reduce<unknown>((at, key) => (at as Bag | undefined)?.[key], data)
+      const old = path
+        .split(/[.[\]]+/)
+        .filter(Boolean)
+        .reduce<unknown>((at, key) => (at as Bag | undefined)?.[key], data)
       if (!Array.isArray(change) || !Array.isArray(old)) return [path, change]
       const [start, remove, ...items] = change as [number, number, ...unknown[]]
       return [path, [...old.slice(0, start), ...items, ...old.slice(start + remove)]]
@@ -150,21 +153,24 @@ function spliced(data: Bag, changes: Bag): Bag {
 function listening(self: Instance, defaults: Bag, listened: Set<string>): Bag {
   const isListener = (name: string | symbol): name is string => typeof name === 'string' && /^on[A-Z]/.test(name)
   const heard = (name: string | symbol) => isListener(name) && listened.has(name.slice(2))
-  return new Proxy<Bag>({ ...defaults }, {
-    has: (target, name) => name in target || heard(name),
-    get(target, name) {
-      if (!heard(name)) return target[name as string]
-      return (...args: unknown[]) => {
-        let answer: unknown
-        triggerEvent(self._$ as never, (name as string).slice(2), new Call(args), {
-          handleListenerReturn(value: unknown) {
-            answer = value
-          },
-        })
-        return answer
-      }
+  return new Proxy<Bag>(
+    { ...defaults },
+    {
+      has: (target, name) => name in target || heard(name),
+      get(target, name) {
+        if (!heard(name)) return target[name as string]
+        return (...args: unknown[]) => {
+          let answer: unknown
+          triggerEvent(self._$ as never, (name as string).slice(2), new Call(args), {
+            handleListenerReturn(value: unknown) {
+              answer = value
+            },
+          })
+          return answer
+        }
+      },
     },
-  })
+  )
 }
 
 /** Alipay calls `didUpdate` after `setData` too. */

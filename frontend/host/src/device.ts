@@ -69,5 +69,10 @@ export class Device implements Phone {
 }
 
 const NOT_ALLOWED = JSON.stringify({
-  response: { code: '40003', msg: 'Insufficient Conditions', subCode: 'isv.invalid-auth-relations', subMsg: '无效的授权关系' },
+  response: {
+    code: '40003',
+    msg: 'Insufficient Conditions',
+    subCode: 'isv.invalid-auth-relations',
+    subMsg: '无效的授权关系',
+  },
 })

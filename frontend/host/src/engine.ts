@@ -187,9 +187,13 @@ class Engine {
         })
         .registerBehavior() as never,
     )
-    const defined = space.define('button').definition(button(phone, this.failed) as never).registerComponent()
+    const defined = space
+      .define('button')
+      .definition(button(phone, this.failed) as never)
+      .registerComponent()
     space.setGlobalUsingComponent('button', defined as never)
-    for (const path of Object.keys(this.folder.json)) this.space.addComponentStaticConfig(path, this.config(path) as never)
+    for (const path of Object.keys(this.folder.json))
+      this.space.addComponentStaticConfig(path, this.config(path) as never)
     for (const [path, content] of Object.entries(this.folder.templates)) {
       this.space.addCompiledTemplate(path, { groupList: this.folder.templates, content } as never)
     }
@@ -221,7 +225,11 @@ class Engine {
     for (const target of Object.values(this.config(path).usingComponents ?? {})) this.load(normal(target))
     const json = this.config(path)
     const alone = json.component === true && !/shared/.test(String(json['styleIsolation'] ?? ''))
-    this.space.addStyleSheet(path, undefined, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : undefined)
+    this.space.addStyleSheet(
+      path,
+      undefined,
+      alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : undefined,
+    )
     this.current = path
     if (path in this.folder.modules) this.need(path)
     this.styles.add(path, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : '')
@@ -235,9 +243,12 @@ class Engine {
           env.Component((kind === 'Page' ? page(given) : component(given)) as never)
           return
         }
-        const behaviors = ((given['behaviors'] as unknown[] | undefined) ?? []).filter((each) => typeof each !== 'string')
+        const behaviors = ((given['behaviors'] as unknown[] | undefined) ?? []).filter(
+          (each) => typeof each !== 'string',
+        )
         const isolation = (given['options'] as Bag | undefined)?.['styleIsolation']
-        if (isolation) this.space.addComponentStaticConfig(path, { ...this.config(path), styleIsolation: isolation } as never)
+        if (isolation)
+          this.space.addComponentStaticConfig(path, { ...this.config(path), styleIsolation: isolation } as never)
         const definition = { ...given, behaviors } as never
         if (kind === 'Page') env.Page(definition)
         else env.Component(definition)

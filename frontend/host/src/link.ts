@@ -85,7 +85,10 @@ function listen(port: MessagePort, device: Device, framing: Framing): (event: Me
     open += 1
     void answer(device, said)
       .then((value): Answered => ({ id: said.id, value }))
-      .catch((error: unknown): Answered => ({ id: said.id, error: error instanceof TakenAway ? '' : String((error as Error)?.message ?? error) }))
+      .catch((error: unknown): Answered => ({
+        id: said.id,
+        error: error instanceof TakenAway ? '' : String((error as Error)?.message ?? error),
+      }))
       .then((answered) => {
         open -= 1
         port.postMessage(answered)

@@ -45,10 +45,13 @@ const LISTENERS: Record<string, string> = {
 
 /** A slot of Alipay shows its content if the parent gives none. */
 function defaults(text: string): string {
-  return text.replace(/<slot((?:"[^"]*"|'[^']*'|[^'">/])*)>([\s\S]*?)<\/slot>/g, (all, attributes: string, inner: string) => {
-    if (!inner.trim()) return all
-    const name = /\bname\s*=\s*["']([^"']+)["']/.exec(attributes)?.[1] ?? '$default'
-    const given = `$slots['${name}']`
-    return `<slot wx:if="{{${given}}}"${attributes}></slot><block wx:else>${inner}</block>`
-  })
+  return text.replace(
+    /<slot((?:"[^"]*"|'[^']*'|[^'">/])*)>([\s\S]*?)<\/slot>/g,
+    (all, attributes: string, inner: string) => {
+      if (!inner.trim()) return all
+      const name = /\bname\s*=\s*["']([^"']+)["']/.exec(attributes)?.[1] ?? '$default'
+      const given = `$slots['${name}']`
+      return `<slot wx:if="{{${given}}}"${attributes}></slot><block wx:else>${inner}</block>`
+    },
+  )
 }

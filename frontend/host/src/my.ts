@@ -7,7 +7,12 @@ import { canIUse } from './wx'
 
 const OPEN_TYPES = ['getAuthorize']
 
-export function my(phone: Phone, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
+export function my(
+  phone: Phone,
+  info: Record<string, unknown>,
+  navigate: Navigate,
+  screen: Screen,
+): Record<string, unknown> {
   const storage = new Storage()
   const no = (error: unknown) => ({
     error: error instanceof Failed ? CODES[error.kind] : 10,
@@ -27,10 +32,20 @@ export function my(phone: Phone, info: Record<string, unknown>, navigate: Naviga
   const api: Record<string, unknown> = {
     ...shared(info, navigate, screen),
     SDKVersion: info['SDKVersion'],
-    env: { clientName: 'ap', clientVersion: info['version'], language: 'zh-Hans', platform: 'devtools', USER_DATA_PATH: '' },
+    env: {
+      clientName: 'ap',
+      clientVersion: info['version'],
+      language: 'zh-Hans',
+      platform: 'devtools',
+      USER_DATA_PATH: '',
+    },
     canIUse: (schema: string) => canIUse(schema, api, OPEN_TYPES),
     getAuthCode: (asked?: Callbacks) =>
-      settle(asked, phone.login().then(({ code }) => ({ authCode: code, authSuccessScopes: ['auth_base'], authErrorScopes: {} })), no),
+      settle(
+        asked,
+        phone.login().then(({ code }) => ({ authCode: code, authSuccessScopes: ['auth_base'], authErrorScopes: {} })),
+        no,
+      ),
     getPhoneNumber: (asked?: Callbacks) =>
       settle(
         asked,
@@ -44,12 +59,24 @@ export function my(phone: Phone, info: Record<string, unknown>, navigate: Naviga
     httpRequest: send,
     getAppIdSync: () => ({ appId: 'simulated' }),
     alert: (asked: { title?: string; content?: string; buttonText?: string } & Callbacks) =>
-      settle(asked, screen.modal([asked.title, asked.content].filter(Boolean).join('\n'), asked.buttonText ?? '我知道了', undefined).then(() => ({})), no),
-    confirm: (asked: { title?: string; content?: string; confirmButtonText?: string; cancelButtonText?: string } & Callbacks) =>
       settle(
         asked,
         screen
-          .modal([asked.title, asked.content].filter(Boolean).join('\n'), asked.confirmButtonText ?? '确定', asked.cancelButtonText ?? '取消')
+          .modal([asked.title, asked.content].filter(Boolean).join('\n'), asked.buttonText ?? '我知道了', undefined)
+          .then(() => ({})),
+        no,
+      ),
+    confirm: (
+      asked: { title?: string; content?: string; confirmButtonText?: string; cancelButtonText?: string } & Callbacks,
+    ) =>
+      settle(
+        asked,
+        screen
+          .modal(
+            [asked.title, asked.content].filter(Boolean).join('\n'),
+            asked.confirmButtonText ?? '确定',
+            asked.cancelButtonText ?? '取消',
+          )
           .then((confirm) => ({ confirm })),
         no,
       ),
@@ -57,7 +84,8 @@ export function my(phone: Phone, info: Record<string, unknown>, navigate: Naviga
     setStorageSync: ({ key, data }: { key: string; data: unknown }) => storage.set(key, data),
     removeStorageSync: ({ key }: { key: string }) => storage.remove(key),
     clearStorageSync: () => storage.clear(),
-    getStorage: (asked: { key: string } & Callbacks) => settle(asked, Promise.resolve({ data: storage.get(asked.key) ?? null }), no),
+    getStorage: (asked: { key: string } & Callbacks) =>
+      settle(asked, Promise.resolve({ data: storage.get(asked.key) ?? null }), no),
     setStorage: (asked: { key: string; data: unknown } & Callbacks) =>
       settle(asked, Promise.resolve((storage.set(asked.key, asked.data), {})), no),
   }

@@ -30,19 +30,34 @@ type Given = Pick<File, 'name' | 'size' | 'text' | 'arrayBuffer' | 'type'> & { w
 /** Reads the mini program in a folder, whether it is the folder itself or lies somewhere below. */
 export async function pick(list: Iterable<Given>): Promise<Picked> {
   const all = new Map([...list].map((file) => [file.webkitRelativePath || file.name, file]))
-  const roots = [...all.keys()].flatMap((path) => (/(^|\/)app\.json$/.test(path) ? [path.slice(0, -'app.json'.length)] : []))
-  const apps = roots.filter((root) => !/(^|\/)node_modules\//.test(root) && !roots.some((other) => other !== root && root.startsWith(other)))
+  const roots = [...all.keys()].flatMap((path) =>
+    /(^|\/)app\.json$/.test(path) ? [path.slice(0, -'app.json'.length)] : [],
+  )
+  const apps = roots.filter(
+    (root) => !/(^|\/)node_modules\//.test(root) && !roots.some((other) => other !== root && root.startsWith(other)),
+  )
   if (!apps.length) throw new Unfit('no-app')
   if (apps.length > 1) throw new Unfit('several', apps)
   const root = apps[0]!
-  const inside = [...all].flatMap(([path, file]): [string, Given][] => (path.startsWith(root) ? [[path.slice(root.length), file]] : []))
+  const inside = [...all].flatMap(([path, file]): [string, Given][] =>
+    path.startsWith(root) ? [[path.slice(root.length), file]] : [],
+  )
   const platform = platformOf(inside.map(([path]) => path))
   if (!platform) throw new Unfit('other-platform')
-  const wanted = inside.filter(([path, file]) => EXTENSIONS[platform].test(path) || (IMAGES.test(path) && file.size <= MOST_IMAGE))
+  const wanted = inside.filter(
+    ([path, file]) => EXTENSIONS[platform].test(path) || (IMAGES.test(path) && file.size <= MOST_IMAGE),
+  )
   if (wanted.length > MOST_FILES) throw new Unfit('too-many')
   if (wanted.reduce((sum, [, file]) => sum + file.size, 0) > MOST_TEXT) throw new Unfit('too-large')
-  const read = wanted.map(async ([path, file]) => [path, IMAGES.test(path) ? await dataUrl(path, file) : await file.text()])
-  return { platform, name: root.replace(/\/$/, '').split('/').at(-1) ?? '', files: Object.fromEntries(await Promise.all(read)) as Files }
+  const read = wanted.map(async ([path, file]) => [
+    path,
+    IMAGES.test(path) ? await dataUrl(path, file) : await file.text(),
+  ])
+  return {
+    platform,
+    name: root.replace(/\/$/, '').split('/').at(-1) ?? '',
+    files: Object.fromEntries(await Promise.all(read)) as Files,
+  }
 }
 
 async function dataUrl(path: string, file: Given): Promise<string> {

@@ -67,6 +67,11 @@ export class Screen extends CurrentWindowBackendContext {
     if (!node) return
     const name = this.platform === 'alipay' ? type[0]!.toUpperCase() + type.slice(1) : type
     const bubbles = type === 'tap' || event.bubbles
-    triggerEvent(node.__wxElement as never, name, detail, { originalEvent: event, bubbles, composed: true, capturePhase: true })
+    triggerEvent(node.__wxElement as never, name, detail, {
+      originalEvent: event,
+      bubbles,
+      composed: true,
+      capturePhase: true,
+    })
   }
 }

@@ -14,7 +14,8 @@ export class Styles {
     private readonly root: ShadowRoot,
     private readonly folder: Folder,
   ) {
-    this.usable = 'adoptedStyleSheets' in root && typeof CSSStyleSheet === 'function' && 'replaceSync' in CSSStyleSheet.prototype
+    this.usable =
+      'adoptedStyleSheets' in root && typeof CSSStyleSheet === 'function' && 'replaceSync' in CSSStyleSheet.prototype
     this.adopt(BASE.replace('var(--platform)', COLOURS[folder.platform]), '')
   }
 

@@ -9,7 +9,11 @@ export type Callbacks = {
 }
 
 /** Answers in callbacks, and with a promise if there are none. */
-export function settle(asked: Callbacks | undefined, work: Promise<object>, failed: (error: unknown) => object): unknown {
+export function settle(
+  asked: Callbacks | undefined,
+  work: Promise<object>,
+  failed: (error: unknown) => object,
+): unknown {
   const quiet = !asked || !(asked.success || asked.fail || asked.complete)
   const done = work.then(
     (result) => {
@@ -55,24 +59,48 @@ const noop = (): void => undefined
 
 /** Names that exist and do nothing: pages register listeners with them. */
 const SILENT = [
-  'onAppShow', 'offAppShow', 'onAppHide', 'offAppHide', 'onError', 'offError', 'onUnhandledRejection',
-  'offUnhandledRejection', 'onPageNotFound', 'onThemeChange', 'offThemeChange', 'onNetworkStatusChange',
-  'onMemoryWarning', 'onWindowResize', 'offWindowResize', 'reportEvent', 'hideKeyboard', 'stopPullDownRefresh',
-  'setNavigationBarColor', 'hideToast', 'hideLoading', 'hideHomeButton', 'vibrateShort',
+  'onAppShow',
+  'offAppShow',
+  'onAppHide',
+  'offAppHide',
+  'onError',
+  'offError',
+  'onUnhandledRejection',
+  'offUnhandledRejection',
+  'onPageNotFound',
+  'onThemeChange',
+  'offThemeChange',
+  'onNetworkStatusChange',
+  'onMemoryWarning',
+  'onWindowResize',
+  'offWindowResize',
+  'reportEvent',
+  'hideKeyboard',
+  'stopPullDownRefresh',
+  'setNavigationBarColor',
+  'hideToast',
+  'hideLoading',
+  'hideHomeButton',
+  'vibrateShort',
 ]
 
 export function shared(info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
   const go = (name: string, move: (url: string) => void) => (asked: { url?: string } & Callbacks) =>
-    settle(asked, Promise.resolve().then(() => (move(asked?.url ?? ''), { errMsg: `${name}:ok` })), (error) => ({
-      errMsg: `${name}:fail ${String(error)}`,
-    }))
+    settle(
+      asked,
+      Promise.resolve().then(() => (move(asked?.url ?? ''), { errMsg: `${name}:ok` })),
+      (error) => ({
+        errMsg: `${name}:fail ${String(error)}`,
+      }),
+    )
   const say = (text: unknown): void => {
     if (text) screen.toast(String(text))
   }
   return {
     ...Object.fromEntries(SILENT.map((name) => [name, noop])),
     getSystemInfoSync: () => ({ ...info }),
-    getSystemInfo: (asked?: Callbacks) => settle(asked, Promise.resolve({ ...info }), (error) => ({ errMsg: String(error) })),
+    getSystemInfo: (asked?: Callbacks) =>
+      settle(asked, Promise.resolve({ ...info }), (error) => ({ errMsg: String(error) })),
     getDeviceInfo: () => ({ ...info }),
     getWindowInfo: () => ({ ...info }),
     getAppBaseInfo: () => ({ ...info }),
@@ -93,7 +121,11 @@ export function shared(info: Record<string, unknown>, navigate: Navigate, screen
     showLoading: (asked: { title?: string; content?: string } & Callbacks) =>
       settle(asked, Promise.resolve((say(asked?.title ?? asked?.content), { errMsg: 'showLoading:ok' })), () => ({})),
     setNavigationBarTitle: (asked: { title?: string } & Callbacks) =>
-      settle(asked, Promise.resolve((navigate.title(asked?.title ?? ''), { errMsg: 'setNavigationBarTitle:ok' })), () => ({})),
+      settle(
+        asked,
+        Promise.resolve((navigate.title(asked?.title ?? ''), { errMsg: 'setNavigationBarTitle:ok' })),
+        () => ({}),
+      ),
   }
 }
 
@@ -153,7 +185,10 @@ export class Screen {
       box.setAttribute('role', 'alertdialog')
       box.setAttribute('aria-label', text)
       box.appendChild(document.createElement('p')).textContent = text
-      for (const [label, answer] of [[agree, true], [decline, false]] as const) {
+      for (const [label, answer] of [
+        [agree, true],
+        [decline, false],
+      ] as const) {
         if (label === undefined) continue
         const button = box.appendChild(document.createElement('button'))
         button.textContent = label

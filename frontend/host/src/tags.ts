@@ -21,6 +21,7 @@ export function decorate(tag: string, assets: (path: string) => string): HTMLEle
   if (tag === 'checkbox' || tag === 'radio' || tag === 'switch') set('type', tag === 'radio' ? 'radio' : 'checkbox')
   if (tag === 'switch') set('role', 'switch')
   if (tag === 'button') set('type', 'button')
+  if (tag === 'image') set('alt', '') // what it shows is said with aria-label, if at all
   if (tag === 'form') element.addEventListener('submit', (event) => event.preventDefault())
   element.setAttribute = (name: string, value: string): void => {
     const own = OWN[`${tag}.${name}`] ?? OWN[`*.${name}`]
@@ -54,7 +55,8 @@ const OWN: Record<string, Own> = {
   },
   'input.value': typed,
   'textarea.value': typed,
-  'input.type': (_element, value, set) => set('inputmode', value === 'number' ? 'numeric' : value === 'digit' ? 'decimal' : 'text'),
+  'input.type': (_element, value, set) =>
+    set('inputmode', value === 'number' ? 'numeric' : value === 'digit' ? 'decimal' : 'text'),
   'input.password': (element) => {
     ;(element as HTMLInputElement).type = 'password'
   },

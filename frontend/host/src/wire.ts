@@ -61,8 +61,13 @@ function sent(value: unknown): Sent | undefined {
   if (!isBag(value)) return undefined
   const { method, path, headers, body } = value
   const known = METHODS.find((each) => each === method)
-  if (!known || !isText(path, MOST_PATH) || !path.startsWith('/') || !isText(body, MOST_BODY) || !isBag(headers)) return undefined
+  if (!known || !isText(path, MOST_PATH) || !path.startsWith('/') || !isText(body, MOST_BODY) || !isBag(headers))
+    return undefined
   const pairs = Object.entries(headers)
-  if (pairs.length > MOST_HEADERS || !pairs.every(([name, each]) => name.length <= MOST_HEADER && isText(each, MOST_HEADER))) return undefined
+  if (
+    pairs.length > MOST_HEADERS ||
+    !pairs.every(([name, each]) => name.length <= MOST_HEADER && isText(each, MOST_HEADER))
+  )
+    return undefined
   return { method: known, path, headers: Object.fromEntries(pairs) as Record<string, string>, body }
 }

@@ -7,15 +7,26 @@ import { type Callbacks, type Navigate, type Screen, settle, shared, Storage } f
 /** Open types of the button that this host knows. */
 const OPEN_TYPES = ['getPhoneNumber', 'getRealtimePhoneNumber', 'agreePrivacyAuthorization']
 
-export function wx(phone: Phone, info: Record<string, unknown>, navigate: Navigate, screen: Screen): Record<string, unknown> {
+export function wx(
+  phone: Phone,
+  info: Record<string, unknown>,
+  navigate: Navigate,
+  screen: Screen,
+): Record<string, unknown> {
   const storage = new Storage()
-  const no = (name: string) => (error: unknown) => ({ errMsg: `${name}:fail ${error instanceof Error ? error.message : String(error)}` })
+  const no = (name: string) => (error: unknown) => ({
+    errMsg: `${name}:fail ${error instanceof Error ? error.message : String(error)}`,
+  })
   const yes = (name: string, more: object = {}) => Promise.resolve({ errMsg: `${name}:ok`, ...more })
   const api: Record<string, unknown> = {
     ...shared(info, navigate, screen),
     canIUse: (schema: string) => canIUse(schema, api, OPEN_TYPES),
     login: (asked?: Callbacks) =>
-      settle(asked, phone.login().then(({ code }) => ({ errMsg: 'login:ok', code })), no('login')),
+      settle(
+        asked,
+        phone.login().then(({ code }) => ({ errMsg: 'login:ok', code })),
+        no('login'),
+      ),
     checkSession: (asked?: Callbacks) => settle(asked, yes('checkSession'), no('checkSession')),
     getPhoneNumber: (asked?: Callbacks) =>
       settle(
@@ -36,21 +47,41 @@ export function wx(phone: Phone, info: Record<string, unknown>, navigate: Naviga
           data,
           cookies: [],
         })),
-        (error) => ({ errMsg: `request:fail ${(error as Failed).message}`, errno: ERRNO[(error as Failed).kind] ?? 600001 }),
+        (error) => ({
+          errMsg: `request:fail ${(error as Failed).message}`,
+          errno: ERRNO[(error as Failed).kind] ?? 600001,
+        }),
       )
       return { abort() {}, onHeadersReceived() {}, offHeadersReceived() {} }
     },
     getPrivacySetting: (asked?: Callbacks) =>
-      settle(asked, yes('getPrivacySetting', { needAuthorization: false, privacyContractName: '《隐私保护指引》' }), no('getPrivacySetting')),
-    requirePrivacyAuthorize: (asked?: Callbacks) => settle(asked, yes('requirePrivacyAuthorize'), no('requirePrivacyAuthorize')),
+      settle(
+        asked,
+        yes('getPrivacySetting', { needAuthorization: false, privacyContractName: '《隐私保护指引》' }),
+        no('getPrivacySetting'),
+      ),
+    requirePrivacyAuthorize: (asked?: Callbacks) =>
+      settle(asked, yes('requirePrivacyAuthorize'), no('requirePrivacyAuthorize')),
     openPrivacyContract: (asked?: Callbacks) => settle(asked, yes('openPrivacyContract'), no('openPrivacyContract')),
     onNeedPrivacyAuthorization: () => undefined,
     getUpdateManager: () => ({ onCheckForUpdate() {}, onUpdateReady() {}, onUpdateFailed() {}, applyUpdate() {} }),
-    showModal: (asked: { title?: string; content?: string; showCancel?: boolean; confirmText?: string; cancelText?: string } & Callbacks) =>
+    showModal: (
+      asked: {
+        title?: string
+        content?: string
+        showCancel?: boolean
+        confirmText?: string
+        cancelText?: string
+      } & Callbacks,
+    ) =>
       settle(
         asked,
         screen
-          .modal([asked.title, asked.content].filter(Boolean).join('\n'), asked.confirmText ?? '确定', asked.showCancel === false ? undefined : (asked.cancelText ?? '取消'))
+          .modal(
+            [asked.title, asked.content].filter(Boolean).join('\n'),
+            asked.confirmText ?? '确定',
+            asked.showCancel === false ? undefined : (asked.cancelText ?? '取消'),
+          )
           .then((confirm) => ({ errMsg: 'showModal:ok', confirm, cancel: !confirm })),
         no('showModal'),
       ),
@@ -59,9 +90,14 @@ export function wx(phone: Phone, info: Record<string, unknown>, navigate: Naviga
     removeStorageSync: (key: string) => storage.remove(key),
     clearStorageSync: () => storage.clear(),
     getStorageInfoSync: () => ({ keys: storage.keys(), currentSize: 0, limitSize: 10240 }),
-    getStorage: (asked: { key: string } & Callbacks) => settle(asked, yes('getStorage', { data: storage.get(asked.key) }), no('getStorage')),
+    getStorage: (asked: { key: string } & Callbacks) =>
+      settle(asked, yes('getStorage', { data: storage.get(asked.key) }), no('getStorage')),
     setStorage: (asked: { key: string; data: unknown } & Callbacks) =>
-      settle(asked, yes('setStorage').then((said) => (storage.set(asked.key, asked.data), said)), no('setStorage')),
+      settle(
+        asked,
+        yes('setStorage').then((said) => (storage.set(asked.key, asked.data), said)),
+        no('setStorage'),
+      ),
   }
   return api
 }

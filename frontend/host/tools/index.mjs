@@ -38,7 +38,10 @@ export function inside({ inputs }) {
 export async function licences(packages) {
   const texts = []
   for (const name of [...new Set(packages)].sort()) {
-    const folder = require.resolve.paths(name).map((each) => path.join(each, name)).find((each) => existsSync(path.join(each, 'package.json')))
+    const folder = require.resolve
+      .paths(name)
+      .map((each) => path.join(each, name))
+      .find((each) => existsSync(path.join(each, 'package.json')))
     const { version, license } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'))
     const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each))
     const text = file ? await readFile(path.join(folder, file), 'utf8') : ''

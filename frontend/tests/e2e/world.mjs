@@ -26,6 +26,22 @@ export const SERVER = 'https://phone.example.com'
 /** The simulator's apps, and the names that they get in haoma.toml: those in the examples. */
 export const APPS = { wechat: 'shop-wechat', alipay: 'shop' }
 
+/** Starts the system's Chromium. */
+export async function launch() {
+  const { chromium } = await import('playwright-core')
+  return chromium.launch({ executablePath: browser, args: QUIET })
+}
+
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
 /** Starts both. `accounts` keeps accounts; `apps` replaces names of APPS. */
 export async function world({ accounts = false, apps = {} } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'haoma-front-end-'))
@@ -85,7 +101,11 @@ class World {
         assert.match(target, /^\/v1\//)
         phone.sent.push({ method, path: target, headers, body: parsed(body) })
         const answer = await fetch(this.service + target, { method, headers, body: body || undefined })
-        const received = { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() }
+        const received = {
+          status: answer.status,
+          headers: Object.fromEntries(answer.headers),
+          body: await answer.text(),
+        }
         phone.answers.push({ status: received.status, body: parsed(received.body) })
         return received
       },
@@ -127,9 +147,7 @@ class World {
 
   async #chromium() {
     if (!this.#browser) {
-      const { chromium } = await import('playwright-core')
-      const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-      this.#browser = await chromium.launch({ executablePath: browser, args })
+      this.#browser = await launch()
       this.#ends.push(() => this.#browser.close())
     }
     return this.#browser
@@ -174,7 +192,8 @@ window.mounted = mount(document.getElementById('phone'), {
 <div id="phone"></div>
 <div role="dialog" aria-label="sheet" hidden><button data-answer="deny">拒绝</button><button data-answer="allow">允许</button></div>
 <script type="module" src="main.js"></script></html>`
-  const css = 'body { margin: 0 } #phone { block-size: 100vh } [role=dialog] { position: fixed; inset: auto 0 0; background: #fff; padding: 20px }'
+  const css =
+    'body { margin: 0 } #phone { block-size: 100vh } [role=dialog] { position: fixed; inset: auto 0 0; background: #fff; padding: 20px }'
   const texts = {
     '/': ['text/html', html],
     '/main.css': ['text/css', css],

@@ -36,7 +36,10 @@ for (const platform of ['wechat', 'alipay']) {
     const page = await here.open(folder(platform), { config })
     await page.click('[id$="--ask"]')
     await page.deny()
-    await page.locator(SAID).filter({ hasText: platform === 'wechat' ? 'deny' : '取消' }).waitFor()
+    await page
+      .locator(SAID)
+      .filter({ hasText: platform === 'wechat' ? 'deny' : '取消' })
+      .waitFor()
     assert.deepEqual(page.phone.sent, [])
     assert.deepEqual(page.errors, [])
     await page.end()

@@ -20,11 +20,16 @@ test('a build gives the same bytes', async (t) => {
 
 test('the licences of all that is inside are beside it', async () => {
   const text = await readFile(path.join(OUT, 'licences.txt'), 'utf8')
-  for (const name of ['glass-easel ', 'glass-easel-miniprogram-adapter ', 'glass-easel-template-compiler ', 'sucrase ']) {
+  for (const name of [
+    'glass-easel ',
+    'glass-easel-miniprogram-adapter ',
+    'glass-easel-template-compiler ',
+    'sucrase ',
+  ]) {
     assert.match(text, new RegExp(`^${name}[\\d.]+, MIT\n\n[\\s\\S]*?Permission is hereby granted`, 'm'))
   }
 })
 
-test('what the simulator\'s page loads needs no eval', async () => {
+test("what the simulator's page loads needs no eval", async () => {
   assert.doesNotMatch(await readFile(path.join(OUT, 'host.js'), 'utf8'), /\beval\(|new Function|\bFunction\(/)
 })

@@ -8,13 +8,15 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
 import { files } from 'haoma-browser-host/tools'
+import { launch } from '../e2e/world.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const built = path.join(here, '../../../src/haoma/simulator/phone/static/host')
-const PAGE = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-const FRAME = "sandbox allow-scripts; default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src data: blob:; connect-src 'none'; frame-ancestors 'self'"
+const PAGE =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+const FRAME =
+  "sandbox allow-scripts; default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src data: blob:; connect-src 'none'; frame-ancestors 'self'"
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', wasm: 'application/wasm', txt: 'text/plain' }
 
 const MAIN = `import { open, pick } from './host/host.js'
@@ -38,11 +40,17 @@ document.querySelector('input').onchange = async ({ target }) => {
 }
 `
 const TEXTS = {
-  '/': ['html', '<!doctype html><link rel="stylesheet" href="main.css"><input type="file" webkitdirectory><div id="place"></div><script type="module" src="main.js"></script>'],
+  '/': [
+    'html',
+    '<!doctype html><link rel="stylesheet" href="main.css"><input type="file" webkitdirectory><div id="place"></div><script type="module" src="main.js"></script>',
+  ],
   '/main.css': ['css', 'iframe { width: 375px; height: 600px; border: 0 }'],
   '/main.js': ['js', MAIN],
   '/host/frame-other.html': ['html', '<!doctype html><script src="frame-other.js"></script>'],
-  '/host/frame-other.js': ['js', 'addEventListener("message", () => parent.postMessage("got something", "*")); setInterval(() => parent.postMessage("haoma-frame", "*"), 10)'],
+  '/host/frame-other.js': [
+    'js',
+    'addEventListener("message", () => parent.postMessage("got something", "*")); setInterval(() => parent.postMessage("haoma-frame", "*"), 10)',
+  ],
   '/bare.html': ['html', '<!doctype html><script src="bare.js"></script><iframe src="host/frame.html?bare"></iframe>'],
   '/bare.js': ['js', 'window.greetings = []; addEventListener("message", (event) => greetings.push(event.data))'],
 }
@@ -52,7 +60,10 @@ before(async () => {
   server = createServer(async (request, response) => {
     const { pathname, search } = new URL(request.url, 'http://host')
     const name = pathname.replace('/host/', '')
-    const [type, text] = TEXTS[pathname] ?? [name.split('.').at(-1), await readFile(path.join(built, path.basename(name))).catch(() => '')]
+    const [type, text] = TEXTS[pathname] ?? [
+      name.split('.').at(-1),
+      await readFile(path.join(built, path.basename(name))).catch(() => ''),
+    ]
     response.setHeader('content-type', `${TYPES[type] ?? 'text/plain'}; charset=utf-8`)
     response.setHeader('x-content-type-options', 'nosniff')
     if (search !== '?bare') response.setHeader('content-security-policy', name.startsWith('frame') ? FRAME : PAGE)
@@ -60,10 +71,7 @@ before(async () => {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${server.address().port}`
-  browser = await chromium.launch({
-    executablePath: process.env.HAOMA_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  })
+  browser = await launch()
 })
 after(async () => {
   await browser?.close()
@@ -101,7 +109,9 @@ for (const platform of ['wechat', 'alipay']) {
     const said = inside.locator('[id$="--said"]')
     await inside.locator('[id$="--ask"]').click()
     await said.filter({ hasText: '200 138****8888' }).waitFor()
-    await page.evaluate(() => { answer = false })
+    await page.evaluate(() => {
+      answer = false
+    })
     await inside.locator('[id$="--ask"]').click()
     await said.filter({ hasText: platform === 'wechat' ? 'user deny' : '取消授权' }).waitFor()
     const { sent, taps, errors: failures, titles } = await happened()
@@ -111,7 +121,10 @@ for (const platform of ['wechat', 'alipay']) {
     assert.equal(sent[0].headers.authorization, 'Bearer key')
     assert.deepEqual(titles, ['Shop'])
     assert.deepEqual([...failures, ...errors], [])
-    assert.equal(await inside.locator('.title').evaluate((element) => getComputedStyle(element).fontSize), platform === 'wechat' ? '20px' : '16px')
+    assert.equal(
+      await inside.locator('.title').evaluate((element) => getComputedStyle(element).fontSize),
+      platform === 'wechat' ? '20px' : '16px',
+    )
   })
 }
 
@@ -151,7 +164,7 @@ test('the frame runs nothing outside a sandbox, and greets nobody there', async 
   assert.deepEqual(await page.evaluate(() => greetings), [])
 })
 
-test('another window\'s greeting gets no files', async (t) => {
+test("another window's greeting gets no files", async (t) => {
   const page = await browser.newPage()
   t.after(() => page.close())
   await page.goto(url)
@@ -172,7 +185,11 @@ test('another window\'s greeting gets no files', async (t) => {
 })
 
 test('a script that fails, and a folder that is none, say so', async (t) => {
-  const broken = await written(t, { 'app.json': '{"pages": ["a"]}', 'a.wxml': '<view/>', 'a.js': "throw new Error('mine')" })
+  const broken = await written(t, {
+    'app.json': '{"pages": ["a"]}',
+    'a.wxml': '<view/>',
+    'a.js': "throw new Error('mine')",
+  })
   const { happened } = await pickFolder(t, broken)
   assert.match((await happened()).errors[0], /mine[\s\S]*a\.js/)
   for (const [content, fault] of [
@@ -187,10 +204,15 @@ test('a script that fails, and a folder that is none, say so', async (t) => {
 })
 
 test('a project is searched for the folder that has the mini program', async (t) => {
-  const content = Object.fromEntries(Object.entries(await files(path.join(here, 'wechat'))).map(([name, text]) => [`dist/weapp/${name}`, text]))
+  const content = Object.fromEntries(
+    Object.entries(await files(path.join(here, 'wechat'))).map(([name, text]) => [`dist/weapp/${name}`, text]),
+  )
   const folder = await written(t, { ...content, 'package.json': '{}', 'node_modules/other/app.json': '{}' })
   const { page, inside } = await pickFolder(t, folder)
   await inside.locator('[id$="--ask"]').waitFor()
   assert.equal(await page.evaluate(() => picked.name), 'weapp')
-  assert.equal(await page.evaluate(() => Object.keys(picked.files).some((name) => name.includes('node_modules'))), false)
+  assert.equal(
+    await page.evaluate(() => Object.keys(picked.files).some((name) => name.includes('node_modules'))),
+    false,
+  )
 })

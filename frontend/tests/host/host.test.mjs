@@ -24,9 +24,17 @@ function phone({ event, status = 200, body = answer } = {}) {
   }
 }
 const wechat = (more) =>
-  phone({ event: (allow) => (allow ? { errMsg: 'getPhoneNumber:ok', code: 'phone' } : { errMsg: 'getPhoneNumber:fail user deny' }), ...more })
+  phone({
+    event: (allow) =>
+      allow ? { errMsg: 'getPhoneNumber:ok', code: 'phone' } : { errMsg: 'getPhoneNumber:fail user deny' },
+    ...more,
+  })
 const alipay = (more) =>
-  phone({ event: (allow) => (allow ? { response: '{"response":"x"}' } : { type: 'error', detail: { errorMessage: '用户取消授权' } }), ...more })
+  phone({
+    event: (allow) =>
+      allow ? { response: '{"response":"x"}' } : { type: 'error', detail: { errorMessage: '用户取消授权' } },
+    ...more,
+  })
 
 async function open(t, name, { api }, options) {
   const page = await run(await folder(name), { api, config, ...options })
@@ -40,14 +48,17 @@ test('WeChat: an allowed tap is one request, and its answer is on the page', asy
   const page = await open(t, 'wechat', wechat())
   await page.tap('[id$="--ask"]')
   assert.deepEqual(page.asked, [{ platform: 'wechat', openType: 'getPhoneNumber' }])
-  assert.deepEqual(page.sent.map((each) => ({ ...each, body: JSON.parse(each.body) })), [
-    {
-      method: 'POST',
-      path: '/v1/apps/shop/phone-number',
-      headers: { 'content-type': 'application/json', authorization: 'Bearer key' },
-      body: { login_code: 'login', authorization: { code: 'phone' } },
-    },
-  ])
+  assert.deepEqual(
+    page.sent.map((each) => ({ ...each, body: JSON.parse(each.body) })),
+    [
+      {
+        method: 'POST',
+        path: '/v1/apps/shop/phone-number',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer key' },
+        body: { login_code: 'login', authorization: { code: 'phone' } },
+      },
+    ],
+  )
   assert.equal(page.read('[id$="--said"]'), 'getphonenumber 200 138****8888')
 })
 
@@ -114,7 +125,10 @@ test('Alipay: an allowed tap sends the raw response, and the answer is on the pa
   const page = await open(t, 'alipay', alipay())
   await page.tap('[id$="--ask"]')
   assert.deepEqual(page.asked, [{ platform: 'alipay', openType: 'getAuthorize' }])
-  assert.deepEqual(JSON.parse(page.sent[0].body), { login_code: 'login', authorization: { response: '{"response":"x"}' } })
+  assert.deepEqual(JSON.parse(page.sent[0].body), {
+    login_code: 'login',
+    authorization: { response: '{"response":"x"}' },
+  })
   assert.equal(page.read('[id$="--said"]'), '200 138****8888')
 })
 
@@ -150,20 +164,26 @@ test('Alipay: components hear of properties, call functions that answer, and hav
 })
 
 test('what the platform lacks is undefined, and canIUse says so', async (t) => {
-  const content = { ...SMALL, 'a.js': `Page({ data: { said: '' }, onLoad() { this.setData({ said: [
+  const content = {
+    ...SMALL,
+    'a.js': `Page({ data: { said: '' }, onLoad() { this.setData({ said: [
     wx.canIUse('button.open-type.getPhoneNumber'), wx.canIUse('button.open-type.share'), wx.canIUse('getPrivacySetting'),
-    wx.canIUse('chooseImage'), typeof wx.chooseImage, wx.getSystemInfoSync().SDKVersion ].join(' ') }) } })` }
+    wx.canIUse('chooseImage'), typeof wx.chooseImage, wx.getSystemInfoSync().SDKVersion ].join(' ') }) } })`,
+  }
   const page = await run(content, { api: wechat().api, system: { SDKVersion: '2.1.0' } })
   t.after(() => page.close())
   assert.equal(page.read('[id$="--said"]'), 'true false true false undefined 2.1.0')
 })
 
-test('a request that fails has the platform\'s words', async (t) => {
-  const content = { ...SMALL, 'a.js': `Page({ data: { said: '' }, async onLoad() {
+test("a request that fails has the platform's words", async (t) => {
+  const content = {
+    ...SMALL,
+    'a.js': `Page({ data: { said: '' }, async onLoad() {
     const tried = (asked) => new Promise((resolve) => wx.request({ ...asked, success: resolve, fail: ({ errMsg }) => resolve(errMsg) }))
     const said = [await tried({ url: 'nowhere' }), await tried({ url: 'https://a.example/v1', timeout: 5 }),
       await tried({ url: 'https://a.example/v1', method: 'POST', data: 'x'.repeat(200000) })]
-    this.setData({ said: said.join('; ') }) } })` }
+    this.setData({ said: said.join('; ') }) } })`,
+  }
   const api = { ...wechat().api, send: () => new Promise(() => {}) }
   const page = await run(content, { api })
   t.after(() => page.close())
@@ -175,11 +195,17 @@ test('a request that fails has the platform\'s words', async (t) => {
 
 test('what a page throws reaches the host, and the page goes on', async (t) => {
   const content = await folder('wechat')
-  content['pages/home/home.js'] = content['pages/home/home.js'].replace('onNext() {', "onNext() { throw new Error('mine');")
+  content['pages/home/home.js'] = content['pages/home/home.js'].replace(
+    'onNext() {',
+    "onNext() { throw new Error('mine');",
+  )
   const page = await run(content, { api: wechat().api, config })
   t.after(() => page.close())
   await page.tap('[id$="--next"]')
-  assert.deepEqual(page.errors.map((error) => error.message), ['mine'])
+  assert.deepEqual(
+    page.errors.map((error) => error.message),
+    ['mine'],
+  )
   await page.tap('[id$="--ask"]')
   assert.equal(page.read('[id$="--said"]'), 'getphonenumber 200 138****8888')
 })

@@ -6,7 +6,11 @@ import { bundle, compile } from 'haoma-browser-host/tools'
 let host
 
 export async function run(content, { api, allow = true, page, system, config } = {}) {
-  host ??= bundle('src/index.ts', { format: 'iife', globalName: 'host', logOverride: { 'empty-import-meta': 'silent' } })
+  host ??= bundle('src/index.ts', {
+    format: 'iife',
+    globalName: 'host',
+    logOverride: { 'empty-import-meta': 'silent' },
+  })
   const { platform, warnings, module } = await compile(content)
   const dom = new JSDOM('<!doctype html><div id="phone"></div>', {
     runScripts: 'outside-only',
@@ -26,7 +30,10 @@ export async function run(content, { api, allow = true, page, system, config } =
     system,
     config,
     sheet: async (request) => (asked.push({ ...request }), allow),
-    api: { ...api, send: async (request) => (sent.push({ ...request, headers: { ...request.headers } }), api.send(request)) },
+    api: {
+      ...api,
+      send: async (request) => (sent.push({ ...request, headers: { ...request.headers } }), api.send(request)),
+    },
     onTitle: (title) => (window.document.title = title),
     onError: (error) => errors.push(error),
   }

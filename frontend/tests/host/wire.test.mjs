@@ -10,7 +10,11 @@ const request = { method: 'POST', path: '/v1/apps/shop/phone-number', headers: {
 
 test('what is understood is rebuilt, without anything else in it', () => {
   assert.deepEqual(heard({ id: 1, ask: 'login', more: 1 }), { id: 1, ask: 'login' })
-  assert.deepEqual(heard({ id: 1, ask: 'ask', openType: 'getPhoneNumber', allow: true }), { id: 1, ask: 'ask', openType: 'getPhoneNumber' })
+  assert.deepEqual(heard({ id: 1, ask: 'ask', openType: 'getPhoneNumber', allow: true }), {
+    id: 1,
+    ask: 'ask',
+    openType: 'getPhoneNumber',
+  })
   assert.deepEqual(heard({ id: 1, ask: 'send', request: { ...request, url: 'x' } }), { id: 1, ask: 'send', request })
   assert.deepEqual(heard({ tell: 'error', text: 'x'.repeat(9999) }), { tell: 'error', text: 'x'.repeat(2000) })
 })
@@ -29,7 +33,11 @@ const dropped = {
   'a body that is no text': { id: 1, ask: 'send', request: { ...request, body: { length: 1 } } },
   'a header that is no text': { id: 1, ask: 'send', request: { ...request, headers: { a: 1 } } },
   'a long header': { id: 1, ask: 'send', request: { ...request, headers: { a: 'x'.repeat(4097) } } },
-  'many headers': { id: 1, ask: 'send', request: { ...request, headers: Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`a${at}`, ''])) } },
+  'many headers': {
+    id: 1,
+    ask: 'send',
+    request: { ...request, headers: Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`a${at}`, ''])) },
+  },
   'a title that is no text': { tell: 'title', text: {} },
 }
 for (const [name, value] of Object.entries(dropped)) {
