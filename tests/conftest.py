@@ -24,6 +24,7 @@ from typer.main import get_command
 
 from support.tiers import WEIGHTS, Taken, Watch, tier_of, watch
 
+pytest_plugins = ["haoma.pytest_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 VECTORS = TESTS / "vectors"

@@ -19,6 +19,7 @@ CODE = {
     "cli/alipay_aes_key.py": "the command that one platform alone has",
     "doctor/mini_program/rules.py": "the name of a component that others publish",
     "doctor/mini_program/sources.py": "the name of a folder that others publish",
+    "pytest_plugin.py": "the platform that most teams begin with",
 }
 """Files whose code or texts name a platform, and why."""
 
@@ -35,7 +36,9 @@ PROSE = {
     "doctor/mini_program/rules.py": "why the frameworks differ",
     "errors.py": "examples",
     "integrations/django/testing.py": "an example",
+    "integrations/users.py": "whose envelopes can be replayed",
     "io/http.py": "a reason",
+    "pytest_plugin.py": "an example",
     "settings/reader.py": "examples",
     "simulator/running.py": "an example",
     "steps.py": "a reason",
