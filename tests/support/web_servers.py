@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from haoma.platforms.base.mirroring import ANYBODY, Person, Tap
@@ -59,11 +59,16 @@ def _two_loops(app: str) -> Server:
     return Server(f"{app} uvicorn two-loops", lambda port: ["-m", "support.web_apps.two_loops", app, str(port)])
 
 
+_DJANGO = "support.web_apps.django_app:wsgi"
+_ASYNC = {"DJANGO_ASYNC": "1"}  # asynchronous views
+
 SERVERS = (
     _uvicorn("fastapi"),
     _uvicorn("starlette"),
     _granian("litestar", "asgi"),
     _gunicorn("flask", "--threads", "4"),
+    _gunicorn("django", "--threads", "4", wsgi=_DJANGO),
+    replace(_uvicorn("django"), env=_ASYNC),
 )
 """One for each framework: these are run with every test run."""
 
@@ -80,6 +85,12 @@ MORE = (
     _gunicorn("flask", "--workers", "2", "--threads", "2"),
     _granian("flask", "wsgi"),
     _granian("flask", "wsgi", "--workers", "2", "--blocking-threads", "2"),
+    _gunicorn("django", "--workers", "2", wsgi=_DJANGO),
+    _gunicorn("django", "--workers", "2", "--preload", wsgi=_DJANGO),
+    _gunicorn("django", "--workers", "2", "--threads", "2", wsgi=_DJANGO),
+    _gunicorn("django", "--workers", "2", "--threads", "2", "--preload", wsgi=_DJANGO),
+    _uvicorn("django", "--workers", "2"),  # views with threads
+    replace(_two_loops("django"), env=_ASYNC),
 )
 """Those of ``make integrations``."""
 

@@ -1,15 +1,8 @@
-"""The addresses of mini programs, for ``include("haoma.integrations.django.async_urls")``: asynchronous."""
+"""The addresses of mini programs with asynchronous views, for ``include("haoma.integrations.django.async_urls")``."""
 
 from __future__ import annotations
 
-from django.urls import path
-
-from haoma.integrations.django import views
+from haoma.integrations.django.urls import patterns
 
 app_name = "haoma"
-urlpatterns = [
-    path("v1/apps/<str:app>/phone-number", views.aphone_number, name="phone-number"),
-    path("v1/apps/<str:app>/login", views.alogin, name="login"),
-    path("v1/apps/<str:app>/callback", views.acallback, name="callback"),
-    path("v1/disputes/<str:dispute>/join", views.ajoin, name="join"),
-]
+urlpatterns = patterns(asynchronous=True)

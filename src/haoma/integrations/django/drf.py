@@ -29,7 +29,7 @@ class Refused(APIException):
     """A refusal as DRF's exception handler answers it. ``detail`` is the problem object."""
 
     def __init__(self, error: HaomaError, request: Request, app: str) -> None:
-        reply = Replying(request, {"app": app})
+        reply = Replying(request, app)
         self.status_code = error.status
         self.detail = reply.problem(error)
         self.wait = error.retry_after or None
@@ -95,5 +95,5 @@ class PhoneNumberView(APIView):
     def handle_exception(self, exc: Exception) -> Any:
         """Answer haoma's errors as `haoma serve` does."""
         if isinstance(exc, HaomaError):
-            return Replying(self.request, self.kwargs).refuse(exc)
+            return Replying(self.request, self.kwargs.get("app", "")).refuse(exc)
         return super().handle_exception(exc)

@@ -24,6 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 from haoma import accounts
 from haoma.authorization import MAX_BYTES
 from haoma.errors import HaomaError, NumberTaken, TooLarge, TooSlow, UserRefused
+from haoma.integrations import common
 from haoma.integrations.common import find_app
 from haoma.integrations.django import conf, signals
 from haoma.integrations.django.users import BY
@@ -36,6 +37,35 @@ if TYPE_CHECKING:
 
     from haoma.client import Sent
     from haoma.verified import VerifiedPhone
+
+
+@sensitive_variables()
+def verified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) -> VerifiedPhone:
+    """Return the verified number of an authorization in the body of a request, and log nobody in.
+
+    Args:
+        request: The request, with what the front end sent as its body.
+        app: Name of a configured app.
+        sent: What the front end sent, if it is not the body.
+
+    Raises:
+        UnknownApp: ``caller.unknown-app``: there is no such app.
+        HaomaError: Every other failure raises a subclass of this.
+    """
+    client = conf.client()
+    return client.get_phone_number(find_app(client.apps, app), body_of(request) if sent is None else sent, caller=BY)
+
+
+@sensitive_variables()
+async def averified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) -> VerifiedPhone:
+    """Return the verified number of an authorization; see `verified_phone`.
+
+    Raises:
+        HaomaError: Every failure raises a subclass of this.
+    """
+    client = conf.async_client()
+    found = body_of(request) if sent is None else sent
+    return await client.get_phone_number(find_app(client.apps, app), found, caller=BY)
 
 
 @sensitive_variables()
@@ -55,11 +85,9 @@ def log_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -> Any:
         UserRefused: ``link.user-refused``: there is no user for it, or an inactive one.
         HaomaError: Every other failure raises a subclass of this.
     """
-    client = conf.client()
     try:
-        # What was posted is in no variable here: trackers of errors show those of the frames above a failing function.
-        phone = client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
-        sent = None
+        phone = verified_phone(request, app, sent=sent)
+        sent = None  # trackers of errors show the variables of frames
         user = _user(request, phone)
     except HaomaError as error:
         for signal, facts in _refused(request, app, error):
@@ -76,9 +104,8 @@ async def alog_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -
     Raises:
         HaomaError: Every failure raises a subclass of this.
     """
-    client = conf.async_client()
     try:
-        phone = await client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
+        phone = await averified_phone(request, app, sent=sent)
         sent = None
         user = await sync_to_async(_user)(request, phone)
     except HaomaError as error:
@@ -87,10 +114,6 @@ async def alog_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -
         raise
     await signals.phone_verified.asend_robust(get_user_model(), request=request, phone=phone, user=user)
     return user
-
-
-def _sent(request: HttpRequest, sent: Sent | None) -> Sent:
-    return body_of(request) if sent is None else sent
 
 
 def body_of(request: HttpRequest) -> Sent:
@@ -103,6 +126,9 @@ def body_of(request: HttpRequest) -> Sent:
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdecimal() and int(announced[:20]) > MAX_BYTES:
         raise TooLarge(because={"max_bytes": MAX_BYTES})
+    environ = getattr(request, "environ", {})  # of WSGI
+    if "CONTENT_LENGTH" not in environ and environ.get("wsgi.input_terminated"):
+        return common.read(environ["wsgi.input"], None)  # in pieces, which Django does not read
     found: Sent
     try:
         found = request.body

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ninja import Router, Schema
 
-from haoma.integrations.django import views
+from haoma.integrations.django.views import Door
 
 
 class Problem(Schema):
@@ -28,6 +28,7 @@ class Problem(Schema):
     dispute: str | None = None
 
 
+_DOOR: Final = Door()
 _BODY: Final = {
     "requestBody": {
         "required": True,
@@ -62,29 +63,29 @@ def router(*, asynchronous: bool = False, **options: Any) -> Router:
 
 def _phone_number(request: Any, app: str) -> Any:
     """Log in with phone."""
-    return views.phone_number(request, app=app)
+    return _DOOR.phone_number(request, app=app)
 
 
 async def _aphone_number(request: Any, app: str) -> Any:
     """Log in with phone."""
-    return await views.aphone_number(request, app=app)
+    return await _DOOR.aphone_number(request, app=app)
 
 
 def _login(request: Any, app: str) -> Any:
     """Turn a login code into a session handle."""
-    return views.login(request, app=app)
+    return _DOOR.login(request, app=app)
 
 
 async def _alogin(request: Any, app: str) -> Any:
     """Turn a login code into a session handle."""
-    return await views.alogin(request, app=app)
+    return await _DOOR.alogin(request, app=app)
 
 
 def _join(request: Any, dispute: str) -> Any:
     """Decide a conflict by a session of each side."""
-    return views.join(request, dispute=dispute)
+    return _DOOR.join(request, dispute=dispute)
 
 
 async def _ajoin(request: Any, dispute: str) -> Any:
     """Decide a conflict by a session of each side."""
-    return await views.ajoin(request, dispute=dispute)
+    return await _DOOR.ajoin(request, dispute=dispute)

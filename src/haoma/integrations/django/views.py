@@ -6,6 +6,8 @@ what the body proves, so there is no CSRF token to check.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
@@ -20,9 +22,9 @@ from haoma.errors import CannotOpen, HaomaError, WrongMethod
 from haoma.integrations import common
 from haoma.integrations.common import Answering
 from haoma.integrations.django import conf, signals
-from haoma.integrations.django.login import alog_in, log_in
+from haoma.integrations.django.login import alog_in, averified_phone, body_of, log_in, verified_phone
 from haoma.io.clock import now
-from haoma.outcome import HABIT, refused
+from haoma.outcome import HABIT, phone_body, refused
 from haoma.problem import problem
 
 if TYPE_CHECKING:
@@ -37,68 +39,36 @@ if TYPE_CHECKING:
 _LEFT: Final = "withdrawn"
 
 
-def _answered(ask: Callable[..., Any]) -> Callable[..., HttpResponse]:
-    """Answer haoma's errors of a view."""
-
-    @csrf_exempt
-    @sensitive_variables()
-    def view(request: HttpRequest, **path: str) -> HttpResponse:
-        how = Replying(request, path)
-        try:
-            how.check_method()
-            return how.response(ask(request, **path))
-        except HaomaError as error:
-            return how.refuse(error)
-
-    return view
-
-
-def _aanswered(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[HttpResponse]]:
-    @csrf_exempt
-    @sensitive_variables()
-    async def view(request: HttpRequest, **path: str) -> HttpResponse:
-        how = Replying(request, path)
-        try:
-            how.check_method()
-            return how.response(await ask(request, **path))
-        except HaomaError as error:
-            return how.refuse(error)
-
-    return view
-
-
 class Replying:
-    """How a request is answered: the language and the form that it asks for."""
+    """How a request is answered: the language and the form that it asks for.
 
-    def __init__(self, request: HttpRequest, path: Mapping[str, str]) -> None:
-        self._method = request.method
-        app = conf.client().apps.get(path.get("app", ""))
-        self._answering = Answering(habit=app is not None and app.reply == HABIT)
+    Args:
+        request: The request.
+        app: Name of the app, if there is one: its ``reply`` may ask for ``{"code", "msg", "data"}``.
+        door: What the addresses are for.
+    """
+
+    def __init__(self, request: HttpRequest, app: str = "", door: Door | None = None) -> None:
+        door = door or Door()
+        known = conf.client().apps.get(app)
+        habit = door.envelope == HABIT or (known is not None and known.reply == HABIT)
+        self.answering = Answering(trusted=door.trusted, habit=habit)
         headers = request.headers
-        self._asked: Asked = self._answering.asked(headers.get("accept-language"), headers.get("x-request-id"))
-
-    def check_method(self) -> None:
-        """Refuse everything but POST.
-
-        Raises:
-            WrongMethod: ``caller.wrong-method``.
-        """
-        if self._method != "POST":
-            raise WrongMethod
+        self.asked: Asked = self.answering.asked(headers.get("accept-language"), headers.get("x-request-id"))
 
     def problem(self, error: HaomaError) -> dict[str, Any]:
         """Return the problem object of an error, for a framework that writes it itself."""
-        return problem(error, self._asked.lang, request_id=self._asked.request_id, anonymous=True)
+        return problem(error, self.asked.lang, request_id=self.asked.request_id, anonymous=self.asked.anonymous)
 
-    def response(self, found: Any) -> HttpResponse:
+    def found(self, found: Any) -> HttpResponse:
         """Return an answer as a response."""
-        return found if isinstance(found, HttpResponse) else _response(self._answering.found(found, self._asked))
+        return found if isinstance(found, HttpResponse) else _response(self.answering.found(found, self.asked))
 
     def refuse(self, error: HaomaError) -> HttpResponse:
         """Return the answer to a refused request."""
         if isinstance(error, WrongMethod):
-            return _response(refused(error, self._asked, b"POST"))
-        return _response(self._answering.refuse(error, self._asked))
+            return _response(refused(error, self.asked, b"POST"))
+        return _response(self.answering.refuse(error, self.asked))
 
 
 def _response(reply: Reply) -> HttpResponse:
@@ -106,48 +76,104 @@ def _response(reply: Reply) -> HttpResponse:
     return HttpResponse(body, status=status, headers={name.decode(): value.decode() for name, value in headers})
 
 
-@_answered
-def phone_number(request: HttpRequest, app: str) -> Any:
-    """Log in with phone: a number in, the answer of ``RESPOND`` out."""
-    return conf.options().respond(log_in(request, app), request)
+def _answered(ask: Callable[..., Any]) -> Callable[..., HttpResponse]:
+    """Answer haoma's errors of a view, and methods other than POST."""
+
+    @csrf_exempt
+    @wraps(ask)
+    @sensitive_variables()
+    def view(door: Door, request: HttpRequest, **path: str) -> HttpResponse:
+        reply = Replying(request, path.get("app", ""), door)
+        try:
+            return reply.found(ask(door, _posted(request), **path))
+        except HaomaError as error:
+            return reply.refuse(error)
+
+    return view
 
 
-@_aanswered
-async def aphone_number(request: HttpRequest, app: str) -> Any:
-    """Log in with phone; see `phone_number`."""
-    return await sync_to_async(conf.options().respond)(await alog_in(request, app), request)
+def _aanswered(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[HttpResponse]]:
+    @csrf_exempt
+    @wraps(ask)
+    @sensitive_variables()
+    async def view(door: Door, request: HttpRequest, **path: str) -> HttpResponse:
+        reply = Replying(request, path.get("app", ""), door)
+        try:
+            return reply.found(await ask(door, _posted(request), **path))
+        except HaomaError as error:
+            return reply.refuse(error)
+
+    return view
 
 
-@_answered
-def login(request: HttpRequest, app: str) -> Any:
-    """Turn a login code into a session handle, which the front end sends as ``session`` with the authorization."""
-    client = conf.client()
-    asking = common.log_in(client.apps, app, request.body, trusted=False)
-    return client.run(asking.flow, tenant=asking.tenant)
+def _bytes_of(request: HttpRequest) -> bytes:
+    """Return what was posted. What something has read as a form is no body of these two."""
+    found = body_of(request)
+    return found if isinstance(found, bytes) else b""
 
 
-@_aanswered
-async def alogin(request: HttpRequest, app: str) -> Any:
-    """Turn a login code into a session handle; see `login`."""
-    client = conf.async_client()
-    asking = common.log_in(client.apps, app, request.body, trusted=False)
-    return await client.run(asking.flow, tenant=asking.tenant)
+def _posted(request: HttpRequest) -> HttpRequest:
+    if request.method != "POST":
+        raise WrongMethod
+    return request
 
 
-@_answered
-def join(request: HttpRequest, dispute: str) -> Any:
-    """Add a login to the account that has its number, by a session of each side."""
-    client = conf.client()
-    asking = common.join(client.apps, dispute, request.body)
-    return client.run(asking.flow, tenant=asking.tenant)
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The views of one place in the project's addresses.
 
+    Attributes:
+        logs_in: False to answer with the masked number and its checks, and to log nobody in.
+        envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200. An app's own
+            ``reply`` does the same for that app.
+        trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
+    """
 
-@_aanswered
-async def ajoin(request: HttpRequest, dispute: str) -> Any:
-    """Add a login to the account that has its number; see `join`."""
-    client = conf.async_client()
-    asking = common.join(client.apps, dispute, request.body)
-    return await client.run(asking.flow, tenant=asking.tenant)
+    logs_in: bool = True
+    envelope: str | None = None
+    trusted: bool = False
+
+    @_answered
+    def phone_number(self, request: HttpRequest, app: str) -> Any:
+        """Log in with phone: a number in, the answer of ``RESPOND`` out."""
+        if not self.logs_in:
+            return phone_body(verified_phone(request, app), trusted=self.trusted)
+        return conf.options().respond(log_in(request, app), request)
+
+    @_aanswered
+    async def aphone_number(self, request: HttpRequest, app: str) -> Any:
+        """Log in with phone; see `phone_number`."""
+        if not self.logs_in:
+            return phone_body(await averified_phone(request, app), trusted=self.trusted)
+        return await sync_to_async(conf.options().respond)(await alog_in(request, app), request)
+
+    @_answered
+    def login(self, request: HttpRequest, app: str) -> Any:
+        """Turn a login code into a session handle, which the front end sends as ``session`` with the authorization."""
+        client = conf.client()
+        asking = common.log_in(client.apps, app, _bytes_of(request), trusted=self.trusted)
+        return client.run(asking.flow, tenant=asking.tenant)
+
+    @_aanswered
+    async def alogin(self, request: HttpRequest, app: str) -> Any:
+        """Turn a login code into a session handle; see `login`."""
+        client = conf.async_client()
+        asking = common.log_in(client.apps, app, _bytes_of(request), trusted=self.trusted)
+        return await client.run(asking.flow, tenant=asking.tenant)
+
+    @_answered
+    def join(self, request: HttpRequest, dispute: str) -> Any:
+        """Add a login to the account that has its number, by a session of each side."""
+        client = conf.client()
+        asking = common.join(client.apps, dispute, _bytes_of(request))
+        return client.run(asking.flow, tenant=asking.tenant)
+
+    @_aanswered
+    async def ajoin(self, request: HttpRequest, dispute: str) -> Any:
+        """Add a login to the account that has its number; see `join`."""
+        client = conf.async_client()
+        asking = common.join(client.apps, dispute, _bytes_of(request))
+        return await client.run(asking.flow, tenant=asking.tenant)
 
 
 @csrf_exempt
@@ -159,7 +185,7 @@ def callback(request: HttpRequest, app: str) -> HttpResponse:
         found, flow = _push(client.apps, app, request)
         heard = client.run(flow, tenant=found.tenant)
     except HaomaError as error:
-        return Replying(request, {}).refuse(error)
+        return Replying(request).refuse(error)
     if heard.about.endswith(_LEFT):
         signals.authorization_revoked.send_robust(get_user_model(), **_said(app, heard))
     return HttpResponse(heard.said, content_type="text/plain; charset=utf-8")
@@ -174,7 +200,7 @@ async def acallback(request: HttpRequest, app: str) -> HttpResponse:
         found, flow = _push(client.apps, app, request)
         heard = await client.run(flow, tenant=found.tenant)
     except HaomaError as error:
-        return Replying(request, {}).refuse(error)
+        return Replying(request).refuse(error)
     if heard.about.endswith(_LEFT):
         await signals.authorization_revoked.asend_robust(get_user_model(), **_said(app, heard))
     return HttpResponse(heard.said, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,1 @@
+"""The users of the application of the contract in Django."""
