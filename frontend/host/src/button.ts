@@ -6,10 +6,17 @@ import { valuesOf } from './tags'
 
 /** A component of glass-easel. */
 interface Button {
-  data: { openType: string; scope: string; disabled: boolean; loading: boolean; formType: string }
+  data: { openType: string | null; scope: string | null; formType: string | null; disabled: boolean; loading: boolean }
   /** Null once it is gone; its properties may still change. */
   getBackendElement(): HTMLButtonElement | null
 }
+
+/** Properties that a page may set, and that change nothing here. */
+const IGNORED = [
+  ...['plain', 'name', 'lang', 'hoverClass', 'hoverStopPropagation', 'hoverStartTime', 'hoverStayTime', 'publicId'],
+  ...['sessionFrom', 'sendMessageTitle', 'sendMessagePath', 'sendMessageImg', 'appParameter', 'showMessageCard'],
+  ...['businessId', 'phoneNumberNoQuotaToast'],
+]
 
 /** Returns what the engine registers as `button`. */
 export function button(phone: Phone, failed: (error: unknown) => void): object {
@@ -25,7 +32,7 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
       else fire(self, 'GetAuthorize', {})
       return
     }
-    for (const type of openType.split('|')) {
+    for (const type of (openType ?? '').split('|')) {
       if (type === 'agreePrivacyAuthorization') fire(self, type.toLowerCase(), { errMsg: `${type}:ok` })
       else if (type === 'getPhoneNumber' || type === 'getRealtimePhoneNumber') {
         const event = await phone.ask(type)
@@ -47,35 +54,33 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
     if (!element) return
     element.disabled = self.data.disabled
     element.setAttribute('aria-busy', String(self.data.loading))
-    element.setAttribute('data-open-type', self.data.openType)
+    element.setAttribute('data-open-type', self.data.openType ?? '')
   }
 
   return {
     properties: {
-      openType: String,
-      scope: String,
+      ...Object.fromEntries(IGNORED.map((name) => [name, { type: null, value: '' }])),
+      openType: { type: null, value: '' },
+      scope: { type: null, value: '' },
+      formType: { type: null, value: '' },
+      type: { type: null, value: '' },
+      size: { type: null, value: '' },
+      ariaLabel: { type: null, value: '' },
       disabled: Boolean,
       loading: Boolean,
-      formType: String,
-      type: String,
-      size: String,
-      plain: Boolean,
-      hoverClass: String,
-      phoneNumberNoQuotaToast: { type: Boolean, value: true },
-      ariaLabel: String,
     },
     observers: {
       'openType, disabled, loading'(this: Button) {
         show(this)
       },
-      type(this: Button, type: string) {
-        this.getBackendElement()?.setAttribute('data-type', type)
+      type(this: Button, type: string | null) {
+        this.getBackendElement()?.setAttribute('data-type', type ?? '')
       },
-      size(this: Button, size: string) {
-        this.getBackendElement()?.setAttribute('data-size', size)
+      size(this: Button, size: string | null) {
+        this.getBackendElement()?.setAttribute('data-size', size ?? '')
       },
-      ariaLabel(this: Button, label: string) {
-        this.getBackendElement()?.setAttribute('aria-label', label)
+      ariaLabel(this: Button, label: string | null) {
+        if (label) this.getBackendElement()?.setAttribute('aria-label', label)
       },
     },
     lifetimes: {

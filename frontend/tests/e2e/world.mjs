@@ -42,6 +42,14 @@ const QUIET = [
   '--disable-sync',
 ]
 
+/** Starts the simulator alone. */
+export async function simulator() {
+  const url = `http://127.0.0.1:${await freePort()}`
+  const close = await running(['simulate', '--listen', url.slice(7), '--service', 'http://127.0.0.1:9'])
+  await answers(`${url}/device/scenes`)
+  return { url, close }
+}
+
 /** Starts both. `accounts` keeps accounts; `apps` replaces names of APPS. */
 export async function world({ accounts = false, apps = {} } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'haoma-front-end-'))
@@ -53,10 +61,10 @@ export async function world({ accounts = false, apps = {} } = {}) {
     const simulator = `http://127.0.0.1:${await freePort()}`
     const service = `http://127.0.0.1:${await freePort()}`
     ends.push(await running(['simulate', '--listen', simulator.slice(7), '--service', service]))
-    await answers(`${simulator}/device/scenes`)
+    const [tables] = await Promise.all([accounts ? accountSettings() : '', answers(`${simulator}/device/scenes`)])
     const given = await (await fetch(`${simulator}/haoma.toml?listen=${service.slice(7)}`)).text()
     const config = path.join(folder, 'haoma.toml')
-    await writeFile(config, settings(given, { ...APPS, ...apps }) + (accounts ? await accountSettings() : ''))
+    await writeFile(config, settings(given, { ...APPS, ...apps }) + tables)
     if (accounts) await done(['db', 'upgrade', '--config', config])
     ends.push(await running(['serve', '--config', config]))
     await answers(`${service}/readyz`)
@@ -269,11 +277,11 @@ function settings(given, apps) {
 
 async function accountSettings() {
   const [store, accounts] = await Promise.all([done(['key', '--store']), done(['key', '--accounts'])])
-  return `\n[store]\ndatabase_url = "sqlite:///haoma.db"\n${tables(store)}\n\n${tables(accounts)}\n`
+  return `\n[store]\ndatabase_url = "sqlite:///haoma.db"\n${printed(store)}\n\n${printed(accounts)}\n`
 }
 
 /** `haoma key` prints what stands in haoma.toml, after the name of the file. */
-const tables = (printed) => printed.replace(/^haoma\.toml\s+/, '').replace(/^ +/gm, '')
+const printed = (text) => text.replace(/^haoma\.toml\s+/, '').replace(/^ +/gm, '')
 
 async function done(args) {
   const child = spawn(python, ['-m', 'haoma', ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })

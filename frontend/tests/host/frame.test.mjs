@@ -1,4 +1,4 @@
-/** A developer's own folder, picked in Chromium and run in the sandboxed frame, from the files that the simulator serves. */
+/** A developer's own folder, picked in Chromium and run in the sandboxed frame, with the simulator's files and policies. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -9,14 +9,10 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { files } from 'haoma-browser-host/tools'
-import { launch } from '../e2e/world.mjs'
+import { launch, simulator } from '../e2e/world.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const built = path.join(here, '../../../src/haoma/simulator/phone/static/host')
-const PAGE =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-const FRAME =
-  "sandbox allow-scripts; default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src data: blob:; connect-src 'none'; frame-ancestors 'self'"
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', wasm: 'application/wasm', txt: 'text/plain' }
 
 const MAIN = `import { open, pick } from './host/host.js'
@@ -57,6 +53,10 @@ const TEXTS = {
 
 let browser, server, url
 before(async () => {
+  const real = await simulator()
+  const policy = async (name) => (await fetch(real.url + name)).headers.get('content-security-policy')
+  const [page, frame] = [await policy('/phone/'), await policy('/phone/static/host/frame.html')]
+  await real.close()
   server = createServer(async (request, response) => {
     const { pathname, search } = new URL(request.url, 'http://host')
     const name = pathname.replace('/host/', '')
@@ -66,7 +66,7 @@ before(async () => {
     ]
     response.setHeader('content-type', `${TYPES[type] ?? 'text/plain'}; charset=utf-8`)
     response.setHeader('x-content-type-options', 'nosniff')
-    if (search !== '?bare') response.setHeader('content-security-policy', name.startsWith('frame') ? FRAME : PAGE)
+    if (search !== '?bare') response.setHeader('content-security-policy', name.startsWith('frame') ? frame : page)
     response.end(text)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
