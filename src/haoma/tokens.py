@@ -10,36 +10,29 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from haoma import jws
 from haoma.accounts import ReadRevoked
 from haoma.codecs import MOMENT
-from haoma.crypto.strict import parse_json_object
-from haoma.errors import EnvelopeError, TokenUnusable, wrong_argument
+from haoma.errors import TokenUnusable
 from haoma.ids import parsed
 from haoma.io import clock
 from haoma.steps import Keep, Recall, Room, Shelf, ask
 
 if TYPE_CHECKING:
+    from haoma.jws import Keys
     from haoma.steps import Flow, Place
 
 ISSUER: Final = "haoma"
-ALGORITHM: Final = "EdDSA"
-LONGEST: Final = 8192
 AHEAD_SECONDS: Final = 60
 """How far the clock of the machine that has issued a token may be ahead."""
-Keys: TypeAlias = "str | bytes | Mapping[str, Any] | Mapping[str, Ed25519PublicKey]"
-"""A JWKS as text, as bytes or parsed; or its keys by their ids."""
 
 _REVOKED: Final = Shelf("revoked-token", Room.PROOFS, MOMENT)
-_PARTS: Final = 3
 
 
 class SessionToken(msgspec.Struct, frozen=True):
@@ -82,11 +75,8 @@ class _Claims(msgspec.Struct, frozen=True):
 def verify(token: str, keys: Keys, *, app: str | None = None, now: float | None = None) -> SessionToken:
     """Return what a session token says.
 
-    1. It has three parts in canonical base64url (RFC 7515) and at most 8 KiB. So a token has one spelling, and a list
-       of revoked ones holds.
-    2. Its header names ``EdDSA`` and one of the keys.
-    3. That key has signed it.
-    4. ``iss`` is haoma, ``aud`` the app, ``exp`` in the future and ``iat`` not.
+    An Ed25519 key of the service has signed it: see `haoma.jws.claims`. ``iss`` is haoma, ``aud`` the app, ``exp`` in
+    the future and ``iat`` not. An ID token is signed by another issuer, and is none.
 
     Args:
         token: The token.
@@ -98,28 +88,13 @@ def verify(token: str, keys: Keys, *, app: str | None = None, now: float | None 
         TokenUnusable: ``caller.token-unusable``.
         WrongArgument: ``config.wrong-argument``: the keys are no JWKS.
     """
-    found = _public_keys(keys)
+    found = {kid: key for kid, key in jws.public_keys(keys).items() if isinstance(key, Ed25519PublicKey)}
     moment = clock.now() if now is None else now
-    # 1
-    parts = token.split(".") if token.isascii() else []
-    if len(parts) != _PARTS or len(token) > LONGEST:
-        raise TokenUnusable(diagnosis="not a token")
+    claims = jws.claims(token, found)
     try:
-        header, payload, signature = map(from_base64url, parts)
-        # 2
-        head = parse_json_object(header)
-        key = found.get(str(head.get("kid")))
-        if key is None or head.get("alg") != ALGORITHM or "crit" in head:
-            raise TokenUnusable(diagnosis="another key")
-        # 3
-        key.verify(signature, token.rpartition(".")[0].encode("ascii"))
-        # 4
-        claims = parse_json_object(payload)
         said = msgspec.convert(claims, _Claims)
         issued_at, expires_at = (datetime.fromtimestamp(each, UTC) for each in (said.iat, said.exp))
-    except InvalidSignature:
-        reason = "signature"
-    except (EnvelopeError, ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError):
         reason = "malformed"
     else:
         reason = _outside(said, app, moment)
@@ -174,23 +149,6 @@ def refuse_revoked(session: SessionToken) -> Flow[None]:
         raise TokenUnusable(diagnosis="the sessions of the account are revoked")
 
 
-def base64url(raw: bytes) -> str:
-    """Return base64url without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def from_base64url(text: str) -> bytes:
-    """Return the bytes of canonical base64url (RFC 7515): no padding, no unused bits.
-
-    Raises:
-        ValueError: The text is not canonical.
-    """
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if base64url(raw) != text:
-        raise ValueError("not base64url")
-    return raw
-
-
 def _place(session: SessionToken) -> Place[float]:
     return _REVOKED.place("", session.id)
 
@@ -204,19 +162,3 @@ def _outside(said: _Claims, app: str | None, now: float) -> str:
     if said.exp <= now:
         return "expired"
     return "" if said.iat <= now + AHEAD_SECONDS else "from the future"
-
-
-def _public_keys(keys: Keys) -> Mapping[str, Ed25519PublicKey]:
-    try:
-        found: Any = parse_json_object(keys) if isinstance(keys, str | bytes) else keys
-        if not all(isinstance(key, Ed25519PublicKey) for key in found.values()):
-            found = {
-                key["kid"]: Ed25519PublicKey.from_public_bytes(from_base64url(key["x"]))
-                for key in found["keys"]
-                if key.get("kty") == "OKP" and key.get("crv") == "Ed25519"
-            }
-    except (EnvelopeError, ValueError, LookupError, TypeError, AttributeError):
-        found = None
-    if not isinstance(found, Mapping):
-        raise wrong_argument("keys", keys, "what /.well-known/jwks.json answers")
-    return found

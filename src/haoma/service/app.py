@@ -25,6 +25,7 @@ from haoma.service.observe.signals import Signals
 from haoma.service.routes import documents
 from haoma.service.routes.accounts import Accounts
 from haoma.service.routes.callbacks import Callbacks
+from haoma.service.routes.id_tokens import IdTokens
 from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.routes.sessions import Sessions
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from haoma.settings.model import Settings
     from haoma.steps import Notice
     from haoma.store.store import AsyncStore
-
-_NO_KEYS = b'{"keys":[]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,8 @@ class Application(Gate):
             *Accounts(settings, callers, self._worlds, self._limits).routes(),
             *Sessions(settings, callers, tokens, self._worlds).routes(),
             *self._probes.routes(),
-            *documents.routes(tokens.jwks if published else _NO_KEYS),
+            *IdTokens(settings, callers, tokens, self._worlds).routes(),
+            *documents.routes(tokens.published if published else [], settings.issuer),
         )
         router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
         # Its ``app``: to call the router itself would only add a coroutine to each request.

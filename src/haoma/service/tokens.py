@@ -7,7 +7,6 @@ key. Any worker can open it for a server key, so nothing has to be stored.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,13 +18,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from haoma.errors import TokenUnusable
-from haoma.tokens import ALGORITHM, ISSUER, base64url, from_base64url, verify
+from haoma.jws import EDDSA, base64url, from_base64url, jwk
+from haoma.tokens import ISSUER, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+    from haoma.id_tokens import Audience, Issuer
     from haoma.tokens import SessionToken
 
 SECONDS: Final = 600
@@ -40,11 +41,8 @@ class _Key:
         self.public = key.public_key()
         sealing_key = HKDF(SHA256(), 32, salt=None, info=b"haoma session token: sealed result, v1")
         self.cipher = AESGCM(sealing_key.derive(key.private_bytes_raw()))
-        x = base64url(self.public.public_bytes_raw())
-        # RFC 7638: members in this order, without white space.
-        thumbprint = f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode("ascii")
-        self.id = base64url(hashlib.sha256(thumbprint).digest())
-        self.jwk = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.id, "use": "sig", "alg": ALGORITHM}
+        self.jwk = jwk(self.public)
+        self.id = self.jwk["kid"]
 
 
 class Tokens:
@@ -55,6 +53,7 @@ class Tokens:
 
     Attributes:
         jwks: The public keys, as JSON.
+        published: The public keys as JWKs.
         keys: The public keys by their ids.
     """
 
@@ -62,7 +61,8 @@ class Tokens:
         found = [_Key(key) for key in keys]
         self._first = found[0]
         self._by_id = {key.id: key for key in found}
-        self.jwks: Final = msgspec.json.encode({"keys": [key.jwk for key in found]})
+        self.published: Final = [key.jwk for key in found]
+        self.jwks: Final = msgspec.json.encode({"keys": self.published})
         self.keys: Final[dict[str, Ed25519PublicKey]] = {key.id: key.public for key in found}
 
     def issue(self, app: str, whole: dict[str, object], masked: dict[str, Any], now: float) -> str:
@@ -83,7 +83,7 @@ class Tokens:
             "jti": token_id,
             "sealed": base64url(nonce + sealed),
         }
-        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
+        return jwt.encode(claims, key.private, algorithm=EDDSA, headers={"kid": key.id})
 
     def read(self, token: str, app: str | None = None) -> SessionToken:
         """Return a token that is ours.
@@ -92,6 +92,13 @@ class Tokens:
             TokenUnusable: ``caller.token-unusable``: not ours, not for this app, altered or expired.
         """
         return verify(token, self.keys, app=app)
+
+    def sign_id(self, issuer: Issuer, audience: Audience, claims: dict[str, Any]) -> str:
+        """Return an ID token with ``claims``, signed for its audience."""
+        key = issuer.key_for(audience.algorithm)
+        if key is None:
+            raise LookupError(audience.algorithm)  # the settings have made sure of it
+        return jwt.encode(claims, key, algorithm=audience.algorithm, headers={"kid": jwk(key.public_key())["kid"]})
 
     def reveal(self, app: str, token: str) -> dict[str, Any]:
         """Return the encrypted result in a token.

@@ -17,6 +17,7 @@ from haoma.store.gcra import Rate
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from haoma.id_tokens import Issuer
     from haoma.platforms.base.contract import App
     from haoma.store.keys.config import AccountSettings
 
@@ -122,6 +123,7 @@ class Settings:
         store: Where haoma keeps what has to outlive a process.
         accounts: How it keeps numbers and accounts; None if it keeps none.
         webhooks: Where events about accounts are sent; None for nowhere.
+        issuer: Who issues ID tokens, and to whom; None if nobody does.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
         ca_file: PEM file with the authorities to trust instead of the system's, or None.
         warnings: Settings that work, but need attention.
@@ -133,6 +135,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     accounts: AccountSettings | None = None
     webhooks: WebhookSettings | None = None
+    issuer: Issuer | None = None
     allow_insecure_upstreams: bool = False
     ca_file: str | None = None
     warnings: tuple[Fault, ...] = ()

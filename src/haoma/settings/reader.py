@@ -48,6 +48,7 @@ from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.accounts import ACCOUNTS, VAULT, read_accounts, read_vault
+from haoma.settings.issuer import AUDIENCE, ISSUER, read_issuer
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, TENANT, read_service
@@ -56,6 +57,7 @@ from haoma.settings.webhooks import WEBHOOKS, read_webhooks
 from haoma.store.config import MEMORY, StoreSettings, embedded_store
 
 if TYPE_CHECKING:
+    from haoma.id_tokens import Issuer
     from haoma.platforms.base.contract import App
     from haoma.store.config import WebhookSettings
     from haoma.store.keys.config import AccountSettings, Vault
@@ -71,12 +73,12 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-TABLES: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks")
+TABLES: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks", "issuer", "audiences")
 _VAULT: Final = "accounts.vault"
 _TENANTS: Final = "service.tenants"
 _TABLES: Final = {
     "": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT, _TENANTS: TENANT,
-    "webhooks": WEBHOOKS,
+    "webhooks": WEBHOOKS, "issuer": ISSUER, "audiences": AUDIENCE,
 }  # fmt: skip
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
@@ -239,6 +241,7 @@ class _Reader:
         webhooks = self._webhooks(values["webhooks"], insecure=insecure) if "webhooks" in values else None
         if "webhooks" in values and "accounts" not in values:
             self._fault("config.webhooks-without-accounts", "webhooks")
+        issuer = self._issuer(values, apps) if "issuer" in values or "audiences" in values else None
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -255,6 +258,7 @@ class _Reader:
             store=store,
             accounts=accounts,
             webhooks=webhooks,
+            issuer=issuer,
             allow_insecure_upstreams=insecure,
             ca_file=ca_file,
             warnings=tuple(self._faults),
@@ -355,7 +359,7 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head not in {"service", "store", "accounts", "policies", "webhooks"}:
+        elif head not in {"service", "store", "accounts", "policies", "webhooks", "issuer", "audiences"}:
             return where if where in TABLES or where == "--workers" else ""
         elif where.startswith(f"{_VAULT}."):
             head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
@@ -519,6 +523,27 @@ class _Reader:
         self._words |= table.known | table.declared
         self._faults += table.faults
         return webhooks
+
+    def _issuer(self, values: Mapping[str, Any], apps: Mapping[str, App]) -> Issuer | None:
+        named, audiences = values.get("issuer", {}), values.get("audiences", {})
+        for where, found, needed in (("issuer", named, "table"), ("audiences", audiences, "[audiences.NAME]")):
+            if not isinstance(found, Mapping):
+                self._fault("config.wrong-type", where, found=type(found).__name__, needed=needed)
+                return None
+        if not all(_NAME.fullmatch(name) and isinstance(each, Mapping) for name, each in audiences.items()):
+            self._fault("config.wrong-type", "audiences", needed="[audiences.NAME]")
+            return None
+        table = self._table("", named, "issuer")
+        tables = {name: self._table("", each, "audiences") for name, each in audiences.items()}
+        issuer = read_issuer(table, tables)
+        for each in (table, *tables.values()):
+            self._words |= each.known | each.declared
+            self._faults += each.faults
+        for audience in () if issuer is None else issuer.audiences.values():
+            for name in audience.apps:
+                if name not in apps:
+                    self._fault("config.wrong-type", "audiences.apps", because=hint(name, apps), needed="[apps.NAME]")
+        return issuer
 
     def _compare(
         self, apps: Mapping[str, App], service: ServiceSettings, store: StoreSettings, workers: int, where: str

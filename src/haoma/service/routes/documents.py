@@ -8,6 +8,7 @@ import msgspec
 from starlette.routing import Route
 
 from haoma.errors import UnknownRoute
+from haoma.jws import algorithm, jwk
 from haoma.outcome import JSON
 from haoma.service.gate.endpoint import READ, Endpoint
 from haoma.service.pages import openapi, pages
@@ -15,6 +16,7 @@ from haoma.service.pages import openapi, pages
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
+    from haoma.id_tokens import Issuer
     from haoma.outcome import Reply
     from haoma.service.exchange import Exchange
 
@@ -28,19 +30,54 @@ _PAGE: Final = (
 )
 
 
-def routes(jwks: bytes) -> list[Route]:
-    """Return the routes. ``jwks`` contains the public keys that verify session tokens."""
+def routes(jwks: list[dict[str, str]], issuer: Issuer | None) -> list[Route]:
+    """Return the routes.
+
+    Args:
+        jwks: The public keys that verify session tokens.
+        issuer: Who issues ID tokens; its keys are published as well, and what it can do.
+    """
+    published = jwks if issuer is None else [*jwks, *(jwk(key.public_key()) for key in issuer.keys)]
+    once = {key["kid"]: key for key in published}
+    jwks_body = msgspec.json.encode({"keys": list(once.values())})
+    provider = msgspec.json.encode(provider_of(issuer)) if issuer is not None else b""
+
+    async def discovery(_exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
+        if issuer is None:
+            raise UnknownRoute
+        return 200, provider, (_JSON, _FOR_A_WHILE)
 
     async def keys(_exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:
-        return 200, jwks, (_JSON, _FOR_A_WHILE)
+        return 200, jwks_body, (_JSON, _FOR_A_WHILE)
 
     return [
         Route("/.well-known/jwks.json", Endpoint("/.well-known/jwks.json", keys, *READ)),
+        Route("/.well-known/openid-configuration", Endpoint("/.well-known/openid-configuration", discovery, *READ)),
         Route("/openapi.json", Endpoint("/openapi.json", _openapi, *READ)),
         Route("/docs", Endpoint("/docs", _docs, *READ)),
         # A platform's code may contain a slash before its sub code.
         Route("/errors/{code:path}", Endpoint("/errors/{code}", _error, *READ)),
     ]
+
+
+def provider_of(issuer: Issuer) -> dict[str, object]:
+    """Return what OpenID Connect Discovery 1.0 calls provider metadata.
+
+    There is no ``authorization_endpoint``: a browser cannot log in here, only a mini program.
+    """
+    kinds = {"pairwise" if each.pairwise else "public" for each in issuer.audiences.values()}
+    return {
+        "issuer": issuer.url,
+        "jwks_uri": f"{issuer.url}/.well-known/jwks.json",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": sorted(kinds),
+        "id_token_signing_alg_values_supported": sorted({algorithm(key) for key in issuer.keys}, reverse=True),
+        "claims_supported": [
+            *("iss", "sub", "aud", "iat", "exp", "auth_time", "jti", "amr", "nonce"),
+            *("phone_number", "phone_number_verified", "phone_number_masked"),
+        ],
+        "scopes_supported": ["openid", "phone"],
+    }
 
 
 async def _openapi(exchange: Exchange, _scope: Scope, _receive: Receive) -> Reply:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from starlette.routing import Route
 
+from haoma import authorization
 from haoma.authorize import authorize
 from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp
 from haoma.io.aio import World, run
@@ -18,6 +19,7 @@ from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.service.gate.refused import Alarm, Budgets, client
 from haoma.service.observe.log import Sparing
+from haoma.service.routes.id_tokens import audience_for, issued, nonce_in
 from haoma.service.routes.sessions import token_in
 from haoma.tokens import check
 from haoma.verified import result_body
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope
     from structlog.typing import FilteringBoundLogger
 
+    from haoma.id_tokens import Audience
     from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
     from haoma.service.callers import Caller, Callers
@@ -79,11 +82,37 @@ class PhoneNumber:
     async def phone_number(self, app: App, caller: Caller, body: bytes, address: str) -> object:
         """Turn an authorization into a phone number."""
         flow = authorize(app, body, now=now(), caller=caller.id, admit=self._limits.admit(app))
+        audience, nonce = self._audience(app, caller, body)
         phone = await self._run(flow, app, caller, address)
-        if caller.trusted:
+        if audience is None and caller.trusted:
             return result_body(phone)
+        whole = phone.to_dict()
+        told = {} if audience is None else self._id_token(audience, whole, nonce)
+        if caller.trusted:
+            return {**whole, **told}
         masked = phone.to_masked_dict()
-        return {**masked, "token": self._tokens.issue(app.name, phone.to_dict(), masked, now())}
+        agreed = {} if audience is None else {"audience": audience.name}
+        return {**masked, "token": self._tokens.issue(app.name, {**whole, **agreed}, masked, now()), **told}
+
+    def _audience(self, app: App, caller: Caller, body: bytes) -> tuple[Audience | None, str]:
+        """Return the audience that the user has agreed to, if it is one of the issuer's, and the nonce.
+
+        It is looked up before anything is spent.
+        """
+        if self._settings.issuer is None:
+            return None, ""
+        consent = authorization.read(body).consent or {}
+        name = consent.get("audience")
+        if not isinstance(name, str) or not name:
+            return None, ""
+        return audience_for(self._settings.issuer, app, caller, name), nonce_in(consent)
+
+    def _id_token(self, audience: Audience, phone: dict[str, object], nonce: str) -> dict[str, object]:
+        """Return the ID token, unless nobody has logged in."""
+        issuer = self._settings.issuer
+        if issuer is None or phone.get("subject") is None:
+            return {}
+        return {"id_token": issued(self._tokens, issuer, audience, phone, nonce)["id_token"]}
 
     async def login(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, object]:
         """Exchange a login code for a session handle."""
