@@ -17,6 +17,7 @@ from typing import Any, Final
 from haoma.platforms.base.setting import ACCEPT_MEMBERS, MAX_AGE, ON_WITHDRAWN, SESSION_SECONDS, SHARED, Kind, Setting
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.accounts import ACCOUNTS, VAULT
+from haoma.settings.issuer import AUDIENCE, ISSUER
 from haoma.settings.reader import TOP
 from haoma.settings.service import SERVICE
 from haoma.settings.store import STORE
@@ -30,6 +31,7 @@ DOCUMENTS: Final = {
 }
 _OURS: Final = {
     "top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT, "webhooks": WEBHOOKS,
+    "issuer": ISSUER, "audiences": AUDIENCE,
 }  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS, ON_WITHDRAWN)

@@ -5,9 +5,9 @@ haoma is the issuer. An audience (a service of yours, or of somebody else's) ver
     token = id_tokens.verify(sent, jwks, issuer="https://id.example.com", audience="web", nonce=nonce)
     token.subject
 
-**Threats.** A number alone is no identity: an Alipay envelope can be sent again with somebody else's login. So
-``phone_number_verified`` is true only if the platform ties the number to the login, or the user has entered a code that
-was sent to it. Audiences must not be able to compare their users, so ``sub`` is different for each (pairwise).
+**Threats.** A number alone is no identity: what one user has sent can be sent again with somebody else's login. So
+``phone_number_verified`` is true only if the platform ties the number to the login. Audiences must not be able to
+compare their users, so ``sub`` is different for each (pairwise).
 """
 
 from __future__ import annotations

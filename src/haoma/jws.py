@@ -109,8 +109,8 @@ def _public_key(key: Mapping[str, Any]) -> PublicKey | None:
         return Ed25519PublicKey.from_public_bytes(from_base64url(key["x"]))
     if key.get("kty") == "RSA":
         n, e = (int.from_bytes(from_base64url(key[name])) for name in ("n", "e"))
-        found = RSAPublicNumbers(e, n).public_key()
-        return found if found.key_size >= LEAST_RSA_BITS else None
+        if n.bit_length() >= LEAST_RSA_BITS:
+            return RSAPublicNumbers(e, n).public_key()
     return None
 
 

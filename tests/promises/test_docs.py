@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner, Result
 
 from haoma import catalogue
@@ -219,7 +221,10 @@ def test_the_configurations_load(page: Path, number: int, simulator: Simulator, 
     wechat = simulator.stage.mirrors["wechat"].settings(simulator.url)
     keys = wechat["wechat-secured"] | mirrored["alipay-cert" if "alipay_cert" in shown else "alipay"]
     keys["file"] = "The text that a user agrees to."
-    for setting, file in re.findall(r'(?m)^(\w+) = (?:\{ file = )?"(secrets/[^"]+)"', shown):
+    keys["subject_key"] = "a-key-for-subjects-of-32-characters-or-more"
+    pem = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    keys["keys"] = generate_private_key(65537, 2048).private_bytes(*pem).decode()
+    for setting, file in re.findall(r'(?m)^(\w+) = \[?(?:\{ file = )?"(secrets/[^"]+)"', shown):
         (tmp_path / "secrets").mkdir(exist_ok=True)
         (tmp_path / file).write_text(keys[setting])
     environ = dict.fromkeys(re.findall(r'env = "(\w+)"', shown), "0123456789abcdef0123456789abcdef")

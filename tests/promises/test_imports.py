@@ -117,6 +117,8 @@ REVEALING = {
     "io/memory.py": "the keyed digest of what was reserved",
     "store/decisions.py": "the keyed digest of what was reserved",
     "platforms/base/session_keys.py": "opening with it, and counting the tries that it has",
+    "id_tokens.py": "a subject that differs from audience to audience",
+    "settings/issuer.py": "how long it is",
     "secret.py": "scrubbing it out of the platform's words",
     "platforms/wechat/app.py": "the shape of the AppSecret",
     "platforms/alipay/gateway.py": "sent to Alipay",

@@ -241,7 +241,7 @@ class _Reader:
         webhooks = self._webhooks(values["webhooks"], insecure=insecure) if "webhooks" in values else None
         if "webhooks" in values and "accounts" not in values:
             self._fault("config.webhooks-without-accounts", "webhooks")
-        issuer = self._issuer(values, apps) if "issuer" in values or "audiences" in values else None
+        issuer = self._issuer(values, apps, insecure=insecure) if "issuer" in values or "audiences" in values else None
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -524,7 +524,7 @@ class _Reader:
         self._faults += table.faults
         return webhooks
 
-    def _issuer(self, values: Mapping[str, Any], apps: Mapping[str, App]) -> Issuer | None:
+    def _issuer(self, values: Mapping[str, Any], apps: Mapping[str, App], *, insecure: bool) -> Issuer | None:
         named, audiences = values.get("issuer", {}), values.get("audiences", {})
         for where, found, needed in (("issuer", named, "table"), ("audiences", audiences, "[audiences.NAME]")):
             if not isinstance(found, Mapping):
@@ -533,7 +533,7 @@ class _Reader:
         if not all(_NAME.fullmatch(name) and isinstance(each, Mapping) for name, each in audiences.items()):
             self._fault("config.wrong-type", "audiences", needed="[audiences.NAME]")
             return None
-        table = self._table("", named, "issuer")
+        table = self._table("", named, "issuer", allow_insecure_upstreams=insecure)
         tables = {name: self._table("", each, "audiences") for name, each in audiences.items()}
         issuer = read_issuer(table, tables)
         for each in (table, *tables.values()):

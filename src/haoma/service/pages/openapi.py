@@ -136,7 +136,33 @@ def document(lang: str) -> dict[str, Any]:
                     refused=_of_sessions,
                 ),
             },
+            "/v1/apps/{app}/id-token": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "id-token",
+                    lang,
+                    examples={"token": {"value": {"token": "<JWT>", "audience": "web", "nonce": "<nonce>"}}},
+                    answers={"publishable": {"id_token": "<JWT>", "expires_in": 300}},
+                    schema=_object(
+                        {"id_token": _TEXT, "expires_in": {"type": "integer"}}, required=["id_token", "expires_in"]
+                    ),
+                    refused=lambda code: code.partition(".")[0] in ("envelope", "caller", "internal"),
+                ),
+            },
+            "/v1/id-tokens/check": {
+                "post": _operation(
+                    "check-id-token",
+                    lang,
+                    examples={"token": {"value": {"token": "<JWT>", "audience": "web", "nonce": "<nonce>"}}},
+                    answers={"server": {"active": True, "claims": {"sub": "<sub>", "aud": "web"}}},
+                    schema=_object({"active": {"type": "boolean"}, "claims": {"type": "object"}}, required=["active"]),
+                    refused=_of_sessions,
+                ),
+            },
             **{path: _about_accounts(path, route, lang) for path, route in DESCRIBED.items()},
+            "/.well-known/openid-configuration": _plain(
+                "discovery", lang, "application/json", _problems(lang, ["caller.unknown-route"])
+            ),
             "/.well-known/jwks.json": _plain("jwks", lang, "application/json"),
             "/healthz": _plain("healthz", lang, "application/json"),
             "/readyz": _plain("readyz", lang, "application/json", _problems(lang, ["caller.draining"])),
