@@ -1,0 +1,159 @@
+/** The emitted pages run: what is shown, and exactly what is posted, on every platform. */
+
+import assert from 'node:assert/strict'
+import test from 'node:test'
+
+import { open } from './shop.mjs'
+import { TARGETS } from './targets.mjs'
+
+const REFUSED = { status: 422, body: { code: 'not-accepted', title: '', next: 'ask-again', retry: false } }
+
+const NUMBER = /138\*\*\*\*2222/
+
+for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.isRun)) {
+  const prefix = target.platform === 'alipay' ? 'on' : 'bind'
+  const event = (type) => (prefix === 'on' ? `on${type[0].toUpperCase()}${type.slice(1)}` : `bind${type}`)
+
+  test(`${name}: the button is there after the login, with the consent above it`, async () => {
+    const page = await open(name)
+    await page.ready()
+    const shown = page.button().values
+    assert.equal(shown['open-type'], target.openType)
+    assert.equal(shown.scope, target.platform === 'alipay' ? 'phoneNumber' : undefined)
+    assert.deepEqual(page.logins, ['login-1'])
+    assert.match(page.text(), /合计\n¥267.00\n我们用手机号通知你取货，详见《隐私政策》。\n手机号一键下单$/)
+    assert.deepEqual(page.errors, [])
+    page.close()
+    assert.equal(page.listeners, 0)
+  })
+
+  test(`${name}: before the login the button cannot be tapped`, async () => {
+    const page = await open(name, undefined, { api: { [target.login]: () => {} } })
+    await page.until(() => page.button())
+    await page.settle()
+    assert.equal(page.button().values.disabled, true)
+    page.close()
+  })
+
+  test(`${name}: agreed, posted once, and the number is on the page`, async () => {
+    const page = await open(name)
+    await page.ready()
+    page.agree()
+    page.agree() // a double tap
+    await page.until(() => page.button().values.loading)
+    assert.equal(page.button().values.disabled, true)
+    await page.until(() => NUMBER.test(page.text()))
+    await page.settle()
+    assert.equal(page.posted.length, 1)
+    const [{ url, method, headers, body, logins }] = page.posted
+    assert.equal(url, `https://phone.example.com/v1/apps/${target.app}/phone-number`)
+    assert.equal(method, 'POST')
+    assert.equal(headers['content-type'], 'application/json')
+    assert.deepEqual(body, {
+      authorization: target.authorization, login_code: 'login-1', consent: { policy: '2026-01', scene: 'checkout' },
+    })
+    assert.equal(logins, 1) // none in the callback
+    assert.equal(page.button(), undefined)
+    assert.deepEqual(page.errors, [])
+    page.close()
+  })
+
+  test(`${name}: declined, nothing posted, and the other way is offered`, async () => {
+    const page = await open(name)
+    await page.ready()
+    page.decline()
+    await page.until(() => /用这个号码\ndenied$/.test(page.text()))
+    await page.settle()
+    assert.deepEqual(page.posted, [])
+    page.fire(page.find('input')[0], event('input'), { value: '13800002222' })
+    await page.until(() => page.find('button')[1].values.disabled === false)
+    page.fire(page.find('button')[1], event('tap'), {})
+    await page.until(() => page.text().includes('13800002222'))
+    page.close()
+  })
+
+  test(`${name}: a login that the server refused is not sent again`, async () => {
+    const page = await open(name, [REFUSED, { status: 200, body: { masked: '138****2222' } }])
+    await page.ready()
+    page.agree()
+    await page.until(() => /server$/.test(page.text()))
+    await page.ready()
+    assert.deepEqual(page.logins, ['login-1', 'login-2'])
+    page.fire(page.button(), target.agree, target.agreed.code ? { ...target.agreed, code: 'another-code' } : target.agreed)
+    await page.until(() => NUMBER.test(page.text()))
+    assert.deepEqual(page.posted.map(({ body }) => body.login_code), ['login-1', 'login-2'])
+    page.close()
+  })
+
+  test(`${name}: a login that has aged is not sent`, async () => {
+    const page = await open(name)
+    await page.ready()
+    await page.advance(245) // while the page is open
+    await page.until(() => page.logins.length === 2)
+    await page.advance(245, 'elsewhere')
+    await page.until(() => page.logins.length === 3)
+    await page.ready()
+    await page.settle()
+    page.agree()
+    await page.until(() => NUMBER.test(page.text()))
+    assert.deepEqual(page.posted.map(({ body, logins }) => [body.login_code, logins]), [['login-3', 3]])
+    page.close()
+  })
+}
+
+test('Alipay: the string of my.getPhoneNumber is posted as it came', async () => {
+  const page = await open('mp-alipay')
+  await page.ready()
+  page.agree()
+  await page.until(() => NUMBER.test(page.text()))
+  const { response } = page.posted[0].body.authorization
+  assert.equal(typeof response, 'string')
+  assert.equal(response, page.target.envelope)
+  assert.equal(page.asked.length, 1)
+  assert.equal('protocols' in page.asked[0], false)
+  page.close()
+})
+
+test('Alipay: a user who cancels after all has declined, wherever the platform says so', async () => {
+  const reply = JSON.stringify({ response: { code: '40003', msg: 'Insufficient Conditions', subCode: 'isv.invalid-auth-relations' } })
+  const page = await open('mp-alipay', undefined, { api: { getPhoneNumber: ({ success }) => success({ response: reply }) } })
+  await page.ready()
+  page.agree()
+  await page.until(() => /denied$/.test(page.text()))
+  assert.deepEqual(page.posted, [])
+  page.close()
+})
+
+test('WeChat: an old base library has the other way alone', async () => {
+  const page = await open('mp-weixin', undefined, { api: { getAppBaseInfo: () => ({ SDKVersion: '2.9.0' }) } })
+  await page.settle()
+  assert.equal(page.button(), undefined)
+  assert.deepEqual(page.logins, [])
+  assert.match(page.text(), /用这个号码$/)
+  page.close()
+})
+
+test('WeChat: a used-up quota offers the other way', async () => {
+  const page = await open('mp-weixin')
+  await page.ready()
+  assert.equal(page.button().values['phone-number-no-quota-toast'], false)
+  page.fire(page.button(), 'bindgetphonenumber', { errMsg: 'getPhoneNumber:fail', errno: 1400001 })
+  await page.until(() => /用这个号码\nquota$/.test(page.text()))
+  page.close()
+})
+
+test('a request that may be sent again is sent by a plain button, without a second consent', async () => {
+  const busy = { status: 429, body: { code: 'too-many-requests', next: 'retry-later', retry: true, retry_after: 6 } }
+  const page = await open('mp-weixin', [busy, { status: 200, body: { masked: '138****2222' } }])
+  await page.ready()
+  page.agree()
+  await page.until(() => /server$/.test(page.text()))
+  assert.equal('open-type' in page.button().node.attributes, false)
+  assert.equal(page.button().values.disabled, true) // until the wait is over
+  await page.advance(7)
+  await page.ready()
+  page.fire(page.button(), 'bindtap', {})
+  await page.until(() => NUMBER.test(page.text()))
+  assert.deepEqual(page.posted[1].body, page.posted[0].body)
+  page.close()
+})

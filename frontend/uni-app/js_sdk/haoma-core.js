@@ -1,0 +1,302 @@
+/* haoma-core; SPDX-License-Identifier: Apache-2.0 */
+
+// core/src/hosts.ts
+var ALIPAY = "alipay";
+var GET_PHONE_NUMBER = "getPhoneNumber";
+var WECHAT = "wechat";
+var DOUYIN = "douyin";
+var HOSTS = [
+  [ALIPAY, () => my],
+  ["baidu", () => swan],
+  [DOUYIN, () => tt],
+  ["kuaishou", () => ks],
+  ["xiaohongshu", () => xhs],
+  ["qq", () => qq],
+  ["jd", () => jd],
+  [WECHAT, () => wx]
+];
+function find(platform) {
+  for (const [name, read] of HOSTS) {
+    try {
+      const host = read();
+      if (platform ? name === platform : host.login || host.getAuthCode) return [name, host];
+    } catch (_) {
+    }
+  }
+  return [platform || "h5", null];
+}
+var detect = () => find()[0];
+var library = (host) => {
+  try {
+    const [a, b, c] = (host.getAppBaseInfo || host.getSystemInfoSync)().SDKVersion.split(".");
+    return a * 1e6 + b * 1e3 + +c;
+  } catch (_) {
+  }
+};
+function supports(platform, host, { realtime, acceptEncryptedData }) {
+  if (!host || platform === ALIPAY) return !!(host && host.getPhoneNumber);
+  const least = platform === WECHAT ? realtime ? 2024004 : 2021002 : platform === DOUYIN ? 3051e3 : 0;
+  return !!acceptEncryptedData && !realtime || !(library(host) < least);
+}
+function openType(platform, host, options) {
+  if (platform === ALIPAY) return "getAuthorize";
+  if (platform !== WECHAT) return GET_PHONE_NUMBER;
+  const type = options.realtime ? "getRealtimePhoneNumber" : GET_PHONE_NUMBER;
+  return options.agreePrivacy && !(library(host) < 2033001) ? type + "|agreePrivacyAuthorization" : type;
+}
+var call = (host, name, args, patience) => new Promise((resolve, reject) => {
+  const timer = setTimeout(() => reject({ errMsg: "timeout" }), patience);
+  const end = (act) => (found) => {
+    clearTimeout(timer);
+    act(found || {});
+  };
+  host[name](Object.assign({ success: end(resolve), fail: end(reject) }, args));
+});
+function logIn(platform, host, patience) {
+  const name = platform === ALIPAY ? "getAuthCode" : host.getLoginCode ? "getLoginCode" : "login";
+  return call(host, name, { scopes: "auth_base", force: true }, patience).then((found) => found.authCode || found.code);
+}
+function send(alipay, host, options, body, timeout) {
+  const headers = { "content-type": "application/json", "accept-language": options.lang || "zh" };
+  if (options.publishableKey) headers.authorization = "Bearer " + options.publishableKey;
+  const args = {
+    url: `${options.server}/v1/apps/${options.app}/phone-number`,
+    method: "POST",
+    data: JSON.stringify(body),
+    timeout,
+    [alipay ? "headers" : "header"]: headers,
+    // Where Alipay parses itself, a text of some proxy is lost.
+    dataType: alipay ? "text" : "json"
+  };
+  return call(host, "request", args, timeout + 1e3).catch((error) => {
+    if (error.error === 19) error.status = error.status || 500;
+    if (!error.status) throw error;
+    return error;
+  });
+}
+
+// core/src/outcome.ts
+var ASK_AGAIN = "ask-again";
+var RETRY_LATER = "retry-later";
+var STOP = "stop";
+var PLATFORM = "platform";
+function refusal(reason, next, more) {
+  const fallback = reason !== "server" || next !== ASK_AGAIN;
+  return Object.assign({ ok: false, reason, next, retry: next === RETRY_LATER, fallback }, more);
+}
+function declined(event) {
+  const detail = detailOf(event);
+  const message = detail.errorMessage || detail.errMsg || "";
+  const errno = +(detail.errno || detail.error) || void 0;
+  const said = `${errno || ""} ${message}`;
+  const more = { message, errno };
+  if (errno === 1400001) return refusal("quota", STOP, more);
+  if (/^10[34] |not authorized/.test(said)) return refusal("privacy", ASK_AGAIN, more);
+  if (/^1[01]2 |platform auth|no permission|not declared/.test(said)) return refusal(PLATFORM, STOP, more);
+  return refusal(/deny|cancel|reject|取消|拒绝|不允许|^ $/i.test(said) ? "denied" : PLATFORM, ASK_AGAIN, more);
+}
+var detailOf = (event) => event && event.detail || event || {};
+function authorization(platform, options, detail) {
+  const { code, encryptedData, iv, errMsg } = detail;
+  const byCode = /wechat|douyin/.test(platform);
+  if (code && byCode) return { code, encryptedData, iv };
+  if (encryptedData && (!byCode || options.acceptEncryptedData)) return { encryptedData, iv };
+  if (code) return { code };
+  return encryptedData || /:ok/.test(errMsg) ? refusal("unsupported", STOP, { message: errMsg }) : declined(detail);
+}
+function ofAlipay(response) {
+  for (let inner = response; inner; inner = inner.response) {
+    try {
+      if (typeof inner === "string") inner = JSON.parse(inner);
+    } catch (_) {
+      return { response };
+    }
+    const { code, msg, subCode = inner.sub_code, subMsg = inner.sub_msg || msg } = inner;
+    if (code && code != "10000") {
+      const more = { code: subCode ? code + "/" + subCode : code, message: subMsg };
+      if (code == "40003") return refusal("denied", ASK_AGAIN, more);
+      return refusal(PLATFORM, code == "20000" ? ASK_AGAIN : STOP, more);
+    }
+  }
+  return response ? { response } : refusal(PLATFORM, ASK_AGAIN);
+}
+function outcome(platform, answer) {
+  const raw = answer;
+  let { status = raw.statusCode, body = raw.data } = raw;
+  const headers = raw.headers || raw.header;
+  try {
+    body = JSON.parse(body);
+  } catch (_) {
+  }
+  if (body && body.data && body.msg) {
+    if (body.code) status = body.code;
+    body = body.data;
+  }
+  if (status < 300) return { ok: true, platform, answer: body };
+  const { code, title, next, retry } = body || {};
+  const guess = status === 429 || status > 501 && status < 505 ? RETRY_LATER : status > 499 ? ASK_AGAIN : STOP;
+  const text = /\./.test(code) ? "" : title;
+  const found = refusal(code === "declined" ? "denied" : "server", next || guess, { code, text });
+  if (retry === false) found.retry = false;
+  for (const name in headers) if (/^retry-after$/i.test(name)) found.retryAfter = +headers[name] || void 0;
+  return found;
+}
+
+// core/src/words.ts
+var WORDS = {
+  label: ["手机号码一键登录", "Continue with phone number"],
+  busy: ["请稍候…", "One moment…"],
+  again: ["重试", "Try again"],
+  denied: ["没有获得授权，可以再点一次", "The number was not shared. You can tap again"],
+  privacy: ["请先同意隐私保护指引，再点一次", "Please agree to the privacy guideline, then tap again"],
+  platform: ["暂时不能获取手机号，请用其他方式填写", "Not available now. Please enter the number another way"],
+  network: ["网络不通，请稍后重试", "No connection. Please try again"],
+  server: ["暂时无法完成，请稍后再试", "This did not work. Please try later"],
+  unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please enter the number another way"]
+};
+
+// core/src/button.ts
+var FRESH = 24e4;
+var DEAD = 29e4;
+var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];
+var PhoneButton = function(options) {
+  const [platform, host] = find(options.platform);
+  const alipay = platform === ALIPAY;
+  const patience = () => options.timeout || 1e4;
+  let code;
+  let taken = 0;
+  let loggingIn;
+  let offline;
+  let timer;
+  let busy = false;
+  let last;
+  let done = 0;
+  let pending;
+  let from = 0;
+  let wait = 0;
+  let failure;
+  const worded = (found) => {
+    if (!found.ok) found.text = found.text || word(options, found.reason);
+    return found;
+  };
+  const look = () => {
+    const supported = supports(platform, host, options);
+    const alive = !!code && Date.now() - taken < DEAD;
+    const again = !busy && !!(pending || offline && !alive);
+    const shown = supported ? failure || !alive && offline || {} : worded(refusal("unsupported", STOP));
+    return {
+      supported,
+      ready: supported && !busy && (again ? Date.now() >= wait : alive),
+      busy,
+      again,
+      openType: supported && !again ? openType(platform, host, options) : "",
+      scope: alipay ? "phoneNumber" : "",
+      fallback: !!shown.fallback,
+      label: word(options, busy ? "busy" : again ? "again" : "label"),
+      text: !busy && shown.text || "",
+      reason: shown.reason
+    };
+  };
+  const show = () => {
+    const state = look();
+    if (JSON.stringify(state) !== JSON.stringify(button.state)) {
+      button.state = state;
+      if (options.onState) options.onState(state);
+    }
+  };
+  const spent = () => {
+    if (pending.login_code === code) code = "";
+    pending = null;
+  };
+  const login = () => {
+    const now = Date.now();
+    if (pending && !busy && now - from > FRESH) spent();
+    if (!loggingIn && timer && !busy && !pending && button.state.supported && !(code && now - taken < FRESH)) {
+      loggingIn = logIn(platform, host, patience()).catch(() => "").then((found) => {
+        if (found) {
+          code = found;
+          taken = now;
+        }
+        offline = !found && worded(refusal("network", RETRY_LATER));
+        loggingIn = void 0;
+        show();
+      });
+    }
+    show();
+    return Promise.resolve(loggingIn);
+  };
+  const read = (detail) => {
+    if (!alipay) return authorization(platform, options, detail);
+    if (detail.trim || detail.response) return ofAlipay(detail.response || detail);
+    const args = options.isvAppId ? { protocols: { isvAppId: options.isvAppId } } : {};
+    return call(host, GET_PHONE_NUMBER, args, patience()).then((found) => ofAlipay(found.response), declined);
+  };
+  const bodyOf = (authorization2) => {
+    const { policy, scene } = options;
+    const consent = policy || scene ? { policy, scene } : void 0;
+    return JSON.parse(JSON.stringify({ login_code: code, authorization: authorization2, consent }));
+  };
+  const post = (body, tries) => {
+    pending = body;
+    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then(
+      (answer) => outcome(platform, answer),
+      (error) => refusal("network", RETRY_LATER, { message: declined(error).message || String(error) })
+    ).then((found) => {
+      const pause = found.retryAfter || tries;
+      if (found.ok || !found.retry || tries > 2 || pause > 5) return found;
+      return new Promise((ready) => setTimeout(ready, pause * 1e3)).then(() => post(body, tries + 1));
+    });
+  };
+  const end = (found) => {
+    failure = !found.ok && found;
+    busy = false;
+    done = found.ok ? Date.now() : 0;
+    wait = Date.now() + (failure && failure.retryAfter || 0) * 1e3;
+    if (pending && !(failure && failure.retry)) spent();
+    login();
+    const tell = failure ? options.onFail : options.onSuccess;
+    if (tell) tell(found);
+    return found;
+  };
+  const run = (act) => {
+    if (!busy) {
+      busy = true;
+      last = Promise.resolve().then(act).then((found) => found.reason ? found : post(found.authorization ? found : bodyOf(found), 1)).then(worded).then(end);
+      show();
+    }
+    return last;
+  };
+  const button = {
+    platform,
+    set(changed) {
+      options = changed;
+      show();
+    },
+    start() {
+      button.stop();
+      timer = setInterval(login, 5e3);
+      return login();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = 0;
+    },
+    // A double tap gives two events, at once or one after the other.
+    received: (event) => Date.now() - done < 1e3 ? last : run(() => {
+      from = Date.now();
+      return read(detailOf(event));
+    }),
+    declined(event) {
+      const found = worded(declined(event));
+      return busy ? found : end(found);
+    },
+    again: () => busy ? last : pending ? run(() => pending) : button.start(),
+    ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: !!options.realtime }, DEAD).then(button.received, button.declined)
+  };
+  button.state = look();
+  return button;
+};
+export {
+  PhoneButton,
+  detect
+};
