@@ -1,8 +1,7 @@
-// Puts the core into the component's folder: one folder is the npm package and the plugin in uni_modules, and the
-// latter has no packages.
-import { copyFile, mkdir } from 'node:fs/promises'
+// Writes the core into the component's folder. The file is in the repository, so that the folder can be copied into
+// `uni_modules` as it is; a test compares them.
+import { copyFile } from 'node:fs/promises'
 
 const at = (path) => new URL(path, import.meta.url)
 
-await mkdir(at('js_sdk'), { recursive: true })
 await copyFile(at('../core/dist/index.js'), at('js_sdk/haoma-core.js'))

@@ -1,12 +1,13 @@
 /**
  * Builds the example with uni-app's own compiler for every target, two at a time: with the component as a package, and
- * for WeChat and Alipay also as the plugin in `uni_modules`.
+ * for WeChat and Alipay also as the plugin in `uni_modules`. Arguments choose among the targets.
  */
 
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
+import { KEY, SERVER } from '../e2e/world.mjs'
 import { TARGETS } from './targets.mjs'
 
 const at = (place) => new URL(place, import.meta.url).pathname
@@ -37,7 +38,10 @@ function build(target, project, name) {
   const cli = path.join(EXAMPLE, 'node_modules/@dcloudio/vite-plugin-uni/bin/uni.js')
   const child = spawn(process.execPath, [cli, 'build', '-p', target], {
     cwd: project,
-    env: { ...process.env, NODE_ENV: 'production', UNI_INPUT_DIR: path.join(project, 'src'), UNI_OUTPUT_DIR: out },
+    env: {
+      ...process.env, NODE_ENV: 'production', VITE_SERVER: SERVER, VITE_KEY: KEY,
+      UNI_INPUT_DIR: path.join(project, 'src'), UNI_OUTPUT_DIR: out,
+    },
   })
   let said = ''
   child.stdout.on('data', (chunk) => { said += chunk })
@@ -57,8 +61,10 @@ if (!fs.existsSync(path.join(EXAMPLE, 'node_modules'))) {
   process.exit(1)
 }
 layOut()
+const chosen = process.argv.slice(2)
 const waiting = Object.keys(TARGETS).map((target) => [target, EXAMPLE, 'package'])
 waiting.push(['mp-weixin', PLUGIN, 'plugin'], ['mp-alipay', PLUGIN, 'plugin'])
+if (chosen.length) waiting.splice(0, Infinity, ...waiting.filter(([target]) => chosen.includes(target)))
 async function work() {
   for (let next; (next = waiting.shift()); ) await build(...next)
 }

@@ -39,12 +39,16 @@ export function createHost(root, target, api) {
   }
   function later(run, wait = 0, ...given) {
     const ring = () => {
-      clearTimeout(timer)
-      timers.delete(timer)
+      never(timer)
       run(...given)
     }
-    const timer = setTimeout(ring, wait)
+    const timer = setTimeout(ring, wait).unref()
     timers.set(timer, { at: now() + wait, ring })
+    return timer
+  }
+  function every(run, wait = 0, ...given) {
+    const timer = setInterval(run, wait, ...given).unref()
+    timers.set(timer, { at: now() + wait, ring: () => run(...given) })
     return timer
   }
   function never(timer) {
@@ -73,7 +77,7 @@ export function createHost(root, target, api) {
   // Not `timers/promises` or the like: a page has these and no more.
   const globals = {
     console: { ...console, error: (...what) => errors.push(what), warn: (...what) => errors.push(what) },
-    setTimeout: later, clearTimeout: never, setInterval, clearInterval, Date: Clock,
+    setTimeout: later, clearTimeout: never, setInterval: every, clearInterval: never, Date: Clock,
     navigator: { userAgent: '' },
     App: (options) => { app = options },
     Page: (options) => { defined = { kind: 'page', options } },
@@ -342,10 +346,6 @@ export function createHost(root, target, api) {
       for (const { at, ring } of isElsewhere ? [] : [...timers.values()]) if (at <= now()) ring()
       if (isElsewhere) for (const run of shows) run({})
       await pause(0)
-    },
-    /** How many listen to the return of the user. */
-    get listeners() {
-      return shows.size
     },
     /** All elements of a tag that are shown now. */
     find(tag) {

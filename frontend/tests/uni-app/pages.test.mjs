@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 
+import { KEY } from '../e2e/world.mjs'
 import { open } from './shop.mjs'
 import { TARGETS } from './targets.mjs'
 
@@ -21,10 +22,12 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     assert.equal(shown['open-type'], target.openType)
     assert.equal(shown.scope, target.platform === 'alipay' ? 'phoneNumber' : undefined)
     assert.deepEqual(page.logins, ['login-1'])
-    assert.match(page.text(), /合计\n¥267.00\n我们用手机号通知你取货，详见《隐私政策》。\n手机号一键下单$/)
+    assert.match(page.text(), /合计\n¥267.00\n我们用手机号通知你取货，详见《隐私政策》。\n\(2026-01\)\n手机号一键下单$/)
     assert.deepEqual(page.errors, [])
     page.close()
-    assert.equal(page.listeners, 0)
+    const asked = page.logins.length
+    await page.advance(1000, 'elsewhere')
+    assert.equal(page.logins.length, asked) // a button that is gone does nothing
   })
 
   test(`${name}: before the login the button cannot be tapped`, async () => {
@@ -49,6 +52,7 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     assert.equal(url, `https://phone.example.com/v1/apps/${target.app}/phone-number`)
     assert.equal(method, 'POST')
     assert.equal(headers['content-type'], 'application/json')
+    assert.equal(headers.authorization, `Bearer ${KEY}`)
     assert.deepEqual(body, {
       authorization: target.authorization, login_code: 'login-1', consent: { policy: '2026-01', scene: 'checkout' },
     })
@@ -90,6 +94,7 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     await page.ready()
     await page.advance(245) // while the page is open
     await page.until(() => page.logins.length === 2)
+    await page.settle() // it is answered
     await page.advance(245, 'elsewhere')
     await page.until(() => page.logins.length === 3)
     await page.ready()
@@ -143,7 +148,8 @@ test('WeChat: a used-up quota offers the other way', async () => {
 })
 
 test('a request that may be sent again is sent by a plain button, without a second consent', async () => {
-  const busy = { status: 429, body: { code: 'too-many-requests', next: 'retry-later', retry: true, retry_after: 6 } }
+  const body = { code: 'too-many-requests', next: 'retry-later', retry: true }
+  const busy = { status: 429, headers: { 'Retry-After': '6' }, body }
   const page = await open('mp-weixin', [busy, { status: 200, body: { masked: '138****2222' } }])
   await page.ready()
   page.agree()

@@ -26,8 +26,9 @@ export async function open(name, answers = [{ status: 200, body: { masked: '138*
     },
     request(options) {
       posted.push({ ...options, logins: logins.length, body: JSON.parse(options.data), headers: options[target.headers] })
-      const { status, body } = answers[Math.min(posted.length, answers.length) - 1]
-      const found = { status, statusCode: status, data: options.dataType === 'text' ? JSON.stringify(body) : body }
+      const { status, body, headers = {} } = answers[Math.min(posted.length, answers.length) - 1]
+      const data = options.dataType === 'text' ? JSON.stringify(body) : body
+      const found = { status, statusCode: status, data, [target.headers]: headers }
       setTimeout(() => (namespace === 'my' && status >= 400 ? options.fail(found) : options.success(found)), 5)
     },
     ...(target.envelope && {

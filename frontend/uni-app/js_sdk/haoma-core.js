@@ -1,14 +1,13 @@
 /* haoma-core; SPDX-License-Identifier: Apache-2.0 */
 
-// core/src/hosts.ts
+// src/hosts.ts
 var ALIPAY = "alipay";
 var GET_PHONE_NUMBER = "getPhoneNumber";
 var WECHAT = "wechat";
-var DOUYIN = "douyin";
 var HOSTS = [
   [ALIPAY, () => my],
   ["baidu", () => swan],
-  [DOUYIN, () => tt],
+  ["douyin", () => tt],
   ["kuaishou", () => ks],
   ["xiaohongshu", () => xhs],
   ["qq", () => qq],
@@ -34,9 +33,9 @@ var library = (host) => {
   }
 };
 function supports(platform, host, { realtime, acceptEncryptedData }) {
-  if (!host || platform === ALIPAY) return !!(host && host.getPhoneNumber);
-  const least = platform === WECHAT ? realtime ? 2024004 : 2021002 : platform === DOUYIN ? 3051e3 : 0;
-  return !!acceptEncryptedData && !realtime || !(library(host) < least);
+  const since = { wechat: realtime ? 2024004 : 2021002, douyin: 3051e3 };
+  if (!host || platform === ALIPAY) return host && host.getPhoneNumber;
+  return acceptEncryptedData && !realtime || !(library(host) < since[platform]);
 }
 function openType(platform, host, options) {
   if (platform === ALIPAY) return "getAuthorize";
@@ -75,7 +74,7 @@ function send(alipay, host, options, body, timeout) {
   });
 }
 
-// core/src/outcome.ts
+// src/outcome.ts
 var ASK_AGAIN = "ask-again";
 var RETRY_LATER = "retry-later";
 var STOP = "stop";
@@ -87,13 +86,13 @@ function refusal(reason, next, more) {
 function declined(event) {
   const detail = detailOf(event);
   const message = detail.errorMessage || detail.errMsg || "";
-  const errno = +(detail.errno || detail.error) || void 0;
-  const said = `${errno || ""} ${message}`;
+  const errno = +(detail.errno || detail.error) || 0;
+  const said = `${errno} ${message}`;
   const more = { message, errno };
   if (errno === 1400001) return refusal("quota", STOP, more);
   if (/^10[34] |not authorized/.test(said)) return refusal("privacy", ASK_AGAIN, more);
   if (/^1[01]2 |platform auth|no permission|not declared/.test(said)) return refusal(PLATFORM, STOP, more);
-  return refusal(/deny|cancel|reject|取消|拒绝|不允许|^ $/i.test(said) ? "denied" : PLATFORM, ASK_AGAIN, more);
+  return refusal(/deny|cancel|reject|取消|拒绝|不允许|^0 $/i.test(said) ? "denied" : PLATFORM, ASK_AGAIN, more);
 }
 var detailOf = (event) => event && event.detail || event || {};
 function authorization(platform, options, detail) {
@@ -142,20 +141,20 @@ function outcome(platform, answer) {
   return found;
 }
 
-// core/src/words.ts
+// src/words.ts
 var WORDS = {
   label: ["手机号码一键登录", "Continue with phone number"],
   busy: ["请稍候…", "One moment…"],
   again: ["重试", "Try again"],
   denied: ["没有获得授权，可以再点一次", "The number was not shared. You can tap again"],
   privacy: ["请先同意隐私保护指引，再点一次", "Please agree to the privacy guideline, then tap again"],
-  platform: ["暂时不能获取手机号，请用其他方式填写", "Not available now. Please enter the number another way"],
+  platform: ["暂时不能获取手机号，请用其他方式填写", "Not available now. Please use another way"],
   network: ["网络不通，请稍后重试", "No connection. Please try again"],
   server: ["暂时无法完成，请稍后再试", "This did not work. Please try later"],
-  unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please enter the number another way"]
+  unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please use another way"]
 };
 
-// core/src/button.ts
+// src/button.ts
 var FRESH = 24e4;
 var DEAD = 29e4;
 var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];
@@ -180,7 +179,7 @@ var PhoneButton = function(options) {
     return found;
   };
   const look = () => {
-    const supported = supports(platform, host, options);
+    const supported = !!supports(platform, host, options);
     const alive = !!code && Date.now() - taken < DEAD;
     const again = !busy && !!(pending || offline && !alive);
     const shown = supported ? failure || !alive && offline || {} : worded(refusal("unsupported", STOP));
@@ -194,7 +193,7 @@ var PhoneButton = function(options) {
       fallback: !!shown.fallback,
       label: word(options, busy ? "busy" : again ? "again" : "label"),
       text: !busy && shown.text || "",
-      reason: shown.reason
+      reason: shown.reason || ""
     };
   };
   const show = () => {
@@ -269,7 +268,7 @@ var PhoneButton = function(options) {
   const button = {
     platform,
     set(changed) {
-      options = changed;
+      options = Object.assign({}, options, changed);
       show();
     },
     start() {
@@ -281,6 +280,7 @@ var PhoneButton = function(options) {
       clearInterval(timer);
       timer = 0;
     },
+    shown: login,
     // A double tap gives two events, at once or one after the other.
     received: (event) => Date.now() - done < 1e3 ? last : run(() => {
       from = Date.now();
@@ -290,8 +290,8 @@ var PhoneButton = function(options) {
       const found = worded(declined(event));
       return busy ? found : end(found);
     },
-    again: () => busy ? last : pending ? run(() => pending) : button.start(),
-    ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: !!options.realtime }, DEAD).then(button.received, button.declined)
+    again: () => busy || pending ? run(() => pending) : button.start(),
+    ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: options.realtime }, DEAD).then(button.received, button.declined)
   };
   button.state = look();
   return button;
