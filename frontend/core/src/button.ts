@@ -114,10 +114,8 @@ export const PhoneButton = function (options: Options): Button {
     pending = body
     return Promise.resolve(body)
       .then(options.post || (() => send(alipay, host, options, body, patience())))
-      .then(
-        (answer) => outcome(platform, answer),
-        (error) => refusal('network', RETRY_LATER, { message: declined(error).message || String(error) }),
-      )
+      .then((answer) => outcome(platform, answer))
+      .catch((error) => refusal('network', RETRY_LATER, { message: declined(error).message }))
       .then((found) => {
         const pause = (found as Refusal).retryAfter || tries
         // After three tries, or before a wait of more than five seconds, the user decides.

@@ -18,7 +18,7 @@ export function refusal(reason: Reason, next: Next, more?: Partial<Refusal>): Re
 /** What an event or an error without an authorization means. */
 export function declined(event: any): Refusal {
   const detail = detailOf(event)
-  const message = detail.errorMessage || detail.errMsg || ''
+  const message = detail.errorMessage || detail.errMsg || detail.message || ''
   const errno = +(detail.errno || detail.error) || 0
   const said = `${errno} ${message}`
   const more = { message, errno }
@@ -81,7 +81,7 @@ export function outcome(platform: Platform, answer: Answer): Success | Refusal {
     if (body.code) status = body.code
     body = body.data
   }
-  if (status < 300) return { ok: true, platform, answer: body }
+  if (status < 300) return { ok: true, platform, answer: body || {} }
   const { code, title, next, retry } = body || {}
   const guess: Next = status === 429 || (status > 501 && status < 505) ? RETRY_LATER : status > 499 ? ASK_AGAIN : STOP
   // The public codes have no family, and titles for everybody; the others speak to developers.

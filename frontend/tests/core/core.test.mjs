@@ -130,6 +130,82 @@ describe('the login', () => {
     }
   })
 
+  test('that ages between the tap and the answer waits for the answer', async (context) => {
+    const host = stage('alipay', { getPhoneNumber() {} })
+    const { button } = pressed({ timeout: 60_000 })
+    await button.start()
+    await pass(context, 3.9 * MINUTE)
+    button.received()
+    await pass(context, 0.5 * MINUTE)
+    assert.deepEqual(asked(host), ['login'])
+  })
+
+  test('that ages while a request may be sent again waits for that too', async (context) => {
+    const host = stage('wechat')
+    host.replies.push({ status: 429, body: { code: 'try-later', next: 'retry-later', retry: true }, headers: { 'retry-after': '30' } })
+    const { button } = pressed()
+    await button.start()
+    await pass(context, 3 * MINUTE)
+    await button.received({ code: 'C' })
+    await pass(context, 3 * MINUTE)
+    assert.deepEqual(asked(host), ['login', 'request'])
+    assert.equal(button.state.again, true)
+    await pass(context, 1.5 * MINUTE)
+    assert.deepEqual(asked(host), ['login', 'request', 'login'])
+  })
+
+  test('that was on its way when the user tapped is not lost', async (context) => {
+    const late = []
+    let logins = 0
+    const host = stage('wechat', { login: ({ success }) => late.push(() => success({ code: `login-${++logins}` })) })
+    const { button } = pressed()
+    const begun = button.start()
+    late.shift()()
+    await begun
+    await pass(context, 4.1 * MINUTE)
+    const ended = button.received({ code: 'C' })
+    late.shift()()
+    await ended
+    await settle()
+    assert.equal(bodies(host)[0].login_code, 'login-1')
+    assert.deepEqual([late.length, button.state.ready], [0, true])
+    await pass(context, 1_500)
+    await button.received({ code: 'D' })
+    assert.equal(bodies(host)[1].login_code, 'login-2')
+  })
+
+  test('that cannot be renewed is good until it dies, and nothing is said before', async (context) => {
+    const host = stage('wechat')
+    const { button, states } = pressed()
+    await button.start()
+    host.offline = true
+    const from = states.length
+    await pass(context, 4.7 * MINUTE)
+    assert.ok(asked(host).length > 1)
+    assert.ok(states.slice(from).every((state) => state.ready && !state.text && !state.again && !state.fallback))
+    await pass(context, 0.3 * MINUTE)
+    assert.deepEqual([button.state.again, button.state.reason, button.state.fallback], [true, 'network', true])
+  })
+
+  test('of a button that is started twice is taken once, and one stop ends it', async (context) => {
+    const host = stage('wechat', { offline: true })
+    const { button } = pressed()
+    const running = new Set()
+    const { setInterval: set, clearInterval: clear } = globalThis
+    context.mock.method(globalThis, 'setInterval', (...given) => {
+      const timer = set(...given)
+      running.add(timer)
+      return timer
+    })
+    context.mock.method(globalThis, 'clearInterval', (timer) => (running.delete(timer), clear(timer)))
+    await Promise.all([button.start(), button.start()])
+    assert.deepEqual(asked(host), ['login'])
+    button.stop()
+    assert.equal(running.size, 0)
+    await pass(context, MINUTE)
+    assert.deepEqual(asked(host), ['login'])
+  })
+
   test('is renewed before it ages, and the button stays ready', async (context) => {
     const host = stage('wechat')
     const { button, states } = pressed()
@@ -270,6 +346,15 @@ describe('the request', () => {
     }
   })
 
+  test('names what it is for, also where no policy was shown', async () => {
+    const host = stage('wechat')
+    for (const consent of [{ scene: 'checkout' }, { policy: '2026-01' }]) {
+      const { button } = pressed(consent)
+      await button.received({ detail: { code: 'C' } })
+      assert.deepEqual(bodies(host).at(-1).consent, consent)
+    }
+  })
+
   test('goes to a function where one is given', async () => {
     const host = stage('wechat')
     const sent = []
@@ -281,15 +366,27 @@ describe('the request', () => {
     assert.deepEqual(asked(host), ['login', 'login'])
   })
 
+  test('a function that answers nothing leaves no button that waits for ever', async (context) => {
+    stage('wechat')
+    for (const answer of [undefined, null, {}, { status: 200 }, { status: 500, body: null }]) {
+      const { button, told } = pressed({ post: () => answer })
+      await button.start()
+      const ended = button.received({ code: 'C' })
+      await pass(context, 10_000)
+      assert.equal((await ended).ok, answer?.status === 200)
+      assert.deepEqual([button.state.busy, told.length], [false, 1])
+    }
+  })
+
   test('a function that throws, at once or later, is a failure of the network', async (context) => {
     stage('wechat')
-    for (const post of [() => { throw new Error('no') }, async () => { throw new Error('no') }]) {
+    for (const post of [() => { throw new Error('no') }, async () => { throw new Error('no') }, () => Promise.reject({ errMsg: 'no' })]) {
       const { button, told } = pressed({ post })
       await button.start()
       const ended = button.received({ code: 'C' })
       await pass(context, 10_000)
       await ended
-      assert.deepEqual(told.map(({ reason, message }) => [reason, message]), [['network', 'Error: no']])
+      assert.deepEqual(told.map(({ reason, message }) => [reason, message]), [['network', 'no']])
     }
   })
 })
@@ -348,6 +445,8 @@ const WECHAT = [
   [{ errMsg: 'getPhoneNumber:fail no permission' }, 'platform', 'stop', 0],
   [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement', errno: 112 }, 'platform', 'stop', 112],
   [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement' }, 'platform', 'stop', 0],
+  [{ errMsg: 'getPhoneNumber:fail', errno: 102 }, 'platform', 'stop', 102],
+  [{ errMsg: 'getPhoneNumber:fail', errno: 112 }, 'platform', 'stop', 112],
   [{ errMsg: 'getPhoneNumber:fail system error' }, 'platform', 'ask-again', 0],
   [{ errMsg: 'getPhoneNumber:fail', errno: 1040 }, 'platform', 'ask-again', 1040],
 ]
@@ -438,6 +537,22 @@ describe('without an authorization', () => {
       assert.deepEqual(bodies(host), [])
     })
   }
+
+  test('Alipay: an error reply in the spelling of the gateway', async () => {
+    stage('alipay', { response: JSON.stringify({ response: { code: '40006', msg: 'm', sub_code: 'isv.insufficient-isv-permissions', sub_msg: 'ISV权限不足' } }) })
+    const { button } = pressed()
+    await button.start()
+    const { code, message, next } = await button.received()
+    assert.deepEqual([code, message, next], ['40006/isv.insufficient-isv-permissions', 'ISV权限不足', 'stop'])
+  })
+
+  test('Alipay: a success in clear text is for the server to judge', async () => {
+    const host = stage('alipay', { response: '{"response":{"code":"10000","msg":"Success","mobile":"13800001111"}}' })
+    const { button } = pressed()
+    await button.start()
+    await button.received()
+    assert.deepEqual(bodies(host)[0].authorization, { response: host.response })
+  })
 
   test('Alipay: nothing at all', async () => {
     stage('alipay', { response: undefined })
@@ -566,6 +681,16 @@ describe('retry-later', () => {
     assert.equal(bodies(host).length, 2)
   })
 
+  test('a date, which is not understood, is no wait', async (context) => {
+    const host = stage('wechat')
+    for (let i = 0; i < 3; i++) host.replies.push({ status: 503, body: LATER, headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } })
+    const { button } = pressed()
+    await button.start()
+    const ended = button.received({ code: 'C' })
+    await pass(context, 5_000)
+    assert.deepEqual([(await ended).retryAfter, button.state.ready], [undefined, true])
+  })
+
   test('a long wait is the user\'s: a plain button sends the same again, and not before', async (context) => {
     const host = stage('wechat')
     host.replies.push({ status: 429, body: LATER, headers: { 'retry-after': '20' } })
@@ -577,7 +702,10 @@ describe('retry-later', () => {
     await pass(context, 25_000)
     assert.equal(button.state.ready, true)
     assert.deepEqual(asked(host), ['login', 'request']) // the login of the body is kept
-    assert.equal((await button.again()).ok, true)
+    const again = button.again()
+    assert.deepEqual([button.state.busy, button.state.again, button.state.label, button.state.text], [true, false, '请稍候…', ''])
+    assert.equal(button.again(), again)
+    assert.equal((await again).ok, true)
     assert.deepEqual(bodies(host)[1], bodies(host)[0])
     await settle()
     assert.deepEqual(asked(host), ['login', 'request', 'request', 'login'])
@@ -773,6 +901,6 @@ describe('mini-games', () => {
     stage('wechat')
     const { button } = pressed()
     await button.start()
-    assert.equal((await button.ask()).ok, false)
+    assert.equal((await button.ask()).reason, 'platform')
   })
 })

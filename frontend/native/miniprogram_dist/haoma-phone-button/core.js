@@ -18,7 +18,7 @@ var __copyProps = (to, from, except, desc) => {
 };
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// src/index.ts
+// core/src/index.ts
 var index_exports = {};
 __export(index_exports, {
   PhoneButton: () => PhoneButton,
@@ -26,7 +26,7 @@ __export(index_exports, {
 });
 module.exports = __toCommonJS(index_exports);
 
-// src/hosts.ts
+// core/src/hosts.ts
 var ALIPAY = "alipay";
 var GET_PHONE_NUMBER = "getPhoneNumber";
 var WECHAT = "wechat";
@@ -100,7 +100,7 @@ function send(alipay, host, options, body, timeout) {
   });
 }
 
-// src/outcome.ts
+// core/src/outcome.ts
 var ASK_AGAIN = "ask-again";
 var RETRY_LATER = "retry-later";
 var STOP = "stop";
@@ -111,7 +111,7 @@ function refusal(reason, next, more) {
 }
 function declined(event) {
   const detail = detailOf(event);
-  const message = detail.errorMessage || detail.errMsg || "";
+  const message = detail.errorMessage || detail.errMsg || detail.message || "";
   const errno = +(detail.errno || detail.error) || 0;
   const said = `${errno} ${message}`;
   const more = { message, errno };
@@ -157,7 +157,7 @@ function outcome(platform, answer) {
     if (body.code) status = body.code;
     body = body.data;
   }
-  if (status < 300) return { ok: true, platform, answer: body };
+  if (status < 300) return { ok: true, platform, answer: body || {} };
   const { code, title, next, retry } = body || {};
   const guess = status === 429 || status > 501 && status < 505 ? RETRY_LATER : status > 499 ? ASK_AGAIN : STOP;
   const text = /\./.test(code) ? "" : title;
@@ -167,7 +167,7 @@ function outcome(platform, answer) {
   return found;
 }
 
-// src/words.ts
+// core/src/words.ts
 var WORDS = {
   label: ["手机号码一键登录", "Continue with phone number"],
   busy: ["请稍候…", "One moment…"],
@@ -180,7 +180,7 @@ var WORDS = {
   unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please use another way"]
 };
 
-// src/button.ts
+// core/src/button.ts
 var FRESH = 24e4;
 var DEAD = 29e4;
 var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];
@@ -263,10 +263,7 @@ var PhoneButton = function(options) {
   };
   const post = (body, tries) => {
     pending = body;
-    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then(
-      (answer) => outcome(platform, answer),
-      (error) => refusal("network", RETRY_LATER, { message: declined(error).message || String(error) })
-    ).then((found) => {
+    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then((answer) => outcome(platform, answer)).catch((error) => refusal("network", RETRY_LATER, { message: declined(error).message })).then((found) => {
       const pause = found.retryAfter || tries;
       if (found.ok || !found.retry || tries > 2 || pause > 5) return found;
       return new Promise((ready) => setTimeout(ready, pause * 1e3)).then(() => post(body, tries + 1));
