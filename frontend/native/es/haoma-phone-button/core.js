@@ -18,7 +18,7 @@ var __copyProps = (to, from, except, desc) => {
 };
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// core/src/index.ts
+// src/index.ts
 var index_exports = {};
 __export(index_exports, {
   PhoneButton: () => PhoneButton,
@@ -26,7 +26,7 @@ __export(index_exports, {
 });
 module.exports = __toCommonJS(index_exports);
 
-// core/src/hosts.ts
+// src/hosts.ts
 var ALIPAY = "alipay";
 var GET_PHONE_NUMBER = "getPhoneNumber";
 var WECHAT = "wechat";
@@ -100,7 +100,7 @@ function send(alipay, host, options, body, timeout) {
   });
 }
 
-// core/src/outcome.ts
+// src/outcome.ts
 var ASK_AGAIN = "ask-again";
 var RETRY_LATER = "retry-later";
 var STOP = "stop";
@@ -167,7 +167,7 @@ function outcome(platform, answer) {
   return found;
 }
 
-// core/src/words.ts
+// src/words.ts
 var WORDS = {
   label: ["手机号码一键登录", "Continue with phone number"],
   busy: ["请稍候…", "One moment…"],
@@ -180,7 +180,7 @@ var WORDS = {
   unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please use another way"]
 };
 
-// core/src/button.ts
+// src/button.ts
 var FRESH = 24e4;
 var DEAD = 29e4;
 var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];

@@ -124,7 +124,7 @@ function refusal(reason, next, more) {
 }
 function declined(event) {
   const detail = detailOf(event);
-  const message = detail.errorMessage || detail.errMsg || "";
+  const message = detail.errorMessage || detail.errMsg || detail.message || "";
   const errno = +(detail.errno || detail.error) || 0;
   const said = `${errno} ${message}`;
   const more = { message, errno };
@@ -170,7 +170,7 @@ function outcome(platform, answer) {
     if (body.code) status = body.code;
     body = body.data;
   }
-  if (status < 300) return { ok: true, platform, answer: body };
+  if (status < 300) return { ok: true, platform, answer: body || {} };
   const { code, title, next, retry } = body || {};
   const guess = status === 429 || status > 501 && status < 505 ? RETRY_LATER : status > 499 ? ASK_AGAIN : STOP;
   const text = /\./.test(code) ? "" : title;
@@ -276,10 +276,7 @@ var PhoneButton = function(options) {
   };
   const post = (body, tries) => {
     pending = body;
-    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then(
-      (answer) => outcome(platform, answer),
-      (error) => refusal("network", RETRY_LATER, { message: declined(error).message || String(error) })
-    ).then((found) => {
+    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then((answer) => outcome(platform, answer)).catch((error) => refusal("network", RETRY_LATER, { message: declined(error).message })).then((found) => {
       const pause = found.retryAfter || tries;
       if (found.ok || !found.retry || tries > 2 || pause > 5) return found;
       return new Promise((ready) => setTimeout(ready, pause * 1e3)).then(() => post(body, tries + 1));
@@ -379,7 +376,7 @@ Component({
       this.button = new PhoneButton(
         Object.assign(this.options(), {
           platform: 'wechat',
-          onState: (state) => this.setData({ state }),
+          onState: (state) => this.button && this.setData({ state }),
           onSuccess: (success) => this.triggerEvent('success', success),
           onFail: (failure) => this.triggerEvent('fail', failure),
         }),
@@ -389,6 +386,7 @@ Component({
     },
     detached() {
       this.button.stop()
+      this.button = null // an answer may still come
     },
   },
 
