@@ -20,7 +20,7 @@ import configuration
 from haoma import catalogue
 from haoma.errors import BY_CODE
 from haoma.platforms.registry import PLATFORMS
-from haoma.words import LANGUAGES
+from haoma.words import LANGUAGES, text
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ERRORS: Final = ROOT / "docs" / "errors"
@@ -79,13 +79,17 @@ def _name(platform: str, lang: str) -> str:
 
 def _code_page(code: str) -> str:
     zh, en = (catalogue.words(code, lang) for lang in LANGUAGES)
-    parts = [_NOTE, f"# `{code}`", f"**{zh.title}** · {en.title}", _behaviour(code)]
+    parts = [_NOTE, f"# `{code}`", f"**{zh.title}** · {en.title}", _behaviour(code), _who(zh.who)]
     for lang in LANGUAGES:
         parts += _language_part(code, lang)
     if zh.see:
         parts.append(f"平台文档 · The platform's page: <{zh.see}>")
     parts.append("[全部错误码 · All codes](README.md)")
     return "\n\n".join(parts) + "\n"
+
+
+def _who(who: catalogue.Who) -> str:
+    return "该谁处理 · Who acts: " + " · ".join(text("problem", f"who.{who}", lang) for lang in LANGUAGES)
 
 
 def _behaviour(code: str) -> str:
@@ -191,6 +195,7 @@ def _facts(native: str, entry: catalogue.Entry) -> str:
     facts += [
         f"- `next`: `{cls.next_action}`；`retry`: {'是 · yes' if cls.retry else '否 · no'}",
         f"- 一次性 code 已消费 · one-time code used up: {spent}",
+        f"- {_who(entry.who)}",
     ]
     if entry.drop_token:
         facts.append("- 丢弃 access_token · the access_token is dropped")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Final
 
+from haoma.catalogue import Who
 from haoma.errors import (
     AlreadyUsed,
     CallerError,
@@ -77,6 +78,7 @@ __all__ = [
     "TrustError",
     "UserDeclined",
     "VerifiedPhone",
+    "Who",
     "__version__",
     "configure",
     "load",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,15 @@ from haoma.words import LANGUAGES, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+class Who(StrEnum):
+    """Who has to act after a refusal, so that the next request succeeds."""
+
+    USER = "user"  # taps again, agrees, logs in, binds a number
+    DEVELOPER = "developer"  # changes the code, the settings or the platform's console
+    PLATFORM = "platform"  # has a fault, or has not done its part yet
+    NOBODY = "nobody"  # it passes, or nothing is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Words:
         remedy: What to do, with the console path to click.
         page: Path of the documentation page.
         see: URL of the platform's own page; empty if there is none.
+        who: Who has to act.
     """
 
     title: str
@@ -36,6 +47,7 @@ class Words:
     remedy: str
     page: str
     see: str = ""
+    who: Who = Who.DEVELOPER
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Entry:
         spent: Whether a one-time code is used up: ``no``, ``yes`` or ``unknown``.
         drop_token: True if the access token must be discarded.
         ask_again: True if an identical request can never succeed, although our code usually allows a retry.
+        who: Who has to act.
     """
 
     native: str
@@ -57,11 +70,12 @@ class Entry:
     ask_again: bool
     text: dict[str, dict[str, str]]
     see: str
+    who: Who
 
     def words(self, lang: str) -> Words:
         """Return the text of the entry."""
         found = self.text[lang]
-        return Words(found["title"], found["cause"], found["remedy"], page(self.code), self.see)
+        return Words(found["title"], found["cause"], found["remedy"], page(self.code), self.see, self.who)
 
     def called(self, platform: str, lang: str) -> str:
         """Return the display name of the code, with its place if it has one: ``wechat:40029 (at the login)``."""
@@ -103,6 +117,7 @@ def refusals(platform: str) -> dict[str, Entry]:
             ask_again=entry.get("ask_again", False),
             text={lang: entry[lang] for lang in LANGUAGES},
             see=entry.get("see", ""),
+            who=Who(entry.get("who") or codes()[entry["is"]]["who"]),
         )
         for native, entry in tomllib.loads(path.read_text("utf-8")).items()
     }
@@ -147,10 +162,11 @@ def words(
     entry_of_code = codes().get(code)
     if entry_of_code is None:
         return Words(code, "", "", page(code))
-    text = dict(entry_of_code[lang])
+    text, who = dict(entry_of_code[lang]), entry_of_code["who"]
     for special in (platform, place):
         text |= entry_of_code.get(special, {}).get(lang, {})
-    return Words(text["title"], text["cause"], text["remedy"], page(code), entry_of_code.get("see", ""))
+        who = entry_of_code.get(special, {}).get("who", who)
+    return Words(text["title"], text["cause"], text["remedy"], page(code), entry_of_code.get("see", ""), Who(who))
 
 
 def page(code: str) -> str:

@@ -174,6 +174,11 @@ class HaomaError(Exception):
         )
 
     @property
+    def who(self) -> catalogue.Who:
+        """Who has to act, so that the next request succeeds: the user, the developer, the platform, or nobody."""
+        return self.explain().who
+
+    @property
     def page(self) -> str:
         """Path of the code's documentation page."""
         return catalogue.page(self.code)

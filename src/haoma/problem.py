@@ -52,6 +52,7 @@ def problem(
             "retry": error.retry,
         },
         remedy=words.remedy,
+        who=str(words.who),
         see=words.see,
         request_id=request_id,
         platform=error.platform,

@@ -102,7 +102,7 @@ def test_open_refused_json(run):
     assert {**found, "platform_message": ""} == {
         "type": f"/errors/{REFUSED.code}", "title": words.title, "status": 422, "detail": words.cause,
         "code": REFUSED.code, "next": "ask-again", "retry": False, "remedy": words.remedy, "see": words.see,
-        "platform": "alipay", "app": "shop", "step": 6, "platform_code": "40003",
+        "who": "user", "platform": "alipay", "app": "shop", "step": 6, "platform_code": "40003",
         "platform_sub_code": "isv.invalid-auth-relations", "platform_message": "",
     }  # fmt: skip
 

@@ -4,17 +4,30 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from haoma import catalogue
-from haoma.errors import BY_CODE, ConfigError, HaomaError, InternalFault, PlatformRefusal, Spent
+from haoma.catalogue import Who
+from haoma.errors import (
+    BY_CODE,
+    CannotOpen,
+    ConfigError,
+    HaomaError,
+    InternalFault,
+    PlatformRefusal,
+    PrivacyNotDeclared,
+    Public,
+    Spent,
+)
 from haoma.platforms.registry import PLATFORMS
 from haoma.words import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "haoma"
 ERRORS = ROOT / "docs" / "errors"
 PLACES = {"token", "phone", "login", "check", "button", "cloud", "component"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -108,15 +121,54 @@ def test_entries_are_whole(lang: str) -> None:
     names = {"title", "cause", "remedy"}
     for code, entry in catalogue.codes().items():
         assert set(entry[lang]) == names, code
-        extra = entry.keys() - {"zh", "en", "see"}
+        extra = entry.keys() - {"zh", "en", "see", "who"}
         causes = {"whole-string", "taken-apart"} if code == "trust.signature-missing" else set()
         assert extra <= PLATFORMS.keys() | causes, code
         for platform in extra:
-            assert entry[platform].keys() == {"zh", "en"}, code
+            assert entry[platform].keys() - {"who"} == {"zh", "en"}, code
             assert entry[platform]["zh"].keys() == entry[platform]["en"].keys() <= names, code
     for platform in PLATFORMS:
         for native, refusal in catalogue.refusals(platform).items():
             assert set(refusal.text[lang]) == names, native
+
+
+def test_every_code_says_who_acts() -> None:
+    """Each entry of the catalogue says it; a platform's table only says it where it differs. Errors pass it on."""
+    for code, entry in catalogue.codes().items():
+        assert entry["who"] in set(Who), code
+        for name, part in entry.items():
+            if name in PLATFORMS and "who" in part:
+                assert part["who"] in set(Who) - {entry["who"]}, (code, name)
+    for platform in PLATFORMS:
+        table = tomllib.loads((PACKAGE / "platforms" / platform / "refusals.toml").read_text("utf-8"))
+        for native, refusal in table.items():
+            if "who" in refusal:
+                assert refusal["who"] in set(Who) - {catalogue.codes()[refusal["is"]]["who"]}, native
+    for code, cls in BY_CODE.items():
+        if not issubclass(cls, ConfigError):
+            assert cls().who == catalogue.codes()[code]["who"]
+
+
+def test_who_acts_agrees_with_what_comes_next() -> None:
+    """What the user mends has no cause in the settings; what needs another request only is nobody's to mend."""
+    assert {code for code, entry in catalogue.codes().items() if code.startswith("config.")} - {
+        code for code, entry in catalogue.codes().items() if entry["who"] in (Who.DEVELOPER, Who.NOBODY)
+    } == set()
+    for code, cls in BY_CODE.items():
+        who = catalogue.words(code).who
+        if cls.public_code in (Public.DECLINED, Public.NO_PHONE, Public.EXPIRED, Public.ALREADY_USED):
+            assert who is Who.USER, code
+        if who in (Who.PLATFORM, Who.NOBODY):
+            assert cls.retry, code
+
+
+def test_who_acts_is_that_of_the_platform() -> None:
+    """The most specific entry counts: a platform's own code, then the platform."""
+    assert CannotOpen().who is Who.USER
+    assert CannotOpen(platform="alipay").who is Who.DEVELOPER
+    assert PrivacyNotDeclared(platform="wechat").who is Who.DEVELOPER
+    assert PrivacyNotDeclared(platform="wechat", platform_code="104", place="button").who is Who.USER
+    assert CannotOpen().explain("zh").who is Who.USER
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

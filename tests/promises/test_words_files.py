@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from haoma import catalogue
+from haoma.catalogue import Who
 from haoma.cli import person
 from haoma.cli.erasures import COLUMNS
 from haoma.cli.events import State
@@ -71,7 +72,7 @@ FRONT_END = {
 """What the core of the front end writes out."""
 
 CHOSEN: dict[str, set[str]] = {
-    "problem": set(Public),
+    "problem": set(Public) | {f"who.{each}" for each in Who},
     "places": {entry.native.partition("@")[2] for name in PLATFORMS for entry in catalogue.refusals(name).values()}
     - {""},
     "doctor": {f"kinds.{each}" for each in capture._OF_ANY},

@@ -60,6 +60,7 @@ def _tell(code: str, words: Words, lang: str, *, native: str = "", ask_again: bo
     say()
     say(f"{text('cli', 'cause', lang).capitalize()}: {words.cause}")
     say((f"{text('cli', 'remedy', lang).capitalize()}: {words.remedy}", "green"))
+    say(f"{text('cli', 'who', lang).capitalize()}: {text('problem', f'who.{words.who}', lang)}")
     if words.see:
         say(f"{text('cli', 'see', lang).capitalize()}: {words.see}")
     if answered := behaviour(code, ask_again=ask_again):

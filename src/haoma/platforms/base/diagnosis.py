@@ -97,6 +97,7 @@ class Diagnosis:
             "title": words.title,
             "cause": words.cause,
             "remedy": words.remedy,
+            "who": str(words.who),
             "page": words.page,
             "see": words.see,
             "where": self.where,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from haoma.authorization import MAX_BYTES
+from haoma.catalogue import Who
 from haoma.errors import BY_CODE, Next, Public
 from haoma.link import Link
 from haoma.platforms.base.bodies import LOGIN, bodies
@@ -326,6 +327,7 @@ def _schemas() -> dict[str, Any]:
         "next": {"enum": list(Next)},
         "retry": {"type": "boolean"},
         "remedy": _TEXT,
+        "who": {"enum": list(Who)},
         "request_id": _TEXT,
         "platform_code": _TEXT,
         "platform_message": _TEXT,

@@ -23,7 +23,7 @@ table{border-collapse:collapse;width:100%}
 td{border-top:1px solid var(--line);padding:.35rem .5rem;vertical-align:top}
 summary{cursor:pointer}.verb{border:1px solid var(--line);border-radius:4px;padding:0 .4em;font-size:.8em}
 """
-_HEADINGS: Final = ("title", "all", "request", "answer", "refusals", "cause", "remedy", "native", "see")
+_HEADINGS: Final = ("title", "all", "request", "answer", "refusals", "cause", "remedy", "native", "see", "who")
 
 
 @cache
@@ -47,12 +47,14 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
     ]
     if not html:
         lines = [code, words.title, "", f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}"]
+        lines += ["", f"{say['who']}: {_who(words, lang)}"]
         for platform, native, special in natives:
             lines += ["", f"{platform}:{native}  {special.title}", special.cause, special.remedy]
         return "\n".join([*lines, ""])
     body = [
         f"<p><code>{escape(code)}</code></p><h1>{_text(words.title)}</h1>",
         f"<h2>{say['cause']}</h2><p>{_text(words.cause)}</p><h2>{say['remedy']}</h2><p>{_text(words.remedy)}</p>",
+        f"<h2>{say['who']}</h2><p>{escape(_who(words, lang))}</p>",
     ]
     if natives:
         body.append(f"<h2>{say['native']}</h2>")
@@ -66,6 +68,10 @@ def error(code: str, lang: str, *, html: bool) -> str | None:
     return _html(lang, words.title, "".join(body))
 
 
+def _who(words: catalogue.Words, lang: str) -> str:
+    return text("problem", f"who.{words.who}", lang)
+
+
 def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: str, *, html: bool) -> str:
     """Return the same text as ``haoma explain``. If a code has several meanings, all of them are shown."""
     say = _say(lang)
@@ -75,7 +81,8 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
         words, name = entry.words(lang), f"{entry.called(platform, lang)} → {entry.code}"
         if not html:
             see = [f"{say['see']}: {words.see}"] if words.see else []
-            told = [f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}", *see]
+            told = [f"{say['cause']}: {words.cause}", "", f"{say['remedy']}: {words.remedy}"]
+            told += ["", f"{say['who']}: {_who(words, lang)}", *see]
             parts.append("\n".join([name, words.title, "", *told, answered, ""]))
             continue
         see = [f'<p><a rel="noreferrer" href="{escape(words.see)}">{say["see"]}</a></p>'] if words.see else []
@@ -84,6 +91,7 @@ def _of_a_platform(code: str, found: list[tuple[str, catalogue.Entry]], lang: st
             f"<p><code>{escape(entry.called(platform, lang))}</code> → <code>{ours}</code></p>",
             f"<h1>{_text(words.title)}</h1><h2>{say['cause']}</h2><p>{_text(words.cause)}</p>",
             f"<h2>{say['remedy']}</h2><p>{_text(words.remedy)}</p>",
+            f"<h2>{say['who']}</h2><p>{escape(_who(words, lang))}</p>",
             *see,
             f"<p>{escape(answered)}</p>",
         ]
