@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from haoma.settings.model import Settings
 
 BACKEND: Final = "haoma.integrations.django.backends.HaomaBackend"
+_SIMULATED: Final = "config.insecure-upstreams-allowed"
 _SETTING: Final = "HAOMA"
 _KINDS: Final[dict[Severity, Any]] = {Severity.FAULT: checks.Error, Severity.WARNING: checks.Warning}
 
@@ -37,11 +38,19 @@ def check_configuration(**_kwargs: object) -> list[Any]:
         return _messages([of_fault(Fault("config.missing-setting", _SETTING, because=needed))])
     options = conf.options()
     if isinstance(options.config, str):
-        return _messages(examine(options.config)[2])
+        return _messages(_of_use(examine(options.config)[2]))
     try:
-        return _messages(examine_settings(options.load()))
+        return _messages(_of_use(examine_settings(options.load())))
     except ConfigFaults as error:
         return _messages(map(of_fault, error.faults))
+
+
+def _of_use(found: list[Diagnosis]) -> list[Diagnosis]:
+    """Leave out warnings about simulated platforms, where one says that they are. The doctor tells the others."""
+    simulated = [each for each in found if each.code == _SIMULATED]
+    if not (simulated and settings.DEBUG):
+        return found
+    return [*simulated, *(each for each in found if each.severity is Severity.FAULT)]
 
 
 def check_project(**_kwargs: object) -> list[Any]:
@@ -86,7 +95,7 @@ def _of_the_deployment(found: Settings) -> Iterator[Diagnosis]:
 def _loaded() -> Settings | None:
     """Return the settings; None if they have faults, which `check_configuration` reports."""
     try:
-        return conf.options().load()
+        return conf.loaded()
     except (ConfigFaults, ImproperlyConfigured):
         return None
 

@@ -209,19 +209,29 @@ def _read() -> Options:
     return Options(django_settings.HAOMA)
 
 
+def loaded() -> Settings:
+    """Return the settings of this project.
+
+    Raises:
+        ConfigFaults: ``config.faults``.
+    """
+    found: Settings = _current.get(Settings, lambda: options().load())
+    return found
+
+
 def client() -> Client:
     """Return the client of this project, for code with threads.
 
     Raises:
         ConfigFaults: ``config.faults``.
     """
-    found: Client = _current.get(Client, lambda: Client(options().load()))
+    found: Client = _current.get(Client, lambda: Client(loaded()))
     return found
 
 
 def async_client() -> AsyncClient:
     """Return the client of this project, for asynchronous code. See `client`."""
-    found: AsyncClient = _current.get(AsyncClient, lambda: AsyncClient(options().load()))
+    found: AsyncClient = _current.get(AsyncClient, lambda: AsyncClient(loaded()))
     return found
 
 

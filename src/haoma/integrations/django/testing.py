@@ -1,16 +1,17 @@
 """Tests of a Django project: taps of simulated users, without a platform and without an account there.
 
-With pytest, ``pytest_plugins = ["haoma.integrations.django.testing"]`` in the root ``conftest.py``::
-
-    def test_login(db, client, haoma_phones):
-        tap = haoma_phones.tap("wechat", user="anna", number="13800138000")
-        assert client.post(tap.path, tap.body, content_type="application/json").status_code == 200
-
 With `django.test.TestCase`::
 
     @classmethod
     def setUpTestData(cls):
         cls.phones = cls.enterClassContext(simulated_phones())
+
+    def test_login(self):
+        tap = self.phones.tap("wechat", user="anna", number="13800138000")
+        answer = self.client.post(tap.path, tap.body, content_type="application/json")
+
+``TEST_RUNNER = "haoma.integrations.django.testing.Runner"`` does so for a whole run of ``manage.py test``, which then
+needs no haoma.toml. With pytest there is the fixture ``haoma_django`` (`haoma.pytest_plugin`).
 
 While it lasts, the setting ``HAOMA`` names the simulated platforms and a store of its own; its options stay.
 """
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.test import override_settings
+from django.test.runner import DiscoverRunner
 
 from haoma.integrations.django import conf
 from haoma.settings.reader import from_mapping
@@ -36,11 +38,6 @@ from haoma.store.upgrade import upgrade
 
 if TYPE_CHECKING:
     from haoma.settings.model import Settings
-
-try:
-    import pytest
-except ImportError:  # tests without pytest need no fixture
-    pytest = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +71,10 @@ class Phones:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
+    def __deepcopy__(self, _memo: object) -> Phones:
+        # `TestCase` copies what `setUpTestData` has made, and platforms cannot be copied.
+        return self
+
     def tap(self, platform: str, scene: str = "ok", *, user: str = "", number: str = "") -> PhoneTap:
         """Let a user log in and tap the button.
 
@@ -102,8 +103,30 @@ def simulated_phones(**apps: Mapping[str, Any]) -> Iterator[Phones]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = replace(loaded.store, database_url=f"sqlite:///{folder / 'haoma.db'}")
         upgrade(store)
-        stack.enter_context(override_settings(HAOMA={**_options(), "CONFIG": replace(loaded, store=store)}))
+        stack.enter_context(configured(replace(loaded, store=store)))
         yield Phones(simulator)
+
+
+class Runner(DiscoverRunner):
+    """Django's own, with simulated platforms for the whole run: system checks and tests need no haoma.toml."""
+
+    def setup_test_environment(self, **options: Any) -> None:
+        """Begin to simulate."""
+        super().setup_test_environment(**options)
+        self._simulation = simulated_phones()
+        self._simulation.__enter__()
+
+    def teardown_test_environment(self, **options: Any) -> None:
+        """End it."""
+        self._simulation.__exit__(None, None, None)
+        super().teardown_test_environment(**options)
+
+
+def configured(config: Path | Settings) -> Any:
+    """Return a context in which the setting ``HAOMA`` names another configuration, with the options of the project."""
+    found = getattr(settings, "HAOMA", None)
+    options = {name: value for name, value in found.items() if name in conf.DEFAULTS} if isinstance(found, dict) else {}
+    return override_settings(HAOMA={**options, "CONFIG": config})
 
 
 @contextmanager
@@ -129,18 +152,3 @@ def _settings(simulator: Simulator, apps: Mapping[str, Mapping[str, Any]]) -> Se
     tables["store"] = {"database_url": "sqlite:///haoma.db", "keys": [format_key(new_key())]}
     tables["accounts"] = {name: [format_key(new_key())] for name in ("keys", "peppers", "audit_keys")}
     return from_mapping(tables)
-
-
-def _options() -> dict[str, Any]:
-    """Return the options of the project, without its configuration."""
-    found = getattr(settings, "HAOMA", None)
-    return {name: value for name, value in found.items() if name in conf.DEFAULTS} if isinstance(found, dict) else {}
-
-
-if pytest is not None:
-
-    @pytest.fixture
-    def haoma_phones() -> Iterator[Phones]:
-        """Simulated platforms, with a store that is empty in each test."""
-        with simulated_phones() as phones:
-            yield phones
