@@ -14,10 +14,11 @@ install() {
 
 # What the examples are built with is large, so it is fetched while the others go on.
 running=()
-if [[ -d examples/uni-app ]]; then
-    install examples/uni-app &
+for each in examples/uni-app examples/taro; do
+    [[ -d $each ]] || continue
+    install "$each" &
     running+=($!)
-fi
+done
 install .
 npm run --silent build
 for each in "${running[@]}"; do wait "$each"; done

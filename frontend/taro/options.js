@@ -13,8 +13,3 @@ const platform = {
 
 /** Return the options of the core. A property that is absent is undefined, and the core has its own default. */
 export const options = (props) => Object.assign({ platform }, ...NAMES.map((name) => ({ [name]: props[name] })))
-
-/** Return the consent text and the version of the policy, which the user sees before the tap. */
-export function consentText({ consent, policy }) {
-  return policy ? `${consent} (${policy})` : consent
-}

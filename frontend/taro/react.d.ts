@@ -7,6 +7,7 @@ export interface HaomaPhoneButtonProps extends Omit<Options, 'platform' | 'onSta
   /** The text that the user sees before the tap. */
   consent?: string
   disabled?: boolean
+  loading?: boolean
   /** The label of the button; the kit has one of its own. */
   children?: ReactNode
   /** The way without the button, such as an input for the number. It is shown when the button cannot help. */
@@ -15,6 +16,8 @@ export interface HaomaPhoneButtonProps extends Omit<Options, 'platform' | 'onSta
   style?: CSSProperties | string
   onSuccess?: (success: Success) => void
   onFail?: (failure: Failure) => void
+  /** WeChat, with `agreePrivacy`: the user has agreed to the privacy guideline. */
+  onAgree?: (detail: unknown) => void
 }
 
 /** The button for the phone number. */

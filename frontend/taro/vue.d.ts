@@ -7,12 +7,13 @@ export interface HaomaPhoneButtonProps extends Omit<Options, 'platform' | 'onSta
   /** The text that the user sees before the tap. */
   consent?: string
   disabled?: boolean
+  loading?: boolean
 }
 
 /** The button for the phone number. */
 export const HaomaPhoneButton: DefineComponent<
   HaomaPhoneButtonProps, object, object, object, object, object, object,
-  { success: (success: Success) => void; fail: (failure: Failure) => void },
-  'success' | 'fail', object, Readonly<HaomaPhoneButtonProps>, object,
+  { success: (success: Success) => void; fail: (failure: Failure) => void; agree: (detail: unknown) => void },
+  'success' | 'fail' | 'agree', object, Readonly<HaomaPhoneButtonProps>, object,
   SlotsType<{ default: void; fallback: void }>
 >

@@ -3,11 +3,9 @@ import { Button, Text, View } from '@tarojs/components'
 import { useDidShow } from '@tarojs/taro'
 import { PhoneButton } from 'haoma-core'
 
-import { consentText, NAMES, options } from './options.js'
+import { NAMES, options } from './options.js'
 
-const flag = { type: Boolean, default: undefined }
-
-/** The button for the phone number. The default slot is its label, the slot `fallback` the way without it. */
+/** The button for the phone number. The default slot is its label, `fallback` another way to give the number. */
 export const HaomaPhoneButton = defineComponent({
   name: 'HaomaPhoneButton',
   props: {
@@ -19,14 +17,15 @@ export const HaomaPhoneButton = defineComponent({
     policy: String,
     scene: String,
     isvAppId: String,
-    realtime: flag,
-    agreePrivacy: flag,
-    acceptEncryptedData: flag,
-    disabled: flag,
+    realtime: Boolean,
+    agreePrivacy: Boolean,
+    acceptEncryptedData: Boolean,
+    disabled: Boolean,
+    loading: Boolean,
     lang: String,
     timeout: Number,
   },
-  emits: ['success', 'fail'],
+  emits: ['success', 'fail', 'agree'],
   setup(props, { emit, slots }) {
     const button = new PhoneButton({
       ...options(props),
@@ -42,16 +41,25 @@ export const HaomaPhoneButton = defineComponent({
     watch(() => NAMES.map((name) => props[name]), () => button.set(options(props)))
 
     return () => {
-      const { supported, ready, busy, fallback, label, text } = state.value
+      const { supported, again, ready, busy, fallback, label, text } = state.value
       return put(View, { class: 'haoma-phone' }, () => [
         supported && props.consent
-          ? put(Text, { class: 'haoma-phone-consent' }, () => [consentText(props)])
+          ? put(Text, { class: 'haoma-phone-consent' }, () => [
+            props.consent,
+            props.policy ? put(Text, { class: 'haoma-phone-policy' }, () => [` (${props.policy})`]) : null,
+          ])
           : null,
         supported
           ? put(
             Button,
-            { class: 'haoma-phone-button', disabled: props.disabled || !ready, loading: busy, ...events(button) },
-            () => (slots.default ? slots.default() : [label]),
+            {
+              class: 'haoma-phone-button',
+              type: 'primary',
+              loading: props.loading || busy,
+              disabled: props.disabled || props.loading || !ready,
+              ...events(button, emit),
+            },
+            () => (again || !slots.default ? [label] : slots.default()),
           )
           : null,
         text ? put(Text, { class: 'haoma-phone-text' }, () => [text]) : null,
@@ -65,12 +73,17 @@ export const HaomaPhoneButton = defineComponent({
 const put = (type, props, children) => h(type, props, { default: children })
 
 // Vue would turn onGetPhoneNumber into get-phone-number, which no button has: only the first letter is a capital.
-function events(button) {
+function events(button, emit) {
   const { openType, scope } = button.state
   if (!openType) return { onTap: () => button.again() }
   const received = (event) => button.received(event)
   if (process.env.TARO_ENV === 'alipay') {
     return { openType, scope, onGetauthorize: received, onError: (event) => button.declined(event) }
   }
-  return { openType, onGetphonenumber: received, onGetrealtimephonenumber: received }
+  return {
+    openType,
+    onGetphonenumber: received,
+    onGetrealtimephonenumber: received,
+    onAgreeprivacyauthorization: (event) => emit('agree', event.detail),
+  }
 }

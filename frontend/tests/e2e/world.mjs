@@ -101,7 +101,7 @@ class World {
       },
       tap: async ({ allow }) => {
         const played = allow ? (tap ?? (await play(true))) : await play(false)
-        tap = undefined
+        if (allow) tap = undefined // who declines may tap again, with the same login
         phone.taps.push(played)
         return { event: played.event }
       },

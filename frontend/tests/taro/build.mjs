@@ -8,6 +8,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
+import { KEY, SERVER } from '../e2e/world.mjs'
+
 const run = promisify(execFile)
 const frontend = fileURLToPath(new URL('../..', import.meta.url))
 export const example = path.join(frontend, 'examples/taro')
@@ -36,7 +38,7 @@ async function worker(left) {
   for (let next = left.shift(); next; next = left.shift()) {
     const { framework, target } = next
     const taro = path.join(example, 'node_modules/@tarojs/cli/bin/taro')
-    const env = { ...process.env, FRAMEWORK: framework, NODE_ENV: 'production', CI: '1' }
+    const env = { ...process.env, FRAMEWORK: framework, NODE_ENV: 'production', TARO_APP_SERVER: SERVER, TARO_APP_KEY: KEY }
     try {
       await run(process.execPath, [taro, 'build', '--type', target], { cwd: example, env, maxBuffer: 1 << 26 })
     } catch (error) {
@@ -62,7 +64,7 @@ async function install() {
 
 /** What a build depends on. */
 function digest() {
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(SERVER + KEY)
   const inputs = ['src', 'config', 'babel.config.js', 'package-lock.json', '.env'].map((name) => path.join(example, name))
   for (const input of [...inputs, path.join(frontend, 'taro'), path.join(frontend, 'core/src')]) {
     for (const file of files(input)) hash.update(path.relative(frontend, file) + '\0').update(fs.readFileSync(file)).update('\0')
