@@ -100,8 +100,10 @@ class Engine {
     box.style.cssText = 'display: contents'
     const place = box.appendChild(document.createElement('span'))
     this.pages.push({ path, live, root, box })
-    hook(live, 'onLoad', query)
+    // Alipay: before what is inside the page begins. WeChat: after it, also where a page is a component.
+    if (this.folder.platform === 'alipay') hook(live, 'onLoad', query)
     root.attach(box as never, place as never)
+    if (this.folder.platform !== 'alipay') hook(live, 'onLoad', query)
     hook(live, 'onShow')
     root.getComponent().triggerPageLifetime('show', [])
     this.ready()

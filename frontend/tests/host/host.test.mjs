@@ -121,6 +121,30 @@ test('WeChat: pages open, with a query and a title, and go back', async (t) => {
   assert.equal(page.find('[id$="--from"]'), null)
 })
 
+test('WeChat: a page begins after what is inside it, also as a component', async (t) => {
+  const inside = {
+    'app.json': '{"pages": ["a"]}',
+    'a.json': '{"usingComponents": {"b": "b"}}',
+    'a.wxml': '<view id="said">{{said}}</view><b />',
+    'b.json': '{"component": true}',
+    'b.wxml': '',
+    'b.js': "Component({ lifetimes: { attached() { getApp().order.push('inside') } } })",
+    'app.js': 'App({ order: [] })',
+  }
+  const load = "onLoad() { this.setData({ said: [...getApp().order, 'onLoad'].join() }) }"
+  const pages = {
+    inside: `Page({ ${load} })`,
+    'inside,attached': `Component({ lifetimes: { attached() { getApp().order.push('attached') } }, methods: { ${load} } })`,
+  }
+  for (const [before, script] of Object.entries(pages)) {
+    const page = await run({ ...inside, 'a.js': script }, { api: wechat().api })
+    t.after(page.close)
+    const said = page.read('[id$="said"]').split(',')
+    assert.deepEqual([said.slice(0, -1).sort(), said.at(-1)], [before.split(',').sort(), 'onLoad'])
+    page.mounted.destroy()
+  }
+})
+
 test('Alipay: an allowed tap sends the raw response, and the answer is on the page', async (t) => {
   const page = await open(t, 'alipay', alipay())
   await page.tap('[id$="--ask"]')

@@ -9,8 +9,8 @@ export class Loader {
     this.fault = '';
   }
 
-  /** The field in which a folder is chosen. `note` says where what it sends will go. */
-  field(note = '') {
+  /** The field in which a folder is chosen. */
+  field() {
     const files = h('input', { type: 'file', id: 'folder', class: 'sr', tabindex: '-1', 'aria-label': say('folder.load'), multiple: true, webkitdirectory: true });
     files.addEventListener('change', () => files.files.length && this.#load(files.files));
     const load = h('button', { class: 'btn', type: 'button', id: 'load', onclick: () => files.click() }, icon('folder'), h('span', {}, say('folder.load')));
@@ -19,7 +19,7 @@ export class Loader {
       h('span', { class: 'label' }, say('folder.name')),
       h('span', {}, this.picked ? say('folder.loaded', { name: this.picked.name, count: Object.keys(this.picked.files).length }) : say('folder.sample')),
       h('span', {}, this.picked ? back : load, files),
-      this.fault ? h('span', { class: 'bad', role: 'alert' }, icon('no'), this.fault) : h('span', { class: 'hint' }, (this.picked && note) || say('folder.hint')),
+      this.fault ? h('span', { class: 'bad', role: 'alert' }, icon('no'), this.fault) : h('span', { class: 'hint' }, say('folder.hint')),
     ];
   }
 
