@@ -69,7 +69,7 @@ export class Page {
 
   /** The button on the phone: the component's, or the drawn one. */
   get button() {
-    return this.page.locator('#screen .haoma-phone-button').first()
+    return this.page.locator('#screen .contact :is(button[data-open-type], .tap)').first()
   }
 
   async tap() {
@@ -80,7 +80,7 @@ export class Page {
 
   /** Waits until the component has logged in. */
   async ready() {
-    await this.page.locator('#screen .haoma-phone-button:not([disabled])').first().waitFor()
+    await this.page.locator('#screen .contact :is(button[data-open-type]:not([disabled]), .tap:not([disabled]))').first().waitFor()
   }
 
   async allow() {

@@ -11,11 +11,20 @@ import { KEY, SERVER } from '../e2e/world.mjs'
 import { TARGETS } from './targets.mjs'
 
 const at = (place) => new URL(place, import.meta.url).pathname
+const read = (place) => fs.readFileSync(at(place), 'utf8')
 const EXAMPLE = at('../../examples/uni-app')
 export const DIST = path.join(EXAMPLE, 'dist')
 export const PLUGIN = path.join(DIST, 'plugin')
 
-/** Lays out a project that has the plugin instead of the package: the same pages, without a line about easycom. */
+/** The button that the README writes by hand. */
+function byHand() {
+  return /<b>uni-app<\/b>[\s\S]*?```vue\n([\s\S]*?)```/.exec(read('../../../README.md'))[1]
+}
+
+/**
+ * Lays out a project that has the plugin instead of the package: the same page, without a line about easycom. Other pages
+ * are one with every property, the button of the README, and one with what uni-app itself does on Alipay.
+ */
 function layOut() {
   fs.rmSync(PLUGIN, { recursive: true, force: true })
   fs.cpSync(path.join(EXAMPLE, 'src'), path.join(PLUGIN, 'src'), { recursive: true })
@@ -23,6 +32,14 @@ function layOut() {
   const pages = path.join(PLUGIN, 'src/pages.json')
   const { easycom, ...rest } = JSON.parse(fs.readFileSync(pages, 'utf8'))
   if (!easycom) throw new Error('the example finds the package without easycom')
+  const more = { every: read('pages/every.vue'), stock: read('pages/stock.vue'), hand: byHand() }
+  for (const [name, code] of Object.entries(more)) {
+    const file = path.join(PLUGIN, `src/pages/${name}/${name}.vue`)
+    fs.mkdirSync(path.dirname(file))
+    // The back end of a shop, whose address those who write by hand have in a variable.
+    fs.writeFileSync(file, code.replace('<script setup>', "<script setup>\nconst SERVER = 'https://shop.example/v1'"))
+    rest.pages.push({ path: `pages/${name}/${name}` })
+  }
   fs.writeFileSync(pages, JSON.stringify(rest))
   const source = at('../../uni-app')
   const { id, files } = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'))

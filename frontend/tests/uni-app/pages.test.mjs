@@ -163,3 +163,61 @@ test('a request that may be sent again is sent by a plain button, without a seco
   assert.deepEqual(page.posted[1].body, page.posted[0].body)
   page.close()
 })
+
+const every = (name) => open(name, undefined, { folder: 'dist/plugin/dist/build', page: 'pages/every/every' })
+const said = (page) => page.find('text').find((each) => each.values.class === 'said').children.join('').split('\n').filter(Boolean)
+  .map((line) => [line.slice(0, line.indexOf(' ')), JSON.parse(line.slice(line.indexOf(' ') + 1))]) // prettier-ignore
+
+for (const [name, type] of [['mp-weixin', 'getRealtimePhoneNumber|agreePrivacyAuthorization'], ['mp-alipay', 'getAuthorize']]) {
+  const tapped = name === 'mp-alipay' ? 'onTap' : 'bindtap'
+  const tap = (page, of) => page.fire(page.find('view').find((each) => each.values.class === of), tapped, {})
+
+  test(`${name}: every property reaches the platform or the function of the page's own back end`, async () => {
+    const page = await every(name)
+    await page.ready()
+    assert.equal(page.button().values['open-type'], type)
+    assert.match(page.text(), /^The shop uses your number for pick-up.\n\(2026-02\)\nContinue with phone number$/)
+    page.fire(page.button(), name === 'mp-alipay' ? 'onGetAuthorize' : 'bindgetrealtimephonenumber', page.target.agreed)
+    await page.until(() => said(page).length === 2)
+    const body = {
+      login_code: 'login-1', authorization: page.target.authorization, consent: { policy: '2026-02', scene: 'pick-up' },
+    }
+    const success = { ok: true, platform: page.target.platform, answer: { id: 'of my own back end' } }
+    assert.deepEqual(said(page), [['post', body], ['success', success]])
+    assert.deepEqual(page.posted, [])
+    if (name === 'mp-alipay') assert.equal(page.asked[0].protocols.isvAppId, '2021000000000009')
+    assert.deepEqual(page.errors, [])
+    page.close()
+  })
+
+  test(`${name}: properties may change, and a failure is told whole`, async () => {
+    const page = await every(name)
+    await page.ready()
+    tap(page, 'disable')
+    await page.until(() => page.button().values.disabled)
+    assert.equal(page.button().values.loading, false)
+    tap(page, 'disable')
+    tap(page, 'load')
+    await page.until(() => page.button().values.loading)
+    assert.equal(page.button().values.disabled, true)
+    tap(page, 'load')
+    tap(page, 'translate')
+    await page.until(() => page.text().includes('手机号码一键登录'))
+    page.fire(page.button(), name === 'mp-alipay' ? 'onError' : 'bindgetphonenumber', page.target.declined)
+    await page.until(() => said(page).length === 1)
+    const [[event, { text, message, ...rest }]] = said(page)
+    assert.deepEqual([event, rest], ['fail', { ok: false, reason: 'denied', next: 'ask-again', retry: false, fallback: true, errno: 0 }])
+    assert.equal(message, page.target.declined.errMsg ?? page.target.declined.errorMessage)
+    assert.ok(page.text().includes(text))
+    page.close()
+  })
+}
+
+test('WeChat: who has agreed to the privacy guideline with the tap is told to the page', async () => {
+  const page = await every('mp-weixin')
+  await page.ready()
+  page.fire(page.button(), 'bindagreeprivacyauthorization', { errMsg: 'ok' })
+  await page.until(() => said(page).length === 1)
+  assert.deepEqual(said(page), [['agree', { errMsg: 'ok' }]])
+  page.close()
+})

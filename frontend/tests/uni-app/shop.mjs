@@ -10,7 +10,7 @@ const EXAMPLE = new URL('../../examples/uni-app/', import.meta.url).pathname
 /**
  * @param name the target
  * @param answers what the server answers, one after the other; the last one stays
- * @param more `api`: what the platform has beside, or has otherwise
+ * @param more `api`: what the platform has beside, or has otherwise; `folder` and `page`, if not the example's
  */
 export async function open(name, answers = [{ status: 200, body: { masked: '138****2222' } }], more = {}) {
   const target = TARGETS[name]
@@ -40,7 +40,7 @@ export async function open(name, answers = [{ status: 200, body: { masked: '138*
     ...more.api,
   }
   const host = createHost(path.join(EXAMPLE, more.folder ?? 'dist/build', name), target, api)
-  await host.open('pages/shop/shop')
+  await host.open(more.page ?? 'pages/shop/shop')
   return Object.assign(host, {
     target, logins, posted, asked,
     button: () => host.find('button').find((each) => each.values.class === 'haoma-phone-button'),
