@@ -348,9 +348,9 @@ def _login_asker(
                 return known
             login = yield from PLATFORMS[app.platform].log_in(app, found.login_code, now)
         except HaomaError as error:
-            if not keeps_code:
-                raise
-            raise error.evolve(spent=Spent.NO) from None
+            # In the numbers of the flow. Those of the login's own list mean other things there.
+            placed = error.evolve(step=PLATFORMS[app.platform].login_step)
+            raise (placed.evolve(spent=Spent.NO) if keeps_code else placed) from None
         yield from ask(Keep(place, login, app.policy.code_seconds))
         return login
 

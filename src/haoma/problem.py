@@ -79,6 +79,8 @@ def particulars(error: HaomaError) -> dict[str, object]:
     if _NATIVE.fullmatch(error.platform_code):
         both = f"{error.platform_code}/{error.platform_sub_code}"
         found["platform_code"] = both if both in catalogue.refusals(error.platform) else error.platform_code
+    if error.place:
+        found["place"] = error.place
     if _PLATFORM_REQUEST_ID.fullmatch(error.request_id):
         found["platform_request_id"] = error.request_id
     return found

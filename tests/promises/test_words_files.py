@@ -205,6 +205,7 @@ def test_a_platform_has_its_words(platform: str) -> None:
     for method in PLATFORMS[platform].methods:
         keys |= {f"methods.{method.name}", f"certain.{method.name}"}
     facts = {key for key in entries(f"platforms/{platform}") if key.startswith(("names.", "phrases."))}  # see below
+    facts |= {key for key in entries(f"platforms/{platform}") if key.startswith(("steps.", "seals."))}  # of the phone
     assert keys | facts == entries(f"platforms/{platform}").keys()
     scenes: tuple[Scene, ...] = load(PLATFORMS[platform].mirror).scenes
     lines = entries(f"platforms/{platform}/mirror")

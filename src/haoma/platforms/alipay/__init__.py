@@ -20,6 +20,7 @@ ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     find_offline=flow.find_offline,
     take_push=push.take_push,
     methods=flow.METHODS,
+    login_step=8,
     mirror="haoma.platforms.alipay.mirror:MIRROR",
     symptoms="haoma.platforms.alipay.symptoms:SYMPTOMS",
 )

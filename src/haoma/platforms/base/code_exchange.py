@@ -82,6 +82,10 @@ def unknown_if_sent(call: Flow[T], step: int) -> Flow[T]:
         if error.spent is Spent.NO:
             raise
         raise OutcomeUnknown(step=step, because=error.because, spent=Spent.UNKNOWN) from None
+    except (NonsenseReply, ReplyTooLarge) as error:
+        if error.step or error.spent is Spent.NO:
+            raise
+        raise error.evolve(step=step + 1) from None  # the step that reads the reply
 
 
 @dataclass(slots=True)

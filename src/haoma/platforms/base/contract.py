@@ -180,6 +180,7 @@ class Platform(Generic[AppT, MessageT]):
         one_time: The kind and value of the one-time value in the message, or None.
         find: Verify, then open or exchange.
         log_in: Exchange a login code.
+        login_step: The step of ``flow.py`` in which a login is exchanged.
         find_offline: Same as ``find``, without any step; None if the platform has no offline method.
         find_under_key: Open sealed data under a given session_key, without any step; None if the platform has no
             session_keys.
@@ -206,6 +207,7 @@ class Platform(Generic[AppT, MessageT]):
     read_sealed: Callable[[Authorization], Sealed] | None = None
     token_source: Callable[[AppT], TokenSource | None] | None = None
     mirror: str
+    login_step: int = 1
     symptoms: str = ""
     methods: tuple[Method, ...] = ()
     also_called: tuple[str, ...] = ()

@@ -73,10 +73,10 @@ def exchange(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[tup
         return _number(found, reply), Subject(openid=_id(found, "openId"), unionid=_id(found, "unionId"))  # (6)
     except HaomaError as error:
         if not error.retry:
-            raise error.evolve(spent=Spent.YES) from None
+            raise error.evolve(spent=Spent.YES, step=error.step or 4) from None
         # A retry of the same request continues at step 4. The code's reservation is older by one call.
         yield from ask(Keep(place, token, app.policy.code_seconds / 2))
-        raise error.evolve(spent=Spent.UNKNOWN) from None
+        raise error.evolve(spent=Spent.UNKNOWN, step=error.step or 4) from None
 
 
 def _user_token(app: DingTalkApp, code: Secret, *, after_unknown: bool) -> Flow[Secret]:

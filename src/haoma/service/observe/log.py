@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 OURS: Final = frozenset({
     "event", "level", "timestamp", "request_id", "method", "route", "app", "platform", "status", "code", "diagnosis",
-    "unlisted", "step", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
+    "unlisted", "step", "place", "platform_code", "platform_request_id", "ms", "caller", "exception", "traceback",
 })  # fmt: skip
 """Fields that we write. They are not masked by name, although some contain ``code``; their values are still checked."""
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _encode: Final = msgspec.json.Encoder().encode
 _WRITTEN: Final = frozenset({
-    "level", "timestamp", "method", "route", "app", "platform", "status", "caller", "ms",
+    "level", "timestamp", "method", "route", "app", "platform", "place", "status", "caller", "ms",
     "tenant", "seal", "heads", "mac", "address", "workers",
 })  # fmt: skip
 """Those of our fields whose values come from our code or the configuration, or are counted. They are not checked."""

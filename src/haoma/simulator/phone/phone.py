@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from haoma import catalogue
+from haoma.catalogue import Who
 from haoma.io.clock import monotonic
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Person
 from haoma.simulator.beside import ServiceDied
@@ -17,7 +19,7 @@ from haoma.simulator.clockwork import MOST_AHEAD
 from haoma.simulator.phone.pages import Pages, language
 from haoma.simulator.phone.runs import Runs, Sent, as_in_the_scene
 from haoma.simulator.phone.service import NoAnswer, forward, may_forward
-from haoma.simulator.phone.timeline import outcome, timeline
+from haoma.simulator.phone.timeline import outcome, steps_of, timeline
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import UnknownScene
 from haoma.words import entries, text
@@ -212,7 +214,7 @@ class Phone:
             "apps": list(dict.fromkeys(scene.app for scene in mirror.scenes)),
             "users": users,
             "scenes": [_scene(mirror.name, scene, lang) for scene in mirror.scenes],
-            "steps": {},
+            "steps": steps_of(mirror.name, lang),
         }
 
     def _time(self) -> dict[str, float]:
@@ -294,15 +296,18 @@ _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # no digits: an id 
 
 
 def _scene(platform: str, scene: Scene, lang: str) -> dict[str, Any]:
-    shown = outcome(scene.expect)
-    groups = {"ok": "good", "fix": "yours", "unk": "network", "no": "user"}
+    who = catalogue.words(scene.expect, platform=platform).who
+    shown = outcome(scene.expect, who)
+    groups = {Who.USER: "user", Who.DEVELOPER: "yours", Who.PLATFORM: "network", Who.NOBODY: "network"}
+    group = {"ok": "good", "unk": "network"}.get(shown, groups[who])
     return {
         "name": scene.name,
         "line": scene.line(platform, lang),
-        "group": groups[shown],
+        "group": group,
         "outcome": shown,
         "app": scene.app,
         "expect": scene.expect,
+        "who": "" if shown == "ok" else str(who),
     }
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma import catalogue
-from haoma.errors import BY_CODE, Next
+from haoma.catalogue import Who
+from haoma.errors import BY_CODE, CannotOpen
+from haoma.platforms.registry import PLATFORMS
 from haoma.simulator.phone.code import codes_of
 from haoma.simulator.phone.showing import masked, shown
 from haoma.verified import CheckName
@@ -26,17 +28,28 @@ if TYPE_CHECKING:
     from haoma.simulator.stage import Stage
 
 IDLE, NOW, OK, NO, FIX, UNK = "idle", "now", "ok", "no", "fix", "unk"
+_BOTH: Final = 2
 _STOPS: Final = ("sealed", "sent", "checked", "came", "means")
 
 
-def outcome(code: str) -> str:
-    """Return how the end of a scene is shown: ``ok``, ``no``, ``fix`` or ``unk``."""
+def outcome(code: str, who: Who) -> str:
+    """Return how an outcome is shown: ``ok``, ``no``, ``fix`` or ``unk``."""
     if code == "ok":
         return OK
     if code.startswith("outside."):
         return UNK
-    cls = BY_CODE.get(code)
-    return FIX if cls is not None and cls.next_action is Next.STOP else NO
+    return FIX if who is Who.DEVELOPER else NO
+
+
+def steps_of(platform: str, lang: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the steps of each way of a platform, with the numbers of its ``flow.py``, ``verify.py`` and so on."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for key, entry in entries(f"platforms/{platform}").items():
+        kind, _, rest = key.partition(".")
+        if kind == "steps":
+            way, _, number = rest.partition(".")
+            found.setdefault(way, []).append({"n": int(number), "text": entry["zh" if lang == "zh" else "en"]})
+    return found
 
 
 def timeline(run: Run, stage: Stage, target: Target, base: str, lang: str) -> dict[str, Any]:
@@ -104,7 +117,7 @@ class _Timeline:
 
     def _state(self, code: str) -> str:
         if code:
-            return outcome(code)
+            return outcome(code, self._words(code).who)
         if self._sent is None:
             return NOW if self._run.tap is None or not self._run.tap.failed else NO
         if self._sent.ended == 0.0:
@@ -122,7 +135,7 @@ class _Timeline:
                 title = text("phone", "stop.sealed", self._lang, platform=self._title())
                 return {"id": name, "title": title, **self._sealed(state)}
             case "sent":
-                return {"id": name, "title": text("phone", "stop.sent", self._lang), **self._was_sent()}
+                return {"id": name, "title": text("phone", "stop.sent", self._lang), **self._was_sent(state)}
             case "checked":
                 return {"id": name, "title": text("phone", "stop.checked", self._lang), **self._checked(code, state)}
             case "came":
@@ -137,11 +150,13 @@ class _Timeline:
         tap = self._run.tap
         if tap is None:
             return {"state": NOW, "ms": None, "text": "", "wire": None}
-        says = text("phone", "says.failed", self._lang) if tap.failed else ""
+        seals = entries(f"platforms/{self._run.platform}").get(f"seals.{self._way_of(tap.event)}", {})
+        given = seals.get("zh" if self._lang == "zh" else "en", "")
+        says = text("phone", "says.failed", self._lang) if tap.failed else given
         wire = {"head": "", "body": shown(tap.event)}
         return {"state": state if tap.failed else OK, "ms": 0, "text": says, "wire": wire}
 
-    def _was_sent(self) -> dict[str, Any]:
+    def _was_sent(self, state: str) -> dict[str, Any]:
         sent = self._sent
         if sent is None:
             failed = self._run.tap is not None and self._run.tap.failed
@@ -149,32 +164,67 @@ class _Timeline:
             return {"state": IDLE if failed or self._run.tap is None else NOW, "ms": None, "text": says, "wire": None}
         says = text("phone", "says.altered", self._lang) if sent.altered else ""
         wire = {"head": f"{sent.method} {sent.path}", "body": shown(_object(sent.body) or sent.body)}
-        return {"state": FIX if sent.altered else OK, "ms": self._ms(sent.began), "text": says, "wire": wire}
+        is_wrong = sent.altered and state != OK
+        return {"state": FIX if is_wrong else OK, "ms": self._ms(sent.began), "text": says, "wire": wire}
 
     def _checked(self, code: str, state: str) -> dict[str, Any]:
         sent = self._sent
-        nothing = {"way": "", "request_id": "", "steps": []}
+        way = self._way_of(_object(sent.body) if sent else self._run.tap.event if self._run.tap else {})
         if sent is None:
-            return {"state": IDLE, "ms": None, "text": "", **nothing}
-        began = {"ms": self._ms(sent.began), "request_id": sent.request_id}
-        if not self._target.own:
-            says = text("phone", "says.unknown-log", self._lang)
-            return {"state": UNK, "text": says, **nothing, **began, "steps": self._steps(UNK, 0, "")}
+            return {
+                "state": IDLE,
+                "ms": None,
+                "text": "",
+                "way": way,
+                "request_id": "",
+                "steps": self._steps(way, IDLE),
+            }
+        found = {"way": way, "ms": self._ms(sent.began), "request_id": sent.request_id}
         if sent.ended and not self._line:
-            says = text("phone", "says.no-line", self._lang)
-            return {"state": UNK, "text": says, **nothing, **began}
+            theirs = text("phone", "says.unknown-log", self._lang)
+            unread = text("phone", "says.no-line", self._lang)
+            says = unread if self._target.own else theirs
+            return {"state": UNK, "text": says, **found, "steps": self._steps(way, UNK)}
         failing = int(self._line.get("step", 0))
-        says = text("phone", "says.before", self._lang) if code not in ("ok", "") and not failing else ""
-        steps = self._steps(state, failing, self._reason(code))
-        return {"state": state, "text": says, **nothing, **began, "steps": steps}
+        if failing or code in ("ok", ""):
+            steps = self._steps(way, OK if code == "ok" else IDLE, failing, state, self._reason(code))
+            return {"state": state, "text": "", **found, "steps": steps}
+        if state == UNK:
+            return {"state": state, "text": self._reason(code), **found, "steps": self._steps(way, UNK)}
+        says = text("phone", "says.before", self._lang)
+        return {"state": state, "text": says, **found, "steps": self._steps(way, IDLE)}
 
-    def _steps(self, state: str, failing: int, reason: str) -> list[dict[str, Any]]:
-        del state, failing, reason
-        return []
+    def _steps(
+        self, way: str, others: str, failing: int = 0, state: str = "", reason: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return the steps of a way. Those before the failing one were passed; those after it, nobody has reached."""
+        found = []
+        for step in steps_of(self._run.platform, self._lang).get(way, []):
+            is_failing = step["n"] == failing
+            shown = state if is_failing else OK if step["n"] < failing else others
+            found.append({**step, "state": shown, "reason": reason if is_failing else ""})
+        return found
+
+    def _way_of(self, given: Mapping[str, Any]) -> str:
+        """Return the way that an authorization takes. If it holds a code and sealed data, the outcome tells."""
+        ways = steps_of(self._run.platform, self._lang)
+        if len(ways) < _BOTH:
+            return "".join(ways)
+        inner = given.get("authorization")
+        authorization = inner if isinstance(inner, dict) else given
+        is_sealed = "code" not in authorization
+        if self._line.get("code") == CannotOpen.code:
+            is_sealed = is_sealed or self._line.get("step") == len(ways["sealed"])
+        proven = [(each.get("name"), each.get("how")) for each in _listed(self._answer.get("checks"))]
+        for method in PLATFORMS[self._run.platform].methods if proven else ():
+            if [(str(check.name), check.how) for check in method.checks] == proven:
+                is_sealed = method.name.startswith("sealed")
+        return "sealed" if is_sealed else next(way for way in ways if way != "sealed")
 
     def _reason(self, code: str) -> str:
         diagnosis = self._line.get("diagnosis")
-        return masked(phrase(diagnosis, self._lang)) if diagnosis else self._words(code).title if code else ""
+        title = self._words(code).title if code not in ("ok", "") else ""
+        return f"{title} ({masked(phrase(diagnosis, self._lang))})" if diagnosis else title
 
     def _came(self, code: str, state: str) -> dict[str, Any]:
         sent = self._sent
@@ -200,15 +250,13 @@ class _Timeline:
         }
 
     def _checks(self, checks: object) -> list[dict[str, Any]]:
-        known = (
-            {each.get("name"): each for each in checks if isinstance(each, dict)} if isinstance(checks, list) else {}
-        )
+        known = {each.get("name"): each for each in _listed(checks)}
         return [
             {
                 "name": str(name),
                 "label": phrase(str(name), self._lang),
                 "proven": bool(known[name].get("proven")),
-                "how": phrase(str(known[name].get("how", "")), self._lang),
+                "how": str(known[name].get("how", "")),
             }
             for name in CheckName
             if name in known
@@ -217,10 +265,10 @@ class _Timeline:
     def _means(self, code: str, state: str) -> dict[str, Any]:
         found: dict[str, Any] = {
             "state": IDLE, "ms": None, "text": "", "heading": "", "cause": "", "remedy": "", "see": "", "page": "",
-            "who": "", "who_label": "", "facts": "",
+            "who": "", "who_label": "",
         }  # fmt: skip
         if not code:
-            return found
+            return found | self._told_by_them(state)
         if code == "ok":
             missing = sum(not each["proven"] for each in self._checks(self._answer.get("checks")))
             all_proven = text("phone", "means.all", self._lang)
@@ -236,7 +284,17 @@ class _Timeline:
             "remedy": words.remedy,
             "see": words.see,
             "page": words.page,
+            "who": str(words.who),
+            "who_label": text("problem", f"who.{words.who}", self._lang),
         }
+
+    def _told_by_them(self, state: str) -> dict[str, str]:
+        """Return what the answer itself says, if no precise code is known."""
+        answer = self._answer
+        if self._sent is None or not answer.get("title"):
+            return {}
+        told = {"heading": "title", "cause": "detail", "remedy": "remedy"}
+        return {"state": state} | {name: masked(str(answer.get(key, ""))) for name, key in told.items()}
 
     def _words(self, code: str) -> catalogue.Words:
         native, _, sub = str(self._line.get("platform_code", "")).partition("/")
@@ -251,6 +309,10 @@ def _last(sent: list[Sent], target: Target) -> Sent | None:
         if each.path.rpartition("/")[2] == ends:
             return each
     return sent[-1] if sent else None
+
+
+def _listed(checks: object) -> list[dict[str, Any]]:
+    return [each for each in checks if isinstance(each, dict)] if isinstance(checks, list) else []
 
 
 def _object(told: str) -> Mapping[str, Any]:
