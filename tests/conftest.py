@@ -25,6 +25,8 @@ from typer.main import get_command
 from support.tiers import WEIGHTS, Taken, Watch, tier_of, watch
 
 pytest_plugins = ["haoma.pytest_plugin"]
+# Part of `make integrations`: it starts many processes.
+collect_ignore = [] if os.environ.get("HAOMA_ALL_SERVERS") else ["integrations/test_tutorial_commands.py"]
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 VECTORS = TESTS / "vectors"

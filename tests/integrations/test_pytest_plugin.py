@@ -17,7 +17,8 @@ PLUGIN = "haoma.pytest_plugin"
 def run(folder: Path, test: str, *options: str) -> str:
     """Run a file of tests as a project does that has haoma installed, and return what is printed."""
     (folder / "test_it.py").write_text(test, "utf-8")
-    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{folder}"}
+    path = f"{ROOT / 'src'}{os.pathsep}{folder}"
+    env = {**os.environ, "PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", PLUGIN, "-W", "error", "--strict-markers"]
     command += ["-p", "no:cacheprovider", "--rootdir", str(folder), *options]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)

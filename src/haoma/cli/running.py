@@ -65,32 +65,46 @@ def simulate(
             "--service", metavar="URL", help="URL of the haoma service, if not on this machine, for callbacks."
         ),
     ] = "",
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND...]", help="An application of yours, to run beside the platforms."),
+    ] = None,
 ) -> None:
     """Simulate the platforms over HTTP, and a phone with the mini program.
 
     Nothing is real: the simulator makes its own keys and serves a matching haoma.toml. Its start page lists the
     addresses and the scenes: granted, declined, tampered, expired, busy and so on.
 
+    With a COMMAND it runs your application, and ends with it. The variable HAOMA_CONFIG names a haoma.toml for these
+    platforms that keeps accounts, in a database that is thrown away. Needs: pip install '.[store]' (in a checkout).
+
     \b
     Example:
         $ haoma simulate --listen 127.0.0.1:8900
+        $ haoma simulate -- uvicorn --factory main:create_app
 
     \b
     Exit codes:
         0    stopped
         2    usage error, or the address is in use
+        N    the exit code of COMMAND
     """  # noqa: D301 - \b tells the help text to keep these lines
     lang = language()
     try:
         from haoma.simulator import serve as run
+        from haoma.simulator.command import run_beside
     except ModuleNotFoundError as error:
         raise _install(error, lang) from None
     try:
+        if command:
+            raise typer.Exit(run_beside(command, listen, service, lang))
         run(listen, service, lang)
     except ValueError as error:
         raise misused(lang, str(error)) from None
     except OSError as error:
         raise _cannot_listen(listen, error, lang) from None
+    except ModuleNotFoundError as error:
+        raise _install(error, lang) from None
 
 
 def demo(

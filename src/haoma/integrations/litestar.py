@@ -6,7 +6,7 @@
     app = Litestar(plugins=[HaomaPlugin(client, on_verified=find_user, respond=sign_token)])
 
     @post("/shipping-number", dependencies={"phone": Provide(verified_phone("shop"))})
-    async def shipping(phone: VerifiedPhone) -> dict[str, str]: ...
+    async def shipping(phone: NamedDependency[VerifiedPhone]) -> dict[str, str]: ...
 
 Who joins an account by a number: see `haoma.integrations.users`.
 """

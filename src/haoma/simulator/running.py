@@ -64,10 +64,10 @@ class Simulator:
         now: Callable[[], float] = clock.now,
         platforms: Sequence[str] = (),
     ) -> None:
-        self._host, self._port = _address(listen)
+        self._host, self._port = address(listen)
         self.clock = Clockwork(now)
         self.stage = Stage(now=self.clock.now, platforms=platforms)
-        self._service: Service | None = None
+        self._service: Service | Theirs | None = None
         self.url = ""
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -171,11 +171,13 @@ class Simulator:
             upgrade(load(path).store)
         return path
 
-    def use(self, service: Service) -> None:
+    def use(self, service: Service | Theirs) -> None:
         """Let the page send to a service that runs beside the simulator. Call it before a page is opened."""
         self._service = service
 
     def _target(self) -> Target:
+        if isinstance(self._service, Theirs):
+            return self._service
         return Beside(self._service) if self._service else Own(self.settings_toml)
 
     def start(self) -> Self:
@@ -235,7 +237,7 @@ def serve(listen: str = LISTEN, service: str = "", lang: str = "en") -> None:
         ValueError: ``listen`` or ``service`` is malformed.
         OSError: Cannot listen on the address.
     """
-    host, port = _address(listen, lang)
+    host, port = address(listen, lang)
     given = ADDRESS.fullmatch(service)
     if service and not given:
         raise ValueError(text("simulator", "bad-service", lang))
@@ -293,7 +295,12 @@ async def _until(
         await phone.stop()
 
 
-def _address(listen: str, lang: str = "en") -> tuple[str, int]:
+def address(listen: str, lang: str = "en") -> tuple[str, int]:
+    """Return host and port of ``host:port``.
+
+    Raises:
+        ValueError: It is malformed.
+    """
     address = parse_listen(listen)
     if address is None:
         raise ValueError(text("cli", "host-port", lang, example=LISTEN))

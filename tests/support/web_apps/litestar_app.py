@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from litestar import Litestar, Request, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 
 import haoma
 from haoma.integrations.litestar import HaomaPlugin, verified_phone
@@ -18,7 +18,7 @@ phone_of_wechat = {"phone": Provide(verified_phone("wechat"))}
 
 
 @post("/verified", status_code=200, dependencies=phone_of_wechat)
-async def verified(phone: VerifiedPhone) -> dict[str, str]:
+async def verified(phone: NamedDependency[VerifiedPhone]) -> dict[str, str]:
     return {"masked": phone.masked}
 
 
@@ -30,7 +30,7 @@ async def form(request: Request[Any, Any, Any]) -> dict[str, object]:
 
 
 @post("/boom", dependencies=phone_of_wechat)
-async def boom(phone: VerifiedPhone) -> None:
+async def boom(phone: NamedDependency[VerifiedPhone]) -> None:
     raise ZeroDivisionError(phone.masked)
 
 

@@ -1,0 +1,81 @@
+"""The commands of the pages "in ten minutes", in a shell. Part of ``make integrations``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.service_process import free_port
+from support.tutorials import ENV, FILES, blocks, in_folder
+
+# What a shell of the reader has; a bare machine has neither. `curl -s URL -d DATA`, and `jq .body`.
+CURL = """#!{python}
+import sys, urllib.request
+url, _, data = sys.argv[2:5]
+body = open(data[1:], "rb").read() if data[0] == "@" else data.encode()
+sys.stdout.write(urllib.request.urlopen(urllib.request.Request(url, body)).read().decode())
+"""
+JQ = """#!{python}
+import json, sys
+json.dump(json.load(sys.stdin)["body"], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_commands_of_the_pages(name: str, tmp_path: Path) -> None:
+    """One command starts simulator and application; the taps of the page log a user in; Ctrl-C ends both."""
+    in_folder(name, "", tmp_path)
+    serve, taps = blocks(name, "", "sh")[1:3]
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program, text in (("curl", CURL), ("jq", JQ), ("haoma", '#!/bin/sh\nexec {python} -m haoma "$@"\n')):
+        (programs / program).write_text(text.format(python=sys.executable), "utf-8")
+        (programs / program).chmod(0o755)
+    env = {**ENV, "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])}
+    simulator, application = free_port(), free_port()
+
+    def ported(text: str) -> str:
+        return text.replace("8900", str(simulator)).replace("8000", str(application))
+
+    command = shlex.split(ported(serve))
+    assert command[:2] == ["haoma", "simulate"]
+    command[2:2] = ["--listen", f"127.0.0.1:{simulator}"]
+    if command[-3] == "uvicorn":
+        command += ["--port", str(application)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _await(f"http://127.0.0.1:{application}/me", process, tmp_path / "log")
+        done = subprocess.run(
+            ["sh", "-ec", ported(taps)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer == {"user": 1} or answer.keys() == {"access_token", "token_type"}
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        ended = process.wait(20)
+    assert ended in (0, 130), (tmp_path / "log").read_text()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{simulator}/")
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            assert httpx.get(url).status_code in (401, 403)
+        except httpx.ConnectError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(log.read_text("utf-8"))
