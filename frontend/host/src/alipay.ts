@@ -32,11 +32,14 @@ interface Beside {
 const MOST_UPDATES = 100
 let ids = 0
 
-export function component(given: Definition): object {
+/** `set` are the names of properties that parents set, declared or not. */
+export function component(given: Definition, set: string[]): object {
   const mixed = [...(given.mixins ?? []), given]
   const each = (name: string) => mixed.map((one) => one[name]).filter((one) => typeof one === 'function') as Func[]
   const props = Object.assign({}, ...mixed.map((one) => one.props)) as Bag
-  const plain = Object.fromEntries(Object.entries(props).filter(([, value]) => typeof value !== 'function'))
+  const undeclared = Object.fromEntries(set.map((name) => [name, undefined]))
+  const all = Object.entries({ ...undeclared, ...props })
+  const plain = Object.fromEntries(all.filter(([, value]) => typeof value !== 'function'))
   const methods = Object.assign({}, ...mixed.map((one) => one.methods)) as Record<string, Func>
   const besides = new WeakMap<object, Beside>()
   const beside = (self: object): Beside => {
@@ -67,7 +70,9 @@ export function component(given: Definition): object {
   return {
     options: { multipleSlots: true },
     data: () => ({ ...Object.assign({}, ...mixed.map((one) => dataOf(one))), $slots: {} }),
-    properties: Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, { type: null, value }])),
+    properties: Object.fromEntries(
+      Object.entries(plain).map(([name, value]) => [name, { type: null, value: value ?? null }]),
+    ),
     observers: Object.fromEntries(
       Object.keys(plain).map((name) => [
         name,
@@ -88,9 +93,14 @@ export function component(given: Definition): object {
         else listened.delete(name)
       },
       attached(this: Instance) {
-        for (const name of Object.keys(plain)) this.props[name] = this.data[name]
+        for (const name of Object.keys(plain)) {
+          if (name in props || this.data[name] !== null) this.props[name] = this.data[name]
+        }
+        // Templates ask whether there is something in a slot, and whether somebody listens.
         const slots = this._$.childNodes.map((child) => [child.nodeSlot || child.slot || '$default', true])
-        if (slots.length) this.setData({ $slots: Object.fromEntries(slots) as Bag })
+        const heard = [...beside(this).listened].map((name) => [`on${name}`, true])
+        if (slots.length || heard.length)
+          this.setData({ $slots: Object.fromEntries(slots), ...Object.fromEntries(heard) })
         run(this, 'onInit')
         run(this, 'deriveDataFromProps', this.props)
         beside(this).mounted = true

@@ -20,7 +20,12 @@ type Live = Bag & { route?: string }
 type Hook = 'onLoad' | 'onShow' | 'onReady' | 'onHide' | 'onUnload'
 
 /** Options that the engine has and the adapter does not pass on. */
-const OPTIONS = { useMethodCallerListeners: true, listenerChangeLifetimes: true, writeIdToDOM: true }
+const OPTIONS = {
+  useMethodCallerListeners: true,
+  listenerChangeLifetimes: true,
+  writeIdToDOM: true,
+  writeFieldsToNode: false,
+}
 const MOST_PAGES = 10
 
 interface Shown {
@@ -237,12 +242,22 @@ class Engine {
     this.styles.add(path, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : '')
   }
 
+  /** Returns the names of the properties that any template sets on a component. */
+  private set(path: string): string[] {
+    const tags = Object.keys(this.folder.json).flatMap((from) =>
+      Object.entries(this.config(from).usingComponents ?? {}).flatMap(([tag, place]) =>
+        normal(place) === path ? [tag] : [],
+      ),
+    )
+    return [...new Set(tags.flatMap((tag) => this.folder.attributes?.[tag] ?? []))]
+  }
+
   private globals(): Bag {
     const define = (kind: 'Page' | 'Component', given: Definition): void => {
       const path = this.current
       this.space.componentEnv(path, (env) => {
         if (this.folder.platform === 'alipay') {
-          env.Component((kind === 'Page' ? page(given) : component(given)) as never)
+          env.Component((kind === 'Page' ? page(given) : component(given, this.set(path))) as never)
           return
         }
         const behaviors = ((given['behaviors'] as unknown[] | undefined) ?? []).filter(

@@ -85,7 +85,7 @@ async function compile({ platform, files, compiler }: Start): Promise<Sources> {
   }
 }
 
-function folder({ platform, json, scripts, templates, styles, assets }: Sources): Folder {
+function folder({ platform, json, scripts, templates, styles, assets, attributes }: Sources): Folder {
   const names = globals(platform)
   const modules = Object.fromEntries(
     Object.entries(scripts).map(([path, text]) => [path, new Function(...names, `${text}\n//# sourceURL=${path}.js`)]),
@@ -95,6 +95,7 @@ function folder({ platform, json, scripts, templates, styles, assets }: Sources)
     json,
     styles,
     assets,
+    attributes,
     modules: modules as Folder['modules'],
     templates: new Function(`return ${templates}`)() as Folder['templates'],
   }

@@ -9,6 +9,21 @@ export function markup(platform: Platform, text: string): string {
   return platform === 'alipay' ? defaults(tags(text, alipay)) : tags(text, wechat)
 }
 
+/** Returns the names of the properties that a template sets, by tag. */
+export function attributes(text: string): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>()
+  tags(text, (tag, name, value) => {
+    const own =
+      /^(?!on[A-Z]|catch[A-Z]|data-)[\w-]+$/.test(name) &&
+      !['class', 'style', 'id', 'slot', 'key', 'ref'].includes(name)
+    if (own) found.set(tag, (found.get(tag) ?? new Set()).add(camel(name)))
+    return name + value
+  })
+  return found
+}
+
+const camel = (name: string): string => name.replace(/-(\w)/g, (_all, letter: string) => letter.toUpperCase())
+
 type Rename = (tag: string, name: string, value: string) => string
 
 function tags(text: string, rename: Rename): string {

@@ -25,7 +25,9 @@ export function loader(folder: Folder, api: object, shared: Record<string, unkno
     const made = { exports: {} as unknown }
     loaded[path] = made
     const need = (target: string): unknown => {
-      const place = find(path, target.replace(/\.js$/, ''), (each) => each in folder.modules)
+      const has = (each: string): boolean => each in folder.modules
+      const main = (each: string): unknown => folder.json[`${each}/package`]?.['main']
+      const place = find(path, target.replace(/\.js$/, ''), has, main)
       if (!place) throw new Error(`${path}.js requires ${target}, which is not there`)
       return load(place)
     }

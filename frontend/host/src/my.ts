@@ -39,7 +39,7 @@ export function my(
       platform: 'devtools',
       USER_DATA_PATH: '',
     },
-    canIUse: (schema: string) => canIUse(schema, api, OPEN_TYPES),
+    canIUse: (schema: string) => schema === 'component2' || canIUse(schema, api, OPEN_TYPES),
     getAuthCode: (asked?: Callbacks) =>
       settle(
         asked,

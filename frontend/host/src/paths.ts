@@ -24,11 +24,18 @@ export function places(from: string, target: string): string[] {
   return [...found, normal(target)]
 }
 
-/** Returns the first place that `has` knows, itself or its `index`. */
-export function find(from: string, target: string, has: (path: string) => boolean): string | undefined {
+/** Returns the first place that `has` knows: itself, its `index`, or what `main` names in its package.json. */
+export function find(
+  from: string,
+  target: string,
+  has: (path: string) => boolean,
+  main: (folder: string) => unknown = () => undefined,
+): string | undefined {
   for (const place of places(from, target)) {
-    if (has(place)) return place
-    if (has(`${place}/index`)) return `${place}/index`
+    const named = main(place)
+    const within = typeof named === 'string' ? normal(`${place}/${named.replace(/\.js$/, '')}`) : `${place}/index`
+    const found = [place, within, `${place}/index`].find(has)
+    if (found !== undefined) return found
   }
   return undefined
 }

@@ -16,20 +16,20 @@ export class Styles {
   ) {
     this.usable =
       'adoptedStyleSheets' in root && typeof CSSStyleSheet === 'function' && 'replaceSync' in CSSStyleSheet.prototype
-    this.adopt(BASE.replace('var(--platform)', COLOURS[folder.platform]), '')
+    this.adopt(BASE.replace('var(--platform)', COLOURS[folder.platform]))
   }
 
   /** Adds the sheet of a page or component. Its classes get the prefix of the component's scope. */
   add(path: string, scope: string): void {
     const text = this.text(path, MOST_IMPORTS)
-    if (text) this.adopt(text, scope)
+    if (text) this.adopt(text, (rules) => rewrite(rules, scope))
   }
 
-  private adopt(text: string, scope: string): void {
+  private adopt(text: string, change?: (rules: CSSRuleList) => void): void {
     if (!this.usable) return
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(text)
-    rewrite(sheet.cssRules, scope)
+    change?.(sheet.cssRules)
     this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet]
   }
 
@@ -57,5 +57,8 @@ function selector(text: string, scope: string): string {
   const renamed = text.replace(/(^|[\s>+~,(])([a-z]+)(?![\w-])/g, (all, before: string, tag: string) =>
     RENAMED[tag] ? before + RENAMED[tag] : all,
   )
-  return scope ? renamed.replace(/\.(-?[_a-zA-Z\u0080-\uffff][\w\u0080-\uffff-]*)/g, `.${scope}--$1`) : renamed
+  const known = renamed
+    .replace(/#([\w-]+)/g, '[id$="--$1"]')
+    .replace(/:host\b/g, scope ? `[wx-host="${scope}"]` : 'page')
+  return scope ? known.replace(/\.(-?[_a-zA-Z\u0080-\uffff][\w\u0080-\uffff-]*)/g, `.${scope}--$1`) : known
 }

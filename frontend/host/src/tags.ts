@@ -25,17 +25,28 @@ export function decorate(tag: string, assets: (path: string) => string): HTMLEle
   if (tag === 'form') element.addEventListener('submit', (event) => event.preventDefault())
   element.setAttribute = (name: string, value: string): void => {
     const own = OWN[`${tag}.${name}`] ?? OWN[`*.${name}`]
-    if (own) own(element, value, set, assets)
+    if (FLAGS.includes(name) && !isTrue(element, name, value)) {
+      element.removeAttribute(name)
+      if (name === 'checked') (element as HTMLInputElement).checked = false
+    } else if (own) own(element, value, set, assets)
     else set(name, value)
   }
   return element
 }
 
-type Set = (name: string, value: string) => void
-type Own = (element: HTMLElement, value: string, set: Set, assets: (path: string) => string) => void
+/** Attributes that are there or not. The engine writes nothing and true alike, but knows which it is. */
+const FLAGS = ['disabled', 'checked', 'password', 'focus', 'hidden', 'readonly']
 
-const checked: Own = (element, value) => {
-  ;(element as HTMLInputElement).checked = value !== 'false'
+function isTrue(element: HTMLElement, name: string, value: string): boolean {
+  const node = (element as { __wxElement?: { getAttribute(name: string): unknown } }).__wxElement
+  return value !== '' ? value !== 'false' : node?.getAttribute(name) === true
+}
+
+type Put = (name: string, value: string) => void
+type Own = (element: HTMLElement, value: string, set: Put, assets: (path: string) => string) => void
+
+const checked: Own = (element) => {
+  ;(element as HTMLInputElement).checked = true
 }
 const typed: Own = (element, value) => {
   const input = element as HTMLInputElement

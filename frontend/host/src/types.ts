@@ -13,6 +13,8 @@ export interface Folder {
   templates: Record<string, unknown>
   /** The style sheets, by path without extension. */
   styles: Record<string, string>
+  /** Alipay: the properties that templates set, by the tag of a component. */
+  attributes?: Record<string, string[]>
   /** Images as data URLs, by path with extension. */
   assets?: Record<string, string>
 }

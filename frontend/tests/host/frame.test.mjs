@@ -121,10 +121,28 @@ for (const platform of ['wechat', 'alipay']) {
     assert.equal(sent[0].headers.authorization, 'Bearer key')
     assert.deepEqual(titles, ['Shop'])
     assert.deepEqual([...failures, ...errors], [])
-    assert.equal(
-      await inside.locator('.title').evaluate((element) => getComputedStyle(element).fontSize),
-      platform === 'wechat' ? '20px' : '16px',
-    )
+    const style = (selector, name) =>
+      inside
+        .locator(selector)
+        .first()
+        .evaluate((element, name) => getComputedStyle(element)[name], name)
+    assert.equal(await style('page', 'backgroundColor'), 'rgb(238, 238, 238)')
+    if (platform === 'wechat') {
+      const all = [
+        ['.title', 'fontSize'],
+        ['.title', 'color'],
+        ['card', 'margin'],
+        ['[class$="--box"]', 'borderTopColor'],
+        ['[id$="--amount"]', 'letterSpacing'],
+      ]
+      assert.deepEqual(await Promise.all(all.map(([selector, name]) => style(selector, name))), [
+        '20px',
+        'rgb(1, 2, 3)',
+        '10px',
+        'rgb(4, 5, 6)',
+        '1px',
+      ])
+    }
   })
 }
 
