@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check frontend clean
+.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check docs frontend clean
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -16,6 +16,7 @@ help:
 	@echo "make integrations        frameworks, on every server           各网页框架在各服务器上"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
 	@echo "make deploy-check        the container, unit, chart and alerts  检查 deploy/ 里的部署文件"
+	@echo "make docs                the documentation as a site           把文档生成为网站"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
 
@@ -72,5 +73,9 @@ pages: $(READY)
 deploy-check: $(READY)
 	@$(VENV)/bin/python tools/deploy_check.py
 
+# The documentation as a site, in site/. Broken links end it.
+docs: $(READY)
+	@$(VENV)/bin/python tools/site.py
+
 clean:
-	rm -rf $(VENV) .deploy .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .deploy .docs site .conformance .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 """Write the files that are generated from the code.
 
 They are ``docs/errors/`` (a page for every code, one for each platform's codes, and the index), the tables of
-``docs/configuration.md`` and its translation, and the stub of ``haoma.configure``.
+``docs/configuration.md`` and its translation, the stub of ``haoma.configure``, and the reference of the Python API.
 
 ``python tools/pages.py`` writes them. ``python tools/pages.py --check`` exits with 1 if a file is stale, missing or
 left over. The words come from ``catalogue.toml`` and ``refusals.toml``, the behaviour of an error from its class. For
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import configuration
+from reference import PAGES as REFERENCES
+from reference import reference
 
 from haoma import catalogue
 from haoma.errors import BY_CODE
@@ -258,6 +260,7 @@ def main(arguments: list[str]) -> int:
     wanted = {ERRORS / name: text for name, text in pages().items()}
     wanted |= {path: configuration.document(lang) for lang, path in configuration.DOCUMENTS.items()}
     wanted[configuration.STUB] = configuration.stub()
+    wanted |= {path: reference(lang) for lang, path in REFERENCES.items()}
     places = wanted.keys() | set(ERRORS.glob("*.md"))
     there = {path: path.read_text("utf-8") for path in places if path.is_file()}
     wrong = sorted(path for path in places if wanted.get(path) != there.get(path))
