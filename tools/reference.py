@@ -1,4 +1,4 @@
-"""The reference of the Python API, made from docstrings: ``tools/pages.py`` writes docs/reference.md and its translation.
+"""The reference of the Python API, made from docstrings: docs/reference.md and its translation; see ``tools/pages.py``.
 
 Every public name is on the page, with its signature, and every error that it raises, linked to the page of its code.
 """
@@ -22,10 +22,10 @@ MODULES: Final = (
 )  # fmt: skip
 """Modules for users, in the order of the page."""
 _HEAD: Final = {
-    "en": "# Python reference\n\n**English** · [简体中文](reference.zh-CN.md)\n\nWritten from the docstrings. Each error is a "
-    "class in `haoma.errors` with the attributes of `HaomaError`; its code leads to cause and remedy.\n",
-    "zh": "# Python 接口参考\n\n[English](reference.md) · **简体中文**\n\n由代码里的文档字符串生成，因此是英文。每个错误都是 "
-    "`haoma.errors` 里的一个类，带有 `HaomaError` 的属性；点错误码可以看到原因和办法。\n",
+    "en": "# Python reference\n\n**English** · [简体中文](reference.zh-CN.md)\n\nWritten from the docstrings. "
+    "Each error is a class in `haoma.errors` with the attributes of `HaomaError`; its code leads to cause and remedy.\n",
+    "zh": "# Python 接口参考\n\n[English](reference.md) · **简体中文**\n\n"
+    "由代码里的文档字符串生成，因此是英文。每个错误都是 `haoma.errors` 里的一个类，带有 `HaomaError` 的属性；点错误码可以看到原因和办法。\n",
 }
 _ROLE: Final = re.compile(r"(?<!`)`([A-Za-z_.]+)`(?!`)")
 _QUOTED: Final = re.compile(r"(: |-> )'([^']*)'")
@@ -72,7 +72,8 @@ def _entry(name: str, value: Any, level: int) -> str:
             signature = _MODULE.sub(r"\1", _QUOTED.sub(r"\1\2", str(inspect.signature(value))))
         except ValueError:
             signature = "(…)"
-    code = f" · {_linked(value.code)}" if inspect.isclass(value) and getattr(value, "code", "") in BY_CODE else ""
+    own = getattr(value, "code", "") if inspect.isclass(value) else ""
+    code = f" · {_linked(own)}" if own in BY_CODE else ""
     shown = f"\n```text\n{name.rpartition('.')[2]}{_broken(signature)}\n```\n" if signature else ""
     return f"\n{'#' * level} {name}\n{shown}\n{_body(text)}{code}\n"
 

@@ -1,8 +1,8 @@
 """Builds the documentation as a site: ``make docs``.
 
-The pages in docs/ are plain Markdown that is read on its own; English and Chinese lie side by side. This makes a tree for
-each language, lets Zensical render it, and adds a landing page, a Markdown twin of each page, and ``llms.txt``. Nothing of
-the site comes from another host. Zensical is installed into .docs/, a virtual environment of its own.
+The pages in docs/ are plain Markdown that is read on its own; English and Chinese lie side by side. This makes a tree
+for each language, lets Zensical render it, and adds a landing page, a Markdown twin of each page, and ``llms.txt``.
+Nothing of the site comes from another host. Zensical is installed into .docs/, a virtual environment of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 import venv
 from html import escape
@@ -89,7 +88,8 @@ def tree(lang: str) -> dict[Path, str]:
 def look() -> list[Path]:
     """Return the files of the look: tokens and parts are those of the simulator's page."""
     shared = ROOT / "src" / "haoma" / "simulator" / "phone" / "static"
-    return [*LOOK.glob("*.css"), *LOOK.glob("*.js"), *(shared / name for name in ("tokens.css", "parts.css", "mark.svg"))]
+    ours = [*LOOK.glob("*.css"), *LOOK.glob("*.js")]
+    return ours + [shared / name for name in ("tokens.css", "parts.css", "mark.svg")]
 
 
 def rewritten(source: Path) -> str:
@@ -143,7 +143,7 @@ def render(lang: str, words: dict[str, Any], pages: dict[Path, str]) -> None:
                 "font": False,
                 "logo": "site/mark.svg",
                 "favicon": "site/mark.svg",
-                "features": ["navigation.sections", "navigation.top", "content.code.copy", "search.highlight", "toc.follow"],
+                "features": ["navigation.sections", "content.code.copy", "search.highlight", "toc.follow"],
                 "palette": [
                     {"media": f"(prefers-color-scheme: {scheme})", "scheme": name,
                      "toggle": {"icon": icon, "name": words["theme"]}}
@@ -276,4 +276,4 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
