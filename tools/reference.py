@@ -23,13 +23,16 @@ MODULES: Final = (
 """Modules for users, in the order of the page."""
 _HEAD: Final = {
     "en": "# Python reference\n\n**English** · [简体中文](reference.zh-CN.md)\n\nWritten from the docstrings. "
-    "Each error is a class in `haoma.errors` with the attributes of `HaomaError`; its code leads to cause and remedy.\n",
+    "Each error is a class in `haoma.errors` with the attributes of `HaomaError`; its code leads "
+    "to cause and remedy.\n",
     "zh": "# Python 接口参考\n\n[English](reference.md) · **简体中文**\n\n"
-    "由代码里的文档字符串生成，因此是英文。每个错误都是 `haoma.errors` 里的一个类，带有 `HaomaError` 的属性；点错误码可以看到原因和办法。\n",
+    "由代码里的文档字符串生成，因此是英文。每个错误都是 `haoma.errors` 里的一个类，"
+    "带有 `HaomaError` 的属性；点错误码可以看到原因和办法。\n",
 }
 _ROLE: Final = re.compile(r"(?<!`)`([A-Za-z_.]+)`(?!`)")
 _QUOTED: Final = re.compile(r"(: |-> )'([^']*)'")
 _MODULE: Final = re.compile(r"haoma\.(?:\w+\.)+(\w+)")
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+(?=>)")
 _CODE: Final = re.compile(r"``([a-z]+\.[a-z0-9-]+)``")
 _SECTIONS: Final = ("Args", "Attributes", "Returns", "Raises", "Yields", "Raises at the yield")
 
@@ -69,7 +72,8 @@ def _entry(name: str, value: Any, level: int) -> str:
         text += "\n\n" + ", ".join(f"``{each.value}``" for each in value)
     elif not (inspect.isclass(value) and issubclass(value, BaseException)):
         try:
-            signature = _MODULE.sub(r"\1", _QUOTED.sub(r"\1\2", str(inspect.signature(value))))
+            signature = _ADDRESS.sub("", str(inspect.signature(value)))
+            signature = _MODULE.sub(r"\1", _QUOTED.sub(r"\1\2", signature))
         except ValueError:
             signature = "(…)"
     own = getattr(value, "code", "") if inspect.isclass(value) else ""
