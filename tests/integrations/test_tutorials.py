@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def test_the_examples_are_what_the_pages_show(name: str, lang: str) -> None:
 @pytest.mark.parametrize("name", ["fastapi", "flask", "testing"])
 def test_both_languages_show_the_same(name: str) -> None:
     """What is run for one page is run for the other."""
-    for kind in ("python", "sh", "toml"):
+    for kind in ("python", "sh", "ini"):
         assert blocks(name, "", kind) == blocks(name, ".zh-CN", kind)
 
 
@@ -129,9 +128,8 @@ def test_the_blocks_of_flask(haoma_simulator: Any, haoma_config: Path, monkeypat
 def test_the_page_about_testing(tmp_path: Path) -> None:
     """Its tests pass, with its settings of pytest."""
     (tmp_path / "test_page.py").write_text("\n\n".join(blocks("testing", "", "python")), "utf-8")
-    (settings,) = blocks("testing", "", "toml")
-    assert tomllib.loads(settings)["tool"]["pytest"]["ini_options"]["haoma_platforms"] == ["wechat", "alipay"]
-    (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
+    (settings,) = blocks("testing", "", "ini")
+    (tmp_path / "pytest.ini").write_text(settings, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "haoma.pytest_plugin"]
     done = subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
