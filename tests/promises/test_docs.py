@@ -283,8 +283,8 @@ def test_every_option_and_target_that_is_named_exists() -> None:
             found.groups() for line in shown if (found := re.match(r"haoma ([a-z][a-z-]*)(.*)", line))
         ):
             assert command in known, page
-            rest, _, _other = rest.partition(" -- ")  # another program's
-            assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) <= known[command] | {"--help"}, page
+            ours = rest.partition(" -- ")[0]  # what follows is another program's
+            assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", ours)) <= known[command] | {"--help"}, page
         for target in (found[1] for line in shown if (found := re.match(r"make ([a-z-]+)", line))):
             assert re.search(rf"(?m)^{target}:", makefile), (page, target)
 
