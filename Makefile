@@ -56,7 +56,7 @@ forks: $(READY)
 	@HAOMA_FORK_ROUNDS=200 $(VENV)/bin/python -m pytest tests/forks $(ARGS)
 
 integrations: $(READY)
-	@HAOMA_ALL_SERVERS=1 $(VENV)/bin/python -m pytest tests/integrations $(ARGS)
+	@HAOMA_ALL_SERVERS=1 $(VENV)/bin/python -m pytest tests/integrations tests/integrations/django/strangers.py $(ARGS)
 
 mutants: $(READY)
 	@$(VENV)/bin/python tools/mutants.py $(ARGS)
