@@ -1,4 +1,8 @@
-"""The settings of the shop."""
+"""The settings of the shop.
+
+Try it against simulated platforms:
+haoma simulate -- sh -c "python manage.py migrate && python manage.py runserver"
+"""
 
 import os
 from pathlib import Path
@@ -23,4 +27,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DI
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TEST_RUNNER = "haoma.integrations.django.testing.Runner"
-HAOMA = {"CONFIG": BASE_DIR / "haoma.toml", "RESPOND": "haoma.integrations.django.answers.drf_token"}
+HAOMA = {
+    "CONFIG": os.environ.get("HAOMA_CONFIG", BASE_DIR / "haoma.toml"),
+    "RESPOND": "haoma.integrations.django.answers.drf_token",
+}
