@@ -38,7 +38,7 @@ class Token(BaseModel):
     agent: str | None = None
 
 
-def find_user(phone: VerifiedPhone, link: Any, db: Database) -> str:
+def find_user(phone: VerifiedPhone, link: OnlyForTypeCheckers, db: Database) -> str:  # type: ignore[name-defined] # noqa: F821
     db["number"] = phone.e164
     return f"user of {phone.masked}"
 
@@ -79,6 +79,31 @@ def test_dependencies_of_the_application(haoma_simulator: Any, haoma_async_clien
     assert ask(app, f"/v1/apps/{tap.app}/phone-number", b"[]").json()["code"] == "malformed"
     said = app.openapi()["paths"]["/v1/apps/{app}/phone-number"]["post"]
     assert said["responses"]["200"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Token"}
+
+
+def test_a_refusal_rolls_back(haoma_simulator: Any, haoma_async_client: haoma.AsyncClient) -> None:
+    """What a function has written before it refuses is not kept: a dependency sees the error, as it sees others."""
+    seen: list[str] = []
+
+    async def transaction() -> Any:
+        try:
+            yield seen
+        except BaseException:
+            seen.append("rolled back")
+            raise
+        seen.append("committed")
+
+    def refuse(phone: VerifiedPhone, link: Any, db: Any = Depends(transaction)) -> None:  # noqa: B008
+        db.append("written")
+        raise haoma.errors.NumberTaken
+
+    app = FastAPI()
+    add_exception_handlers(app, trusted=True)  # of the application's own routes
+    app.include_router(router(haoma_async_client, on_verified=refuse))
+    tap = haoma_simulator.tap()
+    answer = ask(app, f"/v1/apps/{tap.app}/phone-number", tap.body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not-allowed")
+    assert seen == ["written", "rolled back"]
 
 
 def test_errors_of_the_application_are_its_own(haoma_simulator: Any, haoma_async_client: haoma.AsyncClient) -> None:

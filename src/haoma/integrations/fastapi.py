@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from enum import Enum
 
     from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
     from haoma.client import AsyncClient
     from haoma.verified import VerifiedPhone
@@ -245,8 +246,16 @@ def problems(*, trusted: bool = False) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+class _Refused(Exception):
+    """A refusal on its way through the application's dependencies, which roll back."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
 def _answering(answering: Answering) -> type[APIRoute]:
-    """Return a class of routes that answer haoma's errors, whether the application has a handler for them or not."""
+    """Return a class of routes that answer haoma's errors in their own way, whatever handlers the application has."""
 
     class Route(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -256,9 +265,15 @@ def _answering(answering: Answering) -> type[APIRoute]:
                 try:
                     return await handle(request)
                 except HaomaError as error:
-                    return starlette.refuse(answering, request.headers, error)
+                    raise _Refused(starlette.refuse(answering, request.headers, error)) from None
 
             return answer
+
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await super().handle(scope, receive, send)
+            except _Refused as refused:
+                await refused.response(scope, receive, send)
 
     return Route
 
@@ -289,13 +304,14 @@ def _with_user(door: Door, on_verified: Injected, respond: Injected | None) -> C
 
 def _fed(function: Injected, *given: Any) -> Injected:
     """Return a function as a dependency whose first parameters are other dependencies."""
-    signature = inspect.signature(function, eval_str=True)
+    signature = inspect.signature(function)
     parameters = [each for each in signature.parameters.values() if each.kind not in _VARIABLE]
     if len(parameters) < len(given):
         raise TypeError(f"{function!r} has {len(parameters)} parameters, and is given {len(given)}")
     fed = [each.replace(annotation=Any, default=by) for each, by in zip(parameters, given, strict=False)]
     names = [each.name for each in fed]
-    takes = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*fed, *parameters[len(fed) :])]
+    own = [each.replace(annotation=_evaluated(each.annotation, function)) for each in parameters[len(fed) :]]
+    takes = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*fed, *own)]
 
     def call(**arguments: Any) -> Any:
         return function(*[arguments.pop(name) for name in names], **arguments)
@@ -305,16 +321,26 @@ def _fed(function: Injected, *given: Any) -> Injected:
 
     # FastAPI runs the first one in a thread.
     dependency: Any = acall if inspect.iscoroutinefunction(function) else call
-    dependency.__signature__ = signature.replace(parameters=takes)
+    dependency.__signature__ = signature.replace(parameters=takes, return_annotation=Any)
     return cast("Injected", dependency)
 
 
 def _annotated(function: Injected) -> Any:
     """Return the type that a function returns, if a response can be described by it."""
-    found = inspect.signature(function, eval_str=True).return_annotation
+    try:
+        found = _evaluated(inspect.signature(function).return_annotation, function)
+    except NameError:  # imported for a type checker alone
+        return None
     if found is inspect.Signature.empty or (isinstance(found, type) and issubclass(found, Response)):
         return None
     return found
+
+
+def _evaluated(annotation: Any, function: Injected) -> Any:
+    """Return an annotation, which is a text where annotations are postponed."""
+    if not isinstance(annotation, str):
+        return annotation
+    return eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))  # noqa: S307 - the application's code
 
 
 def _request_body(model: type[BaseModel], example: Any) -> dict[str, Any]:
