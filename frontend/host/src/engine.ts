@@ -4,11 +4,12 @@ import { addGlobalErrorListener, type GeneralComponent, removeGlobalErrorListene
 import { type CodeSpace, MiniProgramEnv, type Root } from 'glass-easel-miniprogram-adapter'
 import { component, page, type Definition } from './alipay'
 import { button } from './button'
+import { Config, prefix } from './config'
 import { type Phone, TakenAway } from './device'
 import { makeEventsPlain } from './events'
 import { loader } from './modules'
 import { my } from './my'
-import { find, normal } from './paths'
+import { normal } from './paths'
 import { Screen } from './screen'
 import { Styles } from './styles'
 import { type Navigate, Screen as Signs, systemInfo } from './system'
@@ -43,6 +44,7 @@ class Engine {
   private readonly env = new MiniProgramEnv()
   private readonly backend: ReturnType<MiniProgramEnv['associateBackend']>
   private readonly styles: Styles
+  private readonly config: Config
   private readonly need: (path: string) => unknown
   private readonly loaded = new Set<string>()
   private readonly pages: Shown[] = []
@@ -63,6 +65,7 @@ class Engine {
     this.viewport.className = 'viewport'
     this.root.appendChild(this.viewport)
     this.styles = new Styles(this.root, this.folder)
+    this.config = new Config(this.folder)
     this.space = this.env.createCodeSpace('', true)
     this.backend = this.env.associateBackend(new Screen(this.root, folder.platform, this.asset) as never)
     addGlobalErrorListener(this.failed)
@@ -200,28 +203,10 @@ class Engine {
       .registerComponent()
     space.setGlobalUsingComponent('button', defined as never)
     for (const path of Object.keys(this.folder.json))
-      this.space.addComponentStaticConfig(path, this.config(path) as never)
+      this.space.addComponentStaticConfig(path, this.config.of(path) as never)
     for (const [path, content] of Object.entries(this.folder.templates)) {
       this.space.addCompiledTemplate(path, { groupList: this.folder.templates, content } as never)
     }
-  }
-
-  /** Returns the JSON of a page or component, with the places of its components found. */
-  private config(path: string): Json {
-    const json = this.folder.json[path] ?? {}
-    const using = { ...(path === 'app' ? {} : this.folder.json['app']?.usingComponents), ...json.usingComponents }
-    const found = Object.entries(using).flatMap(([tag, target]) => {
-      const place = this.component(path, target, json.usingComponents?.[tag] === undefined)
-      return place ? [[tag, `/${place}`]] : []
-    })
-    // Alipay's components share the style sheets of the page, unless they say otherwise.
-    const shared = this.folder.platform === 'alipay' && json.component ? { styleIsolation: 'shared' } : {}
-    return { ...shared, ...json, usingComponents: Object.fromEntries(found) as Record<string, string> }
-  }
-
-  private component(path: string, target: string, ofApp: boolean): string | undefined {
-    if (/^(plugin|dynamicLib|ext):/.test(target)) return undefined
-    return find(ofApp ? 'app' : path, target, (each) => each in this.folder.templates)
   }
 
   /** Runs the scripts of a page or component and of all that it uses, what it uses first. */
@@ -229,27 +214,11 @@ class Engine {
     if (this.loaded.has(path)) return
     this.loaded.add(path)
     if (!(path in this.folder.templates)) throw new Error(`no page or component ${path}`)
-    for (const target of Object.values(this.config(path).usingComponents ?? {})) this.load(normal(target))
-    const json = this.config(path)
-    const alone = json.component === true && !/shared/.test(String(json['styleIsolation'] ?? ''))
-    this.space.addStyleSheet(
-      path,
-      undefined,
-      alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : undefined,
-    )
+    for (const target of this.config.uses(path)) this.load(target)
+    this.space.addStyleSheet(path, undefined, prefix(path))
     this.current = path
     if (path in this.folder.modules) this.need(path)
-    this.styles.add(path, alone || json['styleIsolation'] === 'apply-shared' ? scope(path) : '')
-  }
-
-  /** Returns the names of the properties that any template sets on a component. */
-  private set(path: string): string[] {
-    const tags = Object.keys(this.folder.json).flatMap((from) =>
-      Object.entries(this.config(from).usingComponents ?? {}).flatMap(([tag, place]) =>
-        normal(place) === path ? [tag] : [],
-      ),
-    )
-    return [...new Set(tags.flatMap((tag) => this.folder.attributes?.[tag] ?? []))]
+    this.styles.add(path, this.config.scope(path))
   }
 
   private globals(): Bag {
@@ -257,15 +226,17 @@ class Engine {
       const path = this.current
       this.space.componentEnv(path, (env) => {
         if (this.folder.platform === 'alipay') {
-          env.Component((kind === 'Page' ? page(given) : component(given, this.set(path))) as never)
+          env.Component((kind === 'Page' ? page(given) : component(given, this.config.set(path))) as never)
           return
         }
         const behaviors = ((given['behaviors'] as unknown[] | undefined) ?? []).filter(
           (each) => typeof each !== 'string',
         )
         const isolation = (given['options'] as Bag | undefined)?.['styleIsolation']
-        if (isolation)
-          this.space.addComponentStaticConfig(path, { ...this.config(path), styleIsolation: isolation } as never)
+        if (isolation) {
+          this.config.isolate(path, isolation)
+          this.space.addComponentStaticConfig(path, this.config.of(path) as never)
+        }
         const definition = { ...given, behaviors } as never
         if (kind === 'Page') env.Page(definition)
         else env.Component(definition)
@@ -297,8 +268,6 @@ export function start(element: HTMLElement, folder: Folder, phone: Phone, openin
 }
 
 const titleOf = (json: Json): string | undefined => json.navigationBarTitleText ?? json.defaultTitle
-
-const scope = (path: string): string => path.replace(/[^\w-]/g, '-')
 
 function hook(target: Bag, name: Hook | 'onLaunch', ...args: unknown[]): void {
   const found = target[name]

@@ -80,6 +80,28 @@ test('Alipay: properties that are not declared, spread over mixins, and whether 
   assert.equal(await text(t, content), 'mine x heard not mixin loose,ownName,standard')
 })
 
+test('WeChat: whose classes have a prefix', async (t) => {
+  const part = (name, json, options = '{}') => ({
+    [`${name}.json`]: JSON.stringify({ component: true, ...json }),
+    [`${name}.wxml`]: '<view class="box" />',
+    [`${name}.js`]: `Component({ options: ${options} })`,
+  })
+  const content = {
+    'app.json': app,
+    'a.json': JSON.stringify({ usingComponents: { one: '/one', two: '/two', three: '/three', four: '/four' } }),
+    'a.wxml': '<one /><two /><three /><four />',
+    'a.js': 'Page({})',
+    ...part('one', {}),
+    ...part('two', { styleIsolation: 'apply-shared' }),
+    ...part('three', { styleIsolation: 'shared' }),
+    ...part('four', {}, "{ styleIsolation: 'shared' }"),
+  }
+  const page = await run(content, { api })
+  t.after(() => page.close())
+  const classes = [...page.mounted.root.querySelectorAll('view')].map((each) => each.className)
+  assert.deepEqual(classes, ['one--box', 'box two--box', 'box', 'box'])
+})
+
 test('attributes that are there or not', async (t) => {
   const content = {
     'app.json': app,
