@@ -16,14 +16,18 @@ const EXAMPLE = at('../../examples/uni-app')
 export const DIST = path.join(EXAMPLE, 'dist')
 export const PLUGIN = path.join(DIST, 'plugin')
 
-/** The button that the README writes by hand. */
-function byHand() {
-  return /<b>uni-app<\/b>[\s\S]*?```vue\n([\s\S]*?)```/.exec(read('../../../README.md'))[1]
+/** The page that a text shows first below a heading. */
+function shown(place, heading) {
+  const text = read(place)
+  const from = text.indexOf(heading)
+  if (from < 0) throw new Error(`${place} has no ${heading}`)
+  return /^```vue\n([\s\S]*?)^```$/m.exec(text.slice(from))[1]
 }
 
 /**
  * Lays out a project that has the plugin instead of the package: the same page, without a line about easycom. Other pages
- * are one with every property, the button of the README, and one with what uni-app itself does on Alipay.
+ * are one with every property, what uni-app itself does on Alipay, and what the README, the page of the kit and the plugin's
+ * readme show.
  */
 function layOut() {
   fs.rmSync(PLUGIN, { recursive: true, force: true })
@@ -32,7 +36,14 @@ function layOut() {
   const pages = path.join(PLUGIN, 'src/pages.json')
   const { easycom, ...rest } = JSON.parse(fs.readFileSync(pages, 'utf8'))
   if (!easycom) throw new Error('the example finds the package without easycom')
-  const more = { every: read('pages/every.vue'), stock: read('pages/stock.vue'), hand: byHand() }
+  const more = {
+    every: read('pages/every.vue'),
+    stock: read('pages/stock.vue'),
+    hand: shown('../../../README.md', '<b>uni-app</b>'),
+    docs: shown('../../../docs/front-end.md', '## uni-app'),
+    'docs-zh': shown('../../../docs/front-end.zh-CN.md', '## uni-app'),
+    readme: shown('../../uni-app/readme.md', '## 使用'),
+  }
   for (const [name, code] of Object.entries(more)) {
     const file = path.join(PLUGIN, `src/pages/${name}/${name}.vue`)
     fs.mkdirSync(path.dirname(file))

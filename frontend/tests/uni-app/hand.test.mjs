@@ -19,9 +19,9 @@ before(async () => {
 after(() => here?.close())
 
 /** Opens a page whose back end forwards the body as it is, with its own key. */
-async function open(t, target, name, allow = true) {
+async function open(t, target, name, { allow = true, scene } = {}) {
   const { platform, app } = TARGETS[target]
-  const phone = here.phone(platform)
+  const phone = here.phone(platform, { scene })
   const { send } = phone.api
   const headers = { authorization: `Bearer ${here.key}` }
   phone.api.send = (asked) => send({ ...asked, path: `/v1/apps/${app}/phone-number`, headers: { ...asked.headers, ...headers } })
@@ -61,7 +61,7 @@ for (const [name, what] of [['hand', "the README's button"], ['stock', "uni-app'
 
 for (const target of ['mp-weixin', 'mp-alipay']) {
   test(`the README's button, ${target}: declined, nothing is sent`, async (t) => {
-    const { page, phone } = await open(t, target, 'hand', false)
+    const { page, phone } = await open(t, target, 'hand', { allow: false })
     await page.tap('button')
     await page.settled()
     assert.equal(page.asked.length, 1)
@@ -69,3 +69,11 @@ for (const target of ['mp-weixin', 'mp-alipay']) {
     assert.deepEqual(page.errors, [])
   })
 }
+
+test("uni-app's own way, Alipay: an error reply comes as an object where the data should be, and is told as what it is", async (t) => {
+  const { page, phone } = await open(t, 'mp-alipay', 'stock', { scene: '40006' })
+  page.find('button').click()
+  await until(() => phone.answers.length)
+  assert.equal(phone.sent[0].body.encryptedData.code, '40006')
+  assert.equal(phone.answers[0].body.code, 'platform.permission-missing')
+})

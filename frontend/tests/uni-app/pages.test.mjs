@@ -96,7 +96,7 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     await page.until(() => page.logins.length === 2)
     await page.settle() // it is answered
     await page.advance(245, 'elsewhere')
-    await page.until(() => page.logins.length === 3)
+    assert.equal(page.logins.length, 3) // at once, and not when a timer wakes up
     await page.ready()
     await page.settle()
     page.agree()
@@ -221,3 +221,21 @@ test('WeChat: who has agreed to the privacy guideline with the tap is told to th
   assert.deepEqual(said(page), [['agree', { errMsg: 'ok' }]])
   page.close()
 })
+
+// The app of the plugin's readme is a WeChat app on every platform.
+for (const [page, names] of [['docs', ['mp-weixin', 'mp-alipay']], ['docs-zh', ['mp-weixin', 'mp-alipay']], ['readme', ['mp-weixin']]]) {
+  for (const name of names) {
+    test(`${name}: what the ${page === 'readme' ? "plugin's readme" : 'page of the kit'} shows works (${page})`, async () => {
+      const shop = await open(name, undefined, { folder: 'dist/plugin/dist/build', page: `pages/${page}/${page}` })
+      await shop.ready()
+      assert.match(shop.text(), /《隐私政策》。\n\(2026-01\)\n手机号一键下单$/)
+      shop.agree()
+      await shop.until(() => shop.posted.length)
+      assert.equal(shop.posted[0].url, `https://phone.example.com/v1/apps/${shop.target.app}/phone-number`)
+      assert.match(shop.posted[0].headers.authorization, /^Bearer hk_publishable_/)
+      await shop.until(() => NUMBER.test(shop.text()))
+      assert.deepEqual(shop.errors, [])
+      shop.close()
+    })
+  }
+}
