@@ -9,7 +9,8 @@ node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "
 
 install() {
     [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]] && return
-    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+    # `npm ci` refuses a lock file without Taro's optional packages for other systems, which not every registry has.
+    npm install --no-save --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
 }
 
 # What the examples are built with is large, so it is fetched while the others go on.

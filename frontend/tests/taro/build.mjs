@@ -57,9 +57,8 @@ async function install() {
   if (!fs.existsSync(path.join(frontend, 'core/dist/index.js'))) {
     await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
   }
-  const whole = !fs.existsSync(path.join(modules, '.package-lock.json'))
   for (const name of ['haoma-core', 'haoma-taro']) fs.rmSync(path.join(modules, name), { recursive: true, force: true })
-  await run('npm', [whole ? 'ci' : 'install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: example, maxBuffer: 1 << 26 })
+  await run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: example, maxBuffer: 1 << 26 })
 }
 
 /** What a build depends on. */
