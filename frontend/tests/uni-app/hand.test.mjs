@@ -71,9 +71,9 @@ for (const target of ['mp-weixin', 'mp-alipay']) {
 }
 
 test("uni-app's own way, Alipay: an error reply comes as an object where the data should be, and is told as what it is", async (t) => {
-  const { page, phone } = await open(t, 'mp-alipay', 'stock', { scene: '40006' })
+  const { page, phone } = await open(t, 'mp-alipay', 'stock', { scene: '40001-missing-encrypt-key' })
   page.find('button').click()
   await until(() => phone.answers.length)
-  assert.equal(phone.sent[0].body.encryptedData.code, '40006')
-  assert.equal(phone.answers[0].body.code, 'platform.permission-missing')
+  assert.equal(phone.sent[0].body.encryptedData.code, '40001')
+  assert.equal(phone.answers[0].body.code, 'platform.encryption-not-configured')
 })
