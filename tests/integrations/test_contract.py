@@ -48,5 +48,6 @@ def test_what_was_written(web: Web) -> None:
     """It was enough to be a contract, and no log has a number."""
     if not web.requests:  # run alone
         test_what_is_refused(web)
+        contract.crowd(web)
     assert web.requests >= LEAST
     contract.canaries(web)

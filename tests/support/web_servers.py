@@ -100,6 +100,7 @@ class Web(ServiceProcess):
 
     Attributes:
         requests: How many requests were sent to it.
+        secrets: Numbers and codes of all taps.
     """
 
     def __init__(self, server: Server, simulator: Simulator, folder: Path, config: Path) -> None:
@@ -109,6 +110,7 @@ class Web(ServiceProcess):
         self.server = server
         self.simulator = simulator
         self.requests = 0
+        self.secrets = {"13800138000"}
 
     def request(
         self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None
@@ -118,7 +120,10 @@ class Web(ServiceProcess):
 
     def tap(self, platform: str = "wechat", scene: str = "ok", person: Person = ANYBODY) -> Tap:
         """Tap the button on the device."""
-        return self.simulator.tap(platform, scene, person=person)
+        tap = self.simulator.tap(platform, scene, person=person)
+        code = (tap.body or {}).get("authorization", {}).get("code", "")
+        self.secrets |= {each for each in (tap.phone_number.removeprefix("+86"), tap.login_code, code) if each}
+        return tap
 
     def calls(self, path: str = "/wxa/business/getuserphonenumber") -> int:
         """Return how often a path of WeChat was called."""
