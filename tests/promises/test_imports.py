@@ -147,6 +147,17 @@ def test_secrets_are_revealed_in_few_places():
     assert calls("reveal", bare=True) == set(REVEALING)
 
 
+def test_only_the_simulator_moves_a_clock():
+    """There is one caller, in a process that the simulator starts; no setting, variable, route or command leads there."""
+    assert calls("forge_now") == {"simulator/clocked.py"}
+    assert imports("haoma.simulator.clocked") == {"simulator/beside.py"}
+    assert imports("haoma.simulator.beside") == {"simulator/demo.py", "simulator/running.py", *PHONE}
+    assert "forge_now" not in (PACKAGE / "simulator" / "beside.py").read_text("utf-8")
+
+
+PHONE = {"simulator/phone/phone.py", "simulator/phone/service.py"}
+
+
 def test_only_the_clock_reads_a_clock():
     """Time comes in as an argument, from one module."""
     assert {module for module in imports("time") if not module.startswith(("service/", "simulator/"))} <= {

@@ -85,8 +85,12 @@ class _Demo:
         with tempfile.TemporaryDirectory(prefix="haoma-demo-") as folder:
             simulator = Simulator(f"127.0.0.1:{simulator_port}").start()
             try:
-                config = simulator.write_config(Path(folder) / "haoma.toml", f"127.0.0.1:{port}")
-                return self._beside(simulator, Service(config, port), once=once)
+                config = Path(folder) / "haoma.toml"
+                settings = simulator.stage.settings_toml(simulator.url, f"127.0.0.1:{port}", patient=True)
+                config.write_text(settings, encoding="utf-8")
+                service = Service(config, port)
+                simulator.use(service)
+                return self._beside(simulator, service, once=once)
             finally:
                 simulator.stop()
 
@@ -113,6 +117,7 @@ class _Demo:
     # --- the walk
 
     def _walk(self, simulator: Simulator, service: Service) -> None:
+        self._console.print(f"[bold green]{self._say('phone', simulator=simulator.url)}[/]")
         self._console.print(f"[bold]{self._say('running', simulator=simulator.url, service=service.url)}[/]")
         lines = {(name, scene.name): scene.line(name, self._lang) for name, scene in simulator.stage.scenes()}
         for platform, scene in scenes(simulator.stage):

@@ -178,7 +178,7 @@ class Simulator:
     def _target(self) -> Target:
         if isinstance(self._service, Theirs):
             return self._service
-        return Beside(self._service) if self._service else Own(self.settings_toml)
+        return Beside(self._service) if self._service else Own(lambda listen: _patient(self.stage, self.url, listen))
 
     def start(self) -> Self:
         """Start, and return when the simulator listens.
@@ -266,11 +266,15 @@ def serve(listen: str = LISTEN, service: str = "", lang: str = "en") -> None:
         stage = Stage(now=clockwork.now, service=origin or f"http://{SERVICE}")
 
         def target() -> Target:
-            return Theirs(service) if service else Own(lambda listen: stage.settings_toml(here[0], listen), started)
+            return Theirs(service) if service else Own(lambda listen: _patient(stage, here[0], listen), started)
 
         await _until(stop, stage, clockwork, host, port, announce, target, origin)
 
     asyncio.run(main())
+
+
+def _patient(stage: Stage, url: str, listen: str) -> str:
+    return stage.settings_toml(url, listen, patient=True)
 
 
 async def _until(

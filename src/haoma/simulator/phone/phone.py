@@ -11,9 +11,12 @@ from urllib.parse import quote
 import msgspec
 
 from haoma import catalogue
+from haoma.authorize import authorize
 from haoma.catalogue import Who
+from haoma.errors import HaomaError
 from haoma.io.clock import monotonic
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Person
+from haoma.settings.reader import from_mapping
 from haoma.simulator.beside import ServiceDied
 from haoma.simulator.clockwork import MOST_AHEAD
 from haoma.simulator.phone.pages import Pages, language
@@ -27,7 +30,8 @@ from haoma.words import entries, text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from haoma.platforms.base.mirroring import Call, Mirror, Push, Scene
+    from haoma.platforms.base.contract import App
+    from haoma.platforms.base.mirroring import Call, Mirror, Push, Scene, Tap
     from haoma.simulator.clockwork import Clockwork
     from haoma.simulator.phone.runs import Run
     from haoma.simulator.phone.service import Target
@@ -95,6 +99,7 @@ class Phone:
         self._chosen: Target | None = None
         self._runs = Runs()
         self._pages = Pages()
+        self._apps: dict[str, App] = {}
         self._sending = asyncio.Semaphore(_AT_ONCE)
         self._starting: asyncio.Task[None] | None = None
 
@@ -139,7 +144,7 @@ class Phone:
             raise _Refused(415, "content-type", "application/json")
         if len(call.body) > _MOST:
             raise _Refused(413, "body", f"at most {_MOST} bytes")
-        return await self._do(parts, call.body)
+        return await self._do(parts, call.body, base)
 
     def _tell(self, parts: list[str], base: str, lang: str) -> object:
         match parts:
@@ -152,7 +157,7 @@ class Phone:
                 return timeline(self._run(run_id), self._stage, self._target, base, lang)
         raise _Refused(404, "address")
 
-    async def _do(self, parts: list[str], body: bytes) -> Answer:
+    async def _do(self, parts: list[str], body: bytes, base: str) -> Answer:
         match parts:
             case ["runs"]:
                 return self._begin(msgspec.json.decode(body, type=_RunRequest))
@@ -161,7 +166,7 @@ class Phone:
             case ["runs", run_id, "login"]:
                 return self._log_in(self._run(run_id))
             case ["runs", run_id, "tap"]:
-                return await self._tap(self._run(run_id), msgspec.json.decode(body, type=_TapRequest))
+                return await self._tap(self._run(run_id), msgspec.json.decode(body, type=_TapRequest), base)
             case ["runs", run_id, "send"]:
                 return await self._send(self._run(run_id), msgspec.json.decode(body, type=_SendRequest))
         raise _Refused(404, "address")
@@ -236,7 +241,7 @@ class Phone:
         run.moments["login"] = self._clock.now()
         return _json(200, {"code": run.visit.login_code})
 
-    async def _tap(self, run: Run, asked: _TapRequest) -> Answer:
+    async def _tap(self, run: Run, asked: _TapRequest, base: str) -> Answer:
         visit = run.visit
         if visit is None:
             self._log_in(run)
@@ -244,10 +249,22 @@ class Phone:
         assert visit is not None  # noqa: S101 - `_log_in` has made it
         await self._target.ready()
         tap = self._stage.end(run.platform, visit, allow=asked.allow)
-        run.note_tap(tap, await self._push(tap.pushes), allow=asked.allow, now=self._clock.now())
+        refused = await self._refusal(tap, base) if tap.failed else None
+        run.note_tap(tap, await self._push(tap.pushes), refused, allow=asked.allow, now=self._clock.now())
         body = {} if self._stage.mirrors[run.platform].button.login else {"body": tap.body}
         pushes = msgspec.to_builtins(run.deliveries)
         return _json(200, {"event": tap.event, "failed": tap.failed, "pushes": pushes, **body})
+
+    async def _refusal(self, tap: Tap, base: str) -> HaomaError | None:
+        """Return what haoma makes of an event that is no authorization. It reads that before it asks for anything."""
+        if not self._apps:
+            settings = await asyncio.to_thread(from_mapping, self._stage.settings(base))
+            self._apps = dict(settings.apps)
+        try:
+            next(authorize(self._apps[tap.app], tap.body or {}, now=self._clock.now()))
+        except HaomaError as error:
+            return error.again()
+        return None
 
     async def _push(self, pushes: tuple[Push, ...]) -> list[Delivery]:
         if not pushes:

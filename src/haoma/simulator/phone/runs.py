@@ -14,6 +14,7 @@ from haoma.io.clock import monotonic
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from haoma.errors import HaomaError
     from haoma.platforms.base.mirroring import Person, Scene, Tap, Visit
     from haoma.simulator.pushing import Delivery
 
@@ -59,6 +60,7 @@ class Run:
         lives_until: When it is forgotten, by the monotonic clock.
         tapped: When the user tapped, by the monotonic clock.
         moments: When login, tap and request were, by the clock of the platforms; empty until then.
+        refused: What the service would make of an event that is no authorization, which a page does not send.
     """
 
     id: str
@@ -74,11 +76,14 @@ class Run:
     tapped: float = 0.0
     moments: dict[str, float] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    refused: HaomaError | None = None
     sent: list[Sent] = field(default_factory=list, repr=False)
 
-    def note_tap(self, tap: Tap, deliveries: list[Delivery], *, allow: bool, now: float) -> None:
+    def note_tap(
+        self, tap: Tap, deliveries: list[Delivery], refused: HaomaError | None, *, allow: bool, now: float
+    ) -> None:
         """Note what the platform handed to the page. What was sent before belongs to an earlier attempt."""
-        self.tap, self.deliveries, self.allow = tap, deliveries, allow
+        self.tap, self.deliveries, self.refused, self.allow = tap, deliveries, refused, allow
         self.tapped = monotonic()
         self.moments = {"login": self.moments.get("login", now), "tap": now}
         self.sent.clear()

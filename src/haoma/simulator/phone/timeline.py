@@ -105,7 +105,7 @@ class _Timeline:
         """Return ``ok``, the precise code of the outcome, or nothing if there is none or nobody knows it."""
         run = self._run
         if self._sent is None:
-            return run.tap.expect if run.tap is not None and run.tap.failed else ""
+            return run.refused.code if run.refused else ""
         if self._sent.status == 200 and "code" not in self._answer:
             return "ok"
         return str(self._line.get("code") or self._precise())
@@ -119,7 +119,7 @@ class _Timeline:
         if code:
             return outcome(code, self._words(code).who)
         if self._sent is None:
-            return NOW if self._run.tap is None or not self._run.tap.failed else NO
+            return NOW
         if self._sent.ended == 0.0:
             return NOW
         return UNK if self._sent.status == 0 else NO
@@ -297,6 +297,8 @@ class _Timeline:
         return {"state": state} | {name: masked(str(answer.get(key, ""))) for name, key in told.items()}
 
     def _words(self, code: str) -> catalogue.Words:
+        if self._sent is None and self._run.refused is not None:
+            return self._run.refused.explain(self._lang)
         native, _, sub = str(self._line.get("platform_code", "")).partition("/")
         place = str(self._line.get("place", ""))
         return catalogue.words(code, self._lang, platform=self._run.platform, native=native, sub=sub, place=place)
