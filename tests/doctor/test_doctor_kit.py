@@ -16,7 +16,8 @@ FOLDERS = sorted(
 
 
 def test_every_package_is_here():
-    assert {"core", "native", "examples/native-wechat", "examples/native-alipay"} < set(FOLDERS)
+    examples = {f"examples/{each}" for each in ("native-wechat", "native-alipay", "taro")}
+    assert {"core", "native", "taro"} | examples < set(FOLDERS)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

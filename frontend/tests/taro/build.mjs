@@ -22,6 +22,7 @@ export const folder = (framework, target) => path.join(example, 'dist', framewor
 
 /** Build what is missing or old. */
 export async function build() {
+  await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
   const stamp = path.join(example, 'dist/.stamp')
   const now = digest()
   if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== now) {
@@ -54,9 +55,6 @@ const errors = (text) => text.match(/✖ Errors:[^●]*/)?.[0]
 /** Install Taro if it is missing, and the kit anew: npm takes only what the packages would publish. */
 async function install() {
   const modules = path.join(example, 'node_modules')
-  if (!fs.existsSync(path.join(frontend, 'core/dist/index.js'))) {
-    await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
-  }
   for (const name of ['haoma-core', 'haoma-taro']) fs.rmSync(path.join(modules, name), { recursive: true, force: true })
   await run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: example, maxBuffer: 1 << 26 })
 }
@@ -65,7 +63,7 @@ async function install() {
 function digest() {
   const hash = createHash('sha256').update(SERVER + KEY)
   const inputs = ['src', 'config', 'babel.config.js', 'package-lock.json', '.env'].map((name) => path.join(example, name))
-  for (const input of [...inputs, path.join(frontend, 'taro'), path.join(frontend, 'core/src')]) {
+  for (const input of [...inputs, path.join(frontend, 'taro'), path.join(frontend, 'core/dist')]) {
     for (const file of files(input)) hash.update(path.relative(frontend, file) + '\0').update(fs.readFileSync(file)).update('\0')
   }
   return hash.digest('hex')

@@ -6,7 +6,7 @@ import { after, describe, test } from 'node:test'
 
 import { KEY, SERVER } from '../e2e/world.mjs'
 import { builds, folder } from './build.mjs'
-import { MiniProgram } from './mini.mjs'
+import { MiniProgram, plain } from './mini.mjs'
 import { platforms, response } from './platforms.mjs'
 
 const accepted = () => ({ status: 200, body: { masked: '138****0000', phone_number: '+8613800000000' } })
@@ -14,13 +14,14 @@ const minis = builds.filter(({ target }) => target !== 'h5')
 const apps = { weapp: 'shop-wechat', alipay: 'shop', swan: 'shop-baidu', tt: 'shop-douyin', qq: 'shop-qq', jd: 'shop-jd' }
 
 /** Opens the page of a build and waits until it has logged in. */
-async function open({ framework, target }, answer = accepted) {
+async function open({ framework, target }, { answer = accepted, host = {}, place } = {}) {
   const asked = []
   const getPhoneNumber = (args) => {
-    asked.push(args)
+    asked.push(plain(args))
     setTimeout(() => args.success({ response }))
   }
-  const page = new MiniProgram(folder(framework, target), target, answer, target === 'alipay' ? { getPhoneNumber } : {})
+  const own = target === 'alipay' ? { getPhoneNumber, ...host } : host
+  const page = new MiniProgram(folder(framework, target), target, answer, own, place)
   after(() => page.close())
   await page.settled()
   return Object.assign(page, { asked })
@@ -44,10 +45,11 @@ for (const each of minis) {
 
     test('it logs in before the tap, and not in the event', async () => {
       let loginsWhenSent
-      const page = await open(each, () => {
+      const answer = () => {
         loginsWhenSent = page.logins.length
         return accepted()
-      })
+      }
+      const page = await open(each, { answer })
       assert.deepEqual(page.logins, ['LOGIN-1'])
       await page.tap('allow')
       assert.equal(loginsWhenSent, 1)
@@ -82,7 +84,7 @@ for (const each of minis) {
 
     test('tapped twice: one body is posted', async () => {
       let answer
-      const page = await open(each, () => new Promise((resolve) => (answer = resolve)))
+      const page = await open(each, { answer: () => new Promise((resolve) => (answer = resolve)) })
       await Promise.all([page.tap('allow'), page.tap('allow')])
       assert.equal(page.requests.length, 1)
       assert.equal(page.button.disabled, true)
@@ -92,6 +94,83 @@ for (const each of minis) {
       await page.settled()
       assert.equal(page.requests.length, 1)
       assert.match(page.text, /138\*\*\*\*0000/)
+    })
+  })
+}
+
+const member = { place: 'pages/member/index' }
+const join = { event: 'change', detail: { value: true } }
+
+for (const framework of ['react', 'vue3']) {
+  const wechat = { framework, target: 'weapp' }
+  const alipay = { framework, target: 'alipay' }
+
+  describe(`${framework}, every property`, () => {
+    test('a back end of your own, realtime, in English, disabled until the user joins', async () => {
+      const page = await open(wechat, member)
+      assert.equal(page.button['open-type'], 'getRealtimePhoneNumber|agreePrivacyAuthorization')
+      assert.equal(page.button.disabled, true)
+      assert.match(page.text, /Continue with phone number/)
+      await page.fire('join', { ...join, attribute: 'bindchange' })
+      assert.equal(page.button.disabled, false)
+      const realtime = { event: 'getrealtimephonenumber', attribute: 'bindgetrealtimephonenumber' }
+      await page.fire('haoma-phone-button', { ...realtime, detail: { errMsg: 'getRealtimePhoneNumber:fail user deny' } })
+      assert.deepEqual(page.said, [['The number was not shared. You can tap again']])
+      assert.match(page.text, /Ask at the counter/)
+      await page.fire('haoma-phone-button', { ...realtime, detail: { code: 'REALTIME' } })
+      const [{ url, body }] = page.requests
+      assert.equal(url, 'https://shop.example.com/member')
+      assert.deepEqual(body, { login_code: 'LOGIN-1', authorization: { code: 'REALTIME' }, consent: { scene: 'membership' } })
+      assert.match(page.text, /138\*\*\*\*0000/)
+    })
+
+    test('Alipay, a template app of a third party', async () => {
+      const page = await open(alipay, member)
+      await page.fire('join', { ...join, attribute: 'onChange' })
+      await page.tap('allow')
+      assert.deepEqual(page.asked[0].protocols, { isvAppId: '2021000000000000' })
+      assert.deepEqual(page.requests[0].body.authorization, { response })
+      assert.match(page.text, /138\*\*\*\*0000/)
+    })
+
+    test('no login: a plain button tries again', async () => {
+      let online = false
+      const login = ({ success, fail }) => setTimeout(() => (online ? success({ code: 'LATE' }) : fail({ errMsg: 'login:fail' })))
+      const page = await open(wechat, { host: { login } })
+      assert.ok(!page.button['open-type'])
+      assert.match(page.text, /网络不通，请稍后重试/)
+      assert.match(page.text, /重试/)
+      assert.ok(page.has('typed'))
+      online = true
+      await page.fire('haoma-phone-button', { event: 'tap', attribute: 'bindtap' })
+      assert.equal(page.button['open-type'], 'getPhoneNumber')
+      await page.tap('allow')
+      assert.equal(page.requests[0].body.login_code, 'LATE')
+    })
+
+    test('an old base library: no button, and the other way alone', async () => {
+      const page = await open(wechat, { host: { getAppBaseInfo: () => ({ SDKVersion: '2.20.0' }) } })
+      assert.equal(page.button, undefined)
+      assert.deepEqual(page.logins, [])
+      assert.match(page.text, /当前版本不能获取手机号/)
+      assert.ok(page.has('typed'))
+    })
+
+    test('Alipay refuses in place of a number: nothing is posted', async () => {
+      const refused = '{"response":{"code":"40003","msg":"Insufficient Permissions","subCode":"isv.invalid-auth-relations"}}'
+      const page = await open(alipay, { host: { getPhoneNumber: ({ success }) => success({ response: refused }) } })
+      await page.tap('allow')
+      assert.deepEqual(page.requests, [])
+      assert.deepEqual(page.said, [['no number:', 'denied', '40003/isv.invalid-auth-relations']])
+    })
+
+    test('the service refuses: its words are shown', async () => {
+      const body = { title: '授权已经用过了，请重新点击', status: 409, code: 'already-used', next: 'ask-again' }
+      const page = await open(alipay, { answer: () => ({ status: 409, body }) })
+      await page.tap('allow')
+      assert.match(page.text, /授权已经用过了，请重新点击/)
+      assert.deepEqual(page.said, [['no number:', 'server', 'already-used']])
+      assert.deepEqual(page.logins, ['LOGIN-1', 'LOGIN-2'])
     })
   })
 }

@@ -7,7 +7,8 @@ import vm from 'node:vm'
 
 import { platforms } from './platforms.mjs'
 
-const PAGE = 'pages/index/index'
+/** What is JSON of an object, whose class may be that of another VM. */
+export const plain = (found) => JSON.parse(JSON.stringify(found))
 
 export class MiniProgram {
   /** Every request that the page made. */
@@ -25,9 +26,10 @@ export class MiniProgram {
    * @param folder what `taro build` wrote
    * @param target its `--type`
    * @param answer what a server says to a request: `{status, body}`, or a promise of it
-   * @param host more functions of the platform's global object
+   * @param host functions of the platform's global object, instead of the usual ones
+   * @param place the page
    */
-  constructor(folder, target, answer, host = {}) {
+  constructor(folder, target, answer, host = {}, place = 'pages/index/index') {
     this.#platform = platforms[target]
     this.#templates = readTemplates(fs.readFileSync(path.join(folder, 'base' + this.#platform.template), 'utf8'))
     let app, page
@@ -40,9 +42,9 @@ export class MiniProgram {
     })
     const load = this.#loader(folder, api)
     load('app.js')
-    app.onLaunch?.({ path: PAGE, query: {} })
-    load(PAGE + '.js')
-    this.#page = makePage(page, target)
+    app.onLaunch?.({ path: place, query: {} })
+    load(place + '.js')
+    this.#page = makePage(page, target, place)
     const { options } = page
     for (const name of ['onInit', 'created', 'attached', 'onLoad', 'didMount', 'ready', 'onShow', 'onReady']) {
       const handler = this.#page[name] ?? options.lifetimes?.[name] ?? options[name]
@@ -52,7 +54,7 @@ export class MiniProgram {
 
   /** The button for the phone number as the platform sees it: each attribute with its value; undefined if there is none. */
   get button() {
-    return this.#buttons().find(({ classes }) => classes.includes('haoma-phone-button'))?.attributes
+    return this.#element('haoma-phone-button')?.attributes
   }
 
   /** All text on the page. */
@@ -62,14 +64,18 @@ export class MiniProgram {
 
   /** True if an element of this class is on the page. */
   has(name) {
-    return [...walk(this.#page.data.root)].some((node) => classesOf(node).includes(name))
+    return this.#element(name) !== undefined
   }
 
   /** The user taps the button and allows or declines: the platform fires its event, if the template binds it. */
   async tap(consent) {
-    const { attributes, sid } = this.#buttons().find(({ classes }) => classes.includes('haoma-phone-button'))
+    await this.fire('haoma-phone-button', { ...this.#platform, ...this.#platform[consent] })
+  }
+
+  /** The platform fires an event of an element, unless it is a button that is disabled. */
+  async fire(name, { event, attribute, detail }) {
+    const { attributes, sid } = this.#element(name)
     if (attributes.disabled) return
-    const { event, attribute, detail } = { ...this.#platform, ...this.#platform[consent] }
     const handler = this.#page[attributes[attribute]]
     if (!handler) throw new Error(`the template binds no ${attribute}`)
     const target = { id: sid, dataset: { sid } }
@@ -88,18 +94,14 @@ export class MiniProgram {
     this.#page.detached?.call(this.#page)
   }
 
-  #buttons() {
-    const found = []
-    for (const node of walk(this.#page.data.root)) {
-      const tag = this.#templates.get(node.nn)
-      if (tag?.name === 'button') found.push({ classes: classesOf(node), sid: node.sid, attributes: tag.of(node) })
-    }
-    return found
+  #element(name) {
+    const node = [...walk(this.#page.data.root)].find((each) => classesOf(each).includes(name))
+    return node && { sid: node.sid, attributes: this.#templates.get(node.nn)?.(node) }
   }
 
   #host(answer) {
     const system = { platform: 'devtools', SDKVersion: '3.60.0', version: '10.5.0', language: 'zh', pixelRatio: 2, windowWidth: 375, windowHeight: 667 }
-    const launch = () => ({ path: PAGE, query: {} })
+    const launch = () => ({ path: 'pages/index/index', query: {} })
     const ignore = () => {}
     const { name, login } = this.#platform
     return {
@@ -113,7 +115,7 @@ export class MiniProgram {
         setTimeout(() => success(name === 'my' ? { authCode: code } : { code }))
       },
       request: ({ url, method, data, header, headers, success, fail }) => {
-        this.requests.push({ url, method, body: JSON.parse(data), headers: header ?? headers })
+        this.requests.push({ url, method, body: plain(typeof data === 'string' ? JSON.parse(data) : data), headers: header ?? headers })
         const answered = ({ status, body }) => {
           const given = { data: name === 'my' ? JSON.stringify(body) : body, status, statusCode: status, header: {}, headers: {} }
           // Alipay calls `fail` for a status from 400.
@@ -151,12 +153,12 @@ function* walk(node) {
 
 const classesOf = (node) => String(node?.cl ?? '').split(' ')
 
-/** The element of each node kind, from the template that Taro wrote. */
+/** The attributes that Taro's templates give to each kind of node. */
 function readTemplates(text) {
   const found = new Map()
-  for (const [, kind, name, attributes] of text.matchAll(/<template name="tmpl_0_([\w-]+)">\s*<([\w-]+)\s([^>]*)>/g)) {
+  for (const [, kind, attributes] of text.matchAll(/<template name="tmpl_0_([\w-]+)">\s*<[\w-]+\s([^>]*)>/g)) {
     const pairs = [...attributes.matchAll(/([\w:-]+)="([^"]*)"/g)].map((each) => each.slice(1))
-    found.set(kind, { name, of: (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])) })
+    found.set(kind, (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])))
   }
   return found
 }
@@ -170,10 +172,10 @@ function valueOf(text, node) {
 }
 
 /** One page. Its data are set path by path, as the platforms do it. */
-function makePage({ options, component }, target) {
+function makePage({ options, component }, target, route) {
   const methods = component ? options.methods ?? {} : options
   const data = typeof options.data === 'function' ? options.data() : options.data ?? {}
-  const page = Object.assign(Object.create(null), methods, { data: structuredClone(data), route: PAGE, is: PAGE, props: {}, options: {} })
+  const page = Object.assign(Object.create(null), methods, { data: structuredClone(data), route, is: route, props: {}, options: {} })
   page.setData = (changes, done) => {
     for (const [where, value] of Object.entries(changes)) {
       const keys = where.split(/[.[\]]+/).filter(Boolean)
