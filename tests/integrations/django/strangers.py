@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import postgres
 from support.service_process import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -177,6 +178,106 @@ def test_login(db, client: Client, haoma_django, again):
     done = subprocess.run(command, cwd=project, env=environ(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+SAME_DATABASE = """
+import os
+from urllib.parse import urlsplit
+from haoma.integrations.django.conf import database_url
+
+_SERVER = urlsplit(os.environ["SERVER"])
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": _SERVER.username,
+    "PASSWORD": _SERVER.password, "HOST": _SERVER.hostname, "PORT": _SERVER.port, "ATOMIC_REQUESTS": True}}
+from haoma.simulator import Simulator
+from haoma.store.config import format_key
+from haoma.store.sealing import StoreKey
+
+def _key(name):
+    return [format_key(StoreKey(1, name.encode().ljust(32)))]
+
+HAOMA = {"RESPOND": "haoma.integrations.django.answers.drf_token", **SIMULATOR.stage.settings(SIMULATOR.url),
+    "store": {"database_url": database_url(DATABASES["default"]), "keys": _key("store")},
+    "accounts": {name: _key(name) for name in ("keys", "peppers", "audit_keys")}}
+ALLOWED_HOSTS = ["*"]
+DEBUG = False
+ROOT_URLCONF = "shop.rolled_back"
+"""
+ROLLED_BACK = """
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from haoma.integrations.django.login import log_in
+from shop.urls import urlpatterns
+
+@csrf_exempt
+def rolled_back(request):
+    get_user_model().objects.create(username="of the view")  # the transaction has written before haoma does
+    log_in(request, "wechat")
+    raise PermissionDenied
+
+urlpatterns = [path("rolled-back", rolled_back), *urlpatterns]
+"""
+TRY = """
+import os, warnings
+warnings.simplefilter("ignore")
+os.environ["DJANGO_SETTINGS_MODULE"] = "shop.same_database"
+import django
+django.setup()
+from concurrent.futures import ThreadPoolExecutor
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import Client
+from haoma import accounts
+from haoma.integrations.django.conf import client
+from shop.settings import SIMULATOR
+
+call_command("migrate", verbosity=0)
+call_command("haoma", "db", "upgrade")
+tables = connection.introspection.table_names()
+assert {"shop_user", "haoma_ledger"} <= set(tables), tables
+users = get_user_model().objects
+
+tap = SIMULATOR.tap("wechat", "ok")
+asked = lambda: SIMULATOR.calls["wechat"].get("/wxa/business/getuserphonenumber", 0)
+refused = Client().post("/rolled-back", tap.body, "application/json")
+assert refused.status_code == 403, refused.content
+assert users.count() == 0 and asked() == 1
+account = client().run(accounts.look_up(phone_number=tap.phone_number, by="test")).account
+assert account and client().run(accounts.read(account, by="test")).user is None
+again = Client().post("/v1/apps/wechat/phone-number", tap.body, "application/json")
+assert again.status_code == 200, again.content
+assert asked() == 1 and users.get().haoma_account == account
+assert client().run(accounts.read(account, by="test")).user == str(users.get().pk)
+
+def post(body):
+    try:
+        return Client().post("/v1/apps/wechat/phone-number", body, "application/json").status_code
+    finally:
+        connections.close_all()
+
+tap = SIMULATOR.tap("wechat", "ok")
+with ThreadPoolExecutor(8) as pool:
+    assert list(pool.map(post, [tap.body] * 16)) == [200] * 16
+assert users.count() == 2
+print("as it should be")
+"""
+
+
+def test_the_same_database_as_django(project: Path) -> None:
+    """On PostgreSQL haoma's tables lie beside Django's, every request is a transaction, and nothing waits for itself."""
+    with postgres() as server:
+        settings = project / "shop" / "settings.py"
+        started = "from haoma.simulator import Simulator\nSIMULATOR = Simulator(platforms=['wechat']).start()\n"
+        settings.write_text(f"{settings.read_text()}\n{started}")
+        (project / "shop" / "same_database.py").write_text(f"from shop.settings import *\n{SAME_DATABASE}")
+        (project / "shop" / "rolled_back.py").write_text(ROLLED_BACK)
+        done = subprocess.run(
+            [sys.executable, "-c", TRY], cwd=project, env={**environ(), "SERVER": server.url},
+            capture_output=True, text=True, check=False, timeout=200,
+        )  # fmt: skip
+    assert "as it should be" in done.stdout, done.stdout + done.stderr
 
 
 def test_one_command_starts_it(project: Path) -> None:

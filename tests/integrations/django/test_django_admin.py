@@ -39,7 +39,6 @@ def staff(*permissions: str) -> Client:
 @pytest.fixture
 def account(phones: Phones) -> Any:
     """The account of somebody who has logged in."""
-    call_command("migrate", run_syncdb=True, verbosity=0)  # the permissions, which `flush` has removed
     tap = phones.tap("wechat", user="anna")
     assert Client().post(tap.path, tap.body, "application/json").status_code == 200
     found = get_user_model().objects.get()
