@@ -20,7 +20,7 @@ from django.test import Client
 
 from haoma import accounts
 from haoma.integrations.django import conf
-from haoma.integrations.django.testing import Phones
+from haoma.integrations.django.testing import Phones, simulated_phones
 
 pytest_plugins = ["support.django_fixtures"]
 ADMIN = "/admin/haoma/phoneaccount/"
@@ -101,6 +101,17 @@ def test_who_may_not(account: Any) -> None:
                        "django.contrib.auth.backends.ModelBackend")  # fmt: skip
     assert strict.post(page, {"reason": REASON}).status_code == 403  # without a CSRF token
     assert not [entry for entry in noted() if entry.get("reason")]
+
+
+def test_an_account_of_another_tenant(database: None) -> None:
+    """Staff needs no name of a tenant: accounts of all of them are found."""
+    with simulated_phones(wechat={"tenant": "north"}) as phones:
+        tap = phones.tap("wechat")
+        assert Client().post(tap.path, tap.body, "application/json").status_code == 200
+        user, browser = get_user_model().objects.get(), staff("view_phoneaccount")
+        page = browser.post(ADMIN, {"query": tap.phone_number})["location"]
+        assert page == f"{ADMIN}{user.haoma_account}/"
+        assert tap.phone_number[-4:] in browser.get(page).content.decode()
 
 
 def test_in_chinese(account: Any) -> None:

@@ -275,6 +275,24 @@ def test_a_token_in_place_of_a_session(phones: Phones, browser: Client) -> None:
     assert SESSION_KEY not in browser.session
 
 
+def test_no_page_logs_its_visitors_in_as_somebody_else(shop: Shop, phones: Phones) -> None:
+    """A form of another page, posted by a browser, is no tap: the visitor keeps the session that they have."""
+    answer = shop.post(phones.tap("wechat"), sec_fetch_mode="navigate", sec_fetch_site="cross-site")
+    assert answer.status_code == 403
+    assert SESSION_KEY not in shop.browser.session
+
+
+def test_tenants(database: None, browser: Client) -> None:
+    """A person in two tenants is two accounts and two users; each is found again, also by the id that haoma was told."""
+    with simulated_phones(kuaishou={"tenant": "north"}) as phones:
+        for platform in ("wechat", "kuaishou", "wechat", "kuaishou"):
+            assert browser.post(*sent(phones.tap(platform, user="anna", number="13800138000"))).status_code == 200
+        assert users().count() == 2
+        for user in users():
+            tenant = "default" if user.haoma_account == users().order_by("pk")[0].haoma_account else "north"
+            assert conf.client().run(accounts.read(user.haoma_account, by="test"), tenant=tenant).user == str(user.pk)
+
+
 # --- conflicts
 
 

@@ -6,7 +6,8 @@ knows them as ``admin:`` and their id in Django.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -24,7 +25,13 @@ from haoma.integrations.django.typed import parse_number
 from haoma.words import text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
+
+    from haoma.steps import Flow
+
+T = TypeVar("T")
 
 _TEMPLATE: Final = "haoma/account.html"
 _LIST: Final = "admin:haoma_phoneaccount_changelist"
@@ -84,12 +91,12 @@ class PhoneAccountAdmin(admin.ModelAdmin):
         try:
             reason = request.POST.get("reason", "")
             # The audit log has the row when this returns.
-            found = _run(accounts.read(object_id, by=by, reveal=reveals, reason=reason))
+            found = _run(lambda: accounts.read(object_id, by=by, reveal=reveals, reason=reason))
         except NoSuchAccount as failure:
             error = failure.explain(lang()).title
         except HaomaError as failure:
             error = f"{failure.explain(lang()).title} ({failure.facts(lang())})"
-            found = _run(accounts.read(object_id, by=by))
+            found = _run(lambda: accounts.read(object_id, by=by))
         return self._page(request, error=error, found=found, may_reveal=may_reveal)
 
     def _admit(self, request: HttpRequest) -> None:
@@ -117,7 +124,7 @@ def _found(request: HttpRequest) -> str:
     by = _by(request)
     number = parse_number(asked)
     if number is not None:
-        found = _run(accounts.look_up(phone_number=number.e164, by=by)).account
+        found = _run(lambda: accounts.look_up(phone_number=number.e164, by=by)).account
     elif parsed(asked) is not None:
         found = asked
     else:
@@ -137,8 +144,19 @@ def _of_user(asked: str) -> Any:
         return None
 
 
-def _run(flow: Any) -> Any:
-    return conf.client().run(flow)
+def _run(ask: Callable[[], Flow[T]]) -> T:
+    """Ask the tenants one after the other, and return the first answer with an account.
+
+    Raises:
+        NoSuchAccount: ``link.no-such-account``.
+    """
+    for tenant in conf.loaded().tenants:
+        with suppress(NoSuchAccount):
+            found: Any = conf.client().run(ask(), tenant=tenant)
+            if found.account is not None:
+                answer: T = found
+                return answer
+    raise NoSuchAccount
 
 
 def _by(request: HttpRequest) -> str:

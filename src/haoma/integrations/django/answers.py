@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import login
+from django.core.exceptions import PermissionDenied
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -17,7 +18,12 @@ def session(user: Any, request: HttpRequest) -> dict[str, str]:
     """Log the user in as Django does, with a cookie. The default.
 
     A mini program keeps no cookies by itself; there a token is the usual choice.
+
+    Raises:
+        PermissionDenied: A browser came here by a form of some page, which would log its user in as somebody else.
     """
+    if request.headers.get("sec-fetch-mode") == "navigate":
+        raise PermissionDenied
     login(request, user)
     return {"masked": request.verified_phone.masked}
 

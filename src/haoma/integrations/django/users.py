@@ -37,13 +37,14 @@ def on_verified(phone: VerifiedPhone, link: Link | None) -> Any:
         raise NoAccounts(because={"setting": "HAOMA", "needed": "[accounts], or ON_VERIFIED"})
     model, field = get_user_model(), conf.options().account_field
     users = model._default_manager  # noqa: SLF001 - Django's documented name
-    found = users.filter(**{field: phone.account}).first() or _known_before(users, field, phone.account)
+    found = users.filter(**{field: phone.account}).first() or _known_before(users, field, phone)
     return found or _new(model, users, field, phone.account)
 
 
-def _known_before(users: Any, field: str, account: str) -> Any:
+def _known_before(users: Any, field: str, phone: VerifiedPhone) -> Any:
     """Return the user whose id haoma was told. Another account's user is never taken."""
-    known = conf.client().run(accounts.read(account, by=BY)).user
+    client, account = conf.client(), str(phone.account)
+    known = client.run(accounts.read(account, by=BY), tenant=client.apps[phone.app].tenant).user
     if not known:
         return None
     try:
