@@ -8,4 +8,5 @@ export const MOST_PATH = 2048
 export const MOST_HEADERS = 32
 export const MOST_HEADER = 4096
 export const MOST_WORDS = 2000
-export const MOST_AT_ONCE = 8
+export const MOST_AT_ONCE = 10 // as WeChat
+export const MOST_WAITING = 100

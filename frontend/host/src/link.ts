@@ -1,7 +1,7 @@
 /** The page's side of a frame in which a developer's own mini program runs. */
 
 import { Device, type Event, TakenAway } from './device'
-import { MOST_AT_ONCE } from './limits'
+import { MOST_AT_ONCE, MOST_WAITING } from './limits'
 import type { Picked } from './pick'
 import type { Api, Sheet } from './types'
 import { type Answered, HELLO, heard, type Said, type Start } from './wire'
@@ -66,37 +66,41 @@ export async function open(element: HTMLElement, picked: Picked, framing: Framin
   }
 }
 
+/** Answers what the frame asks, a few questions at once; the others wait. */
 function listen(port: MessagePort, device: Device, framing: Framing): (event: MessageEvent) => void {
+  const waiting: Question[] = []
   let open = 0
-  return ({ data }) => {
-    const said = heard(data)
-    if (!said) {
-      refuse(port, data, 'not understood, or too large')
-      return
-    }
-    if ('tell' in said) {
-      told(said, framing)
-      return
-    }
-    if (open >= MOST_AT_ONCE) {
-      refuse(port, said, 'too many at once')
-      return
-    }
+  const next = (): void => {
+    const question = open < MOST_AT_ONCE ? waiting.shift() : undefined
+    if (!question) return
     open += 1
-    void answer(device, said)
-      .then((value): Answered => ({ id: said.id, value }))
-      .catch((error: unknown): Answered => ({
-        id: said.id,
-        error: error instanceof TakenAway ? '' : String((error as Error)?.message ?? error),
-      }))
+    void answer(device, question)
+      .then((value): Answered => ({ id: question.id, value }))
+      .catch((error: unknown): Answered => ({ id: question.id, error: words(error) }))
       .then((answered) => {
         open -= 1
         port.postMessage(answered)
+        next()
       })
+    next()
+  }
+  return ({ data }) => {
+    const said = heard(data)
+    if (!said) refuse(port, data, 'not understood, or too large')
+    else if ('tell' in said) told(said, framing)
+    else if (waiting.length >= MOST_WAITING) refuse(port, said, 'too many at once')
+    else {
+      waiting.push(said)
+      next()
+    }
   }
 }
 
-function answer(device: Device, said: Exclude<Said, { tell: string }>): Promise<Event | object | undefined> {
+const words = (error: unknown): string => (error instanceof TakenAway ? '' : String((error as Error)?.message ?? error))
+
+type Question = Exclude<Said, { tell: string }>
+
+function answer(device: Device, said: Question): Promise<Event | object | undefined> {
   switch (said.ask) {
     case 'login':
       return device.login()

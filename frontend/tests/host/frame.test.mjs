@@ -22,7 +22,7 @@ window.answer = true
 const api = {
   login: async () => ({ code: 'login' }),
   tap: async ({ allow }) => (happened.taps.push(allow), { event: allow ? window.event : { type: 'error', errMsg: 'getPhoneNumber:fail user deny', detail: { errorMessage: '用户取消授权' } } }),
-  send: async (request) => (happened.sent.push(request), { status: 200, headers: {}, body: '{"masked":"138****8888"}' }),
+  send: async (request) => (happened.sent.push(request), await new Promise((resolve) => setTimeout(resolve, 100)), { status: 200, headers: {}, body: '{"masked":"138****8888"}' }),
 }
 document.querySelector('input').onchange = async ({ target }) => {
   try {
@@ -166,6 +166,24 @@ test('what runs in the frame reaches neither the page, nor the network, nor a st
     await said.textContent(),
     'page SecurityError; top SecurityError; fetch TypeError; storage SecurityError; cookie SecurityError; worker SecurityError; origin null; popup null',
   )
+})
+
+test('many requests at once wait for each other, and endless ones are refused', async (t) => {
+  const folder = await written(t, {
+    'app.json': '{"pages": ["a"]}',
+    'a.wxml': '<view id="said">{{said}}</view>',
+    'a.js': `Page({ data: { said: '' }, async onLoad() {
+      const ask = () => new Promise((resolve) => wx.request({ url: 'https://a.example/v1', success: () => resolve('ok'), fail: ({ errMsg }) => resolve(errMsg) }))
+      const said = await Promise.all(Array.from({ length: 150 }, ask))
+      this.setData({ said: JSON.stringify(Object.fromEntries([...new Set(said)].map((one) => [one, said.filter((each) => each === one).length]))) }) } })`,
+  })
+  const { inside, happened } = await pickFolder(t, folder)
+  const said = inside.locator('[id$="--said"]')
+  await said.filter({ hasText: 'ok' }).waitFor()
+  const { ok, 'request:fail too many at once': refused } = JSON.parse(await said.textContent())
+  assert.equal(ok + refused, 150)
+  assert.ok(ok >= 110 && refused > 0, `${ok} and ${refused}`)
+  assert.equal((await happened()).sent.length, ok)
 })
 
 test('the frame runs nothing outside a sandbox, and greets nobody there', async (t) => {

@@ -46,7 +46,28 @@ export async function run(content, { api, allow = true, page, system, config } =
     find(selector).click()
     await settled()
   }
+  /** Waits for an element. */
+  const until = async (selector) => {
+    for (let turn = 0; turn < 200; turn += 1) {
+      if (find(selector)) return find(selector)
+      await settled()
+    }
+    throw new Error(`no ${selector} in ${mounted.root.innerHTML}`)
+  }
   const read = (selector) => find(selector).textContent
   await settled()
-  return { window, mounted, find, tap, read, settled, asked, sent, errors, warnings, close: () => window.close() }
+  return {
+    window,
+    mounted,
+    find,
+    until,
+    tap,
+    read,
+    settled,
+    asked,
+    sent,
+    errors,
+    warnings,
+    close: () => window.close(),
+  }
 }

@@ -1,0 +1,55 @@
+/** What can go wrong between the tap and the number, as the user of the native components sees it, in jsdom. */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { run } from '../host/jsdom.mjs'
+import { example } from './native.mjs'
+import { world } from './world.mjs'
+
+let here
+before(async () => {
+  here = await world()
+})
+after(() => here?.close())
+
+/** Scene of the simulator: reason, the server's code if it was asked, whether the number may be typed. */
+const SEEN = {
+  wechat: {
+    denied: ['denied', undefined, true],
+    'errno-102-button': ['platform', undefined, true],
+    'errno-103-button': ['privacy', undefined, true],
+    'errno-104-button': ['privacy', undefined, true],
+    'errno-112-button': ['platform', undefined, true],
+    'errno-1400001-button': ['quota', undefined, true],
+    'expired-code': ['server', 'expired', false],
+    'used-code': ['server', 'expired', false],
+  },
+  alipay: {
+    denied: ['denied', undefined, true],
+    40003: ['denied', 'declined', true],
+    40006: ['server', 'not-available', true],
+    20000: ['server', 'try-later', false],
+    'no-sign': ['server', 'not-available', true],
+    tampered: ['server', 'not-verified', false],
+    'no-phone-bound': ['server', 'no-phone', true],
+    'used-login-code': ['server', 'expired', false],
+  },
+}
+
+for (const [platform, scenes] of Object.entries(SEEN)) {
+  for (const [scene, [reason, code, typing]] of Object.entries(scenes)) {
+    test(`${platform}, ${scene}: ${reason}`, async (t) => {
+      const phone = here.phone(platform, { scene })
+      const page = await run(await example(platform), { api: phone.api })
+      t.after(() => page.close())
+      await page.until('[data-open-type^=get]:not([disabled])')
+      await page.tap('[data-open-type^=get]')
+      assert.equal((await page.until('.reason')).textContent, reason)
+      assert.match(page.read('[class*=haoma-phone-text]'), /\p{Script=Han}/u)
+      assert.equal(phone.answers[0]?.body.code, code)
+      assert.equal(phone.sent.length, code ? 1 : 0)
+      assert.equal(page.find('.typed') !== null, typing)
+      assert.deepEqual(page.errors, [])
+    })
+  }
+}
