@@ -62,7 +62,7 @@ def simulate(
     service: Annotated[
         str,
         typer.Option(
-            "--service", metavar="URL", help="URL of the haoma service, if not on this machine, for callbacks."
+            "--service", metavar="URL", help="Your server, for the phone and for callbacks: http://HOST:PORT[/PATH]."
         ),
     ] = "",
     command: Annotated[
@@ -72,8 +72,9 @@ def simulate(
 ) -> None:
     """Simulate the platforms over HTTP, and a phone with the mini program.
 
-    Nothing is real: the simulator makes its own keys and serves a matching haoma.toml. Its start page lists the
-    addresses and the scenes: granted, declined, tampered, expired, busy and so on.
+    Nothing is real: the simulator makes its own keys and serves a matching haoma.toml. Open its address in a browser:
+    there is a phone with a button, and beside it each step from the tap to the number, in scenes such as granted,
+    declined, tampered, expired and busy. The page starts a haoma service of its own, or posts to --service.
 
     With a COMMAND it runs your application, and ends with it. The variable HAOMA_CONFIG names a haoma.toml for these
     platforms that keeps accounts, in a database that is thrown away. Needs: pip install '.[store]' (in a checkout).
@@ -113,8 +114,9 @@ def demo(
 ) -> None:
     """Start the simulator and the service, and run through two dozen scenes over HTTP.
 
-    Each scene shows what was sent, the result, and what to do about it. Afterwards both keep running, and their
-    addresses are printed. Needs: pip install '.[server]' (in a checkout).
+    It begins with the address of a phone in the browser. Each scene shows what was sent, the result, and what to do
+    about it. Afterwards both keep running, and their addresses are printed. Needs: pip install '.[server]' (in a
+    checkout).
 
     \b
     Example:

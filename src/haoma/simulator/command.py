@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from haoma.simulator.device import ADDRESS
 from haoma.simulator.phone.service import Theirs
 from haoma.simulator.running import Simulator, address
 from haoma.words import text
@@ -33,10 +34,12 @@ def run_beside(command: Sequence[str], listen: str, service: str = "", lang: str
         lang: ``zh`` or ``en``.
 
     Raises:
-        ValueError: ``listen`` is malformed.
+        ValueError: ``listen`` or ``service`` is malformed.
         OSError: Cannot listen on the address, or there is no such program.
     """
     address(listen, lang)
+    if service and not ADDRESS.fullmatch(service):
+        raise ValueError(text("simulator", "bad-service", lang))
     with tempfile.TemporaryDirectory(prefix="haoma-") as folder, Simulator(listen) as simulator:
         if service:
             simulator.use(Theirs(service))

@@ -5,13 +5,11 @@ are refused. Every refusal is ``{"error": "…", "needed": "…"}`` with a statu
 
 ``GET /phone/`` (``GET /`` leads a browser there)
     ``page.html``, in the language of ``?lang=zh|en``, of the cookie ``haoma-lang``, or of Accept-Language. In it,
-    ``{{lang}}`` is ``zh-CN`` or ``en``; ``{{theme}}`` is the cookie ``haoma-theme``: ``light``, ``dark`` or empty;
-    ``{{page.KEY}}`` is the text ``[page.KEY]`` of ``words/phone.toml``, escaped. The page sets both cookies.
+    ``{{lang}}`` is ``zh-CN`` or ``en``, and ``{{theme}}`` is the cookie ``haoma-theme``: ``light``, ``dark`` or empty.
+    The page sets both cookies. Its words are in ``words/phone_page.toml``.
 ``GET /phone/static/NAME``
     A file of ``static/``; ``NAME`` is a name or ``folder/name``. A file whose name begins with ``frame`` has the
     content security policy of the sandboxed frame, which may load the others: they hold no secret.
-``GET /phone/api/words?lang=zh``
-    ``{KEY: text}``: the entries ``[page.KEY]`` of ``words/phone.toml``.
 ``GET /phone/api/catalogue?lang=zh``
     ``{platforms, service, clock, groups}``::
 
@@ -46,16 +44,16 @@ are refused. Every refusal is ``{"error": "…", "needed": "…"}`` with a statu
 ``GET /phone/api/runs/RUN?lang=zh``
     The timeline::
 
-        {run, platform, app, user, scene: {name, line, expect}, state, badge, at, ms, failed, tapped,
+        {run, platform, app, user, scene: {name, line, expect}, state, at, ms, failed, tapped,
          stops: [{id: "sealed",  title, state, ms, text, wire: {head, body}},
                  {id: "sent",    title, state, ms, text, wire: {head, body}},
                  {id: "checked", title, state, ms, text, way, request_id, steps: [{n, text, state, reason}]},
-                 {id: "came",    title, state, ms, text, status, masked, badge, code, public_code, next,
+                 {id: "came",    title, state, ms, text, status, masked, code, public_code, next,
                                  checks: [{name, label, proven, how}]},
                  {id: "means",   title, state, ms, text, heading, cause, remedy, see, page, who, who_label}],
          code: {curl, python, pytest}}
 
-    ``state`` of a run, stop or step is ``idle``, ``now``, ``ok``, ``no``, ``fix`` or ``unk``; ``badge`` is its word.
+    ``state`` of a run, stop or step is ``idle``, ``now``, ``ok``, ``no``, ``fix`` or ``unk``.
     ``ms`` counts from the tap, and is null where nothing has happened. ``wire.body`` is a JSON value in which a secret
     is ``{"short": "e423…", "size": 64}``, and a number ``{"masked": "138****5544"}``. ``came.code`` is the precise
     code, as the operator's log has it; ``came.public_code`` is what the front end saw.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from functools import cached_property
 from importlib import resources
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.language import negotiate
 from haoma.platforms.base.mirroring import Answer
-from haoma.words import LANGUAGES, entries
+from haoma.words import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +46,7 @@ _COMMON: Final = {
     "cache-control": "no-cache",
 }
 _COOKIE: Final = re.compile(r"(?:^|;\s*)(haoma-[a-z]+)=([a-z]{2,5})(?=;|$)")
-_SLOT: Final = re.compile(r"\{\{([a-z0-9.-]+)\}\}")
+_SLOT: Final = re.compile(r"\{\{(lang|theme)\}\}")
 
 
 def language(call: Call) -> str:
@@ -78,21 +77,12 @@ class Pages:
             return self._file(call.path.removeprefix(_STATIC))
         return None
 
-    def words(self, lang: str) -> dict[str, str]:
-        """Return the words of the page, in a language."""
-        return {
-            key.removeprefix("page."): entry["zh" if lang == "zh" else "en"]
-            for key, entry in entries("phone").items()
-            if key.startswith("page.")
-        }
-
     def _page(self, call: Call) -> Answer:
         lang = language(call)
         theme = _cookies(call).get("haoma-theme", "")
-        words = {f"page.{key}": told for key, told in self.words(lang).items()}
-        words |= {"lang": "zh-CN" if lang == "zh" else "en", "theme": theme if theme in ("light", "dark") else ""}
+        words = {"lang": "zh-CN" if lang == "zh" else "en", "theme": theme if theme in ("light", "dark") else ""}
         file = resources.files("haoma") / "simulator" / "phone" / "page.html"
-        page = _SLOT.sub(lambda slot: html.escape(words.get(slot[1], slot[0])), file.read_text("utf-8"))
+        page = _SLOT.sub(lambda slot: words[slot[1]], file.read_text("utf-8"))
         headers = {"content-type": _KINDS["html"], "content-security-policy": _POLICY, "x-frame-options": "DENY"}
         vary = {"vary": "Accept-Language, Cookie", "content-language": "zh-CN" if lang == "zh" else "en"}
         return Answer(200, headers | _COMMON | vary, page.encode("utf-8"))

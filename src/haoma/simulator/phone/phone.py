@@ -151,8 +151,6 @@ class Phone:
             case ["catalogue"]:
                 self._starting = self._starting or asyncio.create_task(self._start())
                 return self._catalogue(lang)
-            case ["words"]:
-                return self._pages.words(lang)
             case ["runs", run_id]:
                 return timeline(self._run(run_id), self._stage, self._target, base, lang)
         raise _Refused(404, "address")

@@ -80,7 +80,6 @@ class _Timeline:
             "user": run.user,
             "scene": {"name": run.scene.name, "line": run.scene.line(run.platform, lang), "expect": run.scene.expect},
             "state": state,
-            "badge": self._badge(state),
             "at": run.moments.get("tap"),
             "ms": self._ms(self._sent.ended) if self._sent else None,
             "failed": run.tap.failed if run.tap else False,
@@ -88,18 +87,6 @@ class _Timeline:
             "stops": stops,
             "code": codes_of(run, self._stage, self._target, self._base, code, lang),
         }
-
-    def _badge(self, state: str) -> str:
-        match state:
-            case "ok":
-                return text("phone", "badge.ok", self._lang)
-            case "no":
-                return text("phone", "badge.no", self._lang)
-            case "fix":
-                return text("phone", "badge.fix", self._lang)
-            case "unk":
-                return text("phone", "badge.unk", self._lang)
-        return ""
 
     def _code(self) -> str:
         """Return ``ok``, the precise code of the outcome, or nothing if there is none or nobody knows it."""
@@ -229,12 +216,12 @@ class _Timeline:
     def _came(self, code: str, state: str) -> dict[str, Any]:
         sent = self._sent
         found: dict[str, Any] = {
-            "state": IDLE, "ms": None, "text": "", "status": None, "masked": "", "badge": "", "code": "",
+            "state": IDLE, "ms": None, "text": "", "status": None, "masked": "", "code": "",
             "public_code": "", "next": "", "checks": [],
         }  # fmt: skip
         if sent is None and not code:
             return found
-        found |= {"state": state, "badge": self._badge(state), "code": "" if code == "ok" else code}
+        found |= {"state": state, "code": "" if code == "ok" else code}
         if sent is None:
             return found
         if sent.trouble:
