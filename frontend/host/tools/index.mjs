@@ -47,8 +47,11 @@ export async function licences(packages) {
     const text = file ? await readFile(path.join(folder, file), 'utf8') : ''
     texts.push(`${name} ${version}, ${license}\n\n${text.replace(/\r/g, '').trim()}\n`)
   }
-  return texts.join(`\n${'-'.repeat(80)}\n\n`)
+  return [ABOUT + '\n', ...texts].join(`\n${RULE}`)
 }
+
+const ABOUT = 'host.js and frame.js contain parts of these packages; compiler.wasm is copied from one of them as it is.'
+const RULE = `${'-'.repeat(80)}\n\n`
 
 let reader
 /** src/folder.ts, for Node. */

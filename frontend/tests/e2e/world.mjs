@@ -164,7 +164,7 @@ class World {
 
 /** Waits until a function returns something that is true and not empty, and returns it. */
 async function until(find) {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   for (;;) {
     const found = await find()
     if (found && found.length !== 0) return found
