@@ -38,10 +38,8 @@ DEAD = [
     (VUE3, "p.jsx", OF_VUE + jsx("button", "ongetphonenumber"), "onGetphonenumber"),
     (BOTH, "p.jsx", OF_VUE + jsx("button", "onGetPhoneNumber"), "onGetphonenumber"),
     (VUE2, "p.jsx", jsx("button", "onGetPhoneNumber"), "onGetphonenumber"),
-    (VUE3, "p.vue", template("button", "@getPhoneNumber"), "@getphonenumber"),
-    (VUE3, "p.vue", template("button", "v-on:getPhoneNumber"), "@getphonenumber"),
-    (VUE3, "p.vue", template("button", "@GetPhoneNumber"), "@getphonenumber"),
     (VUE2, "p.vue", template("button", "@getPhoneNumber"), "@getphonenumber"),
+    (VUE2, "p.vue", template("button", "v-on:GetPhoneNumber"), "@getphonenumber"),
     (VUE3, "p.jsx", OF_VUE + jsx("button", "onClick"), "onGetphonenumber"),
     (REACT, "p.jsx", OF_REACT + jsx("Button", "onClick"), "onGetPhoneNumber"),
     (REACT, "p.jsx", OF_REACT + jsx("Button", "bindgetphonenumber"), "onGetPhoneNumber"),
@@ -55,6 +53,9 @@ ALIVE = [
     (VUE3, "p.vue", template("button", "@getphonenumber")),
     (VUE3, "p.vue", template("button", "v-on:getphonenumber")),
     (VUE3, "p.vue", template("button", "@getphonenumber.stop")),
+    (VUE3, "p.vue", template("button", "@getPhoneNumber")),  # in a template Vue keeps capitals, and Taro ignores them
+    (VUE3, "p.vue", template("button", "v-on:getPhoneNumber")),
+    (VUE3, "p.vue", template("button", "@GetPhoneNumber")),
     (VUE3, "p.vue", template("phone-button", "@getPhoneNumber")),  # a component of their own
     (REACT, "p.jsx", OF_REACT + jsx("Button", "onGetPhoneNumber")),
     (REACT, "p.jsx", jsx("Button", "onGetPhoneNumber")),

@@ -70,6 +70,13 @@ class Project:
         found = {"vue"} if self._says(vue) or any(each.suffix in _VUE for each in self.sources) else set[str]()
         return frozenset(found | ({"react"} if self._says(react) else set()))
 
+    @cached_property
+    def is_vue2(self) -> bool:
+        """True if something shows that it uses Vue 2."""
+        return self._says(
+            r"plugin-framework-vue2|[\"']?framework[\"']?\s*:\s*[\"']vue[\"']|[\"']vue[\"']\s*:\s*[\"'][\^~>=\s]*2\b"
+        )
+
     def framework(self, source: Source) -> str:
         """Return the framework of a Taro file, ``vue`` or ``react``; empty if nothing shows it."""
         if source.suffix in _VUE:
@@ -543,13 +550,16 @@ def _dead_spelling(
 ) -> Iterator[Diagnosis]:
     """Find wrong capitals. Taro for React ignores them; Vue turns them into ``get-phone-number``, which no button has.
 
-    Vue treats an attribute as a listener only if a capital, or no letter, follows ``on``. A custom component may have
-    its own events, and ``getAuthorize`` works in both spellings.
+    In a template Vue keeps them, since 3.2.38, and Taro ignores them. Vue treats an attribute as a listener only if a
+    capital, or no letter, follows ``on``. A custom component may have its own events, and ``getAuthorize`` works in
+    both spellings.
     """
     of_jsx = source.suffix not in _VUE
     framework = project.framework(source)
     if tag.lower() != "button" or framework == "react" or (not framework and tag == "Button"):
         return  # in Vue's JSX the buttons are lower case
+    if not of_jsx and not project.is_vue2:
+        return
     for name in _events(attributes):
         event = re.sub(r"^(?:@|v-on:|on)", "", name).partition(".")[0]
         right = {f"on{event.capitalize()}"} if of_jsx else {f"{sign}{event.lower()}" for sign in ("@", "v-on:")}
