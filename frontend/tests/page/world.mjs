@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import path from 'node:path'
@@ -12,7 +13,7 @@ import { chromium } from 'playwright-core'
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 const python = process.env.HAOMA_PYTHON ?? path.join(root, '.venv/bin/python')
 const executablePath = process.env.HAOMA_CHROMIUM ?? '/usr/bin/chromium'
-const axe = createRequire(import.meta.url).resolve('axe-core')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8')
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--lang=zh-CN']
 
@@ -24,11 +25,12 @@ export async function simulate(...arguments_) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
+  child.on('error', (error) => (said = String(error)))
   child.stdout.on('data', (piece) => (said += piece))
   child.stderr.on('data', (piece) => (said += piece))
   const url = `http://127.0.0.1:${port}`
   for (let waited = 0; ; waited += 100) {
-    if (child.exitCode !== null || waited > 60_000) throw new Error(`the simulator did not start: ${said}`)
+    if (child.exitCode !== null || child.pid === undefined || waited > 180_000) throw new Error(`the simulator did not start: ${said}`)
     if (await fetch(`${url}/device/scenes`).then((answer) => answer.ok, () => false)) break
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
@@ -69,7 +71,7 @@ export class Page {
 
   /** The button on the phone: the component's, or the drawn one. */
   get button() {
-    return this.page.locator('#screen .contact :is(button[data-open-type], .tap)').first()
+    return this.page.locator('#screen .haoma-phone-button').first()
   }
 
   async tap() {
@@ -80,7 +82,7 @@ export class Page {
 
   /** Waits until the component has logged in. */
   async ready() {
-    await this.page.locator('#screen .contact :is(button[data-open-type]:not([disabled]), .tap:not([disabled]))').first().waitFor()
+    await this.page.locator('#screen .haoma-phone-button:not([disabled])').first().waitFor()
   }
 
   async allow() {
@@ -113,7 +115,7 @@ export class Page {
 
   /** Violations of accessibility rules, in words. */
   async violations() {
-    await this.page.addScriptTag({ path: axe }).catch(async () => this.page.evaluate(await import('node:fs').then(({ readFileSync }) => readFileSync(axe, 'utf8'))))
+    await this.page.evaluate(axe)
     const { violations } = await this.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
     return violations.map((each) => `${each.id}: ${each.help} — ${each.nodes.slice(0, 3).map((node) => node.target.flat().join(' ')).join(' | ')}`)
   }

@@ -292,8 +292,9 @@ class Phone:
                 sent.answer = answer.decode("utf-8", "replace")
             except NoAnswer as error:
                 sent.trouble = str(error)
-            sent.ended = monotonic()
+            ended = monotonic()
             sent.line = await self._target.line(request_id)
+            sent.ended = ended  # not before its line is there, or a page would show an outcome without it
         shown = {name: value for name, value in returned.items() if name in _RETURNED}
         answered = {"status": sent.status, "headers": shown, "body": sent.answer}
         trouble = {"error": sent.trouble} if sent.trouble else {}

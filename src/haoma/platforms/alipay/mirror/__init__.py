@@ -297,7 +297,8 @@ class AlipayMirror(Mirror):
         event = {"response": self.envelope(scene, mobile, app=app), "ariverRpcTraceId": "21" + self._random(15).hex()}
         sent = event["response"].replace("+", " ") if scene == "plus-became-space" else event["response"]
         number = ("+" + mobile.replace("-", "") if "-" in mobile else "+86" + mobile) if expect == "ok" else ""
-        return Tap(scene, app, event, login_code, _body(login_code, {"response": sent}), expect, number)
+        body = _body(login_code, {"response": sent})
+        return Tap(scene, app, event, login_code, body, expect, number, failed=scene in _CLEAR)
 
     def envelope(self, scene: str, mobile: str = "13811112222", *, app: str = ALIPAY) -> str:
         """Return ``res.response`` of ``my.getPhoneNumber``: a string that contains JSON."""

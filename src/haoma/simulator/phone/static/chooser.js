@@ -7,7 +7,6 @@ const OFTEN = new Set(['ok', 'overseas', 'stale-token', 'without-login', 'cert-o
   'wrong-aes-key', 'wrong-private-key', 'wrong-secret', 'login-code-sent-as-phone-code', 'login-in-callback', 'ip-not-allowed', 'frozen-secret',
   'no-permission', 'no-ability', 'login-sent-along', 'token-war', 'sealed-stale-session-key', 'slow', 'reset-after-consumed', 'login-reset',
   'tampered', 'bit-flips', 'errno-1400001-button', 'errno-104-button']);
-const GROUPS = ['good', 'user', 'yours', 'network'];
 const FIRST = ['wechat', 'alipay', 'baidu', 'douyin', 'kuaishou', 'huawei', 'dingtalk'];
 
 export function address(chosen, changes = {}) {
@@ -28,7 +27,7 @@ export class Chooser {
     this.open = new Set();
   }
 
-  draw(catalogue, chosen, extra) {
+  draw(catalogue, chosen, folder) {
     this.catalogue = catalogue;
     this.chosen = chosen;
     this.platform = catalogue.platforms.find((each) => each.name === chosen.platform);
@@ -40,7 +39,7 @@ export class Chooser {
     this.found = h('div', { class: 'found' });
     this.list.append(h('div', { class: 'search' }, icon('find'), find), this.found);
     this.root.replaceChildren(
-      h('div', { class: 'choices' }, this.#platforms(), this.#apps(), this.#users(), h('div', { class: 'field late' }, ...extra), this.#service()),
+      h('div', { class: 'choices' }, this.#platforms(folder), this.#apps(), this.#users(), this.#service()),
       this.list);
     this.#scenes();
   }
@@ -52,15 +51,15 @@ export class Chooser {
       event.preventDefault();
       this.choose(to);
     };
-    return h('a', { href: address(to, { lang }), 'aria-current': current ? 'true' : null, onclick: click }, ...children);
+    return h('a', { href: address(to, { lang }), 'data-scene': changes.scene, 'aria-current': current ? 'true' : null, onclick: click }, ...children);
   }
 
-  #platforms() {
+  #platforms({ cell, note }) {
     const rank = ({ name }) => (FIRST.indexOf(name) + FIRST.length + 1) % (FIRST.length + 1);
     const links = [...this.catalogue.platforms].sort((one, other) => rank(one) - rank(other)).map((each) =>
       this.#link({ platform: each.name, app: '', scene: '', user: '' }, each === this.platform, each.title));
     return h('nav', { class: 'field', 'aria-label': say('choose.platform') },
-      h('span', { class: 'label' }, say('choose.platform')), h('div', { class: 'pick' }, links));
+      h('span', { class: 'label' }, say('choose.platform')), h('div', { class: 'pick' }, links, cell), note);
   }
 
   #select(id, label, options, value, changed, hint) {
@@ -97,12 +96,12 @@ export class Chooser {
     const words = this.filter.trim().toLowerCase();
     const of = this.platform.scenes.filter((each) => !this.chosen.app || each.app === this.chosen.app);
     const hit = (each) => [each.line, each.name, each.expect, each.app].some((text) => text.toLowerCase().includes(words));
-    const groups = GROUPS.map((group) => this.#group(group, of.filter((each) => each.group === group && hit(each)), Boolean(words || this.chosen.app)));
+    const groups = this.catalogue.groups.map(({ name, title }) => this.#group(name, title, of.filter((each) => each.group === name && hit(each)), Boolean(words || this.chosen.app)));
     const any = groups.some(Boolean);
     this.found.replaceChildren(...(any ? groups.filter(Boolean) : [h('p', { class: 'none', role: 'status' }, say('choose.filter-none'))]));
   }
 
-  #group(group, scenes, whole) {
+  #group(group, title, scenes, whole) {
     if (!scenes.length) return null;
     const open = whole || this.open.has(group);
     const often = scenes.filter((each) => OFTEN.has(each.name) || each === this.scene);
@@ -115,7 +114,7 @@ export class Chooser {
     };
     const more = whole || (!rest && !this.open.has(group)) ? null
       : h('button', { class: 'more', type: 'button', 'aria-expanded': String(open), onclick: turn }, open ? say('choose.fewer') : say('choose.more', { count: rest }));
-    return h('section', { 'data-group': group }, h('p', {}, say(`group.${group}`)),
+    return h('section', { 'data-group': group }, h('p', {}, title),
       seen.map((each) => this.#link({ scene: each.name }, each === this.scene,
         h('span', { class: `c-${each.outcome}` }, icon(each.outcome), h('span', { class: 'sr' }, say(`outcome.${each.outcome}`))),
         h('span', {}, each.line))), more);

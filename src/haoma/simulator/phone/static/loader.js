@@ -9,25 +9,28 @@ export class Loader {
     this.fault = '';
   }
 
-  /** The field in which a folder is chosen. */
-  field() {
-    const files = h('input', { type: 'file', id: 'folder', class: 'sr', tabindex: '-1', 'aria-label': say('folder.load'), multiple: true, webkitdirectory: true });
+  /** The cell among the platforms that loads a folder. */
+  cell() {
+    const files = h('input', { type: 'file', id: 'folder', class: 'sr', tabindex: '-1', 'aria-hidden': 'true', multiple: true, webkitdirectory: true });
     files.addEventListener('change', () => files.files.length && this.#load(files.files));
-    const load = h('button', { class: 'btn', type: 'button', id: 'load', onclick: () => files.click() }, icon('folder'), h('span', {}, say('folder.load')));
-    const back = h('button', { class: 'btn', type: 'button', id: 'load', onclick: () => { this.picked = undefined; this.fault = ''; this.changed(); } }, say('folder.close'));
-    return [
-      h('span', { class: 'label' }, say('folder.name')),
-      h('span', {}, this.picked ? say('folder.loaded', { name: this.picked.name, count: Object.keys(this.picked.files).length }) : say('folder.sample')),
-      h('span', {}, this.picked ? back : load, files),
-      this.fault ? h('span', { class: 'bad', role: 'alert' }, icon('no'), this.fault) : h('span', { class: 'hint' }, say('folder.hint')),
-    ];
+    return [h('button', { type: 'button', id: 'load', 'aria-describedby': 'folder-note', onclick: () => files.click() }, icon('folder'), h('span', {}, say('folder.load'))), files];
+  }
+
+  /** What is to be said about the folder; `target` says where what it sends will go. */
+  note(target) {
+    if (this.fault) return h('span', { class: 'bad', role: 'alert', id: 'folder-note' }, icon('no'), this.fault);
+    if (!this.picked) return h('span', { class: 'sr', id: 'folder-note' }, say('folder.hint'));
+    const back = () => { this.picked = undefined; this.changed(); };
+    return h('span', { class: 'hint', id: 'folder-note' },
+      h('b', {}, say('folder.loaded', { name: this.picked.name, count: Object.keys(this.picked.files).length })), ' ', target, ' ',
+      h('button', { type: 'button', class: 'link', id: 'back', onclick: back }, say('folder.close')));
   }
 
   async #load(files) {
     const { pick, Unfit } = await import('./host/host.js');
     try {
-      this.picked = await pick(files);
       this.fault = '';
+      this.picked = await pick(files);
     } catch (error) {
       if (!(error instanceof Unfit)) throw error;
       this.picked = undefined;
@@ -42,7 +45,7 @@ export class Loader {
     const failed = (text) => {
       if (signal.aborted) return;
       this.fault = say('folder.broken', { why: text.split('\n')[0].slice(0, 200) });
-      document.getElementById('load').closest('.field').replaceChildren(...this.field());
+      document.getElementById('folder-note').replaceWith(this.note(''));
     };
     const opened = await open(shown.place, this.picked, { sheet: acts.sheet, api: acts, label: this.picked.name, onTitle: shown.title, onError: failed });
     signal.addEventListener('abort', () => opened.destroy());

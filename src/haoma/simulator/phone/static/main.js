@@ -80,7 +80,7 @@ function choose(changes) {
   $('chosen').replaceChildren(h('b', {}, platform.title), ' ', scene.line);
   const focus = document.activeElement?.closest?.('#choices') ? document.activeElement : null;
   const again = focus && (focus.id || focus.getAttribute('href'));
-  chooser.draw(catalogue, chosen, loader.field());
+  chooser.draw(catalogue, chosen, { cell: loader.cell(), note: loader.note(catalogue.service.own ? say('folder.built-in', { app: scene.app }) : '') });
   if (again) (document.getElementById(again) || document.querySelector(`#choices a[href="${CSS.escape(again)}"]`) || document.querySelector('#choices [aria-current]'))?.focus({ preventScroll: true });
   if (!wide.matches && focus?.matches('.scenes a')) { $('chooser').open = false; }
   play(platform, scene);
@@ -114,7 +114,7 @@ function play(platform, scene) {
     const shown = screen($('screen'), { platform: platform.name, capsule: platform.kind !== 'page', name: own ? own.name : say('shop.name') });
     tick();
     await show();
-    const acts = actions(platform, run, show, mine);
+    const acts = actions(platform, scene, run, show, mine);
     if (own) await loader.open(shown, acts, mine);
     else if (platform.name in SHOPS) await mini(shown, platform, scene, acts, mine);
     else {
@@ -135,7 +135,7 @@ function play(platform, scene) {
 }
 
 /** What a phone can do, played by the simulator. The timeline is drawn anew after each. */
-function actions(platform, run, show, signal) {
+function actions(platform, scene, run, show, signal) {
   return {
     async login() {
       const given = await api.login(run);
@@ -160,9 +160,7 @@ function actions(platform, run, show, signal) {
       return given;
     },
     async send(request) {
-      const { path } = catalogue.service;
-      const asked = /^\/v1\/apps\/[^/]+\/phone-number$/.test(request.path) && !path.includes('{app}') ? { ...request, path } : request;
-      const sent = api.send(run, asked);
+      const sent = api.send(run, addressed(request, scene));
       await watch(sent, show, signal);
       const answer = await sent;
       await show();
@@ -170,6 +168,17 @@ function actions(platform, run, show, signal) {
       return { status: answer.status, headers: answer.headers, body: answer.body };
     },
   };
+}
+
+/**
+ * The request as the service in question knows it: a server of the developer's may have another path, and the built-in
+ * service has neither the apps nor the keys of a developer's mini program.
+ */
+function addressed(request, scene) {
+  const { own, path, key } = catalogue.service;
+  if (!/^\/v1\/apps\/[^/]+\/phone-number$/.test(request.path)) return request;
+  const to = { ...request, path: path.includes('{app}') && !own ? request.path : path.replace('{app}', scene.app) };
+  return own ? { ...to, headers: { ...to.headers, authorization: `Bearer ${key}` } } : to;
 }
 
 /** The mini programs with the component of haoma, compiled by frontend/shop/build.mjs. */
@@ -180,7 +189,7 @@ async function mini(shown, platform, scene, acts, signal) {
   if (signal.aborted) return;
   const config = {
     words: words(), lang, app: scene.app, server: location.origin, key: catalogue.service.key, timeout: 60_000,
-    realtime: scene.name === 'realtime', sealed: scene.name.startsWith('sealed'),
+    realtime: scene.name === 'realtime',
   };
   const mounted = mount(shown.place, { folder, config, sheet: acts.sheet, api: acts, onError: (error) => guard(() => { throw error; }) });
   signal.addEventListener('abort', () => mounted.destroy());

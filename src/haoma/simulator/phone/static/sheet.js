@@ -20,7 +20,8 @@ const LOOKS = {
  */
 export function ask(screen, { platform, title, number: masked, shop, signal }) {
   const look = LOOKS[platform] || PLAIN;
-  const before = document.activeElement;
+  let before = document.activeElement;
+  while (before?.shadowRoot?.activeElement) before = before.shadowRoot.activeElement;
   return new Promise((resolve) => {
     const end = (answer) => {
       veil.remove();
