@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -195,18 +195,16 @@ def haoma_client(haoma_config: Path) -> Iterator[Client]:
 
 
 @pytest.fixture
-def haoma_async_client(haoma_config: Path) -> Any:
-    """An asynchronous client of the platforms of the test. Close it in the test's event loop, if the test has one."""
+def haoma_async_client(haoma_config: Path) -> Iterator[AsyncClient]:
+    """An asynchronous client of the platforms of the test, for any event loop. It knows nothing of other tests."""
+    import asyncio
+
     from haoma import AsyncClient, load
 
-    client: AsyncClient = AsyncClient(load(haoma_config))
-    return client
-
-
-@pytest.fixture
-def haoma_django(haoma_simulator: Platforms, haoma_config: Path) -> Iterator[Platforms]:
-    """The simulated platforms as the setting ``HAOMA`` of a Django project. The options of the project stay."""
-    from haoma.integrations.django.testing import configured
-
-    with configured(haoma_config):
-        yield haoma_simulator
+    client = AsyncClient(load(haoma_config))
+    yield client
+    loop = asyncio.new_event_loop()  # `asyncio.run` would take away the loop of other plugins
+    try:
+        loop.run_until_complete(client.aclose())
+    finally:
+        loop.close()

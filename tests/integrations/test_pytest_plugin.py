@@ -38,7 +38,7 @@ def test_what_a_team_tests(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         """
-import asyncio, sys
+import asyncio, sys, threading
 import pytest
 import celery  # a server of many processes is no reason to warn in a test
 import haoma
@@ -79,9 +79,17 @@ def test_an_application_of_my_own(haoma_simulator, haoma_config):
             return tap, await client.get_phone_number(tap.app, tap.body)
     tap, phone = asyncio.run(main())
     assert phone.e164 == tap.phone_number
+
+@pytest.mark.haoma("wechat", accounts=True)
+def test_a_client_that_nobody_closes(haoma_simulator, haoma_async_client):
+    tap = haoma_simulator.tap()
+    assert asyncio.run(haoma_async_client.get_phone_number(tap.app, tap.body)).link == "new"
+
+def test_it_was_closed():
+    assert [each.name for each in threading.enumerate() if each.name == "haoma-store"] == []
 """,
     )
-    assert "6 passed" in said
+    assert "8 passed" in said
 
 
 def test_the_platforms_of_a_project(tmp_path: Path) -> None:
