@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth import SESSION_KEY, authenticate, get_user_model
+from django.contrib.auth import SESSION_KEY, aauthenticate, authenticate, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
@@ -502,3 +502,12 @@ def test_nobody_is_logged_in_by_a_number_alone(database: None) -> None:
     request.user = AnonymousUser()
     assert authenticate(request, username="anna", password="x") is None
     assert authenticate(request, phone="+8613800138000") is None
+
+
+def test_django_s_own_asynchronous_call(phones: Phones) -> None:
+    """`aauthenticate` finds the same user as `authenticate`."""
+    tap = phones.tap("wechat", user="anna")
+    phone = conf.client().get_phone_number(tap.app, tap.body, caller="test")
+    user = authenticate(None, verified_phone=phone)
+    assert user is not None
+    assert asyncio.run(aauthenticate(None, verified_phone=phone)) == user

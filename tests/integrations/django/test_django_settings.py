@@ -138,6 +138,18 @@ def test_checks_are_the_findings_of_the_doctor(tmp_path: Path) -> None:
         assert any(name.startswith("haoma.config.app-id") for name in found())
 
 
+def test_simulated_platforms_are_one_warning(tmp_path: Path) -> None:
+    """Of the simulator's configuration only that is told, and faults."""
+    path = written(tmp_path)
+    path.chmod(0o644)
+    path.write_text(f"allow_insecure_upstreams = true\n{path.read_text()}")
+    with override_settings(HAOMA=path):
+        assert found().keys() == {"haoma.config.insecure-upstreams-allowed"}
+    path.write_text(f"{path.read_text()}old_way = true\n")
+    with override_settings(HAOMA=path):
+        assert "haoma.config.unknown-setting" in found()
+
+
 def test_checks_of_the_project(tmp_path: Path) -> None:
     """A project that lacks the backend or the field is told so; with a function of its own it needs no field."""
     path = written(tmp_path)

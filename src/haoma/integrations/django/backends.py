@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 
 from haoma.integrations.common import linked
@@ -32,3 +33,11 @@ class HaomaBackend(ModelBackend):
         del request
         user = conf.options().on_verified(verified_phone, linked(verified_phone))
         return user if user is not None and self.user_can_authenticate(user) else None
+
+    async def aauthenticate(self, request: HttpRequest | None, verified_phone: VerifiedPhone) -> Any:
+        """Return the user of a verified number; see `authenticate`.
+
+        Raises:
+            HaomaError: See `authenticate`.
+        """
+        return await sync_to_async(self.authenticate)(request, verified_phone)

@@ -46,9 +46,9 @@ def check_configuration(**_kwargs: object) -> list[Any]:
 
 
 def _of_use(found: list[Diagnosis]) -> list[Diagnosis]:
-    """Leave out warnings about simulated platforms, where one says that they are. The doctor tells the others."""
+    """Leave out warnings about simulated platforms but the one that says that they are. The doctor tells the others."""
     simulated = [each for each in found if each.code == _SIMULATED]
-    if not (simulated and settings.DEBUG):
+    if not simulated:
         return found
     return [*simulated, *(each for each in found if each.severity is Severity.FAULT)]
 

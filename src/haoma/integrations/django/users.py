@@ -23,7 +23,8 @@ def on_verified(phone: VerifiedPhone, link: Link | None) -> Any:
     """Return the user of a number's account, who is made if there is none. The default of ``ON_VERIFIED``.
 
     A user is found by ``ACCOUNT_FIELD``; or by the id that haoma was told, as `haoma import` does, and then the field
-    is filled in. Whether a login joins an account by its number was decided before, by the rules of docs/accounts.md.
+    is filled in. A number joins accounts only where the platform itself ties it to the login, on both sides: an Alipay
+    envelope can be replayed with somebody else's login. haoma's store has decided that before this is called.
 
     Args:
         phone: The number. Its ``account`` is the person.
@@ -48,10 +49,10 @@ def _known_before(users: Any, field: str, phone: VerifiedPhone) -> Any:
     if not known:
         return None
     try:
-        theirs = users.filter(pk=known, **{field: None})
-    except (TypeError, ValueError):
+        users.filter(pk=known, **{field: None}).update(**{field: account})
+    except (TypeError, ValueError):  # an id that is none of Django's
         return None
-    return theirs.first() if theirs.update(**{field: account}) else users.filter(**{field: account}).first()
+    return users.filter(**{field: account}).first()
 
 
 def _new(model: Any, users: Any, field: str, account: str) -> Any:

@@ -50,7 +50,7 @@ class Replying:
 
     def __init__(self, request: HttpRequest, app: str = "", door: Door | None = None) -> None:
         door = door or Door()
-        known = conf.client().apps.get(app)
+        known = conf.loaded().apps.get(app)
         habit = door.envelope == HABIT or (known is not None and known.reply == HABIT)
         self.answering = Answering(trusted=door.trusted, habit=habit)
         headers = request.headers
