@@ -53,3 +53,27 @@ for (const [platform, scenes] of Object.entries(SEEN)) {
     })
   }
 }
+
+for (const platform of ['wechat', 'alipay']) {
+  test(`${platform}: without a network, the same request goes once more, and nobody is asked again`, async (t) => {
+    const phone = here.phone(platform)
+    const bodies = new Set()
+    let up = false
+    const send = async (request) => {
+      bodies.add(request.body)
+      if (!up) throw new Error('no network')
+      return phone.api.send(request)
+    }
+    const page = await run(await example(platform), { api: { ...phone.api, send } })
+    t.after(() => page.close())
+    await page.until('[data-open-type^=get]:not([disabled])')
+    await page.tap('[data-open-type^=get]')
+    assert.equal((await page.until('.reason')).textContent, 'network')
+    const again = await page.until('button[data-open-type=""]:not([disabled]):not(.type-it)')
+    up = true
+    again.click()
+    assert.match((await page.until('.number')).textContent, /^\d{3}\*{4}\d{4}$/)
+    assert.equal(page.asked.length, 1)
+    assert.equal(bodies.size, 1)
+  })
+}

@@ -48,7 +48,7 @@ export async function run(content, { api, allow = true, page, system, config } =
   }
   /** Waits for an element. */
   const until = async (selector) => {
-    for (let turn = 0; turn < 200; turn += 1) {
+    for (let turn = 0; turn < 500; turn += 1) {
       if (find(selector)) return find(selector)
       await settled()
     }

@@ -80,6 +80,27 @@ test('Alipay: properties that are not declared, spread over mixins, and whether 
   assert.equal(await text(t, content), 'mine x heard not mixin loose,ownName,standard')
 })
 
+test('mini-games: wx.getPhoneNumber asks with the same sheet', async (t) => {
+  const content = {
+    'app.json': app,
+    'a.wxml': '<view id="ask" bindtap="ask">ask</view><view id="said">{{said}}</view>',
+    'a.js': `Page({ data: { said: '' }, async ask() {
+      const said = await wx.getPhoneNumber().catch((refused) => refused)
+      this.setData({ said: said.code || said.errMsg }) } })`,
+  }
+  for (const [allow, expected] of [
+    [true, 'phone'],
+    [false, 'getPhoneNumber:fail user deny'],
+  ]) {
+    const tap = async () => ({ event: allow ? { errMsg: 'getPhoneNumber:ok', code: 'phone' } : { errMsg: expected } })
+    const page = await run(content, { api: { ...api, tap }, allow })
+    t.after(() => page.close())
+    await page.tap('[id$="--ask"]')
+    assert.equal(page.read('[id$="--said"]'), expected)
+    assert.deepEqual(page.asked, [{ platform: 'wechat', openType: 'getPhoneNumber' }])
+  }
+})
+
 test('WeChat: whose classes have a prefix', async (t) => {
   const part = (name, json, options = '{}') => ({
     [`${name}.json`]: JSON.stringify({ component: true, ...json }),
