@@ -115,6 +115,7 @@ WEIGHTS = {
     "service/test_service_webhooks.py": 14,
     "doctor/test_doctor_frontend.py": 12,
     "doctor/test_doctor_repeats.py": 11,
+    "integrations/django/test_django_login.py": 11,
     "io/test_io_http.py": 11,
     "io/test_io_interleavings.py": 11,
     "platforms/test_registry.py": 10,

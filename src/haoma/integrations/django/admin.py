@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.views.decorators.debug import sensitive_variables
 
 from haoma import accounts
-from haoma.errors import HaomaError, NoSuchAccount
+from haoma.errors import BadField, HaomaError, NoSuchAccount
 from haoma.ids import parsed
 from haoma.integrations.django import conf
 from haoma.integrations.django.models import PhoneAccount, lang
@@ -92,11 +92,11 @@ class PhoneAccountAdmin(admin.ModelAdmin):
             reason = request.POST.get("reason", "")
             # The audit log has the row when this returns.
             found = _run(lambda: accounts.read(object_id, by=by, reveal=reveals, reason=reason))
-        except NoSuchAccount as failure:
-            error = failure.explain(lang()).title
-        except HaomaError as failure:
+        except BadField as failure:  # of the reason
             error = f"{failure.explain(lang()).title} ({failure.facts(lang())})"
             found = _run(lambda: accounts.read(object_id, by=by))
+        except HaomaError as failure:
+            error = failure.explain(lang()).title
         return self._page(request, error=error, found=found, may_reveal=may_reveal)
 
     def _admit(self, request: HttpRequest) -> None:
