@@ -51,15 +51,22 @@ class SomeOne:
     def __repr__(self) -> str:
         return f"SomeOne({self.name!r})"
 
-    def tap(self, platform: str = "wechat", scene: str = "ok") -> Tap:
+    def tap(self, platform: str = "wechat", scene: str = "ok", *, login_age: float = 0.0, tap_age: float = 0.0) -> Tap:
         """Log in, and tap the button: ``tap.body`` is what the mini program posts for ``tap.app``.
+
+        Args:
+            platform: Name of the platform.
+            scene: A named situation, such as ``denied``.
+            login_age: Seconds from the login to the tap.
+            tap_age: Seconds since the tap.
 
         Raises:
             UnknownScene: The test has no such platform, or it has no such scene.
         """
         from haoma.simulator import Person
 
-        return self._simulator.tap(platform, scene, person=Person(user=self.name, number=self.number))
+        person = Person(user=self.name, number=self.number)
+        return self._simulator.tap(platform, scene, person=person, login_age=login_age, tap_age=tap_age)
 
 
 class Platforms:
@@ -89,13 +96,13 @@ class Platforms:
             number = f"139{int.from_bytes(sha256(name.encode()).digest()[:8]) % 100_000_000:08d}"
         return SomeOne(self.simulator, name, number)
 
-    def tap(self, platform: str = "wechat", scene: str = "ok") -> Tap:
-        """Let somebody new tap the button; see `SomeOne.tap`. A scene is a named situation, such as ``denied``.
+    def tap(self, platform: str = "wechat", scene: str = "ok", *, login_age: float = 0.0, tap_age: float = 0.0) -> Tap:
+        """Let somebody new tap the button; see `SomeOne.tap`.
 
         Raises:
             UnknownScene: The test has no such platform, or it has no such scene.
         """
-        return self.simulator.tap(platform, scene)
+        return self.simulator.tap(platform, scene, login_age=login_age, tap_age=tap_age)
 
     @property
     def calls(self) -> dict[str, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -34,7 +36,8 @@ json.dump(json.load(sys.stdin)["body"], sys.stdout)
 def test_the_commands_of_the_pages(name: str, tmp_path: Path) -> None:
     """One command starts simulator and application; the taps of the page log a user in; Ctrl-C ends both."""
     in_folder(name, "", tmp_path)
-    serve, taps = blocks(name, "", "sh")[1:3]
+    serve, taps, story = blocks(name, "", "sh")[1:4]
+    script = tmp_path / "three_platforms.py"
     programs = tmp_path / "bin"
     programs.mkdir()
     for program, text in (("curl", CURL), ("jq", JQ), ("haoma", '#!/bin/sh\nexec {python} -m haoma "$@"\n')):
@@ -61,12 +64,26 @@ def test_the_commands_of_the_pages(name: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         assert answer == {"user": 1} or answer.keys() == {"access_token", "token_type"}
+        script.write_text(ported(script.read_text("utf-8")), "utf-8")
+        said = subprocess.check_output(["sh", "-ec", story], cwd=tmp_path, env=env, text=True).splitlines()
+        answers = [ast.literal_eval(line.partition(": ")[2]) for line in said]
+        assert [each.get("status", 200) for each in answers] == [200, 200, 409, 200, 200]
+        logged_in = answers[0], answers[1], answers[4]
+        assert len({str(_user(each, f"http://127.0.0.1:{application}")) for each in logged_in}) == 1
     finally:
         os.killpg(process.pid, signal.SIGINT)
         ended = process.wait(20)
     assert ended in (0, 130), (tmp_path / "log").read_text()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{simulator}/")
+
+
+def _user(answer: dict[str, Any], application: str) -> object:
+    """Return the user of an answer: itself, or behind its token."""
+    if "user" in answer:
+        return answer["user"]
+    headers = {"Authorization": f"Bearer {answer['access_token']}"}
+    return httpx.get(f"{application}/me", headers=headers).json()["user"]
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -133,7 +133,7 @@ def test_the_page_about_testing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "haoma.pytest_plugin"]
     done = subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_the_command_line_of_flask(haoma_config: Path, haoma_simulator: Callable[..., Any]) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
-FILES = {"fastapi": ("main.py", "test_main.py"), "flask": ("app.py", "test_app.py")}
+FILES = {
+    "fastapi": ("main.py", "three_platforms.py", "test_main.py"),
+    "flask": ("app.py", "three_platforms.py", "test_app.py"),
+}
 # Nobody's plugins of pytest but those that are named: each takes time to load.
 ENV = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
