@@ -9,7 +9,7 @@ from haoma.doctor.mini_program.rules import scan
 FRONT_END = Path(__file__).parents[2] / "frontend"
 FOLDERS = sorted(
     path.parent.relative_to(FRONT_END).as_posix()
-    for pattern in ("*/package.json", "examples/*/package.json")
+    for pattern in ("*/package.json", "examples/*/package.json", "flutter/README.md")
     for path in FRONT_END.glob(pattern)
     if path.parent.name != "host"  # it stands in for the platforms, and is part of no mini program
 )
