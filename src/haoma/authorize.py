@@ -65,6 +65,8 @@ _CONSENT_LENGTH: Final = 128
 
 Admit: TypeAlias = "Callable[[Login], Flow[None]]"
 """Decides whether a user's request goes on."""
+Find: TypeAlias = "Callable[[bool], Flow[Finding]]"
+"""Finds the number. It is told whether an earlier try ended with an unknown outcome."""
 
 
 def _platform_of(app: App) -> Platform[Any, Any]:
@@ -166,7 +168,8 @@ def authorize(
         if one_time is None:
             since: list[float] = []
             get_login = _admitting(_login_asker(app, found, now, since), admit)
-            return (yield from _concluded(app, platform, message, consent, get_login, now, caller, since))
+            find = _finder(app, platform, message, get_login, now)
+            return (yield from _concluded(app, find, consent, caller, since))
         return (yield from _once(app, platform, found, message, consent, one_time, now, caller, admit))
     except HaomaError as error:
         raise _placed(error, app) from None
@@ -199,7 +202,8 @@ def _once(
     if kind == "code":
         get_login = _within_budget(app, get_login, tries)
     try:
-        phone = yield from _concluded(app, platform, message, consent, get_login, now, caller, since, reserved)
+        find = _finder(app, platform, message, get_login, now)
+        phone = yield from _concluded(app, find, consent, caller, since, reserved)
     except HaomaError as error:
         if not refuses_a_code(error):
             yield from _give_back(tries)
@@ -208,23 +212,65 @@ def _once(
     return phone
 
 
+def authorize_found(
+    app: App,
+    find: Find,
+    *,
+    one_time: tuple[str, Secret],
+    fingerprint: bytes,
+    consent: dict[str, Any] | None = None,
+    caller: str = "",
+    since: float | None = None,
+) -> Flow[VerifiedPhone]:
+    """Conclude an authorization whose number is found in another way than the platform's own.
+
+    Args:
+        app: A configured app.
+        find: Finds the number, or refuses. Called once for each one-time value and fingerprint.
+        one_time: Kind and value of what may be used once.
+        fingerprint: Identifies the request: the same one gets the same answer again.
+        consent: What the user agreed to, as it was sent.
+        caller: Who asks.
+        since: When the user's session began; None if there is none.
+
+    Raises:
+        HaomaError: Every failure raises a subclass of this.
+    """
+    try:
+        agreed = None if consent is None else _consent(app, consent)
+        kind, value = one_time
+        policy = app.policy
+        reserved = yield from reserve(
+            Reserve(app.scope, kind, value, fingerprint, policy.code_seconds, policy.repeat_seconds)
+        )
+        if not isinstance(reserved, Reserved):
+            if isinstance(reserved.outcome, HaomaError):
+                raise reserved.outcome
+            return msgspec.structs.replace(reserved.outcome, repeated=True)
+        return (yield from _concluded(app, find, agreed, caller, [] if since is None else [since], reserved))
+    except HaomaError as error:
+        raise _placed(error, app) from None
+
+
+def _finder(app: App, platform: Platform[Any, Any], message: object, get_login: GetLogin, now: float) -> Find:
+    def find(after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
+        return platform.find(app, message, get_login, now, after_unknown)
+
+    return find
+
+
 def _concluded(
     app: App,
-    platform: Platform[Any, Any],
-    message: object,
+    find: Find,
     consent: Consent | None,
-    get_login: GetLogin,
-    now: float,
     caller: str,
     since: list[float],
     reserved: Reserved | None = None,
 ) -> Flow[VerifiedPhone]:
-    """Run the platform's flow and conclude the authorization with its outcome. For ``since`` see `_login_asker`."""
+    """Find the number and conclude the authorization with the outcome. For ``since`` see `_login_asker`."""
     outcome: Outcome
     try:
-        finding = yield from platform.find(
-            app, message, get_login, now, reserved is not None and reserved.after_unknown
-        )
+        finding = yield from find(reserved is not None and reserved.after_unknown)
         outcome = _verified(app, finding)
     except HaomaError as error:
         outcome = _placed(error, app)

@@ -337,6 +337,18 @@ class CannotOpen(TrustError):
     next_action = Next.ASK_AGAIN
 
 
+class SmsCodeWrong(TrustError):
+    """The code that the user entered is not the one that was sent to the number.
+
+    A wrong code, an old one, one of another user, and too many tries look the same to whoever guesses. ``diagnosis``
+    tells the operator which it was.
+    """
+
+    code = "trust.sms-code-wrong"
+    status = 422
+    next_action = Next.ASK_AGAIN
+
+
 class WrongApp(TrustError):
     """The platform's watermark names another app."""
 

@@ -40,6 +40,7 @@ class Assurance(StrEnum):
     PLATFORM = "platform"  # the platform vouches for the number, but not for when it last reached the user
     RECENTLY_REACHABLE = "platform-recently-reachable"  # the platform says that it reached the user recently
     STALE = "platform-stale"  # the platform cannot say so; verify the number with a text message
+    SMS = "sms"  # the user has entered a code that was sent to the number
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

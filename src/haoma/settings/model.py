@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from haoma.id_tokens import Issuer
     from haoma.platforms.base.contract import App
+    from haoma.sms import SmsSettings
     from haoma.store.keys.config import AccountSettings
 
 LOOK_UPS: Final = Rate(600, 60, 600)
@@ -124,6 +125,7 @@ class Settings:
         accounts: How it keeps numbers and accounts; None if it keeps none.
         webhooks: Where events about accounts are sent; None for nowhere.
         issuer: Who issues ID tokens, and to whom; None if nobody does.
+        sms: Who sends codes by text message; None if nobody does.
         allow_insecure_upstreams: Whether plain http to a platform is permitted.
         ca_file: PEM file with the authorities to trust instead of the system's, or None.
         warnings: Settings that work, but need attention.
@@ -136,6 +138,7 @@ class Settings:
     accounts: AccountSettings | None = None
     webhooks: WebhookSettings | None = None
     issuer: Issuer | None = None
+    sms: SmsSettings | None = None
     allow_insecure_upstreams: bool = False
     ca_file: str | None = None
     warnings: tuple[Fault, ...] = ()

@@ -52,6 +52,7 @@ from haoma.settings.issuer import AUDIENCE, ISSUER, read_issuer
 from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, TENANT, read_service
+from haoma.settings.sms import SMS, read_sms
 from haoma.settings.store import STORE, read_store
 from haoma.settings.webhooks import WEBHOOKS, read_webhooks
 from haoma.store.config import MEMORY, StoreSettings, embedded_store
@@ -59,6 +60,7 @@ from haoma.store.config import MEMORY, StoreSettings, embedded_store
 if TYPE_CHECKING:
     from haoma.id_tokens import Issuer
     from haoma.platforms.base.contract import App
+    from haoma.sms import SmsSettings
     from haoma.store.config import WebhookSettings
     from haoma.store.keys.config import AccountSettings, Vault
 
@@ -73,12 +75,13 @@ _DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
-TABLES: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks", "issuer", "audiences")
+TABLES: Final = (*_OWN, "apps", "service", "store", "accounts", "policies", "webhooks", "issuer", "audiences", "sms")
 _VAULT: Final = "accounts.vault"
 _TENANTS: Final = "service.tenants"
 _TABLES: Final = {
     "": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, _VAULT: VAULT, _TENANTS: TENANT,
     "webhooks": WEBHOOKS, "issuer": ISSUER, "audiences": AUDIENCE,
+    "sms": SMS,
 }  # fmt: skip
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _UNREAD: Final = object()
@@ -242,6 +245,7 @@ class _Reader:
         if "webhooks" in values and "accounts" not in values:
             self._fault("config.webhooks-without-accounts", "webhooks")
         issuer = self._issuer(values, apps, insecure=insecure) if "issuer" in values or "audiences" in values else None
+        sms = self._sms(values["sms"], insecure=insecure) if "sms" in values else None
         if workers is None:
             self._compare(apps, service, store, service.workers, "service.workers")
         else:
@@ -259,6 +263,7 @@ class _Reader:
             accounts=accounts,
             webhooks=webhooks,
             issuer=issuer,
+            sms=sms,
             allow_insecure_upstreams=insecure,
             ca_file=ca_file,
             warnings=tuple(self._faults),
@@ -359,7 +364,7 @@ class _Reader:
             if name not in self._names:
                 return head
             head = f"apps.{name}"
-        elif head not in {"service", "store", "accounts", "policies", "webhooks", "issuer", "audiences"}:
+        elif head not in {"service", "store", "accounts", "policies", "webhooks", "issuer", "audiences", "sms"}:
             return where if where in TABLES or where == "--workers" else ""
         elif where.startswith(f"{_VAULT}."):
             head, rest = _VAULT, where.removeprefix(f"{_VAULT}.")
@@ -523,6 +528,16 @@ class _Reader:
         self._words |= table.known | table.declared
         self._faults += table.faults
         return webhooks
+
+    def _sms(self, values: object, *, insecure: bool) -> SmsSettings | None:
+        if not isinstance(values, Mapping):
+            self._fault("config.wrong-type", "sms", found=type(values).__name__, needed="table")
+            return None
+        table = self._table("", values, "sms", allow_insecure_upstreams=insecure)
+        sms = read_sms(table)
+        self._words |= table.known | table.declared
+        self._faults += table.faults
+        return sms
 
     def _issuer(self, values: Mapping[str, Any], apps: Mapping[str, App], *, insecure: bool) -> Issuer | None:
         named, audiences = values.get("issuer", {}), values.get("audiences", {})

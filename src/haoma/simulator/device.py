@@ -15,6 +15,7 @@ from haoma.settings.service import parse_listen
 from haoma.simulator.clockwork import MOST_AHEAD
 from haoma.simulator.phone.pages import wants_page
 from haoma.simulator.pushing import deliver
+from haoma.simulator.sms import PROVIDERS
 from haoma.simulator.stage import SERVICE, Ages, UnknownScene
 from haoma.words import LANGUAGES, text
 
@@ -106,17 +107,24 @@ class Device:
             case "/":
                 return Answer(headers={"content-type": "text/plain; charset=utf-8"}, body=self._help(call).encode())
             case "/haoma.toml":
-                listen = call.query.get("listen", SERVICE)
-                if parse_listen(listen) is None:
-                    return _json(400, {"error": "listen", "needed": "HOST:PORT"})
-                toml = self._stage.settings_toml(self._base(call), listen)
-                return Answer(headers={"content-type": "application/toml; charset=utf-8"}, body=toml.encode())
+                return self._config(call)
             case "/device/scenes":
                 scenes = self._stage.scenes()
                 return _json(200, [_scene(name, scene) for name, scene in scenes])
+            case "/device/sms":
+                return _json(200, self._stage.messages.delivered(call.query.get("number", "")))
             case "/device/calls":
                 return _json(200, self._stage.calls())
         return self._stage.answer(call) or _json(404, {"error": f"nothing at {call.path}", "see": "/"})
+
+    def _config(self, call: Call) -> Answer:
+        listen, sms = call.query.get("listen", SERVICE), call.query.get("sms", "")
+        if parse_listen(listen) is None:
+            return _json(400, {"error": "listen", "needed": "HOST:PORT"})
+        if sms and sms not in PROVIDERS:
+            return _json(400, {"error": "sms", "needed": " | ".join(PROVIDERS)})
+        toml = self._stage.settings_toml(self._base(call), listen, sms=sms)
+        return Answer(headers={"content-type": "application/toml; charset=utf-8"}, body=toml.encode())
 
     def _help(self, call: Call) -> str:
         names, base = list(self._stage.mirrors), self._base(call)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from haoma.io import clock
 from haoma.platforms.base.mirroring import ANYBODY
 from haoma.platforms.registry import PLATFORMS, load
+from haoma.simulator.sms import Messages
 from haoma.words import text
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Stage:
 
     Attributes:
         mirrors: By name of the platform.
+        messages: The SMS providers.
         server_key, publishable_key: API keys in the served configuration, new in each run.
         service: Address for the platforms' pushes, such as ``http://127.0.0.1:8080``; empty if nothing listens.
     """
@@ -70,6 +72,7 @@ class Stage:
             raise UnknownScene(f"no platform {min(unknown)!r}; there are: {', '.join(PLATFORMS)}")
         self._calls: dict[str, Counter[str]] = {name: Counter() for name in names}
         self.mirrors: dict[str, Mirror] = {name: load(PLATFORMS[name].mirror)(random_bytes) for name in names}
+        self.messages = Messages(random_bytes)
         self.server_key, self.publishable_key = (
             prefix + base64.urlsafe_b64encode(random_bytes(33)).decode("ascii")
             for prefix in ("simulator_server_", "simulator_publishable_")
@@ -142,6 +145,8 @@ class Stage:
     def answer(self, call: Call) -> Answer | None:
         """Answer a call to a platform, or return None if no platform has such a path."""
         with self._lock:
+            if (sent := self.messages.answer(call, self._now())) is not None:
+                return sent
             for name, mirror in self.mirrors.items():
                 answer = mirror.answer(call, self._now())
                 if answer is not None:
@@ -154,8 +159,11 @@ class Stage:
         with self._lock:
             return {name: dict(counter) for name, counter in self._calls.items()}
 
-    def settings(self, base_url: str, listen: str = SERVICE) -> dict[str, Any]:
-        """Return the whole configuration, for a service at ``listen`` and platforms at ``base_url``."""
+    def settings(self, base_url: str, listen: str = SERVICE, *, sms: str = "") -> dict[str, Any]:
+        """Return the whole configuration, for a service at ``listen`` and platforms at ``base_url``.
+
+        ``sms`` names the provider of text messages; without one there are none.
+        """
         with self._lock:
             apps = {
                 name: table for mirror in self.mirrors.values() for name, table in mirror.settings(base_url).items()
@@ -165,10 +173,11 @@ class Stage:
             "server_keys": [self.server_key],
             "publishable_keys": [self.publishable_key],
         }
-        return {"allow_insecure_upstreams": True, "service": service, "apps": apps}
+        texts = {"sms": self.messages.settings(base_url, sms)} if sms else {}
+        return {"allow_insecure_upstreams": True, "service": service, **texts, "apps": apps}
 
     def settings_toml(
-        self, base_url: str, listen: str = SERVICE, *, database_url: str = "", patient: bool = False
+        self, base_url: str, listen: str = SERVICE, *, database_url: str = "", patient: bool = False, sms: str = ""
     ) -> str:
         """Return the configuration as the text of a ``haoma.toml``.
 
@@ -177,9 +186,10 @@ class Stage:
             listen: Where the service listens.
             database_url: Where accounts are kept; nowhere if empty. Conflicts are left to be decided.
             patient: Allow any number of refused codes, as one gets them by playing one scene after another.
+            sms: Who sends text messages; nobody if empty.
         """
         title = " ".join(text("simulator", "config", lang) for lang in ("en", "zh"))
-        settings = self.settings(base_url, listen)
+        settings = self.settings(base_url, listen, sms=sms)
         if patient:
             settings["service"] |= {"refused_limit": 1000, "refused_seconds": 1}
         if database_url:

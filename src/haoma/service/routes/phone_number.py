@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.routing import Route
 
-from haoma import authorization
+from haoma import authorization, sms
 from haoma.authorize import authorize
-from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp
+from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp, UnknownRoute
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.outcome import HABIT, Asked, answered, login
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from haoma.service.tokens import Tokens
     from haoma.settings.model import Settings
     from haoma.steps import Flow
+    from haoma.verified import VerifiedPhone
 
 T = TypeVar("T")
 Ask: TypeAlias = "Callable[[App, Caller, bytes, str], Awaitable[object]]"
@@ -73,7 +74,13 @@ class PhoneNumber:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        asks = {"phone-number": self.phone_number, "login": self.login, "phone-number/reveal": self.reveal}
+        asks = {
+            "phone-number": self.phone_number,
+            "login": self.login,
+            "phone-number/reveal": self.reveal,
+            "sms/send": self.send_sms,
+            "sms/check": self.check_sms,
+        }
         return [self._route(f"/v1/apps/{{app}}/{name}", ask) for name, ask in asks.items()]
 
     def _route(self, path: str, ask: Ask) -> Route:
@@ -83,7 +90,28 @@ class PhoneNumber:
         """Turn an authorization into a phone number."""
         flow = authorize(app, body, now=now(), caller=caller.id, admit=self._limits.admit(app))
         audience, nonce = self._audience(app, caller, body)
-        phone = await self._run(flow, app, caller, address)
+        return self._told(app, caller, await self._run(flow, app, caller, address), audience, nonce)
+
+    async def send_sms(self, app: App, caller: Caller, body: bytes, address: str) -> dict[str, Any]:
+        """Send a code by text message."""
+        settings = self._sms()
+        flow = sms.send(app, settings, body, now=now(), address=address, admit=self._limits.admit(app))
+        return await self._run(flow, app, caller, address)
+
+    async def check_sms(self, app: App, caller: Caller, body: bytes, address: str) -> object:
+        """Turn a code that the user has entered into a phone number."""
+        settings = self._sms()
+        audience, nonce = self._audience(app, caller, body)
+        flow = sms.check(app, settings, body, now=now(), caller=caller.id)
+        return self._told(app, caller, await self._run(flow, app, caller, address), audience, nonce)
+
+    def _sms(self) -> sms.SmsSettings:
+        if self._settings.sms is None:
+            raise UnknownRoute
+        return self._settings.sms
+
+    def _told(self, app: App, caller: Caller, phone: VerifiedPhone, audience: Audience | None, nonce: str) -> object:
+        """Return the answer with a number: all of it for a server key, else the masked number and a token."""
         if audience is None and caller.trusted:
             return result_body(phone)
         whole = phone.to_dict()
