@@ -20,6 +20,7 @@ from haoma.settings.accounts import ACCOUNTS, VAULT
 from haoma.settings.issuer import AUDIENCE, ISSUER
 from haoma.settings.reader import TOP
 from haoma.settings.service import SERVICE
+from haoma.settings.sms import SMS
 from haoma.settings.store import STORE
 from haoma.settings.webhooks import WEBHOOKS
 
@@ -31,7 +32,7 @@ DOCUMENTS: Final = {
 }
 _OURS: Final = {
     "top": TOP, "service": SERVICE, "store": STORE, "accounts": ACCOUNTS, "vault": VAULT, "webhooks": WEBHOOKS,
-    "issuer": ISSUER, "audiences": AUDIENCE,
+    "issuer": ISSUER, "audiences": AUDIENCE, "sms": SMS,
 }  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMON: Final = (*SHARED, MAX_AGE, SESSION_SECONDS, ACCEPT_MEMBERS, ON_WITHDRAWN)

@@ -63,6 +63,9 @@ _NOT_OF_SESSIONS: Final = frozenset({
 })  # fmt: skip
 
 
+_SMS_SENT: Final = {"ticket": "<ticket>", "expires_in": 300, "resend_after": 60, "session": "<session>"}
+
+
 @cache
 def document(lang: str) -> dict[str, Any]:
     """Return the OpenAPI document in ``lang``."""
@@ -135,6 +138,40 @@ def document(lang: str) -> dict[str, Any]:
                     answers={"server": {"revoked": True}},
                     schema=_object({"revoked": {"type": "boolean"}}, required=["revoked"]),
                     refused=_of_sessions,
+                ),
+            },
+            "/v1/apps/{app}/sms/send": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "sms-send",
+                    lang,
+                    examples={"number": {"value": {"phone_number": "13800138000", "login_code": "<login code>"}}},
+                    answers={"publishable": _SMS_SENT},
+                    schema=_object(
+                        {
+                            **dict.fromkeys(("ticket", "session"), _TEXT),
+                            **dict.fromkeys(("expires_in", "resend_after"), {"type": "integer"}),
+                        },
+                        required=["ticket", "expires_in", "resend_after"],
+                    ),
+                    refused=lambda code: (
+                        not code.startswith("link.")
+                        and code not in ("caller.server-key-needed", "caller.token-unusable", "trust.sms-code-wrong")
+                    ),
+                ),
+            },
+            "/v1/apps/{app}/sms/check": {
+                "parameters": _app_parameter(lang),
+                "post": _operation(
+                    "sms-check",
+                    lang,
+                    examples={"code": {"value": {"ticket": "<ticket>", "sms_code": "123456", "session": "<session>"}}},
+                    answers={"server": _WHOLE, "publishable": {**_MASKED, "token": "<JWT>"}},
+                    schema={"oneOf": [_ref("PhoneNumber"), _ref("MaskedPhoneNumber")]},
+                    refused=lambda code: (
+                        code == "link.number-taken"
+                        or code.partition(".")[0] in ("envelope", "caller", "internal", "trust", "platform", "outside")
+                    ),
                 ),
             },
             "/v1/apps/{app}/id-token": {
