@@ -18,7 +18,8 @@ from haoma.errors import BY_CODE
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = {"en": ROOT / "docs" / "reference.md", "zh": ROOT / "docs" / "reference.zh-CN.md"}
 MODULES: Final = (
-    "haoma", "haoma.accounts", "haoma.tokens", "haoma.id_tokens", "haoma.sms", "haoma.webhooks", "haoma.service", "haoma.simulator",
+    "haoma", "haoma.accounts", "haoma.tokens", "haoma.id_tokens", "haoma.sms", "haoma.webhooks", "haoma.service",
+    "haoma.simulator",
 )  # fmt: skip
 """Modules for users, in the order of the page."""
 _HEAD: Final = {

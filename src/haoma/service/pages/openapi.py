@@ -150,7 +150,8 @@ def document(lang: str) -> dict[str, Any]:
                     schema=_object(
                         {
                             **dict.fromkeys(("ticket", "session"), _TEXT),
-                            **dict.fromkeys(("expires_in", "resend_after"), {"type": "integer"}),
+                            "expires_in": {"type": "integer"},
+                            "resend_after": {"type": "integer"},
                         },
                         required=["ticket", "expires_in", "resend_after"],
                     ),
