@@ -163,9 +163,10 @@ def words(
     if entry_of_code is None:
         return Words(code, "", "", page(code))
     text, who = dict(entry_of_code[lang]), entry_of_code["who"]
-    for special in (platform, place):
-        text |= entry_of_code.get(special, {}).get(lang, {})
-        who = entry_of_code.get(special, {}).get("who", who)
+    for name in (platform, place):
+        if isinstance(special := entry_of_code.get(name), dict):
+            text |= special.get(lang, {})
+            who = special.get("who", who)
     return Words(text["title"], text["cause"], text["remedy"], page(code), entry_of_code.get("see", ""), Who(who))
 
 

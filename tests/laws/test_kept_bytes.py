@@ -24,6 +24,7 @@ from haoma.platforms.base.session_keys import _Kept
 from haoma.platforms.wechat.third_party.grant import Grant, _Code, _Exchanged, _Seen
 from haoma.platforms.wechat.third_party.tokens import _Ticket
 from haoma.secret import Secret
+from haoma.sms import _Pending, _Share
 from haoma.steps import Codec, Shelf
 from haoma.verified import Assurance, Check, CheckName, Subject, VerifiedPhone
 
@@ -59,6 +60,9 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "plain-push": TEXT,
     "revoked-token": SECONDS,
     "session": LOGINS,
+    "sms-code": st.builds(_Pending, TEXT, TEXT, TEXT, SECONDS, SECONDS),
+    "sms-latest": st.builds(_Pending, TEXT, TEXT, TEXT, SECONDS, SECONDS),
+    "sms-share": st.builds(_Share, SECONDS, WHOLE, WHOLE),
     "session-key-seen": SECONDS,
     "session-keys": st.lists(st.builds(_Kept, SECRETS, SECONDS, SECONDS, SECONDS), max_size=3).map(tuple),
 }
