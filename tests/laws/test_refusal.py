@@ -126,7 +126,8 @@ def test_what_a_failure_says_about_a_code(raised: Callable[..., HaomaError], bec
     error = caught.value
     assert (type(error), error.because) == (becomes, {"a": 1})
     assert error.spent is (Spent.NO if raised is ConnectFailed else Spent.UNKNOWN)
-    assert error.step == {OutcomeUnknown: 7, ReplyTooLarge: 8, NonsenseReply: 8}.get(becomes, 0)  # 8 reads the reply
+    steps: dict[type[HaomaError], int] = {OutcomeUnknown: 7, ReplyTooLarge: 8, NonsenseReply: 8}  # 8 reads the reply
+    assert error.step == steps.get(becomes, 0)
 
 
 def test_what_comes_back_from_a_call() -> None:
