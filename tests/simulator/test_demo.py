@@ -16,6 +16,7 @@ from typing import Any
 import httpcore2
 import pytest
 from rich.console import Console
+from test_phone import Page, scene_of
 from typer.testing import CliRunner
 
 from haoma.cli import app as command_line
@@ -23,6 +24,7 @@ from haoma.crypto.strict import parse_json_object
 from haoma.simulator import demo
 from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
 from haoma.simulator.demo import scenes
+from haoma.simulator.showing import one_line
 from haoma.simulator.stage import Stage
 
 COMMAND = [sys.executable, "-m", "haoma", "demo"]
@@ -54,6 +56,9 @@ def test_left_running() -> None:
         assert left, walk
         assert f"全部 {len(scenes(Stage())) + 2} 个场景都符合预期" in walk
         assert walk.count("✗") == 0
+        assert re.search(
+            r"\A在浏览器里打开手机：http://\S+/phone/$", walk.replace("正在启动模拟器和服务…\n", ""), re.MULTILINE
+        )
         assert "40 个相同的答复" in walk
         assert not re.search(r"1\d{10}|[A-Za-z0-9+/]{40}", walk)
         platforms = re.search(r"^模拟平台 +(http://\S+)$", seen, re.MULTILINE)
@@ -62,6 +67,11 @@ def test_left_running() -> None:
         assert platforms, seen
         assert service, seen
         assert key, seen
+        page = Page(platforms[1])  # it sends to the service of the demo, and moves its clock
+        assert page.catalogue["service"]["url"] == service[1]
+        assert page.post("clock", {"advance": 60})["ahead"] == 60
+        assert page.play("wechat", scene_of("wechat", "ok"))["state"] == "ok"
+        page.post("clock", {"reset": True})
         with httpcore2.ConnectionPool() as http:
             tapped = http.request("POST", platforms[1] + "/device/alipay/tap", content=b'{"scene": "ok"}')
             tap: dict[str, Any] = parse_json_object(tapped.content)
@@ -119,9 +129,10 @@ def test_free_port() -> None:
         ({"response": '{"response":"abcdefgh","sign":"abcdefgh"}'}, "{response: {response: abcd…(8), sign: abcd…(8)}}"),
         ({"response": {"code": "40001", "subMsg": "缺少加密配置"}}, "{response: {code: 40001, subMsg: 缺少加密配置}}"),
         ({"response": "{broken"}, "{response: {bro…(7)}"),
-        ({"mobile": "13811112222"}, "{mobile: 1381…(11)}"),
+        ({"mobile": "13811112222"}, "{mobile: 138****2222}"),
+        ({"text": "call 13811112222", "list": [1]}, "{text: call 138****2222, list: [1]}"),
     ],
 )
 def test_what_was_sent_is_shown_shortened(sent: dict[str, Any], shown: str) -> None:
     """Codes, ciphertexts and signatures are shown by their beginning and length; refusals in clear text in full."""
-    assert demo._shortened(sent) == shown
+    assert one_line(sent) == shown

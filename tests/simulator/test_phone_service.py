@@ -160,6 +160,18 @@ def test_it_starts_when_it_is_needed_and_ends_with_the_simulator() -> None:
     assert free_port(port) == port
 
 
+def test_it_comes_back() -> None:
+    """A service that has died is started again for the next tap."""
+    with Simulator() as simulator:
+        page = Page(simulator.url)
+        assert press(page, "wechat", "ok")["state"] == "ok"
+        ours = ["pgrep", "-P", str(os.getpid()), "-f", "haoma.simulator.clocked"]
+        (pid,) = subprocess.run(ours, capture_output=True, text=True, check=True).stdout.split()
+        os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.2)
+        assert press(page, "wechat", "ok")["state"] == "ok"
+
+
 def test_it_ends_when_the_simulator_is_killed(tmp_path: Path) -> None:
     """Nothing is left running by a process that could not clean up."""
     with Simulator() as simulator:

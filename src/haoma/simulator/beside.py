@@ -142,6 +142,11 @@ class Service:
         if not line:
             raise ServiceDied
 
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> None:
         """Wait until the service exits."""
         if self._process is not None:

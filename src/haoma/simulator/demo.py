@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from haoma.crypto.strict import parse_json_object
-from haoma.errors import EnvelopeError
 from haoma.simulator.beside import Outcome, Service, ServiceDied, free_port
 from haoma.simulator.running import Simulator
+from haoma.simulator.showing import one_line
 from haoma.words import text
 from haoma.words.facts import phrase
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from haoma.simulator.stage import Stage
 
 _AT_ONCE: Final = 40
-_SECRET: Final = frozenset({"login_code", "code", "response", "sign", "encryptedData", "iv", "mobile", "session"})
 
 _CURL: Final = """\
 curl -s {simulator}/device/{platform}/tap -d '{{"scene": "ok"}}' \\
@@ -142,7 +140,7 @@ class _Demo:
     def _show(self, line: str, tap: Tap, outcome: Outcome) -> None:
         body = outcome.body
         self._console.print(f"  {escape(line)}")
-        self._line("sent", f"[dim]{escape(f'{tap.app} ← {_shortened(tap.body)}')}[/]")
+        self._line("sent", f"[dim]{escape(f'{tap.app} ← {one_line(tap.body)}')}[/]")
         if outcome.status == 200:
             self._line("came", f"[green]200 {escape(str(body.get('masked')))}[/]")
             checks = (
@@ -233,18 +231,3 @@ def _shown_mirrors(stage: Stage) -> list[Mirror]:
 def _found(outcome: Outcome) -> str:
     """Return the number, or the refusal's code."""
     return str(outcome.body.get("phone_number" if outcome.status == 200 else "code", ""))
-
-
-def _shortened(value: object, name: str = "") -> str:
-    """Return what was sent in a form that may be shown: codes and ciphertexts as their start and length."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shortened(each, key)}" for key, each in value.items()) + "}"
-    told = str(value)
-    if told.startswith("{"):
-        try:
-            return _shortened(parse_json_object(told))
-        except EnvelopeError:
-            pass
-    if name in _SECRET and len(told) > 5:
-        return f"{told[:4]}…({len(told)})"
-    return told

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MOST: Final = 200
 _SECONDS: Final = 3600.0
-_MOST_SENT: Final = 8
+_MOST_SENT: Final = 4
 
 
 @dataclass(slots=True)

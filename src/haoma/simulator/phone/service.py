@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PATH: Final = "/v1/apps/{app}/phone-number"
-_MOST_ANSWER: Final = 256 * 1024
+_MOST_ANSWER: Final = 64 * 1024
 _MOST_LINES: Final = 2000
 _PIECE: Final = 64 * 1024
 _BELOW: Final = re.compile(r"/v1(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
@@ -110,8 +110,9 @@ class Own:
     async def ready(self) -> None:
         """See `Target.ready`."""
         async with self._lock:
-            if self._service is not None:
+            if self._service is not None and self._service.running:
                 return
+            await asyncio.to_thread(self._stack.close)
             self._service, self._log = await asyncio.to_thread(self._start)
         if self._started is not None:
             self._started(self.url)

@@ -15,7 +15,7 @@ from haoma.catalogue import Who
 from haoma.errors import BY_CODE, CannotOpen
 from haoma.platforms.registry import PLATFORMS
 from haoma.simulator.phone.code import codes_of
-from haoma.simulator.phone.showing import masked, shown
+from haoma.simulator.showing import masked, shown
 from haoma.verified import CheckName
 from haoma.words import entries, text
 from haoma.words.facts import phrase

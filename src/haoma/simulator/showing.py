@@ -47,6 +47,21 @@ def _text(told: str, name: str, depth: int) -> Any:
     return masked(told)
 
 
+def one_line(value: object) -> str:
+    """Return a value on one line, as a terminal shows it: ``{code: e423…(64)}``."""
+    return _line(shown(value))
+
+
+def _line(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    if value.keys() == {"short", "size"}:
+        return f"{value['short']}({value['size']})"
+    if value.keys() == {"masked"}:
+        return str(value["masked"])
+    return "{" + ", ".join(f"{name}: {_line(each)}" for name, each in value.items()) + "}"
+
+
 def masked(told: str) -> str:
     """Return a text with the numbers of mobiles masked."""
     return _NUMBER.sub(r"\1****\2", told)[:1000]
