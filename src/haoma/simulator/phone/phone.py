@@ -25,6 +25,7 @@ from haoma.simulator.phone.service import NoAnswer, forward, may_forward
 from haoma.simulator.phone.timeline import outcome, steps_of, timeline
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import UnknownScene
+from haoma.steps import Conclude
 from haoma.words import entries, text
 
 if TYPE_CHECKING:
@@ -258,10 +259,15 @@ class Phone:
         if not self._apps:
             settings = await asyncio.to_thread(from_mapping, self._stage.settings(base))
             self._apps = dict(settings.apps)
-        try:
-            next(authorize(self._apps[tap.app], tap.body or {}, now=self._clock.now()))
-        except HaomaError as error:
-            return error.again()
+        body = tap.body or {}
+        # Some platforms' logins are asked for before the event is read.
+        for each in (body, {name: value for name, value in body.items() if name != "login_code"}):
+            try:
+                step = next(authorize(self._apps[tap.app], each, now=self._clock.now()))
+            except HaomaError as error:
+                return error.again()
+            if isinstance(step, Conclude) and isinstance(step.outcome, HaomaError):
+                return step.outcome
         return None
 
     async def _push(self, pushes: tuple[Push, ...]) -> list[Delivery]:
