@@ -1,7 +1,9 @@
 // Both examples, drawn by WeChat's open-source component engine in jsdom. The engine of Alipay is imitated: see host/.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 
+import { files } from 'haoma-browser-host/tools'
 import { run } from '../host/jsdom.mjs'
 import { shop } from './shop.mjs'
 
@@ -123,4 +125,98 @@ test('wechat: an old base library shows the fallback alone', async (t) => {
   const page = await open(t, 'wechat', { system: { SDKVersion: '2.10.0' } })
   assert.equal(page.button(), null)
   assert.match(page.text(), /当前版本不能获取手机号，请用其他方式填写.*用这个号码/s)
+})
+
+describe('the Alipay component on a page of its own', () => {
+  /** A page that has the component with these attributes; `page` is the script. */
+  async function page(t, attributes, script = 'Page({ data: {} })', api = {}) {
+    const sealed = EVENTS.alipay(true)
+    const shown = await run(
+      {
+        'app.json': '{"pages": ["page"]}',
+        'app.js': 'App({})',
+        'page.json': '{"usingComponents": {"haoma-phone-button": "./es/haoma-phone-button/index"}}',
+        'page.axml': `<haoma-phone-button a:if="{{!gone}}" app="{{app}}" server="https://phone.example.com" ${attributes} />
+          <button class="change" onTap="change">change</button><view class="said">{{said}}</view>`,
+        'page.js': script,
+        ...(await files(fileURLToPath(new URL('../../native/es', import.meta.url)), 'es')),
+      },
+      {
+        api: {
+          login: async () => ({ code: 'login' }),
+          tap: async ({ allow }) => ({ event: allow ? sealed : EVENTS.alipay(false) }),
+          send: async () => ({ status: 200, headers: {}, body: '{"masked": "138****5544"}' }),
+          ...api,
+        },
+      },
+    )
+    t.after(() => {
+      shown.mounted.destroy()
+      shown.close()
+    })
+    return shown
+  }
+  const said = (shown) => shown.read('[class$="said"]')
+
+  test('a label of ours where the page gives none', async (t) => {
+    const shown = await page(t, 'lang="en"')
+    assert.equal(shown.find(BUTTON).textContent.trim(), 'Continue with phone number')
+  })
+
+  test('`onPost` sends instead, and its answer is the answer', async (t) => {
+    const shown = await page(
+      t,
+      'onPost="post" onSuccess="told"',
+      `Page({
+        data: { app: 'shop' },
+        post(body) { return Promise.resolve({ status: 200, body: { mine: body.login_code } }) },
+        told({ answer, platform }) { this.setData({ said: platform + ' ' + answer.mine }) },
+      })`,
+    )
+    await shown.tap(BUTTON)
+    assert.equal(said(shown), 'alipay login')
+    assert.deepEqual(shown.sent, [])
+  })
+
+  test('the third-party application is named to Alipay', async (t) => {
+    const shown = await page(
+      t,
+      'isvAppId="2021000000000099" onSuccess="told"',
+      `const get = my.getPhoneNumber
+      let named = ''
+      my.getPhoneNumber = (asked) => ((named = asked.protocols.isvAppId), get(asked))
+      Page({ data: { app: 'shop' }, told() { this.setData({ said: named }) } })`,
+    )
+    await shown.tap(BUTTON)
+    assert.equal(said(shown), '2021000000000099')
+  })
+
+  test('properties that change are taken, and a component that is gone does nothing more', async (t) => {
+    let answer
+    const shown = await page(
+      t,
+      'onSuccess="told"',
+      `Page({
+        data: { app: 'one', gone: false },
+        change() { this.setData(this.data.app === 'one' ? { app: 'two' } : { gone: true }) },
+        told() { this.setData({ said: 'told' }) },
+      })`,
+      { send: () => new Promise((resolve) => (answer = () => resolve({ status: 200, headers: {}, body: '{"masked": "1"}' }))) },
+    )
+    await shown.tap('[class$="change"]')
+    await shown.tap(BUTTON)
+    assert.equal(shown.sent[0].path, '/v1/apps/two/phone-number')
+    assert.equal(shown.find(BUTTON).disabled, true, 'busy')
+    await shown.tap('[class$="change"]')
+    assert.equal(shown.find(BUTTON), null)
+    answer()
+    await shown.settled()
+    assert.deepEqual(shown.errors, [])
+  })
+
+  test('disabled and loading are the page\'s word too', async (t) => {
+    assert.equal((await page(t, 'disabled="{{true}}"')).find(BUTTON).disabled, true)
+    const loading = (await page(t, 'loading="{{true}}"')).find(BUTTON)
+    assert.deepEqual([loading.disabled, loading.getAttribute('aria-busy')], [true, 'true'])
+  })
 })
