@@ -19,9 +19,11 @@ from django.contrib.auth import SESSION_KEY, aauthenticate, authenticate, get_us
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
+from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import include, path
 from django.views.debug import ExceptionReporter
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
@@ -30,8 +32,9 @@ from haoma import accounts
 from haoma.errors import NumberTaken
 from haoma.integrations.django import conf, signals
 from haoma.integrations.django.drf import PhoneLoginSerializer
-from haoma.integrations.django.login import log_in
+from haoma.integrations.django.login import averified_phone, log_in, verified_phone
 from haoma.integrations.django.testing import Phones, PhoneTap, simulated_phones
+from support.django_shop import urls as shop_urls
 
 pytest_plugins = ["support.django_fixtures"]
 DOORS = ["", "/async", "/drf", "/ninja", "/aninja"]
@@ -200,6 +203,16 @@ def test_a_serializer_for_views_of_the_team(phones: Phones) -> None:
     assert View.as_view()(factory.post("/", {"login_code": {"a": 1}}, format="json")).status_code == 400
 
 
+def test_ninja_describes_it() -> None:
+    """The OpenAPI document of Ninja has the addresses, what is posted, and what a refusal looks like."""
+    found = json.loads(json.dumps(shop_urls.ninja.get_openapi_schema(path_prefix="")))
+    tap = found["paths"]["/v1/apps/{app}/phone-number"]["post"]
+    assert tap["requestBody"]["content"]["application/json"]["example"]["login_code"]
+    refused = tap["responses"]["409"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert {"code", "next", "dispute"} <= found["components"]["schemas"][refused]["properties"].keys()
+    assert "/v1/disputes/{dispute}/join" in found["paths"]
+
+
 def test_code_msg_data(database: None, browser: Client) -> None:
     """An app that is set so answers 200 with code, msg and data."""
     with simulated_phones(wechat={"reply": "code-msg-data"}) as phones:
@@ -366,7 +379,28 @@ def rolled_back(request: Any) -> Any:
         raise PermissionDenied
 
 
-urlpatterns = [path("rolled-back", rolled_back), path("", include("haoma.integrations.django.urls"))]
+@csrf_exempt
+def own(request: Any) -> Any:
+    return HttpResponse(verified_phone(request, "wechat").masked)
+
+
+@csrf_exempt
+async def aown(request: Any) -> Any:
+    return HttpResponse((await averified_phone(request, "wechat")).masked)
+
+
+@csrf_exempt
+def own_log_in(request: Any) -> Any:
+    return HttpResponse(log_in(request, "wechat", sent=json.loads(request.body)).pk)
+
+
+urlpatterns = [
+    path("rolled-back", rolled_back),
+    path("own", own),
+    path("aown", aown),
+    path("own-log-in", own_log_in),
+    path("", include("haoma.integrations.django.urls")),
+]
 
 
 def test_a_view_that_is_rolled_back_loses_no_code(phones: Phones) -> None:
@@ -462,6 +496,33 @@ async def _both(one: Any, other: Any) -> Any:
 # --- what is never told
 
 
+class Reports(logging.Handler):
+    """What Django would mail to the administrators."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert record.exc_info is not None
+        reporter = ExceptionReporter(getattr(record, "request", None), *record.exc_info, is_email=True)
+        self.texts.append(reporter.get_traceback_text() + reporter.get_traceback_html())
+
+
+def reported(shop: Shop, tap: PhoneTap, path: str = "") -> str:
+    """Post what makes the server fail; return the report and the page."""
+    handler, logger = Reports(), logging.getLogger("django.request")
+    logger.addHandler(handler)
+    shop.browser.raise_request_exception = False
+    try:
+        answer = shop.send(path or tap.path, tap.body)
+    finally:
+        logger.removeHandler(handler)
+    assert answer.status_code == 500
+    assert handler.texts
+    return "".join([*handler.texts, answer.content.decode()])
+
+
 @pytest.mark.parametrize("door", ["", "/async"])
 @pytest.mark.parametrize("debug", [True, False])
 def test_an_error_report_has_no_code_and_no_number(door: str, debug: bool, phones: Phones) -> None:
@@ -471,28 +532,23 @@ def test_an_error_report_has_no_code_and_no_number(door: str, debug: bool, phone
     def fails(phone: Any, link: Any) -> Any:
         raise RuntimeError("of the team")
 
-    reports: list[str] = []
-
-    class Reports(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            assert record.exc_info is not None
-            reporter = ExceptionReporter(getattr(record, "request", None), *record.exc_info, is_email=True)
-            reports.append(reporter.get_traceback_text() + reporter.get_traceback_html())
-
-    handler, logger = Reports(logging.ERROR), logging.getLogger("django.request")
-    logger.addHandler(handler)
-    shop = Shop(door)
-    (shop.browser.handler if door else shop.browser).raise_request_exception = False
-    shop.browser.raise_request_exception = False
-    try:
-        with override_settings(HAOMA={"CONFIG": conf.options().load(), "ON_VERIFIED": fails}, DEBUG=debug):
-            answer = shop.post(tap)
-    finally:
-        logger.removeHandler(handler)
-    assert answer.status_code == 500
-    told = "".join([*reports, answer.content.decode()])
+    with override_settings(HAOMA={"CONFIG": conf.options().load(), "ON_VERIFIED": fails}, DEBUG=debug):
+        told = reported(Shop(door), tap)
     assert "of the team" in told
     for secret in (tap.phone_number[3:], tap.body["login_code"], tap.body["authorization"]["code"]):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("path", ["/own", "/aown", "/own-log-in"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_refusal_that_nobody_answers(path: str, debug: bool, phones: Phones) -> None:
+    """A team's view that lets a refusal pass, without the middleware, is reported without what was posted."""
+    tap = phones.tap("wechat", "expired-code")
+    shop = Shop()
+    with override_settings(ROOT_URLCONF=__name__, DEBUG=debug):
+        told = reported(shop, tap, path)
+    assert "platform.code-rejected" in told
+    for secret in (tap.body["login_code"], tap.body["authorization"]["code"]):
         assert secret not in told
 
 

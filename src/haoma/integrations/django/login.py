@@ -53,7 +53,13 @@ def verified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) 
         HaomaError: Every other failure raises a subclass of this.
     """
     client = conf.client()
-    return client.get_phone_number(find_app(client.apps, app), body_of(request) if sent is None else sent, caller=BY)
+    try:
+        return client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
+    except HaomaError as error:
+        failure = error.again()
+    # Reports of errors show the variables of frames: those that hold what was sent are left out, and so is this one's.
+    sent = None
+    raise failure
 
 
 @sensitive_variables()
@@ -64,8 +70,12 @@ async def averified_phone(request: HttpRequest, app: str, *, sent: Sent | None =
         HaomaError: Every failure raises a subclass of this.
     """
     client = conf.async_client()
-    found = body_of(request) if sent is None else sent
-    return await client.get_phone_number(find_app(client.apps, app), found, caller=BY)
+    try:
+        return await client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
+    except HaomaError as error:
+        failure = error.again()
+    sent = None
+    raise failure
 
 
 @sensitive_variables()
@@ -86,10 +96,10 @@ def log_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -> Any:
         HaomaError: Every other failure raises a subclass of this.
     """
     try:
-        phone = verified_phone(request, app, sent=sent)
-        sent = None  # trackers of errors show the variables of frames
+        phone, sent = verified_phone(request, app, sent=sent), None  # see there
         user = _user(request, phone)
     except HaomaError as error:
+        sent = None
         for signal, facts in _refused(request, app, error):
             signal.send_robust(get_user_model(), **facts)
         raise
@@ -105,15 +115,19 @@ async def alog_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -
         HaomaError: Every failure raises a subclass of this.
     """
     try:
-        phone = await averified_phone(request, app, sent=sent)
-        sent = None
+        phone, sent = await averified_phone(request, app, sent=sent), None
         user = await sync_to_async(_user)(request, phone)
     except HaomaError as error:
+        sent = None
         for signal, facts in _refused(request, app, error):
             await signal.asend_robust(get_user_model(), **facts)
         raise
     await signals.phone_verified.asend_robust(get_user_model(), request=request, phone=phone, user=user)
     return user
+
+
+def _sent(request: HttpRequest, sent: Sent | None) -> Sent:
+    return body_of(request) if sent is None else sent
 
 
 def body_of(request: HttpRequest) -> Sent:
