@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import haoma
 from support.service_process import free_port
 from support.tutorials import ENV, FILES, blocks, in_folder
 
@@ -96,3 +98,19 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         else:
             return
     raise AssertionError(log.read_text("utf-8"))
+
+
+def test_the_command_line_of_flask(haoma_config: Path, haoma_simulator: Callable[..., Any]) -> None:
+    """``flask haoma …`` is haoma for the application's haoma.toml."""
+    text = f"from flask import Flask\nfrom haoma.integrations.flask import Haoma\napp = Flask('a')\napp.config['HAOMA_CONFIG'] = {str(haoma_config)!r}\nHaoma(app)\n"
+    (haoma_config.parent / "mine.py").write_text(text, "utf-8")
+    command = [sys.executable, "-W", "ignore", "-m", "flask", "--app", "mine", "haoma"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments], cwd=haoma_config.parent, env=ENV, capture_output=True, text=True, check=False
+        )
+
+    said = run("doctor", "--lang", "en")
+    assert str(haoma_config) in said.stdout + said.stderr
+    assert run("--version").stdout == f"haoma {haoma.__version__}\n"

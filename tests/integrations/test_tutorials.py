@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +133,3 @@ def test_the_page_about_testing(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
-
-
-def test_the_command_line_of_flask(haoma_config: Path, haoma_simulator: Callable[..., Any]) -> None:
-    """``flask haoma …`` is haoma for the application's haoma.toml."""
-    text = f"from flask import Flask\nfrom haoma.integrations.flask import Haoma\napp = Flask('a')\napp.config['HAOMA_CONFIG'] = {str(haoma_config)!r}\nHaoma(app)\n"
-    (haoma_config.parent / "mine.py").write_text(text, "utf-8")
-    command = [sys.executable, "-W", "ignore", "-m", "flask", "--app", "mine", "haoma"]
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments], cwd=haoma_config.parent, env=ENV, capture_output=True, text=True, check=False
-        )
-
-    said = run("doctor", "--lang", "en")
-    assert str(haoma_config) in said.stdout + said.stderr
-    assert run("--version").stdout == f"haoma {haoma.__version__}\n"

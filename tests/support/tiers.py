@@ -115,6 +115,8 @@ WEIGHTS = {
     "service/test_service_webhooks.py": 14,
     "doctor/test_doctor_frontend.py": 12,
     "doctor/test_doctor_repeats.py": 11,
+    "integrations/test_contract.py": 15,
+    "integrations/test_tutorials.py": 12,
     "integrations/django/test_django_login.py": 11,
     "io/test_io_http.py": 11,
     "io/test_io_interleavings.py": 11,
