@@ -164,6 +164,7 @@ def router(
         prefix: What the paths begin with.
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
+            The routes have no keys, so nobody else may reach them.
         tags: Tags in the OpenAPI document.
     """
     answering = Answering.of(envelope, trusted=trusted)

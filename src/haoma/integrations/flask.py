@@ -72,6 +72,7 @@ class Haoma:
         prefix: What the paths begin with.
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
+            The routes have no keys, so nobody else may reach them.
         name: Name of the blueprint. A second extension of an application needs another one; its routes use the first
             one's client if it has none.
     """

@@ -68,6 +68,7 @@ def routes(
         respond: Turns your user into the answer. Without it the user itself is the answer.
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
+            The routes have no keys, so nobody else may reach them.
     """
     door = Door(checked(client), Answering.of(envelope, trusted=trusted), on_verified, respond)
     return [
