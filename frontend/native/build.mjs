@@ -1,5 +1,5 @@
 // Writes the core, as CommonJS, into both components. The files are in the repository, so that a folder can be copied
-// into a mini program as it is; a test compares them.
+// into a mini program as it is; run.sh fails if one is stale.
 import { readFile, writeFile } from 'node:fs/promises'
 
 const core = await readFile(new URL('../core/dist/index.cjs', import.meta.url))

@@ -230,11 +230,3 @@ describe("WeChat's own compiler of templates and styles", () => {
     assert.throws(() => wxmlToJs(copy), /index\.wxml/)
   })
 })
-
-test('the core in both components is the one that was built', async () => {
-  const built = await readFile(new URL('../../core/dist/index.cjs', import.meta.url), 'utf8')
-  for (const folder of ['miniprogram_dist', 'es']) {
-    const there = await readFile(new URL(`../../native/${folder}/haoma-phone-button/core.js`, import.meta.url), 'utf8')
-    assert.equal(there, built)
-  }
-})
