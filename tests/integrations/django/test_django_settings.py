@@ -237,8 +237,13 @@ def test_haoma_in_manage_py(tmp_path: Path) -> None:
     assert SECRET not in done.stderr + done.stdout
 
 
-def test_haoma_by_call_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("system", ["with memfd", "without"])
+def test_haoma_by_call_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
     """`call_command` runs it in the process; what it sets in the environment is gone afterwards."""
+    if system == "without":  # such as macOS
+        monkeypatch.delattr("os.memfd_create", raising=False)
     before = os.environ.get("HAOMA_CONFIG")
     with override_settings(HAOMA=written(tmp_path)):
         call_command("haoma", "doctor", "--lang", "en", stdout=io.StringIO())
