@@ -68,6 +68,7 @@ PROCESS: dict[str, str] = {
     " test_a_valkey_that_dies_under_load",
     "service/test_service_process.py": "",
     "service/test_service_reload.py": "",
+    "service/test_service_traces.py": "",
     "service/test_service_refused.py": "test_addresses_that_belong_together",
     "service/test_service_valkey.py": "",
     "settings/test_no_values.py": "test_serve_and_warnings_of_a_process",

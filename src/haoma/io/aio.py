@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeGuard, TypeVar
 
 from haoma.errors import HaomaError, HookFailed
 from haoma.io.answers import Waiting
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from haoma.io.answers import AsyncAnswers
-    from haoma.io.http import AsyncHttp
+    from haoma.steps import Reply
 
 T = TypeVar("T")
 
 _PATIENCE: Final = 30.0
 _OURS: Final = (Send, Call, Pause)
 """Steps that the driver answers itself."""
+
+
+class Sends(Protocol):
+    """What sends requests: `haoma.io.http.AsyncHttp`, or something around it."""
+
+    async def send(self, step: Send) -> Reply:
+        """Send the request and return the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class World:
         under_way: The running flows of each event loop, including those whose caller no longer waits.
     """
 
-    http: AsyncHttp
+    http: Sends
     answers: AsyncAnswers
     notice: Callable[[Notice], None] = quiet
     under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)

@@ -18,10 +18,12 @@ from haoma.service.callers import Callers
 from haoma.service.gate.endpoint import no_route
 from haoma.service.gate.gate import Gate
 from haoma.service.gate.limits import Limits
+from haoma.service.observe.calls import Calls
 from haoma.service.observe.journal import Journal
 from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
 from haoma.service.observe.signals import Signals
+from haoma.service.observe.traces import Traces, traces
 from haoma.service.routes import documents
 from haoma.service.routes.accounts import Accounts
 from haoma.service.routes.callbacks import Callbacks
@@ -52,12 +54,14 @@ class Kept:
         lines: The log.
         memory: What is kept where there is no store.
         signing_key: Signs session tokens if none is configured.
+        traces: Where spans go; None for nowhere.
     """
 
     metrics: Metrics = field(default_factory=Metrics)
     lines: Lines = field(default_factory=lambda: Lines(sys.stderr.buffer))
     memory: Memory = field(default_factory=Memory)
     signing_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
+    traces: Traces | None = field(default_factory=traces)
 
 
 class Application(Gate):
@@ -75,6 +79,7 @@ class Application(Gate):
     def __init__(self, settings: Settings, kept: Kept | None = None) -> None:
         service = settings.service
         self.kept = kept = kept or Kept()
+        seen = kept.traces
         tokens = Tokens(service.signing_keys or [kept.signing_key])
         # A key that was made here signs only if somebody gets tokens.
         published = bool(service.signing_keys or service.publishable_keys)
@@ -86,6 +91,7 @@ class Application(Gate):
             allow_insecure_upstreams=settings.allow_insecure_upstreams,
             on_circuit=signals.circuit,
         )
+        calls = Calls(http, settings, metrics, seen)
         self._limits = Limits(settings, metrics, signals.valkey)
         self._stores = _open_stores(settings)
         self._background = Background(settings, self._stores, signals, log, kept.lines)
@@ -94,10 +100,10 @@ class Application(Gate):
             log.warning(notice.code, **dict(notice.because))
 
         self._worlds = {
-            tenant: World(http, self._stores.get(tenant, kept.memory), notice) for tenant in settings.tenants
+            tenant: World(calls, self._stores.get(tenant, kept.memory), notice) for tenant in settings.tenants
         }
         callers = Callers(service)
-        journal = Journal(kept.lines, metrics, service.log_level)
+        journal = Journal(kept.lines, metrics, service.log_level, seen)
         self._probes = Probes(journal, metrics)
         self.routes = (
             *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, metrics, log).routes(),
@@ -110,7 +116,7 @@ class Application(Gate):
         )
         router = Router(self.routes, redirect_slashes=False, default=no_route, lifespan=self._lifespan)
         # Its ``app``: to call the router itself would only add a coroutine to each request.
-        super().__init__(router.app, journal, service.request_seconds, service.cors_origins)
+        super().__init__(router.app, journal, service.request_seconds, service.cors_origins, seen)
 
     def drain(self) -> None:
         """Make ``/readyz`` report that the service is shutting down."""

@@ -42,6 +42,7 @@ class Exchange(msgspec.Struct, eq=False):
     fault: BaseException | None = None
     answered: bool = False
     ended: float = 0.0
+    span: Any = None  # what traces have begun
     root: str = ""  # the prefix under which a proxy or another application serves this one
 
     @classmethod

@@ -300,7 +300,7 @@ def test_an_async_function_gives_the_token() -> None:
             return super().send(step)
 
     bench = Bench({PHONE: _accepts_only("token-of-shop")})
-    world = aio.World(AsyncWire(bench.wire.side), bench.memory)  # type: ignore[arg-type]
+    world = aio.World(AsyncWire(bench.wire.side), bench.memory)
     flow = authorize(configured(token_source=source), {"code": "a-code"}, now=NOW)
     assert asyncio.run(aio.run(flow, world)).e164 == "+8613580006666"
 

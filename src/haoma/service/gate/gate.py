@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from haoma.service.observe.journal import Journal
+    from haoma.service.observe.traces import Traces
 
 _HUNG_UP: Final = 499  # the status that proxies log when the caller closed the connection
 _LONGEST_PATH: Final = 256
@@ -102,10 +103,19 @@ class Gate:
         journal: Records every exchange when it is over.
         seconds: Time limit for a request.
         origins: Origins whose pages may read the responses.
+        traces: Where the spans of requests go; None for nowhere.
     """
 
-    def __init__(self, inner: ASGIApp, journal: Journal, seconds: float, origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        inner: ASGIApp,
+        journal: Journal,
+        seconds: float,
+        origins: Collection[str] = (),
+        traces: Traces | None = None,
+    ) -> None:
         self._inner = inner
+        self._traces = traces
         # The endpoint of each path that was answered with 200, by root and path: matching a path takes about as long as
         # the rest of the gate. Other paths are not remembered, because a client can make up any number of them.
         self._known: dict[tuple[str, str], tuple[ASGIApp, dict[str, Any]]] = {}
@@ -119,8 +129,7 @@ class Gate:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        exchange = scope[KEY] = _begin(scope, self._seconds)
-        exchange.root = scope.get("root_path", "")
+        exchange = scope[KEY] = self._begun(scope)
         if self._cors is not None:
             send = _letting_pages_in(send, exchange, self._cors)
         self.deadlines.watch(exchange)
@@ -151,6 +160,13 @@ class Gate:
                 await send_reply(send, exchange, refuse(exchange, error))
         finally:
             self._journal.note(exchange)
+
+    def _begun(self, scope: Scope) -> Exchange:
+        exchange = _begin(scope, self._seconds)
+        exchange.root = scope.get("root_path", "")
+        if self._traces is not None:
+            exchange.span = self._traces.begin(scope)
+        return exchange
 
 
 def _letting_pages_in(send: Send, exchange: Exchange, cors: Cors) -> Send:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from haoma.service.exchange import Exchange
     from haoma.service.observe.log import Lines
     from haoma.service.observe.metrics import Labels, Metrics
+    from haoma.service.observe.traces import Traces
 
 _DELAY: Final = 0.05
 _MOST_WAITING: Final = 64
@@ -31,9 +32,11 @@ class Journal:
         lines: Receives the log lines.
         metrics: Counts the requests.
         level: The lowest level that is logged.
+        traces: Where the spans of requests end; None if there are none.
     """
 
-    def __init__(self, lines: Lines, metrics: Metrics, level: str) -> None:
+    def __init__(self, lines: Lines, metrics: Metrics, level: str, traces: Traces | None = None) -> None:
+        self._traces = traces
         self._told = frozenset(LEVELS[LEVELS.index(level) :])
         self._lines = lines
         self._metrics = metrics
@@ -43,6 +46,8 @@ class Journal:
     def note(self, exchange: Exchange) -> None:
         """Record a finished exchange. It is written within `_DELAY`, or at once if a bug of ours made it fail."""
         exchange.ended = monotonic()
+        if self._traces is not None:
+            self._traces.end(exchange)
         self._waiting.append(exchange)
         if exchange.fault is not None or len(self._waiting) >= _MOST_WAITING:
             self.write()

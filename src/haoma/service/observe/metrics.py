@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -72,6 +74,17 @@ class Metrics:
             registry=own,
             multiprocess_mode="mostrecent",
         )
+        self._calls = Histogram(
+            "haoma_platform_seconds",
+            "Time of a call to a platform, by what came back: the class of the status, or the code of the failure.",
+            ("app", "platform", "host", "outcome"),
+            buckets=_BUCKETS,
+            registry=own,
+        )
+        build = Gauge(
+            "haoma_build_info", "What runs.", ("version", "python"), registry=own, multiprocess_mode="mostrecent"
+        )
+        build.labels(version("haoma"), platform.python_version()).set(1)
         self._counters: dict[Labels, Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -90,6 +103,10 @@ class Metrics:
         if timer is None:
             timer = self._timers[route] = self._seconds.labels(route)
         timer.observe(seconds)
+
+    def count_call(self, app: str, platform: str, host: str, outcome: str, seconds: float) -> None:
+        """Count a call to a platform. ``host`` is from the configuration."""
+        self._calls.labels(app, platform, host, outcome).observe(seconds)
 
     def count_refused(self, app: str, platform: str, caller: str) -> None:
         """Count a code that a platform refused. ``caller`` is the short id of a configured key."""
