@@ -300,10 +300,19 @@ async function running(args) {
   child.stderr.on('data', (piece) => (err = (err + piece).slice(-4000)))
   const closed = once(child, 'close')
   await Promise.race([once(child, 'spawn'), closed])
+  // A test that fails halfway ends all the same, and leaves nothing behind.
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.unref()
+  child.stderr.unref()
   return async () => {
     if (child.exitCode !== null) assert.fail(`haoma ${args[0]} has died: ${err}`)
+    child.ref()
     child.kill('SIGINT')
+    const late = setTimeout(kill, patience)
     await closed
+    clearTimeout(late)
+    process.removeListener('exit', kill)
   }
 }
 

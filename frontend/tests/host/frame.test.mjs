@@ -55,7 +55,7 @@ let browser, server, url
 before(async () => {
   const real = await simulator()
   const policy = async (name) => (await fetch(real.url + name)).headers.get('content-security-policy')
-  const [page, frame] = [await policy('/phone/'), await policy('/phone/static/host/frame.html')]
+  const [page, frame] = await Promise.all([policy('/phone/'), policy('/phone/static/host/frame.html')])
   await real.close()
   server = createServer(async (request, response) => {
     const { pathname, search } = new URL(request.url, 'http://host')
