@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import http.client
 import json
 import re
@@ -24,7 +23,6 @@ from haoma.simulator.phone import runs
 from haoma.simulator.phone.runs import Runs
 from haoma.simulator.stage import Stage
 
-DOCS = Path(__file__).parents[2] / "docs"
 ALL = list(Stage().scenes())
 STOPS = ["sealed", "sent", "checked", "came", "means"]
 LONG = re.compile(r"[A-Za-z0-9+/_=-]{41,}|(?<!\d)1[3-9]\d{9}(?!\d)")
@@ -152,8 +150,8 @@ def check(page: Page, platform: str, scene: Scene) -> dict[str, Any]:
         shown_text = re.sub(r"https://[^\s\"]+|/v1/[^\s\"]+", "", json.dumps({**whole, "run": ""}, ensure_ascii=False))
         assert not LONG.search(shown_text), (scene.name, LONG.search(shown_text))
     assert said["outcome"] == shown["state"] or scene.expect not in BY_CODE or means["who"] != said["who"]
-    ast.parse(shown["code"]["python"])
-    ast.parse(shown["code"]["pytest"])
+    compile(shown["code"]["python"], "program.py", "exec")
+    compile(shown["code"]["pytest"], "test.py", "exec")
     return shown
 
 
@@ -314,7 +312,7 @@ def test_curl_works(page: Page) -> None:
 def test_python_and_pytest_work(page: Page, tmp_path: Path) -> None:
     """Both are whole programs, and say what the page says.
 
-    Time that has passed on the page passes in them as well, without a clock that is moved. So does what the docs show.
+    Time that has passed on the page passes in them as well, without a clock that is moved.
     """
     run = page.begin("wechat", "ok")
     code = page.post(f"runs/{run}/login", {})["code"]
@@ -334,20 +332,15 @@ def test_python_and_pytest_work(page: Page, tmp_path: Path) -> None:
     for number, shown in enumerate(played.values()):
         (tmp_path / f"test_{number}.py").write_text(shown["code"]["pytest"], "utf-8")
 
-    documented = re.findall(r"```python\n(.*?)```", (DOCS / "testing.md").read_text("utf-8"), re.DOTALL)[-1]
-    assert "tap_age" in documented
-    (tmp_path / "test_documented.py").write_text(documented, "utf-8")
-
     def run_python(shown: dict[str, Any]) -> str:
         command = [sys.executable, "-c", shown["code"]["python"]]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
 
-    with ThreadPoolExecutor(2) as pool:
-        for said, told in zip(played, pool.map(run_python, played.values()), strict=True):
-            assert said in told
+    for said in ("138****", "platform.login-code-rejected"):
+        assert said in run_python(played[said])
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
     ran = subprocess.run(tests, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert (ran.returncode, "5 passed" in ran.stdout) == (0, True), ran.stdout
+    assert (ran.returncode, "4 passed" in ran.stdout) == (0, True), ran.stdout
 
 
 # --- who may ask for what

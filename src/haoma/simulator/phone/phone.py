@@ -14,7 +14,10 @@ from haoma import catalogue
 from haoma.authorize import authorize
 from haoma.catalogue import Who
 from haoma.errors import HaomaError
+from haoma.io import aio
 from haoma.io.clock import monotonic
+from haoma.io.http import AsyncHttp
+from haoma.io.memory import Memory
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Person
 from haoma.settings.reader import from_mapping
 from haoma.simulator.beside import ServiceDied
@@ -25,7 +28,6 @@ from haoma.simulator.phone.service import NoAnswer, forward, may_forward
 from haoma.simulator.phone.timeline import outcome, steps_of, timeline
 from haoma.simulator.pushing import deliver
 from haoma.simulator.stage import UnknownScene
-from haoma.steps import Conclude
 from haoma.words import entries, text
 
 if TYPE_CHECKING:
@@ -255,19 +257,16 @@ class Phone:
         return _json(200, {"event": tap.event, "failed": tap.failed, "pushes": pushes, **body})
 
     async def _refusal(self, tap: Tap, base: str) -> HaomaError | None:
-        """Return what haoma makes of an event that is no authorization. It reads that before it asks for anything."""
+        """Return what haoma makes of an event that is no authorization. It refuses that without a request."""
         if not self._apps:
             settings = await asyncio.to_thread(from_mapping, self._stage.settings(base))
             self._apps = dict(settings.apps)
-        body = tap.body or {}
-        # Some platforms' logins are asked for before the event is read.
-        for each in (body, {name: value for name, value in body.items() if name != "login_code"}):
-            try:
-                step = next(authorize(self._apps[tap.app], each, now=self._clock.now()))
-            except HaomaError as error:
-                return error.again()
-            if isinstance(step, Conclude) and isinstance(step.outcome, HaomaError):
-                return step.outcome
+        world = aio.World(AsyncHttp(), Memory())
+        event = {"authorization": (tap.body or {}).get("authorization")}  # without the login, which would be used up
+        try:
+            await aio.run(authorize(self._apps[tap.app], event, now=self._clock.now()), world)
+        except HaomaError as error:
+            return error.again()
         return None
 
     async def _push(self, pushes: tuple[Push, ...]) -> list[Delivery]:
