@@ -151,10 +151,11 @@ function actions(platform, scene, run, show, signal) {
       const user = platform.users.find((each) => each.id === chosen.user);
       const allow = await ask($('screen'), { platform: platform.name, title: platform.title, number: masked(user.label), shop: say('shop.name'), signal });
       view.deciding = false;
+      view.tapped = view.tapped || allow !== null;
+      if (!signal.aborted) timeline.again(view);
       return allow;
     },
     async tap(answer) {
-      view.tapped = true;
       const given = await api.tap(run, answer.allow);
       await show();
       return given;

@@ -17,6 +17,7 @@ export class Timeline {
    * @param view `{platform, title, tapped, deciding, again}`.
    */
   draw(told, view) {
+    this.told = told;
     const stops = Object.fromEntries(told.stops.map((each) => [each.id, each]));
     const fresh = STOPS.filter((name) => done(stops[name]) && !done(this.before[name]));
     this.before = stops;
@@ -28,6 +29,11 @@ export class Timeline {
       h('ol', { class: 'line' }, STOPS.map((name) => this.#stop(name, stops[name], told, view, fresh.indexOf(name)))),
       this.#code(told.code));
     return { verdict, masked: stops.came.masked, text: stops.means.heading || stops.came.text };
+  }
+
+  /** Draws the same account, seen anew. */
+  again(view) {
+    this.draw(this.told, view);
   }
 
   #stop(name, stop, told, view, arrived) {
@@ -115,7 +121,7 @@ const PARTS = {
     return [
       h('p', {}, rich(stop.cause || stop.text || '')),
       h('div', { class: `todo ${stop.state}` },
-        stop.who_label ? h('p', { class: 'who' }, stop.who_label) : null,
+        stop.who_label ? h('p', { class: 'who' }, say('watch.who', { who: stop.who_label })) : null,
         h('ol', {}, sentences(stop.remedy).map((each) => h('li', {}, rich(each)))),
         h('div', { class: 'row wrap foot' }, h('button', { class: 'btn', type: 'button', onclick: view.again }, icon('again'), say('watch.again')),
           stop.page || stop.see ? h('a', { class: 'btn quiet', href: stop.page || stop.see, target: '_blank', rel: 'noreferrer' }, say('watch.page-of', { code })) : null)),
