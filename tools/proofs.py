@@ -1,4 +1,4 @@
-"""Write the table of what each platform's methods prove into the READMEs.
+"""Write the table of what each platform's methods prove into the pages of the platforms.
 
 ``python tools/proofs.py`` writes it between its two markers. ``python tools/proofs.py --check`` exits with 1 if a table
 is stale. The rows are ``Platform.methods``; each platform's ``words.toml`` has
@@ -17,8 +17,6 @@ from haoma.verified import ALL_CHECKS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILES: Final = {
-    "README.md": "en",
-    "README.zh-CN.md": "zh",
     "docs/platforms/README.md": "en",
     "docs/platforms/README.zh-CN.md": "zh",
 }

@@ -214,7 +214,7 @@ def test_good_code_is_clean(tmp_path):
     assert [each.code for each in scan(tmp_path)] == ["doctor.front-end-clean"]
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("readme", ["docs/guide.md", "docs/guide.zh-CN.md"])
 def test_the_documentations_own_samples_are_clean(readme, tmp_path):
     """Every front-end sample of the README passes the doctor; with a break in it, it does not."""
     blocks = re.findall(r"(?ms)^```(html|js|vue|jsx|tsx)\n(.*?)^```$", (ROOT / readme).read_text("utf-8"))

@@ -43,6 +43,7 @@ from support.service_process import ServiceProcess, free_port
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "guide.md"
 HAOMA = Path(sys.executable).with_name("haoma")
 _ELSEWHERE = re.compile(r"node_modules|build|dist|haoma-simulator|\..*")
 
@@ -112,10 +113,10 @@ def run(line: str) -> Result:
 def test_the_python_of_the_readme_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every Python block of the README runs by itself, and prints what its comments say."""
+    """Every Python block of the README and the guide runs by itself, and prints what its comments say."""
     monkeypatch.chdir(ROOT)
-    found = blocks(README, "python")
-    assert len(found) == 3
+    found = [*blocks(README, "python"), *blocks(GUIDE, "python")]
+    assert len(found) == 4
     for block in found:
         scope: dict[str, Any] = {}
         exec(compile(block.text, "README.md", "exec"), scope)  # noqa: S102 - it is what a reader does
@@ -127,7 +128,7 @@ def test_the_python_of_the_readme_runs(
 def test_the_commands_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every haoma command of the README that ends by itself runs, and prints what the README shows."""
     monkeypatch.chdir(ROOT)
-    lines = [line for block in blocks(README, "sh") for line in block.text.splitlines()]
+    lines = [line for page in (README, GUIDE) for block in blocks(page, "sh") for line in block.text.splitlines()]
     ran = []
     for line in lines:
         if not re.match(r"haoma (open|explain|key|inspect|doctor)\b", line):
@@ -139,7 +140,7 @@ def test_the_commands_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None
         assert done.exit_code in expected, (line, done.stderr)
         assert not refused or "trust.signature-missing" in done.stdout + done.stderr
         if line.startswith("haoma open") and not refused:
-            assert [Block("text", done.stdout)] == blocks(README, "text")
+            assert [Block("text", done.stdout)] == blocks(GUIDE, "text")
         ran.append(line)
     assert len(ran) >= 9
 
@@ -154,12 +155,12 @@ def served(line: str, folder: Path) -> ServiceProcess:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent")
 def test_the_service_of_the_readme_answers(tmp_path: Path) -> None:
-    """The service of the README, asked with its curl command, answers what the README shows."""
+    """The service of the guide, asked with its curl command, answers what the guide shows."""
     serve, curl = (
-        next(block.text for block in blocks(README, "sh") if block.text.startswith(start))
+        next(block.text for block in blocks(GUIDE, "sh") if block.text.startswith(start))
         for start in ("haoma serve", "curl")
     )
-    shown = next(block.text for block in blocks(README, "json") if "checks" in block.text)
+    shown = next(block.text for block in blocks(GUIDE, "json") if "checks" in block.text)
     with served(serve, tmp_path) as service:
         address = "http://127.0.0.1:8080"
         assert address in curl
@@ -265,8 +266,8 @@ def commands() -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md"], ids=name_of)
-def test_every_command_is_in_the_readme(page: Path) -> None:
+@pytest.mark.parametrize("page", [GUIDE, ROOT / "docs" / "guide.zh-CN.md"], ids=name_of)
+def test_every_command_is_in_the_guide(page: Path) -> None:
     """The table of commands lists the commands that there are."""
     listed = [match[1] for row in rows(page) if (match := re.fullmatch(r"`haoma ([\w-]+)`", row[0]))]
     assert sorted(listed) == sorted(commands())
@@ -434,3 +435,9 @@ def test_nothing_of_the_machine() -> None:
     for page in PAGES:
         assert not re.search(r"pypi\.org|pythonhosted|npmjs|npmmirror|index-url", text(page)), page
         assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|Users)/", text(page)), page
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "README.zh-CN.md"], ids=name_of)
+def test_the_readme_is_short(page: Path) -> None:
+    """Whoever has ten minutes reads all of it."""
+    assert len(text(page).splitlines()) <= 150

@@ -56,7 +56,7 @@ for (const [platform, app, markup, heading] of [
 ]) {
   describe(`the README's button for ${platform}`, () => {
     const page = async () => {
-      const { html, js } = await blocks('README.md', heading)
+      const { html, js } = await blocks('docs/guide.md', heading)
       return { [`page.${markup}`]: html, 'page.js': `const SERVER = 'https://shop.example/v1'\n${js}` }
     }
 

@@ -39,7 +39,7 @@ function layOut() {
   const more = {
     every: read('pages/every.vue'),
     stock: read('pages/stock.vue'),
-    hand: shown('../../../README.md', '<b>uni-app</b>'),
+    hand: shown('../../../docs/guide.md', '<b>uni-app</b>'),
     docs: shown('../../../docs/front-end.md', '## uni-app'),
     'docs-zh': shown('../../../docs/front-end.zh-CN.md', '## uni-app'),
     readme: shown('../../uni-app/readme.md', '## 使用'),
