@@ -1,7 +1,9 @@
 /** The page of `haoma simulate`, in Chromium: every scene, allow and deny, two browsers, bad input, keys, small screens. */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cp, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -321,4 +323,30 @@ describe("a folder of the developer's own", () => {
     await page.page.locator('.bad').filter({ hasText: '<b>not today</b>' }).waitFor()
     await page.end()
   })
+})
+
+test("a developer's own server: its answer is shown, and what it checked is unknown", async () => {
+  const asked = []
+  const server = createServer(async (request, answer) => {
+    let body = ''
+    for await (const piece of request) body += piece
+    asked.push([request.method, request.url, JSON.parse(body)])
+    answer.writeHead(200, { 'content-type': 'application/json' }).end('{"masked": "139****0001", "checks": []}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const own = await simulate('--service', `http://127.0.0.1:${server.address().port}/api/phone`)
+  try {
+    const page = await Page.open(chrome, own, { query: 'lang=zh&platform=wechat' })
+    await page.page.locator('#choices').filter({ hasText: `你的服务器 http://127.0.0.1:${server.address().port}` }).waitFor()
+    assert.deepEqual(await page.allow(), { outcome: 'ok', code: '200', number: '139****0001' })
+    assert.equal(asked.length, 1)
+    assert.deepEqual(asked[0].slice(0, 2), ['POST', '/api/phone'])
+    assert.deepEqual(Object.keys(asked[0][2]), ['login_code', 'authorization'])
+    assert.match(await page.page.locator('#checked').getAttribute('class'), /unk/)
+    assert.deepEqual(await page.violations(), [])
+    await page.end()
+  } finally {
+    await own.stop()
+    server.close()
+  }
 })
