@@ -215,3 +215,12 @@ def haoma_async_client(haoma_config: Path) -> Iterator[AsyncClient]:
         loop.run_until_complete(client.aclose())
     finally:
         loop.close()
+
+
+@pytest.fixture
+def haoma_django(haoma_simulator: Platforms, haoma_config: Path) -> Iterator[Platforms]:
+    """The simulated platforms as the setting ``HAOMA`` of a Django project. The options of the project stay."""
+    from haoma.integrations.django.testing import configured
+
+    with configured(haoma_config):
+        yield haoma_simulator

@@ -560,6 +560,14 @@ def test_nobody_is_logged_in_by_a_number_alone(database: None) -> None:
     assert authenticate(request, phone="+8613800138000") is None
 
 
+@pytest.mark.haoma("wechat", accounts=True)
+def test_the_fixture_of_others(database: None, browser: Client, haoma_django: Any) -> None:
+    """Tests of a project that use pytest have the platforms in its setting `HAOMA`."""
+    tap = haoma_django.person("anna", number="13900139000").tap()
+    answer = browser.post(f"/v1/apps/{tap.app}/phone-number", tap.body, JSON)
+    assert answer.json() == {"masked": "139****9000"}
+
+
 def test_django_s_own_asynchronous_call(phones: Phones) -> None:
     """`aauthenticate` finds the same user as `authenticate`."""
     tap = phones.tap("wechat", user="anna")
