@@ -25,6 +25,7 @@ def test_the_operators_face(cls, lang):
     assert (found["type"], found["code"], found["status"]) == (f"/errors/{cls.code}", cls.code, cls.status)
     assert (found["title"], found["detail"], found["remedy"]) == (words.title, words.cause, words.remedy)
     assert (found["request_id"], found["platform_request_id"]) == ("ours", "r-1")
+    assert found["who"] == words.who
     assert found["because"] == {"age": 7, "where": "{'a'}"}
     assert "bad padding" not in str(found)
 

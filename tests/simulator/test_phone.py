@@ -132,6 +132,8 @@ def check(page: Page, platform: str, scene: Scene) -> dict[str, Any]:
         assert "****" in came["masked"] or len(came["masked"]) < 11
         assert [each["state"] for each in checked["steps"]] == ["ok"] * len(checked["steps"])
         assert len(came["checks"]) == 5
+        in_chinese = stop(page.timeline(shown["run"], "zh"), "came")["checks"]
+        assert all(re.search(r"[\u4e00-\u9fff]", each["how"]) for each in in_chinese), in_chinese
         assert means["text"]
     else:
         assert shown["state"] in ("no", "fix", "unk")
@@ -183,6 +185,9 @@ def test_every_scene_without_an_outcome(page: Page) -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_denied(page: Page, platform: str) -> None:
     """A user who denies ends each scene alike: nothing is sent, and that is shown."""
+    for scene in [scene for each, scene in ALL if each == platform]:
+        shown = page.play(platform, scene, allow=False)
+        assert (shown["state"], stop(shown, "came")["code"]) == ("no", "envelope.user-declined"), scene.name
     shown = page.play(platform, scene_of(platform, "ok"), allow=False)
     assert (shown["state"], shown["failed"]) == ("no", True)
     assert [each["state"] for each in shown["stops"]] == ["no", "idle", "idle", "no", "no"]

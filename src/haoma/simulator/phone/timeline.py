@@ -243,7 +243,7 @@ class _Timeline:
                 "name": str(name),
                 "label": phrase(str(name), self._lang),
                 "proven": bool(known[name].get("proven")),
-                "how": str(known[name].get("how", "")),
+                "how": phrase(known[name].get("how", ""), self._lang),
             }
             for name in CheckName
             if name in known
