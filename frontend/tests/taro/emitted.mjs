@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 
 import { KEY, SERVER } from '../e2e/world.mjs'
-import { builds, folder } from './build.mjs'
+import { builds, folder, sample } from './build.mjs'
 import { MiniProgram, plain } from './mini.mjs'
 import { platforms, response } from './platforms.mjs'
 
@@ -174,6 +174,40 @@ for (const framework of ['react', 'vue3']) {
     })
   })
 }
+
+describe('what the documentation shows', () => {
+  for (const [framework, target] of [['react', 'weapp'], ['react', 'alipay'], ['vue3', 'weapp'], ['vue3', 'alipay']]) {
+    test(`the component, ${framework}, ${target}`, async () => {
+      const page = await open({ framework, target }, { place: 'pages/docs/index' })
+      await page.tap('deny')
+      assert.match(page.text, /手动填写/)
+      await page.tap('allow')
+      assert.equal(page.requests[0].url, `${SERVER}/v1/apps/${apps[target]}/phone-number`)
+      assert.match(page.text, /138\*\*\*\*0000/)
+    })
+  }
+
+  for (const target of ['weapp', 'alipay', 'tt']) {
+    test(`the button by hand, ${target}`, async () => {
+      const page = await open({ framework: 'react', target }, { place: 'pages/hand/index' })
+      assert.deepEqual(page.logins, ['LOGIN-1'])
+      await page.tap('deny', 'button')
+      assert.deepEqual(page.requests, [])
+      await page.tap('allow', 'button')
+      const [{ url, body }] = page.requests
+      assert.equal(url, `${SERVER}/phone-number`)
+      assert.deepEqual(body, { login_code: 'LOGIN-1', authorization: platforms[target].sent })
+      assert.deepEqual(page.logins, ['LOGIN-1', 'LOGIN-2'])
+    })
+  }
+
+  test('both languages show the same code', () => {
+    for (const language of ['jsx', 'vue']) {
+      assert.equal(sample('docs/front-end.zh-CN.md', '## Taro', language), sample('docs/front-end.md', '## Taro', language))
+    }
+    assert.equal(sample('README.zh-CN.md', '<b>Taro（React）</b>', 'jsx'), sample('README.md', '<b>Taro (React)</b>', 'jsx'))
+  })
+})
 
 function pick(from, names) {
   return Object.fromEntries(names.map((name) => [name, from[name]]))

@@ -62,14 +62,14 @@ export class MiniProgram {
     return [...walk(this.#page.data.root)].map((node) => node.v ?? '').join(' ')
   }
 
-  /** True if an element of this class is on the page. */
+  /** True if an element of this class or kind is on the page. */
   has(name) {
     return this.#element(name) !== undefined
   }
 
-  /** The user taps the button and allows or declines: the platform fires its event, if the template binds it. */
-  async tap(consent) {
-    await this.fire('haoma-phone-button', { ...this.#platform, ...this.#platform[consent] })
+  /** The user taps a button and allows or declines: the platform fires its event, if the template binds it. */
+  async tap(consent, name = 'haoma-phone-button') {
+    await this.fire(name, { ...this.#platform, ...this.#platform[consent] })
   }
 
   /** The platform fires an event of an element, unless it is a button that is disabled. */
@@ -95,8 +95,9 @@ export class MiniProgram {
   }
 
   #element(name) {
-    const node = [...walk(this.#page.data.root)].find((each) => classesOf(each).includes(name))
-    return node && { sid: node.sid, attributes: this.#templates.get(node.nn)?.(node) }
+    const isNamed = (each) => classesOf(each).includes(name) || this.#templates.get(each.nn)?.tag === name
+    const node = [...walk(this.#page.data.root)].find(isNamed)
+    return node && { sid: node.sid, attributes: this.#templates.get(node.nn)?.of(node) }
   }
 
   #host(answer) {
@@ -114,7 +115,7 @@ export class MiniProgram {
         this.logins.push(code)
         setTimeout(() => success(name === 'my' ? { authCode: code } : { code }))
       },
-      request: ({ url, method, data, header, headers, success, fail }) => {
+      request: ({ url, method, data, header, headers, success, fail, complete }) => {
         this.requests.push({ url, method, body: plain(typeof data === 'string' ? JSON.parse(data) : data), headers: header ?? headers })
         const answered = ({ status, body }) => {
           const given = { data: name === 'my' ? JSON.stringify(body) : body, status, statusCode: status, header: {}, headers: {} }
@@ -122,7 +123,9 @@ export class MiniProgram {
           if (name === 'my' && status >= 400) fail({ error: 19, ...given })
           else success(given)
         }
-        Promise.resolve(answer(this.requests.at(-1))).then(answered, (error) => fail({ errMsg: String(error) }))
+        Promise.resolve(answer(this.requests.at(-1)))
+          .then(answered, (error) => fail({ errMsg: String(error) }))
+          .then(() => complete?.({}))
         return { abort: ignore }
       },
     }
@@ -153,12 +156,12 @@ function* walk(node) {
 
 const classesOf = (node) => String(node?.cl ?? '').split(' ')
 
-/** The attributes that Taro's templates give to each kind of node. */
+/** The element that Taro's templates make of each kind of node, and its attributes. */
 function readTemplates(text) {
   const found = new Map()
-  for (const [, kind, attributes] of text.matchAll(/<template name="tmpl_0_([\w-]+)">\s*<[\w-]+\s([^>]*)>/g)) {
+  for (const [, kind, tag, attributes] of text.matchAll(/<template name="tmpl_0_([\w-]+)">\s*<([\w-]+)\s([^>]*)>/g)) {
     const pairs = [...attributes.matchAll(/([\w:-]+)="([^"]*)"/g)].map((each) => each.slice(1))
-    found.set(kind, (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])))
+    found.set(kind, { tag, of: (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])) })
   }
   return found
 }
