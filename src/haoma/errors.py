@@ -80,6 +80,7 @@ class HaomaError(Exception):
         retry_after: Whole seconds until then; 0 if unknown.
         public_code: The code that an anonymous caller sees.
         spent: Whether a one-time code is used up.
+        who: Who has to act, so that the next request succeeds.
         platform, app: Where the error happened; empty if unknown.
         step: Number of the step in the platform's ``flow.py`` or ``verify.py`` that refused; 0 if none.
         because: Facts that are safe to show: sizes, field names, ages in seconds. Never keys, plaintext or a full
