@@ -26,7 +26,9 @@ export const folder = (framework, target) => path.join(project, 'dist', framewor
 
 /** Build what is missing or old. */
 export async function build() {
-  await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
+  if (isStale(path.join(frontend, 'core/dist/index.js'), path.join(frontend, 'core/src'))) {
+    await run('npm', ['run', 'build', '--workspace', 'core'], { cwd: frontend })
+  }
   const stamp = path.join(project, 'stamp')
   const now = digest()
   if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== now) {
@@ -79,10 +81,10 @@ function prepare() {
   }
 }
 
-/** What the documentation shows: the button of the README, and both samples of the component. */
+/** What the documentation shows: the button of the guide, and both samples of the component. */
 const written = () => ({
   react: {
-    'hand/index.jsx': `const SERVER = '${SERVER}'\n${sample('README.md', '<b>Taro (React)</b>', 'jsx')}`,
+    'hand/index.jsx': `const SERVER = '${SERVER}'\n${sample('docs/guide.md', '<b>Taro (React)</b>', 'jsx')}`,
     'docs/index.jsx': sample('docs/front-end.md', '## Taro', 'jsx'),
   },
   vue: { 'docs/index.vue': sample('docs/front-end.md', '## Taro', 'vue') },
@@ -107,6 +109,10 @@ function digest() {
   }
   return hash.digest('hex')
 }
+
+// Others may be reading what is there.
+const isStale = (built, source) =>
+  !fs.existsSync(built) || files(source).some((file) => fs.statSync(file).mtimeMs > fs.statSync(built).mtimeMs)
 
 function files(at) {
   if (!fs.statSync(at).isDirectory()) return [at]

@@ -205,7 +205,7 @@ describe('what the documentation shows', () => {
     for (const language of ['jsx', 'vue']) {
       assert.equal(sample('docs/front-end.zh-CN.md', '## Taro', language), sample('docs/front-end.md', '## Taro', language))
     }
-    assert.equal(sample('README.zh-CN.md', '<b>Taro（React）</b>', 'jsx'), sample('README.md', '<b>Taro (React)</b>', 'jsx'))
+    assert.equal(sample('docs/guide.zh-CN.md', '<b>Taro（React）</b>', 'jsx'), sample('docs/guide.md', '<b>Taro (React)</b>', 'jsx'))
   })
 })
 
