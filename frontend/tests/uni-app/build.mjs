@@ -13,8 +13,7 @@ import { TARGETS } from './targets.mjs'
 const at = (place) => new URL(place, import.meta.url).pathname
 const read = (place) => fs.readFileSync(at(place), 'utf8')
 const EXAMPLE = at('../../examples/uni-app')
-export const DIST = path.join(EXAMPLE, 'dist')
-export const PLUGIN = path.join(DIST, 'plugin')
+const PLUGIN = path.join(EXAMPLE, 'dist/plugin')
 
 /** The page that a text shows first below a heading. */
 function shown(place, heading) {
