@@ -36,6 +36,7 @@ PROSE = {
     "doctor/mini_program/rules.py": "why the frameworks differ",
     "errors.py": "examples",
     "integrations/django/testing.py": "an example",
+    "integrations/django/users.py": "the rule, where people copy from",
     "integrations/users.py": "whose envelopes can be replayed",
     "io/http.py": "a reason",
     "pytest_plugin.py": "an example",
