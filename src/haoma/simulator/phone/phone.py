@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
@@ -316,8 +317,14 @@ class Phone:
 _LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")  # no digits: an id must not look like a phone number
 
 
+_NATIVE: Final = re.compile(r"err(?:code|no)-(-?\d+)-([a-z]+)")
+"""Scenes that are named for the platform's number and the call: both may say who has to act."""
+
+
 def _scene(platform: str, scene: Scene, lang: str) -> dict[str, Any]:
-    who = catalogue.words(scene.expect, platform=platform).who
+    native = _NATIVE.fullmatch(scene.name)
+    number, place = native.groups() if native else ("", "")
+    who = catalogue.words(scene.expect, platform=platform, native=number, place=place).who
     shown = outcome(scene.expect, who)
     groups = {Who.USER: "user", Who.DEVELOPER: "yours", Who.PLATFORM: "network", Who.NOBODY: "network"}
     group = {"ok": "good", "unk": "network"}.get(shown, groups[who])
