@@ -26,6 +26,7 @@ JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PHONE, LOGIN = "/v1/apps/wechat/phone-number", "/v1/apps/wechat/login"
 LIMIT = 32 * 1024
+_HUGE = 1_000_000
 
 
 def check(answer: Answer, status: int, code: str, *, lang: str = "en") -> None:
@@ -67,7 +68,13 @@ class Request:
     headers: dict[str, str] = field(default_factory=lambda: JSON)
 
     def run(self, web: Web) -> None:
-        check(web.request("POST", self.path, self.body, self.headers), self.status, self.code)
+        try:
+            answer = web.request("POST", self.path, self.body, self.headers)
+        except ConnectionError:  # a server may close before it has read all of a body that is refused
+            if len(self.body) < _HUGE:
+                raise
+            return
+        check(answer, self.status, self.code)
 
 
 _WRONG: tuple[tuple[str, Any], ...] = (
@@ -131,7 +138,7 @@ REQUESTS: tuple[Request, ...] = (
     Request("deep lists", b"[" * 2000 + b"]" * 2000, 413),
     Request("deep objects", b'{"a":' * 2000 + b"1" + b"}" * 2000, 413),
     Request("32 KiB and a byte", b'{"code":"' + b"a" * (LIMIT - 10) + b'"}', 413),
-    Request("a megabyte", b"a" * 1_000_000, 413),
+    Request("a megabyte", b"a" * _HUGE, 413),
     Request("an unknown app", b'{"code":"a"}', 404, "not-allowed", "/v1/apps/nobody/phone-number"),
     Request("an app of other letters", b'{"code":"a"}', 404, "not-allowed", f"/v1/apps/{quote('微信')}/phone-number"),
     Request("login of an unknown app", b'{"login_code":"a"}', 404, "not-allowed", "/v1/apps/nobody/login"),

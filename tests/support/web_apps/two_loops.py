@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from importlib import import_module
 from typing import Any
 
@@ -23,13 +24,15 @@ class _Server(uvicorn.Server):
 def main(name: str, port: int) -> None:
     app = import_module(f"support.web_apps.{name}_app").app
     servers = []
-    for _ in range(2):
+    for lifespan in ("on", "off"):  # Litestar's events wait in one loop alone, and would be waited for in both
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", port))
-        server = _Server(uvicorn.Config(app, access_log=False, log_level="warning"))
+        server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", lifespan=lifespan))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
+        while not server.started:
+            time.sleep(0.01)
         servers.append((server, thread))
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
     for server, thread in servers:
