@@ -5,7 +5,9 @@ It is set up once in a process, when this package is imported; Django cannot be 
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import django
 from django.conf import settings
 
 FOLDER = Path(tempfile.mkdtemp(prefix="haoma-django-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
