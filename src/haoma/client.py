@@ -307,6 +307,7 @@ class Client(_Base):
             return blocking.run(self._get(found, body, login_code, caller), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
+        del body, login_code  # what reports errors shows the variables of each frame
         raise failure
 
     def log_in(self, app: str | App, login_code: str) -> Session:
@@ -326,6 +327,7 @@ class Client(_Base):
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
+        del login_code
         raise failure
 
     def close(self) -> None:
@@ -416,6 +418,7 @@ class AsyncClient(_Base):
             return await aio.run(self._get(found, body, login_code, caller), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
+        del body, login_code
         raise failure
 
     async def log_in(self, app: str | App, login_code: str) -> Session:
@@ -435,6 +438,7 @@ class AsyncClient(_Base):
             return Session(handle, login.subject, login.app)
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
+        del login_code
         raise failure
 
     async def aclose(self) -> None:

@@ -25,6 +25,7 @@ PROCESS: dict[str, str] = {
     " test_a_process_of_an_import_that_is_killed",
     "cli/test_store_commands.py": "test_without_a_database_there_is_nothing_to_look_at",
     "client/test_client.py": "test_plain_http_only_where_it_was_permitted",
+    "client/test_what_a_report_shows.py": "",
     "client/test_shared_client.py": "test_a_caller_that_leaves_loses_nothing test_a_child_of_multiprocessing_is_told_so"
     " test_a_fork_is_noticed test_a_loop_for_each_call test_several_loops_at_once",
     "conformance": "",
