@@ -25,8 +25,13 @@ def shown(error: BaseException) -> str:
 
 
 def app() -> haoma.App:
-    settings = {"app_id": "wx0123456789abcdef", "app_secret": "0123456789abcdef" * 2}
-    return haoma.configure("wechat", api_base_url="http://127.0.0.1:1", allow_insecure_upstreams=True, **settings)
+    return haoma.configure(
+        "wechat",
+        app_id="wx0123456789abcdef",
+        app_secret="0123456789abcdef" * 2,
+        api_base_url="http://127.0.0.1:1",
+        allow_insecure_upstreams=True,
+    )
 
 
 @pytest.mark.filterwarnings("ignore::haoma.HaomaWarning")  # the address is plain http
