@@ -314,6 +314,20 @@ def test_curl_works(page: Page) -> None:
     assert json.loads(said.stdout)["code"] == "platform.token-rejected"
 
 
+def test_code_of_scenes_with_pushes(page: Page, tmp_path: Path) -> None:
+    """Where the platform posts to the service first, Python and the test use the service that runs."""
+    for scene in ("component-ok", "component-old-push"):
+        code = page.play("wechat", scene_of("wechat", scene))["code"]
+        (tmp_path / f"test_{scene.replace('-', '_')}.py").write_text(code["pytest"], "utf-8")
+        ran = subprocess.run(
+            [sys.executable, "-c", code["python"]], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert ("phone_number" if scene == "component-ok" else "platform.token-rejected") in ran.stdout
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    passed = subprocess.run(tests, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (passed.returncode, "2 passed" in passed.stdout) == (0, True), passed.stdout
+
+
 def test_python_and_pytest_work(page: Page, tmp_path: Path) -> None:
     """Both are whole programs, and say what the page says.
 

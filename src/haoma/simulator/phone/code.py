@@ -57,6 +57,41 @@ def test_{name}(tmp_path):
         assert refused.value.code == "{code}\""""
 
 
+# In these scenes the platform posts to the service before the tap, so they need one that runs.
+_PUSHED: Final = """\
+import json
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+
+def post(url, content, key=""):
+    headers = {{"Content-Type": "application/json", "Authorization": f"Bearer {{key}}"}}
+    try:
+        with urlopen(Request(url, json.dumps(content).encode(), headers)) as answer:
+            return json.load(answer)
+    except HTTPError as refused:
+        return json.load(refused)
+
+
+"""
+_PUSHED_BODY: Final = """\
+tap = post("{base}/device/{platform}/tap", {tap!r})
+found = post("{url}{path}", tap["body"], "{key}")"""
+_PUSHED_PYTHON: Final = (
+    _PUSHED
+    + _PUSHED_BODY
+    + """
+print(found)"""
+)
+_PUSHED_TEST: Final = (
+    _PUSHED
+    + "def test_{name}():\n    "
+    + _PUSHED_BODY.replace("\n", "\n    ")
+    + """
+    assert {asserted}"""
+)
+
+
 def codes_of(run: Run, stage: Stage, target: Target, base: str, code: str, lang: str) -> dict[str, str]:
     """Return the scene as code: ``curl``, ``python`` and ``pytest``."""
     options = _options(run)
@@ -67,20 +102,25 @@ def codes_of(run: Run, stage: Stage, target: Target, base: str, code: str, lang:
         f'"{run.platform}"', f'"{run.scene.name}"', *(f"{name}={value!r}" for name, value in options.items())
     ])  # fmt: skip
     expected = code or run.scene.expect
-    test = _GOOD_TEST if expected == "ok" else _BAD_TEST
-    return {
-        "curl": _CURL.format(
-            base=base,
-            platform=run.platform,
-            tap=json.dumps(asked),
-            url=target.url,
-            path=target.path.format(app=run.scene.app),
-            key=stage.server_key,
-            lang=lang,
-        ),
-        "python": _PYTHON.format(arguments=arguments),
-        "pytest": test.format(name=_name(f"{run.platform}_{run.scene.name}"), arguments=arguments, code=expected),
+    facts = {
+        "base": base,
+        "platform": run.platform,
+        "url": target.url,
+        "path": target.path.format(app=run.scene.app),
+        "key": stage.server_key,
+        "lang": lang,
+        "arguments": arguments,
+        "code": expected,
+        "name": _name(f"{run.platform}_{run.scene.name}"),
     }
+    curl = _CURL.format(tap=json.dumps(asked), **facts)
+    if "service" in asked:
+        is_good = 'found["phone_number"] == tap["phone_number"]'
+        asserted = is_good if expected == "ok" else f'found["code"] == "{expected}"'
+        python = _PUSHED_PYTHON.format(tap=asked, **facts)
+        return {"curl": curl, "python": python, "pytest": _PUSHED_TEST.format(tap=asked, asserted=asserted, **facts)}
+    test = _GOOD_TEST if expected == "ok" else _BAD_TEST
+    return {"curl": curl, "python": _PYTHON.format(**facts), "pytest": test.format(**facts)}
 
 
 def _options(run: Run) -> dict[str, Any]:
