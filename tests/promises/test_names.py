@@ -40,7 +40,6 @@ PROSE = {
     "integrations/users.py": "whose envelopes can be replayed",
     "io/http.py": "a reason",
     "pytest_plugin.py": "an example",
-    "integrations/django/users.py": "whose envelope can be sent again",
     "settings/reader.py": "examples",
     "simulator/running.py": "an example",
     "steps.py": "a reason",
