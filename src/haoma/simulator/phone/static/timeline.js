@@ -10,6 +10,7 @@ export class Timeline {
     this.root = root;
     this.tab = 'curl';
     this.before = {};
+    this.shown = {};
   }
 
   /**
@@ -22,13 +23,35 @@ export class Timeline {
     const fresh = STOPS.filter((name) => done(stops[name]) && !done(this.before[name]));
     this.before = stops;
     const verdict = ['ok', 'no', 'fix', 'unk'].includes(stops.came.state) ? stops.came.state : '';
-    this.root.replaceChildren(
-      h('header', {}, h('h1', { tabindex: '-1' }, heading(told, view)),
-        h('span', { class: 'end' }, verdict ? badge(verdict, 'a', { href: '#means' }) : null, h('span', { class: 't' }, spent(stops)),
-          view.tapped ? h('button', { class: 'btn small', type: 'button', onclick: view.again }, icon('again'), say('watch.again')) : null)),
-      h('ol', { class: 'line' }, STOPS.map((name) => this.#stop(name, stops[name], told, view, fresh.indexOf(name)))),
-      this.#code(told.code));
+    if (!this.list?.isConnected) this.shown = {};
+    const { tapped, deciding, logsIn } = view;
+    const seen = [told.run, tapped, deciding, logsIn];
+    const header = this.#part('header', [seen, told.scene, stops.came], () => this.#header(told, view, stops, verdict));
+    const items = STOPS.map((name) => this.#part(name, [seen, stops[name], name === 'came' || name === 'means' ? [stops.came, stops.means] : null],
+      () => this.#stop(name, stops[name], told, view, fresh.indexOf(name))));
+    const code = this.#part('code', told.code, () => this.#code(told.code));
+    if (!this.list?.isConnected) {
+      this.list = h('ol', { class: 'line' }, items);
+      this.root.replaceChildren(header, this.list, code);
+    }
     return { verdict, masked: stops.came.masked, text: stops.means.heading || stops.came.text };
+  }
+
+  /** Makes a part anew only if it has changed: what stays is not read out again, and keeps focus and folds. */
+  #part(name, facts, make) {
+    const text = JSON.stringify(facts);
+    const old = this.shown[name];
+    if (old?.text === text) return old.node;
+    const node = make();
+    old?.node.replaceWith(node);
+    this.shown[name] = { text, node };
+    return node;
+  }
+
+  #header(told, view, stops, verdict) {
+    return h('header', {}, h('h1', { tabindex: '-1' }, heading(told, view)),
+      h('span', { class: 'end' }, verdict ? badge(verdict, 'a', { href: '#means' }) : null, h('span', { class: 't' }, spent(stops)),
+        view.tapped ? h('button', { class: 'btn small', type: 'button', onclick: view.again }, icon('again'), say('watch.again')) : null));
   }
 
   /** Draws the same account, seen anew. */
@@ -47,7 +70,6 @@ export class Timeline {
   }
 
   #code(code) {
-    if (!code) return null;
     const names = Object.keys(code);
     if (!names.includes(this.tab)) [this.tab] = names;
     const pick = (name, focus) => {
