@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
 def main(name: str, port: int) -> None:
     app = import_module(f"support.web_apps.{name}_app").app
     servers = []
-    for lifespan in ("on", "off"):  # Litestar's events wait in one loop alone, and would be waited for in both
+    for lifespan in ("auto", "off"):  # Litestar's events wait in one loop alone, and would be waited for in both
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", port))
