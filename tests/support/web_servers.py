@@ -46,7 +46,7 @@ def _uvicorn(app: str, *options: str) -> Server:
 
 def _granian(app: str, interface: str, *options: str) -> Server:
     said = ["-m", "granian", "--interface", interface, f"support.web_apps.{app}_app:app", "--log-level", "warning"]
-    said += ["--workers-kill-timeout", "10"]  # on a busy machine a worker may miss the signal
+    said += ["--workers-kill-timeout", "10"]  # on a busy machine a worker did not end, once
     return Server(" ".join((app, "granian", *options)), lambda port: [*said, *options, "--port", str(port)])
 
 
