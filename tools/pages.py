@@ -53,6 +53,8 @@ _PLACES: Final = {
 }
 _CAUSES: Final = {
     "whole-string": {"zh": "提交了整个字符串时", "en": "When the whole string was sent"},
+    "placeholder": {"zh": "字段里是 undefined 之类的文字时", "en": "When the field holds undefined or the like"},
+    "mock-code": {"zh": "开发者工具的假 code", "en": "When it is the mock code of the developer tools"},
     "taken-apart": {"zh": "只收到密文时", "en": "When only the ciphertext was sent"},
 }
 _ABOUT_CODES: Final = """\

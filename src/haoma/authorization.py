@@ -47,6 +47,10 @@ _RESULT: Final = re.compile(r"[0-9]{1,8}")
 _SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
+_PLACEHOLDER: Final = re.compile(r"undefined|null|NaN|\[object [A-Za-z]{1,24}\]")
+"""What JavaScript writes into a string if there is no value, or an object."""
+_MOCK_CODE: Final = "the code is a mock one"
+"""The login code of developer tools for a project without an app id of its own."""
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -117,9 +121,21 @@ def _shown(name: object) -> str:
     return name if isinstance(name, str) and _A_NAME.fullmatch(name) else MASK
 
 
+def placeholder(value: object, name: str) -> MissingField | None:
+    """Return the error for a text that stands where a value is missing, such as ``undefined``; else None."""
+    text = value.strip() if isinstance(value, str) and len(value) < 64 else ""
+    if text == _MOCK_CODE:
+        return MissingField(place="mock-code", because={"field": name, "found": text})
+    if _PLACEHOLDER.fullmatch(text):
+        return MissingField(place="placeholder", because={"field": name, "found": text})
+    return None
+
+
 def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
     if not isinstance(value, str):
         raise BadField(platform=platform, because={"field": name, "type": type(value).__name__, "needed": "string"})
+    if missing := placeholder(value, name):
+        raise missing.evolve(platform=platform)
     if len(value) > limit or not _VISIBLE.fullmatch(value):
         raise BadField(platform=platform, because={"field": name, "characters": len(value), "max": limit})
     return value
@@ -145,6 +161,7 @@ def read(sent: object, phone_code: tuple[str, ...] = ANY_PHONE_CODE) -> Authoriz
         NotUtf8: ``envelope.not-utf8``.
         NotJson: ``envelope.not-json``.
         BareCode: ``envelope.bare-code``: a code, and nothing says which.
+        MissingField: ``envelope.missing-field``: JavaScript's ``undefined`` or the like in place of a value.
         UnknownShape: ``envelope.unknown-shape``: JSON, but not an object.
         BadField: ``envelope.bad-field``: an invalid code or handle, or two different ones.
         WrongArgument: ``config.wrong-argument``: an object that no front end can have sent.
@@ -242,6 +259,8 @@ def _instead_of(sent: object) -> str:
 
 
 def _unwrapped(text: str) -> dict[str, Any]:
+    if text != "null" and (missing := placeholder(text.strip('"'), "body")):
+        raise missing
     if text[:3].lower() in ("%7b", "%22") and text.isascii():
         text = decode_utf8(unquote_to_bytes(text))
     if _FORM.match(text):
@@ -342,6 +361,8 @@ def _parsed(found: dict[str, Any]) -> dict[str, Any]:
     if "authorization" not in found:
         return found
     inner = found["authorization"]
+    if missing := placeholder(inner, "authorization"):
+        raise missing
     if isinstance(inner, str):
         inner = _object(inner)
     if not isinstance(inner, dict):

@@ -250,7 +250,11 @@ class UnknownShape(EnvelopeError):
 
 
 class MissingField(EnvelopeError):
-    """A required field is missing."""
+    """A required field is missing.
+
+    ``place`` is ``placeholder`` if JavaScript's ``undefined`` or the like is in its place, and ``mock-code`` if it is
+    the code of WeChat's developer tools.
+    """
 
     code = "envelope.missing-field"
 

@@ -15,7 +15,7 @@ from haoma import authorization, catalogue
 from haoma.authorize import verify_offline
 from haoma.doctor.captures import answers, codes, har, keys, log_lines, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
-from haoma.doctor.platforms import all_symptoms, opens_offline
+from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms, usual
 from haoma.errors import BadField, HaomaError, MissingField, TooLarge
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.platforms.base.symptoms import Captured, Looked, meanings, members
@@ -77,6 +77,8 @@ def inspect(
 
 def _may_hold_more(looked: Looked) -> bool:
     """Return whether the capture may contain something known. A body with a wrong login may not: it is refused."""
+    if any(each.error and each.error.place for each in looked.found):
+        return False
     said = [(each.code, each.because.get("field")) for each in looked.found]
     if len(said) == 1 and said[0][0] == BadField.code:
         return said[0][1] == "code"  # of a log line, or of an answer
@@ -252,16 +254,29 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
         if named and opens_offline(named.platform) and not captured.app:
             named = None  # it may belong to another platform, for which no app is configured
         found = authorization.read(sent, *([PLATFORMS[named.platform].phone_code] if named else []))
+        if named is None and _is_of_a_platform_without_phone_codes(captured, found):
+            found = authorization.read(sent, ())
     except HaomaError as error:
-        lost = isinstance(sent, str) and _NO_TEXT in sent
-        missing = MissingField(because={"field": "authorization", "found": _NO_TEXT})
-        return Looked("unknown", [of_error(missing if lost else error)])
-    empty = [name for name, value in found.claimed.items() if isinstance(value, str) and value.strip() in _EMPTY]
+        return Looked("unknown", [of_error(error)])
     looked = _by_shape(captured, found)
-    undefined = [
-        of_error(MissingField(because={"field": name, "found": "nothing"})) for name in empty if name in _PARTS
-    ]
+    undefined = [of_error(gone) for name in found.claimed if name in _PARTS and (gone := _missing(found, name))]
     return Looked(looked.kind, undefined or looked.found)
+
+
+def _is_of_a_platform_without_phone_codes(captured: Captured, found: authorization.Authorization) -> bool:
+    """Return whether sealed data came with a login's code, to an app whose button returns no code."""
+    code = found.claimed.get("code")
+    if "encryptedData" not in found.claimed or not isinstance(code, str) or not symptoms(usual()).is_login_code(code):
+        return False
+    platforms = [PLATFORMS[app.platform] for app in captured.apps()]
+    return any(each.find_under_key is not None and not each.phone_code for each in platforms)
+
+
+def _missing(found: authorization.Authorization, name: str) -> MissingField | None:
+    value = found.claimed[name]
+    if isinstance(value, str) and not value.strip():
+        return MissingField(because={"field": name, "found": "nothing"})
+    return authorization.placeholder(value, name)
 
 
 def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:

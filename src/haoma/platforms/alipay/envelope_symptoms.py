@@ -35,7 +35,8 @@ def look(captured: Captured, sent: Authorization) -> Looked:
     try:
         message = read(None, sent)
     except HaomaError as error:
-        return Looked("alipay-event", [of_error(error.evolve(platform="alipay")), *found])
+        kind = "alipay-envelope" if error.place else "alipay-event"  # something stands in place of a value
+        return Looked(kind, [of_error(error.evolve(platform="alipay")), *found])
     if isinstance(message, ClearMessage):
         refused = refuse_clear(message).evolve(platform="alipay")
         return Looked("alipay-clear-text", [of_error(refused), *found])

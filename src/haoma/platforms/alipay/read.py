@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.authorization import LOGIN_NAMES
+from haoma.authorization import LOGIN_NAMES, placeholder
 from haoma.crypto.strict import parse_json_object
-from haoma.errors import BadField, ButtonFailed, MissingField, UnknownShape, UserDeclined
+from haoma.errors import BadField, ButtonFailed, EnvelopeError, MissingField, UnknownShape, UserDeclined
 from haoma.platforms.base.contract import Redacted
 
 if TYPE_CHECKING:
@@ -83,6 +83,9 @@ def _sealed(node: dict[str, Any], ciphertext: str, *, whole: bool) -> SealedMess
     sign = node.get("sign")
     if sign is not None and not isinstance(sign, str):
         raise BadField(because={"field": "sign", "type": type(sign).__name__, "needed": "string"})
+    for name, value in (("response", ciphertext), ("sign", sign)):
+        if missing := placeholder(value, name):
+            raise missing
     if not ciphertext.strip():
         raise MissingField(because={"field": "response", "reason": "empty"})
     return SealedMessage(ciphertext, sign or None, whole)
@@ -94,9 +97,29 @@ def _without_envelope(node: dict[str, Any], authorization: Authorization) -> Cle
         return ClearMessage(node)
     if {"code", "iv", "cloudID"} & node.keys() or authorization.login_name.rpartition(".")[2] == "code":
         raise UnknownShape(because={"looks_like": "wechat", "needed": "response"})
+    if (inner := in_error_message(node)) is not None:
+        return _without_envelope(inner, authorization)
     if any(name in node for name in ("errorMessage", "error", "errMsg")):
         words = str(node.get("errorMessage") or node.get("errMsg", "")).lower()
         if any(word in words for word in _DECLINED):
             raise UserDeclined
         raise ButtonFailed(because={"error": str(node.get("error", ""))[:20]})
     raise authorization.missing("response")
+
+
+def in_error_message(node: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the error that uni-app's ``getPhoneNumber:fail Error: {…}`` quotes; None if it quotes none.
+
+    What it quotes is never opened: it can only become a refusal.
+    """
+    words = node.get("errMsg")
+    if not isinstance(words, str) or "fail" not in words or not words.rstrip().endswith("}"):
+        return None
+    try:
+        found = parse_json_object(words[words.index("{") :])
+    except (ValueError, EnvelopeError):
+        return None
+    inner = found.get("response", found)
+    if isinstance(inner, dict) and not {"code", "error", "errorMessage"}.isdisjoint(inner) and "errMsg" not in inner:
+        return inner
+    return None

@@ -13,6 +13,7 @@ from haoma.crypto.signing import is_rsa2
 from haoma.crypto.strict import decode_base64
 from haoma.errors import HaomaError, MissingField, ReplySignatureMismatch, ReplyUnsigned
 from haoma.platforms.alipay import envelope_symptoms
+from haoma.platforms.alipay.read import in_error_message
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.base.symptoms import Captured, Looked, PlatformKeys, Symptoms
@@ -51,7 +52,7 @@ def event(captured: Captured, sent: Authorization) -> Looked | None:
     stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
     if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # uni-app's only if such an app is configured
         stock = stock and (is_ours if named else bool(captured.apps("alipay")))
-    if not (_ENVELOPE & claimed.keys() or error_body or stock):
+    if not (_ENVELOPE & claimed.keys() or error_body or stock or in_error_message(claimed)):
         return None
     looked = envelope_symptoms.look(captured, sent)
     if named is not None and not is_ours:

@@ -29,6 +29,7 @@ import re
 from hashlib import shake_128
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from haoma.authorization import placeholder
 from haoma.codecs import MOMENT, Record
 from haoma.crypto.opening import parse
 from haoma.crypto.strict import decode_base64, repair_base64
@@ -88,6 +89,8 @@ def _text(claimed: dict[str, Any], name: str) -> str:
         raise MissingField(because={"field": name})
     if not isinstance(value, str):
         raise BadField(because={"field": name, "type": type(value).__name__, "needed": "string"})
+    if missing := placeholder(value, name):
+        raise missing
     return value
 
 
