@@ -52,6 +52,7 @@ _APP_KEY: Final = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 _PLATFORMS: Final[dict[str, dict[str, Any]]] = {
     "baidu": {"app_key": _APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
+    "xiaohongshu": {"app_id": "6" * 24, "app_secret": "a" * 32},
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
     "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
@@ -67,7 +68,7 @@ def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
     if platform == "baidu":
         whole = {"mobile": number}
     elif platform != "kuaishou":
-        watermark = {"timestamp": int(time.time()), "appid": _PLATFORMS[platform]["app_id"]}
+        watermark = {"timestamp": int(time.time()), _named(platform): _PLATFORMS[platform]["app_id"]}
         whole |= {"purePhoneNumber": number, "watermark": watermark}
 
     def changed(**members: Any) -> Callable[[], bytes]:
@@ -91,10 +92,16 @@ def _failures(platform: str) -> dict[str, Callable[[], bytes]]:
         kinds["frame"] = lambda: _padded(platform, text, length=2**31)
         kinds["App Key"] = lambda: _padded(platform, text, app_key=_APP_KEY[::-1])
     elif platform != "kuaishou":
-        kinds["watermark: app"] = changed(watermark={**whole["watermark"], "appid": whole["watermark"]["appid"][::-1]})
+        kinds["watermark: app"] = changed(
+            watermark={**whole["watermark"], _named(platform): _PLATFORMS[platform]["app_id"][:-1] + "x"}
+        )
     if platform == "wechat":
         kinds["watermark: age"] = changed(watermark={**whole["watermark"], "timestamp": 1_700_000_000})
     return kinds
+
+
+def _named(platform: str) -> str:
+    return "appId" if platform == "xiaohongshu" else "appid"
 
 
 def _padded(platform: str, text: bytes, *, length: int | None = None, app_key: str = _APP_KEY) -> bytes:
@@ -114,7 +121,8 @@ def _login(platform: str, code: str) -> dict[str, Any]:
     """Return the platform's answer to a login: a user and a session_key per code."""
     key = b64encode(_key_of(platform, code)).decode("ascii")
     found = {"openid": code, "open_id": code, "session_key": key}
-    return {"result": 1, "err_no": 0, **found, "data": found}
+    token = {"access_token": code, "expire_in": 7200}
+    return {"result": 1, "err_no": 0, "success": True, "code": 0, **found, "data": found | token}
 
 
 def _sealed(platform: str, code: str, padded: bytes) -> dict[str, str]:

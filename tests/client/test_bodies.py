@@ -26,6 +26,7 @@ DATA = {"response": B64, "sign": B64, "encryptedData": B64, "iv": B64}
 NO_PHONE_CODE = [name for name, platform in PLATFORMS.items() if not platform.phone_code]
 SENT = {
     "alipay": ("response", "sign"), "baidu": ("encryptedData", "iv"), "kuaishou": ("encryptedData", "iv"),
+    "xiaohongshu": ("encryptedData", "iv"),
 }  # fmt: skip
 
 
@@ -294,7 +295,7 @@ def test_a_login_sent_with_alipays_envelope_names_the_subject(simulator, setting
     assert not phone.proves("login-binding")
 
 
-@pytest.mark.parametrize("platform", ["baidu", "kuaishou"])
+@pytest.mark.parametrize("platform", ["baidu", "kuaishou", "xiaohongshu"])
 def test_the_tutorial_shape_of_session_key_platforms(simulator, settings, platform):
     """`{code, encryptedData, iv}`: their buttons give no code, so `code` is the login's."""
     tap = simulator.tap(platform, "ok")
@@ -405,7 +406,7 @@ def test_an_empty_field_is_missing():
 def test_alipays_envelope_is_known_on_other_platforms(stage):
     """The envelope that gets sent to other platforms' apps is called what it is."""
     for name, app in stage.apps.items():
-        if app.platform in ("wechat", "douyin", "baidu", "kuaishou"):
+        if app.platform in ("wechat", "douyin", "baidu", "kuaishou", "xiaohongshu"):
             with pytest.raises(errors.UnknownShape) as refused:
                 stage.authorize(name, {"response": B64, "sign": B64})
             assert refused.value.because["looks_like"] == "alipay"

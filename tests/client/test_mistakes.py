@@ -81,7 +81,7 @@ def test_swapped_arguments():
     "asked, nearest",
     [("weixin", "wechat"), ("wx", "wechat"), ("WeChat", "wechat"), ("wechta", "wechat"), ("微信", "wechat"),
      ("zhifubao", "alipay"), ("Alipay", "alipay"), ("alipya", "alipay"), ("支付宝", "alipay"), ("tt", "douyin"),
-     ("抖音", "douyin"), ("swan", "baidu"), ("ks", "kuaishou"), ("华为", "huawei"), ("dingding", "dingtalk"), ("fax", "")],
+     ("抖音", "douyin"), ("swan", "baidu"), ("ks", "kuaishou"), ("xhs", "xiaohongshu"), ("小红书", "xiaohongshu"), ("华为", "huawei"), ("dingding", "dingtalk"), ("fax", "")],
 )  # fmt: skip
 def test_a_platform_by_another_name(asked, nearest):
     """The fault names the platform that was meant."""

@@ -211,7 +211,9 @@ def test_honest_taps_use_no_budget(simulator):
 # --- the same request again
 
 
-@pytest.mark.parametrize(("platform", "scene"), [("wechat", "ok"), ("kuaishou", "ok"), ("baidu", "ok")])
+@pytest.mark.parametrize(
+    ("platform", "scene"), [("wechat", "ok"), ("kuaishou", "ok"), ("baidu", "ok"), ("xiaohongshu", "ok")]
+)
 def test_a_request_from_a_log_gives_no_number(simulator, platform, scene):
     """After `repeat_seconds` a request that was captured is refused, whoever sends it; the code is used."""
     values = simulator.stage.settings(simulator.url)

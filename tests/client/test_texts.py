@@ -160,6 +160,7 @@ def test_an_object_that_no_front_end_can_have_sent() -> None:
 
 @pytest.mark.parametrize("platform, needed", [
     ("wechat", "code"), ("douyin", "code"), ("baidu", "encryptedData and iv"), ("kuaishou", "encryptedData and iv"),
+    ("xiaohongshu", "encryptedData and iv"),
 ])  # fmt: skip
 def test_alipays_envelope_is_called_what_it_is(platform: str, needed: str) -> None:
     """Whichever of its members came; nothing else is."""

@@ -24,13 +24,14 @@ TABLES: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": "a" * 32, "app_secret": SECRET},
     "douyin": {"app_id": "tt0123456789abcdef", "app_secret": SECRET, "accept_encrypted_data": True},
     "kuaishou": {"app_id": "ks000000000000000000", "app_secret": SECRET},
+    "xiaohongshu": {"app_id": "60123456789abcdef0123456", "app_secret": SECRET},
     "huawei": {"client_id": "110000001", "client_secret": SECRET},
     "dingtalk": {"client_id": "ding0000", "client_secret": SECRET},
 }
 OTHER: dict[str, dict[str, Any]] = {
     "wechat": {"app_id": "wx1123456789abcdef"}, "baidu": {"app_key": "b" * 32}, "douyin": {"app_id": "tt1123456789abcdef"},
     "kuaishou": {"app_id": "ks000000000000000001"}, "huawei": {"client_id": "110000002"},
-    "dingtalk": {"client_id": "ding0001"},
+    "dingtalk": {"client_id": "ding0001"}, "xiaohongshu": {"app_id": "70123456789abcdef0123456"},
 }  # fmt: skip
 
 

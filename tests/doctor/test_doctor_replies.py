@@ -68,9 +68,14 @@ def of_dingtalk(native, _sub, _place):
     return {"code": native, "requestid": "0A1B2C3D-0000", "message": WORDS}
 
 
+def of_xiaohongshu(native, _sub, _place):
+    words = "系统异常,请稍后重试" if native == "2" else WORDS
+    return {"data": None, "success": False, "msg": words, "code": int(native)}
+
+
 BODIES = {
     "alipay": of_alipay, "wechat": of_wechat, "baidu": of_baidu, "douyin": of_douyin, "kuaishou": of_kuaishou,
-    "huawei": of_huawei, "dingtalk": of_dingtalk,
+    "huawei": of_huawei, "dingtalk": of_dingtalk, "xiaohongshu": of_xiaohongshu,
 }  # fmt: skip
 
 
@@ -147,6 +152,7 @@ def test_every_code_of_every_table_is_named(platform, name, huawei, kuaishou):
         ({"errno": 10010999, "error": "x", "error_description": "y"}, "baidu-reply", "platform.refused"),
         ({"error": "strange_word", "error_description": "y"}, "baidu-reply", "platform.refused"),
         ({"result": 0}, "kuaishou-reply", "platform.refused"),
+        ({"success": False, "code": "410101", "msg": "x"}, "xiaohongshu-reply", "platform.token-rejected"),
         ({"resultCode": "60180005", "resultDesc": "used"}, "huawei-reply", "platform.code-rejected"),
         ({"errcode": 60011, "errmsg": "no permission"}, "dingtalk-reply", "platform.permission-missing"),
         ({"error": "access_denied"}, "event", "envelope.user-declined"),
@@ -177,6 +183,8 @@ SESSION_KEY = base64.b64encode(bytes(range(16))).decode()
         ({"openId": "o1", "unionId": "u1", "phoneNumber": "008613800138000", "purePhoneNumber": "13800138000", "phoneCountryCode": "0086", "phoneNumberValid": 1}, "huawei-reply"),
         ({"accessToken": "t" * 40, "refreshToken": "t" * 40, "expireIn": 7200}, "dingtalk-reply"),
         ({"nick": "zhangsan", "openId": "o1", "unionId": "u1", "mobile": "13800138000", "stateCode": "86"}, "dingtalk-reply"),
+        ({"data": {"openid": "o1", "session_key": SESSION_KEY}, "success": True, "msg": "success", "code": 0}, "xiaohongshu-reply"),
+        ({"data": {"access_token": "t" * 70, "expire_in": 7200}, "success": True, "msg": "success", "code": 0}, "xiaohongshu-reply"),
         ({"openid": "o1", "session_key": SESSION_KEY}, "wechat-reply"),
     ],
 )  # fmt: skip

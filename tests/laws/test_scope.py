@@ -249,6 +249,29 @@ def _kuaishou() -> Way:
     )  # fmt: skip
 
 
+def _xiaohongshu() -> Way:
+    def said(**data: Any) -> dict[str, Any]:
+        return {"data": data, "success": True, "msg": "success", "code": 0}
+
+    def sealed(app_id: str) -> dict[str, str]:
+        content = {**_payload(app_id), "watermark": {"appId": app_id, "timestamp": 1_800_000_000}}
+        key = base64.b64decode(key_of(app_id))
+        return {"encryptedData": forge_cbc(key, bytes(16), json.dumps(content).encode()), "iv": "A" * 22 + "=="}
+
+    return Way(
+        "xiaohongshu",
+        ("6" * 23 + "1", "6" * 23 + "2"),
+        lambda app_id: {"app_id": app_id, "app_secret": SECRET},
+        {
+            "/api/rmp/token": lambda app_id: said(access_token=token_of(app_id), expire_in=7200),
+            "/api/rmp/session": lambda app_id: said(openid=OPENID, session_key=key_of(app_id)),
+        },
+        sealed,
+        breaks="",
+        unions=False,
+    )
+
+
 def _huawei() -> Way:
     def found(app_id: str) -> dict[str, Any]:
         number = number_of(app_id)
@@ -300,9 +323,10 @@ WAYS = {
     "kuaishou": _kuaishou(),
     "wechat": _wechat(accept_encrypted_data=False),
     "wechat, session_key flow": _wechat(accept_encrypted_data=True),
+    "xiaohongshu": _xiaohongshu(),
 }
 LOGGED_IN = [name for name, way in WAYS.items() if way.login]
-SEALED = ["baidu", "baidu by v2", "douyin, session_key flow", "kuaishou", "wechat, session_key flow"]
+SEALED = ["baidu", "baidu by v2", "douyin, session_key flow", "kuaishou", "wechat, session_key flow", "xiaohongshu"]
 
 
 def test_every_platform_is_here() -> None:

@@ -26,6 +26,7 @@ KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
+    "xiaohongshu": {"app_id": "6" * 24, "app_secret": "a" * 32},
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
 }
 """The platforms whose ciphertexts have no time in them that could be judged."""
@@ -37,11 +38,13 @@ OTHERS = {
     "baidu": {"app_key": KEY[::-1]},
     "kuaishou": {"app_id": "ks1111111111111111"},
     "douyin": {"app_id": "tt1111111111111111"},
+    "xiaohongshu": {"app_id": "7" * 24},
     "wechat": {"app_id": "wx1111111111111111"},
 }
 """What a second app has instead."""
 PATHS = (
     "/oauth/jscode2sessionkey", "/oauth2/mp/code2session", "/api/apps/v2/jscode2session", "/sns/jscode2session",
+    "/api/rmp/session",
 )  # fmt: skip
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 SECONDS = 7200.0
@@ -63,7 +66,8 @@ def _sealed(platform: str, key: bytes, source: random.Random, blanks: int = 0, a
     if platform == "baidu":
         members = {"mobile": mobile}
     elif platform != "kuaishou":
-        members |= {"purePhoneNumber": mobile, "watermark": {"appid": app_id, "timestamp": int(NOW)}}
+        name = "appId" if platform == "xiaohongshu" else "appid"
+        members |= {"purePhoneNumber": mobile, "watermark": {name: app_id, "timestamp": int(NOW)}}
     content = json.dumps(members).encode() + b" " * blanks
     if platform == "baidu":
         frame = source.randbytes(16) + len(content).to_bytes(4) + content + app_id.encode()
@@ -76,7 +80,11 @@ def _sealed(platform: str, key: bytes, source: random.Random, blanks: int = 0, a
 def _logins(key: bytes, openid: str = "the-user") -> Given:
     """Answer every platform's login with this session_key."""
     found = {"openid": openid, "open_id": openid, "session_key": base64.b64encode(key).decode()}
-    return Given({path: {"result": 1, "err_no": 0, **found, "data": found} for path in PATHS})
+    said = {"result": 1, "err_no": 0, "success": True, "code": 0}
+    token = {"access_token": "a-token", "expire_in": 7200}
+    return Given(
+        {path: {**said, **found, "data": found} for path in PATHS} | {"/api/rmp/token": {**said, "data": token}}
+    )
 
 
 @pytest.mark.parametrize("platform", SETTINGS)

@@ -32,18 +32,21 @@ APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
 SETTINGS: dict[str, dict[str, Any]] = {
     "baidu": {"app_key": APP_KEY, "app_secret": "a-secret-of-32-characters-abcdef"},
     "kuaishou": {"app_id": "ks0000000000000000", "app_secret": "a-secret-of-22-charact"},
+    "xiaohongshu": {"app_id": "6" * 24, "app_secret": "a" * 32},
     "douyin": {"app_id": "tt0000000000000000", "app_secret": "a" * 40, "accept_encrypted_data": True},
     "wechat": {"app_id": "wx0000000000000000", "app_secret": "a" * 32, "accept_encrypted_data": True},
 }
+MARKED = ("wechat", "douyin", "xiaohongshu")
 
 Layout = Callable[[str, str], dict[str, Any]]
 """The members of a message, from the user's id and a text of his choice."""
 
 
 def _marked(platform: str) -> dict[str, Any]:
-    if platform not in ("wechat", "douyin"):
+    if platform not in MARKED:
         return {}
-    return {"watermark": {"timestamp": int(NOW), "appid": SETTINGS[platform]["app_id"]}}
+    name = "appId" if platform == "xiaohongshu" else "appid"
+    return {"watermark": {name: SETTINGS[platform]["app_id"], "timestamp": int(NOW)}}
 
 
 # What each platform is known to seal, and kinds of message that it may come to seal: a remark, an address. With a text
@@ -75,10 +78,17 @@ LAYOUTS: dict[str, dict[str, Layout]] = {
         "run data": lambda _, text: {"stepInfoList": [{"timestamp": int(NOW), "step": len(text)}], **_marked("wechat")},
         "address": lambda _, text: {"userName": text, "telNumber": VICTIM, "detailInfo": text, **_marked("wechat")},
     },
+    "xiaohongshu": {
+        "user info": lambda openid, text: {
+            "openId": openid, "nickName": text, "gender": 1, "avatarUrl": "https://a.b/c", **_marked("xiaohongshu"),
+        },
+        "address": lambda _, text: {"userName": text, "telNumber": VICTIM, "detailInfo": text, **_marked("xiaohongshu")},
+    },
 }  # fmt: skip
 TEXTS = (VICTIM[1:], f'{VICTIM}"', f'","phoneNumber":"{VICTIM}","countryCode":"86', "\\" * 7)
 LIKELY = {
     "baidu": '{"mobile":"1', "kuaishou": '{"phoneNumber":"', "douyin": '{"phoneNumber":"', "wechat": '{"phoneNumber":"',
+    "xiaohongshu": '{"phoneNumber":"',
 }  # fmt: skip
 HEADS = (
     f'{{"mobile":"{VICTIM}', '{"mobile":"', '{"countryCode":"', '{"purePhoneNumber":"', '{"countryCode":86,"phoneNumber":"',
@@ -135,7 +145,7 @@ def _splices(platform: str, key: bytes, source: random.Random) -> Iterator[tuple
     """Yield IV and ciphertext of everything that is made of one message, or of the beginning and end of two."""
     lead = 1 if platform == "baidu" else 0
     phone = {"mobile": "13800138000"} if platform == "baidu" else {"countryCode": "86", "phoneNumber": "13800138000"}
-    if platform in ("wechat", "douyin"):
+    if platform in MARKED:
         phone |= {"purePhoneNumber": "13800138000"} | _marked(platform)
     own = _sealed(platform, key, phone, source)
     for layout in LAYOUTS[platform].values():

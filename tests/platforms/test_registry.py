@@ -68,6 +68,7 @@ def test_which_settings_are_secret():
             ),
             "open": "api_certificate",
         },
+        "xiaohongshu": {"secret": "app_secret"},
     }
     kinds = {(True, False): "secret, no file", (True, True): "secret", (False, True): "open"}
     found: dict[str, dict[str, list[str]]] = {}

@@ -39,6 +39,7 @@ PROVEN = {
         "app-binding, freshness, login-binding, one-time-use",
         "signature, app-binding, freshness, login-binding, one-time-use",
     ],
+    "xiaohongshu": ["app-binding, login-binding, one-time-use"],
 }
 """What each way proves, in the order of the table. Whoever claims more, or less, says so here as well, and why."""
 ROWS = [(name, way) for name, platform in PLATFORMS.items() for way in platform.methods]

@@ -49,6 +49,7 @@ RECOGNISED = {
     "platforms/dingtalk/symptoms.py": "the name of a field in logs",
     "platforms/wechat/symptoms.py": "the name of a field in logs",
     "platforms/wechat/session.py": "the title of a section of WeChat's documentation",
+    "platforms/xiaohongshu/symptoms.py": "Xiaohongshu's words with a code that many back ends use",
     "platforms/wechat/third_party/grant.py": "the name of a permission set in WeChat's console",
 }
 """Files with Chinese that nobody is told: why."""

@@ -257,7 +257,13 @@ def test_a_code_ages(page: Page) -> None:
 def test_a_login_ages(page: Page) -> None:
     """A login code that was taken too long before the tap is refused, on each platform whose codes age."""
     runs_of = {}
-    for platform, scene in (("wechat", "sealed-ok"), ("baidu", "ok"), ("kuaishou", "ok"), ("douyin", "ok")):
+    for platform, scene in (
+        ("wechat", "sealed-ok"),
+        ("baidu", "ok"),
+        ("kuaishou", "ok"),
+        ("douyin", "ok"),
+        ("xiaohongshu", "ok"),
+    ):
         run = page.begin(platform, scene)
         runs_of[platform] = run, scene, page.post(f"runs/{run}/login", {})["code"]
     page.post("clock", {"advance": 601})

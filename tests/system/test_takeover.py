@@ -39,6 +39,7 @@ WAYS: Final = {
     "douyin, encryptedData": ("douyin", "sealed-ok"),
     "huawei": ("huawei", "ok"),
     "kuaishou": ("kuaishou", "ok"),
+    "xiaohongshu": ("xiaohongshu", "ok"),
     "wechat, code": ("wechat", "ok"),
     "wechat, cloud call": ("wechat", "cloud-ok"),
     "wechat, signed and sealed API": ("wechat", "secured"),

@@ -95,14 +95,19 @@ def decrypt(cipher: Cipher[modes.CBC], ciphertext: bytes) -> bytes:
     return padded[: -padded[-1]]
 
 
-def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes) -> Opened:
+def read_json(cipher: Cipher[modes.CBC], ciphertext: bytes, most: int = _BLOCK) -> Opened:
     """Return the JSON object in ``ciphertext`` and its first fault.
+
+    Args:
+        cipher: The cipher.
+        ciphertext: The ciphertext.
+        most: The longest padding: 16 bytes, or 32 if the platform's own sample accepts so many.
 
     Raises:
         CannotOpen: ``trust.cannot-open``: not whole blocks. The sender knows the length, so this reveals nothing.
     """
     padded = _padded(cipher, ciphertext)
-    whole = _is_padded(padded, _BLOCK)
+    whole = _is_padded(padded, most)
     found, is_text = parse(padded[: -padded[-1] if whole else len(padded)])
     fault = "padding" if not whole else "" if is_text and found is not None else "text"
     return Opened(found, fault, is_text, ciphertext)

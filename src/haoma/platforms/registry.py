@@ -20,6 +20,7 @@ _PLACES: Final = {
     "huawei": "haoma.platforms.huawei:HUAWEI",
     "kuaishou": "haoma.platforms.kuaishou:KUAISHOU",
     "wechat": "haoma.platforms.wechat:WECHAT",
+    "xiaohongshu": "haoma.platforms.xiaohongshu:XIAOHONGSHU",
 }
 
 

@@ -180,3 +180,21 @@ def configure(
     accept_members: _Texts = ...,
     on_withdrawn: Literal["unlink", "erase", "notify"] | _Elsewhere = ...,
 ) -> App: ...
+@overload
+def configure(
+    platform: Literal["xiaohongshu"],
+    *,
+    name: str | None = None,
+    allow_insecure_upstreams: bool = False,
+    app_id: _Text,
+    app_secret: _Text,
+    api_base_url: _Text = ...,
+    require: _Checks = ...,
+    repeat_seconds: _Number = ...,
+    reply: Literal["problem", "code-msg-data"] | _Elsewhere = ...,
+    on_conflict: Literal["reject", "review", "move"] | _Elsewhere = ...,
+    link_unbound_numbers: _Flag = ...,
+    tenant: _Text = ...,
+    session_seconds: _Number = ...,
+    accept_members: _Texts = ...,
+) -> App: ...

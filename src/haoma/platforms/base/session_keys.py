@@ -99,10 +99,10 @@ def one_time_of(message: SealedMessage) -> tuple[str, Secret]:
     return "encrypted-data", Secret(repair_base64(message.claimed_ciphertext))
 
 
-def read_session_key(found: object, size: int) -> Secret | None:
-    """Return the session_key of a login reply, or None if it is not the base64 of ``size`` bytes."""
+def read_session_key(found: object, *sizes: int) -> Secret | None:
+    """Return the session_key of a login reply, or None if it is not the base64 of one of these numbers of bytes."""
     try:
-        usable = isinstance(found, str) and len(decode_base64(found, "session_key")) == size
+        usable = isinstance(found, str) and len(decode_base64(found, "session_key")) in sizes
     except EnvelopeError:
         usable = False
     return Secret(str(found)) if usable else None
@@ -228,8 +228,8 @@ def _bytes(text: str) -> bytes:
         return decode_base64(repair_base64(text), "sealed")
 
 
-def key_bytes(session_key: Secret, size: int) -> bytes:
-    """Return the bytes of a pasted session_key.
+def key_bytes(session_key: Secret, *sizes: int) -> bytes:
+    """Return the bytes of a pasted session_key, which must be one of these numbers.
 
     Raises:
         CannotOpen: ``trust.cannot-open``.
@@ -238,7 +238,8 @@ def key_bytes(session_key: Secret, size: int) -> bytes:
         key = decode_base64(session_key.reveal(), "session_key")
     except EnvelopeError:
         key = b""
-    if len(key) != size:
+    if len(key) not in sizes:
+        size = "/".join(map(str, sizes))
         raise CannotOpen(step=STEP, diagnosis=NOT_A_KEY, because={"needed": f"base64 of {size} bytes"})
     return key
 

@@ -2,12 +2,12 @@
 import { h, icon, lang, say } from './dom.js';
 
 // The scenes that are seen without unfolding anything: those that happen most, or hurt most.
-const OFTEN = new Set(['ok', 'overseas', 'stale-token', 'without-login', 'cert-ok', 'sealed-ok', 'denied', 'no-phone-bound', 'button-no-phone',
+const OFTEN = new Set(['ok', 'overseas', 'stale-token', 'without-login', 'cert-ok', 'sealed-ok', 'denied', 'ok-without-data', 'no-phone-bound', 'button-no-phone',
   'no-phone', 'expired-code', 'expired-login-code', 'used-code', 'used-login-code', 'no-sign', '40001-missing-encrypt-key', '40006',
   'wrong-aes-key', 'wrong-private-key', 'wrong-secret', 'login-code-sent-as-phone-code', 'login-in-callback', 'ip-not-allowed', 'frozen-secret',
   'no-permission', 'no-ability', 'login-sent-along', 'token-war', 'sealed-stale-session-key', 'slow', 'reset-after-consumed', 'login-reset',
   'tampered', 'bit-flips', 'errno-1400001-button', 'errno-104-button']);
-const FIRST = ['wechat', 'alipay', 'baidu', 'douyin', 'kuaishou', 'huawei', 'dingtalk'];
+const FIRST = ['wechat', 'alipay', 'baidu', 'douyin', 'kuaishou', 'xiaohongshu', 'huawei', 'dingtalk'];
 
 export function address(chosen, changes = {}) {
   const wanted = { ...chosen, ...changes };

@@ -8,6 +8,7 @@ const LOOKS = {
   baidu: { title: 'sheet.get', who: 'sheet.asks', allow: 'sheet.allow', deny: 'sheet.deny' },
   douyin: { title: 'sheet.get', who: 'sheet.asks', allow: 'sheet.allow', deny: 'sheet.deny', reason: true },
   kuaishou: { title: 'sheet.get', who: 'sheet.asks', allow: 'sheet.allow', deny: 'sheet.deny', other: true },
+  xiaohongshu: { title: 'sheet.get', who: 'sheet.asks', allow: 'sheet.allow', deny: 'sheet.deny' },
   huawei: { title: 'sheet.account', who: 'sheet.asks-number', allow: 'sheet.allow', deny: 'sheet.cancel', terms: true },
   dingtalk: { title: 'sheet.get', who: 'sheet.asks', allow: 'sheet.agree', deny: 'sheet.deny', reason: true },
 };

@@ -1,0 +1,79 @@
+"""Finds the message in what the front end sent.
+
+``e.detail`` of the button's event has ``encryptedData``, ``iv`` and ``errMsg``. There is no phone code.
+
+``getPhoneNumber:ok`` without data is a failure of the button, seen on devices
+(https://github.com/redengineer/redmini/issues/1373). ``fail auth deny`` has two causes: the user declined, or the mini
+program had not called ``xhs.login``, and then no dialog was shown at all
+(https://github.com/redengineer/redmini/issues/1403). They look the same.
+
+Sources: https://github.com/NervJS/taro-plugin-platform-xhs at 49994d2, by the platform's own engineers, and the
+platform's tracker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from haoma.errors import ButtonFailed, UserDeclined
+from haoma.platforms.base import session_keys
+from haoma.platforms.base.session_keys import SealedMessage, find_sealed
+
+if TYPE_CHECKING:
+    from haoma.authorization import Authorization
+    from haoma.errors import HaomaError
+    from haoma.platforms.base.contract import Sealed
+    from haoma.platforms.xiaohongshu.app import XiaohongshuApp
+
+_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
+_DECLINED: Final = ("deny", "cancel")
+_EMPTY_HANDED: Final = "getphonenumber:ok"
+
+Message: TypeAlias = SealedMessage
+
+
+def read(app: XiaohongshuApp, authorization: Authorization) -> Message:
+    """Return the message.
+
+    A ``session_key`` in the body is ignored: a client that chooses the key can write any number.
+
+    Raises:
+        UserDeclined: ``envelope.user-declined``: the user declined.
+        ButtonFailed: ``envelope.button-failed``: the button failed on the device for another reason.
+        UnknownShape: ``envelope.unknown-shape``: another platform's envelope.
+        MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
+    """
+    del app
+    return _message(authorization)
+
+
+def read_sealed(authorization: Authorization) -> Sealed:
+    """Return the sealed data as bytes. For callers with a session_key.
+
+    Raises:
+        EnvelopeError, PlatformRefusal: As `read`.
+        CannotOpen: ``trust.cannot-open``: it is not sealed data.
+    """
+    return session_keys.read_sealed(_message(authorization))
+
+
+def _message(authorization: Authorization) -> SealedMessage:
+    claimed = authorization.claimed
+    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    if claimed.get("encryptedData") not in (None, ""):
+        return find_sealed(claimed)
+    if failed := _failure(claimed):
+        raise failed
+    raise authorization.missing("encryptedData")
+
+
+def _failure(claimed: dict[str, Any]) -> HaomaError | None:
+    """Return the error of a failure event. Anybody can send one, but it can only refuse, so trusting it is safe."""
+    words = claimed.get("errMsg")
+    lowered = words.lower() if isinstance(words, str) else ""
+    if any(word in lowered for word in _DECLINED):
+        return UserDeclined()
+    if "fail" in lowered or (lowered == _EMPTY_HANDED and claimed.get("iv") in (None, "")):
+        return ButtonFailed()
+    return None
