@@ -223,7 +223,7 @@ def test_a_code_alone(sent):
             assert "response" not in str(caught.value)
 
 
-@pytest.mark.parametrize("sent", ["undefined", "null", "NaN", "1", "[]", "x", "", "code with spaces", "a" * 600])
+@pytest.mark.parametrize("sent", ["null", "1", "[]", "x", "", "code with spaces", "a" * 600])
 def test_what_is_no_code(shop, sent):
     """Other text is no JSON, or no object, as before."""
     with pytest.raises((errors.NotJson, errors.UnknownShape)):
