@@ -23,7 +23,7 @@ done
 install .
 
 # Copies of the core are in the repository, so that folders can be taken as they are.
-built() { cksum native/*/haoma-phone-button/core.js uni-app/js_sdk/haoma-core.js ../src/haoma/simulator/phone/static/shop-*.js; }
+built() { cksum native/*/haoma-phone-button/core.js native/*/sms.js uni-app/js_sdk/haoma-core.js ../src/haoma/simulator/phone/static/shop-*.js; }
 before=$(built)
 npm run --silent build
 [[ $(built) == "$before" ]] || { echo "what has the core in it was stale; it is new now: commit it" >&2; exit 1; }

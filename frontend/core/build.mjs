@@ -2,13 +2,15 @@
 import { build } from 'esbuild'
 
 const shared = {
-  entryPoints: [new URL('src/index.ts', import.meta.url).pathname],
   bundle: true,
   target: 'es2015',
   charset: 'utf8',
   legalComments: 'none',
   banner: { js: '/* haoma-core; SPDX-License-Identifier: Apache-2.0 */' },
 }
-const out = new URL('dist/index', import.meta.url).pathname
-await build({ ...shared, format: 'esm', outfile: out + '.js' })
-await build({ ...shared, format: 'cjs', outfile: out + '.cjs' })
+for (const name of ['index', 'sms']) {
+  const entryPoints = [new URL(`src/${name}.ts`, import.meta.url).pathname]
+  const out = new URL(`dist/${name}`, import.meta.url).pathname
+  await build({ ...shared, entryPoints, format: 'esm', outfile: out + '.js' })
+  await build({ ...shared, entryPoints, format: 'cjs', outfile: out + '.cjs' })
+}

@@ -50,8 +50,8 @@ export async function simulator() {
   return { url, close }
 }
 
-/** Starts both. `accounts` keeps accounts; `apps` replaces names of APPS. */
-export async function world({ accounts = false, apps = {} } = {}) {
+/** Starts both. `accounts` keeps accounts; `sms` names who sends text messages; `apps` replaces names of APPS. */
+export async function world({ accounts = false, sms = '', apps = {} } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'haoma-front-end-'))
   const ends = [() => rm(folder, { recursive: true, force: true })]
   const close = async () => {
@@ -62,7 +62,7 @@ export async function world({ accounts = false, apps = {} } = {}) {
     const service = `http://127.0.0.1:${await freePort()}`
     ends.push(await running(['simulate', '--listen', simulator.slice(7), '--service', service]))
     const [tables] = await Promise.all([accounts ? accountSettings() : '', answers(`${simulator}/device/scenes`)])
-    const given = await (await fetch(`${simulator}/haoma.toml?listen=${service.slice(7)}`)).text()
+    const given = await (await fetch(`${simulator}/haoma.toml?listen=${service.slice(7)}&sms=${sms}`)).text()
     const config = path.join(folder, 'haoma.toml')
     await writeFile(config, settings(given, { ...APPS, ...apps }) + tables)
     if (accounts) await done(['db', 'upgrade', '--config', config])
