@@ -74,6 +74,7 @@ def _failure(claimed: dict[str, Any]) -> HaomaError | None:
     lowered = words.lower() if isinstance(words, str) else ""
     if any(word in lowered for word in _DECLINED):
         return UserDeclined()
-    if "fail" in lowered or (lowered == _EMPTY_HANDED and claimed.get("iv") in (None, "")):
+    given = claimed.get("iv") or claimed.get("code")
+    if "fail" in lowered or (lowered == _EMPTY_HANDED and not given):
         return ButtonFailed()
     return None
