@@ -29,6 +29,7 @@ KEYS = {
     "baidu": ("app_key",),
     "douyin": ("app_id",),
     "kuaishou": ("app_id",),
+    "xiaohongshu": ("app_id",),
     "huawei": ("client_id",),
     "dingtalk": ("client_id",),
 }
@@ -38,6 +39,7 @@ LOGINS = {
     "baidu": "jscode2sessionkey",
     "douyin": "jscode2session",
     "kuaishou": "code2session",
+    "xiaohongshu": "session",
 }
 REPLIES = {
     "wechat": "getuserphonenumber",

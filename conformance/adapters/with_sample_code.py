@@ -1,7 +1,7 @@
 """Tests sample code as tutorials show it. It is here to fail: do not copy it.
 
 With ``--check`` it also does what the platforms' pages call optional: it verifies Alipay's signature if there is one,
-and compares the watermark's appid.
+and compares the app id in the watermark.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def sealed(case: dict[str, Any], *, check: bool) -> str:
 
 
 def number(found: dict[str, Any], case: dict[str, Any], *, check: bool) -> str:
-    if check and case["platform"] in ("wechat", "douyin") and found["watermark"]["appid"] != case["keys"]["app_id"]:
+    named = {"wechat": "appid", "douyin": "appid", "xiaohongshu": "appId"}.get(case["platform"])
+    if check and named and found["watermark"][named] != case["keys"]["app_id"]:
         raise Refused("watermark")
     pure = found["phoneNumber"] if case["platform"] == "kuaishou" else found["purePhoneNumber"]
     return f"+{found['countryCode']}{pure}"

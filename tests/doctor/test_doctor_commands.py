@@ -305,7 +305,7 @@ def test_every_platform_is_asked_or_said_not_to_be(simulator, tmp_path):
     assert heard >= {f"apps.{name}" for name in settings.apps}
     wrong = {(each.where, each.code) for each in found if each.severity is Severity.FAULT}
     assert all(
-        re.search(r"-(ip|frozen|(wrong-)?secret|wrong-key|no-grant|errcode-\w+-token)$", where)
+        re.search(r"-(ip|frozen|(wrong-)?secret|wrong-key|wrong-app-id|no-grant|errcode-\w+-token)$", where)
         for where, _code in wrong
     ), wrong
     assert all(code.startswith("platform.") for _where, code in wrong)

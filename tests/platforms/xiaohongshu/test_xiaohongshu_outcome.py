@@ -242,6 +242,7 @@ def test_a_key_is_one_users() -> None:
 def test_ok_with_nothing_in_hand_is_the_buttons_failure() -> None:
     """The button says ok and gives neither data nor iv: not the user's doing; with a field it is a lost field."""
     told = {"errMsg": "getPhoneNumber:ok"}
-    assert isinstance(_bench(_login()).refused(APP, {"login_code": "a", "authorization": told}), ButtonFailed)
+    for event in (told, {"type": "getphonenumber", "timeStamp": 5, "detail": {**told, "encryptedData": "", "iv": ""}}):
+        assert isinstance(_bench(_login()).refused(APP, {"login_code": "a", "authorization": event}), ButtonFailed)
     lost = _bench(_login()).refused(APP, {"login_code": "a", "authorization": {**told, "iv": "A" * 22 + "=="}})
     assert lost.code == "envelope.missing-field"

@@ -39,7 +39,8 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     reply_fields=_FIELDS,
     turn=20,
-    code_fields={"code": 9},
+    # Not as a field: every back end has a ``code``, and one of theirs is 2.
+    code_words=r"(?:(?<=[:=])|(?<=[:=] ))410(?:002|004|101|103)\b",
     dead_token=("410101",),
     app_id=re.compile(r"[0-9a-f]{24}"),
     api="xhs",
