@@ -136,7 +136,8 @@ def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
     """Return the entries for a platform's code: all its variants, or the one with exactly this name.
 
     Args:
-        code: ``alipay:40006``, ``alipay:40001/isv.missing-encrypt-key``, or without the platform's name.
+        code: ``alipay:40006``, ``alipay:40001/isv.missing-encrypt-key``, ``isv.missing-encrypt-key``, or any of them
+            without the platform's name.
         platforms: Names of all platforms.
     """
     platform, colon, native = code.partition(":")
@@ -146,7 +147,7 @@ def entries(code: str, platforms: Iterable[str]) -> list[tuple[str, Entry]]:
         if colon and name != platform.lower():
             continue
         table = refusals(name)
-        whole = [entry for entry in table.values() if re.split("[/@]", entry.native)[0] == native]
+        whole = [entry for entry in table.values() if native in re.split("[/@]", entry.native.partition("@")[0])]
         found += [(name, entry) for entry in whole or filter(None, [table.get(native)])]
     return found
 

@@ -12,6 +12,7 @@ import pytest
 
 from haoma import catalogue
 from haoma.catalogue import Who
+from haoma.doctor.captures import messages
 from haoma.errors import (
     BY_CODE,
     CannotOpen,
@@ -53,8 +54,9 @@ def classes() -> list[type[HaomaError]]:
 
 
 def literals(family: str) -> set[str]:
-    """Every string of the form family.x in the code of the package."""
-    return {
+    """Every string of the form family.x in the code of the package, and every cause of a message that people paste."""
+    causes = {cause for message in messages.table() for cause in message.causes if cause.startswith(f"{family}.")}
+    return causes | {
         node.value
         for path in (ROOT / "src" / "haoma").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))

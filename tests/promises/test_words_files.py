@@ -44,7 +44,6 @@ OF_MIRRORS = [f"platforms/{name}/mirror" for name in PLATFORMS]
 RECOGNISED = {
     "doctor/captures/log_lines.py": "a full-width colon, as logs in Chinese have it",
     "platforms/alipay/read.py": "words of a button's event after which a user has declined",
-    "platforms/alipay/symptoms.py": "Alipay's words in error messages",
     "platforms/base/diagnosis.py": "Chinese numerals, brackets and names of secrets, which are hidden in captures",
     "platforms/dingtalk/symptoms.py": "the name of a field in logs",
     "platforms/wechat/symptoms.py": "the name of a field in logs",

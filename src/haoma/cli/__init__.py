@@ -71,7 +71,7 @@ app = typer.Typer(
 app.command("open")(open_file)
 app.command("inspect")(inspect)
 app.command("doctor")(doctor)
-app.command("explain")(explain)
+app.command("explain", context_settings={"ignore_unknown_options": True})(explain)  # -41003
 app.command("key")(key)
 app.command("alipay-aes-key")(alipay_aes_key)
 app.add_typer(db)

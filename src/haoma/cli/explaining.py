@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,20 +18,26 @@ from haoma.words import text
 if TYPE_CHECKING:
     from haoma.catalogue import Words
 
+_FIELD: Final = re.compile(
+    r"(errno|errcode|err_no|errCode|error_code|sub_code|subCode|code)[\"']?\s*[:=]\s*[\"']?(?=[-\w])"
+)
+
 
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="A code of haoma, or PLATFORM:CODE.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A code of haoma, PLATFORM:CODE, or a message.")],
     lang: LangOption = None,
 ) -> None:
-    """Show what a code means, why it usually happens, and what to do.
+    """Show what a code or an error message means, why it usually happens, and what to do.
 
     CODE is one of haoma's own codes, or a platform's: alipay:40006, alipay:40001/isv.missing-encrypt-key,
-    wechat:40029, wechat:-1. If a platform's code has several meanings, all of them are shown.
+    wechat:40029, wechat:-1, errno:102. If a platform's code has several meanings, all of them are shown. It may also
+    be a message, such as "Illegal Buffer": its possible causes are shown, the most likely first.
 
     \b
     Examples:
         $ haoma explain trust.signature-mismatch
         $ haoma explain wechat:40029 --lang zh
+        $ haoma explain "Illegal Buffer"
 
     \b
     Exit codes:
@@ -42,16 +49,43 @@ def explain(
     if code in catalogue.codes():
         _tell(code, catalogue.words(code, words), words)
         return
-    entries = catalogue.entries(code, PLATFORMS)
+    entries = _entries(code)
     for number, (platform, entry) in enumerate(entries):
         if number:
             say()
         native = entry.called(platform, words)
         _tell(entry.code, entry.words(words), words, native=native, ask_again=entry.ask_again)
-    if not entries:
+    if not entries and not _told_as_a_message(code, words):
         near = _near(code)
         hints = [text("cli", "near", words, codes=", ".join(near))] if near else []
         raise misused(words, text("cli", "no-such-code", words, code=code), *hints)
+
+
+def _entries(code: str) -> list[tuple[str, catalogue.Entry]]:
+    """Return the entries for a code, also where it stands with the name of its field, such as ``errno:102``."""
+    if (field := _FIELD.match(code)) is None:
+        return catalogue.entries(code, PLATFORMS)
+    found = catalogue.entries(code[field.end() :], PLATFORMS)
+    of_the_button = [each for each in found if each[1].native.endswith("@button")] if field[1] == "errno" else []
+    return of_the_button or found
+
+
+def _told_as_a_message(said: str, lang: str) -> bool:
+    """Explain the possible causes of a message; return whether any are known."""
+    from haoma.doctor.captures import messages
+
+    causes = list(dict.fromkeys(cause for message in messages.like(said) for cause in message.causes))
+    for number, cause in enumerate(causes):
+        if number:
+            say()
+        platform, colon, native = cause.partition(":")
+        if colon:
+            entry = catalogue.refusals(platform)[native]
+            native = entry.called(platform, lang)
+            _tell(entry.code, entry.words(lang), lang, native=native, ask_again=entry.ask_again)
+        else:
+            _tell(cause, catalogue.words(cause, lang), lang)
+    return bool(causes)
 
 
 def _tell(code: str, words: Words, lang: str, *, native: str = "", ask_again: bool = False) -> None:

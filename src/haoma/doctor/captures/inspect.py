@@ -20,11 +20,11 @@ from haoma.errors import BadField, HaomaError, MissingField, TooLarge
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.platforms.base.symptoms import Captured, Looked, meanings, members
 from haoma.platforms.registry import PLATFORMS
+from haoma.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from haoma.secret import Secret
     from haoma.settings.model import Settings
 
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
@@ -60,19 +60,46 @@ def inspect(
     text, encoding = _text(content)
     configured = tuple(settings.apps.values()) if settings else ()
     captured = Captured(text, verify_offline, configured, app, session_key, now)
+    pasted = keys.SESSION_KEY.search(text) if session_key is None and not captured.object else None
+    if pasted:  # the pieces of one paste belong together
+        captured = replace(captured, session_key=Secret(pasted[1]))
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     if requests is None and (looked is None or _may_hold_more(looked)):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
+    if looked is not None and looked.kind == "log":
+        looked = _with_pieces(captured, looked)
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
     found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
     if encoding and looked.kind not in ("unknown", "log", "key"):
         found.append(note("doctor.inside-something", "", how=encoding))
-    if looked.kind in ("unknown", "log", "secret", "back-end") or looked.kind.endswith("-reply"):
+    beside = looked.kind == "sealed" and not captured.object
+    if beside or looked.kind in ("unknown", "log", "secret", "back-end") or looked.kind.endswith("-reply"):
         looked, found = _with_secrets(captured, looked, found)
     safe = found_once(list(map(repeated, found)))
     return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
+
+
+def _with_pieces(captured: Captured, looked: Looked) -> Looked:
+    """Return what the data in a log shows, if it shows more than the messages beside it, which name only a symptom."""
+    inner = _inside(captured, ())
+    if inner is not None and inner.kind == "event":
+        return inner
+    if inner is None or inner.kind != "sealed":
+        return looked
+    found = [each for each in map(_of_a_log, inner.found) if each is not None]
+    proven = any(each.severity in (Severity.FAULT, Severity.WARNING) and not each.guess for each in found)
+    return Looked("sealed", [*found, *([] if proven else looked.found)])
+
+
+def _of_a_log(found: Diagnosis) -> Diagnosis | None:
+    """Return a finding about data in a log, which need not have the login, and may be old; None if it means nothing."""
+    if found.code == MissingField.code:
+        return None
+    if found.because.get("failed_at") != "watermark-age":
+        return found
+    return replace(found, severity=Severity.NOTE) if found.error is None else None
 
 
 def _may_hold_more(looked: Looked) -> bool:

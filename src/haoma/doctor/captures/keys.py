@@ -34,6 +34,9 @@ NAMED: Final = re.compile(
     r"(?i)(?<![a-z])(secret|app_?secret|client_?secret|session_?key|access_?token|(?:authorizer_)?refresh_?token)"
     r"[\\\"']{0,8}\s*(?:=>?|:)\s*[\\\"']{0,8}(?:clt\.)?[A-Za-z0-9+/_=-]{16,}"
 )
+SESSION_KEY: Final = re.compile(
+    r"(?i)session_?key[\\\"']{0,4}\s*[:=]\s*[\\\"']{0,4}([A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{32})(?![\w+/=])"
+)
 
 
 def look(captured: Captured) -> Looked | None:

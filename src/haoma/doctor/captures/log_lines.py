@@ -8,8 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from haoma import catalogue
+from haoma.doctor.captures import messages, requests
 from haoma.doctor.platforms import all_symptoms, symptoms
-from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, warning
+from haoma.platforms.base.diagnosis import Diagnosis, fault, warning
 from haoma.platforms.base.symptoms import Captured, Looked, has_meaning, meanings
 from haoma.platforms.registry import PLATFORMS
 
@@ -24,65 +25,48 @@ _HOPELESS: Final = frozenset({
 """Refusals that a repeated request gets again, while each try counts against a quota. (Bad codes are not among them:
 several in one log most likely come from several users.)"""
 _STORM: Final = 3
-_GUESSED: Final = ("doctor.garbage-decrypted", "doctor.base64-damaged", "doctor.wrong-public-key")
-
-_MESSAGES: Final = (
-    (re.compile(r"Invalid AES key length: (?:[4-9]\d|\d{3,})"), "config.aes-key-is-rsa-key"),
-    (re.compile(r"(?:Invalid|Incorrect) AES key length[: (]+[1-3]?\d\b"), "config.aes-key-length"),
-    (
-        re.compile(r"RSA key format is not supported|at <TagSet|Could not deserialize key|no start line"),
-        "config.key-unreadable",
-    ),
-    (
-        re.compile(
-            r"pad block corrupted|BadPadding|bad decrypt|Padding is (?:invalid|incorrect)|Invalid padding bytes|"
-            r"Expected BEGIN_OBJECT|invalid character '\\x|given payload is invalid|"
-            r"UnicodeDecodeError: 'utf-8' codec can't decode byte|Expecting value: line 1 column 1 \(char 0\)|"
-            r"Given final block not properly padded|data not multiple of block|wrong final block length",
-            re.IGNORECASE,
-        ),
-        "doctor.garbage-decrypted",
-    ),
-    (
-        re.compile(r"Invalid base64|Incorrect padding|Illegal base64|illegal base64 data", re.IGNORECASE),
-        "doctor.base64-damaged",
-    ),
-    (
-        re.compile(
-            r"ConnectTimeout|connect timed out|Connection refused|UnknownHostException|Name or service not known"
-        ),
-        "outside.connect-failed",
-    ),
-)
 
 
 def look(captured: Captured) -> Looked | None:
     """Diagnose a text; return None if it contains nothing known."""
     if isinstance(captured.value, dict | list):
         return None
-    found = [*_repeated(captured), *_messages(captured.text)]
+    cause = requests.cause_in(captured)
+    if cause is not None:  # an answer to such a request says nothing more
+        return Looked("log", [cause])
+    found = [*_repeated(captured)]
+    refused = [each for each in found if each.error is not None]
+    found += _messages(captured, refused)
     return Looked("log", found) if found else None
 
 
 def _repeated(captured: Captured) -> Iterator[Diagnosis]:
-    counted = _counted(captured.text)
+    counted = _counted(captured)
     words = _said().findall(captured.text)
     for (platform, code), count in counted.items():
         message = next((each for each in words if len(counted) == 1), "")
         from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
-        found = list(meanings(captured, platform, code, message, place="token" if from_token else ""))
+        place = "token" if from_token else requests.place_in(captured.text, platform)
+        found = list(meanings(captured, platform, code, message, place=place))
         if found[0].code in _HOPELESS and count >= _STORM:
             yield fault("doctor.retry-storm", "", platform_code=code, times=count)
         if code in symptoms(platform).dead_token:
             say = fault if count >= _STORM else warning
             yield say("doctor.token-war", "", guess=count < _STORM, platform_code=code, times=count)
         yield from found
+        if (stranger := requests.stranger_in(captured, platform)) is not None:
+            yield stranger
 
 
-def _counted(text: str) -> Counter[tuple[str, str]]:
+def _counted(captured: Captured) -> Counter[tuple[str, str]]:
+    text = captured.text
     counted: Counter[tuple[str, str]] = Counter()
+    ours = captured.named.platform if captured.app and captured.named else ""
     for pattern, platforms in _fields():
         for code, count in Counter(pattern.findall(text)).items():
+            if ours in platforms:  # the named app overrules what a code looks like
+                counted[ours, code] += count
+                continue
             known = (each for each in platforms if each in _whose(code))
             counted.update({(platform, code): count for platform in [next(known, "")] if platform})
     for name, each in all_symptoms():
@@ -108,7 +92,9 @@ def _fields() -> list[tuple[re.Pattern[str], list[str]]]:
             found.setdefault(fields, []).append((turn, name))
     return [
         (
-            re.compile(rf"(?<![A-Za-z_])[\"']?(?:{fields})[\"']?\s*[:：=]\s*[\"']?(-?\d{{1,12}})"),
+            re.compile(
+                rf"(?<![A-Za-z_])[\"']?(?:{fields})(?:[\"']?\s*[:：=]\s*[\"']?(?:ErrorCode_)?|(?<=[码_]))(-?\d{{1,12}})"
+            ),
             [name for _turn, name in sorted(platforms)],
         )
         for fields, platforms in found.items()
@@ -120,10 +106,12 @@ def _whose(code: str) -> list[str]:
     return [platform for platform in PLATFORMS if has_meaning(platform, code)]
 
 
-def _messages(text: str) -> Iterator[Diagnosis]:
-    own = [message for _name, each in all_symptoms() for message in each.messages]
-    for pattern, code in (*own, *_MESSAGES):
-        found = pattern.search(text)
-        if found:
-            line = text.count("\n", 0, found.start()) + 1
-            yield Diagnosis(code, Severity.FAULT, "", {"words": found[0]}, guess=code in _GUESSED, line=line)
+def _messages(captured: Captured, refused: list[Diagnosis]) -> Iterator[Diagnosis]:
+    """Yield what the words of other libraries mean. A code beside them is more precise than words of a platform."""
+    text = captured.text
+    said = {each.code for each in refused}
+    for message, start, end in messages.found_in(text):
+        found = list(messages.diagnoses(message, text[start:end], text.count("\n", 0, start) + 1))
+        of_a_platform = any(each.error is not None or each.code.startswith("platform.") for each in found)
+        if not (refused and of_a_platform) and said.isdisjoint(each.code for each in found):
+            yield from found

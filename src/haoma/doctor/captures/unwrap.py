@@ -45,11 +45,21 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _FETCH_BODY: Final = re.compile(r"[\"']?(?:body|data)[\"']?\s*:\s*(\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
 _FORM_PART: Final = re.compile(r"name=\"(\w+)\"[^\r\n]*\r?\n(?:[A-Za-z-]+:[^\r\n]*\r?\n)*\r?\n(.*?)\r?\n--", re.DOTALL)
 _GET_LINE: Final = re.compile(r"\b(?:GET|HEAD)\s+[^\s\"]+\?[^\s\"]+")
-_OF_GO: Final = {"IV": "iv", **{name[0].upper() + name[1:]: name for name in FIELDS}}  # exported struct fields
+_OF_GO: Final = {
+    "IV": "iv",
+    "ivStr": "iv",
+    "IvStr": "iv",
+    "Iv": "iv",
+    **{name[0].upper() + name[1:]: name for name in FIELDS},
+}  # exported struct fields
 _ALL_NAMES: Final = "|".join((*FIELDS, *_OF_GO))
 _PRINTED: Final = re.compile(
-    rf"(?<![\w&?])[\"']?({_ALL_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?([A-Za-z0-9+/=%_-]{{16,4000}})"
+    rf"(?<![\w&?])[\"']?({_ALL_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?"
+    r"([A-Za-z0-9+/]{1,4000}(?: [A-Za-z0-9+/]{1,4000}){1,64}={0,2}(?=[\"']?\s*(?:[\r\n,;&)}]|$))"
+    r"|[A-Za-z0-9+/=%_-]{16,4000})"
 )
+_SHORTEST: Final = 16
+_SEALED: Final = frozenset({"encryptedData", "encrypted_data", "iv", "response", "sign"})
 _FAILED: Final = re.compile(
     r"\b((?:getPhoneNumber|getRealtimePhoneNumber|getAuthorize|getAuthCode|login)\s*:\s*fail[^\"'\r\n},]{0,200})"
 )
@@ -273,7 +283,12 @@ def _checked(text: str) -> str:
 
 def _printed(text: str) -> Iterator[tuple[str, str]]:
     """Yield fields as Java, Go and PHP print a map."""
-    printed = [(_OF_GO.get(name, name), value) for name, value in _PRINTED.findall(text)[:_TRIES]]
+    printed = []
+    for written, value in _PRINTED.findall(text)[:_TRIES]:
+        name = _OF_GO.get(written, written)
+        whole = value if name in _SEALED and len(value) % 4 == 0 else value.partition(" ")[0]  # each + became a blank
+        if len(whole) >= _SHORTEST:
+            printed.append((name, whole))
     fields = dict(reversed(printed))  # if a log has several objects, the first one wins
     if fields.keys() - {"sign", "iv"}:
         yield _FIELDS_PRINTED, json.dumps(fields)

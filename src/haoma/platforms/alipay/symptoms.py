@@ -150,14 +150,7 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     turn=0,
     event=event,
-    messages=(
-        (re.compile(r"<class 'str'> cannot be passed to C code"), "doctor.alipay-sdk-broken"),
-        (re.compile(r"ISV权限不足|insufficient-isv-permissions"), "platform.permission-missing"),
-        (re.compile(r"缺少加密配置|missing-encrypt-key"), "platform.encryption-not-configured"),
-        (re.compile(r"无效的授权关系|invalid-auth-relations"), "platform.user-not-authorized"),
-        (re.compile(r"sign check fail: check Sign and Data Fail"), "doctor.wrong-public-key"),  # of the SDK for Java
-        (re.compile(r"isv\.invalid-signature"), "platform.credentials-rejected"),
-    ),
+    interfaces={r"alipay\.system\.oauth\.token": "login"},
     app_id=re.compile(r"20[0-3]\d{13}"),
     knows_app_id=True,
     examine=examine,

@@ -169,7 +169,8 @@ class Symptoms:
         code_fields: Names of log fields that hold the platform's codes (a pattern), and the order in which to ask.
         reply_fields: Names of fields that only its replies have.
         code_words: A pattern for its codes that are words.
-        messages: Error messages of its SDKs: a pattern, and the code of the problem.
+        interfaces: The calls of its API: a pattern for what names one in a log, and the place of its answers.
+        missing: For a parameter of its calls that is empty, the entry of its table that says why, if there is one.
         dead_token: Its codes for a dead token.
         pushed: For a code that reports something missing that is pushed to the service only, what that is.
         app_id: The shape of its app ids.
@@ -207,7 +208,8 @@ class Symptoms:
     code_fields: Mapping[str, int] = field(default_factory=dict)
     reply_fields: ReplyFields = _COMMON_FIELDS
     code_words: str = ""
-    messages: tuple[tuple[re.Pattern[str], str], ...] = ()
+    interfaces: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
     dead_token: tuple[str, ...] = ()
     pushed: Mapping[str, str] = field(default_factory=dict)
     app_id: re.Pattern[str] | None = None

@@ -22,15 +22,17 @@ _FIELDS: Final = ReplyFields(
 
 def reply(captured: Captured) -> Looked | None:
     """Diagnose an answer of DingTalk's API; return None if the capture is not one."""
-    return look_at_reply(captured, "dingtalk", _codes, given=_given, fields=_FIELDS)
+    named = captured.named
+    ours = bool(captured.app) and named is not None and named.platform == "dingtalk"
+    return look_at_reply(captured, "dingtalk", lambda found: _codes(found, ours=ours), given=_given, fields=_FIELDS)
 
 
-def _codes(found: Mapping[str, Any]) -> list[str] | None:
+def _codes(found: Mapping[str, Any], *, ours: bool) -> list[str] | None:
     code = found.get("code")
     if isinstance(code, str | int) and "message" in found and {"requestid", "requestId"} & found.keys():
         return [str(code)[:120]]
-    if "errcode" in found and catalogue.find_refusal("dingtalk", str(found["errcode"])):  # of the older APIs
-        return [str(found["errcode"])]
+    if "errcode" in found and (ours or catalogue.find_refusal("dingtalk", str(found["errcode"]))):  # of the older APIs
+        return [str(found["errcode"])[:12]]
     if {"accessToken", "expireIn"} <= found.keys():
         return []
     person = {"openId", "unionId", "nick", "mobile", "stateCode"} & found.keys()
@@ -50,8 +52,9 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     reply_fields=_FIELDS,
     turn=30,
-    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 1},
+    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码|错误码|ErrorCode": 1},
     code_words=r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b",
     app_id=re.compile(r"ding[0-9a-z]{12,20}"),
+    interfaces={r"oapi\.dingtalk\.com/gettoken|userAccessToken": "token"},
     api="dd",
 )

@@ -200,8 +200,15 @@ SYMPTOMS: Final = Symptoms(
     nobody=WeChatApp(name="", platform="wechat", app_id="", accept_encrypted_data=True),
     refine=refine,
     is_login_code=is_login_code,
-    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码": 0},
-    messages=((re.compile(r"-41003|Illegal_?Buffer", re.IGNORECASE), "doctor.garbage-decrypted"),),  # of its samples
+    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码|错误码|ErrorCode": 0},
+    interfaces={
+        r"/sns/jscode2session|/sns/component/jscode2session|jscode2session": "login",
+        r"getuserphonenumber": "phone",
+        r"checkencryptedmsg": "check",
+        r"/component/api_(?:component_token|authorizer_token|create_preauthcode|query_auth)": "component",
+        r"/cgi-bin/token|/cgi-bin/stable_token|grant_type=client_credential": "token",
+    },
+    missing={"component_verify_ticket": "no-ticket@component"},
     dead_token=_DEAD_TOKEN,
     pushed={"no-ticket": "component"},
     app_id=re.compile(r"wx[0-9a-f]{16}"),
