@@ -20,7 +20,7 @@ after(async () => {
 })
 
 const open = (options) => Page.open(chrome, simulator, options)
-const PLATFORMS = ['wechat', 'alipay', 'baidu', 'douyin', 'kuaishou', 'huawei', 'dingtalk']
+const PLATFORMS = ['wechat', 'alipay', 'baidu', 'douyin', 'kuaishou', 'xiaohongshu', 'huawei', 'dingtalk']
 
 describe('every platform', { concurrency: 2 }, () => {
   for (const platform of PLATFORMS) {
