@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import logging.config
 import os
 import socket
 import sys
@@ -25,7 +26,7 @@ from haoma.errors import (
     Spent,
     TimedOut,
 )
-from haoma.io.http import AsyncHttp, Http, Limits
+from haoma.io.http import AsyncHttp, Http, Limits, silence
 from haoma.steps import Reply, Request, Send
 from support.loopback import OK, Server, get, send_all
 
@@ -371,6 +372,7 @@ def test_each_lock_holds_alone(name: str, holds: str, capsys: pytest.CaptureFixt
             seen.append(record.getMessage())
 
     root, logger, listening = logging.getLogger(), logging.getLogger(name), Listening()
+    silence()  # as after the import; another test may have configured logging since
     before = root.level, logger.level, logger.propagate, logger.disabled, logger.handlers
     root.addHandler(listening)
     root.setLevel(logging.DEBUG)
@@ -392,3 +394,15 @@ def test_each_lock_holds_alone(name: str, holds: str, capsys: pytest.CaptureFixt
         logger.setLevel(own)
     assert seen == []
     assert capsys.readouterr().err == ""  # logging's last resort
+
+
+def test_logging_that_is_configured_later_takes_one_lock_of_three() -> None:
+    """So nothing is seen; and the third is put back by `silence`, which the Django app calls."""
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "incremental": False})
+    logger = logging.getLogger("httpcore2.http11")
+    try:
+        assert not logger.disabled
+        assert (logger.level > logging.CRITICAL, logger.propagate) == (True, False)
+    finally:
+        silence()
+    assert logger.disabled

@@ -58,14 +58,24 @@ if TYPE_CHECKING:
 
     from haoma.steps import Send
 
-# These loggers write headers at DEBUG and whole URLs at INFO. Loggers inherit level and handlers but not `disabled`, so
-# the parents are silenced by level and propagation, and the existing children are disabled one by one.
-for _name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore", "httpx", "httpx2", "h11"):
-    _logger = logging.getLogger(_name)
-    _logger.addHandler(logging.NullHandler())
-    _logger.setLevel(logging.CRITICAL + 1)
-    _logger.propagate = False
-    _logger.disabled = True
+
+def silence() -> None:
+    """Silence the loggers that write headers at DEBUG and whole URLs at INFO.
+
+    Loggers inherit level and handlers but not ``disabled``, so the parents are silenced by level and propagation, and
+    the existing children are disabled one by one. ``logging.config`` takes ``disabled`` away from every logger that it
+    is not told of; whoever configures logging later, such as Django, calls this again.
+    """
+    for name in ("httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore", "httpx", "httpx2", "h11"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
+        logger.disabled = True
+
+
+silence()
 
 _PORTS: Final = {"https": 443, "http": 80}
 _LOOK_AGAIN: Final = 0.5

@@ -8,6 +8,7 @@ from django.core import checks
 from django.core.signals import setting_changed
 
 from haoma.integrations.django import conf
+from haoma.io.http import silence
 
 
 class HaomaConfig(AppConfig):
@@ -26,6 +27,7 @@ class HaomaConfig(AppConfig):
         """
         from haoma.integrations.django.checks import check_configuration, check_deployment, check_project
 
+        silence()  # Django has configured logging before
         setting_changed.connect(conf.reload, dispatch_uid="haoma")
         checks.register(check_configuration, checks.Tags.security)
         checks.register(check_project, checks.Tags.security)
