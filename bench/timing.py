@@ -194,7 +194,7 @@ def _platform(platform: str) -> Iterator[str]:
         def _answer(self, sent: bytes) -> None:
             query = parse_qs(urlsplit(self.path).query) | parse_qs(sent.decode())
             found = query if not sent.startswith(b"{") else {name: [each] for name, each in json.loads(sent).items()}
-            body = msgspec.json.encode(_login(platform, (found.get("code") or found["js_code"])[0]))
+            body = msgspec.json.encode(_login(platform, (found.get("code") or found.get("js_code") or ["no-code"])[0]))
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

@@ -53,12 +53,13 @@ def _bench(login: Any, token: Any = None) -> Bench:
     return Bench({TOKEN: token or _token(), LOGIN: login})
 
 
-def _sealed(key: bytes = KEYS[0], number: str = "13800138000", block: int = 16) -> dict[str, str]:
-    plain = {
+def _sealed(key: bytes = KEYS[0], number: str = "13800138000", block: int = 16, **changes: object) -> dict[str, str]:
+    plain: dict[str, object] = {
         "phoneNumber": number,
         "purePhoneNumber": number,
         "countryCode": "86",
         "watermark": {"appId": APP_ID, "timestamp": 1},
+        **changes,
     }
     text = forge_cbc(key, bytes(16), json.dumps(plain).encode(), block=block)
     return {"encryptedData": text, "iv": base64.b64encode(bytes(16)).decode()}
@@ -175,6 +176,33 @@ def test_a_key_of_another_size_is_refused(size: int) -> None:
         verify_with_session_key(APP, _sealed(), base64.b64encode(bytes(size)).decode(), now=NOW)
     assert shut.value.diagnosis == "session-key"
     assert shut.value.because == {"needed": "base64 of 16/24 bytes"}
+
+
+@pytest.mark.parametrize(
+    ("country_code", "whole", "pure", "opens"),
+    [
+        ("86", "13800138000", "13800138000", True),
+        (86, "13800138000", "13800138000", True),
+        ("86", "8613800138000", "13800138000", True),
+        ("86", "+8613800138000", "13800138000", True),
+        ("86", "+13800138000", "13800138000", False),
+        ("86", "+86", "13800138000", False),
+        ("86", "13800138001", "13800138000", False),
+        ("86", "8613800138000", "8613800138000", False),
+        (True, "13800138000", "13800138000", False),
+        ("852", "51234567", "51234567", False),
+        ("852", "13800138000", "13800138000", False),
+    ],
+)
+def test_forms_of_the_number(country_code: object, whole: str, pure: str, opens: bool) -> None:  # noqa: FBT001
+    """Mainland numbers alone, and all three fields agree."""
+    sent = _sent(_sealed(countryCode=country_code, phoneNumber=whole, purePhoneNumber=pure))
+    if opens:
+        assert _bench(_login()).find(APP, sent).e164 == "+8613800138000"
+        return
+    refused = _bench(_login()).refused(APP, sent)
+    assert isinstance(refused, CannotOpen)
+    assert refused.diagnosis == "number"
 
 
 def test_what_is_proven() -> None:
