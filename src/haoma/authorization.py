@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
+from haoma import field_names
 from haoma.crypto.strict import decode_utf8, parse_json, parse_json_object
 from haoma.errors import BadField, BareCode, HaomaError, MissingField, NotJson, TooLarge, UnknownShape, wrong_argument
 from haoma.secret import MASK, Secret
@@ -26,25 +27,14 @@ MAX_BYTES: Final = 32 * 1024
 MAX_CODE: Final = 512
 """Maximum length of a login code, phone code or session handle in characters. Real ones have 32 to 64."""
 
-LOGIN_NAMES: Final = (
-    "login_code", "loginCode", "auth_code", "authCode", "js_code", "jsCode", "wx_code", "wxCode",
-)  # fmt: skip
-"""Names that front ends use for the login code.
-
-Two more rules depend on the platform. A name that it uses for the phone code (``Platform.phone_code``) is never a login
-code. If the platform has no phone code, ``code`` is the login code.
-"""
-PHONE_NAMES: Final = ("phone_code", "phoneCode")
-"""Names that are always the phone code. A ``code`` in the same body is then the login code."""
-ANY_PHONE_CODE: Final = ("code", "authCode", "auth_code")
-"""Names of the phone code on all platforms, for a body whose platform is unknown."""
+LOGIN_NAMES: Final = field_names.LOGIN
+PHONE_NAMES: Final = field_names.PHONE
 
 _A_NAME: Final = re.compile(r"[A-Za-z_]{1,24}")
 _FORM: Final = re.compile(r"[A-Za-z_]+=")
 _CODE_ALONE: Final = re.compile(r"(?!undefined$)[A-Za-z0-9_.-]{4,512}")
 _RESULT: Final = re.compile(r"[0-9]{1,8}")
 """Matches a ``code`` that is a platform's result, such as 10000 or 40001, and not a login code."""
-_SPELLINGS: Final = {"encrypted_data": "encryptedData", "err_msg": "errMsg"}
 _in_one_order: Final = json.JSONEncoder(sort_keys=True).encode
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _PLACEHOLDER: Final = re.compile(r"undefined|null|NaN|\[object [A-Za-z]{1,24}\]")
@@ -141,7 +131,7 @@ def _visible(value: object, name: str, limit: int, platform: str = "") -> str:
     return value
 
 
-def read(sent: object, phone_code: tuple[str, ...] = ANY_PHONE_CODE) -> Authorization:
+def read(sent: object, phone_code: tuple[str, ...] = field_names.ANY_PHONE) -> Authorization:
     """Parse what the front end sent.
 
     Encodings: JSON as text or bytes, a parsed object, one level of JSON inside a JSON string, a URL-encoded document,
@@ -191,7 +181,9 @@ def with_login(found: Authorization, login_code: object) -> Authorization:
 
 
 _LOGINS: Final = frozenset(LOGIN_NAMES)
-_WIRE: Final = frozenset({"authorization", "session", "consent", "detail", *LOGIN_NAMES, *PHONE_NAMES, *_SPELLINGS})
+_WIRE: Final = frozenset({
+    "session", "consent", *LOGIN_NAMES, *PHONE_NAMES, *field_names.AROUND, *field_names.SPELLINGS,
+}) - {"data"}  # fmt: skip
 _NESTED: Final = frozenset({dict, list})
 _JSON: Final = (type(None), bool, int, float, list, tuple)
 
@@ -309,13 +301,14 @@ class _Given:
         for name, value in layer.items():
             if value is None or value == "":
                 continue
-            into = self._list_for(name, layer, phone_code)
+            usual = field_names.usual(name)
+            into = self._list_for(usual, layer, phone_code)
             if into is not None:
                 into.append((place + name, value))
-            elif name in _WRAPPERS and type(value) is dict:
+            elif usual in _WRAPPERS and type(value) is dict:
                 self._take(f"{place}{name}.", value, phone_code)
             else:
-                self.logins += _deeper(f"{place}{'consent' if name == 'consent' else '*'}.", value, phone_code)
+                self.logins += _deeper(f"{place}{'consent' if usual == 'consent' else '*'}.", value, phone_code)
 
     def _list_for(self, name: str, layer: dict[str, Any], phone_code: tuple[str, ...]) -> list[tuple[str, Any]] | None:
         if name in phone_code:
@@ -330,18 +323,32 @@ class _Given:
 def _wire(found: dict[str, Any], phone_code: tuple[str, ...]) -> Authorization:
     found = _parsed(found)
     given = _Given(found, phone_code)
-    claimed = _without(_spelt(_innermost(found)), phone_code)
+    parts = frozenset({*field_names.SEALED, *field_names.EVENT, *PHONE_NAMES, *phone_code})
+    try:
+        path, inner = field_names.innermost(found, parts)
+    except field_names.Several as several:
+        place, other = several.names
+        failure = _differ(place, other, "authorizations")
+    else:
+        return _taken(found, given, path, inner, phone_code)
+    raise failure
+
+
+def _taken(
+    found: dict[str, Any], given: _Given, path: list[str], inner: Mapping[str, Any], phone_code: tuple[str, ...]
+) -> Authorization:
+    claimed = _without(_spelt(inner), phone_code)
     if given.phones:
         phone = _only(given.phones, "phone codes")
         given.logins += [each for each in given.codes.pop("code", ()) if each[1] != phone]
         claimed["code"] = phone
     for name, codes in given.codes.items():
-        claimed[name] = _only(codes, "codes")
+        claimed[name] = _only(codes, "codes", "the login's code under the name login_code")
     logins = given.logins + given.sessions
     for place, value in logins:
         _visible(value, place, MAX_CODE)
     login = Secret(_only(logins, "logins")) if logins else None
-    consent = found.get("consent")
+    consent = _consent(found, path)
     if consent is not None and not isinstance(consent, dict):
         raise BadField(because={"field": "consent", "type": type(consent).__name__, "needed": "object"})
     return Authorization(
@@ -353,39 +360,49 @@ def _wire(found: dict[str, Any], phone_code: tuple[str, ...]) -> Authorization:
     )
 
 
-_WRAPPERS: Final = ("authorization", "detail")
+_WRAPPERS: Final = frozenset({*field_names.AROUND, "response"})
+"""Objects in which a ``code`` may be a login. ``response`` is one that a platform opens itself."""
 
 
-def _parsed(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the body with ``authorization``, if present, as a parsed object."""
-    if "authorization" not in found:
-        return found
-    inner = found["authorization"]
-    if missing := placeholder(inner, "authorization"):
-        raise missing
-    if isinstance(inner, str):
-        inner = _object(inner)
-    if not isinstance(inner, dict):
-        raise BadField(because={"field": "authorization", "type": type(inner).__name__, "needed": "object"})
-    return {**found, "authorization": inner}
-
-
-def _innermost(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the platform's object without the event around it. Skyline nests ``detail`` twice."""
-    layer: dict[str, Any] = found.get("authorization", found)
-    for _ in range(2):
-        detail = layer.get("detail")
-        if not isinstance(detail, dict):
+def _consent(found: dict[str, Any], path: list[str]) -> Any:
+    """Return the consent of our kit's body, which may be inside other objects."""
+    layer: Mapping[str, Any] = found
+    for name in ("", *path):
+        if field_names.usual(name) in field_names.AROUND[:2]:
             break
-        layer = detail
-    return layer
+        layer = layer[name] if name else layer
+        for each, value in layer.items():
+            if field_names.usual(each) == "consent" and value is not None:
+                return value
+    return None
+
+
+def _parsed(layer: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with ``authorization``, if present, as a parsed object."""
+    names = [name for name in layer if field_names.usual(name) == "authorization"]
+    parsed = {name: _parsed(layer[name]) for name in field_names.inside(layer) if name not in names}
+    for name in names:
+        inner = layer[name]
+        if missing := placeholder(inner, name):
+            raise missing
+        if isinstance(inner, str):
+            inner = _object(inner)
+        if not isinstance(inner, dict):
+            raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "object"})
+        parsed[name] = inner
+    return {**layer, **parsed} if parsed else layer
 
 
 def _deeper(place: str, value: object, phone_code: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Find logins in other objects. None belongs there, but code that reads the body before us may use one."""
     if isinstance(value, dict):
         for name, each in value.items():
-            if name in _LOGINS and name not in phone_code and each is not None and each != "":
+            if (
+                field_names.usual(name) in _LOGINS
+                and field_names.usual(name) not in phone_code
+                and each is not None
+                and each != ""
+            ):
                 yield place + name, each
             else:
                 yield from _deeper(place, each, phone_code)
@@ -394,8 +411,13 @@ def _deeper(place: str, value: object, phone_code: tuple[str, ...]) -> Iterator[
             yield from _deeper(place, each, phone_code)
 
 
-def _only(given: list[tuple[str, Any]], what: str) -> Any:
+def _only(given: list[tuple[str, Any]], what: str, needed: str = "") -> Any:
     """Return the value that all these places share.
+
+    Args:
+        given: The places and their values.
+        what: What the values are.
+        needed: What to do if one of two values means something else.
 
     Raises:
         BadField: ``envelope.bad-field``: two values differ. The error names both places, but no value.
@@ -403,20 +425,21 @@ def _only(given: list[tuple[str, Any]], what: str) -> Any:
     place, value = given[0]
     for other, another in given:
         if type(another) is not type(value) or another != value:
-            raise _differ(place, other, what)
+            differ = _differ(place, other, what)
+            raise differ.evolve(because={"needed": needed}) if needed else differ
     return value
 
 
 def _is_result(layer: dict[str, Any]) -> bool:
     """Return True if ``code`` is a platform's result, not a login code. For platforms without phone codes."""
-    code = layer["code"]
+    code = layer["code"] if "code" in layer else layer["Code"]
     return not isinstance(code, str) or "msg" in layer or _RESULT.fullmatch(code) is not None
 
 
-def _spelt(layer: dict[str, Any]) -> dict[str, Any]:
+def _spelt(layer: Mapping[str, Any]) -> dict[str, Any]:
     spelt: dict[str, Any] = {}
     for name, value in layer.items():
-        usual = _SPELLINGS.get(name, name)
+        usual = field_names.usual(name)
         if usual in spelt:
             _only([(usual, spelt[usual]), (name, value)], "values")
         spelt[usual] = value

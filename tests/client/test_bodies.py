@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from haoma import errors
+from haoma import errors, field_names
 from haoma.authorization import LOGIN_NAMES, PHONE_NAMES, read, with_login
 from haoma.client import Client
 from haoma.platforms.registry import PLATFORMS
@@ -232,12 +232,12 @@ def test_the_documented_names_are_the_names():
         text = (DOCS / file).read_text("utf-8")
         lines = text.splitlines()
         assert comma.strip().join(f"`{name}`" for name in LOGIN_NAMES) in "".join(text.split())
-        assert all(f"`{name}`" in text for name in PHONE_NAMES)
+        assert all(f"`{name}`" in text for name in (*PHONE_NAMES, *field_names.AROUND, "IV", "ivStr", "encrypted_data"))
         for platform in PLATFORMS.values():
             title = platform.title(lang)
-            names = comma.join(f"`{name}`" for name in platform.phone_code)
-            cell = f" {names} " if names else " "
-            assert f"| {title} |{cell}| {phone if platform.phone_code else login} |" in lines, title
+            listed = [comma.join(f"`{name}`" for name in names) for names in (platform.phone_code, platform.sealed)]
+            cells = "|".join(f" {names} " if names else " " for names in listed)
+            assert f"| {title} |{cells}| {phone if platform.phone_code else login} |" in lines, title
 
 
 def test_the_missing_sign_has_two_causes():

@@ -1,11 +1,13 @@
 """Bodies as people really send them: what inspect says of one is what the service does with it."""
 
 import json
+from functools import partial
 
 import pytest
 
 from haoma import errors
 from haoma.client import Client
+from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
 
 CODE = "a" * 64
@@ -144,3 +146,91 @@ def test_a_login_beside_an_envelope(everything, client, looks):
     body = {**json.loads(tap.event["response"]), "auth_code": tap.login_code}
     assert not wrong(looks(body))
     assert client.get_phone_number(tap.app, body).subject
+
+
+AROUND = ("data", "params", "e", "res", "event", "mp", "detail", "authorization", "Data", "Detail")
+
+
+def in_it(name, sent, login):
+    return {name: {**sent, "login_code": login}}
+
+
+def beside_it(name, sent, login):
+    return {name: sent, "loginCode": login}
+
+
+MEANT = {
+    "kit": lambda sent, login: {"authorization": sent, "login_code": login},
+    **{f"in {name}": partial(in_it, name) for name in AROUND},
+    **{f"beside {name}": partial(beside_it, name) for name in AROUND},
+    "event in an object": lambda sent, login: {"e": {"type": "tap", "detail": sent}, "js_code": login},
+    "mpvue": lambda sent, login: {"mp": {"detail": sent}, "wxCode": login},
+    "kit in an object": lambda sent, login: {"params": {"authorization": sent, "login_code": login}},
+    "text in an object": lambda sent, login: {"data": {"authorization": json.dumps(sent), "login_code": login}},
+    "three objects": lambda sent, login: {"data": {"params": {"res": sent}, "auth": 1}, "login_code": login},
+    "capitals": lambda sent, login: {**{name[0].upper() + name[1:]: each for name, each in sent.items()}, "JsCode": login},
+    "capitals in an object": lambda sent, login: {
+        "Authorization": {name[0].upper() + name[1:]: each for name, each in sent.items()}, "LoginCode": login,
+    },
+    "beside something else": lambda sent, login: {"data": {"page": 1}, "params": sent, "login_code": login},
+    "the same twice": lambda sent, login: {"data": sent, "params": sent, "login_code": login},
+}  # fmt: skip
+UNCLEAR = {
+    "two objects": lambda sent, login: {"data": sent, "params": dict.fromkeys(sent, CODE), "login_code": login},
+    "two logins": lambda sent, login: {"data": {**sent, "js_code": login}, "login_code": "another"},
+    "two logins, one with a capital": lambda sent, login: {**sent, "JsCode": login, "login_code": "another"},
+    "two logins around": lambda sent, login: {"e": {"detail": sent, "auth_token": {"loginCode": "x"}}, "js_code": login},
+    "two spellings": lambda sent, login: {**sent, **dict.fromkeys(map(str.capitalize, sent), CODE), "js_code": login},
+}  # fmt: skip
+WITH_LOGIN = [name for name in PLATFORMS if name not in ("dingtalk", "huawei")]
+
+
+@pytest.fixture(scope="module")
+def taps(everything):
+    """What a platform's front end sends, and a login."""
+
+    def sent(platform):
+        tap = everything[0].tap(platform, "ok")
+        authorization = tap.body["authorization"]
+        if platform == "alipay":
+            authorization = json.loads(authorization["response"])
+        return tap, authorization, tap.login_code
+
+    return sent
+
+
+@pytest.mark.parametrize("shape", MEANT.values(), ids=MEANT)
+@pytest.mark.parametrize("platform", WITH_LOGIN)
+def test_what_is_meant_is_read(taps, client, looks, platform, shape):
+    """The service gives the number and the user, and inspect calls it good or asks for what only the service knows."""
+    tap, sent, login = taps(platform)
+    body = shape(sent, login)
+    assert not wrong(looks(body, "--app", platform))
+    phone = client.get_phone_number(platform, body)
+    assert (phone.e164, phone.subject is not None) == (tap.phone_number, True)
+
+
+@pytest.mark.parametrize("shape", UNCLEAR.values(), ids=UNCLEAR)
+@pytest.mark.parametrize("platform", WITH_LOGIN)
+def test_what_is_unclear_is_refused(everything, taps, client, looks, platform, shape):
+    """Both places are named, nothing is asked, and inspect says the same."""
+    _tap, sent, login = taps(platform)
+    body, before = shape(sent, login), everything[0].calls
+    with pytest.raises(errors.BadField) as caught:
+        client.get_phone_number(platform, body)
+    assert everything[0].calls == before
+    assert caught.value.because["field"] != caught.value.because["also"]
+    assert "envelope.bad-field" in wrong(looks(body, "--app", platform))
+
+
+@pytest.mark.parametrize("platform", ["wechat", "douyin"])
+@pytest.mark.parametrize("name", ["data", "e", "res", "detail", "authorization"])
+def test_a_code_of_two_meanings(client, looks, platform, name):
+    """A code outside and another inside: the login's, or two of the button's. What to rename is said."""
+    body = {"code": LOGIN, name: {"code": CODE}}
+    with pytest.raises(errors.BadField) as caught:
+        client.get_phone_number(platform, body)
+    because = caught.value.because
+    assert {because["field"], because["also"]} == {"code", f"{name}.code"}
+    assert "login_code" in str(because["needed"])
+    assert "envelope.bad-field" in wrong(looks(body, "--app", platform))

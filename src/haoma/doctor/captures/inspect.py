@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from haoma import authorization, catalogue
+from haoma import authorization, catalogue, field_names
 from haoma.authorize import verify_offline
 from haoma.doctor.captures import answers, codes, har, keys, log_lines, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
 _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
-_PARTS: Final = frozenset({
-    "authorization", "response", "encryptedData", "encrypted_data", "code", "phoneCode", "phone_code", "iv", "errMsg",
-    "detail", "login_code", "loginCode", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code",
-    "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code",
-})  # fmt: skip
+_PARTS: Final = field_names.PARTS - {"sign"}  # a word of many signed requests
 _DER: Final = b"\x30\x82"  # the first bytes of keys and certificates
 _DENIED: Final = "access_denied"  # the error with which an authorization page redirects
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
@@ -104,8 +100,8 @@ def _of_a_log(found: Diagnosis) -> Diagnosis | None:
 
 def _may_hold_more(looked: Looked) -> bool:
     """Return whether the capture may contain something known. A body with a wrong login may not: it is refused."""
-    if any(each.error and each.error.place for each in looked.found):
-        return False
+    if any("also" in each.because or (each.error and each.error.place) for each in looked.found):
+        return False  # two values that differ, or something in place of a value
     said = [(each.code, each.because.get("field")) for each in looked.found]
     if len(said) == 1 and said[0][0] == BadField.code:
         return said[0][1] == "code"  # of a log line, or of an answer
@@ -265,7 +261,7 @@ def in_an_address(captured: Captured) -> Looked | None:
 def posted(captured: Captured) -> Looked | None:
     """Diagnose what a front end posts: JSON, JSON in JSON, or a form."""
     value = captured.value
-    if isinstance(value, dict) and not (_PARTS & value.keys() or value.get("error") == _DENIED):
+    if isinstance(value, dict) and not (field_names.holds(value, _PARTS) or value.get("error") == _DENIED):
         return None
     text = captured.text.strip()
     if not isinstance(value, dict | str) and not re.match(r"[{\"]|%7[bB]|%22|[A-Za-z_]+=", text):
@@ -315,7 +311,7 @@ def _by_shape(captured: Captured, found: authorization.Authorization) -> Looked:
 
 def _leaked(captured: Captured) -> Iterator[Diagnosis]:
     """Report a request that contains a session_key or a secret, which must not be there."""
-    if not (_PARTS & captured.object.keys()):
+    if not field_names.holds(captured.object, _PARTS):
         return
     names = {name.lower() for name, _value in members(captured.object)}
     if {"session_key", "sessionkey"} & names:

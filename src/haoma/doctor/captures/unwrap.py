@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from haoma import catalogue
+from haoma import catalogue, field_names
 from haoma.crypto.strict import parse_json
 from haoma.doctor.platforms import all_symptoms
 from haoma.errors import HaomaError
@@ -30,9 +30,14 @@ MAX_CHARACTERS: Final = 128 * 1024
 _TRIES: Final = 64
 _DEEPEST: Final = 64
 FIELDS: Final = (
-    "response", "sign", "encryptedData", "encrypted_data", "iv", "code", "phoneCode", "phone_code", "loginCode",
-    "login_code", "authCode", "auth_code", "authorizationCode", "jsCode", "js_code", "wxCode", "wx_code", "errMsg",
-)  # fmt: skip
+    *field_names.SEALED,
+    "encrypted_data",
+    "code",
+    *field_names.PHONE,
+    *field_names.LOGIN,
+    "authorizationCode",
+    "errMsg",
+)
 _NAMES: Final = "|".join(FIELDS)
 
 _ENTITY: Final = re.compile(r"&(?:quot|#34|#x22|#39|amp);", re.IGNORECASE)

@@ -10,6 +10,7 @@ from haoma.platforms.base.contract import Platform
 ALIPAY: Final = Platform[app.AlipayApp, read.Message](
     name="alipay",
     also_called=("zhifubao", "ali"),
+    sealed=read.SEALED,
     settings=app.SETTINGS,
     keeps_in_process=app.keeps_in_process,
     configure=app.configure,

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma.authorization import LOGIN_NAMES, placeholder
+from haoma import field_names
+from haoma.authorization import placeholder
 from haoma.crypto.strict import parse_json_object
 from haoma.errors import BadField, ButtonFailed, EnvelopeError, MissingField, UnknownShape, UserDeclined
 from haoma.platforms.base.contract import Redacted
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from haoma.platforms.alipay.app import AlipayApp
 
 _WRAPPERS: Final = range(4)  # in practice, bodies wrap the envelope at most three times
-_ENVELOPE_NAMES: Final = ("response", "encryptedData", "encrypted_data")
-_LOGINS: Final = frozenset(LOGIN_NAMES)
+SEALED: Final = ("response", "encryptedData")
+"""Names that the envelope may have."""
+_LOGINS: Final = frozenset(field_names.LOGIN)
 _DECLINED: Final = ("取消", "拒绝", "不允许", "cancel", "deny", "reject")
 
 
@@ -58,7 +60,7 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
     node: dict[str, Any] = authorization.claimed
     whole = False
     for _ in _WRAPPERS:
-        for name in _ENVELOPE_NAMES:
+        for name in (*SEALED, "encrypted_data"):
             if name in node:
                 break
         else:
@@ -70,8 +72,9 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
                 return _sealed(node, inner, whole=whole)  # unstripped: a leading space may have been a plus
             inner = parse_json_object(text)
             whole = True
-            for login in () if _LOGINS.isdisjoint(inner) else LOGIN_NAMES:
-                if inner.get(login) is not None:  # it would be ignored there; the platform's string never has one
+            for login in inner:
+                # It would be ignored there; the platform's string never has one.
+                if field_names.usual(login) in _LOGINS and inner[login] is not None:
                     raise BadField(because={"field": f"{name}.{login}", "needed": "beside the string, not inside it"})
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})

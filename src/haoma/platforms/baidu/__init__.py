@@ -7,7 +7,7 @@ from typing import Final
 from haoma.platforms.baidu.app import SETTINGS, BaiduApp, configure
 from haoma.platforms.baidu.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.baidu.login import log_in
-from haoma.platforms.baidu.read import Message, read, read_sealed
+from haoma.platforms.baidu.read import SEALED, Message, read, read_sealed
 from haoma.platforms.baidu.token import token_source
 from haoma.platforms.base.contract import Platform
 
@@ -15,6 +15,7 @@ BAIDU: Final = Platform[BaiduApp, Message](
     name="baidu",
     also_called=("swan", "bd"),
     settings=SETTINGS,
+    sealed=SEALED,
     configure=configure,
     read=read,
     one_time=one_time,

@@ -24,6 +24,9 @@ _ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg
 """Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 
+SEALED: Final = ("encryptedData", "data")
+"""Names that the ciphertext may have."""
+
 Message: TypeAlias = SealedMessage
 
 
@@ -55,7 +58,7 @@ def read_sealed(authorization: Authorization) -> Sealed:
 def _message(authorization: Authorization) -> SealedMessage:
     claimed = authorization.claimed
     authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
-    for name in ("encryptedData", "data"):
+    for name in SEALED:
         if claimed.get(name) not in (None, ""):
             return find_sealed(claimed, name)
     if failed := _failure(claimed):

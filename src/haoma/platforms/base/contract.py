@@ -173,6 +173,7 @@ class Platform(Generic[AppT, MessageT]):
         also_called: Other names that people write, besides its title. Used in advice, never accepted.
         phone_code: Fields that may hold the code of the phone button, ``code`` among them. Empty if the button returns
             no code, so that a ``code`` belongs to the login.
+        sealed: Fields that may hold sealed data or an envelope. Empty if the platform sends only a code.
         settings: The settings of an app, without ``platform``. All others are refused.
         methods: What each method can prove: the rows of the table in the README.
         configure: Build the app from its settings. Reports faults to the table; returns None if there are any.
@@ -212,6 +213,7 @@ class Platform(Generic[AppT, MessageT]):
     methods: tuple[Method, ...] = ()
     also_called: tuple[str, ...] = ()
     phone_code: tuple[str, ...] = ()
+    sealed: tuple[str, ...] = ()
     keeps_in_process: Callable[[AppT], str] = _every_app
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[Heard]] | None = None
 

@@ -16,6 +16,7 @@ DOUYIN: Final = Platform[DouyinApp, Message](
     also_called=("tt", "toutiao", "bytedance"),
     settings=SETTINGS,
     phone_code=("code",),
+    sealed=("encryptedData",),
     configure=configure,
     read=read,
     one_time=one_time,

@@ -14,6 +14,7 @@ KUAISHOU: Final = Platform[KuaishouApp, Message](
     name="kuaishou",
     also_called=("ks",),
     settings=SETTINGS,
+    sealed=("encryptedData",),
     configure=configure,
     read=read,
     one_time=one_time,

@@ -17,6 +17,7 @@ WECHAT: Final = Platform[WeChatApp, Message](
     also_called=("weixin", "wx"),
     settings=SETTINGS,
     phone_code=("code",),
+    sealed=("encryptedData",),
     configure=configure,
     read=read,
     one_time=one_time,

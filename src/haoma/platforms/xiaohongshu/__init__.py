@@ -15,6 +15,7 @@ XIAOHONGSHU: Final = Platform[XiaohongshuApp, Message](
     name="xiaohongshu",
     also_called=("xhs", "rednote", "redmini"),
     settings=SETTINGS,
+    sealed=("encryptedData",),
     configure=configure,
     read=read,
     one_time=one_time,
