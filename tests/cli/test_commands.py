@@ -231,6 +231,28 @@ def test_explain_all_meanings(run):
 
 
 @pytest.mark.parametrize(
+    "said, codes",
+    [
+        ("Illegal Buffer", ["doctor.garbage-decrypted", "doctor.session-key-stale", "doctor.watermark-app"]),
+        ("-41003", ["doctor.garbage-decrypted", "doctor.session-key-stale", "doctor.watermark-app"]),
+        ("-41002", ["doctor.swapped", "doctor.base64-damaged"]),
+        ("无效的授权关系", ["platform.user-not-authorized"]),
+        ("isv.invalid-auth-relations", ["alipay:40003/isv.invalid-auth-relations → platform.user-not-authorized"]),
+        ("errno:102", ["wechat:102 (on the device) → platform.permission-missing"]),
+        ("TypeError: Cannot read property 'encryptedData' of undefined", ["doctor.detail-undefined"]),
+        ("code been used", ["wechat:40163 → platform.code-rejected", "→ platform.login-code-rejected"]),
+    ],
+)
+def test_explain_a_message(run, said, codes):
+    """What people paste is looked up: its possible causes, the most likely first, each with what to do."""
+    done = run("explain", said)
+    assert done.exit_code == 0
+    places = [done.stdout.index(code) for code in codes]
+    assert places == sorted(places)
+    assert done.stdout.count("Fix: ") >= len(codes) or done.stdout.count("Remedy: ") >= len(codes)
+
+
+@pytest.mark.parametrize(
     "code, near",
     [
         ("trust.signature-missmatch", "trust.signature-mismatch"),

@@ -68,7 +68,10 @@ def test_every_message_is_found_and_explained():
         assert len(set(message.causes)) == len(message.causes) > 0
         for cause in message.causes:
             platform, colon, native = cause.partition(":")
-            assert (native in catalogue.refusals(platform)) if colon else (cause in catalogue.codes()), cause
+            ours, _, place = cause.partition("@")
+            known = ours in catalogue.codes() and (not place or place in catalogue.codes()[ours])
+            assert (native in catalogue.refusals(platform)) if colon else known, cause
+            assert all(each.words(lang).remedy for each in messages.diagnoses(message, "x", 1) for lang in ("zh", "en"))
         for words in message.says:
             assert messages.like(words), words
             assert message.found_in(f"x\n{words}\ny", f"x\n{words}\ny"), words
@@ -84,6 +87,21 @@ def test_no_words_stand_twice():
 def test_words_inside_longer_ones_are_none(text):
     """A part of a longer number or word is no message."""
     assert list(messages.found_in(text)) == []
+
+
+def test_several_words_of_a_platform_in_one_line():
+    """They are one refusal: the most telling words count. In two lines they are two."""
+    one = '{"sub_code": isv.missing-signature-config, "sub_msg": 验签出错, 未配置对应签名算法的公钥或者证书, "msg": 无效的AppID参数'
+    assert len([each for each in inspected(f"x {one}").found if each.code.startswith("platform.")]) == 1
+    two = "ISV权限不足\n无效的授权关系"
+    assert set(told(inspected(two))) == {"platform.permission-missing", "platform.user-not-authorized"}
+
+
+def test_the_mock_code_of_the_developer_tools():
+    """In a log it is named as what it is, with the words for it."""
+    (found,) = inspected("login ok: the code is a mock one, sent to the server").found
+    assert found.code == "envelope.missing-field"
+    assert "developer tools" in found.words("en").cause
 
 
 # --- whole captures ---

@@ -84,7 +84,8 @@ def _told_as_a_message(said: str, lang: str) -> bool:
             native = entry.called(platform, lang)
             _tell(entry.code, entry.words(lang), lang, native=native, ask_again=entry.ask_again)
         else:
-            _tell(cause, catalogue.words(cause, lang), lang)
+            code, _, place = cause.partition("@")
+            _tell(code, catalogue.words(code, lang, place=place), lang)
     return bool(causes)
 
 

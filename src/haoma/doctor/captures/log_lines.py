@@ -107,11 +107,18 @@ def _whose(code: str) -> list[str]:
 
 
 def _messages(captured: Captured, refused: list[Diagnosis]) -> Iterator[Diagnosis]:
-    """Yield what the words of other libraries mean. A code beside them is more precise than words of a platform."""
+    """Yield what the words of other libraries mean.
+
+    A code is more precise than words of a platform, and of several words in one line the first ones are.
+    """
     text = captured.text
     said = {each.code for each in refused}
+    lines = set[int]()
     for message, start, end in messages.found_in(text):
-        found = list(messages.diagnoses(message, text[start:end], text.count("\n", 0, start) + 1))
-        of_a_platform = any(each.error is not None or each.code.startswith("platform.") for each in found)
-        if not (refused and of_a_platform) and said.isdisjoint(each.code for each in found):
-            yield from found
+        line = text.count("\n", 0, start) + 1
+        found = list(messages.diagnoses(message, text[start:end], line))
+        of_a_platform = any(each.code.startswith("platform.") for each in found)
+        if (of_a_platform and (refused or line in lines)) or not said.isdisjoint(each.code for each in found):
+            continue
+        lines |= {line} if of_a_platform else set()
+        yield from found

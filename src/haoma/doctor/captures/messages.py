@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from haoma.errors import BY_CODE
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, of_error
 from haoma.platforms.base.refusal import refusal
 
@@ -113,9 +114,10 @@ def diagnoses(message: Message, words: str, line: int) -> Iterator[Diagnosis]:
 
 
 def _diagnosis(cause: str, words: str) -> Diagnosis:
+    cause, _, place = cause.partition("@")
     platform, colon, native = cause.partition(":")
     if not colon:
-        return Diagnosis(cause, Severity.FAULT, "", {"words": words})
-    native, _, place = native.partition("@")
+        error = BY_CODE[cause](place=place) if place else None
+        return of_error(error, words=words) if error else Diagnosis(cause, Severity.FAULT, "", {"words": words})
     native, _, sub = native.partition("/")
     return of_error(refusal(platform, native, sub=sub, place=place), words=words)
