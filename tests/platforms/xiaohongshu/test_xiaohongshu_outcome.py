@@ -194,7 +194,7 @@ def test_a_key_of_another_size_is_refused(size: int) -> None:
         ("852", "13800138000", "13800138000", False),
     ],
 )
-def test_forms_of_the_number(country_code: object, whole: str, pure: str, opens: bool) -> None:  # noqa: FBT001
+def test_forms_of_the_number(country_code: object, whole: str, pure: str, opens: bool) -> None:
     """Mainland numbers alone, and all three fields agree."""
     sent = _sent(_sealed(countryCode=country_code, phoneNumber=whole, purePhoneNumber=pure))
     if opens:
