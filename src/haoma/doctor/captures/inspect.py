@@ -25,12 +25,15 @@ from haoma.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from haoma.platforms.base.contract import App
     from haoma.settings.model import Settings
 
 _REQUEST_LINE: Final = re.compile(r"\s*(?:(GET|HEAD|POST|PUT)\s+)?((?:https?://|/)[^\s]*\?[^\s]+)")
 _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = field_names.PARTS - {"sign"}  # a word of many signed requests
+_SURE: Final = _PARTS - {"code"}  # answers have a code as well
+_WRITTEN: Final = (*_PARTS, *field_names.SPELLINGS)
 _DER: Final = b"\x30\x82"  # the first bytes of keys and certificates
 _DENIED: Final = "access_denied"  # the error with which an authorization page redirects
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
@@ -61,7 +64,7 @@ def inspect(
         captured = replace(captured, session_key=Secret(pasted[1]))
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
-    if requests is None and (looked is None or _may_hold_more(looked)):
+    if requests is None and (looked is None or _may_hold_more(captured, looked)):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is not None and looked.kind == "log":
         looked = _with_pieces(captured, looked)
@@ -98,10 +101,12 @@ def _of_a_log(found: Diagnosis) -> Diagnosis | None:
     return replace(found, severity=Severity.NOTE) if found.error is None else None
 
 
-def _may_hold_more(looked: Looked) -> bool:
+def _may_hold_more(captured: Captured, looked: Looked) -> bool:
     """Return whether the capture may contain something known. A body with a wrong login may not: it is refused."""
     if any("also" in each.because or (each.error and each.error.place) for each in looked.found):
         return False  # two values that differ, or something in place of a value
+    if captured.app and any(each.error for each in looked.found) and field_names.holds(captured.object, _SURE):
+        return False  # it is what the app was sent, and the app refuses it
     said = [(each.code, each.because.get("field")) for each in looked.found]
     if len(said) == 1 and said[0][0] == BadField.code:
         return said[0][1] == "code"  # of a log line, or of an answer
@@ -266,7 +271,7 @@ def posted(captured: Captured) -> Looked | None:
     text = captured.text.strip()
     if not isinstance(value, dict | str) and not re.match(r"[{\"]|%7[bB]|%22|[A-Za-z_]+=", text):
         return None
-    if value is None and text[:1] not in '{"%' and not any(f"{name}=" in text for name in _PARTS):
+    if value is None and text[:1] not in '{"%' and not any(f"{name}=" in text for name in _WRITTEN):
         return None
     return _authorization(captured, text)
 
@@ -283,7 +288,17 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
         return Looked("unknown", [of_error(error)])
     looked = _by_shape(captured, found)
     undefined = [of_error(gone) for name in found.claimed if name in _PARTS and (gone := _missing(found, name))]
+    if named and undefined and not _is_refused(named, found):
+        return looked  # what is empty is not needed
     return Looked(looked.kind, undefined or looked.found)
+
+
+def _is_refused(app: App, found: authorization.Authorization) -> bool:
+    try:
+        PLATFORMS[app.platform].read(app, found)
+    except HaomaError:
+        return True
+    return False
 
 
 def _is_of_a_platform_without_phone_codes(captured: Captured, found: authorization.Authorization) -> bool:
