@@ -190,6 +190,27 @@ def test_an_empty_parameter_is_the_cause(name, value, code):
     assert SECRET not in str(looked.found)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'requests.post("https://api.weixin.qq.com/wxa/business/getuserphonenumber?access_token=" + token, json=body)',
+        "POST /wxa/business/getuserphonenumber?access_token=5_invented status code = 200 in 12 ms, code: 5f3c",
+        "url = f'/wxa/business/getuserphonenumber?access_token={token}'",
+    ],
+)
+def test_a_parameter_that_is_not_empty(line):
+    """A line of source code in a trace, and a value after a blank, are no empty parameters: the code counts."""
+    looked = inspected(f'{line}\nanswered {{"errcode":40029,"errmsg":"invalid code"}}')
+    assert looked.found[0].because["platform_code"] == "40029"
+
+
+@pytest.mark.parametrize("end", ["&js_code=x", "", "' -H 'a: b'", '"'])
+def test_a_parameter_with_nothing_behind_it(end):
+    """In the middle of an address, at its end, and in quotes."""
+    looked = inspected(f"GET https://api.weixin.qq.com/sns/jscode2session?grant_type=a&appid={end}\nfailed")
+    assert (looked.found[0].code, looked.found[0].because["field"]) == ("doctor.parameter-empty", "appid")
+
+
 @pytest.mark.parametrize("answer", ["", '\n{"errcode":40001,"errmsg":"invalid credential"}'])
 @pytest.mark.parametrize("written", [SESSION_KEY, quote(SESSION_KEY, safe="")])
 def test_a_session_key_in_the_place_of_the_token(answer, written):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue, field_names
 from haoma.authorize import verify_offline
-from haoma.doctor.captures import answers, codes, har, keys, log_lines, unwrap
+from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms, usual
 from haoma.errors import BadField, HaomaError, MissingField, TooLarge
@@ -250,6 +250,7 @@ def in_an_address(captured: Captured) -> Looked | None:
         return None
     # A server's request to its platform, such as jscode2session, has the secret in its address.
     of_a_server = any(keys.SECRETS.get(name.lower().replace("_", "")) == "AppSecret" for name in pairs)
+    of_a_server = of_a_server or ("grant_type" in pairs and bool(calls.called(found[2])))
     if of_a_server or (not _PARTS & pairs.keys() and pairs.get("error") != _DENIED):
         return None
     if pairs.get("error") == _DENIED:

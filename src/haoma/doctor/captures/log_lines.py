@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from haoma import catalogue
-from haoma.doctor.captures import messages, requests
+from haoma.doctor.captures import calls, messages
 from haoma.doctor.platforms import all_symptoms, symptoms
 from haoma.platforms.base.diagnosis import Diagnosis, fault, warning
 from haoma.platforms.base.symptoms import Captured, Looked, has_meaning, meanings
@@ -31,7 +31,7 @@ def look(captured: Captured) -> Looked | None:
     """Diagnose a text; return None if it contains nothing known."""
     if isinstance(captured.value, dict | list):
         return None
-    cause = requests.cause_in(captured)
+    cause = calls.cause_in(captured)
     if cause is not None:  # an answer to such a request says nothing more
         return Looked("log", [cause])
     found = [*_repeated(captured)]
@@ -46,7 +46,7 @@ def _repeated(captured: Captured) -> Iterator[Diagnosis]:
     for (platform, code), count in counted.items():
         message = next((each for each in words if len(counted) == 1), "")
         from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
-        place = "token" if from_token else requests.place_in(captured.text, platform)
+        place = "token" if from_token else calls.place_in(captured.text, platform)
         found = list(meanings(captured, platform, code, message, place=place))
         if found[0].code in _HOPELESS and count >= _STORM:
             yield fault("doctor.retry-storm", "", platform_code=code, times=count)
@@ -54,7 +54,7 @@ def _repeated(captured: Captured) -> Iterator[Diagnosis]:
             say = fault if count >= _STORM else warning
             yield say("doctor.token-war", "", guess=count < _STORM, platform_code=code, times=count)
         yield from found
-        if (stranger := requests.stranger_in(captured, platform)) is not None:
+        if (stranger := calls.stranger_in(captured, platform)) is not None:
             yield stranger
 
 

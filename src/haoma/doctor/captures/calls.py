@@ -22,8 +22,9 @@ _NAMES: Final = (
     "access_token|js_code|appid|app_id|client_id|client_key|client_secret|secret|grant_type|auth_code|code"
 )
 _EMPTY: Final = re.compile(
-    rf"(?<![\w&])(?:[?&]|\b)(?P<name>{_NAMES})[\"']?\s*(?:[:=]\s*[\"']?(?P<found>null|undefined|None|nil|NaN)\b[\"']?"
-    rf"|:\s*(?:\"\"|'')|=(?=[&\s\"']|$))"
+    rf"(?<!\w)(?P<name>{_NAMES})(?:[\"']?\s*[:=]\s*[\"']?(?P<found>null|undefined|None|nil|NaN)\b"
+    rf"|[\"']?\s*:\s*(?:\"\"|'')|=(?=&|[\"']?\s+-|[\"']?[ \t]*$))",
+    re.MULTILINE,
 )
 _TOKEN: Final = re.compile(r"[?&]access_token=([A-Za-z0-9+/%=_-]{16,600})")
 _APP_ID: Final = r"(?<![A-Za-z])(?:app_?id|client_?id|client_key|app_?key)[\"']?\s*[:=]\s*[\"']?({shape})(?!\w)"
@@ -36,7 +37,7 @@ def place_in(text: str, platform: str) -> str:
     return places.pop() if len(places) == 1 else ""
 
 
-def _called(text: str) -> str:
+def called(text: str) -> str:
     """Return the platform whose call a text names; empty if none."""
     named = ((name, pattern) for name, each in all_symptoms() for pattern in each.interfaces)
     return next((name for name, pattern in named if re.search(pattern, text)), "")
@@ -45,7 +46,7 @@ def _called(text: str) -> str:
 def cause_in(captured: Captured) -> Diagnosis | None:
     """Return what is wrong with the parameters of a pasted request, whatever was answered; None if nothing is."""
     text = captured.text
-    platform = _called(text)
+    platform = called(text)
     if not platform:
         return None
     if (token := _TOKEN.search(text)) and _is_session_key(unquote(token[1])):
