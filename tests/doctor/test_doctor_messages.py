@@ -125,6 +125,8 @@ def test_the_mock_code_of_the_developer_tools():
         ("TypeError: Cannot read property 'encryptedData' of undefined;at pages/a/main page getphonenumber handler",
          ["doctor.detail-undefined"]),
         ("TypeError: Cannot read properties of undefined (reading 'errMsg')", ["doctor.detail-undefined"]),
+        ("return_msg: 商户号该产品权限未开通，请前往商户平台>产品中心检查后重试", ["doctor.other-product"]),
+        ("JVerify: fetch loginToken failed", ["doctor.other-product"]),
     ],
 )  # fmt: skip
 def test_a_message_alone(text, causes):
