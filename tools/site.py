@@ -71,7 +71,7 @@ def tree(lang: str) -> dict[Path, str]:
             continue
         chinese = page.with_name(page.name.replace(".md", ".zh-CN.md"))
         source = chinese if lang == "zh" and chinese.exists() else page
-        pages[page.relative_to(DOCS)] = rewritten(source)
+        pages[page.relative_to(DOCS)] = rewritten(source, lang)
     for path, text in pages.items():
         to = folder / path.with_name("index.md" if path.name == "README.md" else path.name)
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,11 @@ def look() -> list[Path]:
     return ours + [shared / name for name in ("tokens.css", "parts.css", "mark.svg")]
 
 
-def rewritten(source: Path) -> str:
-    """Return a page for the site: no switch of the language, and links that lead to pages of the same tree."""
+def rewritten(source: Path, lang: str) -> str:
+    """Return a page for the site: no switch of the language, and links that lead to pages of the same tree.
+
+    A page that there is in English alone leads to whole Chinese pages, because their headings are other ones.
+    """
 
     def link(found: re.Match[str]) -> str:
         image, text, target = found.groups()
@@ -108,6 +111,9 @@ def rewritten(source: Path) -> str:
             anchor = ""
         elif DOCS not in resolved.parents or resolved.suffix != ".md":
             return text if "`" in text else f"`{text}`" if "/" in text else text
+        chinese = resolved.with_name(resolved.name.replace(".md", ".zh-CN.md"))
+        if lang == "zh" and chinese.exists() and not source.name.endswith(".zh-CN.md"):
+            anchor = ""
         path = path.replace(".zh-CN.md", ".md").replace("README.md", "index.md")
         return f"[{text}]({path}{'#' + anchor if anchor else ''})"
 
