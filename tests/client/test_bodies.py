@@ -167,7 +167,7 @@ def test_a_result_of_alipay_is_no_login():
         assert (found.login_code, found.claimed) == (None, body)
 
 
-@pytest.mark.parametrize("name", LOGIN_NAMES)
+@pytest.mark.parametrize("name", [*LOGIN_NAMES, "code", "Code", "AuthCode"])
 def test_a_login_inside_the_string_of_alipay_is_refused(name):
     """The string of my.getPhoneNumber holds none: a login that was put into it is named, not ignored."""
     app = from_mapping({"apps": {"shop": SHOP.app}}).apps["shop"]

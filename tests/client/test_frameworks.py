@@ -4,11 +4,14 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
+from urllib.parse import urlencode
 
 import pydantic
 import pytest
 from django.http import HttpRequest, QueryDict
+from django.test import RequestFactory
 from django.utils.safestring import SafeString
 from markupsafe import Markup
 from multidict import MultiDict as OtherMultiDict
@@ -22,6 +25,8 @@ from haoma.client import AsyncClient, Client
 from haoma.settings.reader import configure, from_mapping
 from support.vector_cases import cases
 
+PARSERS = import_module("rest_framework.parsers")  # it can only be imported once Django is set up
+REQUEST = import_module("rest_framework.request")
 SHOP = next(case for case in cases("alipay") if case.name == "alipay/success-mainland")
 ENVELOPE = json.loads(SHOP.sent)
 SEALED = next(case for case in cases("baidu") if case.name == "baidu/frame-phone")
@@ -36,9 +41,16 @@ def query_dict(pairs):
     return found
 
 
+def rest_framework(pairs):
+    """What a view of Django REST framework has as ``request.data`` for a form."""
+    sent = RequestFactory().post("/", urlencode(pairs), content_type="application/x-www-form-urlencoded")
+    return REQUEST.Request(sent, parsers=[PARSERS.FormParser()]).data
+
+
 FORMS = {
     "django": query_dict,
     "django-frozen": lambda pairs: query_dict(pairs).copy(),
+    "rest-framework": rest_framework,
     "werkzeug": MultiDict,
     "werkzeug-frozen": ImmutableMultiDict,
     "werkzeug-combined": lambda pairs: CombinedMultiDict([MultiDict(pairs[:1]), MultiDict(pairs[1:])]),

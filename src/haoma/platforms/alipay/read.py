@@ -74,7 +74,9 @@ def read(app: AlipayApp | None, authorization: Authorization) -> Message:
             whole = True
             for login in inner:
                 # It would be ignored there; the platform's string never has one.
-                if field_names.usual(login) in _LOGINS and inner[login] is not None:
+                usual = field_names.usual(login)
+                named_code = usual == "code" and "msg" not in inner and not str(inner[login]).isdigit()
+                if (usual in _LOGINS or named_code) and inner[login] not in (None, ""):
                     raise BadField(because={"field": f"{name}.{login}", "needed": "beside the string, not inside it"})
         if not isinstance(inner, dict):
             raise BadField(because={"field": name, "type": type(inner).__name__, "needed": "string"})
