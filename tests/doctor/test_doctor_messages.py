@@ -127,6 +127,10 @@ def test_the_mock_code_of_the_developer_tools():
         ("TypeError: Cannot read properties of undefined (reading 'errMsg')", ["doctor.detail-undefined"]),
         ("return_msg: 商户号该产品权限未开通，请前往商户平台>产品中心检查后重试", ["doctor.other-product"]),
         ("JVerify: fetch loginToken failed", ["doctor.other-product"]),
+        ("10:00:01 wx.qy.getMobile:fail no permission", ["doctor.platform-not-supported"]),
+        ("10:00:01 call https://api.q.qq.com/sns/jscode2session failed", ["doctor.platform-not-supported"]),
+        ("10:00:01 jd.getAuthCode failed", ["doctor.platform-not-supported"]),
+        ("10:00:01 GOpen.User.getInfo answered NSP_STATUS: 102", ["doctor.platform-not-supported"]),
     ],
 )  # fmt: skip
 def test_a_message_alone(text, causes):
