@@ -272,6 +272,14 @@ def test_explain_unknown(run, code, near):
     assert near in done.stderr
 
 
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_explain_nothing(run, nothing):
+    """An empty code is unknown, and like no other."""
+    done = run("explain", nothing)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
 # --- key, help, version ---
 
 

@@ -106,7 +106,8 @@ def _near(code: str) -> list[str]:
     known = [*catalogue.codes()]
     for platform in PLATFORMS:
         known += [f"{platform}:{native.partition('@')[0]}" for native in catalogue.refusals(platform)]
-    by_end = [each for each in known if each.partition(".")[2] == code]  # "signature-mismatch" without "trust."
+    # "signature-mismatch" without "trust.". Nothing at all is the end of nothing.
+    by_end = [each for each in known if code and each.partition(".")[2] == code]
     near = difflib.get_close_matches(code, dict.fromkeys(known), n=20, cutoff=0.5)
     # Among equally similar numbers, those with the same first digits have related meanings.
     return by_end or sorted(near, key=lambda each: len(commonprefix([each, code])), reverse=True)[:3]  # noqa: RUF071
