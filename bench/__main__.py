@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=tuple(_PARTS), help="measure only one part  只测其中一部分")
     parser.add_argument(
-        "--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12, audit 3)  轮数"
+        "--rounds", type=int, help="rounds of each contender (lib 200, http 24, store 12, audit, doctor 3)  轮数"
     )
     parser.add_argument("--samples", type=int, default=20_000, help="timing, look-ups: of each kind  每种的次数")
     parser.add_argument(
@@ -86,6 +86,12 @@ def _look_ups(asked: argparse.Namespace) -> list[Section]:
     return [look_ups.measure(max(1, asked.samples // 4))]
 
 
+def _doctor(asked: argparse.Namespace) -> list[Section]:
+    from bench import doctor
+
+    return [doctor.measure(asked.rounds or 3)]
+
+
 def _large(asked: argparse.Namespace) -> list[Section]:
     from bench import large
 
@@ -100,6 +106,7 @@ _PARTS: Final[dict[str, Callable[[argparse.Namespace], list[Section]]]] = {
     "people": _people,
     "timing": _timing,
     "look-ups": _look_ups,
+    "doctor": _doctor,
     "large": _large,
 }
 """What is measured; the last one only if it is asked for by name."""

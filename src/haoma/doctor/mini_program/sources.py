@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from haoma.platforms.base.diagnosis import Diagnosis
 
 FILE_BYTES: Final = 512 * 1024
-FILES: Final = 4000
+FILES: Final = 10_000
 ALL_BYTES: Final = 32 * 1024 * 1024
 
 _DECLARED: Final = [each for _name, each in all_symptoms()]
