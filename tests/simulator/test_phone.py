@@ -82,7 +82,8 @@ class Page:
         return self.timeline(run)
 
     def play(self, platform: str, scene: Scene, *, allow: bool = True) -> dict[str, Any]:
-        run = self.begin(platform, scene.name, user="one")
+        """Play a scene with a user of its own: logins of one user at the same time replace each other's session_key."""
+        run = self.begin(platform, scene.name, user="new")
         return self.finish(run, scene.app, self.post(f"runs/{run}/login", {})["code"], allow=allow)
 
     def timeline(self, run: str, lang: str = "en") -> dict[str, Any]:
