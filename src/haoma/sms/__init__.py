@@ -45,7 +45,7 @@ from haoma.phone import from_parts, parse_e164
 from haoma.platforms.base.contract import Finding
 from haoma.secret import Secret
 from haoma.sharing import update
-from haoma.sms.providers import MINUTES
+from haoma.sms.providers import MINUTES, CodeProvider
 from haoma.steps import Call, Keep, Key, Mint, Recall, ReturnTry, Room, Shelf, TakeTry, ask
 from haoma.verified import Assurance, Check, CheckName
 
@@ -173,7 +173,7 @@ def send(
     # Kept before it is sent: a message may arrive although the provider's answer does not.
     yield from ask(Keep(_PENDING.place(app.scope, ticket), pending, left))
     yield from ask(Keep(place, pending, left))
-    code = "" if settings.provider.checks_codes else _code(settings, pending)
+    code = "" if isinstance(settings.provider, CodeProvider) else _code(settings, pending)
     try:
         yield from settings.provider.send(number, code, ticket, now)
     except (TimedOut, ConnectionLost):
@@ -248,7 +248,7 @@ def _wrong(
     number = parse_e164(pending.number)
     if number is None or not _CODE.fullmatch(code):
         return "code"
-    if settings.provider.checks_codes:
+    if isinstance(settings.provider, CodeProvider):
         return "" if (yield from settings.provider.check(number, code, ticket, now)) else "code"
     return "" if hmac.compare_digest(_code(settings, pending), code) else "code"
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -69,14 +69,10 @@ class Provider(Protocol):
 
     Attributes:
         name: Its name in the configuration.
-        checks_codes: Whether it makes and checks the codes itself.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def checks_codes(self) -> bool: ...  # noqa: D102
 
     def send(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[None]:
         """Send a code. ``code`` is empty if the provider makes it.
@@ -85,8 +81,13 @@ class Provider(Protocol):
             HaomaError: It refuses, or does not answer.
         """
 
+
+@runtime_checkable
+class CodeProvider(Provider, Protocol):
+    """A provider that makes the codes itself, and checks them."""
+
     def check(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[bool]:
-        """Return whether a code is the one that was sent. Only asked if it checks codes."""
+        """Return whether a code is the one that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,6 @@ class AliyunVerify:
     template: str
     base_url: str = VERIFY_URL
     name: str = "aliyun-verify"
-    checks_codes: bool = True
 
     def send(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[None]:
         """See `Provider.send`."""
@@ -113,7 +113,7 @@ class AliyunVerify:
         yield from _aliyun(self, "SendSmsVerifyCode", "2017-05-25", sent, now)
 
     def check(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[bool]:
-        """See `Provider.check`."""
+        """See `CodeProvider.check`."""
         sent = {
             "PhoneNumber": number.national_number, "CountryCode": number.country_code, "VerifyCode": code,
             "OutId": ticket[:64],
@@ -133,7 +133,6 @@ class AliyunSms:
     template: str
     base_url: str = ALIYUN_URL
     name: str = "aliyun"
-    checks_codes: bool = False
 
     def send(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[None]:
         """See `Provider.send`."""
@@ -143,10 +142,6 @@ class AliyunSms:
             "TemplateParam": msgspec.json.encode({"code": code}).decode(), "OutId": ticket[:64],
         }  # fmt: skip
         yield from _aliyun(self, "SendSms", "2017-05-25", sent, now)
-
-    def check(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[bool]:
-        """See `Provider.check`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +156,6 @@ class Tencent:
     region: str = "ap-guangzhou"
     base_url: str = TENCENT_URL
     name: str = "tencent"
-    checks_codes: bool = False
 
     def send(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[None]:
         """See `Provider.send`."""
@@ -191,10 +185,6 @@ class Tencent:
         if statuses[0].get("Code") != "Ok":
             raise refusal(str(statuses[0].get("Code")), str(statuses[0].get("Message")), request_id)
 
-    def check(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[bool]:
-        """See `Provider.check`."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, slots=True)
 class Hook:
@@ -202,16 +192,11 @@ class Hook:
 
     function: Callable[[str, str, str], Any]
     name: str = "hook"
-    checks_codes: bool = False
 
     def send(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[None]:
         """See `Provider.send`."""
         del now
         yield from ask(Call(self.function, (number.e164, code, ticket)))
-
-    def check(self, number: PhoneNumber, code: str, ticket: str, now: float) -> Flow[bool]:
-        """See `Provider.check`."""
-        raise NotImplementedError
 
 
 def refusal(code: str, message: str, request_id: str) -> HaomaError:
