@@ -1,4 +1,4 @@
-import { ALIPAY, call, find, GET_PHONE_NUMBER, logIn, openType, send, supports } from './hosts.js'
+import { ALIPAY, assign, call, find, GET_PHONE_NUMBER, logIn, openType, parse, send, stringify, supports } from './hosts.js'
 import { authorization, declined, detailOf, ofAlipay, outcome, PLATFORM, type Refusal, refusal, RETRY_LATER, STOP } from './outcome.js'
 import type { Body, Button, Failure, Options, Outcome, State } from './types.js'
 import { WORDS } from './words.js'
@@ -7,6 +7,20 @@ import { WORDS } from './words.js'
 const FRESH = 240e3
 /** A login code or a phone code of WeChat and Douyin lives five minutes, those of others at least as long. */
 const DEAD = 290e3
+
+/*
+ * The login of the mini program. All buttons share it, on whatever page they are: a platform may end a session when
+ * another login is taken, and what was sealed under that session could not be opened.
+ */
+let owner: unknown // whose login it is
+let code: string | undefined
+let taken = 0 // when
+let asking: Promise<void> | undefined
+let offline: boolean // why there is none
+let using = 0 // how many buttons are between an event and its outcome
+const buttons = new Set<() => void>()
+
+const tell = () => buttons.forEach((show) => show())
 
 /** The word of a key in the language of the options; a key without a word of its own has that of `platform`. */
 const word = (options: Options, key: string): string =>
@@ -22,77 +36,70 @@ export const PhoneButton = function (options: Options): Button {
   const alipay = platform === ALIPAY
   const patience = () => options.timeout || 10e3
 
-  let code: string | undefined // of the login
-  let taken = 0 // when it was taken
-  let loggingIn: Promise<void> | undefined
-  let offline: Failure | false // why there is no login
+  if (owner !== host) {
+    owner = host
+    code = asking = undefined
+    using = 0
+    buttons.clear()
+  }
+
   let timer: any
   let busy = false
   let last: Promise<Outcome> // what comes of the last event
-  let done = 0 // when that succeeded
+  let done: any // when that succeeded
   let pending: Body | null // a request that was sent and may be sent again
   let from = 0 // when its authorization came
   let wait = 0 // when it may be sent again
   let failure: Failure | false
 
-  const worded = (found: any): any => {
-    if (!found.ok) found.text = found.text || word(options, found.reason)
-    return found
-  }
-
   const look = (): State => {
     const supported = !!supports(platform, host, options)
     const alive = !!code && Date.now() - taken < DEAD
-    const again = !busy && !!(pending || (offline && !alive))
-    const shown: Partial<Failure> = supported
-      ? failure || (!alive && offline) || {}
-      : worded(refusal('unsupported', STOP))
+    const lost = offline && !alive
+    const again = !busy && !!(pending || lost)
+    const shown: any =
+      (!supported && refusal('unsupported', STOP)) || failure || (lost && refusal('network', RETRY_LATER)) || {}
     return {
       supported,
-      ready: supported && !busy && (again ? Date.now() >= wait : alive),
+      ready: supported && !busy && (again ? Date.now() >= wait : alive && !using),
       busy,
       again,
       openType: supported && !again ? openType(platform, host, options) : '',
       scope: alipay ? 'phoneNumber' : '',
       fallback: !!shown.fallback,
       label: word(options, busy ? 'busy' : again ? 'again' : 'label'),
-      text: (!busy && shown.text) || '',
+      text: busy || !shown.reason ? '' : shown.text || word(options, shown.reason),
       reason: shown.reason || '',
     }
   }
 
   const show = () => {
     const state = look()
-    if (JSON.stringify(state) !== JSON.stringify(button.state)) {
+    if (stringify(state) !== stringify(button.state)) {
       button.state = state
       if (options.onState) options.onState(state)
     }
   }
 
-  const spent = () => {
-    if (pending!.login_code === code) code = ''
-    pending = null
-  }
-
-  /** Takes a login if there is none that is fresh; never between an event and the end of its request. */
+  /** Takes a login if there is none that is fresh; never between an event and its outcome. */
   const login = () => {
     const now = Date.now()
-    if (pending && !busy && now - from > FRESH) spent()
-    if (!loggingIn && timer && !busy && !pending && button.state.supported && !(code && now - taken < FRESH)) {
-      loggingIn = logIn(platform, host, patience())
+    if (!busy && now - from > FRESH) pending = null
+    if (timer && !asking && !using && !pending && button.state.supported && !(code && now - taken < FRESH)) {
+      asking = logIn(platform, host, patience())
         .catch(() => '')
         .then((found) => {
           if (found) {
             code = found
             taken = now
           }
-          offline = !found && worded(refusal('network', RETRY_LATER))
-          loggingIn = undefined
-          show()
+          offline = !found
+          asking = undefined
+          tell()
         })
     }
     show()
-    return Promise.resolve(loggingIn)
+    return Promise.resolve(asking)
   }
 
   /** The authorization of an event, or a refusal. */
@@ -106,14 +113,16 @@ export const PhoneButton = function (options: Options): Button {
   const bodyOf = (authorization: object): Body => {
     const { policy, scene } = options
     const consent = policy || scene ? { policy, scene } : undefined
-    return JSON.parse(JSON.stringify({ login_code: code, authorization, consent })) // without what is undefined
+    const body = { login_code: code, authorization, consent }
+    code = undefined // it is used up, whatever the answer; a request that is sent again has it
+    return parse(stringify(body)) // without what is undefined
   }
 
   /** Sends a body until there is an answer, or the next try is up to the user. */
   const post = (body: Body, tries: number): Promise<Outcome | Refusal> => {
     pending = body
     return Promise.resolve(body)
-      .then(options.post || (() => send(alipay, host, options, body, patience())))
+      .then(options.post || (() => send(alipay, host, options, 'phone-number', body, patience())))
       .then((answer) => outcome(platform, answer))
       .catch((error) => refusal('network', RETRY_LATER, { message: declined(error).message }))
       .then((found) => {
@@ -125,29 +134,29 @@ export const PhoneButton = function (options: Options): Button {
       })
   }
 
-  const end = (found: Outcome): any => {
-    failure = !found.ok && found
-    busy = false
-    done = found.ok ? Date.now() : 0
-    wait = Date.now() + ((failure && failure.retryAfter) || 0) * 1e3
-    // An answer uses up the login; a request that may be sent again needs it once more.
-    if (pending && !(failure && failure.retry)) spent()
-    login()
-    const tell: any = failure ? options.onFail : options.onSuccess
-    if (tell) tell(found)
-    return found
-  }
-
-  /** Does one thing at a time. */
+  /** Does one thing at a time: an act gives an authorization, a body that was sent before, or a refusal. */
   const run = (act: () => any): Promise<Outcome> => {
     if (!busy) {
       busy = true
+      using++
       last = Promise.resolve()
         .then(act)
         .then((found) => (found.reason ? found : post(found.authorization ? found : bodyOf(found), 1)))
-        .then(worded)
-        .then(end)
-      show()
+        .then((found) => {
+          failure = !found.ok && found
+          if (failure) failure.text = failure.text || word(options, failure.reason)
+          busy = false
+          using--
+          done = found.ok && Date.now()
+          wait = Date.now() + (found.retryAfter || 0) * 1e3
+          if (!found.retry) pending = null
+          login()
+          tell()
+          const hear = found.ok ? options.onSuccess : options.onFail
+          if (hear) hear(found)
+          return found
+        })
+      tell()
     }
     return last
   }
@@ -156,7 +165,7 @@ export const PhoneButton = function (options: Options): Button {
     platform,
 
     set(changed: Options) {
-      options = Object.assign({}, options, changed)
+      options = assign({}, options, changed)
       show()
     },
 
@@ -164,12 +173,14 @@ export const PhoneButton = function (options: Options): Button {
       button.stop()
       // Programs sleep in the background: the time is looked at, a moment is not waited for.
       timer = setInterval(login, 5e3)
+      buttons.add(show)
       return login()
     },
 
     stop() {
       clearInterval(timer)
       timer = 0
+      buttons.delete(show)
     },
 
     shown: login,
@@ -183,10 +194,7 @@ export const PhoneButton = function (options: Options): Button {
             return read(detailOf(event))
           }),
 
-    declined(event: any) {
-      const found = worded(declined(event))
-      return busy ? found : end(found)
-    },
+    declined: (event: any) => run(() => declined(event)),
 
     again: () => (busy || pending ? run(() => pending) : button.start()),
 

@@ -1,10 +1,17 @@
 /** The mini-program platforms: how each is recognised, logs in and sends. */
 
-import type { Answer, Body, Options, Platform } from './types.js'
+import type { Answer, Options, Platform } from './types.js'
+
+/** To whom a request goes. */
+type Server = Pick<Options, 'server' | 'app' | 'publishableKey' | 'lang'>
 
 export type Host = any
 
 declare const my: Host, swan: Host, tt: Host, ks: Host, xhs: Host, qq: Host, jd: Host, wx: Host
+
+// Names of their own, because those of properties stay long in a minified file.
+export const { assign } = Object
+export const { parse, stringify } = JSON
 
 export const ALIPAY = 'alipay'
 export const GET_PHONE_NUMBER = 'getPhoneNumber'
@@ -14,24 +21,24 @@ const WECHAT = 'wechat'
  * The global of each platform. A mini program has no object that holds its globals, so each name is written out.
  * WeChat is last: several others offer a `wx` as well, for programs that were written for it.
  */
-const HOSTS: [Platform, () => Host][] = [
-  [ALIPAY, () => my],
-  ['baidu', () => swan],
-  ['douyin', () => tt],
-  ['kuaishou', () => ks],
-  ['xiaohongshu', () => xhs],
-  ['qq', () => qq],
-  ['jd', () => jd],
-  [WECHAT, () => wx],
-]
+const HOSTS: { [name: string]: () => Host } = {
+  alipay: () => my,
+  baidu: () => swan,
+  douyin: () => tt,
+  kuaishou: () => ks,
+  xiaohongshu: () => xhs,
+  qq: () => qq,
+  jd: () => jd,
+  wechat: () => wx,
+}
 
 /** The platform, detected if it is not given, and its global object. On a web page, also in an app, there is none. */
 export function find(platform?: Platform): [Platform, Host] {
-  for (const [name, read] of HOSTS) {
+  for (const name in HOSTS) {
     try {
-      const host = read()
+      const host = HOSTS[name]()
       // A web page inside Alipay or WeChat has `my` or `wx` too, without a login.
-      if (platform ? name === platform : host.login || host.getAuthCode) return [name, host]
+      if (platform ? name === platform : host.login || host.getAuthCode) return [name as Platform, host]
     } catch (_) {
       // not this one
     }
@@ -75,7 +82,7 @@ export const call = (host: Host, name: string, args: object, patience: number): 
       clearTimeout(timer)
       act(found || {})
     }
-    host[name](Object.assign({ success: end(resolve), fail: end(reject) }, args))
+    host[name](assign({ success: end(resolve), fail: end(reject) }, args))
   })
 
 /** Takes the platform's login code; undefined if it gives none. */
@@ -85,16 +92,17 @@ export function logIn(platform: Platform, host: Host, patience: number): Promise
   return call(host, name, { scopes: 'auth_base', force: true }, patience).then((found) => found.authCode || found.code)
 }
 
-/** Sends a body to the service. */
-export function send(alipay: boolean, host: Host, options: Options, body: Body, timeout: number): Promise<Answer> {
+/** Sends a body to a route of the service. */
+export function send(alipay: boolean, host: Host, options: Server, route: string, body: object, timeout: number): Promise<Answer> {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'accept-language': options.lang || 'zh' }
   if (options.publishableKey) headers.authorization = 'Bearer ' + options.publishableKey
   const args = {
-    url: `${options.server}/v1/apps/${options.app}/phone-number`,
+    url: `${options.server}/v1/apps/${options.app}/${route}`,
     method: 'POST',
-    data: JSON.stringify(body),
+    data: stringify(body),
     timeout,
-    [alipay ? 'headers' : 'header']: headers,
+    headers, // of Alipay
+    header: headers,
     // Where Alipay parses itself, a text of some proxy is lost.
     dataType: alipay ? 'text' : 'json',
   }

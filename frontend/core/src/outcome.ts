@@ -1,5 +1,6 @@
 /** What the platform's events and the server's answers mean. The texts are added at the end. */
 
+import { assign, parse } from './hosts.js'
 import type { Answer, Failure, Next, Options, Platform, Reason, Success } from './types.js'
 
 export const ASK_AGAIN = 'ask-again'
@@ -12,7 +13,7 @@ export type Refusal = Omit<Failure, 'text'> & { text?: string }
 export function refusal(reason: Reason, next: Next, more?: Partial<Refusal>): Refusal {
   // The user who only has to tap again is not sent elsewhere.
   const fallback = reason !== 'server' || next !== ASK_AGAIN
-  return Object.assign({ ok: false as const, reason, next, retry: next === RETRY_LATER, fallback }, more)
+  return assign({ ok: false as const, reason, next, retry: next === RETRY_LATER, fallback }, more)
 }
 
 /** What an event or an error without an authorization means. */
@@ -50,7 +51,7 @@ export function authorization(platform: Platform, options: Options, detail: any)
 export function ofAlipay(response: unknown): Record<string, unknown> | Refusal {
   for (let inner: any = response; inner; inner = inner.response) {
     try {
-      if (typeof inner === 'string') inner = JSON.parse(inner)
+      if (typeof inner === 'string') inner = parse(inner)
     } catch (_) {
       return { response } // the ciphertext
     }
@@ -72,7 +73,7 @@ export function outcome(platform: Platform, answer: Answer): Success | Refusal {
   let { status = raw.statusCode, body = raw.data } = raw
   const headers = raw.headers || raw.header
   try {
-    body = JSON.parse(body)
+    body = parse(body)
   } catch (_) {
     // parsed already, or a text of some proxy
   }

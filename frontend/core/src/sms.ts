@@ -3,7 +3,7 @@
  * has it. It is what the fallback slot of the button calls.
  */
 
-import { ALIPAY, call, find, logIn } from './hosts.js'
+import { ALIPAY, find, logIn, send } from './hosts.js'
 import { declined, outcome, refusal, RETRY_LATER } from './outcome.js'
 import type { Answer, Failure, Lang, Outcome, Platform } from './types.js'
 import { WORDS } from './words.js'
@@ -75,32 +75,11 @@ export class SmsCode {
 
   private async ask(route: 'send' | 'check', body: Record<string, unknown>): Promise<Outcome> {
     const [platform, host] = find(this.options.platform)
-    const post = this.options.post || ((name, sent) => this.request(platform === ALIPAY, host, name, sent))
+    const post = this.options.post || ((name, sent) => send(platform === ALIPAY, host, this.options, 'sms/' + name, sent, this.patience()))
     try {
       return this.worded(outcome(platform, await post(route, JSON.parse(JSON.stringify(body)))))
     } catch (error) {
       return this.worded(refusal('network', RETRY_LATER, { message: declined(error).message }))
     }
-  }
-
-  private request(alipay: boolean, host: any, route: string, body: object): Promise<Answer> {
-    const { app, server, publishableKey, lang } = this.options
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'accept-language': lang || 'zh' }
-    if (publishableKey) headers.authorization = 'Bearer ' + publishableKey
-    const timeout = this.patience()
-    const args = {
-      url: `${server}/v1/apps/${app}/sms/${route}`,
-      method: 'POST',
-      data: JSON.stringify(body),
-      timeout,
-      [alipay ? 'headers' : 'header']: headers,
-      dataType: alipay ? 'text' : 'json',
-    }
-    return call(host, 'request', args, timeout + 1e3).catch((error) => {
-      // Alipay fails where the status is 400 or more, with the answer in the error, or without any (19).
-      if (error.error === 19) error.status = error.status || 500
-      if (!error.status) throw error
-      return error
-    })
   }
 }

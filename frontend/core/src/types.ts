@@ -166,7 +166,7 @@ export interface Button {
    */
   received(event?: unknown): Promise<Outcome>
   /** Call it in Alipay's `error` event, with the event or its `detail`. */
-  declined(event?: unknown): Failure
+  declined(event?: unknown): Promise<Outcome>
   /** Sends the last request again, or logs in again. Call it from a plain button when `state.again` is true. */
   again(): Promise<Outcome | void>
   /** Mini-games, which have no such button: asks with `wx.getPhoneNumber`. Call it from a tap. */

@@ -46,22 +46,23 @@ __export(sms_exports, {
 module.exports = __toCommonJS(sms_exports);
 
 // src/hosts.ts
+var { assign } = Object;
+var { parse, stringify } = JSON;
 var ALIPAY = "alipay";
-var WECHAT = "wechat";
-var HOSTS = [
-  [ALIPAY, () => my],
-  ["baidu", () => swan],
-  ["douyin", () => tt],
-  ["kuaishou", () => ks],
-  ["xiaohongshu", () => xhs],
-  ["qq", () => qq],
-  ["jd", () => jd],
-  [WECHAT, () => wx]
-];
+var HOSTS = {
+  alipay: () => my,
+  baidu: () => swan,
+  douyin: () => tt,
+  kuaishou: () => ks,
+  xiaohongshu: () => xhs,
+  qq: () => qq,
+  jd: () => jd,
+  wechat: () => wx
+};
 function find(platform) {
-  for (const [name, read] of HOSTS) {
+  for (const name in HOSTS) {
     try {
-      const host = read();
+      const host = HOSTS[name]();
       if (platform ? name === platform : host.login || host.getAuthCode) return [name, host];
     } catch (_) {
     }
@@ -74,11 +75,31 @@ var call = (host, name, args, patience) => new Promise((resolve, reject) => {
     clearTimeout(timer);
     act(found || {});
   };
-  host[name](Object.assign({ success: end(resolve), fail: end(reject) }, args));
+  host[name](assign({ success: end(resolve), fail: end(reject) }, args));
 });
 function logIn(platform, host, patience) {
   const name = platform === ALIPAY ? "getAuthCode" : host.getLoginCode ? "getLoginCode" : "login";
   return call(host, name, { scopes: "auth_base", force: true }, patience).then((found) => found.authCode || found.code);
+}
+function send(alipay, host, options, route, body, timeout) {
+  const headers = { "content-type": "application/json", "accept-language": options.lang || "zh" };
+  if (options.publishableKey) headers.authorization = "Bearer " + options.publishableKey;
+  const args = {
+    url: `${options.server}/v1/apps/${options.app}/${route}`,
+    method: "POST",
+    data: stringify(body),
+    timeout,
+    headers,
+    // of Alipay
+    header: headers,
+    // Where Alipay parses itself, a text of some proxy is lost.
+    dataType: alipay ? "text" : "json"
+  };
+  return call(host, "request", args, timeout + 1e3).catch((error) => {
+    if (error.error === 19) error.status = error.status || 500;
+    if (!error.status) throw error;
+    return error;
+  });
 }
 
 // src/outcome.ts
@@ -88,7 +109,7 @@ var STOP = "stop";
 var PLATFORM = "platform";
 function refusal(reason, next, more) {
   const fallback = reason !== "server" || next !== ASK_AGAIN;
-  return Object.assign({ ok: false, reason, next, retry: next === RETRY_LATER, fallback }, more);
+  return assign({ ok: false, reason, next, retry: next === RETRY_LATER, fallback }, more);
 }
 function declined(event) {
   const detail = detailOf(event);
@@ -107,7 +128,7 @@ function outcome(platform, answer) {
   let { status = raw.statusCode, body = raw.data } = raw;
   const headers = raw.headers || raw.header;
   try {
-    body = JSON.parse(body);
+    body = parse(body);
   } catch (_) {
   }
   if (body && body.data && body.msg) {
@@ -174,31 +195,12 @@ var SmsCode = class {
   ask(route, body) {
     return __async(this, null, function* () {
       const [platform, host] = find(this.options.platform);
-      const post = this.options.post || ((name, sent) => this.request(platform === ALIPAY, host, name, sent));
+      const post = this.options.post || ((name, sent) => send(platform === ALIPAY, host, this.options, "sms/" + name, sent, this.patience()));
       try {
         return this.worded(outcome(platform, yield post(route, JSON.parse(JSON.stringify(body)))));
       } catch (error) {
         return this.worded(refusal("network", RETRY_LATER, { message: declined(error).message }));
       }
-    });
-  }
-  request(alipay, host, route, body) {
-    const { app, server, publishableKey, lang } = this.options;
-    const headers = { "content-type": "application/json", "accept-language": lang || "zh" };
-    if (publishableKey) headers.authorization = "Bearer " + publishableKey;
-    const timeout = this.patience();
-    const args = {
-      url: `${server}/v1/apps/${app}/sms/${route}`,
-      method: "POST",
-      data: JSON.stringify(body),
-      timeout,
-      [alipay ? "headers" : "header"]: headers,
-      dataType: alipay ? "text" : "json"
-    };
-    return call(host, "request", args, timeout + 1e3).catch((error) => {
-      if (error.error === 19) error.status = error.status || 500;
-      if (!error.status) throw error;
-      return error;
     });
   }
 };

@@ -283,6 +283,79 @@ describe('the login', () => {
   })
 })
 
+describe('two buttons', () => {
+  for (const platform of Object.keys(NAMES)) {
+    test(`${platform}: share one login, and one more after an answer`, async (context) => {
+      const host = stage(platform)
+      const [one, two] = [pressed(), pressed({ app: 'other' })]
+      await Promise.all([one.button.start(), two.button.start()])
+      assert.deepEqual(asked(host), ['login'])
+      assert.deepEqual([one.button.state.ready, two.button.state.ready], [true, true])
+      const detail = { code: 'C', encryptedData: 'ED', iv: 'IV' }
+      await one.button.received({ detail })
+      await settle()
+      assert.deepEqual(asked(host).filter((name) => name === 'login'), ['login', 'login'])
+      assert.deepEqual([one.button.state.ready, two.button.state.ready], [true, true])
+      await two.button.received({ detail })
+      assert.deepEqual(bodies(host).map((body) => body.login_code), ['login-1', 'login-2'])
+      await pass(context, 9 * MINUTE)
+      assert.equal(asked(host).filter((name) => name === 'login').length, 5) // two answers and two renewals
+    })
+  }
+
+  test('never use a login twice: the other one waits for the answer', async (context) => {
+    const host = stage('wechat')
+    host.replies.push({ status: 503, body: { code: 'try-later', next: 'retry-later', retry: true }, headers: { 'retry-after': '3' } })
+    const [one, two] = [pressed(), pressed()]
+    await Promise.all([one.button.start(), two.button.start()])
+    const ended = one.button.received({ code: 'C' })
+    assert.deepEqual([two.button.state.ready, two.button.state.busy], [false, false])
+    await pass(context, 2_500)
+    two.button.shown()
+    assert.deepEqual([asked(host), two.button.state.ready], [['login', 'request'], false])
+    await pass(context, 1_000)
+    await ended
+    await settle()
+    assert.deepEqual([asked(host), two.button.state.ready], [['login', 'request', 'request', 'login'], true])
+  })
+
+  test('a request that may be sent again keeps its login, and the other button gets a new one', async (context) => {
+    const host = stage('wechat')
+    host.replies.push({ status: 429, body: { code: 'try-later', next: 'retry-later', retry: true }, headers: { 'retry-after': '20' } })
+    const [one, two] = [pressed(), pressed()]
+    await Promise.all([one.button.start(), two.button.start()])
+    await one.button.received({ code: 'C' })
+    await pass(context, 5_500)
+    assert.deepEqual([one.button.state.again, two.button.state.again, two.button.state.ready], [true, false, true])
+    await two.button.received({ code: 'D' })
+    await pass(context, 20_000)
+    await one.button.again()
+    assert.deepEqual(bodies(host).map((body) => [body.login_code, body.authorization.code]), [['login-1', 'C'], ['login-2', 'D'], ['login-1', 'C']])
+  })
+
+  test('both say that there is no login, and one try helps both', async () => {
+    const host = stage('wechat', { offline: true })
+    const [one, two] = [pressed(), pressed({ lang: 'en' })]
+    await Promise.all([one.button.start(), two.button.start()])
+    assert.deepEqual([one.button.state.text, two.button.state.text], ['网络不通，请稍后重试', 'No connection. Please try again'])
+    host.offline = false
+    await two.button.again()
+    assert.deepEqual([one.button.state.ready, one.button.state.text, two.button.state.ready], [true, '', true])
+    assert.deepEqual(asked(host), ['login', 'login'])
+  })
+
+  test('a page that opens over another has its login at once, and leaves it when it closes', async () => {
+    const host = stage('wechat')
+    const [one, two] = [pressed(), pressed()]
+    await one.button.start()
+    await two.button.start()
+    assert.equal(two.button.state.ready, true)
+    two.button.stop()
+    await one.button.received({ code: 'C' })
+    assert.deepEqual([asked(host), bodies(host)[0].login_code], [['login', 'request', 'login'], 'login-1'])
+  })
+})
+
 describe('the request', () => {
   test('has the one body, the key, and asks for the words of the language', async () => {
     const host = stage('wechat')
@@ -479,10 +552,10 @@ describe('without an authorization', () => {
     const host = stage('alipay')
     const { button, told } = pressed()
     await button.start()
-    const cancelled = button.declined({ type: 'getAuthorize', detail: { type: 'getAuthorize', errorMessage: '用户取消授权' } })
+    const cancelled = await button.declined({ type: 'getAuthorize', detail: { type: 'getAuthorize', errorMessage: '用户取消授权' } })
     assert.deepEqual([cancelled.reason, cancelled.message], ['denied', '用户取消授权'])
-    assert.equal(button.declined({ detail: { errorMessage: '系统异常' } }).reason, 'platform')
-    assert.equal(button.declined().reason, 'denied')
+    assert.equal((await button.declined({ detail: { errorMessage: '系统异常' } })).reason, 'platform')
+    assert.equal((await button.declined()).reason, 'denied')
     assert.equal(told.length, 3)
     assert.deepEqual(asked(host), ['login'])
   })

@@ -27,23 +27,25 @@ __export(index_exports, {
 module.exports = __toCommonJS(index_exports);
 
 // src/hosts.ts
+var { assign } = Object;
+var { parse, stringify } = JSON;
 var ALIPAY = "alipay";
 var GET_PHONE_NUMBER = "getPhoneNumber";
 var WECHAT = "wechat";
-var HOSTS = [
-  [ALIPAY, () => my],
-  ["baidu", () => swan],
-  ["douyin", () => tt],
-  ["kuaishou", () => ks],
-  ["xiaohongshu", () => xhs],
-  ["qq", () => qq],
-  ["jd", () => jd],
-  [WECHAT, () => wx]
-];
+var HOSTS = {
+  alipay: () => my,
+  baidu: () => swan,
+  douyin: () => tt,
+  kuaishou: () => ks,
+  xiaohongshu: () => xhs,
+  qq: () => qq,
+  jd: () => jd,
+  wechat: () => wx
+};
 function find(platform) {
-  for (const [name, read] of HOSTS) {
+  for (const name in HOSTS) {
     try {
-      const host = read();
+      const host = HOSTS[name]();
       if (platform ? name === platform : host.login || host.getAuthCode) return [name, host];
     } catch (_) {
     }
@@ -75,21 +77,23 @@ var call = (host, name, args, patience) => new Promise((resolve, reject) => {
     clearTimeout(timer);
     act(found || {});
   };
-  host[name](Object.assign({ success: end(resolve), fail: end(reject) }, args));
+  host[name](assign({ success: end(resolve), fail: end(reject) }, args));
 });
 function logIn(platform, host, patience) {
   const name = platform === ALIPAY ? "getAuthCode" : host.getLoginCode ? "getLoginCode" : "login";
   return call(host, name, { scopes: "auth_base", force: true }, patience).then((found) => found.authCode || found.code);
 }
-function send(alipay, host, options, body, timeout) {
+function send(alipay, host, options, route, body, timeout) {
   const headers = { "content-type": "application/json", "accept-language": options.lang || "zh" };
   if (options.publishableKey) headers.authorization = "Bearer " + options.publishableKey;
   const args = {
-    url: `${options.server}/v1/apps/${options.app}/phone-number`,
+    url: `${options.server}/v1/apps/${options.app}/${route}`,
     method: "POST",
-    data: JSON.stringify(body),
+    data: stringify(body),
     timeout,
-    [alipay ? "headers" : "header"]: headers,
+    headers,
+    // of Alipay
+    header: headers,
     // Where Alipay parses itself, a text of some proxy is lost.
     dataType: alipay ? "text" : "json"
   };
@@ -107,7 +111,7 @@ var STOP = "stop";
 var PLATFORM = "platform";
 function refusal(reason, next, more) {
   const fallback = reason !== "server" || next !== ASK_AGAIN;
-  return Object.assign({ ok: false, reason, next, retry: next === RETRY_LATER, fallback }, more);
+  return assign({ ok: false, reason, next, retry: next === RETRY_LATER, fallback }, more);
 }
 function declined(event) {
   const detail = detailOf(event);
@@ -122,25 +126,25 @@ function declined(event) {
 }
 var detailOf = (event) => event && event.detail || event || {};
 function authorization(platform, options, detail) {
-  const { code, encryptedData, iv, errMsg } = detail;
+  const { code: code2, encryptedData, iv, errMsg } = detail;
   const byCode = /wechat|douyin/.test(platform);
-  if (code && byCode) return { code, encryptedData, iv };
+  if (code2 && byCode) return { code: code2, encryptedData, iv };
   if (encryptedData && (!byCode || options.acceptEncryptedData)) return { encryptedData, iv };
-  if (code) return { code };
+  if (code2) return { code: code2 };
   return encryptedData || /:ok/.test(errMsg) ? refusal("unsupported", STOP, { message: errMsg }) : declined(detail);
 }
 function ofAlipay(response) {
   for (let inner = response; inner; inner = inner.response) {
     try {
-      if (typeof inner === "string") inner = JSON.parse(inner);
+      if (typeof inner === "string") inner = parse(inner);
     } catch (_) {
       return { response };
     }
-    const { code, msg, subCode = inner.sub_code, subMsg = inner.sub_msg || msg } = inner;
-    if (code && code != "10000") {
-      const more = { code: subCode ? code + "/" + subCode : code, message: subMsg };
-      if (code == "40003") return refusal("denied", ASK_AGAIN, more);
-      return refusal(PLATFORM, code == "20000" ? ASK_AGAIN : STOP, more);
+    const { code: code2, msg, subCode = inner.sub_code, subMsg = inner.sub_msg || msg } = inner;
+    if (code2 && code2 != "10000") {
+      const more = { code: subCode ? code2 + "/" + subCode : code2, message: subMsg };
+      if (code2 == "40003") return refusal("denied", ASK_AGAIN, more);
+      return refusal(PLATFORM, code2 == "20000" ? ASK_AGAIN : STOP, more);
     }
   }
   return response ? { response } : refusal(PLATFORM, ASK_AGAIN);
@@ -150,7 +154,7 @@ function outcome(platform, answer) {
   let { status = raw.statusCode, body = raw.data } = raw;
   const headers = raw.headers || raw.header;
   try {
-    body = JSON.parse(body);
+    body = parse(body);
   } catch (_) {
   }
   if (body && body.data && body.msg) {
@@ -158,10 +162,10 @@ function outcome(platform, answer) {
     body = body.data;
   }
   if (status < 300) return { ok: true, platform, answer: body || {} };
-  const { code, title, next, retry } = body || {};
+  const { code: code2, title, next, retry } = body || {};
   const guess = status === 429 || status > 501 && status < 505 ? RETRY_LATER : status > 499 ? ASK_AGAIN : STOP;
-  const text = /\./.test(code) ? "" : title;
-  const found = refusal(code === "declined" ? "denied" : "server", next || guess, { code, text });
+  const text = /\./.test(code2) ? "" : title;
+  const found = refusal(code2 === "declined" ? "denied" : "server", next || guess, { code: code2, text });
   if (retry === false) found.retry = false;
   for (const name in headers) if (/^retry-after$/i.test(name)) found.retryAfter = +headers[name] || void 0;
   return found;
@@ -183,72 +187,75 @@ var WORDS = {
 // src/button.ts
 var FRESH = 24e4;
 var DEAD = 29e4;
+var owner;
+var code;
+var taken = 0;
+var asking;
+var offline;
+var using = 0;
+var buttons = /* @__PURE__ */ new Set();
+var tell = () => buttons.forEach((show) => show());
 var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];
 var PhoneButton = function(options) {
   const [platform, host] = find(options.platform);
   const alipay = platform === ALIPAY;
   const patience = () => options.timeout || 1e4;
-  let code;
-  let taken = 0;
-  let loggingIn;
-  let offline;
+  if (owner !== host) {
+    owner = host;
+    code = asking = void 0;
+    using = 0;
+    buttons.clear();
+  }
   let timer;
   let busy = false;
   let last;
-  let done = 0;
+  let done;
   let pending;
   let from = 0;
   let wait = 0;
   let failure;
-  const worded = (found) => {
-    if (!found.ok) found.text = found.text || word(options, found.reason);
-    return found;
-  };
   const look = () => {
     const supported = !!supports(platform, host, options);
     const alive = !!code && Date.now() - taken < DEAD;
-    const again = !busy && !!(pending || offline && !alive);
-    const shown = supported ? failure || !alive && offline || {} : worded(refusal("unsupported", STOP));
+    const lost = offline && !alive;
+    const again = !busy && !!(pending || lost);
+    const shown = !supported && refusal("unsupported", STOP) || failure || lost && refusal("network", RETRY_LATER) || {};
     return {
       supported,
-      ready: supported && !busy && (again ? Date.now() >= wait : alive),
+      ready: supported && !busy && (again ? Date.now() >= wait : alive && !using),
       busy,
       again,
       openType: supported && !again ? openType(platform, host, options) : "",
       scope: alipay ? "phoneNumber" : "",
       fallback: !!shown.fallback,
       label: word(options, busy ? "busy" : again ? "again" : "label"),
-      text: !busy && shown.text || "",
+      text: busy || !shown.reason ? "" : shown.text || word(options, shown.reason),
       reason: shown.reason || ""
     };
   };
   const show = () => {
     const state = look();
-    if (JSON.stringify(state) !== JSON.stringify(button.state)) {
+    if (stringify(state) !== stringify(button.state)) {
       button.state = state;
       if (options.onState) options.onState(state);
     }
   };
-  const spent = () => {
-    if (pending.login_code === code) code = "";
-    pending = null;
-  };
   const login = () => {
     const now = Date.now();
-    if (pending && !busy && now - from > FRESH) spent();
-    if (!loggingIn && timer && !busy && !pending && button.state.supported && !(code && now - taken < FRESH)) {
-      loggingIn = logIn(platform, host, patience()).catch(() => "").then((found) => {
+    if (!busy && now - from > FRESH) pending = null;
+    if (timer && !asking && !using && !pending && button.state.supported && !(code && now - taken < FRESH)) {
+      asking = logIn(platform, host, patience()).catch(() => "").then((found) => {
         if (found) {
           code = found;
           taken = now;
         }
-        offline = !found && worded(refusal("network", RETRY_LATER));
-        loggingIn = void 0;
-        show();
+        offline = !found;
+        asking = void 0;
+        tell();
       });
     }
     show();
-    return Promise.resolve(loggingIn);
+    return Promise.resolve(asking);
   };
   const read = (detail) => {
     if (!alipay) return authorization(platform, options, detail);
@@ -259,49 +266,56 @@ var PhoneButton = function(options) {
   const bodyOf = (authorization2) => {
     const { policy, scene } = options;
     const consent = policy || scene ? { policy, scene } : void 0;
-    return JSON.parse(JSON.stringify({ login_code: code, authorization: authorization2, consent }));
+    const body = { login_code: code, authorization: authorization2, consent };
+    code = void 0;
+    return parse(stringify(body));
   };
   const post = (body, tries) => {
     pending = body;
-    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, body, patience()))).then((answer) => outcome(platform, answer)).catch((error) => refusal("network", RETRY_LATER, { message: declined(error).message })).then((found) => {
+    return Promise.resolve(body).then(options.post || (() => send(alipay, host, options, "phone-number", body, patience()))).then((answer) => outcome(platform, answer)).catch((error) => refusal("network", RETRY_LATER, { message: declined(error).message })).then((found) => {
       const pause = found.retryAfter || tries;
       if (found.ok || !found.retry || tries > 2 || pause > 5) return found;
       return new Promise((ready) => setTimeout(ready, pause * 1e3)).then(() => post(body, tries + 1));
     });
   };
-  const end = (found) => {
-    failure = !found.ok && found;
-    busy = false;
-    done = found.ok ? Date.now() : 0;
-    wait = Date.now() + (failure && failure.retryAfter || 0) * 1e3;
-    if (pending && !(failure && failure.retry)) spent();
-    login();
-    const tell = failure ? options.onFail : options.onSuccess;
-    if (tell) tell(found);
-    return found;
-  };
   const run = (act) => {
     if (!busy) {
       busy = true;
-      last = Promise.resolve().then(act).then((found) => found.reason ? found : post(found.authorization ? found : bodyOf(found), 1)).then(worded).then(end);
-      show();
+      using++;
+      last = Promise.resolve().then(act).then((found) => found.reason ? found : post(found.authorization ? found : bodyOf(found), 1)).then((found) => {
+        failure = !found.ok && found;
+        if (failure) failure.text = failure.text || word(options, failure.reason);
+        busy = false;
+        using--;
+        done = found.ok && Date.now();
+        wait = Date.now() + (found.retryAfter || 0) * 1e3;
+        if (!found.retry) pending = null;
+        login();
+        tell();
+        const hear = found.ok ? options.onSuccess : options.onFail;
+        if (hear) hear(found);
+        return found;
+      });
+      tell();
     }
     return last;
   };
   const button = {
     platform,
     set(changed) {
-      options = Object.assign({}, options, changed);
+      options = assign({}, options, changed);
       show();
     },
     start() {
       button.stop();
       timer = setInterval(login, 5e3);
+      buttons.add(show);
       return login();
     },
     stop() {
       clearInterval(timer);
       timer = 0;
+      buttons.delete(show);
     },
     shown: login,
     // A double tap gives two events, at once or one after the other.
@@ -309,10 +323,7 @@ var PhoneButton = function(options) {
       from = Date.now();
       return read(detailOf(event));
     }),
-    declined(event) {
-      const found = worded(declined(event));
-      return busy ? found : end(found);
-    },
+    declined: (event) => run(() => declined(event)),
     again: () => busy || pending ? run(() => pending) : button.start(),
     ask: () => call(host, GET_PHONE_NUMBER, { isRealtime: options.realtime }, DEAD).then(button.received, button.declined)
   };
