@@ -34,7 +34,8 @@ class HaomaPhoneButton extends StatefulWidget {
   /// What is tapped.
   final Widget child;
 
-  /// Returns the code of wx.login. It is called when the button appears, after each answer, and every four minutes.
+  /// Returns the code of wx.login. It is called when the first button appears, after each answer,
+  /// and every four minutes: all buttons share one login.
   final Future<String> Function() login;
 
   /// Sends a body, and throws if there is no answer.
@@ -72,12 +73,52 @@ class HaomaPhoneButton extends StatefulWidget {
   State<HaomaPhoneButton> createState() => _HaomaPhoneButtonState();
 }
 
-class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
+/// The login of the mini program. All buttons share it, because another login may end the session of the one before.
+class _HaomaLogin {
   static const _fresh = Duration(minutes: 4);
 
-  String _loginCode = '';
-  DateTime _taken = DateTime(2000);
-  bool _loggingIn = false;
+  static String code = '';
+  static DateTime taken = DateTime(2000);
+  static bool asking = false;
+
+  /// How many buttons are between a tap and its answer.
+  static int using = 0;
+
+  /// What shows each button anew.
+  static final buttons = <VoidCallback>{};
+
+  static void tell() {
+    for (final show in buttons.toList()) {
+      show();
+    }
+  }
+
+  /// Takes a login unless there is a fresh one; never between a tap and its answer.
+  static Future<void> renew(Future<String> Function() login) async {
+    if (using > 0 || asking) return;
+    if (code != '' && DateTime.now().difference(taken) < _fresh) return;
+    asking = true;
+    final from = DateTime.now();
+    try {
+      code = await login();
+      taken = from;
+    } catch (_) {
+      // The timer tries again.
+    } finally {
+      asking = false;
+    }
+    tell();
+  }
+
+  /// Gives the code away: it works once.
+  static String take() {
+    final taken = code;
+    code = '';
+    return taken;
+  }
+}
+
+class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
   bool _busy = false;
   bool _fallback = false;
   Timer? _timer;
@@ -85,6 +126,7 @@ class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
   @override
   void initState() {
     super.initState();
+    _HaomaLogin.buttons.add(_show);
     _timer = Timer.periodic(const Duration(seconds: 5), (_) => _renew());
     _renew();
   }
@@ -92,29 +134,15 @@ class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
   @override
   void dispose() {
     _timer?.cancel();
+    _HaomaLogin.buttons.remove(_show);
     super.dispose();
   }
 
-  /// Takes a login unless there is a fresh one; never between the tap and the answer.
-  Future<void> _renew() async {
-    if (_busy || _loggingIn) return;
-    if (_loginCode != '' && DateTime.now().difference(_taken) < _fresh) return;
-    _loggingIn = true;
-    final from = DateTime.now();
-    try {
-      final code = await widget.login();
-      if (mounted) {
-        setState(() {
-          _loginCode = code;
-          _taken = from;
-        });
-      }
-    } catch (_) {
-      // The timer tries again.
-    } finally {
-      _loggingIn = false;
-    }
+  void _show() {
+    if (mounted) setState(() {});
   }
+
+  Future<void> _renew() => _HaomaLogin.renew(widget.login);
 
   Future<void> _received(mpjs.JSObject detail) async {
     if (_busy) return;
@@ -126,8 +154,10 @@ class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
       _fail(HaomaFailure(reason, haomaNext(reason, message, errno), message: message, errno: errno));
       return;
     }
-    setState(() => _busy = true);
-    final body = haomaBody(_loginCode, code, widget.policy, widget.scene);
+    _busy = true;
+    _HaomaLogin.using++;
+    final body = haomaBody(_HaomaLogin.take(), code, widget.policy, widget.scene);
+    _HaomaLogin.tell();
     HaomaAnswer? answer;
     for (var tries = 1; tries <= 3; tries++) {
       try {
@@ -140,7 +170,8 @@ class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
       if (tries < 3) await Future<void>.delayed(Duration(seconds: tries));
     }
     _busy = false;
-    _loginCode = '';
+    _HaomaLogin.using--;
+    _HaomaLogin.tell();
     if (!mounted) return;
     if (answer != null && answer.status < 300) {
       setState(() => _fallback = false);
@@ -161,7 +192,7 @@ class _HaomaPhoneButtonState extends State<HaomaPhoneButton> {
 
   @override
   Widget build(BuildContext context) {
-    final ready = _loginCode != '' && !_busy && !widget.disabled;
+    final ready = _HaomaLogin.code != '' && _HaomaLogin.using == 0 && !widget.disabled;
     return Column(
       crossAxisAlignment: CrossAxisAlignment.stretch,
       mainAxisSize: MainAxisSize.min,

@@ -18,7 +18,8 @@ const button = simulate.load(`${PACKAGE}/haoma-phone-button/index`, 'haoma-phone
 /** A page with the button in it. `data` is the page's; `given` changes what `wx` does. */
 export function open(attributes = '', { inside = '', data = {}, wx: given = {}, page = {} } = {}) {
   const said = { logins: 0, requests: [], events: [] }
-  Object.assign(globalThis.wx, {
+  // A mini program of its own: what one has kept, such as a login, is not that of the next.
+  globalThis.wx = Object.assign({}, globalThis.wx, {
     getAppBaseInfo: () => ({ SDKVersion: '3.8.0' }),
     login: ({ success }) => success({ code: `login-${++said.logins}`, errMsg: 'login:ok' }),
     request: (asked) => {
