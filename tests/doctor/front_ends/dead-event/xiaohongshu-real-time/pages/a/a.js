@@ -1,0 +1,8 @@
+Page({
+  onLoad() {
+    xhs.login({ success: (r) => { this.code = r.code; } });
+  },
+  onPhone(e) {
+    xhs.request({ url: 'https://api.example.com/phone', method: 'POST', data: { code: this.code, encryptedData: e.detail.encryptedData, iv: e.detail.iv } });
+  },
+});

@@ -1,0 +1,4 @@
+import axios from 'axios'
+import adapter from 'axios-adapter-uniapp'
+
+export default axios.create({ baseURL: 'https://api.example.com', adapter })

@@ -1,0 +1,1 @@
+export const METHOD = { READ: 'GET', WRITE: 'POST' }

@@ -1,0 +1,6 @@
+Page({
+  onAgree() {},
+  onPhone(e) {
+    wx.request({ url: 'https://api.example.com/phone', method: 'POST', data: { code: e.detail.code } })
+  }
+})

@@ -1,0 +1,2 @@
+const api = require('./utils/api')
+App({ api })

@@ -1,0 +1,7 @@
+Page({
+  onPhone(e) {
+    if (e.detail.code {
+      wx.request({ url: 'https://api.example.com/phone', method: 'POST', data: { code: e.detail.code }
+    }
+  }
+})

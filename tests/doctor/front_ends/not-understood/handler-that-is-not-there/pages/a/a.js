@@ -1,0 +1,5 @@
+const base = require('company-base-page')
+
+base.page({
+  name: 'login'
+})

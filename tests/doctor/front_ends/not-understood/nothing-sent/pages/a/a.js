@@ -1,0 +1,6 @@
+Page({
+  onPhone(e) {
+    console.log(e.detail.errMsg)
+    console.log(e.detail.code)
+  }
+})

@@ -1,0 +1,5 @@
+const post = (url, data) =>
+  new Promise((ok, no) => uni.request({ url: 'https://api.example.com' + url, method: 'POST', data, success: (r) => ok(r.data), fail: no }))
+
+export const decryptPhone = (data) => post('/wx/phone', data)
+export const loginByMobile = (data) => post('/login/mobile', data)

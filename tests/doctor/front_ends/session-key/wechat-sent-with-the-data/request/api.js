@@ -1,0 +1,3 @@
+const post = (url, data) =>
+  new Promise((resolve, reject) => wx.request({ url: 'https://api.example.com' + url, method: 'POST', data, success: resolve, fail: reject }))
+export const common = { getWeChatMinPhone: (data) => post('/phone', data) }

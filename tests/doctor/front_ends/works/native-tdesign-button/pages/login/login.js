@@ -1,0 +1,6 @@
+Page({
+  onPhone({ detail }) {
+    if (!detail.code) return
+    wx.request({ url: 'https://api.example.com/phone', method: 'POST', data: { code: detail.code } })
+  }
+})

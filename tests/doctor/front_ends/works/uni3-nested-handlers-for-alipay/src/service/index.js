@@ -1,0 +1,3 @@
+export function send(authorization) {
+  return uni.request({ url: 'https://api.example.com/phone', method: 'POST', data: { authorization } })
+}

@@ -1,0 +1,5 @@
+export interface UserInfo {
+  token: string
+  nickname: string
+  mobile?: string
+}

@@ -1,0 +1,1 @@
+export const login = (data) => uni.request({ url: 'https://api.example.com/login', method: 'POST', data })

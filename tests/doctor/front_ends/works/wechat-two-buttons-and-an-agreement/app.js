@@ -1,0 +1,8 @@
+const $api = require('./utils/api')
+
+App({
+  $api,
+  setToken(token) {
+    wx.setStorageSync('token', token)
+  }
+})

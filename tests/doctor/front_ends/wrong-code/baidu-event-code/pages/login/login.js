@@ -1,0 +1,9 @@
+Page({
+    onPhone(e) {
+        swan.request({
+            url: 'https://api.example.com/phone',
+            method: 'POST',
+            data: {code: e.detail.code}
+        });
+    }
+});

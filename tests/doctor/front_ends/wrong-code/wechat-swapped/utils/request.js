@@ -1,0 +1,2 @@
+module.exports = (url, data) =>
+  new Promise((resolve, reject) => wx.request({ url: 'https://api.example.com' + url, method: 'POST', data, success: resolve, fail: reject }))
