@@ -141,8 +141,20 @@ def test_valkey_counts_the_same(valkey: Any, several: list[list[Meter]], gaps: l
         assert valkey.pttl(key) > 0
 
 
-def test_a_time_of_another_clock_counts_as_none(valkey: Any) -> None:
-    """A clock that was set back, or a limit that was lowered, does not lock anybody out."""
+def test_a_time_of_another_clock_is_full_and_no_more(valkey: Any) -> None:
+    """A clock that was set back, or a limit that was lowered, locks nobody out, and lets nobody begin anew."""
     valkey.set("k", 2**52)
-    assert valkey.eval(SCRIPT, 1, "k", 1_000_000, 5) == [0, 0]
-    assert valkey.eval(SCRIPT, 1, "k", 1_000_000, 1)[0] == 1
+    assert valkey.eval(SCRIPT, 1, "k", 1_000_000, 5) == [1, 1_000_000]
+    assert 0 < valkey.pttl("k") <= 5000
+    assert valkey.eval(SCRIPT, 1, "k", 1_000_000, 5)[1] < 1_000_000
+
+
+def test_a_limit_that_was_lowered() -> None:
+    """Who has used the higher one waits for one place of the lower one, not for all of them."""
+    local = Local()
+    for _ in range(100):
+        assert local.take([Rate(100, 3600, 100).meter("key", "a")], 1) is None
+    lower = Rate(2, 60, 2).meter("key", "a")
+    assert local.take([lower], 1) == Refusal("key", 30_000_000)
+    assert local.take([lower], 1 + 29_999_999) == Refusal("key", 1)
+    assert local.take([lower], 1 + 30_000_000) is None

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,7 @@ from support.serving import START, Serving, free_port
 from support.vault import Vault
 
 KEY = "server-key-0123456789abcdefghij"
+STAYS = "The configuration cannot be used; the one before stays in use."
 UNNAMED_PROXY = "config.proxy-not-named"
 APP_ID = "wx0123456789abcdef"
 ED25519_KEY = """-----BEGIN PRIVATE KEY-----
@@ -194,6 +195,17 @@ def children(process: subprocess.Popen[bytes]) -> set[int]:
     return workers
 
 
+def said(serving: Serving, event: str) -> bool:
+    return any(line["event"] == event for line in serving.log())
+
+
+def wait_until(serving: Serving, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, serving.written()
+        time.sleep(0.03)
+
+
 def test_one_worker_is_the_process(tmp_path: Path) -> None:
     """With one worker nothing but it is started, and it stops at once when somebody presses Ctrl-C.
 
@@ -249,24 +261,41 @@ def test_several_workers(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_died_is_replaced(tmp_path: Path) -> None:
-    """The others go on, a new one comes, and the log says so; one that cannot start ends the service with 1."""
-    with Serving(tmp_path, envelopes(), workers=2) as serving:
-        deadline = time.monotonic() + 60
-        while len(before := children(serving.process)) < 2:  # it is ready as soon as one of them is
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.kill(min(before), signal.SIGKILL)
-        while len(after := children(serving.process)) < 2 or after == before:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert serving.ask("GET", "/healthz").status == 200
-        while not any("worker died" in line["event"] for line in serving.log()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    """The others go on, and a new one comes with the configuration in use, whatever its files say by now.
+
+    What is wrong with them is in the log. Here the table of keys is gone, then a file that it names.
+    """
+    digests = tmp_path / "key"
+    digests.write_text(KEY)
+    text = envelopes().replace(f'["{KEY}"]', '{ file = "key" }')
+    with Serving(tmp_path, text, workers=2) as serving:
+        wait_until(serving, lambda: len(children(serving.process)) == 2 and said(serving, "listening"))
+        first, good = children(serving.process), serving.config.read_text()
         serving.config.write_text("[service]\n")
-        os.kill(min(after), signal.SIGKILL)
-        assert serving.process.wait(60) == 1
-        assert "config.no-server-keys" in serving.written()
+        digests.unlink()
+        os.kill(min(first), signal.SIGKILL)
+        wait_until(serving, lambda: said(serving, "A worker died and was replaced."))
+        wait_until(serving, lambda: said(serving, STAYS))
+        assert "config.no-server-keys" in [line.get("code") for line in serving.log()]
+        (second,) = children(serving.process) - first
+        os.kill(max(first), signal.SIGKILL)  # so the new one has to answer
+
+        def answers() -> bool:
+            with suppress(OSError):
+                return serving.post("/v1/apps/shop/phone-number", {}, KEY).status == 400
+            return False
+
+        wait_until(serving, answers)
+        wait_until(serving, lambda: len(children(serving.process) - first) == 2)
+        # What is put right is in use after a reload, in those that take a place as well.
+        serving.config.write_text(good)
+        digests.write_text(KEY[::-1])
+        serving.process.send_signal(signal.SIGHUP)
+        wait_until(serving, lambda: said(serving, "The configuration was read again and is in use."))
+        os.kill(second, signal.SIGKILL)
+        wait_until(serving, lambda: len(children(serving.process) - first - {second}) == 2)
+        wait_until(serving, lambda: serving.post("/v1/apps/shop/phone-number", {}, KEY[::-1]).status == 400)
+        assert {serving.post("/v1/apps/shop/phone-number", {}, KEY).status for _ in range(6)} == {401}
 
 
 def keeping_accounts(folder: Path, vault: Vault) -> str:

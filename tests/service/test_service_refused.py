@@ -23,7 +23,7 @@ from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
 from haoma.platforms.base.refusal import refuses_a_code
 from haoma.service.addresses import group, parse
-from haoma.service.gate.refused import Alarm, Budgets, client
+from haoma.service.gate.refused import Alarm, Budgets, Refused, client
 from haoma.simulator import Simulator
 from support.serving import Got, Serving
 from support.simulator_toml import some_apps
@@ -467,6 +467,27 @@ def test_whoever_waits_is_let_in_or_refused() -> None:
         assert list(budgets._accounts) == ["a"]
 
     asyncio.run(play())
+
+
+def test_a_configuration_that_is_read_again_counts_on() -> None:
+    """What an address has used of its budget is used under another limit too, and so is what rings the alarm."""
+
+    async def play() -> None:
+        counted = Refused()
+        before, after = Budgets(3, 60, counted), Budgets(2, 60, counted)
+        under_way = await before.take("a")
+        before.give_back(await before.take("a"), refused=True)
+        after.give_back(await after.take("a"), refused=False)
+        assert before.give_back(under_way, refused=True) == ""
+        with pytest.raises(TooManyRefusedCodes):
+            await after.take("a")
+        higher = Budgets(3, 60, counted)
+        assert higher.give_back(await higher.take("a"), refused=True) == "a"
+
+    asyncio.run(play())
+    counted = Refused()
+    assert not any(Alarm(2, 60, counted).rings("shop", "key") for _ in range(19))
+    assert Alarm(2, 60, counted).rings("shop", "key")
 
 
 def test_addresses_take_no_memory() -> None:

@@ -24,6 +24,7 @@ APP = (Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland" / "
 FIRST, SECOND = "server-key-0123456789-first", "server-key-0123456789-second"
 IN_USE = "The configuration was read again and is in use."
 STAYS = "The configuration cannot be used; the one before stays in use."
+FIXED = "The listening address, root_path, drain_seconds and the number of workers change only with a restart."
 READY = b"READY=1"
 
 
@@ -120,18 +121,24 @@ def test_a_fault_keeps_the_old_configuration(tmp_path: Path, workers: int) -> No
 
 
 def test_what_goes_on_and_what_needs_a_restart(tmp_path: Path) -> None:
-    """Counters are not set back. The port and the number of workers stay as they are, and that is said."""
-    with Serving(tmp_path, toml(FIRST)) as serving:
+    """Counters and limits are not set back. The port and the number of workers stay as they are, and that is said."""
+    limit = 'key_limit = "60/h burst 3"'
+    with Serving(tmp_path, toml(FIRST, SECOND, more=limit)) as serving:
         wait_for(serving, "listening")
-        for _ in range(3):
-            serving.post("/v1/apps/shop/phone-number", {}, FIRST)
-        serving.config.write_text(toml(FIRST).replace("[service]", '[service]\nlisten = "127.0.0.1:1"', 1))
+        served = [serving.post("/v1/apps/shop/phone-number", {}, FIRST).status for _ in range(4)]
+        assert served == [400, 400, 400, 429]
+        rewrite(serving, toml(FIRST, SECOND, more=limit.replace("3", "5")))
         serving.process.send_signal(signal.SIGHUP)
-        wait_for(serving, "The listening address and the number of workers change only with a restart.")
-        assert accepted(serving, FIRST)
+        wait_for(serving, IN_USE)
+        served = [serving.post("/v1/apps/shop/phone-number", {}, FIRST).status for _ in range(3)]
+        assert served == [400, 400, 429]
+        serving.config.write_text(toml(SECOND).replace("[service]", '[service]\nlisten = "127.0.0.1:1"', 1))
+        serving.process.send_signal(signal.SIGHUP)
+        wait_for(serving, FIXED)
+        assert accepted(serving, SECOND)
         lines = serving.ask("GET", "/metrics").body.decode().splitlines()
         counts = [float(line.split()[-1]) for line in lines if line.startswith('haoma_requests_total{app="shop"')]
-        assert sum(counts) == 4
+        assert sum(counts) == 8
 
 
 @pytest.mark.parametrize(("workers", "abstract"), [(1, True), (2, False)])

@@ -1,15 +1,18 @@
-"""A file that another program keeps replacing, such as an access token that a platform mounts into the container."""
+"""Files: one that keeps changing, and one that was read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 class FollowedFile:
-    """A reader for a small text file that rereads it after each change. Usable as a platform's ``token_source``.
+    """A reader for a small text file that another program keeps replacing; it rereads it after each change.
+
+    Such is an access token that a platform mounts into the container. Usable as a platform's ``token_source``.
 
     Args:
         path: The file.
@@ -43,3 +46,21 @@ class FollowedFile:
         text = content.decode("utf-8-sig").strip()
         self._last = seen, text
         return text
+
+
+class CaFile(str):
+    """The name of a PEM file with authorities, and those that it contained when it was read.
+
+    Attributes:
+        certificates: The authorities, in DER, one after the other.
+    """
+
+    __slots__ = ("certificates",)
+    certificates: bytes
+
+    @classmethod
+    def of(cls, path: Path, certificates: Iterable[bytes]) -> CaFile:
+        """Return the name of a file that contained these certificates."""
+        name = cls(path)
+        name.certificates = b"".join(certificates)
+        return name

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpcore2
 
+from haoma.io.files import CaFile
 from haoma.io.process import PerProcess
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Trust(ssl.SSLContext):
 
 
 def read_trust(ca_file: str | None) -> Trust:
-    """Return the authorities from a PEM file, or the system's if None.
+    """Return the authorities from a PEM file, or the system's if None. A `CaFile` is not read again.
 
     Raises:
         OSError: The file cannot be read.
@@ -128,6 +129,8 @@ def _read(ca_file: str | None) -> Trust:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if ca_file is None:
             context.load_default_certs()
+        elif isinstance(ca_file, CaFile):
+            context.load_verify_locations(cadata=ca_file.certificates)
         else:
             context.load_verify_locations(ca_file)
         context.set_alpn_protocols(["http/1.1"])

@@ -18,6 +18,7 @@ from haoma.service.callers import Callers
 from haoma.service.gate.endpoint import no_route
 from haoma.service.gate.gate import Gate
 from haoma.service.gate.limits import Limits
+from haoma.service.gate.refused import Refused
 from haoma.service.observe.calls import Calls
 from haoma.service.observe.journal import Journal
 from haoma.service.observe.log import Lines, make_logger
@@ -33,6 +34,7 @@ from haoma.service.routes.probes import Probes
 from haoma.service.routes.sessions import Sessions
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
+from haoma.store.gcra import Local
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.opening import open_store
 from haoma.words import entries
@@ -53,6 +55,8 @@ class Kept:
         metrics: The counters.
         lines: The log.
         memory: What is kept where there is no store.
+        counters: How many requests were served.
+        refused: The refused codes of each address, and of each key.
         signing_key: Signs session tokens if none is configured.
         traces: Where spans go; None for nowhere.
     """
@@ -60,6 +64,8 @@ class Kept:
     metrics: Metrics = field(default_factory=Metrics)
     lines: Lines = field(default_factory=lambda: Lines(sys.stderr.buffer))
     memory: Memory = field(default_factory=Memory)
+    counters: Local = field(default_factory=Local)
+    refused: Refused = field(default_factory=Refused)
     signing_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
     traces: Traces | None = field(default_factory=traces)
 
@@ -92,7 +98,7 @@ class Application(Gate):
             on_circuit=signals.circuit,
         )
         calls = Calls(http, settings, metrics, seen)
-        self._limits = Limits(settings, metrics, signals.valkey)
+        self._limits = Limits(settings, metrics, signals.valkey, kept.counters)
         self._stores = _open_stores(settings)
         self._background = Background(settings, self._stores, signals, log, kept.lines)
 
@@ -106,7 +112,7 @@ class Application(Gate):
         journal = Journal(kept.lines, metrics, service.log_level, seen)
         self._probes = Probes(journal, metrics)
         self.routes = (
-            *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, metrics, log).routes(),
+            *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, kept.refused, metrics, log).routes(),
             *Callbacks(settings, self._worlds).routes(),
             *Accounts(settings, callers, self._worlds, self._limits).routes(),
             *Sessions(settings, callers, tokens, self._worlds).routes(),

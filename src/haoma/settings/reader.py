@@ -24,7 +24,6 @@ file.
 
 from __future__ import annotations
 
-import base64
 import difflib
 import functools
 import hashlib
@@ -37,12 +36,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
 from haoma.crypto.keys import parse_private_key
 from haoma.errors import ConfigFaults, Fault
-from haoma.io import clock
-from haoma.io.files import FollowedFile
+from haoma.io.files import CaFile, FollowedFile
 from haoma.link import OnConflict
 from haoma.platforms.base.setting import Kind, Setting, key_settings
 from haoma.platforms.base.table import Table, hint
@@ -53,6 +52,7 @@ from haoma.settings.lines import Lines, syntax_fault
 from haoma.settings.model import ServiceSettings, Settings
 from haoma.settings.service import SERVICE, TENANT, read_service
 from haoma.settings.sms import SMS, read_sms
+from haoma.settings.sources import Sources
 from haoma.settings.store import STORE, read_store
 from haoma.settings.webhooks import WEBHOOKS, read_webhooks
 from haoma.store.config import MEMORY, StoreSettings, embedded_store
@@ -71,7 +71,6 @@ TOML_BYTES: Final = 1024 * 1024
 _VERSION_LENGTH: Final = 128
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KEY_FILE: Final = re.compile(r"[^\x00-\x1f]{1,255}\.(?:pem|key|crt|cer|der|txt)", re.IGNORECASE)
-_DER_SEQUENCE: Final = b"\x30"  # the first byte of every key and certificate in DER
 TOP: Final = (Setting("allow_insecure_upstreams", Kind.FLAG), Setting("ca_file", Kind.FILE))
 """Settings outside of the tables."""
 _OWN: Final = tuple(setting.name for setting in TOP)
@@ -108,9 +107,34 @@ def load(
     Raises:
         ConfigFaults: ``config.faults``: lists all faults of the file, each with line, cause and remedy.
     """
+    return load_from(Sources(), path, environ=environ, now=now, serving=serving, workers=workers)
+
+
+def load_from(
+    sources: Sources,
+    path: str | os.PathLike[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    now: float | None = None,
+    serving: bool = False,
+    workers: int | None = None,
+) -> Settings:
+    """Read a ``haoma.toml`` as `load` does.
+
+    Args:
+        sources: Remembers the contents of the files, or has them already.
+        path: The file.
+        environ: The variables; see `load`.
+        now: Unix seconds; the time of ``sources`` if None.
+        serving: See `load`.
+        workers: See `load`.
+
+    Raises:
+        ConfigFaults: ``config.faults``.
+    """
     name = os.fspath(path)
     try:
-        text = _read_text(Path(name), TOML_BYTES)
+        text = sources.read_text(Path(name), TOML_BYTES)
     except OSError as error:
         raise ConfigFaults(
             [Fault("config.file-missing", name, because={"reason": _reason(error)}, file=name)]
@@ -128,7 +152,7 @@ def load(
     except (RecursionError, ValueError) as error:  # Python refuses numbers with thousands of digits
         reason = "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
         raise ConfigFaults([Fault("config.not-toml", name, because={"reason": reason}, file=name, line=1)]) from None
-    reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)))
+    reader = _Reader(Path(name).parent, environ, now, lambda where: (name, lines.of(where)), sources)
     return reader.settings(values, name, serving=serving, workers=workers)
 
 
@@ -146,7 +170,7 @@ def from_mapping(
     Raises:
         ConfigFaults: ``config.faults``.
     """
-    reader = _Reader(Path(base_dir), environ, now, lambda _where: ("", 0))
+    reader = _Reader(Path(base_dir), environ, now, lambda _where: ("", 0), Sources())
     return reader.settings(values, "", serving=serving, workers=workers)
 
 
@@ -211,10 +235,12 @@ class _Reader:
         environ: Mapping[str, str] | None,
         now: float | None,
         line_of: Callable[[str], tuple[str, int]],
+        sources: Sources,
     ) -> None:
         self._base = base
         self._environ = os.environ if environ is None else environ
-        self._now = clock.now() if now is None else now
+        self._now = sources.now if now is None else now
+        self._sources = sources
         self._line_of = line_of
         # Checking a private key takes longer than everything else, and the apps of one operator often share a key.
         self._parse_private_key = functools.cache(parse_private_key)
@@ -334,13 +360,13 @@ class _Reader:
         if len(value) > 255 or "\n" in value or "\x00" in value:
             return False
         try:
-            return (self._base / value).is_file() or _KEY_FILE.fullmatch(value) is not None
+            return self._sources.has(self._base / value) or _KEY_FILE.fullmatch(value) is not None
         except OSError:
             return False
 
     def _file(self, path: str, where: str) -> str | None:
         try:
-            text = _read_text(self._base / path, FILE_BYTES)
+            text = self._sources.read_text(self._base / path, FILE_BYTES)
         except (OSError, ValueError) as error:
             self._fault("config.file-unreadable", where, characters=len(path), reason=_reason(error))
             return None
@@ -426,15 +452,16 @@ class _Reader:
             return None
         path = self._base / name
         try:
-            text = _read_text(path, TOML_BYTES)
+            text = self._sources.read_text(path, TOML_BYTES)
         except (OSError, ValueError) as error:
             table.fault("config.file-unreadable", "ca_file", characters=len(name), reason=_reason(error))
             return None
         try:
-            load_pem_x509_certificates(text.encode("utf-8"))
+            found = load_pem_x509_certificates(text.encode("utf-8"))
         except ValueError:
             table.fault("config.certificate-unreadable", "ca_file", reason="no PEM certificate in it")
-        return str(path)
+            return None
+        return CaFile.of(path, [each.public_bytes(Encoding.DER) for each in found])
 
     def _service(self, values: object, *, serving: bool) -> ServiceSettings:
         if not isinstance(values, Mapping):
@@ -499,7 +526,7 @@ class _Reader:
             match table:
                 case {"file": str(name), **rest} if not rest and 0 < len(version) <= _VERSION_LENGTH:
                     try:
-                        content = _read_bytes(self._base / name, TOML_BYTES)
+                        content = self._sources.read(self._base / name, TOML_BYTES)
                     except (OSError, ValueError) as error:
                         because = {"characters": len(name), "reason": _reason(error)}
                         self._fault("config.file-unreadable", "policies", because=because)
@@ -613,28 +640,3 @@ def _nearest(platform: str) -> str:
 
 def _reason(error: OSError | ValueError) -> str:
     return type(error).__name__ if isinstance(error, OSError) else str(error)
-
-
-def _read_bytes(path: Path, limit: int) -> bytes:
-    """Return the content of a file of at most ``limit`` bytes. Raises OSError and ValueError."""
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError(f"more than {limit // 1024} KiB")
-    return content
-
-
-def _read_text(path: Path, limit: int) -> str:
-    """Return the content of a text file of at most ``limit`` bytes. A DER key or certificate is returned as base64.
-
-    Raises:
-        OSError: The file cannot be read.
-        ValueError: The file is too large, or not UTF-8 text.
-    """
-    content = _read_bytes(path, limit)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if content[:1] != _DER_SEQUENCE:
-            raise ValueError("not UTF-8 text") from None
-        return base64.b64encode(content).decode("ascii")

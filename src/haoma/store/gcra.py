@@ -2,7 +2,9 @@
 
 A counter is one number: the moment at which it would be empty (the "theoretical arrival time", TAT). A request adds
 ``interval`` to it. It is allowed if the TAT is then at most ``burst`` intervals ahead of now. There are no windows, so
-nothing is allowed twice at the edge of one, and a refused request changes nothing.
+nothing is allowed twice at the edge of one, and a refused request changes nothing. A moment further ahead than any
+count makes comes from a limit that was higher, or from a clock that was set back: it becomes the furthest, so that
+nobody is locked out and nobody begins anew.
 
 `Local` counts in the memory of a process, `SCRIPT` counts in Valkey, by the same arithmetic. Several counters are taken
 together or not at all: who is refused because of one limit uses up nothing of the others.
@@ -86,8 +88,9 @@ class Local:
         for kind, name, interval, burst in meters:
             tats = self._of(kind)
             tat, ahead = tats.get(name, 0), interval * burst
-            # A moment further ahead than any count makes comes from another limit or another clock: it counts as none.
-            tat = (tat if now < tat <= now + ahead else now) + interval
+            if tat > now + ahead:  # the limit was higher before, or the clock was set back: the counter is full
+                tat = tats[name] = now + ahead
+            tat = max(tat, now) + interval
             wait = tat - ahead - now
             if wait > longest:
                 longest, which = wait, kind
@@ -123,8 +126,11 @@ local tats, longest, which = {}, 0, 0
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tat = tonumber(redis.call('GET', key) or '0') or 0
-  if tat <= now or tat > now + interval * burst then tat = now end
-  tats[i] = tat + interval
+  if tat > now + interval * burst then
+    tat = now + interval * burst
+    redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil(interval * burst / 1000))
+  end
+  tats[i] = math.max(tat, now) + interval
   local wait = tats[i] - interval * burst - now
   if wait > longest then longest, which = wait, i end
 end

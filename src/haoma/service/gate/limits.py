@@ -43,6 +43,7 @@ class Limits:
         settings: The settings.
         metrics: Counts the requests that are refused.
         valkey: Called with True when Valkey answers, and with False when it no longer does.
+        counters: The counters of this process, which go on when the configuration is read again.
 
     Attributes:
         of_requests: Whether there is a limit other than that for a login.
@@ -51,11 +52,13 @@ class Limits:
         ConfigFaults: ``config.cache-driver``, ``config.bad-url``: there can be no connection to Valkey.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, valkey: Callable[[bool], None]) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, valkey: Callable[[bool], None], counters: Local | None = None
+    ) -> None:
         service = self._service = settings.service
         self.of_requests = bool(service.key_limit or service.app_limit or service.address_limit)
         self._metrics = metrics
-        self._local = Local()
+        self._local = Local() if counters is None else counters
         self._shared: Counters | None = None
         check_cache(settings.store)
         if settings.store.cache_url and service.limited:

@@ -88,25 +88,33 @@ class Account:
 
     Attributes:
         name: The address or network.
-        limit: Maximum number of refused codes within the window.
+        times: How many clients it counts as.
         networks: The accounts of the networks around the address.
     """
 
-    __slots__ = ("inside", "limit", "name", "networks", "refused", "under_way", "waiting")
+    __slots__ = ("inside", "name", "networks", "refused", "times", "under_way", "waiting")
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, times: int) -> None:
         self.name = name
-        self.limit = limit
+        self.times = times
         self.networks: tuple[Account, ...] = ()
         self.refused: deque[float] = deque()  # times, by the monotonic clock
         self.inside = 0  # requests in progress or waiting
         self.under_way = 0
         self.waiting: deque[Future[None]] = deque()
 
-    @property
-    def is_full(self) -> bool:
-        """True if another request must wait."""
-        return self.under_way >= self.limit - len(self.refused) + _AT_ONCE
+
+class Refused:
+    """The refused codes of each address and of each key. They are still counted when the configuration is read again.
+
+    Attributes:
+        accounts: The accounts by address or network, the one that was used last at the end.
+        keys: When counting began, and how many there were, for each app and key.
+    """
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.keys: dict[tuple[str, str], tuple[float, int]] = {}
 
 
 class Budgets:
@@ -121,12 +129,13 @@ class Budgets:
     Args:
         limit: Maximum number of refused codes of an address within ``seconds``.
         seconds: Length of the window.
+        refused: What was counted so far.
     """
 
-    def __init__(self, limit: int, seconds: float) -> None:
+    def __init__(self, limit: int, seconds: float, refused: Refused | None = None) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._accounts: dict[str, Account] = {}
+        self._accounts = (refused or Refused()).accounts
 
     async def take(self, address: str) -> Account:
         """Take a place for a request. Wait if too many are in progress.
@@ -146,13 +155,13 @@ class Budgets:
                 now = monotonic()
                 for each in every:
                     self._check(each, now)
-                full = next((each for each in every if each.is_full), None)
+                full = next((each for each in every if self._is_full(each)), None)
                 if full is None:
                     break
                 turn: Future[None] = get_running_loop().create_future()
                 full.waiting.append(turn)
                 await turn
-                if not full.is_full and any(each.is_full for each in every):
+                if not self._is_full(full) and any(map(self._is_full, every)):
                     self._wake_next(full)  # another request can use this place
         except BaseException:
             for each in every:
@@ -171,7 +180,7 @@ class Budgets:
             each.under_way -= 1
             if refused:
                 each.refused.append(monotonic())
-                if len(each.refused) == each.limit:
+                if len(each.refused) == self._limit * each.times:
                     used_up = each.name
             self._wake_next(each)
             if not each.inside and not each.refused and self._accounts.get(each.name) is each:
@@ -179,13 +188,18 @@ class Budgets:
         return used_up
 
     def _taken_out(self, name: str, times: int) -> Account:
-        return self._accounts.pop(name, None) or Account(name, self._limit * times)
+        return self._accounts.pop(name, None) or Account(name, times)
+
+    def _is_full(self, account: Account) -> bool:
+        """Return True if another request must wait."""
+        return account.under_way >= self._limit * account.times - len(account.refused) + _AT_ONCE
 
     def _check(self, account: Account, now: float) -> None:
+        limit = self._limit * account.times
         while account.refused and account.refused[0] <= now - self._seconds:
             account.refused.popleft()
-        if len(account.refused) >= account.limit:
-            again = account.refused[-account.limit] + self._seconds - now
+        if len(account.refused) >= limit:
+            again = account.refused[-limit] + self._seconds - now
             raise TooManyRefusedCodes(retry_after=max(1, math.ceil(again)))
 
     def _forget_some(self, now: float) -> None:
@@ -208,12 +222,17 @@ class Budgets:
 
 
 class Alarm:
-    """An alarm for very many refused codes of one key for one app. It rings once per window."""
+    """An alarm for very many refused codes of one key for one app. It rings once per window.
 
-    def __init__(self, limit: int, seconds: float) -> None:
+    Args:
+        limit, seconds: See `Budgets`.
+        refused: What was counted so far.
+    """
+
+    def __init__(self, limit: int, seconds: float, refused: Refused | None = None) -> None:
         self._most = limit * _ALARM
         self._seconds = seconds
-        self._counts: dict[tuple[str, str], tuple[float, int]] = {}
+        self._counts = (refused or Refused()).keys
 
     def rings(self, app: str, caller: str) -> bool:
         """Count a refused code. Return True for the one that reaches the limit."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from haoma.service.callers import Caller, Callers
     from haoma.service.exchange import Exchange
     from haoma.service.gate.limits import Limits
-    from haoma.service.gate.refused import Account
+    from haoma.service.gate.refused import Account, Refused
     from haoma.service.observe.metrics import Metrics
     from haoma.service.tokens import Tokens
     from haoma.settings.model import Settings
@@ -57,6 +57,7 @@ class PhoneNumber:
         tokens: Tokens,
         worlds: Mapping[str, World],
         limits: Limits,
+        counted: Refused,
         metrics: Metrics,
         log: FilteringBoundLogger,
     ) -> None:
@@ -68,7 +69,7 @@ class PhoneNumber:
         self._metrics = metrics
         self._log = log
         self._sparing = Sparing()
-        refused = settings.service.refused_limit, settings.service.refused_seconds
+        refused = settings.service.refused_limit, settings.service.refused_seconds, counted
         self._budgets = Budgets(*refused)
         self._alarm = Alarm(*refused)
 

@@ -1,11 +1,11 @@
-"""What a supervisor and its workers say to each other: single words over a pipe."""
+"""What a supervisor and its workers say to each other: words over a pipe."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PREPARE: Final = "prepare"
-"""The supervisor: read the configuration again and build its application."""
+"""The supervisor: read the configuration again and build its application. The digest of what it has read follows."""
 SWAP: Final = "swap"
 """The supervisor: let it answer from now on."""
 DROP: Final = "drop"

@@ -32,8 +32,12 @@ _log: Final = logging.getLogger(__name__)
 class Build(Protocol):
     """Makes the application of a configuration that is read again, in a thread."""
 
-    def __call__(self, current: Application) -> tuple[Settings, Application]:
+    def __call__(self, current: Application, digest: str) -> tuple[Settings, Application]:
         """Return the settings, and the application that takes the place of ``current``.
+
+        Args:
+            current: The application that is in use.
+            digest: Of the files that the supervisor has read; empty without one.
 
         Raises:
             ConfigFaults: The configuration has faults.
@@ -68,14 +72,17 @@ class Replaceable:
         else:
             await self.current(scope, receive, send)
 
-    async def prepare(self) -> Settings:
+    async def prepare(self, digest: str = "") -> Settings:
         """Build the next application. Return its settings.
+
+        Args:
+            digest: See `Build`.
 
         Raises:
             ConfigFaults: The configuration has faults.
         """
         self.drop()
-        self._following = await asyncio.to_thread(self._build, self.current)
+        self._following = await asyncio.to_thread(self._build, self.current, digest)
         return self._following[0]
 
     def drop(self) -> None:
@@ -128,17 +135,18 @@ async def reload(replaceable: Replaceable) -> Settings | ConfigFaults:
 
 async def obey(replaceable: Replaceable, asked: str) -> str:
     """Do what the supervisor asks of a worker. Return what to tell it; nothing if empty."""
-    if asked == PREPARE:
+    word, _, digest = asked.partition(" ")
+    if word == PREPARE:
         try:
-            await replaceable.prepare()
+            await replaceable.prepare(digest)
         except ConfigFaults:  # the supervisor has read the same file and tells the faults
             return FAULTY
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the old application goes on
             _log.exception("The application cannot be built.")
             return FAULTY
         return PREPARED
-    if asked == SWAP:
+    if word == SWAP:
         await replaceable.swap()
-    elif asked == DROP:
+    elif word == DROP:
         replaceable.drop()
     return ""

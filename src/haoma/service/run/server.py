@@ -24,8 +24,9 @@ from haoma.service.observe.shared import SHARED
 from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
 from haoma.service.run.life import Life
 from haoma.service.run.workers import CANNOT_START, supervise
-from haoma.settings.reader import load
+from haoma.settings.reader import load_from
 from haoma.settings.service import UNIX, parse_listen, start_warnings
+from haoma.settings.sources import Sources
 from haoma.store.config import MEMORY
 from haoma.store.keys.unwrapping import account_keys
 from haoma.store.keys.vault import REFUSED
@@ -87,9 +88,9 @@ def serve(
     if Path(os.environ.get(SHARED, "")).name.startswith(_SHARED_PREFIX):  # otherwise workers would start workers
         print('haoma: call serve() below if __name__ == "__main__"', file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_START)
-    path, tell = os.fspath(config_path), tell or _print
+    path, tell, sources = os.fspath(config_path), tell or _print, Sources()
     try:
-        settings = load(path, serving=True, workers=workers)
+        settings = load_from(sources, path, serving=True, workers=workers)
         workers = settings.service.workers if workers is None else workers
         check_cache(settings.store)
         with ExitStack() as stack:
@@ -104,7 +105,7 @@ def serve(
                 tell(warnings)
             else:
                 _log_warnings(settings, warnings)
-            return _run(path, settings, listening, workers)
+            return _run(path, settings, sources, listening, workers)
     except ConfigFaults as faults:
         tell(faults.faults)
         return FAULTS
@@ -239,17 +240,18 @@ def _rebuilt(passed: Any) -> _Port:
 class _Target:
     """The factory of the application in each worker. On SIGTERM the worker first reports "not ready", then stops.
 
-    The settings are reused in this process, because reading private keys takes a while. A spawned worker reads the file
-    itself, so that secrets are not passed between processes.
+    The settings are reused in this process, because reading private keys takes a while. A spawned worker gets the
+    contents of the files over its pipe, which nobody else can read: what is in use, whatever the files say by now.
     """
 
-    def __init__(self, path: str, workers: int, settings: Settings | None = None) -> None:
+    def __init__(self, path: str, workers: int, sources: Sources, settings: Settings | None = None) -> None:
         self._path = path
         self._workers = workers
+        self._sources = sources
         self._settings = settings
 
-    def __reduce__(self) -> tuple[type[_Target], tuple[str, int]]:
-        return _Target, (self._path, self._workers)
+    def __reduce__(self) -> tuple[type[_Target], tuple[str, int, Sources]]:
+        return _Target, (self._path, self._workers, self._sources)
 
     def __call__(self) -> Replaceable:
         """Return a new application."""
@@ -260,8 +262,8 @@ class _Target:
 
         raise_files()
         try:
-            settings = self._settings or load(self._path, serving=True, workers=self._workers)
-        except ConfigFaults as faults:  # the file was changed after the service started
+            settings = self._settings or _read(self._path, self._workers, self._sources)
+        except ConfigFaults as faults:  # the environment is another one
             _print(faults.faults)
             sys.exit(CANNOT_START)
         Connection.crowd = Crowd(proxies=settings.service.trusted_proxies)
@@ -297,44 +299,52 @@ class _Target:
         app.on_start = announce
         return app
 
-    def _again(self, current: Application) -> tuple[Settings, Application]:
+    def _again(self, current: Application, digest: str) -> tuple[Settings, Application]:
         from haoma.service.app import Application
 
-        checked = self._settings is not None  # else the supervisor has checked what the workers share
-        settings = (
-            check(self._path, self._workers) if checked else load(self._path, serving=True, workers=self._workers)
-        )
+        sources = Sources()
+        settings = _read(self._path, self._workers, sources)
+        if self._settings is not None:  # else the supervisor has checked what the workers share
+            check(settings)
+        elif sources.digest != digest:
+            _log.error("The configuration was changed while it was read.")
+            raise ConfigFaults([])
         return settings, Application(settings, current.kept)
 
 
-def check(path: str, workers: int) -> Settings:
-    """Return the settings of a file that is read again.
+def _read(path: str, workers: int, sources: Sources) -> Settings:
+    return load_from(sources, path, serving=True, workers=workers)
+
+
+def check(settings: Settings) -> None:
+    """Look at what a configuration that is read again names.
 
     Raises:
-        ConfigFaults: The file has faults, or what it names does not fit: the database, the cache, the keys.
+        ConfigFaults: Something does not fit: the database, the cache, the keys.
     """
-    settings = load(path, serving=True, workers=workers)
     check_cache(settings.store)
     if settings.accounts is not None:
         account_keys(settings.accounts)
     _store_warning(settings)
-    return settings
 
 
 def _announcement(drain_seconds: float) -> float:
     return min(_ANNOUNCE, drain_seconds / 2)
 
 
-def _run(path: str, settings: Settings, listening: socket.socket, workers: int) -> int:
+def _run(path: str, settings: Settings, sources: Sources, listening: socket.socket, workers: int) -> int:
     service = settings.service
-    life = Life(settings, partial(check, path, workers), _address(listening), workers)
+    life = Life(settings, partial(_read, path, workers), check, _address(listening), workers)
     if workers > 1:
         logging.config.dictConfig(_LOGGING)
-        given = _Target(path, workers), service.drain_seconds, service.root_path, listening
-        codes = supervise(_work, given, workers, listening.close, life)
+
+        def given(sources: Sources) -> tuple[Any, ...]:
+            return _Target(path, workers, sources), service.drain_seconds, service.root_path, listening
+
+        codes = supervise(_work, given, sources, workers, listening.close, life)
         return FAILED if CANNOT_START in codes else OK
     try:
-        _work(_Target(path, workers, settings), service.drain_seconds, service.root_path, listening, life)
+        _work(_Target(path, workers, sources, settings), service.drain_seconds, service.root_path, listening, life)
     except SystemExit as end:
         return FAILED if end.code else OK
     finally:

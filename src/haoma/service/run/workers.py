@@ -1,7 +1,8 @@
 """Worker processes that share one port. A worker that dies is replaced.
 
-Workers are spawned, not forked: each reads the configuration itself, so secrets are not passed between processes. The
-supervisor speaks with each over a pipe, in single words: see `haoma.service.run.reloading`.
+Workers are spawned, not forked. Each starts with the configuration that is in use: the contents of its files go from
+this process to the worker over the pipe of the spawn. So a file that was spoiled meanwhile stops nobody, and all serve
+the same. The supervisor speaks with each over another pipe, in words: see `haoma.service.run.protocol`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from haoma.errors import ConfigFaults
 from haoma.service.run.notify import on_hangup, watchdog_seconds
 from haoma.service.run.protocol import ALIVE, DROP, FAULTY, PREPARE, PREPARED, READY, SWAP
+from haoma.settings.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     from haoma.service.run.life import Life
 
 CANNOT_START: Final = 3
-"""Exit code of a worker that must not be restarted, because it would fail again. The same as uvicorn's."""
+"""Exit code of a worker that would fail again. At the start it ends the service. The same as uvicorn's."""
 _PAUSE: Final = 0.5
+"""Seconds until a worker that died is replaced."""
+_LONGEST_PAUSE: Final = 8.0
+"""The same for one whose predecessors did not come to listen."""
 _PREPARE_SECONDS: Final = 60.0
 _STOP: Final = b"stop"
 _RELOAD: Final = b"reload"
@@ -35,13 +40,19 @@ _log: Final = logging.getLogger(__name__)
 
 
 def supervise(
-    work: Callable[..., None], arguments: tuple[Any, ...], count: int, let_go: Callable[[], None], life: Life
+    work: Callable[..., None],
+    arguments: Callable[[Sources], tuple[Any, ...]],
+    sources: Sources,
+    count: int,
+    let_go: Callable[[], None],
+    life: Life,
 ) -> set[int]:
-    """Keep ``count`` workers running until a signal arrives, or until one of them cannot start.
+    """Keep ``count`` workers running until a signal arrives, or until one of them cannot start when the service does.
 
     Args:
         work: The function that each worker runs. The worker imports it. Its last argument is a pipe to this process.
-        arguments: The other arguments of ``work``.
+        arguments: Returns the other arguments of ``work`` for a configuration.
+        sources: The configuration with which the service starts.
         count: Number of workers.
         let_go: Releases what this process holds, especially the port, before the workers end.
         life: Told of what happens.
@@ -49,11 +60,11 @@ def supervise(
     Returns:
         The exit codes of the last workers.
     """
-    workers = _Workers(work, arguments, life)
+    workers = _Workers(work, arguments, sources, count, life)
     before = {number: signal.signal(number, workers.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     on_hangup(workers.reload)
     try:
-        workers.watch(count)
+        workers.watch()
         life.stopping()
         let_go()
         return workers.end()
@@ -69,22 +80,36 @@ class _Worker:
     Attributes:
         process: The process.
         pipe: This process's end of the pipe.
-        heard: When it last said that it is alive, in seconds of the monotonic clock; 0 if it does not listen yet.
+        began: When it was started, in seconds of the monotonic clock.
+        heard: When it last said that it is alive; 0 if it does not listen yet.
     """
 
     process: SpawnProcess
     pipe: PipeEnd
+    began: float
     heard: float = 0.0
 
 
 class _Workers:
-    def __init__(self, work: Callable[..., None], arguments: tuple[Any, ...], life: Life) -> None:
+    def __init__(
+        self,
+        work: Callable[..., None],
+        arguments: Callable[[Sources], tuple[Any, ...]],
+        sources: Sources,
+        count: int,
+        life: Life,
+    ) -> None:
         self._work = work
         self._arguments = arguments
+        self._sources = sources
+        self._count = count
         self._life = life
         self._told, self._tell = Pipe(duplex=False)
         self._stopping = False
         self._workers: list[_Worker] = []
+        self._pause = _PAUSE
+        self._due = 0.0  # when workers that are missing may start
+        self._listened = False
         self._watchdog = watchdog_seconds()
 
     def stop(self, *_: object) -> None:
@@ -97,14 +122,15 @@ class _Workers:
         """Read the configuration again. This is a signal handler."""
         self._tell.send_bytes(_RELOAD)
 
-    def watch(self, count: int) -> None:
+    def watch(self) -> None:
         """Start the workers, and replace those that die, until `stop` is called."""
-        for _ in range(count):
+        for _ in range(self._count):
             self._start()
         while not self._stopping:
+            self._start_missing()
             pipes = {each.pipe: each for each in self._workers}
             ends = {each.process.sentinel: each for each in self._workers}
-            for happened in wait([self._told, *pipes, *ends], self._watchdog / 2 or None):
+            for happened in wait([self._told, *pipes, *ends], self._patience()):
                 if self._stopping:
                     break
                 if happened is self._told:
@@ -113,8 +139,15 @@ class _Workers:
                 elif isinstance(happened, PipeEnd):
                     self._hear(pipes[happened])
                 elif isinstance(happened, int):
-                    self._replace(ends[happened])
+                    self._bury(ends[happened])
             self._tell_manager()
+
+    def _patience(self) -> float | None:
+        """Return how long there is nothing to do, unless something happens; None for ever."""
+        until = [self._watchdog / 2] if self._watchdog else []
+        if len(self._workers) < self._count:
+            until.append(max(0.0, self._due - time.monotonic()))
+        return min(until, default=None)
 
     def end(self) -> set[int]:
         """Let the workers finish requests in flight. Return their exit codes."""
@@ -127,20 +160,28 @@ class _Workers:
 
     def _start(self) -> None:
         ours, theirs = Pipe()
-        process = get_context("spawn").Process(target=self._work, args=(*self._arguments, theirs))
+        process = get_context("spawn").Process(target=self._work, args=(*self._arguments(self._sources), theirs))
         process.start()
         theirs.close()  # so that a worker notices if this process is gone, and the other way round
-        self._workers.append(_Worker(process, ours))
+        self._workers.append(_Worker(process, ours, time.monotonic()))
 
-    def _replace(self, ended: _Worker) -> None:
-        ended.process.join()
-        if ended.process.exitcode == CANNOT_START:
-            self.stop()
-        elif not (self._told.poll(_PAUSE) and self._stopping):  # a pause, for one that keeps dying
-            self._workers.remove(ended)
-            ended.pipe.close()
+    def _start_missing(self) -> None:
+        if time.monotonic() < self._due:
+            return
+        for _ in range(self._count - len(self._workers)):
             self._start()
-            _log.warning("A worker died and was replaced.")
+            self._life.replaced(self._sources)
+
+    def _bury(self, ended: _Worker) -> None:
+        """Forget a worker that has ended. Another one starts after a pause, which grows if they keep dying."""
+        ended.process.join()
+        if ended.process.exitcode == CANNOT_START and not (self._listened and self._serves()):
+            self.stop()
+            return
+        self._workers.remove(ended)
+        ended.pipe.close()
+        self._pause = _PAUSE if ended.heard else min(2 * self._pause, _LONGEST_PAUSE)
+        self._due = time.monotonic() + self._pause
 
     def _hear(self, worker: _Worker) -> str:
         """Return what a worker says; nothing if its process has ended, which its sentinel tells."""
@@ -154,33 +195,44 @@ class _Workers:
         return word
 
     def _tell_manager(self) -> None:
-        if not all(each.heard for each in self._workers):
+        if len(self._workers) == self._count and all(each.heard for each in self._workers):
+            self._listened = True
+            self._life.listening()
+        if not self._watchdog or not self._listened:
             return
-        self._life.listening()
         since = time.monotonic() - self._watchdog
-        if self._watchdog and all(each.heard >= since for each in self._workers):
+        if self._serves() and all(max(each.heard, each.began) >= since for each in self._workers):
             self._life.alive()
+
+    def _serves(self) -> bool:
+        return any(each.heard for each in self._workers)
 
     def _read_again(self) -> None:
         """Let every worker prepare. If all can, let all swap."""
         self._life.reads()
+        sources = Sources()
         try:
-            settings = self._life.check()
+            settings = self._life.read(sources)
+            self._life.check(settings)
         except ConfigFaults as faults:
             self._life.stays(faults)
             return
-        asked = [each for each in self._workers if each.heard and _say(each, PREPARE)]
+        asked = [each for each in self._workers if each.heard and _say(each, f"{PREPARE} {sources.digest}")]
         answers = [self._prepares(each) for each in asked]
         prepared = all(answers)
         for each in asked:
             _say(each, SWAP if prepared else DROP)
-        if prepared:
-            self._life.has_read(settings)
-        else:
+        if not prepared:
             self._life.stays()
+            return
+        self._sources = sources
+        for each in self._workers:
+            if each not in asked:  # it does not listen yet, and began with what was in use before
+                each.process.kill()
+        self._life.has_read(settings)
 
     def _prepares(self, worker: _Worker) -> bool:
-        """Wait for the answer of a worker. One that dies meanwhile is replaced, and reads the file itself."""
+        """Wait for the answer of a worker. One that dies meanwhile is replaced, by one with what is in use then."""
         until = time.monotonic() + _PREPARE_SECONDS
         while not self._stopping and (left := until - time.monotonic()) > 0:
             ready = wait([worker.pipe, worker.process.sentinel], left)
