@@ -5,7 +5,8 @@ number for that user. So a key stays on the server; it appears in no `Login`, re
 why an opening failed can write any number *without* the key, in about twenty thousand tries (padding oracle). So:
 
 * There is **one** refusal, `CannotOpen`, with one text and one step, from the first base64 character to the last check.
-  Its ``diagnosis`` says what failed, for the operator's log only. All failures do the same work (`judge`).
+  Its ``diagnosis`` says what failed, for the operator's log only. All failures do the same work, and some more by chance
+  (`judge`).
 * A failure is reported only after every stored key has been tried.
 * A key allows three failures in three days. A success gives its try back; a failure never does.
 
@@ -27,6 +28,7 @@ from __future__ import annotations
 import math
 import re
 from hashlib import shake_128
+from secrets import randbelow
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from haoma.authorization import placeholder
@@ -64,6 +66,7 @@ _RUNGS: Final = {rung: number for number, rung in enumerate((
 ))}  # fmt: skip
 _MEMBER: Final = re.compile(r"(?!.*[0-9]{7})(watermark\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 _NAMES_SHOWN: Final = 8
+_SURPLUS_NOISE: Final = 32_768
 _NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
@@ -312,9 +315,12 @@ def judge(opened: Opened, read: Callable[[dict[str, Any]], Reading], decoy: byte
 def _parse_other(opened: Opened, broken: bytes) -> None:
     """Parse what is not UTF-8 if the message is, and the other way round.
 
-    The noise differs each time. The processor would learn to predict noise that it has seen before.
+    The noise differs each time. The processor would learn to predict noise that it has seen before. How much is made
+    is random: up to about 80 µs of work, which hide the microsecond or two by which failures still differ. It
+    cannot be averaged away, since a key allows three failures.
     """
-    noise = shake_128(opened.ciphertext).digest(len(opened.ciphertext))
+    size = len(opened.ciphertext)
+    noise = shake_128(opened.ciphertext).digest(size + randbelow(_SURPLUS_NOISE))[:size]
     parse(noise if opened.is_text else broken)
 
 
