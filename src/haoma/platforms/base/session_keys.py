@@ -5,8 +5,8 @@ number for that user. So a key stays on the server; it appears in no `Login`, re
 why an opening failed can write any number *without* the key, in about twenty thousand tries (padding oracle). So:
 
 * There is **one** refusal, `CannotOpen`, with one text and one step, from the first base64 character to the last check.
-  Its ``diagnosis`` says what failed, for the operator's log only. All failures do the same work, and some more by chance
-  (`judge`).
+  Its ``diagnosis`` says what failed, for the operator's log only. All failures do the same work, and a random amount
+  more (`judge`).
 * A failure is reported only after every stored key has been tried.
 * A key allows three failures in three days. A success gives its try back; a failure never does.
 
