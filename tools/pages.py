@@ -55,6 +55,11 @@ _CAUSES: Final = {
     "whole-string": {"zh": "提交了整个字符串时", "en": "When the whole string was sent"},
     "placeholder": {"zh": "字段里是 undefined 之类的文字时", "en": "When the field holds undefined or the like"},
     "mock-code": {"zh": "开发者工具的假 code", "en": "When it is the mock code of the developer tools"},
+    "session-key": {"zh": "给出的不是 session_key 时", "en": "When what was given is no session_key"},
+    "user-info": {
+        "zh": "内容是用户信息时（只对持有 session_key 的人说）",
+        "en": "When it is user info (said only to whoever has the session_key)",
+    },
     "taken-apart": {"zh": "只收到密文时", "en": "When only the ciphertext was sent"},
 }
 _ABOUT_CODES: Final = """\

@@ -227,6 +227,39 @@ def test_a_session_key_in_the_place_of_the_token(answer, written):
     assert SESSION_KEY not in str(looked.found)
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "'access_token': '{}'", '"access_token": "{}"', "access_token={}, expires_in=7200", "accessToken: '{}'",
+        "'access_token' => '{}',", '["access_token"]=>\n  string(24) "{}"', "[access_token] => {}",
+        "WxAccessToken(accessToken={}, expiresIn=7200)", "{{access_token={}, code=5f3c}}", '\\"access_token\\":\\"{}\\"',
+        "authorizer_access_token: {}",
+    ],
+)  # fmt: skip
+def test_a_session_key_in_the_place_of_the_token_as_languages_print_it(printed):
+    """Python, Java, PHP and Node write the parameter each in its own way; no address need stand beside it."""
+    looked = inspected(f"10:00:01 {printed.format(SESSION_KEY)}\nerrcode: 40001, errmsg: invalid credential\n")
+    assert told(looked)[0] == "doctor.session-key-as-token"
+    assert "platform.token-rejected" not in told(looked)
+    ours = printed.format("57_" + "qwErTyUiOpAsDfGhJkLz-_" * 4)
+    assert told(inspected(f"10:00:01 {ours}\nerrcode: 40001, errmsg: x\n"))[0] == "platform.token-rejected"
+
+
+@pytest.mark.parametrize("lines", [4, 800])
+def test_a_log_with_many_authorizations(shop, lines):
+    """Each is read, up to a number that is said; a diagnosis stands once, with its line and how often it is there."""
+    sent = [json.dumps({"code": f"{number:064x}", "errMsg": "getPhoneNumber:ok"}) for number in range(lines)]
+    sent[2] = json.dumps({"code": "undefined"})
+    text = "".join(f"10:00:01 INFO POST /phone {each}\n" for each in sent)
+    looked = inspected(text, shop)
+    assert looked.kind == "phone-code"
+    (bad,) = [each for each in looked.found if each.severity == "fault"]
+    assert (bad.code, bad.because["in_line"], bad.because["times"]) == ("envelope.missing-field", 3, 1)
+    (count,) = [each for each in looked.found if each.code == "doctor.many-captures"]
+    read = min(lines, 200)
+    assert dict(count.because) == {"found": lines, "read": read, "recognised": read}
+
+
 def test_the_named_app_overrules_a_guess(shop, ding):
     """A code of DingTalk's older gateway, with and without the app; a code that only WeChat lists, with it."""
     said = json.dumps({"errcode": 40089, "errmsg": "不合法的corpId或corpSecret"})

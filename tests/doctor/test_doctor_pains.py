@@ -107,7 +107,7 @@ def test_2_a_session_key_that_is_none_is_told_apart(simulator, inspect):
     """A session_key of the wrong length is not called stale."""
     tap = simulator.tap("wechat", "sealed-ok")
     report = inspect(tap.body, "--app", tap.app, "--session-key", "AAAA")
-    assert report.one("doctor.garbage-decrypted")["because"]["failed_at"] == "session-key"
+    assert report.one("trust.cannot-open")["because"]["failed_at"] == "session-key"
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ WRONG: list[tuple[str, str, dict[str, object]]] = [
     ("", UNREADABLE, {"reason": "not base64 or PEM"}),
     ("!", UNREADABLE, {"reason": "not base64 or PEM"}),
     ("Z" * 9, UNREADABLE, {"reason": "not base64 or PEM"}),
-    ("-----BEGIN PUBLIC KEY-----", UNREADABLE, {"reason": "not base64 or PEM"}),
+    ("-----BEGIN PUBLIC KEY-----", UNREADABLE, {"reason": "cut off: there is no END line"}),
     (_pem("PUBLIC KEY", PUBLIC["PUBLIC KEY"]).replace("END PUBLIC", "END PRIVATE"), UNREADABLE,
      {"reason": "not base64 or PEM"}),
     (_text(PUBLIC["PUBLIC KEY"]).replace("A", "*A", 1), UNREADABLE, {"reason": "not base64 or PEM"}),

@@ -97,7 +97,7 @@ def _served(stage: Stage, app: str, text: str) -> str:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_inspect_and_the_service_say_the_same(stage: Stage, platform: str) -> None:
-    """Over all shapes: no fault and a number, or both find something wrong."""
+    """Over all shapes: no fault and a number, or one refusal with one code."""
     source = random.Random(f"{platform} 14")
     settings = Settings(apps=stage.apps)
     good = refused = 0
@@ -113,7 +113,7 @@ def test_inspect_and_the_service_say_the_same(stage: Stage, platform: str) -> No
             assert not wrong, (text, wrong)
             good += 1
         elif served.startswith("envelope."):
-            assert wrong, (text, served)
+            assert served in wrong, (text, served, wrong)
             refused += 1
     assert good > BODIES / 10
     assert refused > BODIES / 10

@@ -18,14 +18,22 @@ from typing import Any
 
 import pytest
 
-from haoma.authorize import verify_with_session_key
+from haoma.authorize import log_in, verify_with_session_key
 from haoma.crypto.forging import forge_cbc
+from haoma.doctor.captures.inspect import inspect
 from haoma.errors import CannotOpen
 from haoma.platforms.base.contract import App
+from haoma.platforms.base.session_keys import told
 from haoma.platforms.base.table import Table
 from haoma.platforms.registry import PLATFORMS
-from support.wire import NOW, configured
+from haoma.secret import Secret
+from haoma.settings.model import Settings
+from support.wire import NOW, Bench, Given, configured
 
+LOGIN_PATHS = (
+    "/oauth/jscode2sessionkey", "/oauth2/mp/code2session", "/api/apps/v2/jscode2session", "/sns/jscode2session",
+    "/api/rmp/session", "/api/rmp/token",
+)  # fmt: skip
 BLOCK = 16
 VICTIM = "13900139000"
 APP_KEY = "AKEYAKEYAKEYAKEYAKEYAKEYAKEYAKEY"
@@ -206,3 +214,30 @@ def test_what_is_accepted_beside_the_number_opens_the_way() -> None:
     session_key = base64.b64encode(key).decode()
     found = (_outcome(app, session_key, iv, ciphertext) for iv, ciphertext in _splices("baidu", key, source))
     assert "" in found
+
+
+@pytest.mark.parametrize("platform", SETTINGS)
+def test_user_info_is_called_that(platform: str) -> None:
+    """It opens, and is no number: the operator reads so, in one diagnosis; a caller reads what all failures say."""
+    app = configured(platform, **SETTINGS[platform])
+    key = random.Random(platform).randbytes(24 if platform == "baidu" else 16)
+    message = _sealed(platform, key, LAYOUTS[platform]["user info"]("an-openid", "a name"), random.Random(1))
+    sent = {"encryptedData": base64.b64encode(message.ciphertext).decode(), "iv": base64.b64encode(message.iv).decode()}
+    given = {"openid": "an-openid", "open_id": "an-openid", "session_key": base64.b64encode(key).decode()}
+    said = {"result": 1, "err_no": 0, "success": True, "code": 0, **given, "data": given}
+    token = {**said, "data": {"access_token": "a-token", "expire_in": 7200}}
+    bench = Bench(Given({path: token if path.endswith("token") else said for path in LOGIN_PATHS}))
+    session, _login = bench.run(log_in(app, {"login_code": "a-code"}, now=NOW))
+    error = bench.refused(app, {"session": session, "authorization": sent})
+    assert (type(error), error.diagnosis, error.place) == (CannotOpen, "user-info", "")
+    assert error.explain("en").cause == CannotOpen(platform=platform).explain("en").cause
+    assert "getUserInfo" in told(error).explain("en").cause
+    looked = inspect(
+        json.dumps(sent).encode(),
+        Settings(apps={app.name: app}),
+        app=app.name,
+        session_key=Secret(given["session_key"]),
+        now=NOW,
+    )
+    (found,) = looked.found
+    assert (found.code, found.words("zh").title) == ("trust.cannot-open", "解密成功，但内容是用户信息，没有手机号")

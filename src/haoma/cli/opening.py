@@ -25,7 +25,7 @@ from haoma.cli.output import (
 )
 from haoma.errors import ConfigFaults, HaomaError
 from haoma.io import clock
-from haoma.platforms.base.session_keys import NOT_A_KEY
+from haoma.platforms.base.session_keys import NOT_A_KEY, told
 from haoma.platforms.registry import PLATFORMS
 from haoma.problem import problem
 from haoma.secret import Secret
@@ -104,9 +104,9 @@ def open_file(
         if error.diagnosis == NOT_A_KEY:
             raise _not_a_key(settings.apps[name], error, words) from None
         if as_json:
-            write_json(problem(error, words))
+            write_json(problem(told(error), words))
         else:
-            refuse(error, words)
+            refuse(told(error), words)
         raise typer.Exit(REFUSED) from None
     if as_json:
         write_json(phone.to_dict())

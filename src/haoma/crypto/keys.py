@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 AES_128: Final = 16
 _MIN_RSA2_BITS: Final = 2048
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_ANY_DASHES: Final = r"[-\u2010-\u2015\uff0d]*"
+_PEM_LINE: Final = re.compile(
+    rf"{_ANY_DASHES}[ \t]*(?P<which>BEGIN|END)[ \t](?P<label>[A-Z0-9 ]{{0,40}}[A-Z0-9])[ \t]*{_ANY_DASHES}"
+)
+_DASHES: Final = "-----"
 _RSA_OID_PREFIX: Final = "1.2.840.113549.1.1"
 _LARGEST: Final = 64 * 1024
 _SM2: Final = bytes.fromhex("06082a811ccf5501822d")  # the DER of the curve's object identifier, 1.2.156.10197.1.301
@@ -66,13 +71,42 @@ def _blocks(text: str) -> Iterator[tuple[str, bytes]]:
 def _der(text: str) -> bytes:
     if len(text) > _LARGEST:
         raise KeyProblem("config.key-unreadable", reason="too long", characters=len(text))
+    if text.lstrip().startswith("ssh-") or "OPENSSH" in text[:80]:
+        raise KeyProblem("config.key-unreadable", reason="a key of SSH")
     label, der = next(_blocks(text), ("", b""))
+    if der.startswith(b"-----BEGIN"):
+        raise KeyProblem("config.key-unreadable", reason="PEM in base64 once more")
     if "ENCRYPTED" in label:
         raise KeyProblem("config.key-unreadable", reason="protected by a password")
     if not der:
+        if damaged := damaged_line(text):
+            raise damaged
         raise KeyProblem("config.key-unreadable", reason="not base64 or PEM")
     _refuse_sm2(der)
+    _refuse_request(der)
     return der
+
+
+def damaged_line(text: str) -> KeyProblem | None:
+    """Return the problem of the first head or foot line of PEM that copying has damaged; None if there is none."""
+    lines = text.lstrip("\ufeff").replace("\\n", "\n").splitlines()
+    heads = [(number, line.strip(), _PEM_LINE.fullmatch(line.strip())) for number, line in enumerate(lines, 1)]
+    found = [(number, line, match) for number, line, match in heads if match]
+    for number, line, match in found:
+        whole = f"{_DASHES}{match['which']} {match['label']}{_DASHES}"
+        if line != whole:
+            return KeyProblem("config.key-unreadable", reason="damaged on copying", in_line=number, needed=whole)
+    if found and found[-1][2]["which"] == "BEGIN":
+        return KeyProblem("config.key-unreadable", reason="cut off: there is no END line")
+    return None
+
+
+def _refuse_request(der: bytes) -> None:
+    try:
+        x509.load_der_x509_csr(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return
+    raise KeyProblem("config.certificate-request-pasted")
 
 
 def _private(der: bytes) -> RSAPrivateKey | None:
@@ -119,7 +153,7 @@ def parse_public_key(text: str) -> RSAPublicKey:
 
     Raises:
         KeyProblem: ``config.key-unreadable``, ``config.private-key-pasted``, ``config.key-not-rsa``,
-            ``config.key-too-short``.
+            ``config.key-too-short``, ``config.certificate-request-pasted``.
     """
     der = _der(text)
     key = _public(der)
@@ -136,7 +170,7 @@ def parse_private_key(text: str) -> RSAPrivateKey:
 
     Raises:
         KeyProblem: ``config.key-unreadable``, ``config.public-key-pasted``, ``config.key-not-rsa``,
-            ``config.key-too-short``.
+            ``config.key-too-short``, ``config.certificate-request-pasted``.
     """
     der = _der(text)
     key = _private(der)
@@ -154,7 +188,7 @@ def parse_certificates(text: str) -> list[x509.Certificate]:
 
     Raises:
         KeyProblem: ``config.certificate-unreadable``: no certificate is readable; ``config.key-not-rsa`` if the reason
-            is SM2.
+            is SM2; ``config.certificate-request-pasted`` if it is the request for one.
     """
     if len(text) > _LARGEST:
         raise KeyProblem("config.certificate-unreadable", characters=len(text))
@@ -163,6 +197,7 @@ def parse_certificates(text: str) -> list[x509.Certificate]:
     if not found:
         for der in blocks:
             _refuse_sm2(der)
+            _refuse_request(der)
         raise KeyProblem("config.certificate-unreadable")
     return found
 

@@ -26,7 +26,10 @@ _EMPTY: Final = re.compile(
     rf"|[\"']?\s*:\s*(?:\"\"|'')|=(?=&|[\"']?\s+-|[\"']?[ \t]*$))",
     re.MULTILINE,
 )
-_TOKEN: Final = re.compile(r"[?&]access_token=([A-Za-z0-9+/%=_-]{16,600})")
+_TOKEN: Final = re.compile(  # in an address, or as Python, Java, PHP and Node print it
+    r"(?i)(?<![a-z])(?:[a-z]{1,20}_)?access_?token[\\\"'\]]{0,4}\s{0,4}(?:=>|[:=])\s{0,4}(?:string\(\d+\)\s)?[\\\"'(]{0,3}"
+    r"([A-Za-z0-9+/]{22}(?:==|%3[dD]%3[dD]))(?![A-Za-z0-9+/%=])"
+)
 _APP_ID: Final = r"(?<![A-Za-z])(?:app_?id|client_?id|client_key|app_?key)[\"']?\s*[:=]\s*[\"']?({shape})(?!\w)"
 
 
@@ -46,11 +49,10 @@ def called(text: str) -> str:
 def cause_in(captured: Captured) -> Diagnosis | None:
     """Return what is wrong with the parameters of a pasted request, whatever was answered; None if nothing is."""
     text = captured.text
-    platform = called(text)
-    if not platform:
-        return None
     if (token := _TOKEN.search(text)) and _is_session_key(unquote(token[1])):
         return fault("doctor.session-key-as-token", "access_token")
+    if isinstance(captured.value, dict | list) or not (platform := called(text)):
+        return None
     empty = _EMPTY.search(text)
     if empty is None:
         return None

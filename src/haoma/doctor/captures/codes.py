@@ -21,7 +21,7 @@ from haoma.errors import (
 )
 from haoma.platforms.base.base64_damage import examine_base64
 from haoma.platforms.base.diagnosis import Diagnosis, fault, good, masked, note, of_error
-from haoma.platforms.base.session_keys import NOT_A_KEY
+from haoma.platforms.base.session_keys import NOT_A_KEY, told
 from haoma.platforms.base.symptoms import Captured, Looked
 from haoma.platforms.registry import PLATFORMS
 from haoma.verified import CheckName
@@ -44,7 +44,6 @@ _BEHIND: Final = {
     "watermark-app": "doctor.watermark-app",
     "app-key": "doctor.watermark-app",
     "watermark-age": "doctor.watermark-old",
-    "session-key": "doctor.garbage-decrypted",
 }
 """The cause behind the point at which an opening failed. For other points, the data itself is the cause."""
 
@@ -206,4 +205,4 @@ def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], ap
     code = _BEHIND.get(first.diagnosis) if isinstance(first, CannotOpen) else None
     if code:
         yield fault(code, f"apps.{app.name}", failed_at=first.diagnosis)
-    yield of_error(first)
+    yield of_error(told(first))

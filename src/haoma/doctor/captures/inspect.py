@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue, field_names
 from haoma.authorize import verify_offline
-from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, unwrap
+from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, many, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms, usual
-from haoma.errors import BadField, HaomaError, MissingField, TooLarge
+from haoma.errors import BadField, ButtonFailed, HaomaError, MissingField, TooLarge
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
 from haoma.platforms.base.symptoms import Captured, Looked, meanings, members
 from haoma.platforms.registry import PLATFORMS
@@ -33,6 +33,7 @@ _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = field_names.PARTS - {"sign"}  # a word of many signed requests
 _SURE: Final = _PARTS - {"code"}  # answers have a code as well
+_OF_A_BODY: Final = _PARTS | {*field_names.AROUND, "session"}
 _WRITTEN: Final = (*_PARTS, *field_names.SPELLINGS)
 _DER: Final = b"\x30\x82"  # the first bytes of keys and certificates
 _DENIED: Final = "access_denied"  # the error with which an authorization page redirects
@@ -64,12 +65,16 @@ def inspect(
         captured = replace(captured, session_key=Secret(pasted[1]))
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
-    if requests is None and (looked is None or _may_hold_more(captured, looked)):
+    several = _of_many(captured) if requests is None and (looked is None or looked.kind != "log") else None
+    if several is not None:
+        looked = several
+    elif requests is None and (looked is None or _may_hold_more(captured, looked)):
         looked = _cut_off(captured) or _inside(captured, ()) or _a_part(captured) or looked
     if looked is not None and looked.kind == "log":
         looked = _with_pieces(captured, looked)
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
+    looked = _as_served(captured, looked)
     found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
     if encoding and looked.kind not in ("unknown", "log", "key"):
         found.append(note("doctor.inside-something", "", how=encoding))
@@ -80,8 +85,43 @@ def inspect(
     return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
 
 
+def _as_served(captured: Captured, looked: Looked) -> Looked:
+    """Return the diagnosis of a body with the refusal that the named app's service gives, where it is another one."""
+    app = captured.named
+    if not captured.app or app is None or looked.kind.endswith("-reply") or not _is_body(captured):
+        return looked
+    refused = _refusal(app, captured.text)
+    others = [each for each in looked.found if not (each.error or each.code == "doctor.unrecognised")]
+    said = {each.code for each in looked.found}
+    if refused is None or isinstance(refused, ButtonFailed) or refused.code in said or len(others) == len(looked.found):
+        return looked
+    return Looked(looked.kind, [of_error(refused), *others])
+
+
+def _is_body(captured: Captured) -> bool:
+    names = captured.object or dict(parse_qsl(captured.text, keep_blank_values=True, max_num_fields=64))
+    return any(field_names.usual(name) in _OF_A_BODY for name in names)
+
+
+def _refusal(app: App, text: str) -> HaomaError | None:
+    try:
+        return _refused_by(app, authorization.read(text.strip(), PLATFORMS[app.platform].phone_code))
+    except HaomaError as error:
+        return error
+
+
+def _refused_by(app: App, found: authorization.Authorization) -> HaomaError | None:
+    try:
+        PLATFORMS[app.platform].read(app, found)
+    except HaomaError as error:
+        return error.evolve(platform=app.platform)
+    return None
+
+
 def _with_pieces(captured: Captured, looked: Looked) -> Looked:
     """Return what the data in a log shows, if it shows more than the messages beside it, which name only a symptom."""
+    if (several := _of_many(captured)) is not None:
+        return Looked(looked.kind, [*looked.found, *several.found])
     inner = _inside(captured, ())
     if inner is not None and inner.kind == "event":
         return inner
@@ -171,6 +211,19 @@ def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | N
         if both := [each for each in (_one_of_many(captured, sent), answer) if each is not None]:
             found.append(Looked(both[0].kind, [diagnosis for each in both for diagnosis in each.found]))
     return min(found, key=_doubt, default=None)
+
+
+def _of_many(captured: Captured) -> Looked | None:
+    """Return what is wrong with the authorizations of a log that has many; None if it has not."""
+    if captured.value is not None:
+        return None
+
+    def one(line: str) -> Looked | None:
+        inner = replace(captured, text=line)
+        looked = _recognised(inner)
+        return _inside(inner, ()) or looked if looked is None or looked.kind in _OPEN else looked
+
+    return many.look(captured.text, one)
 
 
 def _one_of_many(captured: Captured, text: str) -> Looked | None:
@@ -289,17 +342,9 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
         return Looked("unknown", [of_error(error)])
     looked = _by_shape(captured, found)
     undefined = [of_error(gone) for name in found.claimed if name in _PARTS and (gone := _missing(found, name))]
-    if named and undefined and not _is_refused(named, found):
+    if named and undefined and _refused_by(named, found) is None:
         return looked  # what is empty is not needed
     return Looked(looked.kind, undefined or looked.found)
-
-
-def _is_refused(app: App, found: authorization.Authorization) -> bool:
-    try:
-        PLATFORMS[app.platform].read(app, found)
-    except HaomaError:
-        return True
-    return False
 
 
 def _is_of_a_platform_without_phone_codes(captured: Captured, found: authorization.Authorization) -> bool:

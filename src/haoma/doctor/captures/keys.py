@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from haoma.platforms.base.contract import App
 
-_PEM: Final = "-----BEGIN"
-_BARE: Final = re.compile(r"MI[IGCH][A-Za-z0-9+/=\s]{60,}")
+_NEAR: Final = re.compile(r"[^\r\n{]{0,100}(?:\r?\n[^\r\n{]{0,100}){0,2}-----BEGIN|ssh-(?:rsa|ed25519|dss) AAAA")
+_HEAD: Final = re.compile(r"[^\w\r\n]{0,10}BEGIN ")
+_BARE: Final = re.compile(r"(?:MI[IGCH]|LS0tLS1CRUdJTi)[A-Za-z0-9+/=\s]{60,}")
 _AES: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
 _SETTING: Final = re.compile(r"(?:export\s+)?[\w.-]{2,40}\s*[:=]\s*(?=[\"']?(?:-----BEGIN|MI[IGCH]))")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,4000}={0,2}")
@@ -48,7 +49,7 @@ def look(captured: Captured) -> Looked | None:
     if _AES.fullmatch(text):
         found = note("doctor.key-recognised", "", kind="AES key", setting="aes_key", or_else="session_key, iv")
         return Looked("key", [found])
-    if not (text.startswith(_PEM) or _BARE.fullmatch(text)):
+    if not (_NEAR.match(text) or _BARE.fullmatch(text) or (_HEAD.match(text) and keys.damaged_line(text))):
         return None
     return Looked("key", list(_key(captured, text)))
 
@@ -83,8 +84,6 @@ def _key(captured: Captured, text: str) -> Iterator[Diagnosis]:
 
 
 def _unreadable(text: str) -> Diagnosis:
-    if text.startswith(_PEM) and "-----END" not in text:
-        return fault("config.key-unreadable", "", reason="cut off: there is no END line")
     try:
         (keys.parse_private_key if "PRIVATE" in text else keys.parse_public_key)(text)
     except KeyProblem as problem:

@@ -29,11 +29,11 @@ _STORM: Final = 3
 
 def look(captured: Captured) -> Looked | None:
     """Diagnose a text; return None if it contains nothing known."""
-    if isinstance(captured.value, dict | list):
-        return None
     cause = calls.cause_in(captured)
     if cause is not None:  # an answer to such a request says nothing more
         return Looked("log", [cause])
+    if isinstance(captured.value, dict | list):
+        return None
     found = [*_repeated(captured)]
     refused = [each for each in found if each.error is not None]
     found += _messages(captured, refused)

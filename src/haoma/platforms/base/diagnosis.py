@@ -48,7 +48,7 @@ _UNSPOKEN: Final = re.compile(
 )
 _LONGEST_WORD: Final = 15
 _USUAL_WORD: Final = 4
-_OURS: Final = frozenset({"sn", "our_address", "page", "until", "max_bytes"})
+_OURS: Final = frozenset({"sn", "our_address", "page", "until", "max_bytes", "characters"})
 """Long facts that haoma computed itself."""
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from haoma.crypto.opening import Opened
+    from haoma.errors import HaomaError
     from haoma.phone import PhoneNumber
     from haoma.platforms.base.contract import App
     from haoma.steps import Flow, Place
@@ -54,11 +55,14 @@ STEP: Final = 3
 """Number of the step "open" in the flow of every platform with session_keys."""
 NOT_A_KEY: Final = "session-key"
 """Diagnosis of an opening under something that cannot be a session_key. Only a pasted key can be that."""
+USER_INFO: Final = "user-info"
+"""Diagnosis of data that opened, and is what ``getUserInfo`` gives instead of the phone button."""
 _KEYS_KEPT: Final = 2
 _TRIES: Final = 3
 _TRIES_SECONDS: Final = 3 * 86_400.0
 _SEEN_SECONDS: Final = 30 * 86_400.0
 _BLOCK: Final = 16
+_NO_PHONE: Final = ("fields", "members")
 # Where an opening failed, in order of progress. Of two keys, the one that got further says more.
 _RUNGS: Final = {rung: number for number, rung in enumerate((
     "tries", "length", "padding", "frame", "app-key", "text", "fields", "members", "watermark-app", "number",
@@ -67,6 +71,7 @@ _RUNGS: Final = {rung: number for number, rung in enumerate((
 _MEMBER: Final = re.compile(r"(?!.*[0-9]{7})(watermark\.)?[A-Za-z_][A-Za-z0-9_]{0,39}")
 _NAMES_SHOWN: Final = 8
 _SURPLUS_NOISE: Final = 32_768
+_OF_A_USER: Final = frozenset({"nickName", "avatarUrl", "nickname", "headimgurl", "headUrl"})
 _NO_NAMES: Final = ("a_name",) * _NAMES_SHOWN
 
 
@@ -345,7 +350,18 @@ def number_of(result: Reading) -> PhoneNumber:
 
 
 def _refusal(result: Reading) -> CannotOpen:
-    return CannotOpen(step=STEP, diagnosis=result.fault, unlisted=result.unlisted)
+    # As many names are examined whatever failed; see `judge`.
+    of_a_user = not _OF_A_USER.isdisjoint((*result.unlisted, *_NO_NAMES)[:_NAMES_SHOWN])
+    diagnosis = USER_INFO if of_a_user and result.fault in _NO_PHONE else result.fault
+    return CannotOpen(step=STEP, diagnosis=diagnosis, unlisted=result.unlisted)
+
+
+def told(error: HaomaError) -> HaomaError:
+    """Return an error with the words for its diagnosis, for an operator who holds the session_key.
+
+    Callers of a service never see these words: whoever can tell why an opening failed can write any number.
+    """
+    return error.evolve(place=error.diagnosis) if error.diagnosis in (NOT_A_KEY, USER_INFO) else error
 
 
 def open_under(
