@@ -50,6 +50,7 @@ _PLACES: Final = {
     "button": "手机上的按钮 · the button on the device",
     "cloud": "云托管的边车 · the sidecar of Cloud Run",
     "component": "第三方平台的令牌 · the tokens of a third-party platform",
+    "package": "服务商分配资源包 · packages that a service provider assigns",
 }
 _CAUSES: Final = {
     "whole-string": {"zh": "提交了整个字符串时", "en": "When the whole string was sent"},

@@ -64,7 +64,8 @@ def test_which_settings_are_secret():
         "wechat": {
             "secret, no file": "authorizer_refresh_token component_token push_token",
             "secret": (
-                "api_private_key api_sym_key app_secret component_aes_key component_app_secret push_aes_key token_url_key"
+                "api_private_key api_sym_key app_secret component_aes_key component_app_secret"
+                " provider_app_secret push_aes_key token_url_key"
             ),
             "open": "api_certificate",
         },

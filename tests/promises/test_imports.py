@@ -140,6 +140,7 @@ REVEALING = {
     "platforms/xiaohongshu/token.py": "sent to Xiaohongshu",
     "platforms/wechat/fetch.py": "sent to WeChat",
     "platforms/wechat/login.py": "sent to WeChat",
+    "platforms/wechat/packages.py": "sent to WeChat",
     "platforms/wechat/third_party/tokens.py": "sent to WeChat",
     "platforms/wechat/third_party/grant.py": "sent to WeChat",
     "platforms/wechat/push.py": "checking a signature with it",
@@ -191,6 +192,7 @@ BUILDING = {
     "crypto/keys.py": "an exception of its own",
     "service/routes/phone_number.py": "the app of an exchange",
     "service/routes/callbacks.py": "the app of an exchange",
+    "service/routes/usage.py": "the app of an exchange",
     "service/observe/log.py": "the next processor of the log",
 }
 

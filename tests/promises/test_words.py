@@ -30,7 +30,7 @@ from haoma.words import LANGUAGES
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "haoma"
 ERRORS = ROOT / "docs" / "errors"
-PLACES = {"token", "phone", "login", "check", "button", "cloud", "component"}
+PLACES = {"token", "phone", "login", "check", "button", "cloud", "component", "package"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # console names stay in Chinese, with the Chinese punctuation that is part of them
 CONSOLE = re.compile(r"[\u4e00-\u9fff《》（）]")

@@ -21,6 +21,7 @@ from haoma.cli.erasures import COLUMNS
 from haoma.cli.events import State
 from haoma.cli.ledger import _STATES
 from haoma.cli.rotation import Of
+from haoma.cli.usage import COLUMNS as USAGE_COLUMNS
 from haoma.doctor.captures import capture
 from haoma.doctor.platforms import symptoms
 from haoma.errors import Public
@@ -93,6 +94,7 @@ CHOSEN: dict[str, set[str]] = {
     | {f"audit.found.{each}" for each in verify.NAMES}
     | {f"audit.{each}" for each in ("where.lane", "where.seals", "proof.stored", "proof.shipped")}
     | {f"ledger.column.{each}" for each in ("day", "app", "kind", "received", *_STATES)}
+    | {f"usage.column.{each}" for each in USAGE_COLUMNS}
     | {f"events.column.{each}" for each in ("at", "type", "state", "tries", "account", "id")}
     | {f"events.state.{each}" for each in State},
     "people": {f"why.{each}" for each in Why}

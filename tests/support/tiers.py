@@ -23,6 +23,7 @@ PROCESS: dict[str, str] = {
     "cli/test_key_commands.py": "test_a_bar_on_a_terminal test_a_vault_makes_the_key",
     "cli/test_people_commands.py": "test_an_import_that_was_killed_is_run_again"
     " test_a_process_of_an_import_that_is_killed",
+    "cli/test_usage_command.py": "",
     "cli/test_store_commands.py": "test_without_a_database_there_is_nothing_to_look_at",
     "client/test_client.py": "test_plain_http_only_where_it_was_permitted",
     "client/test_what_a_report_shows.py": "",

@@ -27,6 +27,7 @@ from haoma.cli.opening import open_file
 from haoma.cli.people import export, import_people
 from haoma.cli.rotation import keys, rewrap
 from haoma.cli.running import demo, serve, simulate
+from haoma.cli.usage import usage
 from haoma.visible import visible
 from haoma.words import text
 
@@ -76,6 +77,7 @@ app.command("key")(key)
 app.command("alipay-aes-key")(alipay_aes_key)
 app.add_typer(db)
 app.command("ledger")(ledger)
+app.command("usage")(usage)
 app.add_typer(keys)
 app.command("rewrap")(rewrap)
 app.add_typer(audit)

@@ -25,6 +25,7 @@ from haoma.service.observe.log import Lines, make_logger
 from haoma.service.observe.metrics import Metrics
 from haoma.service.observe.signals import Signals
 from haoma.service.observe.traces import Traces, traces
+from haoma.service.quotas import Quotas
 from haoma.service.routes import documents
 from haoma.service.routes.accounts import Accounts
 from haoma.service.routes.callbacks import Callbacks
@@ -32,6 +33,7 @@ from haoma.service.routes.id_tokens import IdTokens
 from haoma.service.routes.phone_number import PhoneNumber
 from haoma.service.routes.probes import Probes
 from haoma.service.routes.sessions import Sessions
+from haoma.service.routes.usage import Usage
 from haoma.service.tokens import Tokens
 from haoma.settings.service import start_warnings
 from haoma.store.gcra import Local
@@ -100,7 +102,6 @@ class Application(Gate):
         calls = Calls(http, settings, metrics, seen)
         self._limits = Limits(settings, metrics, signals.valkey, kept.counters)
         self._stores = _open_stores(settings)
-        self._background = Background(settings, self._stores, signals, log, kept.lines)
 
         def notice(notice: Notice) -> None:
             log.warning(notice.code, **dict(notice.because))
@@ -108,14 +109,17 @@ class Application(Gate):
         self._worlds = {
             tenant: World(calls, self._stores.get(tenant, kept.memory), notice) for tenant in settings.tenants
         }
+        quotas = Quotas(settings, self._worlds, signals)
+        self._background = Background(settings, self._stores, signals, log, kept.lines, quotas)
         callers = Callers(service)
         journal = Journal(kept.lines, metrics, service.log_level, seen)
         self._probes = Probes(journal, metrics)
         self.routes = (
             *PhoneNumber(settings, callers, tokens, self._worlds, self._limits, kept.refused, metrics, log).routes(),
-            *Callbacks(settings, self._worlds).routes(),
+            *Callbacks(settings, self._worlds, signals).routes(),
             *Accounts(settings, callers, self._worlds, self._limits).routes(),
             *Sessions(settings, callers, tokens, self._worlds).routes(),
+            *Usage(settings, callers, quotas).routes(),
             *self._probes.routes(),
             *IdTokens(settings, callers, tokens, self._worlds).routes(),
             *documents.routes(tokens.published if published else [], settings.issuer),

@@ -1,4 +1,4 @@
-"""What the service does between requests: it sweeps the store, seals the log, sends events and erases accounts."""
+"""What the service does between requests: it sweeps, seals, sends events, erases accounts, and asks for quotas."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from haoma.service.observe.log import Lines
     from haoma.service.observe.signals import Signals
+    from haoma.service.quotas import Quotas
     from haoma.settings.model import Settings
     from haoma.store.store import AsyncStore
     from haoma.store.sweep import Swept
@@ -36,6 +37,7 @@ class Background:
         signals: Told of what happens.
         log: The log.
         lines: Where the seals of the audit log are written.
+        quotas: Asks what is left of what platforms sell.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Background:
         signals: Signals,
         log: FilteringBoundLogger,
         lines: Lines,
+        quotas: Quotas,
     ) -> None:
+        self._quotas = quotas
         self._stores = stores
         self._signals = signals
         self._log = log
@@ -77,6 +81,7 @@ class Background:
         tasks = [
             *(loop.create_task(keep_swept(store.engine, self._tell_swept, store.audit)) for store in stores.values()),
             *(loop.create_task(keep_sealed(*each)) for each in self._sealed),
+            loop.create_task(self._quotas.keep()),
         ]
         if self._erases:
             for tenant, store in stores.items():

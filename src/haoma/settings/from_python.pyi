@@ -166,6 +166,8 @@ def configure(
     component_aes_key: _Texts = ...,
     authorizer_refresh_token: _Text = ...,
     on_grant: Callable[..., Any] = ...,
+    provider_app_id: _Text = ...,
+    provider_app_secret: _Text = ...,
     push_token: _Text = ...,
     push_aes_key: _Texts = ...,
     quota_warning: _Number = ...,

@@ -69,6 +69,7 @@ class ServiceSettings:
             that is lost when it stops.
         body_seconds, request_seconds, drain_seconds: Time limits for receiving a body, for a whole request, and for
             requests in flight during shutdown.
+        quota_seconds: How often platforms are asked what is left of the quotas that they sell; 0 for never.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         trusted_proxies: Networks whose ``X-Forwarded-For`` is trusted.
         refused_limit, refused_seconds: How many codes from one client address a platform may refuse within how many
@@ -88,6 +89,7 @@ class ServiceSettings:
     body_seconds: float = 5.0
     request_seconds: float = 20.0
     drain_seconds: float = 25.0
+    quota_seconds: float = 3600.0
     log_level: str = "info"
     trusted_proxies: tuple[Network, ...] = ()
     refused_limit: int = 30

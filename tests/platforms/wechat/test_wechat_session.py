@@ -10,13 +10,14 @@ import pytest
 
 from haoma.authorize import log_in
 from haoma.errors import HaomaError, RateLimited, SessionUnknown, Spent, TokenRejected, WrongTokenKind
+from haoma.platforms.base.contract import Quota
 from haoma.platforms.base.session_keys import recall
 from haoma.platforms.base.table import Table
 from haoma.platforms.wechat import WECHAT
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.mirror import WeChatMirror
 from haoma.platforms.wechat.session import check_session, reset_session_key, sign
-from haoma.platforms.wechat.usage import Usage, usage
+from haoma.platforms.wechat.usage import usage
 from haoma.secret import Secret
 from support.wechat import APP_ID, LOGIN, NOW, OPENID, STABLE, TOKEN, Bench, configured, refusal
 
@@ -136,7 +137,7 @@ def test_what_is_left_of_the_quota() -> None:
     body = {"errcode": 0, "all": "10", "effectiveAll": "10", "effectiveUse": "4", "total": 0, "detailList": []}
     bench = Bench({STABLE: TOKEN, USAGE: body})
     found = bench.run(usage(configured(quota_warning=5)))
-    assert (found, found.left) == (Usage(10, 4, low=False), 6)
+    assert (found, found.left) == (Quota(10, 4, low=False), 6)
     assert bench.run(usage(configured(quota_warning=6))).low
     assert bench.wire.requests[-1].query[1:] == (("spuId", "10000077"), ("offset", "0"), ("limit", "20"))
     bench.run(usage(configured(), realtime=True))
@@ -152,7 +153,7 @@ def test_a_count_that_is_none(count: Any) -> None:
 
 def test_more_used_than_there_was() -> None:
     """Accounts are settled late: what is left is nothing, not less."""
-    assert Usage(10, 12, low=True).left == 0
+    assert Quota(10, 12, low=True).left == 0
 
 
 def test_usage_counts_what_the_mirror_gave() -> None:
@@ -160,7 +161,7 @@ def test_usage_counts_what_the_mirror_gave() -> None:
     mirror = WeChatMirror(random.Random(1).randbytes)
     bench, app = Bench(mirror), _from_mirror(mirror, "wechat", quota_warning="4999")
     bench.find(app, mirror.tap("realtime", allow=True, now=NOW).body)
-    assert bench.run(usage(app)) == Usage(5000, 1, low=True)
+    assert bench.run(usage(app)) == Quota(5000, 1, low=True)
 
 
 def test_the_realtime_component_is_read_like_the_other() -> None:

@@ -141,6 +141,27 @@ def _every_app(_app: App) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of something that the platform sells, by the platform's own figures. They lag a little.
+
+    Attributes:
+        total: How much was bought and is valid now.
+        used: How much of that is used.
+        low: True if no more is left than the app's setting allows. If nothing was bought and nothing used, as where
+            nothing has to be paid, there is no quota that could run low.
+    """
+
+    total: int
+    used: int
+    low: bool
+
+    @property
+    def left(self) -> int:
+        """The rest. Accounts are settled late, so more may be used than there was."""
+        return max(self.total - self.used, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What a platform posted to us, and what to answer.
 
@@ -149,12 +170,14 @@ class Heard:
         about: What it is about, in a word of ours, for the log.
         acted: Whether it changed an account.
         unlisted: Names of fields whose value is not documented. Nothing was done because of them.
+        quotas: What the platform says of quotas, by name; see `Platform.quotas`.
     """
 
     said: str
     about: str
     acted: bool = False
     unlisted: tuple[str, ...] = ()
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
 
 
 AppT = TypeVar("AppT", bound=App)
@@ -194,6 +217,8 @@ class Platform(Generic[AppT, MessageT]):
             sessions, tokens, tickets. ``platform`` if every app of the platform does; empty if the app does not.
         take_push: Accept what the platform posts to us, given the query and body; return what was heard. It verifies by
             itself that the platform sent it. None if the platform never posts.
+        quotas: What the platform sells for an app, by name, and how to ask what is left of it. Asking is free and uses
+            nothing up. Empty if nobody could be asked for this app; None if the platform sells nothing.
     """
 
     name: str
@@ -216,6 +241,7 @@ class Platform(Generic[AppT, MessageT]):
     sealed: tuple[str, ...] = ()
     keeps_in_process: Callable[[AppT], str] = _every_app
     take_push: Callable[[AppT, Mapping[str, str], bytes, float], Flow[Heard]] | None = None
+    quotas: Callable[[AppT], Mapping[str, Callable[[], Flow[Quota]]]] | None = None
 
     def words(self, key: str, lang: str) -> str:
         """Return a text of the platform's ``words.toml`` in ``zh`` or ``en``."""

@@ -11,6 +11,7 @@ from haoma.platforms.wechat.flow import METHODS, find, find_under_key, one_time
 from haoma.platforms.wechat.login import log_in
 from haoma.platforms.wechat.read import Message, read, read_sealed
 from haoma.platforms.wechat.token import token_source
+from haoma.platforms.wechat.usage import quotas
 
 WECHAT: Final = Platform[WeChatApp, Message](
     name="wechat",
@@ -30,4 +31,5 @@ WECHAT: Final = Platform[WeChatApp, Message](
     mirror="haoma.platforms.wechat.mirror:MIRROR",
     symptoms="haoma.platforms.wechat.symptoms:SYMPTOMS",
     token_source=token_source,
+    quotas=quotas,
 )

@@ -27,7 +27,7 @@ from haoma.platforms.base.setting import (
     Setting,
 )
 from haoma.platforms.base.table import Table, origin
-from haoma.platforms.wechat import api_security
+from haoma.platforms.wechat import api_security, provider
 from haoma.platforms.wechat.component import NAMES as COMPONENT_NAMES
 from haoma.platforms.wechat.component import SETTINGS as COMPONENT_SETTINGS
 from haoma.platforms.wechat.component import Component, read_aes_keys
@@ -64,6 +64,7 @@ SETTINGS: Final = (
     Setting("encrypted_hash", Kind.WORD, default="base64-text", choices=("base64-text", "bytes")),
     *api_security.SETTINGS,
     *COMPONENT_SETTINGS,
+    *provider.SETTINGS,
     Setting("push_token", secret=True),
     Setting("push_aes_key", Kind.TEXTS, secret=True, key=True),
     Setting("quota_warning", Kind.NUMBER, default=1000, most=1_000_000_000, whole=True),
@@ -96,7 +97,8 @@ class WeChatApp(App):
         component: The third-party platform to which the app has granted its rights; None if there is none.
         push_token, push_aes_keys: Verify and open the mini program's own pushes; newest key first. None if it has none
             or a component. Without a key, pushes are in plain text.
-        quota_warning: ``usage.py`` calls the quota low if no more than this is left.
+        quota_warning: ``usage.py`` calls a quota low if no more than this is left.
+        provider: The account of the service provider that buys packages for the mini program; None if there is none.
         encrypted_hash: What ``checkencryptedmsg`` hashes: ``base64-text`` or ``bytes``. WeChat's page does not say.
     """
 
@@ -114,6 +116,7 @@ class WeChatApp(App):
     quota_warning: int = 1000
     security: api_security.Security | None = field(default=None, repr=False)
     component: Component | None = field(default=None, repr=False)
+    provider: provider.Provider | None = field(default=None, repr=False)
     push_token: Secret | None = field(default=None, repr=False)
     push_aes_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -155,6 +158,7 @@ def configure(table: Table) -> WeChatApp | None:
     encrypted_hash = table.choice("encrypted_hash")
     quota_warning = int(table.number("quota_warning"))
     security = api_security.configure(table)
+    found_provider = provider.configure(table)
     if issuer in _CLOUD:
         impossible = (*(["check_encrypted_message"] if check_encrypted_message else []), *api_security.NAMES)
         for setting in filter(table.__contains__, impossible):
@@ -188,6 +192,7 @@ def configure(table: Table) -> WeChatApp | None:
         quota_warning=quota_warning,
         security=security,
         component=component,
+        provider=found_provider,
         push_token=push_token,
         push_aes_keys=push_aes_keys,
     )

@@ -5,8 +5,9 @@
 5. A third-party platform's ticket or grant names our component inside as well; an event names our mini program.
 6. Its ``CreateTime`` is recent enough (``push.py``). The signature does not prove when the push was sent.
 7. A ticket is stored if it is newer (``third_party/tokens.py``). A grant is taken or forgotten
-   (``third_party/grant.py``). A user's withdrawal is acted on by the app's policy (``withdrawal.py``). Any other push
-   is answered and ignored, because WeChat adds kinds of pushes and repeats unanswered ones.
+   (``third_party/grant.py``). A user's withdrawal is acted on by the app's policy (``withdrawal.py``). A warning about
+   the quota is passed on (``usage.py``). Any other push is answered and ignored, because WeChat adds kinds of pushes
+   and repeats unanswered ones.
 
 When the address is entered in the console, WeChat sends a GET with ``echostr``, which has to be returned.
 
@@ -36,6 +37,7 @@ from haoma.platforms.wechat.push import (
 )
 from haoma.platforms.wechat.third_party.grant import EVENTS, take_event
 from haoma.platforms.wechat.third_party.tokens import TICKET, take_ticket
+from haoma.platforms.wechat.usage import is_notice, take_notice
 from haoma.platforms.wechat.withdrawal import is_withdrawal, take_withdrawal
 from haoma.secret import Secret
 from haoma.steps import ABSENT, Keep, Recall, Room, Shelf, ask
@@ -106,6 +108,8 @@ def take_push(app: WeChatApp, query: Mapping[str, str], body: bytes, now: float)
         return Heard(_HEARD, "grant")
     if is_withdrawal(found):
         return (yield from take_withdrawal(app, found, now, _HEARD))  # (5) to (7)
+    if is_notice(found):
+        return take_notice(app, found, now, _HEARD)  # (5) to (7)
     return Heard(_HEARD, "other")
 
 

@@ -74,6 +74,20 @@ class Metrics:
             registry=own,
             multiprocess_mode="mostrecent",
         )
+        self._quota_left = Gauge(
+            "haoma_quota_left",
+            "What is left of a quota that the platform sells, by its own figures.",
+            ("app", "platform", "quota"),
+            registry=own,
+            multiprocess_mode="mostrecent",
+        )
+        self._quota_low = Gauge(
+            "haoma_quota_low",
+            "1 if no more is left than the app's setting allows, else 0.",
+            ("app", "platform", "quota"),
+            registry=own,
+            multiprocess_mode="mostrecent",
+        )
         self._calls = Histogram(
             "haoma_platform_seconds",
             "Time of a call to a platform, by what came back: the class of the status, or the code of the failure.",
@@ -136,6 +150,11 @@ class Metrics:
         """Note how many requests to erase are not done."""
         self._erasures.labels(tenant, "pending").set(pending)
         self._erasures.labels(tenant, "overdue").set(overdue)
+
+    def set_quota(self, app: str, platform: str, quota: str, left: int, *, low: bool) -> None:
+        """Note what is left of a quota. ``quota`` is a name of our code."""
+        self._quota_left.labels(app, platform, quota).set(left)
+        self._quota_low.labels(app, platform, quota).set(int(low))
 
     def render(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

@@ -10,15 +10,19 @@ from haoma.service.observe.log import Sparing
 from haoma.store.outbox import End
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from structlog.typing import FilteringBoundLogger
 
+    from haoma.platforms.base.contract import App
+    from haoma.quotas import Told
     from haoma.service.observe.metrics import Metrics
     from haoma.settings.model import Settings
     from haoma.store.delivery import Attempt
     from haoma.store.erasures import Erasures
 
 _ALARM_SECONDS: Final = 3600.0
-"""How often it is said again that a request to erase is overdue."""
+"""How often it is said again that a request to erase is overdue, or that a quota is low."""
 
 
 class Signals:
@@ -73,9 +77,30 @@ class Signals:
             self._log.info("Accounts were erased, as was asked.", tenant=tenant, total=found.erased)
         if found.failed:
             self._log.warning("Accounts could not be erased; they are tried again.", tenant=tenant, code=found.failed)
-        if found.overdue and self._alarmed.get(tenant, 0.0) <= clock.monotonic():
-            self._alarmed[tenant] = clock.monotonic() + _ALARM_SECONDS
+        if found.overdue and self._may_warn(tenant):
             self._log.error("Requests to erase are overdue.", tenant=tenant, total=found.overdue)
+
+    def quotas(self, app: App, told: Iterable[Told]) -> None:
+        """Note what a platform tells of the quotas that it sells for an app; warn of those that are low."""
+        for each in told:
+            facts = {"app": app.name, "platform": app.platform, "quota": each.name}
+            key = f"{app.name} {each.name}"
+            if each.quota is not None:
+                quota = each.quota
+                self._metrics.set_quota(app.name, app.platform, each.name, quota.left, low=quota.low)
+                if quota.low and self._may_warn(key):
+                    self._log.warning("A quota runs low.", **facts, left=quota.left, total=quota.total)
+            elif each.error is not None and self._may_warn(f"{key} unknown"):
+                error = each.error
+                code = {"platform_code": error.platform_code} if error.platform_code else {}
+                self._log.warning("What is left of a quota is not known.", **facts, code=error.code, **code)
+
+    def _may_warn(self, key: str) -> bool:
+        """Return whether it is time to say something again."""
+        if self._alarmed.get(key, 0.0) > clock.monotonic():
+            return False
+        self._alarmed[key] = clock.monotonic() + _ALARM_SECONDS
+        return True
 
     def valkey(self, well: bool) -> None:  # noqa: FBT001
         """Note that Valkey answers, or that it no longer does."""

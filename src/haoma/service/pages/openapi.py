@@ -120,6 +120,10 @@ def document(lang: str) -> dict[str, Any]:
                 "parameters": _app_parameter(lang),
                 "post": _plain("push", lang, "text/plain", _problems(lang, ["trust.cannot-open"]))["get"],
             },
+            "/v1/apps/{app}/usage": {
+                "parameters": _app_parameter(lang),
+                "get": _usage(lang),
+            },
             "/v1/sessions/check": {
                 "post": _operation(
                     "check-session",
@@ -318,6 +322,31 @@ def _operation(
             **_problems(lang, codes),
         },
     }
+
+
+def _usage(lang: str) -> dict[str, Any]:
+    codes = ["caller.key-missing", "caller.key-rejected", "caller.server-key-needed", "caller.unknown-app"]
+    counts = {name: {"type": "integer"} for name in ("total", "used", "left")}
+    quota = _object(
+        {
+            "name": _TEXT,
+            **counts,
+            "low": {"type": "boolean"},
+            "code": _TEXT,
+            "platform_code": {"type": ["string", "null"]},
+        },
+        required=["name"],
+    )
+    schema = _object({"quotas": {"type": "array", "items": quota}}, required=["quotas"])
+    example = {"quotas": [{"name": "getPhoneNumber", "total": 5000, "used": 412, "left": 4588, "low": False}]}
+    responses = {
+        "200": {
+            "description": _say("ok", lang),
+            "content": {"application/json": {"schema": schema, "examples": {"server": {"value": example}}}},
+        },
+        **_problems(lang, codes),
+    }
+    return {"operationId": "usage", "summary": _say("usage", lang), "responses": responses}
 
 
 def _plain(name: str, lang: str, kind: str, problems: dict[str, Any] | None = None) -> dict[str, Any]:

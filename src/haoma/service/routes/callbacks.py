@@ -16,6 +16,7 @@ from haoma.errors import CannotOpen, HaomaError
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.platforms.registry import PLATFORMS
+from haoma.quotas import Told
 from haoma.service.gate.body import read_body
 from haoma.service.gate.endpoint import Endpoint
 from haoma.service.gate.refusing import refuse
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from haoma.outcome import Reply
     from haoma.platforms.base.contract import App, Heard
     from haoma.service.exchange import Exchange
+    from haoma.service.observe.signals import Signals
     from haoma.settings.model import Settings
 
 _PATH: Final = "/v1/apps/{app}/callback"
@@ -38,8 +40,9 @@ _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 class Callbacks:
     """The callback route of all apps."""
 
-    def __init__(self, settings: Settings, worlds: Mapping[str, World]) -> None:
+    def __init__(self, settings: Settings, worlds: Mapping[str, World], signals: Signals) -> None:
         self._settings = settings
+        self._signals = signals
         self._worlds = worlds
         takers = [app for app in settings.apps.values() if PLATFORMS[app.platform].take_push is not None]
         # A platform may put the app id into the address at which it pushes what concerns a merchant's mini program.
@@ -61,6 +64,8 @@ class Callbacks:
             reply = refuse(exchange, CannotOpen())
             exchange.error = error
             return reply
+        if app is not None and heard.quotas:
+            self._signals.quotas(app, [Told(name, quota) for name, quota in heard.quotas.items()])
         return 200, heard.said.encode(), _TEXT
 
     async def _hear(self, app: App | None, query: dict[str, str], body: bytes) -> Heard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -28,9 +29,21 @@ from haoma.platforms.base.mirroring import (
     Visit,
     drawn,
 )
+from haoma.platforms.wechat.mirror.packages import PACKAGES, QUICK, Provider
 from haoma.platforms.wechat.mirror.pushes import Pusher
 from haoma.platforms.wechat.mirror.refusals import REFUSALS
-from haoma.platforms.wechat.mirror.scenes import MERCHANTS, OK, REFUSED, SCENES, SETTINGS
+from haoma.platforms.wechat.mirror.scenes import (
+    ASSIGNED,
+    FREE,
+    GAMES,
+    MERCHANTS,
+    NO_PERMISSION,
+    OK,
+    REFUSED,
+    SCENES,
+    SETTINGS,
+    UNOPENED,
+)
 from haoma.platforms.wechat.mirror.security import Console
 from haoma.platforms.wechat.mirror.third_party import ThirdParty
 
@@ -45,6 +58,7 @@ _GRANTS: Final = ("client_credential", "authorization_code")
 _SIDECAR: Final = "/sidecar"  # under this path the mirror plays the container process that adds the token
 _RESET_SPAN: Final = 60.0
 _MOST_RESETS: Final = 3
+_NO_QUOTA: Final = "platform.quota-exhausted"
 _UNKNOWN_APP: Final = "wx0000000000000000"
 
 _REFUSALS: Final = {refusal.name: refusal for refusal in REFUSALS}
@@ -117,6 +131,10 @@ class WeChatMirror(Mirror):
         self._sealed: dict[str, tuple[str, float, str]] = {}  # hash of what WeChat sealed: app id, time, scene
         self._resets: dict[tuple[str, str], list[float]] = {}  # (app id, openid): when its session_key was reset
         self._answers = 0
+        self._used: Counter[str] = Counter()  # numbers given, by app id: what a package pays for
+        self._free = {self._programs[name].app_id for name in FREE}
+        self._assigned = {self._programs[name].app_id for name in ASSIGNED}
+        self.provider = Provider(random_bytes, [self._programs[name].app_id for name in ASSIGNED])
         self.own = Pusher(random_bytes, self._programs["wechat"].app_id, random_bytes(8).hex(), random_bytes(32))
         self._ways: dict[tuple[str, str], Callable[[Call, float], Answer]] = {
             ("POST", "/cgi-bin/stable_token"): self._stable_token,
@@ -128,6 +146,10 @@ class WeChatMirror(Mirror):
             ("GET", "/wxa/checksession"): self._check_session,
             ("GET", "/wxa/resetusersessionkey"): self._reset_session_key,
             ("GET", "/wxa/charge/usage/get"): self._usage,
+            ("GET", f"{PACKAGES}usage/get"): self._of_provider,
+            ("GET", f"{PACKAGES}package/get_convertible_skus"): self._of_provider,
+            ("POST", f"{PACKAGES}package/assign"): self._of_provider,
+            ("POST", f"{PACKAGES}package/cancel_assign"): self._of_provider,
         }
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
@@ -142,6 +164,7 @@ class WeChatMirror(Mirror):
                 **self._own_settings.get(name, {}),
                 **(self._console.settings() if name == "wechat-secured" else {}),
                 **(self.own.push_settings() if name == "wechat" else {}),
+                **(self.provider.settings() if name in ASSIGNED else {}),
                 **({"cloud_base_url": base_url + _SIDECAR} if name == "wechat-cloud" else {}),
             }
             for name, program in self._programs.items()
@@ -195,12 +218,18 @@ class WeChatMirror(Mirror):
             event: dict[str, Any] = {"errMsg": "getPhoneNumber:fail user deny"}
             body = {"login_code": login_code, "authorization": event}
             return Tap(scene, played.app, event, login_code, body, "envelope.user-declined", failed=True)
-        if (refusal := _REFUSALS.get(scene)) and refusal.place == "button":
+        if scene == "game-not-tapped":
+            event = {"errMsg": "getPhoneNumber:fail can only be invoked by user TAP gesture."}
+            return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect, failed=True)
+        if (refusal := _REFUSALS.get(NO_PERMISSION if scene in UNOPENED else scene)) and refusal.place == "button":
             event = {"errMsg": f"getPhoneNumber:{refusal.errmsg}", "errno": refusal.errcode}
             return Tap(scene, played.app, event, login_code, {"authorization": event}, played.expect, failed=True)
+        if program.app_id in self._assigned and not self.provider.assigned(program.app_id):
+            event = {"errMsg": "getPhoneNumber:fail no quota", "errno": 1400001}
+            return Tap(scene, played.app, event, login_code, {"authorization": event}, _NO_QUOTA, failed=True)
         phone = _Code("phone", program.app_id, user.openid, now + _LIFE, fault=scene)
         phone.national_number = person.mobile("1380013", self._random)
-        if scene == "overseas":
+        if scene in ("overseas", "overseas-subject"):
             phone.country_code, phone.national_number = "852", "51234567"
         sealed = self._seal(scene, user, phone, now)
         if played.app in ("wechat-sealed", "wechat-checked") or scene == "sealed-data-off":
@@ -208,7 +237,9 @@ class WeChatMirror(Mirror):
         else:
             code = self._phone_code(scene, user, phone)
             words = f"{'getRealtimePhoneNumber' if scene == 'realtime' else 'getPhoneNumber'}:ok"
-            event, authorization = {"errMsg": words, "code": code, **sealed}, {"code": code}
+            # wx.getPhoneNumber of a mini game gives the code alone.
+            event = {"errMsg": words, "code": code, **({} if scene in GAMES else sealed)}
+            authorization = {"code": code}
         body = {"login_code": login_code, "authorization": authorization}
         if scene == "component-left":
             login_code, body = "", {"authorization": authorization}
@@ -300,6 +331,24 @@ class WeChatMirror(Mirror):
         place = program.name if pusher is self.own else program.app_id
         pushed = pusher.withdrawal(program.app_id, user, now, account=account)
         return (Push(app, f"/v1/apps/{place}/callback", *pushed),)
+
+    def notice(self, app: str, *, total: int, used: int, now: float) -> Pushed:
+        """Return query and body of the push that little is left of an app's quota."""
+        program = self._programs[app]
+        pusher = self.own if app == "wechat" else self._platforms[app]
+        fields = {
+            "ToUserName": "gh_0",
+            "FromUserName": "o0",
+            "CreateTime": str(int(now)),
+            "MsgType": "event",
+            "Event": "charge_service_quota_notify",
+            "event_type": "3",
+            "appid": program.app_id,
+            "spu_id": QUICK,
+            "total_quota": str(total),
+            "total_used_quota": str(used),
+        }
+        return pusher.seal(now, "".join(f"<{name}><![CDATA[{text}]]></{name}>" for name, text in fields.items()))
 
     # --- the API ---
 
@@ -397,7 +446,8 @@ class WeChatMirror(Mirror):
 
     def _who(self, asked: dict[str, Any]) -> _MiniProgram | Answer:
         """Return the owner of this id and secret, or the refusal."""
-        program = next((each for each in self._programs.values() if each.app_id == asked.get("appid")), None)
+        accounts = (*self._programs.values(), _MiniProgram("provider", self.provider.app_id, self.provider.secret))
+        program = next((each for each in accounts if each.app_id == asked.get("appid")), None)
         if program is None:
             return self._no(40013, "invalid appid")
         refusals = (
@@ -486,6 +536,7 @@ class WeChatMirror(Mirror):
     def _give(self, code: _Code, now: float) -> Answer:
         code.used = True
         self._answers += 1
+        self._used[code.app_id] += 1
         country_code: str | int = code.country_code if self._answers % 2 else int(code.country_code)
         watermark = {"timestamp": int(now), "appid": code.app_id}
         phone = {**_number(code), "countryCode": country_code, "watermark": watermark}
@@ -553,9 +604,28 @@ class WeChatMirror(Mirror):
         app_id = self._authorized(call, now)
         if isinstance(app_id, Answer):
             return app_id
-        package = {"pkgId": "ZY1", "used": str(self._answers), "all": "5000", "status": 1, "spuId": call.query["spuId"]}
-        counts = {"all": "5000", "effectiveAll": "5000", "effectiveUse": str(self._answers), "total": 1}
-        return _say({"errcode": 0, **counts, "detailList": [package]})
+        used = "0" if app_id in self._free else str(self._used[app_id])
+        packages = self._packages(app_id, used, call.query["spuId"])
+        total = str(sum(int(each["all"]) for each in packages))
+        counts = {"all": total, "effectiveAll": total, "effectiveUse": used, "total": len(packages)}
+        return _say({"errcode": 0, **counts, "detailList": packages})
+
+    def _packages(self, app_id: str, used: str, spu_id: str) -> list[dict[str, Any]]:
+        assigned = self.provider.assigned(app_id) if spu_id == QUICK else []
+        if app_id in self._free or app_id in self._assigned:
+            return assigned
+        return [{"pkgId": "ZY1", "all": "5000", "used": used, "status": 1, "spuId": spu_id}, *assigned]
+
+    def _of_provider(self, call: Call, now: float) -> Answer:
+        """Answer a service provider. Its token is no mini program's."""
+        app_id = self._authorized(call, now)
+        if isinstance(app_id, Answer):
+            return app_id
+        if app_id != self.provider.app_id:
+            return self._no(48001, "api unauthorized")
+        merchants = {self._programs[name].app_id for name in ("wechat", *MERCHANTS)}
+        said = self.provider.answer(call.path.removeprefix(PACKAGES), call.query, _object(call.body) or {}, merchants)
+        return self._no(said, "package") if isinstance(said, int) else _say({"errcode": 0, **said})
 
     def _no(self, errcode: int, words: str) -> Answer:
         rid = "-".join(self._random(4).hex() for _ in range(3))

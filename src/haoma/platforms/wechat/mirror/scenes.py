@@ -31,6 +31,12 @@ _NAMED: Final[tuple[Scene, ...]] = (
     Scene("reset-after-consumed", _OUTCOME, "wechat"),
     Scene("garbage-reply", "outside.nonsense-reply", "wechat"),
     Scene("realtime", OK, "wechat"),
+    Scene("game", OK, "wechat"),
+    Scene("game-realtime", OK, "wechat"),
+    Scene("game-not-tapped", "envelope.button-failed", "wechat"),
+    Scene("pays-nothing", OK, "wechat-free"),
+    Scene("overseas-subject", OK, "wechat-abroad"),
+    Scene("overseas-subject-not-opened", "platform.permission-missing", "wechat-abroad"),
     Scene("cloud-ok", OK, "wechat-cloud"),
     Scene("cloud-path-not-listed", "platform.permission-missing", "wechat-cloud"),
     Scene("secured", OK, "wechat-secured"),
@@ -40,6 +46,7 @@ _NAMED: Final[tuple[Scene, ...]] = (
     Scene("component-no-ticket", "platform.token-rejected", "wechat-component"),
     Scene("component-old-push", "platform.token-rejected", "wechat-component"),
     Scene("component-ok", OK, "wechat-merchant"),
+    Scene("component-package", OK, "wechat-package"),
     Scene("component-older-ticket", OK, "wechat-merchant"),
     Scene("component-granted", OK, "wechat-granting"),
     Scene("component-restarted", OK, "wechat-restarted"),
@@ -61,8 +68,22 @@ SCENES: Final = (*_NAMED, *(refusal.scene for refusal in REFUSALS))
 REFUSED: Final = {refusal.app: refusal for refusal in REFUSALS if refusal.place in ("token", "component")}
 """The refusals of apps for which every call is refused, by app."""
 
+GAMES: Final = frozenset({"game", "game-realtime"})
+"""Scenes that a mini game plays, which calls ``wx.getPhoneNumber``."""
+
+UNOPENED: Final = frozenset({"overseas-subject-not-opened"})
+NO_PERMISSION: Final = "errno-102-button"
+"""What the button says to those for whom the component is not open. WeChat documents no code for overseas subjects."""
+
+FREE: Final = ("wechat-free", "wechat-abroad")
+"""Apps that pay nothing, and have no packages: of a public hospital or a school; of an overseas subject."""
+
+ASSIGNED: Final = ("wechat-package",)
+"""Apps to which a service provider assigns packages."""
+
 MERCHANTS: Final = (
     "wechat-merchant",
+    "wechat-package",
     "wechat-granting",
     "wechat-restarted",
     "wechat-granted-again",
@@ -79,6 +100,8 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "wechat-ip": {},
     "wechat-frozen": {},
     "wechat-cloud": {"token": "cloud"},
+    "wechat-free": {},
+    "wechat-abroad": {},
     "wechat-secured": {},
     "wechat-component": {},
     **{name: {} for name in (*MERCHANTS, *REFUSED)},
