@@ -28,7 +28,7 @@ def main() -> int:
         help="run the cases against an implementation",
         description="Run the cases against an implementation: one of adapters.toml, or any program with --command.",
         epilog="The program reads a case, one line of JSON, and answers with one line: a phone_number, a ticket, "
-        "refused or unsupported. Unsupported cases do not count against it.",
+        "a reading, refused or unsupported. Unsupported cases do not count against it.",
     )
     names = sorted(adapters())
     known = f"by default haoma; there are: {'; '.join(names)}"
@@ -37,6 +37,7 @@ def main() -> int:
     judge.add_argument("--command", dest="theirs", help="a program of your own, for instance 'node judge.mjs'")
     judge.add_argument("--lines", action="store_true", help="the program takes one case after another, one per line")
     judge.add_argument("--only", default="", help="only cases whose names start with this, for instance alipay/")
+    judge.add_argument("--way", default="", help="only cases of this way, for instance request")
     judge.add_argument("--install", action="store_true", help="install the adapters' requirements into .conformance/")
     judge.add_argument("--json", action="store_true", help="print the results as JSON")
     judge.add_argument("--write", type=Path, metavar="PATH", help="write the page and its Chinese version")
@@ -66,8 +67,9 @@ def _make() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     chosen = [case for case in cases() if case["name"].startswith(arguments.only)]
+    chosen = [case for case in chosen if arguments.way in ("", case["way"])]
     if not chosen:
-        print(f"no case begins with {arguments.only}", file=sys.stderr)
+        print(f"no case begins with {arguments.only} {arguments.way}".rstrip(), file=sys.stderr)
         return 2
     outcomes = []
     for adapter in _adapters(arguments):
@@ -101,6 +103,8 @@ def _adapters(arguments: argparse.Namespace) -> list[Adapter]:
 def _print(outcome: Outcome, *, each: bool) -> None:
     counts = ", ".join(f"{outcome.count(name)} {name}" for name in VERDICTS)
     print(f"{outcome.adapter.name} {outcome.version}: {counts}", flush=True)
+    if absent := outcome.not_offered():
+        print(f"  not offered: {', '.join(absent)}", flush=True)
     for case, said in outcome.verdicts if each else ():
         if said in VERDICTS[:3]:
             print(f"  {said}: {case['name']}: {case['why']}")

@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from conformance import messages
+from conformance import bodies, messages
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parent / "tests" / "vectors"
@@ -194,6 +194,10 @@ def _own(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         if group == "strictness":
             expect = {"either": messages.TICKET, "reason": reason}
         yield _case(f"wechat/{name}", way, group, sent, keys, now, expect, why, FORGED)
+    for row in bodies.rows():
+        yield _case(
+            row.name, "request", row.group, row.input(), row.front.keys, bodies.NOW, row.expect(), row.why, row.origin
+        )
     sealed = made["wechat/session-key-mainland"]
     for name, days, why in (
         ("watermark-of-last-month_fail", 30, "The number was handed out thirty days ago: a capture, played back."),

@@ -30,7 +30,9 @@ VERDICTS: Final = ("accepted wrongly", "refused wrongly", "crashed", "unsupporte
 """The first three are faults. The last two are for cases in which either outcome is right."""
 SENT: Final = ("platform", "way", "input", "keys", "now")
 """What a program is told about a case. It is not told the expected outcome, nor the name, which gives it away."""
-ANSWERS: Final = frozenset({"phone_number", "ticket", "refused", "unsupported"})
+ANSWERS: Final = frozenset({"phone_number", "ticket", "refused", "unsupported", "reading"})
+READ: Final = ("app", "number_from", "phone_code", "login_code")
+"""What a program says of a request that it has read. What is missing or empty is null."""
 Case = dict[str, Any]
 
 
@@ -52,6 +54,8 @@ class Adapter:
     node_folder: str
     what: str
     what_zh: str
+    needs: tuple[str, ...] = ()
+    no_request: tuple[str, str] = ("", "")
     folder: Path | None = HERE
     lines: bool = True
 
@@ -83,6 +87,8 @@ class Adapter:
             return "--install" if self.requirements else self.command[0]
         if self.package and not self.requirements and not _is_installed(self.package):
             return f"pip install . ({self.package})"
+        if lacking := [name for name in self.needs if not _is_installed(name)]:
+            return f"pip install '.[server]' ({', '.join(lacking)})"
         return ""
 
     @property
@@ -122,6 +128,8 @@ def adapters() -> dict[str, Adapter]:
             node_folder=table.get("node_folder", "conformance/node"),
             what=table["what"],
             what_zh=table["what_zh"],
+            needs=tuple(table.get("needs", ())),
+            no_request=(table.get("no_request", ""), table.get("no_request_zh", "")),
         )
         for name, table in tables.items()
     }
@@ -134,19 +142,36 @@ def foreign(command: list[str], *, lines: bool) -> Adapter:
 
 def verdict(case: Case, answer: object) -> str:
     """Compare an answer with what the case expects."""
-    expect = case["expect"]
-    if isinstance(answer, dict) and len(answer.keys() & ANSWERS) != 1:
-        return "crashed"  # a number together with a refusal is neither
+    expect, is_request = case["expect"], case["way"] == "request"
+    # A number together with a refusal is neither. In a request, whose it is belongs to it.
+    allowed = ({"reading"}, {"reading", "phone_number"}) if is_request else ({"phone_number"}, {"ticket"})
+    if not isinstance(answer, dict) or answer.keys() & ANSWERS not in (*allowed, {"refused"}, {"unsupported"}):
+        return "crashed"
     match answer:
         case {"unsupported": True}:
             return "unsupported"
         case {"refused": str()}:
             return "strict" if "either" in expect else "right" if "refuse" in expect else "refused wrongly"
-        case {"phone_number": str(found)}:
-            return _accepted(found, expect, "phone_number")
-        case {"ticket": str(found)}:
-            return _accepted(found, expect, "ticket")
+        case {"reading": dict(read)}:
+            return _read(read, answer.get("phone_number"), expect)
+        case {"phone_number": str()} | {"ticket": str()}:
+            kind = "ticket" if "ticket" in answer else "phone_number"
+            return _accepted(answer[kind], expect, kind)
     return "crashed"
+
+
+def _read(read: dict[str, Any], number: object, expect: dict[str, Any]) -> str:
+    """Compare what was read from a request, and the number if there is one."""
+    if number is not None and not isinstance(number, str):
+        return "crashed"
+    wanted = expect.get("reading")
+    if wanted is None or any((read.get(name) or None) != wanted.get(name) for name in READ):
+        return "accepted wrongly"
+    if "refuse" in expect:  # it can be read, and then the platform refuses
+        return "right" if number is None else "accepted wrongly"
+    if number is None:
+        return "lenient" if "either" in expect else "right"
+    return _accepted(number, expect, "phone_number")
 
 
 def _accepted(found: str, expect: dict[str, Any], kind: str) -> str:
@@ -281,10 +306,23 @@ class Outcome:
         """Return how many cases of a group it could answer."""
         return sum(said != "unsupported" and case["group"] == group for case, said in self.verdicts)
 
+    def ways(self) -> list[str]:
+        """Return the ways of its cases."""
+        return sorted({case["way"] for case, _ in self.verdicts})
+
+    def offers(self, way: str) -> bool:
+        """Return whether it has answered any case of a way."""
+        return any(said != "unsupported" and case["way"] == way for case, said in self.verdicts)
+
+    def not_offered(self) -> list[str]:
+        """Return the ways of which it has answered no case."""
+        return [way for way in self.ways() if not self.offers(way)]
+
     def as_json(self) -> dict[str, Any]:
         wrong = {case["name"]: said for case, said in self.verdicts if said in VERDICTS[:3]}
         counts = {name: self.count(name) for name in VERDICTS}
-        return {"adapter": self.adapter.name, "version": self.version, **counts, "cases": wrong}
+        named = {"adapter": self.adapter.name, "version": self.version}
+        return {**named, **counts, "not_offered": self.not_offered(), "cases": wrong}
 
 
 def run(adapter: Adapter, chosen: list[Case]) -> Outcome:

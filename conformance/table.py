@@ -25,8 +25,8 @@ GROUPS = {
         "歧义：不同解析器得出不同结果，或根本不是号码",
     ),
     "strictness": (
-        "strictness: matters of form, in which only another number is wrong",
-        "宽严：形式问题，只有得出别的号码才算错",
+        "strictness: matters of form, in which only another number or reading is wrong",
+        "宽严：形式问题，只有得出别的号码或别的读法才算错",
     ),
 }
 HEADINGS_ZH = {
@@ -71,7 +71,13 @@ def page(outcomes: list[Outcome], *, zh: bool = False) -> str:
             "Cases and protocol: [conformance/](../conformance/README.md).",
             "",
         ]
-    parts = (_totals(outcomes, zh=zh), _by_group(outcomes, zh=zh), _cases(chosen, zh=zh), _notes(zh=zh))
+    parts = (
+        _totals(outcomes, zh=zh),
+        _by_way(outcomes, zh=zh),
+        _by_group(outcomes, zh=zh),
+        _cases(chosen, zh=zh),
+        _notes(zh=zh),
+    )
     for part in (*parts, _worst(outcomes, zh=zh)):
         lines += [*part, ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -86,6 +92,30 @@ def _totals(outcomes: list[Outcome], *, zh: bool) -> list[str]:
     for each in outcomes:
         counts = [str(each.count(name)) for name in VERDICTS]
         lines.append(_row([each.adapter.name, each.version, *counts]))
+    return lines
+
+
+def _by_way(outcomes: list[Outcome], *, zh: bool) -> list[str]:
+    """Return what each gets right of each way, and why it does not offer to read requests."""
+    title = "按方式：没有出错的 / 能回答的" if zh else "By way: without a fault, of those it could answer"
+    absent = "不提供" if zh else "not offered"
+    lines = [f"## {title}", "", _row(["方式" if zh else "way", *(each.adapter.name for each in outcomes)])]
+    lines.append(_rule(1 + len(outcomes)))
+    for way in outcomes[0].ways():
+        cells = []
+        for each in outcomes:
+            said = [verdict for case, verdict in each.verdicts if case["way"] == way and verdict != "unsupported"]
+            good = sum(verdict not in VERDICTS[:3] for verdict in said)
+            cells.append(f"{good} / {len(said)}" if said else absent)
+        lines.append(_row([f"`{way}`", *cells]))
+    reasons = [(each.adapter.name, each.adapter.no_request[zh]) for each in outcomes if each.adapter.no_request[zh]]
+    if reasons:
+        head = (
+            "没有函数读取前端请求的实现，以及原因："
+            if zh
+            else "Who has no function that reads a front end's request, and why:"
+        )
+        lines += ["", head, "", *(f"- **{name}**{'：' if zh else ': '}{why}" for name, why in reasons)]
     return lines
 
 
@@ -126,6 +156,9 @@ def _notes(*, zh: bool) -> list[str]:
             "- 「从宽」「从严」：形式问题（JSON 数字的号码、base64 末位多余比特、平台没有写明的海外号码等），",
             "  唯一正确的号码就在其中，接受与拒绝都对，不计对错；只有得出别的号码才算误收。",
             "  haoma 自己的取舍，看用例名是否以 `_fail` 结尾。",
+            "- `request` 评判前端请求的读法：哪个字段是登录，哪个是授权。给出号码却丢了一并提交的登录，算误收；",
+            "  别的字段名、包装、表单等属于「宽严」，读与不读都对。haoma 经库与经 HTTP 服务各评判一次，结果相同。",
+            "- 「不提供」：该实现没有做这件事的函数；一个用例都不回答，因此不计。",
             "- 每个用例独立评判、没有状态，因此重放、与登录的绑定、一次性使用不在评判之列：",
             "  那要靠服务端自己记住。",
             "- 轻重不同：`unproven` 与 `foreign` 的用例，大多只要控制前端就能造出；",
@@ -147,6 +180,11 @@ def _notes(*, zh: bool) -> list[str]:
         "  abroad that the platform does not document. The one right number is in it, so that to take it and to refuse",
         "  it are both right, and count for nothing; only another number is accepted wrongly. What haoma does is in",
         "  the name: `_fail` is refused.",
+        "- `request` is about how the request of a front end is read: which field is the login, which the",
+        "  authorization. A number without the login that was sent along is accepted wrongly; other names, objects",
+        "  around it and forms are matters of form, to be read or refused. haoma is judged as a library and as a",
+        "  service over HTTP, with the same results.",
+        "- `not offered`: the implementation has no function for this. It answers none of the cases, and none counts.",
         "- Each case stands alone, without state. So replay, the binding to a login and one-time use are not judged:",
         "  for these a server has to remember something.",
         "- They do not weigh the same. Most `unproven` and `foreign` cases take no more than a front end; `damaged`",

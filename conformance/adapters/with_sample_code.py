@@ -10,7 +10,9 @@ import base64
 import hashlib
 import json
 import sys
+from functools import cache
 from typing import Any
+from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
 from Crypto.Cipher import AES, PKCS1_v1_5
@@ -27,6 +29,12 @@ def unpad(text: bytes) -> bytes:
     return text[: -text[-1]]
 
 
+@cache
+def imported(key: str | bytes) -> RSA.RsaKey:
+    """Return a key. It is checked each time that it is imported, which takes longer than all else."""
+    return RSA.import_key(key)
+
+
 def decrypt(key: str, iv: bytes, text: str) -> bytes:
     return unpad(AES.new(base64.b64decode(key), AES.MODE_CBC, iv).decrypt(base64.b64decode(text)))
 
@@ -38,7 +46,7 @@ def alipay(case: dict[str, Any], *, check: bool) -> str:
     encrypted = not content.startswith("{")
     if check and sent.get("sign"):
         signed = f'"{content}"' if encrypted else content
-        public = RSA.import_key(base64.b64decode(keys["alipay_public_key"]))
+        public = imported(base64.b64decode(keys["alipay_public_key"]))
         pkcs1_15.new(public).verify(SHA256.new(signed.encode()), base64.b64decode(sent["sign"]))
     found = json.loads(decrypt(keys["aes_key"], bytes(16), content) if encrypted else content)
     if found["code"] != "10000":
@@ -86,7 +94,7 @@ def rsa_reply(case: dict[str, Any], *, check: bool) -> str:
     if found["err_no"]:
         raise Refused(found["err_no"])
     for key in case["keys"]["app_private_keys"]:
-        private = RSA.import_key(base64.b64decode(key))
+        private = imported(base64.b64decode(key))
         plain = PKCS1_v1_5.new(private).decrypt(base64.b64decode(found["data"]), None)
         if plain:
             return number(json.loads(plain), case, check=check)
@@ -101,7 +109,7 @@ def secured_reply(case: dict[str, Any], *, check: bool) -> str:
     beside = f"{keys['url']}|{headers['wechatmp-appid']}|{headers['wechatmp-timestamp']}|{keys['api_sym_sn']}"
     if check:
         lines = f"{keys['url']}\n{headers['wechatmp-appid']}\n{headers['wechatmp-timestamp']}\n{sent['body']}"
-        public = RSA.import_key(keys["api_certificates"][0])
+        public = imported(keys["api_certificates"][0])
         signature = base64.b64decode(headers.get("wechatmp-signature", ""))
         pss.new(public, salt_bytes=32).verify(SHA256.new(lines.encode()), signature)
     iv, data, tag = (base64.b64decode(body[name]) for name in ("iv", "data", "authtag"))
@@ -126,6 +134,51 @@ def push(case: dict[str, Any], *, check: bool) -> str:
     return element(plain[20:end].decode(), "ComponentVerifyTicket")
 
 
+def request(case: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """Read a request with the names of tutorials, ask the platform, and return the answer with the number."""
+    sent, keys = case["input"], case["keys"]
+    app = keys["apps"][sent["app"]]
+    data, platform = fields(sent), app["platform"]
+    read: dict[str, Any] = {"app": sent["app"], "login_code": None}
+    inner = {**case, "keys": {**app, "app_private_keys": [app.get("app_private_key")]}}
+    if platform == "alipay":
+        read["login_code"], read["number_from"] = data.get("auth_code"), "envelope"
+        if read["login_code"]:
+            asked(keys, "login", read["login_code"])
+        found = alipay({**inner, "input": json.dumps(data)}, check=check)
+    elif "encryptedData" in data:
+        read["login_code"], read["number_from"] = data["code"], "sealed-data"
+        login = json.loads(asked(keys, "login", data["code"]))
+        session_key = login.get("data", login).get("session_key")
+        if not session_key:
+            raise Refused(login)
+        inner["keys"]["session_key"] = session_key
+        found = sealed({**inner, "input": data}, check=check)
+    else:
+        named = {"huawei": "authorizationCode", "dingtalk": "authCode"}.get(platform, "code")
+        read["phone_code"], read["number_from"] = data[named], "phone-code"
+        replied = asked(keys, "phone", data[named])
+        found = (rsa_reply if platform == "douyin" else reply)({**inner, "input": replied}, check=check)
+    return {"reading": read, "phone_number": found}
+
+
+def fields(sent: dict[str, Any]) -> dict[str, Any]:
+    """Return what a framework makes of a request: the query, the form or the JSON."""
+    raw = base64.b64decode(sent["body_base64"]) if "body_base64" in sent else sent["body"].encode()
+    if sent["method"] == "GET":
+        return {name: values[0] for name, values in parse_qs(sent["query"]).items()}
+    if sent["content_type"].startswith("application/x-www-form-urlencoded"):
+        return {name: values[0] for name, values in parse_qs(raw.decode()).items()}
+    found: dict[str, Any] = json.loads(raw)
+    return found
+
+
+def asked(keys: dict[str, Any], what: str, code: str) -> str:
+    """Return what the platform answers to a code."""
+    reply: str = keys["logins" if what == "login" else "phone_codes"].get(code) or keys["other_codes"][what]
+    return reply
+
+
 def element(text: str, name: str) -> str:
     return ET.fromstring(text).findtext(name) or ""
 
@@ -141,9 +194,11 @@ WAYS = {
 
 
 def judge(case: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
-    if case["way"] not in WAYS:
+    if case["way"] not in (*WAYS, "request"):
         return {"unsupported": True}
     try:
+        if case["way"] == "request":
+            return request(case, check=check)
         said = "ticket" if case["way"] == "push" else "phone_number"
         return {said: WAYS[case["way"]](case, check=check)}
     except (Refused, ValueError) as error:

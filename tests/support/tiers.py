@@ -102,7 +102,7 @@ WEIGHTS = {
     "laws/test_session_keys.py": 32,
     "forks/test_forks.py": 32,
     "laws/test_splices.py": 30,
-    "conformance/test_conformance.py": 27,
+    "conformance/test_conformance.py": 40,
     "promises/test_docs.py": 24,
     "system/test_canary.py": 19,
     "simulator/test_simulator_server.py": 18,
