@@ -1,0 +1,2 @@
+export const a = (((
+function b( { return wx.login({

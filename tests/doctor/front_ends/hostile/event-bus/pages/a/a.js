@@ -1,0 +1,2 @@
+import { emit } from '../../utils/bus'
+Page({ onPhone({ detail }) { if (detail.code) emit('phone', detail) } })

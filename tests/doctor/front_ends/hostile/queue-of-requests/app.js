@@ -1,0 +1,2 @@
+import { start } from './utils/request'
+App({ onLaunch() { start() } })

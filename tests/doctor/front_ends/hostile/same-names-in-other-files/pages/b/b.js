@@ -1,0 +1,2 @@
+import { prepare, submit } from '../../utils/get'
+Page({ onLoad() { prepare(); submit({ page: 1 }) }, onPhone() { prepare() } })

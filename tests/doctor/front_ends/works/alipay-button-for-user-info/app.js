@@ -1,0 +1,1 @@
+App({ serverUrl: 'https://api.example.com', globalData: { memberId: '' } });

@@ -1,0 +1,1 @@
+export default { login: () => uni.login({ provider: 'weixin' }) }

@@ -1,0 +1,1 @@
+export default { bindPhone: () => Promise.resolve(false) }
