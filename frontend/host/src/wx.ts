@@ -28,15 +28,17 @@ export function wx(
         no('login'),
       ),
     checkSession: (asked?: Callbacks) => settle(asked, yes('checkSession'), no('checkSession')),
-    getPhoneNumber: (asked?: Callbacks) =>
+    // Of mini games. WeChat returns no promise here, so whoever waits for one has to fail here as well.
+    getPhoneNumber: (asked?: Callbacks & { isRealtime?: boolean }) => {
       settle(
-        asked,
-        phone.ask('getPhoneNumber').then((event) => {
-          if (event['errMsg'] !== 'getPhoneNumber:ok') throw event
-          return event
+        { complete: () => undefined, ...asked },
+        phone.ask(asked?.isRealtime ? 'getRealtimePhoneNumber' : 'getPhoneNumber').then((event) => {
+          if (!String(event['errMsg']).endsWith(':ok')) throw event
+          return { ...event, errMsg: 'getPhoneNumber:ok' }
         }),
         (error) => (error instanceof Error ? no('getPhoneNumber')(error) : (error as object)),
-      ),
+      )
+    },
     request: (asked: Request & Callbacks) => {
       settle(
         { complete: () => undefined, ...asked },

@@ -84,20 +84,25 @@ test('mini-games: wx.getPhoneNumber asks with the same sheet', async (t) => {
   const content = {
     'app.json': app,
     'a.wxml': '<view id="ask" bindtap="ask">ask</view><view id="said">{{said}}</view>',
-    'a.js': `Page({ data: { said: '' }, async ask() {
-      const said = await wx.getPhoneNumber().catch((refused) => refused)
-      this.setData({ said: said.code || said.errMsg }) } })`,
+    'a.js': `Page({ data: { said: '' }, ask() {
+      const promised = wx.getPhoneNumber({
+        isRealtime: REALTIME,
+        success: ({ code }) => this.setData({ said: code }),
+        fail: ({ errMsg }) => this.setData({ said: errMsg }),
+      })
+      if (promised) this.setData({ said: 'a promise, which WeChat does not give' }) } })`,
   }
-  for (const [allow, expected] of [
-    [true, 'phone'],
-    [false, 'getPhoneNumber:fail user deny'],
+  for (const [allow, realtime, expected] of [
+    [true, false, 'phone'],
+    [true, true, 'phone'],
+    [false, false, 'getPhoneNumber:fail user deny'],
   ]) {
     const tap = async () => ({ event: allow ? { errMsg: 'getPhoneNumber:ok', code: 'phone' } : { errMsg: expected } })
-    const page = await run(content, { api: { ...api, tap }, allow })
+    const page = await run({ ...content, 'a.js': content['a.js'].replace('REALTIME', realtime) }, { api: { ...api, tap }, allow })
     t.after(() => page.close())
     await page.tap('[id$="--ask"]')
     assert.equal(page.read('[id$="--said"]'), expected)
-    assert.deepEqual(page.asked, [{ platform: 'wechat', openType: 'getPhoneNumber' }])
+    assert.deepEqual(page.asked, [{ platform: 'wechat', openType: realtime ? 'getRealtimePhoneNumber' : 'getPhoneNumber' }])
   }
 })
 
