@@ -45,6 +45,8 @@ _FAMILIES: Final = {
 _PLACES: Final = {
     "token": "获取 access_token · fetching the access_token",
     "phone": "换取手机号 · fetching the number",
+    "code": "用 code 换取用户凭证 · exchanging the code for the user's token",
+    "user": "用用户凭证查询用户 · asking for the user with that token",
     "login": "登录 · login",
     "check": "核对加密数据 · checking encrypted data",
     "button": "手机上的按钮 · the button on the device",
@@ -61,6 +63,8 @@ _CAUSES: Final = {
         "zh": "内容是用户信息时（只对持有 session_key 的人说）",
         "en": "When it is user info (said only to whoever has the session_key)",
     },
+    "other-flow": {"zh": "提交内容属于平台的另一种流程时", "en": "When it belongs to the platform's other flow"},
+    "number-form": {"zh": "号码的写法没有文档时", "en": "When the form of a number is not documented"},
     "taken-apart": {"zh": "只收到密文时", "en": "When only the ciphertext was sent"},
 }
 _ABOUT_CODES: Final = """\

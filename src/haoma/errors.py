@@ -244,7 +244,10 @@ class BareCode(EnvelopeError):
 
 
 class UnknownShape(EnvelopeError):
-    """The JSON has none of the shapes that this platform's front ends send."""
+    """The JSON has none of the shapes that this platform's front ends send.
+
+    ``place`` is ``other-flow`` if only the front end of the platform's other flow sends it; the facts name the setting.
+    """
 
     code = "envelope.unknown-shape"
 
@@ -635,7 +638,10 @@ class OutcomeUnknown(OutsideError):
 
 
 class NonsenseReply(OutsideError):
-    """The platform's reply cannot be understood."""
+    """The platform's reply cannot be understood.
+
+    ``place`` is ``number-form`` if all is there, but the number is in a form that is not documented.
+    """
 
     code = "outside.nonsense-reply"
     status = 502

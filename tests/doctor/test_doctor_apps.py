@@ -266,6 +266,8 @@ def test_every_platform_has_a_good_configuration(doctor, tmp_path):
         ("error_code=110 error_msg='Access token invalid'", "platform.token-rejected", "baidu"),
         ('"errno":10010100,"error":"parameter is invalid"', "platform.request-rejected", "baidu"),
         ("resultCode: 60180004", "platform.code-rejected", "huawei"),
+        ("{sub_error:20152,error_description:invalid code,error:1101}", "platform.code-rejected", "huawei"),
+        ("GOpen.User.getInfo answered NSP_STATUS: 403", "platform.permission-missing", "huawei"),
         ('"msg":"应用访问令牌不匹配","code":410101', "platform.token-rejected", "xiaohongshu"),
         ("{'result': 100200101}", "platform.credentials-rejected", "kuaishou"),
         ("code=Forbidden.AccessDenied.QpsLimitForApi", "platform.rate-limited", "dingtalk"),

@@ -56,7 +56,13 @@ def of_kuaishou(native, _sub, _place):
     return {"result": int(native), "error": "error", "error_msg": WORDS}
 
 
-def of_huawei(native, _sub, _place):
+def of_huawei(native, _sub, place):
+    if native == "mobile-missing":
+        return {"openID": "o123456789", "unionID": "u123456789", "displayName": "138******00", "displayNameFlag": 1}
+    if place == "code":
+        return {"sub_error": int(native), "error_description": WORDS, "error": 1101}
+    if place == "user":
+        return f'HTTP/1.1 200 OK\r\nNSP_STATUS: {native}\r\n\r\n{{"error":"{WORDS}"}}'
     if native.startswith("http-"):
         return f"HTTP/1.1 {native[5:]} No\r\ncontent-type: text/html\r\n\r\n<html></html>"
     return {"resultCode": int(native), "resultDesc": WORDS}
@@ -154,6 +160,14 @@ def test_every_code_of_every_table_is_named(platform, name, huawei, kuaishou):
         ({"result": 0}, "kuaishou-reply", "platform.refused"),
         ({"success": False, "code": "410101", "msg": "x"}, "xiaohongshu-reply", "platform.token-rejected"),
         ({"resultCode": "60180005", "resultDesc": "used"}, "huawei-reply", "platform.code-rejected"),
+        ({"error": 1101, "sub_error": "20155", "error_description": "x"}, "huawei-reply", "platform.code-rejected"),
+        ({"error": 1101, "sub_error": 29999, "error_description": "x"}, "huawei-reply", "platform.refused"),
+        ({"error": "session timeout"}, "huawei-reply", "platform.token-rejected"),
+        ({"error": "access forbidden"}, "huawei-reply", "platform.permission-missing"),
+        ('HTTP/1.1 200 OK\r\nnsp_status: 0102\r\n\r\n{"error":"invalid session"}', "huawei-reply", "platform.token-rejected"),
+        ("HTTP/1.1 200 OK\r\nNSP_STATUS: 31204\r\n\r\n", "huawei-reply", "platform.user-not-authorized"),
+        ("HTTP/1.1 200 OK\r\nNSP_STATUS: 99\r\n\r\n", "huawei-reply", "platform.refused"),
+        ({"openID": "o1", "displayNameFlag": 1, "mobileNumber": "0085251234567"}, "huawei-reply", "outside.nonsense-reply"),
         ({"errcode": 60011, "errmsg": "no permission"}, "dingtalk-reply", "platform.permission-missing"),
         ({"error": "access_denied"}, "event", "envelope.user-declined"),
         ({"code": 1001502012, "message": "x"}, "event", "envelope.user-declined"),
@@ -181,6 +195,10 @@ SESSION_KEY = base64.b64encode(bytes(range(16))).decode()
         ({"access_token": "t" * 70, "refresh_token": "t" * 70, "scope": "public", "expires_in": 2592000, "session_key": "k" * 40}, "baidu-reply"),
         ({"result": 1, "session_key": SESSION_KEY, "open_id": "o1"}, "kuaishou-reply"),
         ({"openId": "o1", "unionId": "u1", "phoneNumber": "008613800138000", "purePhoneNumber": "13800138000", "phoneCountryCode": "0086", "phoneNumberValid": 1}, "huawei-reply"),
+        ({"openID": "o1", "unionID": "u1", "displayName": "138******00", "displayNameFlag": 1, "mobileNumber": "13800138000"}, "huawei-reply"),
+        ({"openID": "o1", "unionID": "u1", "mobileNumber": "008613800138000"}, "huawei-reply"),
+        ('HTTP/1.1 200 OK\r\nNSP_STATUS: 0\r\n\r\n{"openID":"o1","mobileNumber":"+8613800138000"}', "huawei-reply"),
+        ({"token_type": "Bearer", "access_token": "t" * 60, "id_token": "t" * 60, "expires_in": 3600}, "huawei-reply"),
         ({"accessToken": "t" * 40, "refreshToken": "t" * 40, "expireIn": 7200}, "dingtalk-reply"),
         ({"nick": "zhangsan", "openId": "o1", "unionId": "u1", "mobile": "13800138000", "stateCode": "86"}, "dingtalk-reply"),
         ({"data": {"openid": "o1", "session_key": SESSION_KEY}, "success": True, "msg": "success", "code": 0}, "xiaohongshu-reply"),

@@ -32,6 +32,7 @@ APPS = {
     "kuaishou": configured(**_settings("kuaishou/event-deny_fail")),
     "xiaohongshu": configured(**_settings("xiaohongshu/event-deny_fail")),
     "baidu": configured(**_settings("baidu/event-deny_fail")),
+    "huawei-scope": configured(**_settings("huawei/scope-event-cancelled_fail")),
 }
 SEALED = {"encryptedData": "A" * 43 + "=", "iv": "A" * 22 + "=="}
 DECLINED, FAILED, MISSING = "envelope.user-declined", "envelope.button-failed", "envelope.missing-field"
@@ -67,7 +68,7 @@ EVERYWHERE = [
         for words in ("getPhoneNumber:ok", "", None, 5, ["deny"], {"fail": 1})
     ),
 ]
-FIELDS = {"wechat": "code", "wechat-sealed": "code", "douyin": "code", "douyin-both": "code"}
+FIELDS = {"huawei-scope": "code", "wechat": "code", "wechat-sealed": "code", "douyin": "code", "douyin-both": "code"}
 
 
 @pytest.mark.parametrize("app", APPS)

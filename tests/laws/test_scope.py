@@ -292,6 +292,26 @@ def _huawei() -> Way:
     )
 
 
+def _huawei_by_scope() -> Way:
+    user = "/rest.php"
+    return Way(
+        "huawei",
+        ("100000000000000001", "100000000000000002"),
+        lambda app_id: {"flow": "scope-phone", "client_id": app_id, "client_secret": SECRET},
+        {
+            "/oauth2/v3/token": lambda app_id: {
+                "access_token": token_of(app_id), "refresh_token": "another", "expires_in": 3600,
+            },
+            user: lambda app_id: {
+                "openID": OPENID, "unionID": union_of(app_id), "mobileNumber": number_of(app_id),
+            },
+        },
+        lambda _app_id: {"code": CODE},
+        breaks=user,
+        login=False,
+    )  # fmt: skip
+
+
 def _dingtalk() -> Way:
     me = "/v1.0/contact/users/me"
     return Way(
@@ -320,6 +340,7 @@ WAYS = {
     "douyin": _douyin(accept_encrypted_data=False),
     "douyin, session_key flow": _douyin(accept_encrypted_data=True),
     "huawei": _huawei(),
+    "huawei by scope": _huawei_by_scope(),
     "kuaishou": _kuaishou(),
     "wechat": _wechat(accept_encrypted_data=False),
     "wechat, session_key flow": _wechat(accept_encrypted_data=True),

@@ -130,6 +130,7 @@ REVEALING = {
     "platforms/alipay/login.py": "sent to Alipay",
     "platforms/dingtalk/fetch.py": "sent to DingTalk",
     "platforms/huawei/fetch.py": "sent to Huawei",
+    "platforms/huawei/scope.py": "sent to Huawei",
     "platforms/baidu/login.py": "sent to Baidu",
     "platforms/baidu/token.py": "sent to Baidu",
     "platforms/douyin/fetch.py": "sent to Douyin",

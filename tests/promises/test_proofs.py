@@ -25,7 +25,7 @@ PROVEN = {
         *["signature, app-binding, freshness, one-time-use"] * 2,
         "app-binding, login-binding, one-time-use",
     ],
-    "huawei": ["signature, app-binding, freshness, login-binding, one-time-use"],
+    "huawei": ["signature, app-binding, freshness, login-binding, one-time-use"] * 2,
     "kuaishou": ["login-binding, one-time-use"],
     "wechat": [
         "signature, app-binding, freshness, one-time-use",

@@ -30,13 +30,18 @@ def lists(path: Path) -> Iterator[dict[int, str]]:
 
 
 def documented(platform: str) -> dict[str, dict[int, str]]:
-    """Return the steps by way: the last list of ``flow.py`` is that of sealed data, if the platform seals any."""
+    """Return the steps by way: the last list of ``flow.py`` is that of sealed data, if the platform seals any.
+
+    Other ways begin with the same steps; one that has a module of its own name continues there.
+    """
     flows = list(lists(FOLDERS / platform / "flow.py"))
     ways = {key.split(".")[1] for key in entries(f"platforms/{platform}") if key.startswith("steps.")}
     found = {"sealed": flows.pop()} if "sealed" in ways else {}
-    for way in ways - {"sealed"}:
-        merged = flows.pop()
-        for name in ("verify", "open", "fetch"):
+    others = ways - {"sealed"}
+    begun = flows.pop() if others else {}
+    for way in others:
+        merged = dict(begun)
+        for name in (way,) if (FOLDERS / platform / f"{way}.py").is_file() else ("verify", "open", "fetch"):
             merged |= next(lists(FOLDERS / platform / f"{name}.py"))
         found[way] = {number: words for number, words in merged.items() if not re.match(r"to \d", words)}
     assert not flows

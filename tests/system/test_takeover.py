@@ -5,7 +5,7 @@ made by one way, the attack goes another. Afterwards the number is still the vic
 account and no other.
 
 DingTalk and Huawei have no login beside the code: whoever sends one is its user. So no login of one's own can be sent
-with somebody else's code there, and the two are ways of victims alone.
+with somebody else's code there, and theirs are ways of victims alone.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ WAYS: Final = {
     "douyin, code": ("douyin", "ok"),
     "douyin, encryptedData": ("douyin", "sealed-ok"),
     "huawei": ("huawei", "ok"),
+    "huawei, scope phone": ("huawei", "scope-ok"),
     "kuaishou": ("kuaishou", "ok"),
     "xiaohongshu": ("xiaohongshu", "ok"),
     "wechat, code": ("wechat", "ok"),
@@ -49,7 +50,7 @@ WAYS: Final = {
 }
 BOUND: Final = {way for way in WAYS if not way.startswith("alipay") and way != "douyin, code"}
 """Ways by which the platform itself ties the number to the login; ``platforms/*/README.md`` say so."""
-ATTACKS: Final = sorted(WAYS.keys() - {"dingtalk", "huawei"})
+ATTACKS: Final = sorted(WAYS.keys() - {"dingtalk", "huawei", "huawei, scope phone"})
 _numbers = itertools.count(13_100_000_000)
 
 

@@ -87,6 +87,9 @@ def app_table(case: Case, recorded: str) -> str:
     addresses = [] if PLATFORMS[case.platform].find_offline else ["api_base_url"]
     if case.app.get("login") == "v2":  # Baidu's has a host of its own
         addresses.append("openapi_base_url")
+    if case.app.get("flow") == "scope-phone":  # Huawei's has two, and not the usual one
+        addresses = ["oauth_base_url", "account_base_url"]
+    addresses = [name for name in addresses if name not in case.app]
     return "\n".join([*lines, *(f'{name} = "{recorded}/{case.name}"' for name in addresses), ""])
 
 

@@ -1,4 +1,4 @@
-"""Huawei: vectors, scenes, and what becomes of a code when nobody knows."""
+"""Huawei's quick login, what both flows share, and what becomes of a code when nobody knows."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from support.vector_cases import Case, cases
 from support.wire import NOW, Bench, configured, repeated
 
 PATH = "/oauth2/v6/quickLogin/getPhoneNumber"
+ADDRESSES = {"getPhoneNumber": PATH, "token": "/oauth2/v3/token", "rest.php": "/rest.php"}
 SECRET = "0123456789abcdef0123456789abcdef"
 APP = configured("huawei", client_id="100000000000000001", client_secret=SECRET)
 SENT = {"code": "CwEAAAAAh0z4kV5uF0yU8Qm3"}
@@ -67,7 +68,7 @@ def test_a_vector_comes_out_as_it_says(case: Case) -> None:
         assert case.code in [fault.code for fault in table.faults]
         return
     assert app is not None
-    bench = Bench({PATH: case.replies.get("getPhoneNumber", b"not asked")})
+    bench = Bench({path: case.replies.get(name, b"not asked") for name, path in ADDRESSES.items()})
     if case.code:
         error = bench.refused(app, case.sent)
         assert (error.code, error.platform_code) == (case.code, case.platform_code)
@@ -234,8 +235,8 @@ def test_a_scene_ends_as_it_says(mirror: HuaweiMirror, scene: Any) -> None:
         if tap.expect == "ok":
             phone = bench.find(_app(mirror, tap.app), tap.body)
             assert phone.e164 == tap.phone_number
-            stale = scene.name == "stale-number"
-            assert phone.assurance is (Assurance.STALE if stale else Assurance.RECENTLY_REACHABLE)
+            other = {"stale-number": Assurance.STALE}.get(scene.name, Assurance.RECENTLY_REACHABLE)
+            assert phone.assurance is (Assurance.PLATFORM if scene.app == "huawei-scope" else other)
         else:
             assert bench.refused(_app(mirror, tap.app), tap.body).code == tap.expect
 
@@ -248,7 +249,7 @@ def test_every_refusal_has_a_scene(mirror: HuaweiMirror) -> None:
         tap = mirror.tap(scene.name, allow=True, now=NOW)
         if scene.expect != "ok":
             error = bench.refused(_app(mirror, tap.app), tap.body)
-            seen.add(error.platform_code + (f"@{error.place}" if error.place == "button" else ""))
+            seen |= {error.platform_code, f"{error.platform_code}@{error.place}"}
     assert catalogue.refusals("huawei").keys() <= seen
 
 

@@ -281,6 +281,8 @@ def in_a_message(captured: Captured) -> Looked | None:
         return None
     body = re.split(r"\r?\n\r?\n", captured.text, maxsplit=1)[1:]
     inner = replace(captured, text=body[0] if body else "")
+    if (looked := _in_a_header(inner, captured.text[: len(captured.text) - len(inner.text)])) is not None:
+        return looked
     for recognise in RECOGNISERS[1:]:
         looked = recognise(inner)
         if looked is not None:
@@ -288,6 +290,16 @@ def in_a_message(captured: Captured) -> Looked | None:
     native, app = f"http-{head[1]}", captured.named
     if app is not None and catalogue.find_refusal(app.platform, native):
         return Looked(f"{app.platform}-reply", list(meanings(captured, app.platform, native)))
+    return None
+
+
+def _in_a_header(captured: Captured, head: str) -> Looked | None:
+    """Diagnose an answer by a code in its header, which says more than its body."""
+    for name, each in all_symptoms():
+        line = rf"(?im)^{each.code_header}:[ \t]*0*([1-9]\d{{0,11}})[ \t\r]*$"
+        if each.code_header and (found := re.search(line, head)):
+            words = str(captured.object.get("error", ""))
+            return Looked(f"{name}-reply", list(meanings(captured, name, found[1], words)))
     return None
 
 

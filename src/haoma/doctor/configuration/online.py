@@ -123,8 +123,10 @@ def _answered(app: App, asked: str, ask: Callable[[], object]) -> Iterator[Diagn
     where = f"apps.{app.name}"
     try:
         ask()
-    except (LoginCodeRejected, CodeRejected):
-        pass
+    except (LoginCodeRejected, CodeRejected) as error:
+        if error.platform_code in of_app(app).of_the_code_alone:
+            yield note("doctor.secret-unchecked", where, asked=asked, platform_code=error.platform_code)
+            return
     except UnknownShape:
         raise
     except NotProven as error:

@@ -39,6 +39,7 @@ class Scene:
         app: The app, in the simulator's ``haoma.toml``, to which the authorization is sent.
         words: The key of its line in ``mirror/words.toml``; the name of the scene if empty.
         facts: Values for the placeholders of the line.
+        way: The way in the platform's ``words.toml`` whose steps it goes; empty if the authorization tells.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scene:
     app: str
     words: str = ""
     facts: Mapping[str, object] = field(default_factory=dict, hash=False)
+    way: str = ""
 
     def line(self, platform: str, lang: str) -> str:
         """Return what happens on the device and on the platform, on one line in ``zh`` or ``en``."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CODE_REFUSED: Final = "code_refused"
 """Fact of another error: the platform code with which an earlier code was refused."""
-_CALLS: Final = ("phone", "login")
+_CALLS: Final = ("phone", "login", "code")
 """Calls that carry a code. Other calls that carry one mark each of their refusals as ``ask_again``."""
 _PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 

@@ -167,6 +167,9 @@ class Symptoms:
         is_of_the_button: Tell whether a code in a body is an error code of the platform's button.
         behind_cannot_open: What is behind ``trust.cannot-open`` at this step, other than the session_key.
         code_fields: Names of log fields that hold the platform's codes (a pattern), and the order in which to ask.
+        code_header: The header of its replies that holds a code, in lower case, if one does; 0 in it is a success.
+        of_the_code_alone: Its codes by which it may refuse a made-up code before it has looked at the secret. The
+            online check learns nothing from them.
         reply_fields: Names of fields that only its replies have.
         code_words: A pattern for its codes that are words.
         interfaces: The calls of its API: a pattern for what names one in a log, and the place of its answers.
@@ -206,6 +209,8 @@ class Symptoms:
     is_of_the_button: Callable[[str], bool] = _no
     behind_cannot_open: Mapping[int, str] = field(default_factory=dict)
     code_fields: Mapping[str, int] = field(default_factory=dict)
+    code_header: str = ""
+    of_the_code_alone: tuple[str, ...] = ()
     reply_fields: ReplyFields = _COMMON_FIELDS
     code_words: str = ""
     interfaces: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Huawei: the quickLogin button of HarmonyOS. The README lists the sources and what is uncertain."""
+"""Huawei: quick login, and scope ``phone``. The README lists the sources and what is uncertain."""
 
 from __future__ import annotations
 

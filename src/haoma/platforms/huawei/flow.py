@@ -2,7 +2,7 @@
 
 1. Refuse a login in the request. The code identifies its user, and Huawei's reply names that user. Another login,
    chosen by the client, would only appear to have been compared.
-2. to 6. Exchange the code (``fetch.py``).
+2. to 6. Exchange the code: of a quick login (``fetch.py``), or of scope ``phone`` (``scope.py``), as ``flow`` says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.errors import UnknownShape
 from haoma.platforms.base.contract import Finding, Method
-from haoma.platforms.huawei.fetch import exchange
+from haoma.platforms.huawei import fetch, scope
+from haoma.platforms.huawei.app import QUICK_LOGIN, SCOPE_PHONE
 from haoma.verified import Check, CheckName
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ _CHECKS: Final = (
     Check(CheckName.ONE_TIME_USE, True, "Huawei takes a code once"),
 )
 
-METHODS: Final = (Method("quick-login", _CHECKS, binds_login=True),)
+METHODS: Final = (Method(QUICK_LOGIN, _CHECKS, binds_login=True), Method(SCOPE_PHONE, _CHECKS, binds_login=True))
+_EXCHANGE: Final = {QUICK_LOGIN: fetch.exchange, SCOPE_PHONE: scope.exchange}
 
 
 def find(app: HuaweiApp, message: CodeMessage, get_login: GetLogin, now: float, after_unknown: bool) -> Flow[Finding]:  # noqa: FBT001
@@ -38,13 +40,13 @@ def find(app: HuaweiApp, message: CodeMessage, get_login: GetLogin, now: float, 
     Raises:
         UnknownShape: ``envelope.unknown-shape``: the request has a ``login_code`` (step 1).
         SessionUnknown: ``trust.session-unknown``: the request has a ``session``; Huawei has none (step 1).
-        HaomaError: see ``fetch.py``.
+        HaomaError: see ``fetch.py`` and ``scope.py``.
     """
     del now  # Huawei checks the age of the code
     # (1)
     yield from get_login()
     # (2) to (6)
-    number, subject, assurance = yield from exchange(app, message.code, after_unknown=after_unknown)
+    number, subject, assurance = yield from _EXCHANGE[app.flow](app, message.code, after_unknown=after_unknown)
     return Finding(number, subject, _CHECKS, assurance)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IDLE, NOW, OK, NO, FIX, UNK = "idle", "now", "ok", "no", "fix", "unk"
 _BOTH: Final = 2
+_SEALED: Final = "sealed"
 _STOPS: Final = ("sealed", "sent", "checked", "came", "means")
 
 
@@ -195,18 +196,20 @@ class _Timeline:
     def _way_of(self, given: Mapping[str, Any]) -> str:
         """Return the way that an authorization takes. If it holds a code and sealed data, the outcome tells."""
         ways = steps_of(self._run.platform, self._lang)
-        if len(ways) < _BOTH:
-            return "".join(ways)
+        if self._run.scene.way:
+            return self._run.scene.way
+        if _SEALED not in ways or len(ways) < _BOTH:
+            return next(iter(ways), "")
         inner = given.get("authorization")
         authorization = inner if isinstance(inner, dict) else given
         is_sealed = "code" not in authorization
         if self._line.get("code") == CannotOpen.code:
-            is_sealed = is_sealed or self._line.get("step") == len(ways["sealed"])
+            is_sealed = is_sealed or self._line.get("step") == len(ways[_SEALED])
         proven = [(each.get("name"), each.get("how")) for each in _listed(self._answer.get("checks"))]
         for method in PLATFORMS[self._run.platform].methods if proven else ():
             if [(str(check.name), check.how) for check in method.checks] == proven:
-                is_sealed = method.name.startswith("sealed")
-        return "sealed" if is_sealed else next(way for way in ways if way != "sealed")
+                is_sealed = method.name.startswith(_SEALED)
+        return _SEALED if is_sealed else next(way for way in ways if way != _SEALED)
 
     def _reason(self, code: str) -> str:
         diagnosis = self._line.get("diagnosis")

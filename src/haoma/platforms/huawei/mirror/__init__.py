@@ -1,7 +1,7 @@
 """The simulated Huawei, for the simulator and the tests: its account server, and the phone in the user's hand.
 
 It shares no code with what it tests. It keeps Huawei's habits: status 200 for refusals too, a number as ``resultCode``,
-``0086`` as the country code.
+``0086`` as the country code. Atomic services and ASCF, whose codes are of scope ``phone``, are in ``scope.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from haoma.platforms.base.mirroring import ANYBODY, Answer, Fate, Mirror, Scene, Tap, Visit, drawn
+from haoma.platforms.huawei.mirror.scope import APP as SCOPE_APP
+from haoma.platforms.huawei.mirror.scope import SCENES as SCOPE_SCENES
+from haoma.platforms.huawei.mirror.scope import WRONG_SECRET as SCOPE_WRONG_SECRET
+from haoma.platforms.huawei.mirror.scope import ScopePhone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +36,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("response-as-it-is", _OK, _APP),
     Scene("denied", "envelope.user-declined", _APP),
     Scene("login-sent-along", "envelope.unknown-shape", _APP),
+    Scene("event-of-ascf", "envelope.unknown-shape", _APP),
     Scene("expired-code", _REJECTED, _APP),
     Scene("used-code", _REJECTED, _APP),
     Scene("forged-code", _REJECTED, _APP),
@@ -59,6 +64,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("slow", "outside.outcome-unknown", _APP),
     Scene("reset-after-consumed", "outside.outcome-unknown", _APP),
     Scene("garbage-reply", "outside.nonsense-reply", _APP),
+    *SCOPE_SCENES,
 )
 
 _ON_DEVICE: Final = {
@@ -98,12 +104,19 @@ class HuaweiMirror(Mirror):
 
     def __init__(self, random_bytes: RandomBytes) -> None:
         self._random = random_bytes
-        self._apps = {name: (self._digits(18), random_bytes(32).hex()) for name in (_APP, "huawei-secret")}
+        self._apps = {name: self._new_app() for name in (_APP, "huawei-secret")}
         self._codes: dict[str, _Code] = {}
+        self._scope = ScopePhone(random_bytes, {name: self._new_app() for name in (SCOPE_APP, SCOPE_WRONG_SECRET)})
+
+    def _new_app(self) -> tuple[str, str]:
+        return self._digits(18), self._random(32).hex()
 
     def settings(self, base_url: str) -> dict[str, dict[str, Any]]:
-        """Return the ``[apps.NAME]`` tables, served at ``base_url``. ``huawei-secret`` has the wrong secret."""
-        return {
+        """Return the ``[apps.NAME]`` tables, served at ``base_url``.
+
+        ``huawei-secret`` and ``huawei-scope-secret`` have the wrong secret.
+        """
+        quick_login = {
             name: {
                 "platform": "huawei",
                 "client_id": client_id,
@@ -112,6 +125,7 @@ class HuaweiMirror(Mirror):
             }
             for name, (client_id, secret) in self._apps.items()
         }
+        return quick_login | self._scope.settings(base_url)
 
     def login(self, scene: str, *, now: float, person: Person = ANYBODY) -> Visit:
         """Begin a scene on the device. Huawei has no login: the code of the button identifies its user.
@@ -123,8 +137,10 @@ class HuaweiMirror(Mirror):
         return Visit({each.name: each for each in SCENES}[scene], person)
 
     def press(self, visit: Visit, *, allow: bool, now: float) -> Tap:
-        """End a scene on the device: the quickLogin button."""
+        """End a scene on the device: the quickLogin button, or that of an atomic service."""
         played, scene, person = visit.scene, visit.scene.name, visit.person
+        if played in SCOPE_SCENES:
+            return self._scope.press(played, person, allow=allow, now=now)
         failed = _ON_DEVICE.get(scene, 0) if allow else _ON_DEVICE["denied"]
         if failed:
             event: dict[str, Any] = {"code": failed, "message": "The button failed."}
@@ -138,6 +154,8 @@ class HuaweiMirror(Mirror):
             self._codes[text].user = person.user
         event = {"authorizationCode": text, "openID": self._text(30), "unionID": self._text(30)}
         body: dict[str, Any] = {"authorization": event if scene == "response-as-it-is" else {"code": text}}
+        if scene == "event-of-ascf":
+            body = {"authorization": {"code": text, "errMsg": "getPhoneNumber:ok"}}
         if scene == "login-sent-along":
             body["login_code"] = self._text(24)
         return Tap(scene, played.app, event, "", body, played.expect, f"+86{number}" if played.expect == _OK else "")
@@ -161,7 +179,7 @@ class HuaweiMirror(Mirror):
     def answer(self, call: Call, now: float) -> Answer | None:
         """Answer a request, or return None if Huawei has no such path."""
         if call.path != _PATH:
-            return None
+            return self._scope.answer(call, now)
         if call.method != "POST":
             return Answer(405)
         asked = _object(call.body)
