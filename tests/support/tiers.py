@@ -49,6 +49,7 @@ PROCESS: dict[str, str] = {
     " test_an_interrupted_wait_for_a_connection_lets_the_exception_pass",
     "io/test_io_tls.py": "",
     "laws/test_gcra.py": "test_a_time_of_another_clock_is_full_and_no_more test_valkey_counts_the_same",
+    "laws/test_said_over_http.py": "",
     "platforms/test_made_up_platform.py": "",
     "platforms/test_registry.py": "",
     "promises/test_docs.py": "test_every_way_of_the_table_comes_out test_the_commands_of_the_readme_run"
