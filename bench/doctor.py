@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from bench.goals import Goal, Row, Section
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.captures.inspect import inspect
-from haoma.doctor.mini_program.rules import scan
+from haoma.doctor.mini_program.scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from haoma.doctor.mini_program.rules import scan
+from haoma.doctor.mini_program.scan import scan
 
 FRONT_END = Path(__file__).parents[2] / "frontend"
 FOLDERS = sorted(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from haoma.doctor.mini_program.rules import scan
+from haoma.doctor.mini_program.scan import scan
 
 VUE3 = '{"dependencies": {"@tarojs/taro": "3.6.0", "@tarojs/plugin-framework-vue3": "3.6.0", "vue": "^3.3.0"}}'
 VUE2 = '{"dependencies": {"@tarojs/taro": "3.6.0", "@tarojs/plugin-framework-vue2": "3.6.0", "vue": "^2.7.0"}}'
@@ -56,7 +56,6 @@ ALIVE = [
     (VUE3, "p.vue", template("button", "@getPhoneNumber")),  # in a template Vue keeps capitals, and Taro ignores them
     (VUE3, "p.vue", template("button", "v-on:getPhoneNumber")),
     (VUE3, "p.vue", template("button", "@GetPhoneNumber")),
-    (VUE3, "p.vue", template("phone-button", "@getPhoneNumber")),  # a component of their own
     (REACT, "p.jsx", OF_REACT + jsx("Button", "onGetPhoneNumber")),
     (REACT, "p.jsx", jsx("Button", "onGetPhoneNumber")),
     (REACT, "p.jsx", OF_REACT + jsx("Button", "onGetphonenumber")),  # Taro for React hears any capitals
@@ -65,7 +64,6 @@ ALIVE = [
     ("{}", "p.jsx", "import Taro from '@tarojs/taro'\n" + jsx("Button", "onGetPhoneNumber")),
     ("{}", "p.jsx", "import Taro from '@tarojs/taro'\n" + jsx("button", "onGetphonenumber")),
     ('{"dependencies": {"@dcloudio/uni-app": "3.0.0"}}', "p.vue", template("button", "@getphonenumber").replace("Taro", "uni")),
-    ('{"dependencies": {"@dcloudio/uni-app": "3.0.0"}}', "p.vue", template("my-phone", "@getPhoneNumber").replace("Taro", "uni")),
 ]  # fmt: skip
 
 
@@ -83,6 +81,13 @@ def test_a_spelling_that_works(tmp_path, package, name, page):
     assert [each.code for each in found] == ["doctor.front-end-clean"]
 
 
+@pytest.mark.parametrize("package", [VUE3, '{"dependencies": {"@dcloudio/uni-app": "3.0.0"}}'])
+def test_a_component_that_nobody_knows(tmp_path, package):
+    """It may call its event what it likes: no fault, and nothing is called clean."""
+    found = found_in(tmp_path, {"package.json": package, "p.vue": template("my-phone", "@getPhoneNumber")})
+    assert [(each.code, each.severity.value) for each in found] == [("doctor.kit-unknown", "note")]
+
+
 @pytest.mark.parametrize("package", ["{}", BOTH])
 def test_nothing_shows_which_framework_it_is(tmp_path, package):
     """Then neither spelling is called wrong, and nothing is called clean."""
@@ -91,7 +96,10 @@ def test_nothing_shows_which_framework_it_is(tmp_path, package):
     assert [(each.code, each.severity.value) for each in found] == [("doctor.taro-framework-unknown", "note")]
 
 
-ALLOW = '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onAllow">go</button>'
+ALLOW = {
+    "p.axml": '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onAllow">go</button>',
+    "p.wxml": '<button open-type="getPhoneNumber" bindgetphonenumber="onAllow">go</button>',
+}
 OPEN = "my.request({ url: '/open', method: 'POST', data: { response: res.response },"
 BACK = {
     "in the callback": OPEN + "success: (r) => {\n my.request({ url: '/login', method: 'POST', data: { id: 1, phone: r.data.phone } }) } })",
@@ -114,6 +122,7 @@ FINE = {
     "a form": OPEN + "success: (r) => {} })\nmy.request({ url: '/sms', method: 'POST', data: { phone: form.phone, name: form.name } })",
     "proven by a message": "const r = await post('/open', { code: e.detail.code })\nawait post('/login', { phone: r.data.phone, smsCode })",
     "an address": "const r = await post('/open', { code: e.detail.code })\nawait post('/order', { mobile: r.data.address.mobile })",
+    "an order": "const r = await post('/open', { code: e.detail.code })\nawait post('/order/create', { contact: 'Li', mobile: r.data.mobile })",
     "a code": "const r = await wx.login()\nawait post('/phone', { phoneCode: e.detail.code, login_code: r.code })",
     "no envelope at all": "const r = await post('/shops', { id })\nawait post('/call', { phone: r.data.phone })",
     "a call": "const r = await post('/open', { code: e.detail.code })\nmy.makePhoneCall({ number: r.data.phone })",
@@ -127,7 +136,7 @@ FINE = {
 def test_a_number_that_the_phone_posts_back(tmp_path, sends):
     """Anybody can be anybody: a fault, at the line of what is sent."""
     page = f"Page({{ async onAllow(e) {{ my.getPhoneNumber({{ success: async (res) => {{\n{sends}\n}} }}) }} }})"
-    found = found_in(tmp_path, {"app.json": "{}", "p.axml": ALLOW, "p.js": page})
+    found = found_in(tmp_path, ALLOW | {"app.json": "{}", "p.js": page})
     (one,) = [each for each in found if each.code == "doctor.number-from-the-phone"]
     assert (one.severity.value, one.file) == ("fault", "p.js")
     assert one.line > 2
@@ -138,5 +147,5 @@ def test_a_number_that_the_phone_posts_back(tmp_path, sends):
 def test_a_number_that_is_not_posted_back(tmp_path, sends):
     """Shown, typed, chosen, proven anew, or of somebody else: no advice."""
     page = f"Page({{ async onAllow(e) {{ my.getPhoneNumber({{ success: async (res) => {{\n{sends}\n}} }}) }} }})"
-    found = found_in(tmp_path, {"app.json": "{}", "p.axml": ALLOW, "p.js": page})
+    found = found_in(tmp_path, ALLOW | {"app.json": "{}", "p.js": page})
     assert "doctor.number-from-the-phone" not in {each.code for each in found}

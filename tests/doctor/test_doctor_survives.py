@@ -8,7 +8,7 @@ import pytest
 from haoma.doctor.captures.capture import kinds
 from haoma.doctor.captures.inspect import inspect as look
 from haoma.doctor.configuration.offline import examine
-from haoma.doctor.mini_program.rules import scan
+from haoma.doctor.mini_program.scan import scan
 from haoma.errors import ConfigFaults
 from haoma.settings.reader import load
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from haoma.cli.opening import SessionKeyOption, session_key_of
-from haoma.cli.output import MISUSED, ConfigOption, LangOption, language, list_faults, misused, say, write_json
+from haoma.cli.output import (
+    MISUSED,
+    ConfigOption,
+    LangOption,
+    language,
+    list_faults,
+    misused,
+    progress,
+    say,
+    write_json,
+)
 from haoma.errors import ConfigFaults
 from haoma.settings.reader import load
 from haoma.words import text
 from haoma.words.facts import shown
 
 if TYPE_CHECKING:
+    from haoma.doctor.configuration.secrets import Known
     from haoma.platforms.base.diagnosis import Diagnosis
     from haoma.platforms.base.symptoms import Looked
     from haoma.settings.model import Settings
@@ -43,8 +56,8 @@ def doctor(
     By default nothing leaves this machine. The checks cover the kind and format of keys, key pairs, certificates,
     secrets shared between apps, and risky settings. With --online each platform is called in a way that is free and
     uses nothing up; a refusal is shown in the platform's own words, such as the IP address that we call from. With
-    --front-end a folder is searched for leaked secrets, a login inside the button's callback, GET requests, and events
-    that never fire. No secret and no full number is printed.
+    --front-end a folder is searched for leaked secrets, and what the phone button gives is followed to the request that
+    sends it (needs haoma[front-end]). No secret and no full number is printed.
 
     \b
     Examples:
@@ -72,12 +85,24 @@ def doctor(
 
         found += ask_platforms(settings)
     if front_end:
-        from haoma.doctor.mini_program.rules import scan
-
-        found += scan(Path(front_end), known, settings.service.keys if settings else ())
+        found += _scanned(Path(front_end), known, settings, words)
     _tell(found, words, as_json=as_json)
     if not is_fine(found):
         raise typer.Exit(FOUND)
+
+
+def _scanned(folder: Path, known: list[Known], settings: Settings | None, lang: str) -> list[Diagnosis]:
+    """Return the findings in a mini program, with a bar on a terminal while it is read."""
+    from haoma.doctor.mini_program.scan import scan
+
+    def bar(total: int) -> AbstractContextManager[Callable[[int], object]]:
+        if not sys.stderr.isatty():
+            return nullcontext(lambda _more: None)
+        return progress(text("cli", "front-end.reading", lang), total, lang)
+
+    platforms = {app.platform for app in settings.apps.values()} if settings else set[str]()
+    keys = settings.service.keys if settings else ()
+    return list(scan(folder, known, keys, platforms=sorted(platforms), progress=bar))
 
 
 def inspect(

@@ -1,0 +1,205 @@
+"""What the phone button gives is followed to the request that sends it; working code gets no advice."""
+
+import pytest
+from test_doctor_frontend import GOOD_BUTTON, write
+
+from haoma.doctor.mini_program.scan import scan
+
+ALIPAY = '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onPhone" onError="onDeny">x</button>'
+BOTH = {"p.wxml": GOOD_BUTTON, "p.axml": ALIPAY}
+CLEAN = [("doctor.front-end-clean", "", 0)]
+
+
+def page(body, before=""):
+    return f"{before}\nPage({{ onLoad() {{}}, onDeny() {{}},\nasync onPhone(e) {{\n{body}\n}} }})"
+
+
+def found_in(folder, files, **how):
+    return list(scan(write(folder, files), **how))
+
+
+GETS = {
+    "by default": "wx.request({ url, data: { iv: e.detail.iv } })",
+    "written": "wx.request({ url, method: 'get', data: { encryptedData: e.detail.encryptedData } })",
+    "the whole detail": "wx.request({ url, data: e.detail })",
+    "spread": "wx.request({ url, data: { ...e.detail } })",
+    "assigned": "wx.request({ url, data: Object.assign({ a: 1 }, e.detail) })",
+    "taken apart": "const { detail: { iv: x } } = e; wx.request({ url, data: { x } })",
+    "options made before": "const options = { url, data: {} }; options.data.iv = e.detail.iv; wx.request(options)",
+    "a helper by position": "send('/phone', { iv: e.detail.iv }, 'GET')",
+    "a helper by its default": "fetchIt('/phone', { iv: e.detail.iv })",
+    "a helper by object": "call({ url: '/phone', method: 'GET', data: { iv: e.detail.iv } })",
+    "an unknown helper by position": "this.$request('/phone', { iv: e.detail.iv }, 'get')",
+    "an unknown helper by object": "request({ url, method: 'get', params: { iv: e.detail.iv } })",
+    "a verb of a client": "http.get('/phone', { params: { iv: e.detail.iv } })",
+    "in an address": "wx.request({ url: '/p?iv=' + encodeURIComponent(e.detail.iv), method: 'POST' })",
+    "in a template": "wx.request({ url: `/p?iv=${e.detail.iv}` })",
+    "of an envelope": "my.getPhoneNumber({ success: ({ response }) => my.request({ url, data: { response } }) })",
+    "of a later function": "this.send(e.detail)",
+}  # fmt: skip
+HELPERS = """
+const send = (url, data, method = 'POST') => new Promise((ok) => wx.request({ url, data, method, success: ok }))
+function fetchIt(url, data, method) { return wx.request({ url, data, method: method || 'get' }) }
+function call({ url, data, method = 'post' }) { return wx.request({ url, data, method }) }
+"""
+
+
+@pytest.mark.parametrize("body", GETS.values(), ids=GETS)
+def test_a_get(body, tmp_path):
+    """In every way of writing it: base64 does not survive an address."""
+    script = page(body, HELPERS).replace("onLoad() {}", "send(d) { wx.request({ url, data: d }) }")
+    found = found_in(tmp_path, BOTH | {"p.js": script})
+    assert [(each.code, each.severity) for each in found] == [("doctor.sent-with-get", "fault")], found
+
+
+POSTS = {
+    "written": "wx.request({ url, method: 'post', data: { iv: e.detail.iv } })",
+    "by a helper": "send('/phone', { iv: e.detail.iv })",
+    "by a helper with a get for others": "fetchIt('/shops', { id: 1 }); fetchIt('/phone', { iv: e.detail.iv }, 'POST')",
+    "a later get of something else": "send('/phone', e.detail).then((r) => wx.request({ url: ME, data: { id: r.data.id } }))",
+    "another method inside": "wx.request({ url, data: { code: e.detail.code, pay: { method: 1 } }, method: 'POST' })",
+    "a method in a variable": "const method = 'POST'; wx.request({ url, method, data: { code: e.detail.code } })",
+    "a look at a path": "const iv = get(e, 'detail.iv'); send('/phone', e.detail)",
+    "a verb of a client": "http.post('/phone', { iv: e.detail.iv })",
+    "a function of the cloud": "wx.cloud.callFunction({ name: 'phone', data: { cloudID: e.detail.cloudID } })",
+    "a container of the cloud": "wx.cloud.callContainer({ path: '/phone', method: 'POST', data: { code: e.detail.code } })",
+    "the whole envelope": "my.getPhoneNumber({ success: (res) => send('/phone', { response: res.response }) })",
+    "the whole envelope, parsed": "my.getPhoneNumber({ success: (res) => send('/phone', JSON.parse(res.response)) })",
+    "both parts of the envelope": "my.getPhoneNumber({ success: (res) => { const { response, sign } = JSON.parse(res.response); send('/p', { response, sign }) } })",
+    "a promise of the envelope": "const { response } = await my.getPhoneNumber(); await send('/p', { response })",
+    "an error looked for": "my.getPhoneNumber({ success: (res) => { const o = JSON.parse(res.response); if (o.response.code) return; send('/p', { response: res.response }) } })",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", POSTS.values(), ids=POSTS)
+def test_what_works_gets_no_advice(body, tmp_path):
+    """Sent unchanged, with POST."""
+    found = found_in(tmp_path, BOTH | {"p.js": page(body, HELPERS)})
+    assert [(each.code, each.file, each.line) for each in found] == CLEAN
+
+
+def test_a_phone_code_by_get_works_and_is_looked_at(tmp_path):
+    """A code has no plus sign: it arrives, but stays in every log."""
+    found = found_in(
+        tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page("wx.request({ url, data: { code: e.detail.code } })")}
+    )
+    assert [(each.code, each.severity) for each in found] == [("doctor.sent-with-get", "warning")]
+
+
+LOST = {
+    "in a call": "send('/p', { response: JSON.parse(res.response).response })",
+    "by a variable": "const o = JSON.parse(res.response); send('/p', { data: o.response })",
+    "by an index": "send('/p', { data: JSON.parse(res.response)['response'] })",
+    "taken apart": "const { response: cipher } = JSON.parse(res.response); send('/p', { cipher })",
+    "by a name that is used twice": "let body = JSON.parse(res.response); body = body.response; send('/p', { body })",
+    "through this": "this.cipher = JSON.parse(res.response).response; this.later()",
+    "through data": "this.setData({ cipher: JSON.parse(res.response).response }); this.shown()",
+    "through the storage": "my.setStorageSync({ key: 'c', data: JSON.parse(res.response).response }); send('/p', { c: my.getStorageSync({ key: 'c' }).data })",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", LOST.values(), ids=LOST)
+def test_a_lost_sign(body, tmp_path):
+    """The inner response alone cannot be verified."""
+    script = page(f"my.getPhoneNumber({{ success: (res) => {{\n{body} }} }})", HELPERS).replace(
+        "onLoad() {}", "later() { send('/p', { c: this.cipher }) }, shown() { send('/p', { c: this.data.cipher }) }"
+    )
+    found = found_in(tmp_path, {"p.axml": ALIPAY, "p.js": script})
+    assert {(each.code, each.severity) for each in found} == {("doctor.sign-lost", "fault")}, found
+
+
+LOGINS = {
+    "in the callback": ("const { code } = await wx.login()\nsend('/p', { code, encryptedData: e.detail.encryptedData })", "fault", False),
+    "around the request": ("wx.login({ success(r) {\nsend('/p', { code: r.code, iv: e.detail.iv }) } })", "fault", False),
+    "by a method": ("await this.logIn()\nsend('/p', { iv: e.detail.iv })", "fault", False),
+    "in another file": ("await auth.wxaCode()\nsend('/p', { iv: e.detail.iv })", "fault", True),
+    "two files away": ("await auth.renew()\nsend('/p', { iv: e.detail.iv })", "fault", True),
+    "of the app": ("await getApp().logIn()\nsend('/p', { iv: e.detail.iv })", "fault", True),
+    "with a code as well": ("await wx.login()\nsend('/p', { code: e.detail.code, iv: e.detail.iv })", "warning", True),
+    "of the whole detail": ("await wx.login()\nsend('/p', e.detail)", "warning", True),
+    "with the code alone": ("await wx.login()\nsend('/p', { code: e.detail.code })", "note", False),
+    "under a condition": ("if (!this.code) { await wx.login() }\nsend('/p', { iv: e.detail.iv })", "fault", False),
+    "after a failure": ("wx.checkSession({ fail: () => wx.login() })\nsend('/p', { iv: e.detail.iv })", "", False),
+    "after the answer": ("send('/p', { iv: e.detail.iv }).then(() => wx.login())", "", False),
+    "finally": ("try { await send('/p', { iv: e.detail.iv }) } finally { wx.login() }", "", False),
+    "if the user declines": ("if (!e.detail.iv) { wx.login(); return }\nsend('/p', { iv: e.detail.iv })", "", False),
+    "or else": ("if (e.detail.iv) send('/p', { iv: e.detail.iv })\nelse wx.login()", "", False),
+    "with an envelope": ("my.getAuthCode({ success: (c) => my.getPhoneNumber({ success: (r) => send('/p', { a: c.authCode, response: r.response }) }) })", "", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body, severity, guess", LOGINS.values(), ids=LOGINS)
+def test_a_login_before_the_data_is_sent(body, severity, guess, tmp_path):
+    """A fault where a session_key opens the data; a note where a code is sent; nothing after the request."""
+    script = "const auth = require('./auth')\n" + page(body, HELPERS).replace(
+        "onLoad() {}", "logIn() { return wx.login() }"
+    )
+    files = {
+        "p.wxml": GOOD_BUTTON, "p.js": script,
+        "auth.js": "exports.wxaCode = () => new Promise((ok) => wx.login({ success: ok }))\nexports.renew = async () => { await exports.wxaCode() }",
+        "app.js": "App({ logIn() { return wx.login() } })",
+    }  # fmt: skip
+    found = [each for each in found_in(tmp_path, files) if each.code != "doctor.front-end-clean"]
+    assert [(each.code, each.severity, each.guess) for each in found] == (
+        [("doctor.login-in-callback", severity, guess)] if severity else []
+    )
+    assert all((each.file, each.line) == ("p.js", 9) for each in found)
+
+
+def test_a_login_at_the_tap(tmp_path):
+    """A tap on the phone button itself races with the data; that of another button does not matter."""
+    script = page("send('/p', { iv: e.detail.iv })", HELPERS).replace("onLoad() {}", "doLogin() {\n wx.login() }")
+    button = GOOD_BUTTON.replace("<button", '<button bindtap="doLogin"')
+    (found,) = found_in(tmp_path, {"p.wxml": button, "p.js": script})
+    assert (found.code, found.severity, found.guess) == ("doctor.login-in-callback", "warning", True)
+    (found,) = found_in(tmp_path, {"p.wxml": GOOD_BUTTON + '<button bindtap="doLogin">log in</button>'})
+    assert found.code == "doctor.front-end-clean"
+
+
+NOT_UNDERSTOOD = {
+    "a function of a package": "sdk.bind(e.detail)",
+    "a function that is nowhere": "handOver(e.detail)",
+    "a method from elsewhere": "wx.request({ url, method: this.how, data: { iv: e.detail.iv } })",
+    "options from elsewhere": "wx.request({ ...this.options, data: { iv: e.detail.iv } })",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD)
+def test_what_is_not_understood_is_listed_and_is_no_fault(body, tmp_path):
+    """With its place; and nothing is called clean."""
+    script = "import sdk from 'some-sdk'\n" + page(body).replace(
+        "onLoad() {}", "onLoad(o) { this.how = o.how; this.options = o }"
+    )
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": script})
+    assert [(each.code, each.severity, each.file, each.line) for each in found] == [
+        ("doctor.not-understood", "note", "p.js", 5)
+    ]
+
+
+def test_nothing_is_sent(tmp_path):
+    """A callback that was understood and sends nothing."""
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page("console.log(e.detail)")})
+    assert [(each.code, each.severity) for each in found] == [("doctor.nothing-posted", "warning")]
+
+
+@pytest.mark.parametrize("name", ["mpvue", "remax", "@wepy/core", "rax", "kbone", "@mpxjs/core", "megalo"])
+def test_a_framework_that_is_not_understood(name, tmp_path):
+    """It is named, and nothing else is judged but secrets."""
+    script = "wx.login(); const appSecret = '0123456789abcdef0123456789abcdef'"
+    files = {
+        "package.json": f'{{"dependencies": {{"{name}": "1.0.0"}}}}',
+        "p.wxml": '<button open-type="getphonenumber">',
+        "p.js": script,
+    }
+    found = found_in(tmp_path, files)
+    assert {each.code for each in found} == {"doctor.secret-in-front-end", "doctor.framework-not-understood"}
+
+
+def test_without_the_parser_secrets_are_searched_and_that_is_said(tmp_path, monkeypatch):
+    """The extra is named in one line."""
+    monkeypatch.setattr("haoma.doctor.mini_program.syntax.find_spec", lambda _name: None)
+    script = "const appSecret = '0123456789abcdef0123456789abcdef'"
+    found = found_in(tmp_path, {"p.wxml": '<button open-type="getphonenumber">', "p.js": script})
+    assert [each.code for each in found] == ["doctor.secret-in-front-end", "doctor.parser-missing"]
+    assert "haoma[front-end]" in found[1].words("en").remedy
+    assert "doctor.front-end-clean" not in {each.code for each in found_in(tmp_path / "b", {"p.js": ""})}
