@@ -26,12 +26,13 @@ from haoma.authorize import authorize
 from haoma.authorize import log_in as log_in_flow
 from haoma.errors import ConfigFaults, Fault, HaomaError, InternalFault, NoAccounts, wrong_argument
 from haoma.io import aio, blocking, clock
+from haoma.io.clients import Clients
 from haoma.io.http import AsyncHttp, Http, Limits
 from haoma.io.memory import Memory
 from haoma.io.process import PerProcess, interruption, is_ours, one_of_many
 from haoma.platforms.base.contract import App
 from haoma.platforms.registry import PLATFORMS
-from haoma.settings.model import HaomaWarning, Settings, no_such_app
+from haoma.settings.model import HaomaWarning, ServiceSettings, Settings, no_such_app
 from haoma.settings.reader import compare, load
 from haoma.steps import DEFAULT_TENANT
 from haoma.store.config import MEMORY
@@ -73,7 +74,12 @@ class Session:
 
 
 class _Base:
-    """The part that both clients share: the apps, and the flow for each call."""
+    """The part that both clients share: the apps, and the flow for each call.
+
+    Attributes:
+        apps: The apps by name.
+        clients: The addresses of users.
+    """
 
     def __init__(
         self,
@@ -102,6 +108,9 @@ class _Base:
                 url.startswith("http://") and url != app.sidecar for app in listed for url in app.upstreams
             )
             ca_file = None
+        # A framework of yours is in the place of the service, so these settings of the service hold here too.
+        service = apps.service if isinstance(apps, Settings) else ServiceSettings()
+        self.clients = Clients(service.trusted_proxies, service.refused_limit, service.refused_seconds)
         if on_verified is not None and (self._stored is None or self._stored[1] is None):
             raise NoAccounts(because={"argument": "on_verified"})
         self._on_verified = on_verified
@@ -182,8 +191,9 @@ class _Base:
             self._known[app.name] = app
         return app
 
-    def _get(self, app: App, sent: Sent, login_code: str | None, caller: str) -> Flow[VerifiedPhone]:
+    def _get(self, app: App, sent: Sent, login_code: str | None, caller: str, address: str) -> Flow[VerifiedPhone]:
         flow = authorize(app, sent, now=clock.now(), caller=caller, login_code=login_code)
+        flow = self.clients.within_budget(flow, address)
         return flow if self._on_verified is None else with_user(flow, self._on_verified, by=caller)
 
     def _log_in(self, app: App, login_code: str) -> Flow[tuple[str, Login]]:
@@ -287,7 +297,7 @@ class Client(_Base):
         raise failure
 
     def get_phone_number(
-        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = ""
+        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = "", address: str = ""
     ) -> VerifiedPhone:
         """Turn what the front end sent into a verified phone number.
 
@@ -297,6 +307,8 @@ class Client(_Base):
             login_code: The code of ``login()``, if it was sent separately from the authorization.
             caller: Identifies who asks. For ``repeat_seconds``, only the same caller gets the same answer again for the
                 same authorization.
+            address: The client's address, as ``client.clients.address`` returns it. After ``refused_limit`` codes that
+                a platform refused, it has to wait. Empty if it does not count.
 
         Raises:
             HaomaError: Every failure raises a subclass of this, whatever was sent.
@@ -304,7 +316,7 @@ class Client(_Base):
         self._process.get()
         try:
             found = self._app(app, body)
-            return blocking.run(self._get(found, body, login_code, caller), self._world(found.tenant))
+            return blocking.run(self._get(found, body, login_code, caller, address), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         del body, login_code  # what reports errors shows the variables of each frame
@@ -405,7 +417,7 @@ class AsyncClient(_Base):
         raise failure
 
     async def get_phone_number(
-        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = ""
+        self, app: str | App, body: Sent, *, login_code: str | None = None, caller: str = "", address: str = ""
     ) -> VerifiedPhone:
         """Turn what the front end sent into a verified phone number; see `Client.get_phone_number`.
 
@@ -415,7 +427,7 @@ class AsyncClient(_Base):
         self._process.get()
         try:
             found = self._app(app, body)
-            return await aio.run(self._get(found, body, login_code, caller), self._world(found.tenant))
+            return await aio.run(self._get(found, body, login_code, caller, address), self._world(found.tenant))
         except Exception as error:  # noqa: BLE001 - _only_ours sorts out every kind
             failure = _only_ours(error)
         del body, login_code

@@ -67,6 +67,7 @@ class Public(StrEnum):
     TRY_LATER = "try-later"
     NOT_AVAILABLE = "not-available"
     NOT_ALLOWED = "not-allowed"
+    CONFLICT = "conflict"
 
 
 class HaomaError(Exception):
@@ -959,6 +960,7 @@ class NumberTaken(LinkError):
     """Another account has the number. ``because`` says why that cannot be changed (``reason``)."""
 
     code = "link.number-taken"
+    public_code = Public.CONFLICT
 
 
 class NoSuchAccount(LinkError):

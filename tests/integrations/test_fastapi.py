@@ -102,7 +102,7 @@ def test_a_refusal_rolls_back(haoma_simulator: Any, haoma_async_client: haoma.As
     app.include_router(router(haoma_async_client, on_verified=refuse))
     tap = haoma_simulator.tap()
     answer = ask(app, f"/v1/apps/{tap.app}/phone-number", tap.body)
-    assert (answer.status_code, answer.json()["code"]) == (409, "not-allowed")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert seen == ["written", "rolled back"]
 
 

@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from test_service_connection import echo
 
-from haoma.service.addresses import group, parse
+from haoma.io.client_addresses import group, parse
 from haoma.service.observe.log import Foreign, Sparing
 from haoma.service.run import crowd
 from haoma.service.run.connection import Connection

@@ -21,8 +21,8 @@ import pytest
 
 from haoma import errors
 from haoma.errors import Next, TooManyRefusedCodes
+from haoma.io.client_addresses import group, parse
 from haoma.platforms.base.refusal import refuses_a_code
-from haoma.service.addresses import group, parse
 from haoma.service.gate.refused import Alarm, Budgets, Refused, client
 from haoma.simulator import Simulator
 from support.serving import Got, Serving
@@ -522,7 +522,8 @@ def test_the_alarm_rings_once_in_a_window() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands until it is set."""
     now = [1000.0]
-    monkeypatch.setattr("haoma.service.gate.refused.monotonic", lambda: now[0])
+    for module in ("haoma.io.clients", "haoma.service.gate.refused"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: now[0])
     return now
 
 

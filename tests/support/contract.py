@@ -7,6 +7,7 @@ functions that send several requests.
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -349,6 +350,40 @@ def double_tap(web: Web) -> None:
     assert web.calls() == before + 2
 
 
+def callers(web: Web) -> None:
+    """A request of a user is answered once more to that user alone, whatever address they have by then."""
+    tap = web.tap()
+    assert not masked(_post(web, PHONE, tap.body, X_User="anna"), tap)["repeated"]
+    assert masked(_post(web, PHONE, tap.body, X_User="anna"), tap)["repeated"]
+    for somebody_else in ({"X_User": "bella"}, {}):
+        check(_post(web, PHONE, tap.body, **somebody_else), 409, "already-used")
+
+
+def budgets(web: Web) -> None:
+    """Who tries codes has to wait, and the platform is not asked; nobody else waits, and no header helps."""
+
+    def guess(address: str, path: str = PHONE) -> Answer:
+        code = "login_code" if path == LOGIN else "code"
+        return _post(web, path, {code: secrets.token_hex(32)}, X_Forwarded_For=address)
+
+    address = f"203.0.113.{secrets.randbelow(200)}"
+    for path in (PHONE, LOGIN):
+        for _ in range(60):  # each process counts alone
+            if (answer := guess(address, path)).status == 429:
+                break
+            check(answer, 422, "expired")
+        else:
+            raise AssertionError("never refused")
+    check(answer, 429, "try-later")
+    assert answer.json["next"] == "retry-later"
+    assert 1 <= int(answer.headers["retry-after"]) <= 600
+    tap = web.tap()
+    masked(_post(web, PHONE, tap.body), tap)
+    # Who writes another address in front is not believed.
+    found = {guess(f"198.51.100.{number}, {address}").status for number in range(5)}
+    assert 429 in found
+
+
 def crowd(web: Web) -> None:
     """Sixteen users at once; everybody gets their own number."""
     taps = [web.tap() for _ in range(16)]
@@ -382,7 +417,8 @@ def takeover(web: Web) -> None:
     assert second == {"token": first["token"], "link": "joined"}
     tap = web.tap("alipay", person=anna)
     answer = _post(web, route.format(tap.app), tap.body)
-    check(answer, 409, "not-allowed")
+    check(answer, 409, "conflict")
+    assert answer.json["next"] == "stop"
     dispute = answer.json["dispute"]
     join = f"/team/v1/disputes/{dispute}/join"
     thief, owner = web.tap("alipay"), web.tap("wechat", person=anna)
@@ -429,7 +465,7 @@ def slow_senders(web: Web) -> None:
 
 STORIES: tuple[Callable[[Web], None], ...] = (
     every_platform, every_encoding, chunked, methods, languages, back_end, habit, sessions, own_routes, forms,
-    double_tap, crowd, users, takeover, hang_ups, slow_senders,
+    double_tap, callers, budgets, crowd, users, takeover, hang_ups, slow_senders,
 )  # fmt: skip
 
 

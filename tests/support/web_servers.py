@@ -17,6 +17,8 @@ from haoma.simulator import Simulator
 from support.service_process import Answer, ServiceProcess, free_port
 
 APPS = ("wechat", "wechat-sealed", "kuaishou", "baidu", "alipay", "huawei")
+LIMIT = 5
+SERVICE = f'trusted_proxies = ["127.0.0.1"]\nrefused_limit = {LIMIT}'
 _TESTS = Path(__file__).parents[1]
 
 
@@ -116,8 +118,10 @@ class Web(ServiceProcess):
     def request(
         self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
+        """Send one request as a proxy does: without an address among ``headers``, it is that of somebody new."""
         self.requests += 1
-        return super().request(method, path, body, headers)
+        sent = {"X-Forwarded-For": f"198.51.{self.requests % 65536 // 256}.{self.requests % 256}", **(headers or {})}
+        return super().request(method, path, body, sent)
 
     def tap(self, platform: str = "wechat", scene: str = "ok", person: Person = ANYBODY) -> Tap:
         """Tap the button on the device."""
@@ -148,7 +152,7 @@ def serving(server: Server, folder: Path) -> Iterator[Web]:
     """Serve the application of the contract, with accounts in SQLite, against the simulator."""
     with Simulator(platforms=sorted({app.partition("-")[0] for app in APPS})) as simulator:
         config = simulator.write_config(folder / "haoma.toml", accounts=True)
-        config.write_text(_trimmed(config.read_text()))
+        config.write_text(_trimmed(config.read_text()).replace("[service]", f"[service]\n{SERVICE}", 1))
         with Web(server, simulator, folder, config) as web:
             yield web
 

@@ -6,6 +6,7 @@ the log of `LOGGER`.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -27,6 +28,7 @@ from haoma.steps import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Mapping
 
+    from haoma.client import Client
     from haoma.errors import HaomaError
     from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
@@ -90,6 +92,18 @@ class _Joining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proofs: tuple[ProofBody, ...]
 
 
+class From(NamedTuple):
+    """Who sent a request.
+
+    Attributes:
+        address: The client's address, whose refused codes are counted; empty if it does not count.
+        caller: Only the same caller gets the same answer again.
+    """
+
+    address: str = ""
+    caller: str = ""
+
+
 class Asking(NamedTuple):
     """A flow that answers a request, and whose accounts it is about: for ``client.run(flow, tenant=tenant)``."""
 
@@ -97,20 +111,40 @@ class Asking(NamedTuple):
     tenant: str
 
 
-def log_in(apps: Mapping[str, App], name: str, body: bytes, *, trusted: bool) -> Asking:
+def caller_of(framework: str, user: object) -> str:
+    """Return who asks, for the ledger and the audit log: the framework, with the user who is logged in there.
+
+    A route that logs users in has nobody, unless the application says so: between two taps the first one logs the user
+    in, and the second is to get the same answer. A route of a user who is logged in has that user. An address is
+    nobody: a phone that goes from Wi-Fi to mobile data between two tries of one request keeps its answer. So a login
+    that somebody has read is answered once more to them as well, for ``repeat_seconds``. It has to travel under TLS,
+    and in no log.
+
+    Args:
+        framework: Name of the framework.
+        user: The id of the user or of the session; None or empty if there is none.
+    """
+    if user is None or user == "":
+        return framework
+    return f"{framework}:{hashlib.blake2b(str(user).encode(), digest_size=4, person=b'haoma caller').hexdigest()}"
+
+
+def log_in(client: Client | AsyncClient, name: str, body: bytes, address: str, *, trusted: bool) -> Asking:
     """Exchange the login code of a body for a session handle.
 
     Args:
-        apps: Those of the client.
+        client: The client.
         name: Name of the app in the address.
         body: What was posted: ``{"login_code": "…"}``.
+        address: The client's address; see `From`.
         trusted: Whether the reader may see the platform's ids of the user.
 
     Raises:
         UnknownApp: ``caller.unknown-app``.
     """
-    app = find_app(apps, name)
-    return Asking(outcome.login(app, body, now=now(), trusted=trusted), app.tenant)
+    app = find_app(client.apps, name)
+    flow = outcome.login(app, body, now=now(), trusted=trusted)
+    return Asking(client.clients.within_budget(flow, address), app.tenant)
 
 
 def join(apps: Mapping[str, App], dispute: str, body: bytes) -> Asking:

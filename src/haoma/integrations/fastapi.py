@@ -26,7 +26,7 @@ from starlette.responses import Response
 from haoma.errors import HaomaError
 from haoma.integrations import starlette
 from haoma.integrations.common import Answering, checked, examples, find_app, linked
-from haoma.integrations.starlette import Door, exception_handlers, lifespan
+from haoma.integrations.starlette import Door, exception_handlers, lifespan, nobody
 from haoma.outcome import PROBLEM
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from haoma.client import AsyncClient
+    from haoma.integrations.starlette import CallerOf
     from haoma.verified import VerifiedPhone
 
 __all__ = [
@@ -145,6 +146,7 @@ def router(
     prefix: str = "/v1",
     envelope: str | None = None,
     trusted: bool = False,
+    caller: CallerOf | None = None,
     tags: Sequence[str | Enum] = ("haoma",),
 ) -> APIRouter:
     """Return the routes for mini programs: the same as those of ``haoma serve``, without keys.
@@ -165,10 +167,12 @@ def router(
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
             The routes have no keys, so nobody else may reach them.
+        caller: Returns the user or session of a request, if there is one before the login: ``(request) -> id``. For
+            ``repeat_seconds``, only the same one gets the same answer again.
         tags: Tags in the OpenAPI document.
     """
     answering = Answering.of(envelope, trusted=trusted)
-    door = Door(checked(client), answering, None, None)
+    door = Door(checked(client), answering, None, None, caller or nobody)
     refusals = {} if answering.habit else problems(trusted=trusted)
     made = APIRouter(prefix=prefix, tags=list(tags), route_class=_answering(answering))
 
@@ -209,7 +213,9 @@ def router(
     return made
 
 
-def verified_phone(app: str, client: AsyncClient | None = None) -> Callable[[Request], Awaitable[VerifiedPhone]]:
+def verified_phone(
+    app: str, client: AsyncClient | None = None, *, caller: CallerOf | None = None
+) -> Callable[[Request], Awaitable[VerifiedPhone]]:
     """Return a dependency: the verified number of the authorization in the body.
 
     Its errors are answered by `add_exception_handlers`.
@@ -217,10 +223,12 @@ def verified_phone(app: str, client: AsyncClient | None = None) -> Callable[[Req
     Args:
         app: Name of a configured app.
         client: The client; that of `lifespan` if not given.
+        caller: Returns the user or session of the request: ``(request) -> id``. Without it, that is the user of
+            Starlette's ``AuthenticationMiddleware``.
     """
 
     async def dependency(request: Request) -> VerifiedPhone:
-        return await starlette.verified_phone(request, app, client)
+        return await starlette.verified_phone(request, app, client, caller=caller)
 
     return dependency
 
@@ -284,7 +292,8 @@ def _with_user(door: Door, on_verified: Injected, respond: Injected | None) -> C
 
     async def get_phone(request: Request, app: str) -> Any:
         find_app(door.client.apps, app)
-        return await starlette.verified_phone(request, app, door.client)
+        trusted = door.answering.trusted
+        return await starlette.verified_phone(request, app, door.client, caller=door.caller, trusted=trusted)
 
     verified = Depends(get_phone)
 

@@ -24,14 +24,14 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import click
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, session
 from flask.cli import with_appcontext
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from haoma.authorization import MAX_BYTES
 from haoma.client import Client
 from haoma.errors import HaomaError, TooLarge, TooSlow, wrong_argument
-from haoma.integrations.common import Answering, find_app, join, linked, log_in
+from haoma.integrations.common import Answering, From, caller_of, find_app, join, linked, log_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,9 @@ class Haoma:
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
             The routes have no keys, so nobody else may reach them.
+        caller: Returns the user or session of the current request, if there is one before the login. For
+            ``repeat_seconds``, only the same one gets the same answer again. In your own views that is the user of
+            Flask-Login, without it.
         name: Name of the blueprint. A second extension of an application needs another one; its routes use the first
             one's client if it has none.
     """
@@ -87,6 +90,7 @@ class Haoma:
         prefix: str = "/v1",
         envelope: str | None = None,
         trusted: bool = False,
+        caller: Callable[[], object] | None = None,
         name: str = NAME,
     ) -> None:
         if client is not None and not isinstance(client, Client):
@@ -95,6 +99,7 @@ class Haoma:
         self._on_verified = on_verified
         self._respond = respond
         self._prefix = prefix
+        self._caller = caller
         self._name = name
         self._answering = Answering.of(envelope, trusted=trusted)
         if app is not None:
@@ -131,7 +136,8 @@ class Haoma:
         sent: Sent = _body()
         if not sent and "form" in request.__dict__:  # the view has read it as a form
             sent = request.form
-        return self.client.get_phone_number(app, sent)
+        who = self._sent_by(self._caller or user)
+        return self.client.get_phone_number(app, sent, caller=who.caller, address=who.address)
 
     def _blueprint(self) -> Blueprint:
         made = Blueprint(self._name, __name__, url_prefix=self._prefix)
@@ -143,7 +149,8 @@ class Haoma:
 
     def _phone_number(self, app: str) -> Any:
         find_app(self.client.apps, app)
-        phone = self.client.get_phone_number(app, _body())
+        who = self._sent_by(self._caller)
+        phone = self.client.get_phone_number(app, _body(), caller=who.caller, address=who.address)
         if self._on_verified is None:
             return _response(self._answering.phone(phone, self._asked()))
         found = self._on_verified(phone, linked(phone))
@@ -154,10 +161,16 @@ class Haoma:
         return _response(self._answering.found(found, self._asked()))
 
     def _log_in(self, app: str) -> Response:
-        return self._run(log_in(self.client.apps, app, _body(), trusted=self._answering.trusted))
+        address, trusted = self._sent_by(None).address, self._answering.trusted
+        return self._run(log_in(self.client, app, _body(), address, trusted=trusted))
 
     def _join(self, dispute: str) -> Response:
         return self._run(join(self.client.apps, dispute, _body()))
+
+    def _sent_by(self, caller: Callable[[], object] | None) -> From:
+        forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+        address = self.client.clients.address(request.remote_addr, forwarded, trusted=self._answering.trusted)
+        return From(address, caller_of("flask", None if caller is None else caller()))
 
     def _run(self, asking: Asking) -> Response:
         found = self.client.run(asking.flow, tenant=asking.tenant)
@@ -168,6 +181,11 @@ class Haoma:
 
     def _asked(self) -> Asked:
         return self._answering.asked(request.headers.get("Accept-Language"), request.headers.get("X-Request-ID"))
+
+
+def user() -> object:
+    """Return the id of the user of Flask-Login, or None."""
+    return session.get("_user_id") if hasattr(current_app, "login_manager") else None
 
 
 def _body() -> bytes:

@@ -26,7 +26,18 @@ from litestar.openapi.spec import Example
 from litestar.plugins import InitPlugin
 
 from haoma.errors import HaomaError, TooSlow
-from haoma.integrations.common import Answering, aread, checked, examples, find_app, join, linked, log_in
+from haoma.integrations.common import (
+    Answering,
+    From,
+    aread,
+    caller_of,
+    checked,
+    examples,
+    find_app,
+    join,
+    linked,
+    log_in,
+)
 from haoma.outcome import PROBLEM
 
 if TYPE_CHECKING:
@@ -46,6 +57,9 @@ OnVerified: TypeAlias = "Callable[[VerifiedPhone, Link | None], UserT | Awaitabl
 user, found, created or linked. It may be called twice for one tap, at once and in two processes."""
 Respond: TypeAlias = "Callable[[UserT, Request[Any, Any, Any]], object | Awaitable[object]]"
 """Turns your user into what the mini program gets: a `Response`, or anything that can be JSON."""
+CallerOf: TypeAlias = "Callable[[Request[Any, Any, Any]], object]"
+"""Returns the id of the user or session that a request belongs to, or None. For ``repeat_seconds``, only the same one
+gets the same answer again."""
 
 STATE: Final = "haoma"
 """The member of ``app.state`` with the client."""
@@ -79,6 +93,7 @@ class HaomaPlugin(InitPlugin):
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
             The routes have no keys, so nobody else may reach them.
+        caller: Returns the user or session of a request, if there is one before the login.
     """
 
     def __init__(
@@ -90,8 +105,10 @@ class HaomaPlugin(InitPlugin):
         prefix: str = "/v1",
         envelope: str | None = None,
         trusted: bool = False,
+        caller: CallerOf | None = None,
     ) -> None:
         self._client = checked(client)
+        self._caller = caller or nobody
         self._on_verified = on_verified
         self._respond = respond
         self._prefix = prefix
@@ -134,7 +151,8 @@ class HaomaPlugin(InitPlugin):
     async def _phone_number(self, request: Request[Any, Any, Any]) -> Response[Any]:
         app = request.path_params["app"]
         find_app(self._client.apps, app)
-        phone = await self._client.get_phone_number(app, await _body(request))
+        body, who = await _body(request), self._sent_by(request)
+        phone = await self._client.get_phone_number(app, body, caller=who.caller, address=who.address)
         if self._on_verified is None:
             return _response(self._answering.phone(phone, self._asked(request)))
         found = await _call(self._on_verified, phone, linked(phone))
@@ -143,8 +161,11 @@ class HaomaPlugin(InitPlugin):
         return found if isinstance(found, Response) else _response(self._answering.found(found, self._asked(request)))
 
     async def _log_in(self, request: Request[Any, Any, Any]) -> Response[Any]:
-        apps, app, trusted = self._client.apps, request.path_params["app"], self._answering.trusted
-        return await self._run(request, log_in(apps, app, await _body(request), trusted=trusted))
+        app, address, trusted = request.path_params["app"], self._sent_by(request).address, self._answering.trusted
+        return await self._run(request, log_in(self._client, app, await _body(request), address, trusted=trusted))
+
+    def _sent_by(self, request: Request[Any, Any, Any]) -> From:
+        return sent_by(self._client, request, self._caller, trusted=self._answering.trusted)
 
     async def _join(self, request: Request[Any, Any, Any]) -> Response[Any]:
         return await self._run(request, join(self._client.apps, request.path_params["dispute"], await _body(request)))
@@ -164,20 +185,39 @@ class HaomaPlugin(InitPlugin):
 
 
 def verified_phone(
-    app: str, client: AsyncClient | None = None
+    app: str, client: AsyncClient | None = None, *, caller: CallerOf | None = None
 ) -> Callable[[Request[Any, Any, Any]], Awaitable[VerifiedPhone]]:
     """Return a dependency for ``Provide``: the verified number of the authorization in the body.
 
     Args:
         app: Name of a configured app.
         client: The client; that of the `HaomaPlugin` if not given.
+        caller: Returns the user or session of the request. Without it, that is the ``id`` of the user of Litestar's
+            authentication.
     """
 
     async def dependency(request: Request[Any, Any, Any]) -> Any:
         chosen = client or checked(request.app.state.get(STATE))
-        return await chosen.get_phone_number(app, await _body(request))
+        body, who = await _body(request), sent_by(chosen, request, caller or user_of, trusted=False)
+        return await chosen.get_phone_number(app, body, caller=who.caller, address=who.address)
 
     return dependency
+
+
+def nobody(_request: Request[Any, Any, Any]) -> None:
+    """Return who asks before there is a user."""
+
+
+def user_of(request: Request[Any, Any, Any]) -> object:
+    """Return the ``id`` of the user of Litestar's authentication, or None."""
+    return getattr(request.scope.get("user"), "id", None)
+
+
+def sent_by(client: AsyncClient, request: Request[Any, Any, Any], caller: CallerOf, *, trusted: bool) -> From:
+    """Return who sent a request."""
+    peer = "" if request.client is None else request.client.host
+    forwarded = ",".join(request.headers.getall("x-forwarded-for", ()))
+    return From(client.clients.address(peer, forwarded, trusted=trusted), caller_of("litestar", caller(request)))
 
 
 def problems(*, trusted: bool = False) -> dict[int, ResponseSpec]:

@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from haoma.errors import HaomaError, TooSlow
-from haoma.integrations.common import Answering, aread, checked, find_app, join, linked, log_in
+from haoma.integrations.common import Answering, From, aread, caller_of, checked, find_app, join, linked, log_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -48,6 +48,10 @@ user, found, created or linked. It may be called twice for one tap, at once and 
 Respond: TypeAlias = "Callable[[UserT, Request], object | Awaitable[object]]"
 """Turns your user into what the mini program gets: a `Response`, or anything that can be JSON."""
 
+CallerOf: TypeAlias = "Callable[[Request], object]"
+"""Returns the id of the user or session that a request belongs to, or None. For ``repeat_seconds``, only the same one
+gets the same answer again."""
+
 
 def routes(
     client: AsyncClient,
@@ -56,6 +60,7 @@ def routes(
     respond: Respond[Any] | None = None,
     envelope: str | None = None,
     trusted: bool = False,
+    caller: CallerOf | None = None,
 ) -> list[Route]:
     """Return the routes for mini programs: the same as those of ``haoma serve``, without keys.
 
@@ -69,8 +74,9 @@ def routes(
         envelope: ``code-msg-data`` to wrap every answer in ``{"code", "msg", "data"}``, with status 200.
         trusted: True if not a mini program but a back end of yours asks: answers have full numbers and precise codes.
             The routes have no keys, so nobody else may reach them.
+        caller: Returns the user or session of a request, if there is one before the login.
     """
-    door = Door(checked(client), Answering.of(envelope, trusted=trusted), on_verified, respond)
+    door = Door(checked(client), Answering.of(envelope, trusted=trusted), on_verified, respond, caller or nobody)
     return [
         Route("/apps/{app}/phone-number", door.phone_number, methods=["POST"], name="haoma-phone-number"),
         Route("/apps/{app}/login", door.login, methods=["POST"], name="haoma-login"),
@@ -113,13 +119,23 @@ def exception_handlers(
     return {HaomaError: answer}
 
 
-async def verified_phone(request: Request, app: str, client: AsyncClient | None = None) -> VerifiedPhone:
+async def verified_phone(
+    request: Request,
+    app: str,
+    client: AsyncClient | None = None,
+    *,
+    caller: CallerOf | None = None,
+    trusted: bool = False,
+) -> VerifiedPhone:
     """Return the verified number of an authorization in the body of a request.
 
     Args:
         request: The request.
         app: Name of a configured app.
         client: The client; that of `lifespan` if not given.
+        caller: Returns the user or session of the request. Without it, that is the user of Starlette's
+            ``AuthenticationMiddleware``.
+        trusted: True if a back end of yours asks: its address is not that of a user.
 
     Raises:
         HaomaError: Every failure raises a subclass of this, whatever was sent.
@@ -130,7 +146,30 @@ async def verified_phone(request: Request, app: str, client: AsyncClient | None 
         sent = await _body(request)
     except RuntimeError:  # the application has read it as a form
         sent = await request.form()
-    return await chosen.get_phone_number(app, sent)
+    who = sent_by(chosen, request, caller or user_of, trusted=trusted)
+    return await chosen.get_phone_number(app, sent, caller=who.caller, address=who.address)
+
+
+def nobody(_request: Request) -> None:
+    """Return who asks before there is a user."""
+
+
+def user_of(request: Request) -> object:
+    """Return the user of Starlette's ``AuthenticationMiddleware``, or None."""
+    user = request.scope.get("user")
+    if not getattr(user, "is_authenticated", False):
+        return None
+    try:
+        return user.identity  # type: ignore[union-attr]
+    except (AttributeError, NotImplementedError):  # Starlette's own users have a name alone
+        return getattr(user, "display_name", None)
+
+
+def sent_by(client: AsyncClient, request: Request, caller: CallerOf, *, trusted: bool) -> From:
+    """Return who sent a request."""
+    peer = "" if request.client is None else request.client.host
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return From(client.clients.address(peer, forwarded, trusted=trusted), caller_of("starlette", caller(request)))
 
 
 def _client_of(request: Request) -> AsyncClient:
@@ -162,13 +201,15 @@ class Door:
     answering: Answering
     on_verified: OnVerified[Any] | None
     respond: Respond[Any] | None
+    caller: CallerOf
 
     async def phone_number(self, request: Request) -> Response:
         """Answer with a number, or with what the application makes of it."""
         asked = asked_by(self.answering, request.headers)
         try:
             app = find_app(self.client.apps, request.path_params["app"])
-            phone = await self.client.get_phone_number(app, await _body(request))
+            body, who = await _body(request), self.sent_by(request)
+            phone = await self.client.get_phone_number(app, body, caller=who.caller, address=who.address)
             if self.on_verified is None:
                 return response(self.answering.phone(phone, asked))
             found = await call(self.on_verified, phone, linked(phone))
@@ -178,10 +219,14 @@ class Door:
             return response(self.answering.refuse(error, asked))
         return found if isinstance(found, Response) else response(self.answering.found(found, asked))
 
+    def sent_by(self, request: Request) -> From:
+        """Return who sent a request."""
+        return sent_by(self.client, request, self.caller, trusted=self.answering.trusted)
+
     async def login(self, request: Request) -> Response:
         """Answer with a session handle."""
-        apps, app, trusted = self.client.apps, request.path_params["app"], self.answering.trusted
-        return await self._run(request, lambda body: log_in(apps, app, body, trusted=trusted))
+        app, address, trusted = request.path_params["app"], self.sent_by(request).address, self.answering.trusted
+        return await self._run(request, lambda body: log_in(self.client, app, body, address, trusted=trusted))
 
     async def join(self, request: Request) -> Response:
         """Decide a conflict."""

@@ -103,7 +103,7 @@ def test_a_captured_envelope_takes_nothing_over(shop: Shop, phones: Phones) -> N
     answer = thief.post(phones.tap("alipay", user="thief", number="13800138002"))
     assert answer.status_code == 409
     assert answer["content-type"] == "application/problem+json"
-    assert answer.json()["code"] == "not-allowed"
+    assert answer.json()["code"] == "conflict"
     assert answer.json()["next"] == "stop"
     assert SESSION_KEY not in thief.browser.session
     assert users().count() == 1

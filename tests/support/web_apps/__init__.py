@@ -7,8 +7,19 @@ read the form before, ``/boom`` with a mistake of its own, ``/readyz``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from haoma.link import Link
 from haoma.verified import VerifiedPhone
+
+USER = "X-User"
+"""The header that stands for the user who is logged in."""
+
+
+def user_of(request: Any) -> str | None:
+    """Return the user or session of a request."""
+    found: str | None = request.headers.get(USER)
+    return found
 
 
 def on_verified(phone: VerifiedPhone, link: Link | None) -> dict[str, object]:

@@ -24,7 +24,7 @@ settings.configure(
             "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
         }
     },
-    HAOMA={"CONFIG": CONFIG, "RESPOND": "support.web_apps.django_app.respond"},
+    HAOMA={"CONFIG": CONFIG, "RESPOND": "support.web_apps.django_app.respond", "CALLER": "support.web_apps.user_of"},
     INSTALLED_APPS=[
         "django.contrib.auth",
         "django.contrib.contenttypes",

@@ -10,12 +10,12 @@ from fastapi import Depends, FastAPI, Form
 import haoma
 from haoma.integrations.fastapi import add_exception_handlers, lifespan, router, verified_phone
 from haoma.verified import VerifiedPhone
-from support.web_apps import on_verified, respond
+from support.web_apps import on_verified, respond, user_of
 
 client = haoma.AsyncClient.from_file(os.environ["HAOMA_CONFIG"])
 app = FastAPI(lifespan=lifespan(client))
 add_exception_handlers(app)
-app.include_router(router(client))
+app.include_router(router(client, caller=user_of))
 app.include_router(router(client, prefix="/back/v1", trusted=True))
 app.include_router(router(client, prefix="/habit/v1", envelope="code-msg-data"))
 app.include_router(router(client, prefix="/team/v1", on_verified=on_verified, respond=respond))

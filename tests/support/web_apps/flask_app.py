@@ -7,11 +7,11 @@ import os
 from flask import Flask, request
 
 from haoma.integrations.flask import Haoma
-from support.web_apps import on_verified, respond
+from support.web_apps import on_verified, respond, user_of
 
 app = Flask(__name__)
 app.config["HAOMA_CONFIG"] = os.environ["HAOMA_CONFIG"]
-haoma = Haoma(app)
+haoma = Haoma(app, caller=lambda: user_of(request))
 for extension in (
     Haoma(name="back", prefix="/back/v1", trusted=True),
     Haoma(name="habit", prefix="/habit/v1", envelope="code-msg-data"),

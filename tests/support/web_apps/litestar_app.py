@@ -11,7 +11,7 @@ from litestar.di import NamedDependency, Provide
 import haoma
 from haoma.integrations.litestar import HaomaPlugin, verified_phone
 from haoma.verified import VerifiedPhone
-from support.web_apps import on_verified, respond
+from support.web_apps import on_verified, respond, user_of
 
 client = haoma.AsyncClient.from_file(os.environ["HAOMA_CONFIG"])
 phone_of_wechat = {"phone": Provide(verified_phone("wechat"))}
@@ -42,7 +42,7 @@ async def ready() -> None:
 app = Litestar(
     route_handlers=[verified, form, boom, ready],
     plugins=[
-        HaomaPlugin(client),
+        HaomaPlugin(client, caller=user_of),
         HaomaPlugin(client, prefix="/back/v1", trusted=True),
         HaomaPlugin(client, prefix="/habit/v1", envelope="code-msg-data"),
         HaomaPlugin(client, prefix="/team/v1", on_verified=on_verified, respond=respond),

@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 
 import haoma
 from haoma.integrations.starlette import exception_handlers, lifespan, routes, verified_phone
-from support.web_apps import on_verified, respond
+from support.web_apps import on_verified, respond, user_of
 
 client = haoma.AsyncClient.from_file(os.environ["HAOMA_CONFIG"])
 
@@ -38,7 +38,7 @@ async def ready(_request: Request) -> Response:
 
 app = Starlette(
     routes=[
-        Mount("/v1", routes=routes(client)),
+        Mount("/v1", routes=routes(client, caller=user_of)),
         Mount("/back/v1", routes=routes(client, trusted=True)),
         Mount("/habit/v1", routes=routes(client, envelope="code-msg-data")),
         Mount("/team/v1", routes=routes(client, on_verified=on_verified, respond=respond)),

@@ -40,6 +40,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "ACCOUNT_FIELD": "haoma_account",
         "ON_VERIFIED": "haoma.integrations.django.users.on_verified",
         "RESPOND": "haoma.integrations.django.answers.session",
+        "CALLER": "haoma.integrations.django.users.caller",
         "PHONE_FIELD": "phone",
         "PHONE_VERIFIED_FIELD": "phone_verified",
         "SEND_SMS": "haoma.integrations.django.allauth.no_sms",
@@ -108,6 +109,11 @@ class Options:
     def respond(self) -> Callable[..., Any]:
         """The function that logs a user in, and returns the answer: ``(user, request) -> answer``."""
         return self._function("RESPOND")
+
+    @cached_property
+    def caller(self) -> Callable[..., Any]:
+        """The function that returns the user or session that a request belongs to: ``(request) -> id or None``."""
+        return self._function("CALLER")
 
     @cached_property
     def send_sms(self) -> Callable[..., Any]:

@@ -25,7 +25,7 @@ from haoma import accounts
 from haoma.authorization import MAX_BYTES
 from haoma.errors import HaomaError, NumberTaken, TooLarge, TooSlow, UserRefused
 from haoma.integrations import common
-from haoma.integrations.common import find_app
+from haoma.integrations.common import From, caller_of, find_app
 from haoma.integrations.django import conf, signals
 from haoma.integrations.django.users import BY
 
@@ -35,18 +35,22 @@ if TYPE_CHECKING:
     from django.dispatch import Signal
     from django.http import HttpRequest
 
-    from haoma.client import Sent
+    from haoma.client import AsyncClient, Client, Sent
     from haoma.verified import VerifiedPhone
 
 
 @sensitive_variables()
-def verified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) -> VerifiedPhone:
+def verified_phone(
+    request: HttpRequest, app: str, *, sent: Sent | None = None, trusted: bool = False, logs_in: bool = False
+) -> VerifiedPhone:
     """Return the verified number of an authorization in the body of a request, and log nobody in.
 
     Args:
         request: The request, with what the front end sent as its body.
         app: Name of a configured app.
         sent: What the front end sent, if it is not the body.
+        trusted: True if a back end of yours asks: its address is not that of a user.
+        logs_in: True if the number is to log the user in, so that nobody is logged in yet.
 
     Raises:
         UnknownApp: ``caller.unknown-app``: there is no such app.
@@ -54,7 +58,8 @@ def verified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) 
     """
     client = conf.client()
     try:
-        return client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
+        found, who = find_app(client.apps, app), sent_by(client, request, trusted=trusted, logs_in=logs_in)
+        return client.get_phone_number(found, _sent(request, sent), caller=who.caller, address=who.address)
     except HaomaError as error:
         failure = error.again()
     # Reports of errors show the variables of frames: those that hold what was sent are left out, and so is this one's.
@@ -63,7 +68,9 @@ def verified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) 
 
 
 @sensitive_variables()
-async def averified_phone(request: HttpRequest, app: str, *, sent: Sent | None = None) -> VerifiedPhone:
+async def averified_phone(
+    request: HttpRequest, app: str, *, sent: Sent | None = None, trusted: bool = False, logs_in: bool = False
+) -> VerifiedPhone:
     """Return the verified number of an authorization; see `verified_phone`.
 
     Raises:
@@ -71,7 +78,11 @@ async def averified_phone(request: HttpRequest, app: str, *, sent: Sent | None =
     """
     client = conf.async_client()
     try:
-        return await client.get_phone_number(find_app(client.apps, app), _sent(request, sent), caller=BY)
+        found = find_app(client.apps, app)
+        who = await sync_to_async(sent_by)(
+            client, request, trusted=trusted, logs_in=logs_in
+        )  # who is logged in is in the database
+        return await client.get_phone_number(found, _sent(request, sent), caller=who.caller, address=who.address)
     except HaomaError as error:
         failure = error.again()
     sent = None
@@ -96,7 +107,7 @@ def log_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -> Any:
         HaomaError: Every other failure raises a subclass of this.
     """
     try:
-        phone, sent = verified_phone(request, app, sent=sent), None  # see there
+        phone, sent = verified_phone(request, app, sent=sent, logs_in=True), None  # see there
         user = _user(request, phone)
     except HaomaError as error:
         sent = None
@@ -115,7 +126,7 @@ async def alog_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -
         HaomaError: Every failure raises a subclass of this.
     """
     try:
-        phone, sent = await averified_phone(request, app, sent=sent), None
+        phone, sent = await averified_phone(request, app, sent=sent, logs_in=True), None
         user = await sync_to_async(_user)(request, phone)
     except HaomaError as error:
         sent = None
@@ -124,6 +135,22 @@ async def alog_in(request: HttpRequest, app: str, *, sent: Sent | None = None) -
         raise
     await signals.phone_verified.asend_robust(get_user_model(), request=request, phone=phone, user=user)
     return user
+
+
+def sent_by(
+    client: Client | AsyncClient, request: HttpRequest, *, trusted: bool = False, logs_in: bool = False
+) -> From:
+    """Return who sent a request: the client's address, and who is logged in (``CALLER``)."""
+    options = conf.options()
+    nobody = logs_in and options.uses_default("CALLER")  # a second tap comes with the session of the first
+    user = None if nobody else options.caller(request)
+    return From(address_of(client, request, trusted=trusted), caller_of(BY, user))
+
+
+def address_of(client: Client | AsyncClient, request: HttpRequest, *, trusted: bool = False) -> str:
+    """Return the client's address, whose refused codes are counted."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return client.clients.address(request.META.get("REMOTE_ADDR", ""), forwarded, trusted=trusted)
 
 
 def _sent(request: HttpRequest, sent: Sent | None) -> Sent:

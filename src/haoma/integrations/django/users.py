@@ -12,6 +12,8 @@ from haoma.errors import NoAccounts
 from haoma.integrations.django import conf
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from haoma.link import Link
     from haoma.verified import VerifiedPhone
 
@@ -40,6 +42,15 @@ def on_verified(phone: VerifiedPhone, link: Link | None) -> Any:
     users = model._default_manager  # noqa: SLF001 - Django's documented name
     found = users.filter(**{field: phone.account}).first() or _known_before(users, field, phone)
     return found or _new(model, users, field, phone.account)
+
+
+def caller(request: HttpRequest) -> Any:
+    """Return the user who is logged in, or None. The default of ``CALLER`` for views that do not log in.
+
+    For ``repeat_seconds``, only the same one gets the same answer again.
+    """
+    user = getattr(request, "user", None)
+    return user.pk if user is not None and user.is_authenticated else None
 
 
 def _known_before(users: Any, field: str, phone: VerifiedPhone) -> Any:

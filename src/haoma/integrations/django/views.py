@@ -22,7 +22,7 @@ from haoma.errors import CannotOpen, HaomaError, WrongMethod
 from haoma.integrations import common
 from haoma.integrations.common import Answering
 from haoma.integrations.django import conf, signals
-from haoma.integrations.django.login import alog_in, averified_phone, body_of, log_in, verified_phone
+from haoma.integrations.django.login import address_of, alog_in, averified_phone, body_of, log_in, verified_phone
 from haoma.io.clock import now
 from haoma.outcome import HABIT, phone_body, refused
 from haoma.problem import problem
@@ -137,28 +137,30 @@ class Door:
     def phone_number(self, request: HttpRequest, app: str) -> Any:
         """Log in with phone: a number in, the answer of ``RESPOND`` out."""
         if not self.logs_in:
-            return phone_body(verified_phone(request, app), trusted=self.trusted)
+            return phone_body(verified_phone(request, app, trusted=self.trusted), trusted=self.trusted)
         return conf.options().respond(log_in(request, app), request)
 
     @_aanswered
     async def aphone_number(self, request: HttpRequest, app: str) -> Any:
         """Log in with phone; see `phone_number`."""
         if not self.logs_in:
-            return phone_body(await averified_phone(request, app), trusted=self.trusted)
+            return phone_body(await averified_phone(request, app, trusted=self.trusted), trusted=self.trusted)
         return await sync_to_async(conf.options().respond)(await alog_in(request, app), request)
 
     @_answered
     def login(self, request: HttpRequest, app: str) -> Any:
         """Turn a login code into a session handle, which the front end sends as ``session`` with the authorization."""
         client = conf.client()
-        asking = common.log_in(client.apps, app, _bytes_of(request), trusted=self.trusted)
+        address = address_of(client, request, trusted=self.trusted)
+        asking = common.log_in(client, app, _bytes_of(request), address, trusted=self.trusted)
         return client.run(asking.flow, tenant=asking.tenant)
 
     @_aanswered
     async def alogin(self, request: HttpRequest, app: str) -> Any:
         """Turn a login code into a session handle; see `login`."""
         client = conf.async_client()
-        asking = common.log_in(client.apps, app, _bytes_of(request), trusted=self.trusted)
+        address = address_of(client, request, trusted=self.trusted)
+        asking = common.log_in(client, app, _bytes_of(request), address, trusted=self.trusted)
         return await client.run(asking.flow, tenant=asking.tenant)
 
     @_answered

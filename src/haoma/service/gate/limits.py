@@ -6,7 +6,7 @@ counts, which it keeps all the time.
 
 A limit for a key or an app can be used up by anybody who has a publishable key, and then holds for all its users. The
 limit for addresses is looked at together with them: an address over its limit uses up nothing of theirs. With IPv6 the
-networks around an address have limits too, with room for more (`haoma.service.addresses.around`).
+networks around an address have limits too, with room for more (`haoma.io.client_addresses.around`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from haoma.errors import TooManyRequests
+from haoma.io.client_addresses import around
 from haoma.io.clock import monotonic_us
-from haoma.service.addresses import around
 from haoma.steps import Call, ask
 from haoma.store.cache import Counters
 from haoma.store.gcra import Local

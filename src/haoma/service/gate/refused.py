@@ -1,23 +1,16 @@
-"""Limits how many refused codes a client address may cause. A publishable key is public, so anybody can try codes.
+"""The budgets of refused codes in the service: see `haoma.io.clients`. A publishable key is public.
 
-Each refused code uses the app's quota. Only the client's address is limited, not the key or the app: otherwise anybody
-who unpacks the mini program could lock out all users. For keys and apps there is an alarm instead. With IPv6 the
-networks around an address are limited too, with a larger budget, because their owner can use any number of addresses.
-
-An address is kept only in memory, and only while it has refused codes or a request in progress. It is in no metric, and
-in the log only when its budget is used up.
+For keys and apps there is an alarm instead. An address is in no metric, and in the log only when its budget is used up.
 """
 
 from __future__ import annotations
 
-import math
 from asyncio import get_running_loop
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from haoma.errors import TooManyRefusedCodes
+from haoma.io import clients
+from haoma.io.clients import Account, attributed
 from haoma.io.clock import monotonic
-from haoma.service.addresses import around, group, parse
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -27,88 +20,30 @@ if TYPE_CHECKING:
 
     from haoma.settings.model import Network
 
-_ADDRESSES: Final = 10_000
-_AT_ONCE: Final = 20
-"""Requests of one address that may be in progress beyond its budget. Further ones wait: many users may share an
-address, and simultaneous requests alone are no reason to refuse one."""
 _ALARM: Final = 10
 """The alarm is raised at this many times an address's budget, for one key and one app."""
-_MOST_HOPS: Final = 20
 
 
 def client(scope: Scope, proxies: Sequence[Network], *, trusted: bool) -> str:
     """Return the address to which a request is attributed, or an empty string if there is none.
 
-    ``X-Forwarded-For`` is read from the right, one hop per trusted proxy; whoever connects to a UNIX socket is one.
-    Anybody can write what is to the left of the first untrusted address. A header that is not a list of addresses is
-    ignored.
-
     Args:
         scope: The request.
         proxies: Networks of the trusted proxies.
-        trusted: True for a server key. Its back end serves many users, so its own address does not count. Only an
-            address named by a trusted proxy does.
+        trusted: True for a server key.
     """
     peer, server = scope.get("client"), scope.get("server")
-    if peer:
-        try:
-            near = parse(peer[0])
-        except ValueError:
-            return ""
-        own = "" if trusted else group(near)
-        if not any(near in network for network in proxies):
-            return own
-    elif server and server[1] is None:
-        own = ""  # a UNIX socket: whoever may open it is a proxy of this machine
-    else:
+    if not peer and not (server and server[1] is None):  # no UNIX socket either
         return ""
     named = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    hops = named.decode("latin-1").rsplit(",", _MOST_HOPS)
-    found = own
-    for hop in reversed(hops):
-        try:
-            address = parse(_host(hop.strip()))
-        except ValueError:
-            return own
-        if not any(address in network for network in proxies):
-            return group(address)
-        found = own and group(address)  # a proxy, which may also be the client
-    return found
-
-
-def _host(hop: str) -> str:
-    """Return the address of ``192.0.2.1``, ``192.0.2.1:8080``, ``2001:db8::1`` or ``[2001:db8::1]:8080``."""
-    if hop.startswith("["):
-        return hop[1:].partition("]")[0]
-    return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-class Account:
-    """The counts of one address, or of a network around it.
-
-    Attributes:
-        name: The address or network.
-        times: How many clients it counts as.
-        networks: The accounts of the networks around the address.
-    """
-
-    __slots__ = ("inside", "name", "networks", "refused", "times", "under_way", "waiting")
-
-    def __init__(self, name: str, times: int) -> None:
-        self.name = name
-        self.times = times
-        self.networks: tuple[Account, ...] = ()
-        self.refused: deque[float] = deque()  # times, by the monotonic clock
-        self.inside = 0  # requests in progress or waiting
-        self.under_way = 0
-        self.waiting: deque[Future[None]] = deque()
+    return attributed(peer[0] if peer else "", named.decode("latin-1"), proxies, trusted=trusted)
 
 
 class Refused:
     """The refused codes of each address and of each key. They are still counted when the configuration is read again.
 
     Attributes:
-        accounts: The accounts by address or network, the one that was used last at the end.
+        accounts: See `haoma.io.clients.Budgets`.
         keys: When counting began, and how many there were, for each app and key.
     """
 
@@ -117,14 +52,8 @@ class Refused:
         self.keys: dict[tuple[str, str], tuple[float, int]] = {}
 
 
-class Budgets:
-    """The refused codes of each address within a sliding window, and its requests in progress.
-
-    A place is taken before the platform is called and given back afterwards. Otherwise a thousand parallel requests
-    would all see an unused budget.
-
-    An IPv6 address also counts in the accounts of its networks (`haoma.service.addresses.around`). All their budgets
-    must have room.
+class Budgets(clients.Budgets):
+    """The budgets of a service. Where too many requests of an address are in progress, further ones wait.
 
     Args:
         limit: Maximum number of refused codes of an address within ``seconds``.
@@ -133,9 +62,7 @@ class Budgets:
     """
 
     def __init__(self, limit: int, seconds: float, refused: Refused | None = None) -> None:
-        self._limit = limit
-        self._seconds = seconds
-        self._accounts = (refused or Refused()).accounts
+        super().__init__(limit, seconds, None if refused is None else refused.accounts)
 
     async def take(self, address: str) -> Account:
         """Take a place for a request. Wait if too many are in progress.
@@ -143,25 +70,13 @@ class Budgets:
         Raises:
             TooManyRefusedCodes: ``caller.too-many-refused-codes``.
         """
-        every = [self._taken_out(name, times) for name, times in ((address, 1), *around(address))]
-        account = every[0]
-        account.networks = tuple(every[1:])
-        self._forget_some(monotonic())
-        for each in every:
-            self._accounts[each.name] = each  # now the last to be forgotten
-            each.inside += 1
+        every = self.enter(address)
         try:
-            while True:
-                now = monotonic()
-                for each in every:
-                    self._check(each, now)
-                full = next((each for each in every if self._is_full(each)), None)
-                if full is None:
-                    break
+            while (full := self.full(every)) is not None:
                 turn: Future[None] = get_running_loop().create_future()
                 full.waiting.append(turn)
                 await turn
-                if not self._is_full(full) and any(map(self._is_full, every)):
+                if not self.is_full(full) and any(map(self.is_full, every)):
                     self._wake_next(full)  # another request can use this place
         except BaseException:
             for each in every:
@@ -170,46 +85,14 @@ class Budgets:
             raise
         for each in every:
             each.under_way += 1
-        return account
+        return every[0]
 
     def give_back(self, account: Account, *, refused: bool) -> str:
         """Give a place back. Return the address or network whose budget this request used up, if any."""
-        used_up = ""
+        used_up = self.leave(account, refused=refused)
         for each in (account, *account.networks):
-            each.inside -= 1
-            each.under_way -= 1
-            if refused:
-                each.refused.append(monotonic())
-                if len(each.refused) == self._limit * each.times:
-                    used_up = each.name
             self._wake_next(each)
-            if not each.inside and not each.refused and self._accounts.get(each.name) is each:
-                del self._accounts[each.name]
         return used_up
-
-    def _taken_out(self, name: str, times: int) -> Account:
-        return self._accounts.pop(name, None) or Account(name, times)
-
-    def _is_full(self, account: Account) -> bool:
-        """Return True if another request must wait."""
-        return account.under_way >= self._limit * account.times - len(account.refused) + _AT_ONCE
-
-    def _check(self, account: Account, now: float) -> None:
-        limit = self._limit * account.times
-        while account.refused and account.refused[0] <= now - self._seconds:
-            account.refused.popleft()
-        if len(account.refused) >= limit:
-            again = account.refused[-limit] + self._seconds - now
-            raise TooManyRefusedCodes(retry_after=max(1, math.ceil(again)))
-
-    def _forget_some(self, now: float) -> None:
-        """Forget the least recently seen addresses whose window is over, and any beyond the maximum number."""
-        while self._accounts:
-            name, account = next(iter(self._accounts.items()))
-            over = not account.inside and (not account.refused or account.refused[-1] <= now - self._seconds)
-            if not over and len(self._accounts) < _ADDRESSES:
-                return
-            del self._accounts[name]
 
     @staticmethod
     def _wake_next(account: Account) -> None:

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from haoma.id_tokens import Audience
+    from haoma.io.clients import Account
     from haoma.outcome import Reply
     from haoma.platforms.base.contract import App
     from haoma.service.callers import Caller, Callers
     from haoma.service.exchange import Exchange
     from haoma.service.gate.limits import Limits
-    from haoma.service.gate.refused import Account, Refused
+    from haoma.service.gate.refused import Refused
     from haoma.service.observe.metrics import Metrics
     from haoma.service.tokens import Tokens
     from haoma.settings.model import Settings

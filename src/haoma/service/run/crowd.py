@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from haoma.service.addresses import group, parse
+from haoma.io.client_addresses import group, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.errors import ConfigFaults, Fault, HaomaError, StoreUnavailable
-from haoma.service.addresses import parse
+from haoma.io.client_addresses import parse
 from haoma.service.observe.log import make_logger
 from haoma.service.observe.shared import SHARED
 from haoma.service.run.crowd import ACCEPTED, Crowd, raise_files
