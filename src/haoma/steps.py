@@ -343,6 +343,20 @@ class Notice(Step[None]):
     because: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Count(Step[None]):
+    """Tell whoever keeps metrics that something has happened. Where nobody does, nothing is done.
+
+    Attributes:
+        what: What it is, in a word of our code.
+        labels: Facts about it. Their values come from the configuration or from our code, never from a caller, and are
+            no secrets.
+    """
+
+    what: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
 DEFAULT_TENANT: Final = "default"
 """To whom everything belongs where nobody says otherwise."""
 

@@ -20,6 +20,7 @@ from haoma.steps import (
     ABSENT,
     Call,
     Conclude,
+    Count,
     Drop,
     EndLease,
     Flow,
@@ -75,6 +76,8 @@ class Actor:
     def go_on(self, answer: object, refusal: HaomaError | None = None) -> None:
         try:
             self.step = self.flow.send(answer) if refusal is None else self.flow.throw(refusal)
+            while isinstance(self.step, Count):  # it touches nothing
+                self.step = self.flow.send(None)
         except StopIteration as end:
             self.step, self.result = None, end.value
         except HaomaError as error:

@@ -16,7 +16,7 @@ from haoma.io.blocking import World, run
 from haoma.io.memory import Memory
 from haoma.platforms.base.contract import App, Login
 from haoma.platforms.registry import PLATFORMS
-from haoma.steps import Conclude, Consent, Flow, Mint, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
+from haoma.steps import Conclude, Consent, Count, Flow, Mint, Notice, Reserve, Reserved, ReturnTry, Send, Settle, Step
 from haoma.verified import VerifiedPhone
 from support.stage import Stage
 
@@ -223,7 +223,7 @@ def _run_until(stage: Stage, app: App, body: Any, stop: int) -> int:
     step, answer, refusal, held = flow.send(None), None, None, []  # type: ignore[var-annotated]
     for done in range(1, stop + 1):
         try:
-            if isinstance(step, Notice):
+            if isinstance(step, Notice | Count):
                 answer = None
             else:
                 answer = stage.send(step) if isinstance(step, Send) else stage.world.answers.answer(step, held)

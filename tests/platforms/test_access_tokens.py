@@ -11,7 +11,7 @@ from haoma.errors import TimedOut
 from haoma.io.memory import Memory
 from haoma.platforms.base.access_tokens import CachedToken, CallbackToken, token_place
 from haoma.secret import Secret
-from haoma.steps import Flow, Notice, Pause, ask
+from haoma.steps import Count, Flow, Notice, Pause, ask
 
 PLACE = token_place("stable", "https://api.test", "wx0123456789abcdef")
 
@@ -25,6 +25,7 @@ class Desk:
         self.fetched = 0
         self.broken = False
         self.notices: list[Notice] = []
+        self.counts: list[Count] = []
         self.token = CachedToken(PLACE, self._fetch)
         self.lives = 6900.0
 
@@ -49,6 +50,9 @@ class Desk:
                 answer = None
             elif isinstance(step, Notice):
                 self.notices.append(step)
+                answer = None
+            elif isinstance(step, Count):
+                self.counts.append(step)
                 answer = None
             else:
                 answer = self.memory.answer(step)
@@ -130,6 +134,21 @@ def test_a_replacement_is_shared_for_a_second(desk: Desk) -> None:
     assert [desk.run(callback.renewed(Secret("refused"))) for _ in range(2)] == ["token-1"] * 2
     desk.clock += 1
     assert desk.run(callback.renewed(Secret("refused"))) == "token-2"
+
+
+def test_tokens_are_counted(desk: Desk) -> None:
+    """What is fetched, what cannot be, and what the platform rejects: with the issuer and the app, and without a token."""
+    desk.run(desk.token.token())
+    desk.run(desk.token.token())
+    desk.run(desk.token.renewed(Secret("token-1")))
+    desk.clock += 7200
+    desk.broken = True
+    with pytest.raises(TimedOut):
+        desk.run(desk.token.token())
+    found = [dict(each.labels) for each in desk.counts]
+    assert [each.pop("outcome") for each in found] == ["fetched", "rejected", "fetched", "failed"]
+    assert found == [{"issuer": "stable", "app_id": "wx0123456789abcdef"}] * 4
+    assert {each.what for each in desk.counts} == {"token"}
 
 
 def test_a_token_that_dies_early_again_and_again_is_contested(desk: Desk) -> None:

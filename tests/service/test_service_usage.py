@@ -95,5 +95,20 @@ def test_wechats_own_warning(service: Serving, simulator: Simulator) -> None:
     ]
 
 
+def test_tokens_and_the_store_are_counted(service: Serving) -> None:
+    """Both apps fetch a token, one of them in vain; the store answers steps. No label holds anything from outside."""
+    until(lambda: len(_said(service, "What is left of a quota is not known.")) >= 2)
+    text = service.ask("GET", "/metrics").body.decode()
+    tokens = set(re.findall(r'haoma_tokens_total\{app="([\w-]+)",issuer="(\w+)",outcome="(\w+)"\}', text))
+    assert {("wechat", "stable", "fetched"), ("wechat-frozen", "stable", "failed")} <= tokens
+    assert tokens <= {
+        (app, "stable", kind) for app in ("wechat", "wechat-free", "wechat-frozen") for kind in ("fetched", "failed")
+    }
+    (steps,) = re.findall(r'haoma_store_steps_total\{outcome="answered"\} (\S+)', text)
+    (batches,) = re.findall(r'haoma_store_seconds_count\{outcome="answered"\} (\S+)', text)
+    assert float(steps) >= float(batches) > 0
+    assert "haoma_store_connections_lost_total 0.0" in text
+
+
 def _said(service: Serving, event: str) -> list[dict[str, Any]]:
     return [line for line in service.log() if line["event"] == event]

@@ -118,3 +118,35 @@ def test_an_end_outlives_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert _Breaking.breaks is None
         with pytest.raises(AlreadyUsed):
             store.answer(_reserve("mine"))
+
+
+class _Noting:
+    """Notes what the store tells of itself."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, str]] = []
+        self.away = 0
+
+    def batch(self, steps: int, seconds: float, outcome: str) -> None:
+        assert 0 <= seconds < 60
+        self.batches.append((steps, outcome))
+
+    def lost(self) -> None:
+        self.away += 1
+
+
+def test_whoever_keeps_metrics_hears_of_each_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was answered, what was refused, and how often the database was away."""
+    monkeypatch.setattr(writer_module, "GIVE_UP_SECONDS", 0.0)
+    create(tmp_path / "haoma.db", "haoma_")
+    watch = _Noting()
+    store = Store(_Engine(tmp_path / "haoma.db"), Sealer(stores.KEYS, "default"), watch=watch)
+    with contextlib.closing(store):
+        store.answer(_reserve("one"))
+        assert (watch.batches, watch.away) == ([(1, "answered")], 0)
+        _Breaking.breaks = threading.Event()
+        _Breaking.breaks.set()
+        with pytest.raises(StoreUnavailable):
+            store.answer(_reserve("two"))
+        store.answer(_reserve("three"))
+    assert (watch.batches, watch.away) == ([(1, "answered"), (1, "refused"), (1, "answered")], 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeGuard, Type
 from haoma.errors import HaomaError, HookFailed
 from haoma.io.answers import Waiting
 from haoma.io.blocking import fault, quiet
-from haoma.steps import Call, Flow, Lease, Notice, Pause, Ref, Send, Step
+from haoma.steps import Call, Count, Flow, Lease, Notice, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +45,7 @@ class World:
     http: Sends
     answers: AsyncAnswers
     notice: Callable[[Notice], None] = quiet
+    count: Callable[[Count], None] = quiet
     under_way: dict[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]] = field(default_factory=dict)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
@@ -123,6 +124,9 @@ class _Drive(Generic[T]):
                 return step
             if isinstance(step, Notice):
                 self.world.notice(step)
+                continue
+            if isinstance(step, Count):
+                self.world.count(step)
                 continue
             try:
                 self.answer = self.world.answers.answer(step, self.held)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from haoma.errors import HaomaError, HookFailed, InternalFault
 from haoma.io.answers import Waiting
 from haoma.io.process import interruption
-from haoma.steps import Call, Flow, Lease, Notice, Pause, Ref, Send, Step
+from haoma.steps import Call, Count, Flow, Lease, Notice, Pause, Ref, Send, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def quiet(_notice: Notice) -> None:
+def quiet(_told: object) -> None:
     """Tell nobody."""
 
 
@@ -33,6 +33,7 @@ class World:
     http: Http
     answers: Answers
     notice: Callable[[Notice], None] = quiet
+    count: Callable[[Count], None] = quiet
 
 
 def run(flow: Flow[T], world: World) -> T:
@@ -80,6 +81,9 @@ def _answer(step: Step[Any], world: World, held: list[Ref | Lease]) -> object:
             return None
         case Notice():
             world.notice(step)
+            return None
+        case Count():
+            world.count(step)
             return None
     while isinstance(answer := world.answers.answer(step, held), Waiting):
         _wait(answer)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from haoma.settings.model import Settings
-    from haoma.steps import Notice
+    from haoma.steps import Count, Notice
     from haoma.store.store import AsyncStore
 
 
@@ -101,13 +101,19 @@ class Application(Gate):
         )
         calls = Calls(http, settings, metrics, seen)
         self._limits = Limits(settings, metrics, signals.valkey, kept.counters)
-        self._stores = _open_stores(settings)
+        self._stores = _open_stores(settings, metrics)
 
         def notice(notice: Notice) -> None:
             log.warning(notice.code, **dict(notice.because))
 
+        names = {app.app_id: app.name for app in reversed([*settings.apps.values()])}
+
+        def count(count: Count) -> None:
+            facts = dict(count.labels)
+            metrics.count_token(names.get(facts["app_id"], ""), facts["issuer"], facts["outcome"])
+
         self._worlds = {
-            tenant: World(calls, self._stores.get(tenant, kept.memory), notice) for tenant in settings.tenants
+            tenant: World(calls, self._stores.get(tenant, kept.memory), notice, count) for tenant in settings.tenants
         }
         quotas = Quotas(settings, self._worlds, signals)
         self._background = Background(settings, self._stores, signals, log, kept.lines, quotas)
@@ -158,11 +164,13 @@ class Application(Gate):
             yield
 
 
-def _open_stores(settings: Settings) -> dict[str, AsyncStore]:
+def _open_stores(settings: Settings, metrics: Metrics) -> dict[str, AsyncStore]:
     """Return the store of each tenant; none if memory alone was asked for."""
     accounts = None if settings.accounts is None else account_keys(settings.accounts)
     tells = settings.webhooks is not None
-    found = {tenant: open_store(settings.store, accounts, tenant, tells=tells) for tenant in settings.tenants}
+    found = {
+        tenant: open_store(settings.store, accounts, tenant, tells=tells, watch=metrics) for tenant in settings.tenants
+    }
     return {tenant: store.asynchronous(in_loop=True) for tenant, store in found.items() if store is not None}
 
 

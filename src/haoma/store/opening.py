@@ -19,16 +19,23 @@ from haoma.store.engines import ServerEngine, SqliteEngine
 from haoma.store.keys.numbers import BlindIndex, NumberSealer
 from haoma.store.sealing import KEY_BYTES, Sealer, StoreKey
 from haoma.store.store import Store
+from haoma.store.writer import NOBODY
 
 if TYPE_CHECKING:
     from haoma.store.keys.config import AccountKeys
     from haoma.store.store import Engine
+    from haoma.store.writer import Watch
 
 _WHERE: Final = "store"
 
 
 def open_store(
-    settings: StoreSettings, accounts: AccountKeys | None = None, tenant: str = DEFAULT_TENANT, *, tells: bool = False
+    settings: StoreSettings,
+    accounts: AccountKeys | None = None,
+    tenant: str = DEFAULT_TENANT,
+    *,
+    tells: bool = False,
+    watch: Watch = NOBODY,
 ) -> Store | None:
     """Return the store of a tenant, or None if memory alone was asked for. It connects when it is first used.
 
@@ -37,6 +44,7 @@ def open_store(
         accounts: The keys of numbers and of the audit log, if accounts are kept.
         tenant: Whose it is.
         tells: Whether events are written for the application's webhook.
+        watch: Told of each batch, for metrics.
 
     Raises:
         ConfigFaults: ``config.store-folder``: the embedded store cannot be made where it belongs;
@@ -48,7 +56,7 @@ def open_store(
         prepare(settings)
     sealer = sealer_of(settings, tenant)
     records = None if accounts is None else records_of(sealer, accounts, tenant, tells=tells)
-    return Store(engine_of(settings, tenant), sealer, records, audit_of(accounts, tenant))
+    return Store(engine_of(settings, tenant), sealer, records, audit_of(accounts, tenant), watch=watch)
 
 
 def records_of(sealer: Sealer, keys: AccountKeys, tenant: str, *, tells: bool = False) -> Records:

@@ -16,7 +16,7 @@ from haoma.steps import EndLease, Lease, Mint, Ref, Settle
 from haoma.store.batch import Job
 from haoma.store.decisions import Decisions
 from haoma.store.mailbox import LoopFuture, Mailbox
-from haoma.store.writer import Desk, LoopWriter, ThreadWriter
+from haoma.store.writer import NOBODY, Desk, LoopWriter, ThreadWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from haoma.store.accounts.records import Records
     from haoma.store.audit.lanes import AuditKeys
     from haoma.store.sealing import Sealer
+    from haoma.store.writer import Watch
 
 
 class Engine(Protocol):
@@ -50,10 +51,11 @@ class Engine(Protocol):
 class _Process:
     """What a process has of its own: a writer, and those who wait for it."""
 
-    def __init__(self, engine: Engine, audit: AuditKeys | None) -> None:
+    def __init__(self, engine: Engine, audit: AuditKeys | None, watch: Watch) -> None:
         self.desk = Desk()
         self._engine = engine
         self._audit = audit
+        self._watch = watch
         self._lock = threading.Lock()
         self._writer: ThreadWriter | LoopWriter | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,20 +71,20 @@ class _Process:
 
     def _start(self, undo: Callable[[Ref | Lease], None]) -> ThreadWriter | LoopWriter:
         if self._engine.blocking:
-            return ThreadWriter(self._engine, self.desk, undo, self._audit)
+            return ThreadWriter(self._engine, self.desk, undo, self._audit, self._watch)
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="haoma-store", daemon=True)
         self._thread.start()
 
         async def make() -> LoopWriter:
-            return LoopWriter(self._engine, loop, self.desk, undo, self._audit)
+            return LoopWriter(self._engine, loop, self.desk, undo, self._audit, self._watch)
 
         return asyncio.run_coroutine_threadsafe(make(), loop).result()
 
     def begin_in(self, loop: asyncio.AbstractEventLoop, undo: Callable[[Ref | Lease], None]) -> None:
         """Start the writer in the running event loop, unless there is one."""
         if self._writer is None:
-            self._writer = LoopWriter(self._engine, loop, self.desk, undo, self._audit)
+            self._writer = LoopWriter(self._engine, loop, self.desk, undo, self._audit, self._watch)
 
     async def end_in(self) -> None:
         """End the writer of `begin_in`."""
@@ -116,6 +118,7 @@ class Store:
         patience: Seconds after which a flow under way is given up; longer than any flow takes.
         lease_seconds: Seconds after which the holder of a lease is given up: longer than one request to a platform, and
             shorter than one to the service, so that those who wait for a token survive the process that fetches it.
+        watch: Told of each batch, for metrics.
 
     Attributes:
         engine: The database.
@@ -134,6 +137,7 @@ class Store:
         *,
         patience: float = 30.0,
         lease_seconds: float = 12.0,
+        watch: Watch = NOBODY,
     ) -> None:
         self.engine = engine
         self.audit = audit
@@ -142,7 +146,7 @@ class Store:
 
         def begin(before: _Process | None) -> _Process:
             self._parents.append(before)  # or the garbage collector would close what is the parent's
-            return _Process(engine, audit)
+            return _Process(engine, audit, watch)
 
         self._process = PerProcess(begin)
 

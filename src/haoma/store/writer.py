@@ -15,7 +15,7 @@ import secrets
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from haoma.errors import HaomaError, StoreUnavailable
 from haoma.io import clock
@@ -88,6 +88,27 @@ class Desk:
                         future.set_result(None)
 
 
+class Watch(Protocol):
+    """Whoever keeps metrics of a store. Any thread may call it."""
+
+    def batch(self, steps: int, seconds: float, outcome: str) -> None:
+        """Note a batch: its steps, and the time from when the first one was asked. ``answered`` or ``refused``."""
+
+    def lost(self) -> None:
+        """Note that the connection to the database was lost, or could not be made."""
+
+
+class _Nobody:
+    def batch(self, steps: int, seconds: float, outcome: str) -> None:
+        """Nothing is noted."""
+
+    def lost(self) -> None:
+        """Nothing is noted."""
+
+
+NOBODY: Final[Watch] = _Nobody()
+
+
 class _Batches:
     """What both writers do with a batch.
 
@@ -95,9 +116,11 @@ class _Batches:
         desk: The process's.
         undo: Lets go of a reservation or lease that its taker no longer waits for.
         audit: The keys of the audit log, if there is one.
+        watch: Told of each batch.
     """
 
-    def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None], audit: AuditKeys | None) -> None:
+    def __init__(self, desk: Desk, undo: Callable[[Ref | Lease], None], audit: AuditKeys | None, watch: Watch) -> None:
+        self.watch = watch
         self.fences = Fences(secrets.randbelow(LANES))
         self.lane = None if audit is None else Lane(audit)
         self._desk = desk
@@ -105,6 +128,7 @@ class _Batches:
 
     def resolve(self, jobs: Sequence[Job], view: View) -> None:
         """Tell everybody their answer."""
+        self._note(jobs, "answered")
         for job in jobs:
             if job.failure is None:
                 taken = self._desk.note(job)
@@ -125,9 +149,14 @@ class _Batches:
         """Tell everybody that there is no answer. What became of the batch is not looked for any more."""
         if self.lane is not None:
             self.lane.end()
+        self._note(jobs, "refused")
         for job in jobs:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(error.again() if isinstance(error, HaomaError) else error)
+
+    def _note(self, jobs: Sequence[Job], outcome: str) -> None:
+        if jobs:
+            self.watch.batch(len(jobs), clock.monotonic() - jobs[0].since, outcome)
 
     def give_up(self, jobs: Iterable[Job], lost: Disconnected) -> list[Job]:
         """Refuse what waits for a database that is away; return what goes on waiting.
@@ -148,15 +177,20 @@ class ThreadWriter:
 
     Args:
         engine: The database. It is connected to in that thread.
-        desk, undo, audit: See `_Batches`.
+        desk, undo, audit, watch: See `_Batches`.
     """
 
     def __init__(
-        self, engine: Engine, desk: Desk, undo: Callable[[Ref | Lease], None], audit: AuditKeys | None
+        self,
+        engine: Engine,
+        desk: Desk,
+        undo: Callable[[Ref | Lease], None],
+        audit: AuditKeys | None,
+        watch: Watch = NOBODY,
     ) -> None:
         self._engine = engine
         self._is_checked = False
-        self._batches = _Batches(desk, undo, audit)
+        self._batches = _Batches(desk, undo, audit, watch)
         self._waiting: queue.SimpleQueue[Sequence[Job] | None] = queue.SimpleQueue()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="haoma-store", daemon=True)
@@ -205,6 +239,7 @@ class ThreadWriter:
                 view = drive(run(jobs, self._connection, self._batches.fences, doubts, self._batches.lane))
                 break
             except Disconnected as error:
+                self._batches.watch.lost()
                 self._hang_up()
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:
@@ -249,7 +284,7 @@ class LoopWriter:
     Args:
         engine: The database.
         loop: The event loop.
-        desk, undo, audit: See `_Batches`.
+        desk, undo, audit, watch: See `_Batches`.
     """
 
     def __init__(
@@ -259,11 +294,12 @@ class LoopWriter:
         desk: Desk,
         undo: Callable[[Ref | Lease], None],
         audit: AuditKeys | None,
+        watch: Watch = NOBODY,
     ) -> None:
         self._engine = engine
         self._is_checked = False
         self._loop = loop
-        self._batches = _Batches(desk, undo, audit)
+        self._batches = _Batches(desk, undo, audit, watch)
         self._waiting: deque[Job] = deque()
         self._connection: Any = None
         self._running: asyncio.Task[None] | None = None
@@ -309,6 +345,7 @@ class LoopWriter:
                 view = await drive_async(run(jobs, self._connection, self._batches.fences, doubts, self._batches.lane))
                 break
             except Disconnected as error:
+                self._batches.watch.lost()
                 await self._hang_up()
                 doubts += [error] if isinstance(error, Uncertain) else []
                 if clock.monotonic() >= until:

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from haoma.codecs import SECRET
+from haoma.errors import HaomaError
 from haoma.phone import is_digits
 from haoma.secret import Secret
 from haoma.sharing import refresh, renew
-from haoma.steps import Drop, Key, Notice, Recall, Room, Shelf, TakeTry, ask
+from haoma.steps import Count, Drop, Key, Notice, Recall, Room, Shelf, TakeTry, ask
 
 if TYPE_CHECKING:
     from haoma.steps import Flow, Place
@@ -80,13 +81,19 @@ class CachedToken:
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return a token other than the rejected one, if there is one."""
+        yield from ask(counted(self.place, "rejected"))
         kept = yield from ask(Recall(self.place))
         if kept.value == rejected and (yield from ask(Drop(self.place, kept.version))):
             yield from self._count_replaced()
         return (yield from refresh(self.place, self._fetch))
 
     def _fetch(self) -> Flow[tuple[Secret, float]]:
-        token, seconds = yield from self.fetch()
+        try:
+            token, seconds = yield from self.fetch()
+        except HaomaError:
+            yield from ask(counted(self.place, "failed"))
+            raise
+        yield from ask(counted(self.place, "fetched"))
         return token, seconds + _OVERLAP if self.ahead and seconds > _LEAST else seconds
 
     def _attempt(self) -> TakeTry:
@@ -122,6 +129,7 @@ class CallbackToken:
 
     def renewed(self, rejected: Secret) -> Flow[Secret]:
         """Return a token other than the rejected one, if there is one."""
+        yield from ask(counted(self.place, "rejected"))
         key = self.place.key
         place = _TOLD.place(key.owner, key.kind, *key.parts, rejected.reveal())
         return (yield from refresh(place, lambda: self._tell(rejected)))
@@ -164,6 +172,12 @@ _TOLD: Final = Shelf("access-token-instead", Room.CUSTODY, SECRET)
 def token_place(issuer: str, base_url: str, app_id: str) -> Place[Secret]:
     """Return where an access_token is stored: by issuer, by origin and by app."""
     return TOKENS.place("", issuer, base_url, app_id)
+
+
+def counted(place: Place[Secret], outcome: str) -> Count:
+    """Return what counts a token: ``fetched``, ``failed`` to be fetched, or ``rejected`` by the platform."""
+    parts = place.key.parts
+    return Count("token", (("issuer", parts[0]), ("app_id", parts[-1]), ("outcome", outcome)))
 
 
 def as_token(found: object) -> Secret | None:

@@ -74,6 +74,23 @@ class Metrics:
             registry=own,
             multiprocess_mode="mostrecent",
         )
+        self._tokens = Counter(
+            "haoma_tokens",
+            "Access tokens: fetched, failed to be fetched, or rejected by the platform before their time.",
+            ("app", "issuer", "outcome"),
+            registry=own,
+        )
+        self._store_seconds = Histogram(
+            "haoma_store_seconds",
+            "Time of a batch of the store, from when its first step was asked until all were answered or refused.",
+            ("outcome",),
+            buckets=_BUCKETS,
+            registry=own,
+        )
+        self._store_steps = Counter("haoma_store_steps", "Steps of the store.", ("outcome",), registry=own)
+        self._store_lost = Counter(
+            "haoma_store_connections_lost", "How often the database could not be reached.", registry=own
+        )
         self._quota_left = Gauge(
             "haoma_quota_left",
             "What is left of a quota that the platform sells, by its own figures.",
@@ -150,6 +167,19 @@ class Metrics:
         """Note how many requests to erase are not done."""
         self._erasures.labels(tenant, "pending").set(pending)
         self._erasures.labels(tenant, "overdue").set(overdue)
+
+    def count_token(self, app: str, issuer: str, outcome: str) -> None:
+        """Count an access token. ``issuer`` and ``outcome`` are words of our code."""
+        self._tokens.labels(app, issuer, outcome).inc()
+
+    def batch(self, steps: int, seconds: float, outcome: str) -> None:
+        """Note a batch of the store; see `haoma.store.writer.Watch`."""
+        self._store_seconds.labels(outcome).observe(seconds)
+        self._store_steps.labels(outcome).inc(steps)
+
+    def lost(self) -> None:
+        """Note a connection of the store that was lost; see `haoma.store.writer.Watch`."""
+        self._store_lost.inc()
 
     def set_quota(self, app: str, platform: str, quota: str, left: int, *, low: bool) -> None:
         """Note what is left of a quota. ``quota`` is a name of our code."""
