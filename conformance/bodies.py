@@ -312,7 +312,7 @@ def rows() -> Iterator[Row]:
     """Yield all cases, in no order that matters."""
     for made in (
         _plain_shapes, _wrapped, _spelt, _forms, _encoded, _logins, _codes, _twice, _nothing, _broken, _too_much,
-        _not_posted, _of_others, _failed, _alipays, _keys_and_numbers,
+        _not_posted, _of_others, _failed, _alipays, _keys_and_numbers, _flows,
     ):  # fmt: skip
         yield from made()
 
@@ -1078,6 +1078,43 @@ def _failed() -> Iterator[Row]:
     )  # fmt: skip
     for label, platform, body, reason, why in events:
         yield Row(_front(label, platform), body, "refused", why, reason=reason)
+
+
+def _flows() -> Iterator[Row]:
+    """Yield what the phone buttons of Huawei's atomic services and of ASCF send, to apps of both flows."""
+
+    def scope(label: str) -> Front:
+        each = _front(f"scope-{label}", "huawei")
+        code = _base64(b"\xfb\xff\xbf" + _random(each.label, 25))
+        user = {"openID": "openid-of-huawei", "unionID": "unionid-of-huawei", "displayNameFlag": 0}
+        keys = {
+            "apps": {APP: {**app("huawei"), "flow": "scope-phone"}},
+            "phone_codes": {code: compact({**user, "mobileNumber": NUMBER})},
+            "other_codes": {"phone": compact({"error": 1101, "sub_error": 20152, "error_description": "no"})},
+        }
+        return Front(each.label, "huawei", CODE, "", {"code": code}, b"", keys)
+
+    each = scope("bare")
+    yield Row(each, each.parts, "genuine", "The code of the phone button. It holds `+`, `/` and `=`.")
+    each = scope("event")
+    event = {"type": "getphonenumber", "detail": {"errMsg": "getPhoneNumber:ok", **each.parts}}
+    yield Row(each, event, "genuine", "The whole event of ASCF's button.")
+    each = scope("declined")
+    failed = {"detail": {"errMsg": FAIL.strip(), "errno": 1001502012}}
+    yield Row(each, failed, "refused", "The user declined on ASCF's button.", reason="envelope.user-declined")
+    each = scope("login-beside-the-code")
+    body = {**each.parts, "login_code": _random(each.label, 16).hex()}
+    why = "The code of has.login beside a code that says by itself who the user is."
+    yield Row(each, body, "ambiguous", why, reason="envelope.unknown-shape")
+    each = scope("prefetch-of-quick-login")
+    why = "The masked number of the quick login: the front end is that of Huawei's other flow."
+    masked = {"quickLoginAnonymousPhone": "138******00"}
+    yield Row(each, masked, "foreign", why, reason="envelope.unknown-shape")
+    each = _front("event-of-ascf", "huawei")
+    code = next(iter(scope("of-another-flow").parts.values()))
+    event = {"authorizationCode": code, "errMsg": "getPhoneNumber:ok"}
+    why = "The event of ASCF's button at an app of the quick login: Huawei takes no such code there."
+    yield Row(each, event, "foreign", why, read=True, phone_code=code, reason="envelope.unknown-shape")
 
 
 def _alipays() -> Iterator[Row]:

@@ -42,6 +42,7 @@ LOGINS = {
     "xiaohongshu": "session",
 }
 REPLIES = {
+    "huawei, scope-phone": "rest.php",
     "wechat": "getuserphonenumber",
     "douyin": "get_phonenumber_info",
     "huawei": "getPhoneNumber",
@@ -85,7 +86,7 @@ def _derive(path: Path, platform: str, way: str, group: str, either: str) -> dic
     expect = tomllib.loads((path / "expect.toml").read_text("utf-8"))
     readme = (path / "README.md").read_text("utf-8")
     why, _, source = readme.partition("\n")[2].partition("\nSource: ")
-    keys: dict[str, Any] = {name: app[name] for name in KEYS[platform]}
+    keys: dict[str, Any] = {name: app[name] for name in (*KEYS[platform], *({"flow"} & app.keys()))}
     sent: Any = (path / "authorization.txt").read_text("utf-8")
     if way == "session-key":
         login = json.loads((path / "replies" / f"{LOGINS[platform]}.txt").read_text("utf-8"))
@@ -94,7 +95,8 @@ def _derive(path: Path, platform: str, way: str, group: str, either: str) -> dic
         beside = {name: value for name, value in sealed.items() if name in ("session_key", "sessionKey")}
         sent = {"encryptedData": sealed.get("encryptedData") or sealed["data"], "iv": sealed["iv"], **beside}
     elif way in ("reply", "rsa-reply"):
-        sent = (path / "replies" / f"{REPLIES[platform]}.txt").read_text("utf-8")
+        of_flow = f"{platform}, {app.get('flow', '')}"
+        sent = (path / "replies" / f"{REPLIES.get(of_flow, REPLIES[platform])}.txt").read_text("utf-8")
     if way == "rsa-reply":
         private = app["app_private_key"]
         keys["app_private_keys"] = private if isinstance(private, list) else [private]

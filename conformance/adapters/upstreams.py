@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 LOGINS = {"jscode2session", "jscode2sessionkey", "code2session", "session", "gateway.do"}
-PHONES = {"getuserphonenumber", "get_phonenumber_info", "getPhoneNumber", "userAccessToken"}
+PHONES = {"getuserphonenumber", "get_phonenumber_info", "getPhoneNumber", "userAccessToken", "oauth2/v3/token"}
+USERS_TOKEN = {"access_token": "token", "token_type": "Bearer", "expires_in": 3600}
+"""What Huawei's flow ``scope-phone`` answers to a code."""
 TOKENS = {
     "stable_token": {"access_token": "token", "expires_in": 7200},
     "stable_client_token": {
@@ -20,8 +22,11 @@ TOKENS = {
         "message": "success",
     },
     "userAccessToken": {"accessToken": "token", "expireIn": 7200},
+    "oauth2/v3/token": USERS_TOKEN,
     "token": {"data": {"access_token": "token", "expire_in": 7200}, "success": True, "msg": "success", "code": 0},
 }
+FIRST_CALLS = {("huawei", "token"): "oauth2/v3/token"}
+"""By platform: a call that takes a phone code, and whose last part is the name of another platform's call."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "alipay": {"gateway_url": "/gateway.do"},
     "wechat": {"api_base_url": "", "accept_encrypted_data": True},
@@ -49,9 +54,10 @@ class Platforms:
         """Return status and body."""
         split = urlsplit(url)
         place = split.path.rstrip("/").rsplit("/", 1)[-1]
+        place = FIRST_CALLS.get((self._kind, place), place)
         if place in TOKENS and place not in PHONES:
             return 200, json.dumps(TOKENS[place]).encode()
-        if place == "me":  # DingTalk's second call; the first has noted the code
+        if place in ("me", "rest.php"):  # the second call of DingTalk and of Huawei; the first has noted the code
             return self._reply("phone", self._keys["phone_codes"].get(self.phone_code))
         code = _code(split.query, body)
         if place in PHONES:
@@ -91,6 +97,8 @@ def _code(query: str, body: bytes) -> str:
 def settings(app: dict[str, Any], base_url: str) -> dict[str, Any]:
     """Return haoma's settings of an app of a case, with the platforms at ``base_url``."""
     beside = SETTINGS[app["platform"]]
+    if app.get("flow") == "scope-phone":
+        beside = {"oauth_base_url": "", "account_base_url": ""}
     return {**app, **{name: each if each is True else base_url + str(each) for name, each in beside.items()}}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from upstreams import TOKENS, Platforms, body_of, settings
+from upstreams import TOKENS, USERS_TOKEN, Platforms, body_of, settings
 
 from haoma.authorize import authorize, verify_offline, verify_with_session_key
 from haoma.errors import HaomaError
@@ -31,7 +31,10 @@ SECRET = "0123456789abcdef0123456789abcdef"
 THROW_AWAY = Path(__file__).parents[1] / "throw-away.pem"
 SENT = {"huawei": {"code": "code-of-the-case"}, "dingtalk": {"authCode": "code-of-the-case"}}
 JSON = {"content-type": "application/json"}
-ASKED_FIRST = ("stable_token", "stable_client_token", "userAccessToken")
+ASKED_FIRST = {
+    **{name: TOKENS[name] for name in ("stable_token", "stable_client_token", "userAccessToken")},
+    "token": USERS_TOKEN,  # Huawei's, in its flow scope-phone
+}
 FACTS = ("field", "also", "needed")
 
 
@@ -46,7 +49,7 @@ class Given:
         """Replace the network."""
         place = step.request.url.rstrip("/").rsplit("/", 1)[1]
         if place in ASKED_FIRST:
-            return Reply(200, JSON, json.dumps(TOKENS[place]).encode())
+            return Reply(200, JSON, json.dumps(ASKED_FIRST[place]).encode())
         return Reply(200, self._headers, self._reply.encode("utf-8", "surrogatepass"))
 
 

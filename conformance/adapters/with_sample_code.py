@@ -80,6 +80,10 @@ def reply(case: dict[str, Any], *, check: bool) -> str:
         if found.get("errcode"):
             raise Refused(found["errcode"])
         return number(found["phone_info"], case, check=check)
+    if "openID" in found:  # Huawei, by scope phone
+        if not found.get("mobileNumber"):
+            raise Refused(found.get("error"))
+        return "+86" + str(found["mobileNumber"]).removeprefix("+86").removeprefix("0086")
     if case["platform"] == "huawei":
         if "phoneNumber" not in found:
             raise Refused(found.get("resultCode"))

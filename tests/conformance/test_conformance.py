@@ -244,7 +244,7 @@ def _says_what_it_is(case: dict[str, Any]) -> None:
     assert "\n" not in case["why"]
     assert case["source"]["kind"] in ("official", "peer", "layout", "forged")
     assert case["keys"].keys() <= {
-        "app_id", "app_key", "client_id", "aes_key", "alipay_public_key", "session_key", "app_private_keys",
+        "app_id", "app_key", "client_id", "flow", "aes_key", "alipay_public_key", "session_key", "app_private_keys",
         "url", "api_sym_key", "api_sym_sn", "api_certificates", "token", "encoding_aes_key",
         "apps", "logins", "phone_codes", "other_codes",
     }  # fmt: skip
