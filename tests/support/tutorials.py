@@ -11,6 +11,8 @@ FENCE = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
 FILES = {
     "fastapi": ("main.py", "three_platforms.py", "test_main.py"),
     "flask": ("app.py", "three_platforms.py", "test_app.py"),
+    "starlette": ("main.py", "three_platforms.py", "test_main.py"),
+    "litestar": ("main.py", "three_platforms.py", "test_main.py"),
 }
 # Nobody's plugins of pytest but those that are named: each takes time to load.
 ENV = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
