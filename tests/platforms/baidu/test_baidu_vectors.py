@@ -52,5 +52,6 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
         "text",
         "fields",
         "members",
+        "user-info",
         "number",
     }

@@ -39,4 +39,13 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
         for each in errors
     }
     assert len(faces) == 1
-    assert {each.diagnosis for each in errors} == {"base64", "length", "padding", "text", "fields", "members", "number"}
+    assert {each.diagnosis for each in errors} == {
+        "base64",
+        "length",
+        "padding",
+        "text",
+        "fields",
+        "members",
+        "number",
+        "user-info",
+    }

@@ -49,6 +49,6 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
     }
     assert len(faces) == 1
     assert {each.diagnosis for each in errors} == {
-        "base64", "length", "padding", "text", "fields", "members", "number", "watermark-app", "watermark-age",
+        "base64", "length", "padding", "text", "fields", "members", "number", "user-info", "watermark-app", "watermark-age",
         "platform-check", "platform-check: 1",
     }  # fmt: skip

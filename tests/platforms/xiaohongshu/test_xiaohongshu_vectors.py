@@ -39,5 +39,5 @@ def test_what_cannot_be_opened_looks_the_same() -> None:
         for each in errors
     }
     assert len(faces) == 1
-    kinds = {"base64", "length", "padding", "text", "fields", "members", "watermark-app", "number"}
+    kinds = {"base64", "length", "padding", "text", "fields", "members", "user-info", "watermark-app", "number"}
     assert {each.diagnosis for each in errors} == kinds
