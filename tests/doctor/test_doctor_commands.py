@@ -297,6 +297,16 @@ def test_whose_quota_is_not_asked_for(simulator, tmp_path):
     }  # fmt: skip
 
 
+def test_a_made_up_code_that_says_nothing_about_the_secret(simulator, tmp_path):
+    """Where the form of the code may be judged first, a right secret is not claimed, and a wrong one is still told."""
+    text = some_apps(simulator, "huawei-scope]", "huawei-scope-secret]")
+    found = {each.where: each for each in ask_platforms(load(configured(tmp_path, text))) if each.because.get("asked")}
+    right, wrong = found["apps.huawei-scope"], found["apps.huawei-scope-secret"]
+    assert (right.code, right.severity) == ("doctor.secret-unchecked", Severity.NOTE)
+    assert right.because["platform_code"] == "20152"
+    assert (wrong.code, wrong.severity) == ("platform.credentials-rejected", Severity.FAULT)
+
+
 def test_every_platform_is_asked_or_said_not_to_be(simulator, tmp_path):
     """For every app of every platform of the simulator there is an answer, a refusal, or a note that says why not."""
     settings = load(configured(tmp_path, simulator.settings_toml()))

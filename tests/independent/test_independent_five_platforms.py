@@ -38,6 +38,7 @@ from support.independent.five_platforms import (
     DingTalk,
     Douyin,
     Huawei,
+    HuaweiScope,
     KeyPair,
     Kuaishou,
     Stranger,
@@ -52,10 +53,11 @@ PLATFORMS: dict[str, type[Stranger]] = {
     "douyin": Douyin,
     "kuaishou": Kuaishou,
     "huawei": Huawei,
+    "huawei-scope": HuaweiScope,
     "dingtalk": DingTalk,
 }
 SESSIONS = ["baidu", "kuaishou", "douyin"]  # with session_keys
-CODES = ["douyin", "huawei", "dingtalk"]  # with codes
+CODES = ["douyin", "huawei", "huawei-scope", "dingtalk"]  # with codes
 TOKEN_REFUSALS = {
     10002: ("platform.request-rejected", "stop"),
     10003: ("platform.credentials-rejected", "stop"),
@@ -155,7 +157,7 @@ def bodies(one: Stranger, form: str, who: str) -> list[dict[str, Any]]:
                 {"detail": {"errMsg": "getPhoneNumber:ok", "code": fresh(f"good.{form}"), "cloudId": "x"}},
                 {"phoneCode": fresh(f"good.{form}"), "loginCode": fresh(f"good.login.{who}")},
             ]
-        case Huawei():
+        case Huawei() | HuaweiScope():
             return [
                 {"code": fresh(f"good.{form}")},
                 {"authorization": {"authorizationCode": fresh(f"good.{form}"), "openID": "x", "unionID": "y"}},
@@ -206,7 +208,7 @@ def assert_refused(answer: Answer, code: str, following: str, native: str = "") 
 def known(one: Stranger, who: str) -> dict[str, str]:
     """Return the subject that a result has to name."""
     match one:
-        case Huawei():
+        case Huawei() | HuaweiScope():
             return {"openid": "o-Huawei_openid", "unionid": "u-Huawei_unionid"}
         case DingTalk():
             return {"openid": "o-Ding_openid", "unionid": "u-Ding_unionid"}
@@ -479,6 +481,26 @@ def test_status_of_huawei(status: int, code: str, following: str, strangers: Str
     assert_refused(strangers.post("huawei-plain", {"code": fresh(f"status.{status}")}), code, following, native)
 
 
+HUAWEI_SCOPE = {
+    "refuse.12304": ("platform.credentials-rejected", "stop", "12304"),
+    "refuse.20154": ("platform.app-mismatch", "stop", "20154"),
+    "refuse.20155": ("platform.code-rejected", "ask-again", "20155"),
+    "refuse.20199": ("platform.refused", "stop", "20199"),
+    "status.503": ("platform.rate-limited", "retry-later", "http-503"),
+    "forbidden.102": ("platform.token-rejected", "ask-again", "102"),
+    "forbidden.403": ("platform.permission-missing", "stop", "403"),
+    "forbidden.1302": ("platform.rate-limited", "retry-later", "1302"),
+    "forbidden.silently": ("platform.permission-missing", "stop", "mobile-missing"),
+}
+
+
+@pytest.mark.parametrize("app", ["huawei-scope-plain", "huawei-scope-text"])
+@pytest.mark.parametrize("what", HUAWEI_SCOPE)
+def test_refused_by_huawei_scope(app: str, what: str, strangers: Strangers) -> None:
+    """Refusals of a code with HTTP status 400, of a token in a header with 200, and the user without a number."""
+    assert_refused(strangers.post(app, {"code": fresh(what)}), *HUAWEI_SCOPE[what])
+
+
 DINGTALK = {
     "refuse.invalidParameter.authCode.notFound": ("platform.code-rejected", "ask-again"),
     "refuse.invalidClientIdOrSecret": ("platform.credentials-rejected", "stop"),
@@ -651,13 +673,16 @@ def test_lost(app: str, strangers: Strangers) -> None:
     assert one.times(code) == 2
 
 
-def test_half(strangers: Strangers) -> None:
-    """DingTalk's second call breaks: the same request goes on from there, and does not send the code again."""
-    one, code = strangers.each["dingtalk-plain"], fresh("half.x")
-    first = strangers.post("dingtalk-plain", {"authCode": code})
-    assert (first.code.split(".")[0], first.json["next"]) == ("outside", "retry-later"), first.json
-    assert_found(strangers.post("dingtalk-plain", {"authCode": code}), MAINLAND, **known(one, ""))
-    assert [path for path, each in one.seen if each == code].count("/v1.0/oauth2/userAccessToken") == 1
+@pytest.mark.parametrize(
+    "app, first", [("dingtalk-plain", "/v1.0/oauth2/userAccessToken"), ("huawei-scope-plain", "/oauth2/v3/token")]
+)
+def test_half(app: str, first: str, strangers: Strangers) -> None:
+    """The second call breaks: the same request goes on from there, and does not send the code again."""
+    one, code = strangers.each[app], fresh("half.x")
+    broken = strangers.post(app, {"code": code})
+    assert (broken.code.split(".")[0], broken.json["next"]) == ("outside", "retry-later"), broken.json
+    assert_found(strangers.post(app, {"code": code}), MAINLAND, **known(one, ""))
+    assert [path for path, each in one.seen if each == code].count(first) == 1
 
 
 @pytest.mark.parametrize("first", ["status.503", "status.500", "status.590", "busy.60010001"])

@@ -173,6 +173,7 @@ SCENES = (
     ("alipay", "no-phone-bound"),
     ("alipay", "20000"),
     ("huawei", "no-phone"),
+    ("huawei", "scope-not-granted"),
     ("huawei", "region"),
 )
 """Platform and scene: one that is refused, for each public code and kind of refusal."""
@@ -200,7 +201,7 @@ def every_platform(web: Web) -> None:
     """A number of every platform, masked for a mini program and in full for a back end."""
     for platform, scene in (
         ("wechat", "ok"), ("wechat", "sealed-ok"), ("kuaishou", "ok"), ("baidu", "ok"), ("alipay", "ok"),
-        ("alipay", "without-login"), ("huawei", "ok"),
+        ("alipay", "without-login"), ("huawei", "ok"), ("huawei", "scope-ok"),
     ):  # fmt: skip
         tap = web.tap(platform, scene)
         found = masked(_post(web, f"/v1/apps/{tap.app}/phone-number", tap.body), tap)

@@ -16,7 +16,7 @@ from haoma.platforms.base.mirroring import ANYBODY, Person, Tap
 from haoma.simulator import Simulator
 from support.service_process import Answer, ServiceProcess, free_port
 
-APPS = ("wechat", "wechat-sealed", "kuaishou", "baidu", "alipay", "huawei")
+APPS = ("wechat", "wechat-sealed", "kuaishou", "baidu", "alipay", "huawei", "huawei-scope")
 LIMIT = 5
 SERVICE = f'trusted_proxies = ["127.0.0.1"]\nrefused_limit = {LIMIT}'
 _TESTS = Path(__file__).parents[1]

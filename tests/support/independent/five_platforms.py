@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -132,7 +133,8 @@ class Stranger:
     def settings(self, url: str) -> dict[str, Any]:
         raise NotImplementedError
 
-    def respond(self, asked: Asked) -> tuple[int, Any]:
+    def respond(self, asked: Asked) -> tuple[int, Any] | tuple[int, Any, dict[str, str]]:
+        """Return status, body and perhaps further headers."""
         raise NotImplementedError
 
     def expect(self, found: object, wanted: object, what: str) -> None:
@@ -176,18 +178,20 @@ def behaviour(way: Way, each: Mapping[str, Stranger]) -> type[BaseHTTPRequestHan
             body = self.rfile.read(int(headers.get("content-length") or 0))
             query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
             try:
-                status, found = stranger.respond(Asked(self.command, f"/{path}", query, headers, body))
+                status, found, *beside = stranger.respond(Asked(self.command, f"/{path}", query, headers, body))
             except Breaks:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
                 self.close_connection = True
                 return
-            self.write(status, found if isinstance(found, bytes) else way.written(found))
+            self.write(status, found if isinstance(found, bytes) else way.written(found), *beside)
 
         do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
 
-        def write(self, status: int, content: bytes) -> None:
+        def write(self, status: int, content: bytes, beside: Mapping[str, str] = MappingProxyType({})) -> None:
             self.send_response(status)
+            for name, value in beside.items():
+                self.header(name, value)
             self.header("Content-Type", way.content_type)
             if way.framing == "chunked":
                 self.header("Transfer-Encoding", "chunked")
@@ -637,6 +641,73 @@ class Huawei(Stranger):
         user = {"openId": "o-Huawei_openid", "unionId": "u-Huawei_unionid"}
         numbers = {"phoneNumber": whole, "purePhoneNumber": pure, "phoneCountryCode": abroad}
         return 200, self.way.object({**user, **numbers, "phoneNumberValid": 0 if "stale" in code else 1})
+
+
+class HuaweiScope(Stranger):
+    """``oauth-login.cloud.huawei.com`` and ``account.cloud.huawei.com``, for atomic services."""
+
+    client_id = "110000002"
+    numbers: ClassVar[dict[str, str]] = {
+        "bare": "13900001234",
+        "zeros": "008613900001234",
+        "plus": "+8613900001234",
+    }
+    forms: ClassVar[dict[str, str]] = dict.fromkeys(numbers, MAINLAND)
+
+    def __init__(self, way: Way = WAYS["plain"]) -> None:
+        super().__init__(way)
+        self.codes: dict[str, str] = {}  # by the user's token
+
+    def settings(self, url: str) -> dict[str, Any]:
+        return {
+            "platform": "huawei",
+            "flow": "scope-phone",
+            "client_id": self.client_id,
+            "client_secret": self.secret,
+            "oauth_base_url": url,
+            "account_base_url": f"{url}/user",
+        }
+
+    def respond(self, asked: Asked) -> tuple[int, Any] | tuple[int, Any, dict[str, str]]:
+        self.expect(asked.headers.get("content-type", "").split(";")[0], FORM, "content-type")
+        sent = asked.form
+        if (asked.method, asked.path) == ("POST", "/user/rest.php"):
+            self.expect(asked.query, {"nsp_svc": "GOpen.User.getInfo"}, "query")
+            self.expect(sorted(sent), ["access_token", "getNickName"], "getInfo")
+            return self.user(asked, sent["access_token"])
+        self.expect((asked.method, asked.path), ("POST", "/oauth2/v3/token"), "address")
+        code = sent.pop("code")
+        wanted = {"grant_type": "authorization_code", "client_id": self.client_id, "client_secret": self.secret}
+        self.expect(sent, wanted, "token")
+        return self.token(asked, code)
+
+    def token(self, asked: Asked, code: str) -> tuple[int, Any]:
+        what, detail = code.split(".")[:2]
+        if what == "status" and code not in self.used:
+            self.used.add(code)
+            return int(detail), page(int(detail))
+        if not self.taken(asked, code):
+            detail, what = "20156", "refuse"
+        if what == "refuse":
+            said = {"error": self.way.code(1101), "error_description": self.words(code, self.secret)}
+            return 400, self.way.object({**said, "sub_error": self.way.code(int(detail))})
+        given = f"{code}+/=="  # what a form has to encode
+        self.codes[given] = code
+        found = {"access_token": given, "token_type": "Bearer", "expires_in": self.way.code(3600)}
+        return 200, self.way.object({**found, "refresh_token": "refresh", "scope": "openid phone"})
+
+    def user(self, asked: Asked, token: str) -> tuple[int, Any] | tuple[int, Any, dict[str, str]]:
+        code = self.codes[token]
+        what, detail = code.split(".")[:2]
+        if what == "half" and (asked.path, code) not in self.seen:
+            self.seen.append((asked.path, code))
+            raise Breaks
+        self.seen.append((asked.path, code))
+        if what == "forbidden" and detail != "silently":
+            return 200, {"error": self.words(token, code, self.secret)}, {"NSP_STATUS": detail}
+        user = {"openID": "o-Huawei_openid", "unionID": "u-Huawei_unionid", "displayNameFlag": self.way.code(0)}
+        number = {} if what == "forbidden" else {"mobileNumber": self.numbers[detail if what == "good" else "bare"]}
+        return 200, self.way.object({**user, **number}), {"NSP_STATUS": "0"} if self.way.extra else {}
 
 
 # --- DingTalk ---
