@@ -115,7 +115,7 @@ IN_LOGS_TOO = {
         "body-is-number", "code-alone-in-a-string", "form-twice-one-value", "last-comma",
     )),
     *("douyin/request-" + name for name in ("gbk", "rest-behind-json")),
-    *("huawei/request-" + name for name in ("body-is-blank", "comment", "snake-case")),
+    *("huawei/request-" + name for name in ("body-is-blank", "comment", "scope-prefetch-of-quick-login", "snake-case")),
     *("kuaishou/request-" + name for name in (
         "body-is-null", "latin-1", "objects-too-deep", "posted-in-the-address", "python-repr",
     )),
