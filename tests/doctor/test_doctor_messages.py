@@ -130,6 +130,7 @@ def test_the_mock_code_of_the_developer_tools():
         ("10:00:01 wx.qy.getMobile:fail no permission", ["doctor.platform-not-supported"]),
         ("10:00:01 call https://api.q.qq.com/sns/jscode2session failed", ["doctor.platform-not-supported"]),
         ("10:00:01 jd.getAuthCode failed", ["doctor.platform-not-supported"]),
+        ("POST https://open.feishu.cn/open-apis/mina/v2/tokenLoginValidate 10202", ["doctor.platform-not-supported"]),
         ("10:00:01 POST https://hnoauth-login.cloud.hihonor.com/oauth2/v3/token", ["doctor.platform-not-supported"]),
     ],
 )  # fmt: skip

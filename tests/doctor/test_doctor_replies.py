@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from haoma import catalogue, configure
+from haoma.doctor.captures import others
 from haoma.doctor.captures.capture import kind_name, kinds
 from haoma.doctor.captures.inspect import inspect as look
 from haoma.platforms.registry import PLATFORMS
@@ -180,6 +181,38 @@ def test_refusals_in_other_forms(sent, kind, code):
     """A text for a number, an older interface, a code in no table, and an event nobody says the platform of."""
     looked = inspected(sent)
     assert (looked.kind, looked.found[0].code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    "sent, whose",
+    [
+        ({"errcode": 0, "errmsg": "ok", "corpid": "ww1", "userid": "zhangsan", "session_key": "a" * 24}, "WeCom"),
+        ({"corpid": "ww1", "userid": "zhangsan", "name": "x", "gender": "1", "watermark": {"appid": "wx1"}}, "WeCom"),
+        ({"error_response": {"code": "19", "zh_desc": "无效access_token", "en_desc": "x"}}, "JD"),
+        ({"jingdong_user_phone_responce": {"code": "0", "result": {}}}, "JD"),
+        ({"access_token": "t" * 32, "expires_in": 86400, "scope": "snsapi_base", "open_id": "o1", "xid": "x1"}, "JD"),
+        ({"code": 0, "msg": "success", "data": {"open_id": "ou_1", "tenant_key": "1", "session_key": "a" * 24}}, "Feishu"),
+        ('10:00:01 INFO answered {"errcode":0,"corpid":"ww1","userid":"u","session_key":"abcdefghijklmnop"}', "WeCom"),
+    ],
+)  # fmt: skip
+def test_a_reply_of_a_platform_that_is_not_supported(sent, whose):
+    """Without an address, by names that no other platform's replies have; a secret in it is warned of."""
+    looked = inspected(sent)
+    assert looked.kind == "other-reply"
+    [said] = [each for each in looked.found if each.severity == "fault"]
+    assert (said.code, said.because["looks_like"]) == ("doctor.platform-not-supported", whose)
+    held = "session_key" in str(sent) or "access_token" in str(sent)
+    assert any(each.code == "doctor.secret-pasted" for each in looked.found) == (held and "zh_desc" not in str(sent))
+
+
+def test_every_reply_of_others_has_a_source():
+    """Each entry names who sends it, what it holds, and the public page that shows it."""
+    for each in others.table():
+        assert each.platform
+        assert each.holds or each.pattern
+        assert each.source.startswith("https://")
+    front_end = {"code": "c", "encryptedData": "A", "iv": "B", "corpid": "w", "userid": "u", "session_key": "s"}
+    assert inspected(front_end).kind != "other-reply"
 
 
 SESSION_KEY = base64.b64encode(bytes(range(16))).decode()

@@ -27,6 +27,7 @@ _OF_ANY: Final = (
     "piece",
     "decrypted",
     "log",
+    "other-reply",
     "unknown",
 )
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from haoma import authorization, catalogue, field_names
 from haoma.authorize import verify_offline
-from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, many, unwrap
+from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, many, others, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms, usual
 from haoma.errors import BadField, ButtonFailed, HaomaError, MissingField, TooLarge
@@ -394,6 +394,6 @@ def _leaked(captured: Captured) -> Iterator[Diagnosis]:
 
 
 RECOGNISERS: Final[tuple[Callable[[Captured], Looked | None], ...]] = (
-    in_a_message, keys.look, in_an_address, answers.problem, answers.results, answers.of_a_platform,
+    in_a_message, keys.look, in_an_address, answers.problem, answers.results, others.look, answers.of_a_platform,
     answers.bare_value, log_lines.look, answers.of_a_back_end, posted,
 )  # fmt: skip
