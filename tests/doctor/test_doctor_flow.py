@@ -112,13 +112,15 @@ LOGINS = {
     "in the callback": ("const { code } = await wx.login()\nsend('/p', { code, encryptedData: e.detail.encryptedData })", "fault", False),
     "around the request": ("wx.login({ success(r) {\nsend('/p', { code: r.code, iv: e.detail.iv }) } })", "fault", False),
     "by a method": ("await this.logIn()\nsend('/p', { iv: e.detail.iv })", "fault", False),
-    "in another file": ("await auth.wxaCode()\nsend('/p', { iv: e.detail.iv })", "fault", True),
-    "two files away": ("await auth.renew()\nsend('/p', { iv: e.detail.iv })", "fault", True),
-    "of the app": ("await getApp().logIn()\nsend('/p', { iv: e.detail.iv })", "fault", True),
+    "in another file": ("await auth.wxaCode()\nsend('/p', { iv: e.detail.iv })", "fault", False),
+    "two files away": ("await auth.renew()\nsend('/p', { iv: e.detail.iv })", "fault", False),
+    "of the app": ("await getApp().logIn()\nsend('/p', { iv: e.detail.iv })", "fault", False),
     "with a code as well": ("await wx.login()\nsend('/p', { code: e.detail.code, iv: e.detail.iv })", "warning", True),
     "of the whole detail": ("await wx.login()\nsend('/p', e.detail)", "warning", True),
     "with the code alone": ("await wx.login()\nsend('/p', { code: e.detail.code })", "note", False),
-    "under a condition": ("if (!this.code) { await wx.login() }\nsend('/p', { iv: e.detail.iv })", "fault", False),
+    "under a condition": ("if (!this.code) { await wx.login() }\nsend('/p', { iv: e.detail.iv })", "note", True),
+    "under the same condition": ("if (e.detail.iv) { await wx.login();\nsend('/p', { iv: e.detail.iv }) }", "fault", False),
+    "in a wrapper that may log in": ("await auth.send({ iv: e.detail.iv })", "", False),
     "after a failure": ("wx.checkSession({ fail: () => wx.login() })\nsend('/p', { iv: e.detail.iv })", "", False),
     "after the answer": ("send('/p', { iv: e.detail.iv }).then(() => wx.login())", "", False),
     "finally": ("try { await send('/p', { iv: e.detail.iv }) } finally { wx.login() }", "", False),
@@ -136,7 +138,7 @@ def test_a_login_before_the_data_is_sent(body, severity, guess, tmp_path):
     )
     files = {
         "p.wxml": GOOD_BUTTON, "p.js": script,
-        "auth.js": "exports.wxaCode = () => new Promise((ok) => wx.login({ success: ok }))\nexports.renew = async () => { await exports.wxaCode() }",
+        "auth.js": "exports.wxaCode = () => new Promise((ok) => wx.login({ success: ok }))\nexports.renew = async () => { await exports.wxaCode() }\nexports.send = async (data) => { if (!wx.getStorageSync('t')) await exports.wxaCode(); wx.request({ method: 'POST', data }) }",
         "app.js": "App({ logIn() { return wx.login() } })",
     }  # fmt: skip
     found = [each for each in found_in(tmp_path, files) if each.code != "doctor.front-end-clean"]

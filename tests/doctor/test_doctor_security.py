@@ -37,9 +37,6 @@ DEAD = [
     (VUE3, "p.jsx", OF_VUE + jsx("Button", "onGetPhoneNumber"), "onGetphonenumber"),
     (VUE3, "p.jsx", OF_VUE + jsx("button", "ongetphonenumber"), "onGetphonenumber"),
     (BOTH, "p.jsx", OF_VUE + jsx("button", "onGetPhoneNumber"), "onGetphonenumber"),
-    (VUE2, "p.jsx", jsx("button", "onGetPhoneNumber"), "onGetphonenumber"),
-    (VUE2, "p.vue", template("button", "@getPhoneNumber"), "@getphonenumber"),
-    (VUE2, "p.vue", template("button", "v-on:GetPhoneNumber"), "@getphonenumber"),
     (VUE3, "p.jsx", OF_VUE + jsx("button", "onClick"), "onGetphonenumber"),
     (REACT, "p.jsx", OF_REACT + jsx("Button", "onClick"), "onGetPhoneNumber"),
     (REACT, "p.jsx", OF_REACT + jsx("Button", "bindgetphonenumber"), "onGetPhoneNumber"),
@@ -50,6 +47,8 @@ ALIVE = [
     (VUE3, "p.jsx", jsx("button", "onGetphonenumber")),
     (BOTH, "p.jsx", OF_VUE + jsx("button", "onGetphonenumber")),
     (VUE2, "p.jsx", jsx("button", "onGetphonenumber")),
+    (VUE2, "p.jsx", jsx("button", "onGetPhoneNumber")),  # Vue 2 keeps the capitals, and Taro compares in small letters
+    (VUE2, "p.vue", template("button", "@getPhoneNumber")),
     (VUE3, "p.vue", template("button", "@getphonenumber")),
     (VUE3, "p.vue", template("button", "v-on:getphonenumber")),
     (VUE3, "p.vue", template("button", "@getphonenumber.stop")),

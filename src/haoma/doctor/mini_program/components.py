@@ -8,7 +8,8 @@ from haoma.doctor.mini_program.builtins import FUNCTIONS, run
 from haoma.doctor.mini_program.flow import apply, import_path, run_module
 from haoma.doctor.mini_program.machine import Machine
 from haoma.doctor.mini_program.members import member, put, spread
-from haoma.doctor.mini_program.stores import emit
+from haoma.doctor.mini_program.sources import VUE
+from haoma.doctor.mini_program.stores import emit, given_to
 from haoma.doctor.mini_program.values import NOTHING, UNKNOWN, Call, Function, Object, Value, native, of_object
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def instance(machine: Machine, module: Module) -> Object:
     whole = of_object(this)
     for options in module.options:
         _describe(machine, module, options, whole)
-    this.bases.append(machine.kept["prototype"])
+    given = given_to(machine, module.source.stem)
+    data.bases.append(given)
+    this.bases += [given, machine.kept["prototype"]]
     return this
 
 
@@ -126,16 +129,20 @@ _METHODS: Final = {
 # --- what runs -------------------------------------------------------------------------------------------------------
 
 
-def run_all(machine: Machine, module: Module, this: Object, *, but: frozenset[object] = frozenset()) -> None:
+def run_all(machine: Machine, module: Module, this: Object) -> None:
     """Run every function of a component with unknown arguments, for what it keeps and sends."""
     seen, waiting = list[Object](), [this]
     while waiting and len(seen) < 10:
         each = waiting.pop(0)
         seen.append(each)
         for value in list(each.members.values())[:200]:
-            found = tuple(one for one in value.functions if one.node is not None and one.key not in but)
+            found = tuple(one for one in value.functions if one.node is not None)
             root(machine, Value(functions=found), module.root, module, of_object(this), _argument(machine, found))
         waiting += [base for base in each.bases if base not in seen and base.kind != "kept"]
+    if module.source.suffix in VUE and not module.options:  # a script with setup, whose names a template sees
+        for value in list(module.scope.names.values())[:200]:
+            own = tuple(one for one in value.functions if one.module is module and one.node is not None)
+            root(machine, Value(functions=own), module.root, module, of_object(this), UNKNOWN)
 
 
 def _argument(machine: Machine, functions: tuple[Function, ...]) -> Value:
@@ -150,7 +157,7 @@ def root(machine: Machine, value: Value, node: Node, module: Module, this: Value
     machine.running.clear()
     machine.pending.clear()
     machine.missed_at.clear()
-    machine.sent, machine.branches = False, 0
+    machine.sent, machine.branches = False, ()
     machine.turn += 1
     for each in value.functions:
         machine.apply(machine, Value(functions=(each,)), Call(list(arguments), this, node, module))

@@ -7,16 +7,15 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from haoma.doctor.mini_program import members, requests
-from haoma.doctor.mini_program.builtins import FUNCTIONS, METHODS, promise, run
+from haoma.doctor.mini_program import calls, hosts, members, requests
+from haoma.doctor.mini_program.builtins import FUNCTIONS, run
 from haoma.doctor.mini_program.hosts import GLOBALS, get_app
-from haoma.doctor.mini_program.machine import DEPTH, Machine, Missed
+from haoma.doctor.mini_program.machine import DEPTH, Machine
+from haoma.doctor.mini_program.reads import member
 from haoma.doctor.mini_program.scopes import Frame, Scope
 from haoma.doctor.mini_program.syntax import text
 from haoma.doctor.mini_program.values import (
-    EMPTY,
     NOTHING,
-    READ,
     UNDEFINED,
     UNKNOWN,
     Call,
@@ -24,9 +23,9 @@ from haoma.doctor.mini_program.values import (
     Object,
     Tag,
     Value,
+    concatenated,
     flat,
     join,
-    member_of_tag,
     native,
     of_object,
     of_text,
@@ -88,20 +87,13 @@ def _identifier(machine: Machine, node: Node, frame: Frame) -> Value:
         return found
     if name in GLOBALS:
         extra = machine.kept["api"].members.get(name)
-        api = of_object(Object(kind="api", name=name, members=_extras(machine, name)))
+        api = of_object(Object(kind="api", name=name, members=hosts.extras(machine, name)))
         return join(api, extra) if extra else api
     if name in ("getApp", "useApp"):
         return get_app()
     if name == "undefined":
         return UNDEFINED
     return native(FUNCTIONS[name], name) if name in FUNCTIONS else UNKNOWN
-
-
-def _extras(machine: Machine, name: str) -> dict[str, Value]:
-    """Return what the program itself set on a platform's global object, such as ``uni.$http``."""
-    prefix = f"{name}."
-    kept = machine.kept["api"].members
-    return {key.removeprefix(prefix): each for key, each in kept.items() if key.startswith(prefix)}
 
 
 def _string(_machine: Machine, node: Node, _frame: Frame) -> Value:
@@ -240,30 +232,6 @@ def _instance(machine: Machine, call: Call, prototype: Object, fields: list[Node
     return this
 
 
-def member(machine: Machine, value: Value, name: str, node: Node, frame: Frame) -> Value:
-    """Return a member, and record a read of what is not there."""
-    if value.tags == {Tag.MISSING} and not (value.objects or value.functions or value.open or value.texts):
-        return UNDEFINED
-    found = members.member(value, name)
-    if Tag.SESSION_KEY in found.tags and name in ("session_key", "sessionKey"):
-        machine.seen.keys[machine.place(node, frame.module)] = None
-    if found == UNDEFINED and any(member_of_tag(each, name) == UNDEFINED for each in value.tags & READ):
-        kit = Tag.KIT_DETAIL in value.tags
-        place = machine.place(node, frame.module)
-        machine.missed_at[place] = Missed(place, *_instead(value, name), kit, bool(value.tags & EMPTY))
-    return found
-
-
-def _instead(value: Value, name: str) -> tuple[str, str]:
-    """Return what was read, and what should be."""
-    if Tag.KIT_DETAIL in value.tags and name == "detail":
-        return "e.detail", "e"
-    if value.tags & {Tag.PHONE_EVENT, Tag.SEALED_EVENT, Tag.SHIM_EVENT}:
-        return f"e.{name}", f"e.detail.{name}"
-    needed = "my.getPhoneNumber" if value.tags & EMPTY else "e.detail"
-    return f"e.detail.{name}", "e.detail.encryptedData" if Tag.SEALED_DETAIL in value.tags else needed
-
-
 def _member(machine: Machine, node: Node, frame: Frame) -> Value:
     inner, name = node.child_by_field_name("object"), text(node.child_by_field_name("property"))
     value = evaluate(machine, inner, frame)
@@ -291,7 +259,8 @@ def _subscript(machine: Machine, node: Node, frame: Frame) -> Value:
 
 def _assignment(machine: Machine, node: Node, frame: Frame) -> Value:
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-    name = text(left) if left is not None and left.type == "identifier" else ""
+    named_by = left.child_by_field_name("property") if left is not None and left.type == "member_expression" else left
+    name = text(named_by) if named_by is not None and named_by.child_count == 0 else ""
     value = named(machine, right, name, frame) if right is not None else NOTHING
     if left is not None:
         assign(machine, left, value, frame)
@@ -302,12 +271,12 @@ def assign(machine: Machine, left: Node, value: Value, frame: Frame) -> None:
     """Assign to a name, a member or a pattern."""
     kind = left.type
     if kind in ("identifier", "shorthand_property_identifier_pattern"):
-        frame.scope.assign(text(left), value, machine.turn, machine.branches)
+        frame.scope.assign(text(left), value, machine.turn, len(machine.branches))
     elif kind in ("member_expression", "subscript_expression"):
         target = evaluate(machine, left.child_by_field_name("object"), frame)
         key = left.child_by_field_name("index")
         name = evaluate(machine, key, frame).text if key is not None else text(left.child_by_field_name("property"))
-        _put(machine, left, target, name, value)
+        calls.assign(machine, text(left.child_by_field_name("object")), target, name, value)
     elif kind in ("parenthesized_expression", "non_null_expression", "as_expression"):
         assign(machine, left.named_children[0], value, frame)
     elif kind == "object_pattern":
@@ -328,30 +297,14 @@ def _assign_members(machine: Machine, left: Node, value: Value, frame: Frame) ->
             assign(machine, name, member(machine, value, text(name), each, frame), frame)
 
 
-def _put(machine: Machine, left: Node, target: Value, name: str, value: Value) -> None:
-    members.put(target, name, value)
-    for each in target.objects:
-        if each.kind == "api":
-            machine.kept["api"].put(f"{each.name}.{name}", value)
-    written = text(left.child_by_field_name("object"))
-    if written.endswith((".prototype", ".globalProperties")):
-        machine.kept["prototype"].put(name, value)
-
-
 def _augmented(machine: Machine, node: Node, frame: Frame) -> Value:
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
     before = evaluate(machine, left, frame)
     value = evaluate(machine, right, frame)
-    both = _joined_text(before, value)
+    both = concatenated(before, value)
     if left is not None:
         assign(machine, left, both, frame)
     return both
-
-
-def _joined_text(*values: Value) -> Value:
-    whole = flat(values)
-    pieces = "".join(each.text for each in values)
-    return Value(whole.tags, texts=frozenset({pieces[:300]} if pieces else ()), open=whole.open)
 
 
 def _binary(machine: Machine, node: Node, frame: Frame) -> Value:
@@ -376,7 +329,7 @@ def _sum(machine: Machine, node: Node, frame: Frame) -> Value:
         operands += [right] if right is not None else []
         here = here.child_by_field_name("left")
     operands += [here] if here is not None else []
-    return _joined_text(*(evaluate(machine, each, frame) for each in reversed(operands[-200:])))
+    return concatenated(*(evaluate(machine, each, frame) for each in reversed(operands[-200:])))
 
 
 def _logical(machine: Machine, node: Node, frame: Frame, left: Value, operator: str) -> Value:
@@ -442,21 +395,13 @@ def _plain_call(machine: Machine, node: Node, function: Node, frame: Frame) -> V
     callee = evaluate(machine, function, frame)
     call = Call(_arguments(machine, node, frame), NOTHING, node, frame.module)
     if name in _OPTIONS and not (callee.functions and callee.functions[0].node):
-        _describe(machine, frame, call.argument(0))
+        calls.describe(machine, frame, call.argument(0))
         return call.argument(0)
-    if _is_callable(callee):
+    if calls.is_callable(callee):
         return machine.apply(machine, callee, call)
     if callee.objects and not callee.open:
         return NOTHING
     return requests.unfollowed(machine, call, name or text(function)[:40])
-
-
-def _describe(machine: Machine, frame: Frame, options: Value) -> None:
-    (machine.owner or frame.module).options.append(options)
-
-
-def _is_callable(value: Value) -> bool:
-    return bool(value.functions) or any(each.kind in ("api", "external") for each in value.objects)
 
 
 def _method_call(machine: Machine, node: Node, function: Node, frame: Frame) -> Value:
@@ -469,43 +414,19 @@ def _method_call(machine: Machine, node: Node, function: Node, frame: Frame) -> 
     if whole in FUNCTIONS:
         return FUNCTIONS[whole](machine, call)
     if whole in _OPTIONS:
-        _describe(machine, frame, call.argument(len(call.arguments) - 1))
+        calls.describe(machine, frame, call.argument(len(call.arguments) - 1))
         return call.argument(len(call.arguments) - 1)
     callee = member(machine, receiver, name, function, frame) if name else NOTHING
     if _PROP.fullmatch(name) and _PROPS.search(text(inner)):
-        machine.emitted.setdefault((name.removeprefix("on"), True), []).append(join(NOTHING, *call.arguments[:1]))
+        machine.emit(name.removeprefix("on"), join(NOTHING, *call.arguments[:1]), direct=True)
         return machine.apply(machine, callee, call) if callee.functions else NOTHING
-    return _called_by_name(machine, call, callee, name, text(inner))
-
-
-def _called_by_name(machine: Machine, call: Call, callee: Value, name: str, receiver: str) -> Value:
-    promised = name in ("then", "catch", "finally") and not callee.functions
-    if _is_callable(callee) and not promised:
-        return machine.apply(machine, callee, call)
-    # `get` of what is not known is more likely a request than that of a map.
-    if promised or (name in METHODS and not (name == "get" and call.this.open)):
-        return METHODS[name](machine, call)
-    return requests.unfollowed(machine, call, name, receiver.rpartition(".")[2][:40])
+    return calls.called_by_name(machine, call, callee, name, text(inner))
 
 
 def _new(machine: Machine, node: Node, frame: Frame) -> Value:
     constructor = node.child_by_field_name("constructor")
-    name = text(constructor)
     call = Call(_arguments(machine, node, frame), NOTHING, node, frame.module)
-    callee = evaluate(machine, constructor, frame)
-    if name == "Promise":
-        return promise(machine, call)
-    made = [each for each in callee.functions if each.statics is not None]
-    if made:
-        return machine.apply(machine, Value(functions=tuple(made)), call)
-    if callee.functions:
-        this = of_object(Object())
-        return join(this, machine.apply(machine, callee, Call(call.arguments, this, node, frame.module)))
-    if name in FUNCTIONS and not callee.functions:
-        return FUNCTIONS[name](machine, call)
-    if any(each.kind == "external" for each in callee.objects):
-        return of_object(*(Object(kind="external", name=each.name) for each in callee.objects))
-    return of_object(Object()) if name in ("Map", "Set", "FormData", "WeakMap", "URLSearchParams") else UNKNOWN
+    return calls.constructed(machine, text(constructor), evaluate(machine, constructor, frame), call)
 
 
 # --- JSX -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from haoma.doctor.mini_program import expressions, hosts, members, requests
+from haoma.doctor.mini_program import expressions, hosts, members, reads, requests
 from haoma.doctor.mini_program.machine import CALLS, DEPTH, Machine
 from haoma.doctor.mini_program.scopes import Frame, Module, Scope
 from haoma.doctor.mini_program.syntax import text
@@ -154,7 +154,7 @@ def bind(machine: Machine, pattern: Node, value: Value, frame: Frame) -> None:
     """Declare the names of a pattern."""
     kind = pattern.type
     if kind in ("identifier", "shorthand_property_identifier_pattern"):
-        frame.scope.declare(text(pattern), value, machine.branches)
+        frame.scope.declare(text(pattern), value, len(machine.branches))
     elif kind == "assignment_pattern":
         left, right = pattern.child_by_field_name("left"), pattern.child_by_field_name("right")
         if left is not None and right is not None:
@@ -183,17 +183,17 @@ def _bind_object(machine: Machine, pattern: Node, value: Value, frame: Frame) ->
         machine.read_from_nothing()
     for each in pattern.named_children:
         if each.type == "shorthand_property_identifier_pattern":
-            bind(machine, each, expressions.member(machine, value, text(each), each, frame), frame)
+            bind(machine, each, reads.member(machine, value, text(each), each, frame), frame)
         elif each.type == "object_assignment_pattern":
             left, right = each.child_by_field_name("left"), each.child_by_field_name("right")
             if left is not None and right is not None:
-                found = expressions.member(machine, value, text(left), each, frame)
+                found = reads.member(machine, value, text(left), each, frame)
                 bind(machine, left, _or_default(machine, found, right, frame), frame)
         elif each.type == "pair_pattern":
             key, inner = each.child_by_field_name("key"), each.child_by_field_name("value")
             if key is not None and inner is not None:
                 name = expressions.key_of(machine, key, frame)
-                bind(machine, inner, expressions.member(machine, value, name, each, frame), frame)
+                bind(machine, inner, reads.member(machine, value, name, each, frame), frame)
         elif each.type == "rest_pattern":
             bind(machine, each.named_children[0], value, frame)
 
@@ -422,7 +422,10 @@ def _import(machine: Machine, node: Node, frame: Frame) -> None:
     found = import_from(machine, source, frame)
     for each in clause.named_children if clause is not None else ():
         if each.type == "identifier":
-            frame.scope.declare(text(each), members.default_of(found))
+            # Conditional compilation may import one name from several files.
+            before = frame.scope.names.get(text(each))
+            default = members.default_of(found)
+            frame.scope.declare(text(each), join(before, default) if before is not None else default)
         elif each.type == "namespace_import":
             frame.scope.declare(text(each.named_children[0]), found)
         elif each.type == "named_imports":

@@ -16,7 +16,8 @@ from haoma.doctor.mini_program.machine import STEPS, OutOfSteps, Seen
 from haoma.doctor.mini_program.markup import Button, elements
 from haoma.doctor.mini_program.members import member
 from haoma.doctor.mini_program.scopes import Frame, Module, Scope
-from haoma.doctor.mini_program.sources import PAGES, PROGRAMS, VUE
+from haoma.doctor.mini_program.sources import APIS, PAGES, PROGRAMS, VUE
+from haoma.doctor.mini_program.stores import given_to
 from haoma.doctor.mini_program.values import (
     AUTHORIZATION,
     NOTHING,
@@ -43,7 +44,8 @@ _APP: Final = re.compile(r"(?:^|/)(?:(?:app|main|App)\.(?:[jt]sx?|vue)|stores?/i
 _ENTRIES: Final = 12
 _OTHERS: Final = 200
 _ROUNDS: Final = 3
-_KEEPS: Final = re.compile(r"getStorage|globalData|\$store|useStore|Store\(|getApp|\$on\b|onLoad")
+_CALLS: Final = re.compile(rf"\b(?:{'|'.join(sorted(APIS))})\s*\.\s*getPhoneNumber\s*\(")
+_KEEPS: Final = re.compile(r"getStorage|globalData|\$store|useStore|Store\(|getApp|\$on\b|onLoad|props|Props")
 
 
 @dataclass
@@ -108,7 +110,12 @@ class Follower:
         for _round in range(_ROUNDS):
             if not self._hear():
                 break
+        self._callers()
         self._others()
+        for module in self.modules.run:
+            wrong = syntax.error(module.root)
+            if wrong is not None:
+                self.followed.rest.lost[self.machine.place(wrong, module), "syntax", ""] = None
         heard = {(each.button.source.path, each.button.line) for each in self.followed.handled}
         self.followed.unheard = [each for each in self._strange if (each.source.path, each.line) not in heard]
         return self.followed
@@ -129,9 +136,21 @@ class Follower:
                         app.put(name, value)
                     components.run_all(self.machine, module, app)
 
+    def _callers(self) -> None:
+        """Run what asks the platform by a call of its own, as mini games do."""
+        callers = [
+            source for source in self.modules.sources.values()
+            if source.path not in self._done and source.suffix in PROGRAMS | VUE and _CALLS.search(source.text)
+        ]  # fmt: skip
+        for source in callers[:_OTHERS]:
+            self._done.add(source.path)
+            for module in self.modules.of(source):
+                with _Limited(self.machine, self.followed.rest):
+                    components.run_all(self.machine, module, components.instance(self.machine, module))
+
     def _others(self) -> None:
         """Run the pages without a button that read what the others kept, if that is of interest."""
-        kept = [self.machine.kept[name] for name in ("storage", "app", "query")]
+        kept = [self.machine.kept[name] for name in ("storage", "app", "query", "bus", "props", "redux")]
         if not any(all_tags(of_object(each)) & (NUMBERS | AUTHORIZATION) for each in kept):
             return
         others = [
@@ -169,6 +188,7 @@ class Follower:
         self._strange += [each for each in buttons if each not in known]
         in_jsx = [each for each in known if each.is_jsx]
         in_markup = [each for each in known if not each.is_jsx]
+        this = NOTHING
         for _again in range(2):
             found: list[Handled] = []
             with _Limited(self.machine, self.followed.rest):
@@ -178,7 +198,33 @@ class Follower:
                 found += self._handle(each, scripts, this)
             for each in in_jsx:
                 found += self._handle_jsx(each)
+            self._give(source, scripts, this)
         self.followed.handled += found
+
+    def _give(self, source: Source, scripts: Sequence[Module], this: Value) -> None:
+        """Keep what a template gives to the components of the program, if it is of interest."""
+        if source.suffix not in VUE | PAGES or not scripts:
+            return
+        for _node, tag, attributes in elements(source, self.modules):
+            if not self.framework.has_file(tag):
+                continue
+            for name, written in attributes.items():
+                value = self._bound(source, name, written, scripts, this)
+                if all_tags(value) & (NUMBERS | AUTHORIZATION):
+                    given_to(self.machine, tag).put(_camel(name), value)
+
+    def _bound(self, source: Source, name: str, written: str, scripts: Sequence[Module], this: Value) -> Value:
+        """Return what an attribute of a template gives."""
+        if source.suffix in PAGES:
+            path = written.removeprefix("{{").removesuffix("}}").strip() if written.startswith("{{") else ""
+            return member(member(this, "data"), path) if _NAME.fullmatch(path) else NOTHING
+        if not name.startswith((":", "v-bind:")) or not re.fullmatch(r"[\w$.]{1,80}", written):
+            return NOTHING
+        value = self._visible(scripts, this).find(written.partition(".")[0]) or NOTHING
+        for each in written.split(".")[1:]:
+            value = member(value, each)
+        inner = [each.members["value"] for each in value.objects if each.members.keys() == {"value", "current"}]
+        return join(*inner) if inner else value
 
     def _is_known(self, button: Button) -> bool:
         """Return whether it is known what a button gives: that of the platform, and those of the table."""
@@ -242,7 +288,7 @@ class Follower:
             for script in scripts[:1] if value.functions else ():
                 components.root(self.machine, value, script.root, script, this, event)
             return bool(value.functions) and bool(scripts)
-        tree = syntax.parse(written.encode("utf-8", "replace"), "tsx") if scripts else None
+        tree = syntax.parse(written, "tsx") if scripts else None
         if tree is None or tree.root_node.has_error:
             return False
         held = Module(source, tree.root_node)
@@ -323,6 +369,7 @@ class Follower:
         scripts = self._scripts(source)
         self._done |= {source.path, *(each.source.path for each in scripts)}
         heard = False
+        this = NOTHING
         with _Limited(self.machine, self.followed.rest):
             this = self._run_scripts(scripts, ())
         for node, tag, attributes in elements(source, self.modules):
@@ -336,6 +383,11 @@ class Follower:
                     self.followed.handled.append(Handled(button, written, seen, found))
                     heard = True
         return heard
+
+
+def _camel(attribute: str) -> str:
+    name = attribute.removeprefix("v-bind").removeprefix(":")
+    return re.sub(r"-(\w)", lambda found: found[1].upper(), name)
 
 
 class _Limited:

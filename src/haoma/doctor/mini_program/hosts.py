@@ -9,7 +9,7 @@ from haoma.doctor.mini_program.builtins import run
 from haoma.doctor.mini_program.members import member
 from haoma.doctor.mini_program.requests import answered, by_verb, described, request
 from haoma.doctor.mini_program.sources import APIS
-from haoma.doctor.mini_program.values import NOTHING, Call, Object, Tag, Value, native, of_object, tagged
+from haoma.doctor.mini_program.values import NOTHING, Call, Object, Tag, Value, join, native, of_object, tagged
 from haoma.doctor.platforms import all_symptoms
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def called(machine: Machine, name: str, call: Call) -> Value:
     if method in _KEEPS:
         return _KEEPS[method](machine, call)
     sent = _sent(machine, path, method, call)
+    if call.argument(0).functions:
+        run(machine, call.argument(0), call, NOTHING)
     return answered(machine, call, call.argument(0), NOTHING) if sent is None else sent
 
 
@@ -104,12 +106,15 @@ def _get_sync(machine: Machine, call: Call) -> Value:
 
 
 def _on(machine: Machine, call: Call) -> Value:
-    machine.kept["actions"].put("on:" + call.argument(0).text, call.argument(1))
-    return NOTHING
+    name = call.argument(0).text
+    machine.kept["listeners"].put(name, call.argument(1))
+    said = machine.kept["bus"].find(name)
+    return run(machine, call.argument(1), call, said) if said is not None else NOTHING
 
 
 def _emit(machine: Machine, call: Call) -> Value:
-    heard = machine.kept["actions"].find("on:" + call.argument(0).text)
+    machine.kept["bus"].put(call.argument(0).text, join(NOTHING, *call.arguments[1:2]))
+    heard = machine.kept["listeners"].find(call.argument(0).text)
     return run(machine, heard, call, *call.arguments[1:]) if heard is not None else NOTHING
 
 
@@ -129,3 +134,10 @@ def app(machine: Machine) -> Value:
 def get_app() -> Value:
     """Return ``getApp`` itself."""
     return native(lambda machine, _call: app(machine), "getApp")
+
+
+def extras(machine: Machine, name: str) -> dict[str, Value]:
+    """Return what the program itself set on a platform's global object, such as ``uni.$http``."""
+    prefix = f"{name}."
+    kept = machine.kept["api"].members
+    return {key.removeprefix(prefix): each for key, each in kept.items() if key.startswith(prefix)}

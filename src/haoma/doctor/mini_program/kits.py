@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 _IMPORT: Final = re.compile(r"import\s+(?P<names>[\w$\s{},*]{1,400}?)\s+from\s*[\"'](?P<path>[^\"'\n]{1,200})[\"']")
 _COMPONENT: Final = re.compile(r"\"(?P<tag>[\w-]+)\"\s*:\s*\"(?P<path>[^\"\n]{1,200})\"")
 _OWN_FILE: Final = ("./", "../", "@/", "~/", "/")
-PLAIN: Final = frozenset({"button", "Button", "view", "View", "form"})
+PLAIN: Final = frozenset({"button", "Button"})
 """The platform's own button, also as Taro names it."""
+NO_BUTTONS: Final = frozenset(
+    {"view", "View", "text", "Text", "image", "Image", "form", "Form", "div", "span", "a", "label"}
+)
+"""The platform's other components, which ask for nothing."""
 
 
 class Shape(StrEnum):
@@ -92,7 +96,7 @@ def component_of(button: Button, framework: Framework) -> Found:
         return Found(local=True)
     candidates = [each for each in kits() if path and each.package in path and _is_part(name, path, each)]
     if not path:
-        if button.tag in PLAIN:
+        if button.tag in PLAIN | NO_BUTTONS:
             return Found(own=True)
         candidates = [each for each in kits() if each.tag is not None and each.tag.fullmatch(button.tag)]
     elif path.startswith("@tarojs/"):

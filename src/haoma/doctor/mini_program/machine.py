@@ -79,13 +79,15 @@ class LoggedIn:
         place: Where the handler calls it, or calls what leads to it.
         calls: The function of the handler that leads to it; empty if it is the login itself.
         defined_in: The other file in which it is called; empty if there is none.
-        sure: False if it happens under a condition.
+        sure: False if it happens in case of a failure.
+        branches: The branches around it.
     """
 
     place: Place
     calls: str = ""
     defined_in: str = ""
     sure: bool = True
+    branches: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -113,26 +115,30 @@ class Seen:
 
     Attributes:
         sends: Requests.
-        before: Logins before a request that sends the authorization.
+        before: Logins before a request that sends the authorization, and whether they certainly happen.
         missed: Reads of what is not there.
         lost: What was not followed: place, what, name.
         keys: Reads of a session_key.
         logins: Logins.
+        passed_on: True if the authorization was handed to an event of a component.
     """
 
     sends: dict[Send, None] = field(default_factory=dict)
-    before: dict[tuple[LoggedIn, Send], None] = field(default_factory=dict)
+    before: dict[tuple[LoggedIn, Send], bool] = field(default_factory=dict)
     missed: dict[Missed, None] = field(default_factory=dict)
     lost: dict[tuple[Place, str, str], None] = field(default_factory=dict)
     keys: dict[Place, None] = field(default_factory=dict)
     logins: dict[LoggedIn, None] = field(default_factory=dict)
+    passed_on: bool = False
 
 
 class OutOfSteps(Exception):
     """A handler is too large to be followed."""
 
 
-_KEPT: Final = ("storage", "app", "prototype", "query", "mutations", "actions", "api")
+_KEPT: Final = (
+    "storage", "app", "prototype", "query", "bus", "listeners", "props", "redux", "mutations", "actions", "api",
+)  # fmt: skip
 Applies: TypeAlias = "Callable[[Machine, Value, Call], Value]"
 Imports: TypeAlias = "Callable[[Machine, str, Module], Value]"
 
@@ -148,6 +154,7 @@ class Machine:
         kept: What outlives a call: storage, the app, stores, what is set on a prototype.
         emitted: What components handed to their own events, by name, and whether it is the argument itself.
         buttons: What JSX gave a button: by its syntax, its attributes.
+        reducers: What actions of Redux change, by name: the state and the function.
         missed_at: Reads of what is not there, of which it is not known yet whether they matter.
         states: What ``useState`` and ``useRef`` keep, by where they are called.
         stack: The calls on the way: syntax, file and name of each.
@@ -155,7 +162,8 @@ class Machine:
         pending: Logins after which nothing was sent yet.
         owner: The file that runs, to which the options of a page belong.
         sent: True once the authorization was sent; a login after that harms nothing.
-        branches: How many branches are around what runs: what is assigned there may not be.
+        branches: The branches around what runs: what is assigned there may not be.
+        counted: How many branches there were.
         turn: Counts the functions that the platform called.
         unsure: How many conditions are around what runs.
     """
@@ -174,11 +182,13 @@ class Machine:
         self.owner: Module | None = None
         self.sent = False
         self.unsure = 0
-        self.branches = 0
+        self.branches: tuple[int, ...] = ()
+        self.counted = 0
         self.turn = 0
         self.steps = STEPS
         self.depth = 0
         self.until = clock.monotonic() + SECONDS
+        self.reducers: dict[str, list[tuple[Value, Value]]] = {}
         self.missed_at: dict[Place, Missed] = {}
         self.states: dict[tuple[int, str], Object] = {}
 
@@ -195,11 +205,13 @@ class Machine:
     @contextmanager
     def branch(self) -> Iterator[None]:
         """Walk what may not happen."""
-        self.branches += 1
+        before = self.branches
+        self.counted += 1
+        self.branches = (*before, self.counted)
         try:
             yield
         finally:
-            self.branches -= 1
+            self.branches = before
 
     @contextmanager
     def unsurely(self) -> Iterator[None]:
@@ -235,12 +247,21 @@ class Machine:
 
     def log_in(self, node: Node, module: Module) -> None:
         """Record a login."""
-        first = self.stack[1] if len(self.stack) > 1 else (node, module, "")
-        elsewhere = module.source.path if module is not first[1] else ""
-        found = LoggedIn(self.place(first[0], first[1]), first[2], elsewhere, not self.unsure)
+        own = self.stack[0][1].source if self.stack else module.source
+        calls = self.stack[1:]
+        if module.source is not own:  # the last call in the handler's own file, which leads to the other
+            calls = [each for each in reversed(calls) if each[1].source is own] or calls
+        first, where, name = calls[0] if calls else (node, module, "")
+        elsewhere = module.source.path if module.source is not where.source else ""
+        found = LoggedIn(self.place(first, where), name, elsewhere, not self.unsure, self.branches)
         if not self.sent:
             self.pending[found] = None
         self.seen.logins[found] = None
+
+    def emit(self, name: str, given: Value, *, direct: bool = False) -> None:
+        """Keep what a component hands to its own event: as its detail, or directly as the argument."""
+        self.emitted.setdefault((name, direct), []).append(given)
+        self.seen.passed_on |= bool(all_tags(given) & AUTHORIZATION)
 
     def send(self, send: Send) -> Value:
         """Record a request. Return what it answers."""
@@ -254,7 +275,9 @@ class Machine:
         if tags & AUTHORIZATION:
             self.sent = True
             for login in self.pending:
-                self.seen.before[login, send] = None
+                # A login before a request in the same branch happens; one in another branch may not.
+                sure = login.sure and self.branches[: len(login.branches)] == login.branches
+                self.seen.before[login, send] = sure or self.seen.before.get((login, send), False)
         if send.to:
             return Value(frozenset({Tag.REPLY_TO_PHONE} if tags & AUTHORIZATION else ()), open=True)
         return tagged(Tag.REPLY_TO_PHONE if tags & AUTHORIZATION else Tag.REPLY)

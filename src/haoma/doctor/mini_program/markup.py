@@ -100,6 +100,9 @@ def kind_of(attribute: str) -> str:
 
 def _asks(attributes: Mapping[str, str]) -> bool:
     """Return whether attributes are those of a button for the phone number."""
+    scope = attributes.get("scope", "").strip("\"'`")
+    if scope.isalpha() and scope != "phoneNumber" and not any("phonenumber" in name.lower() for name in attributes):
+        return False  # it asks for something else
     return any(
         PHONE_TYPE.search(value) if kind_of(name) == "opentype" else PHONE_EVENT.search(name)
         for name, value in attributes.items()
@@ -123,9 +126,9 @@ def buttons(source: Source, modules: Modules) -> Iterator[Button]:
 
 def elements(source: Source, modules: Modules) -> Iterator[tuple[Node, str, dict[str, str]]]:
     """Yield each element of a page or template: its syntax, its tag and its attributes."""
-    tree = syntax.parse(source.text.encode("utf-8", "replace"), "html")
+    tree = syntax.parse(source.text, "html")
     if tree is None:
-        modules.lost[source.path] = "file that takes too long to parse"
+        modules.lost[source.path] = "file too large to follow"
         return
     for node in syntax.walk(tree.root_node):
         if node.type in ("start_tag", "self_closing_tag"):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
 
 from haoma.doctor.mini_program.values import (
     NOTHING,
     UNDEFINED,
     UNKNOWN,
+    Call,
+    Native,
     Object,
     Tag,
     Value,
     join,
     member_of_tag,
+    native,
     of_object,
     of_text,
 )
 
 _WRITTEN_OUT: Final = 24
+_LISTENER: Final = re.compile(r"on[A-Z]\w*")
 _SAME: Final = frozenset({"value", "current"})
 """Names under which something given may be kept: a ``ref``."""
 
@@ -27,10 +32,20 @@ def member(value: Value, name: str) -> Value:
     parts = [_of_object(each, name) for each in value.objects]
     parts += [member_of_tag(each, name) for each in value.tags if each is not Tag.MISSING]
     if value.open:
-        parts.append(UNKNOWN)
+        parts.append(native(_heard(name), name) if _LISTENER.fullmatch(name) else UNKNOWN)
     if value.functions:
         parts.append(_of_function(value, name))
     return join(*parts) if parts else NOTHING
+
+
+def _heard(name: str) -> Native:
+    """Return a listener that somebody outside of what was read may have given."""
+
+    def hear(machine: Any, call: Call) -> Value:
+        machine.emit(name.removeprefix("on"), join(NOTHING, *call.arguments[:1]), direct=True)
+        return NOTHING
+
+    return hear
 
 
 def _of_object(each: Object, name: str) -> Value:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 from haoma.doctor.mini_program import syntax
 from haoma.doctor.mini_program.scopes import Module
 from haoma.doctor.mini_program.sources import VUE
+from haoma.io import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from haoma.doctor.mini_program.sources import Source
 
-BYTES: Final = 200 * 1024
-"""Largest script that is parsed. Larger ones are bundles, which people do not write."""
 SECONDS: Final = 60.0
+"""Longest time for a whole program."""
 _LONGEST_LINE: Final = 20_000
 _SUFFIXES: Final = (".ts", ".js", ".tsx", ".jsx", ".mjs", ".vue", ".json")
 _ROOTS: Final = ("", "src/", "miniprogram/", "app/")
@@ -35,6 +35,7 @@ class Modules:
         self.sources = {source.path: source for source in sources}
         self.lost: dict[str, str] = {}
         self._of_file: dict[str, list[Module]] = {}
+        self._until = clock.monotonic() + SECONDS
 
     def of(self, source: Source) -> list[Module]:
         """Return the scripts of a file: one, or those of a Vue file."""
@@ -44,14 +45,17 @@ class Modules:
 
     def _parsed(self, source: Source) -> Iterable[Module]:
         for code, first_line, language in scripts(source):
-            if len(code) > BYTES or max(map(len, code.split("\n"))) > _LONGEST_LINE:
+            if clock.monotonic() > self._until:
+                self.lost[source.path] = "no time left"
+            elif max(map(len, code.split("\n"))) > _LONGEST_LINE or (tree := syntax.parse(code, language)) is None:
                 self.lost[source.path] = "file too large to follow"
-                continue
-            tree = syntax.parse(code.encode("utf-8", "replace"), language)
-            if tree is None:
-                self.lost[source.path] = "file that takes too long to parse"
-                continue
-            yield Module(source, tree.root_node, first_line)
+            else:
+                yield Module(source, tree.root_node, first_line)
+
+    @property
+    def run(self) -> list[Module]:
+        """The scripts that were run."""
+        return [module for modules in self._of_file.values() for module in modules if module.evaluated]
 
     def find(self, path: str, source: Source) -> Source | None:
         """Return the file that an import names; None for a package."""
@@ -79,7 +83,7 @@ class Modules:
 def scripts(source: Source) -> Iterable[tuple[str, int, str]]:
     """Yield the code of each script of a file, the line before it, and the grammar that reads it."""
     if source.suffix in VUE:
-        page = syntax.parse(source.text.encode("utf-8", "replace"), "html")
+        page = syntax.parse(source.text, "html")
         for element in page.root_node.children if page else ():
             if element.type == "script_element":
                 code = next((each for each in element.children if each.type == "raw_text"), None)

@@ -187,27 +187,29 @@ def _missed(handled: Handled, followed: Followed) -> Iterator[Diagnosis]:
 def _logins(handled: Handled) -> Iterator[Diagnosis]:
     """Report a login in the button's callback before the data is sent: it may replace the key of that very data."""
     worst: dict[LoggedIn, Diagnosis] = {}
-    for login, send in handled.seen.before:
-        found = _too_late(login, send, handled.name)
+    for (login, send), sure in handled.seen.before.items():
+        found = _too_late(login, send, handled.name, sure=sure)
         if found and (login not in worst or _SEVERITIES[found.severity] < _SEVERITIES[worst[login].severity]):
             worst[login] = found
     for login, found in worst.items():
         yield _at(login.place, found)
 
 
-def _too_late(login: LoggedIn, send: Send, handler: str) -> Diagnosis | None:
+def _too_late(login: LoggedIn, send: Send, handler: str, *, sure: bool) -> Diagnosis | None:
     tags = send.tags
     sealed = tags & {Tag.SEALED, Tag.IV}
     if not sealed and not tags & (EVENTS | {Tag.PHONE_CODE}):
         return None  # an envelope, which no session_key opens
+    if not sure and login.calls:
+        return None  # a wrapper that logs in if there is no token yet
     facts = {"handler": handler[:60] if re.fullmatch(r"[\w.$]+", handler) else "inline"}
     facts |= {name: each for name, each in (("calls", login.calls), ("defined_in", login.defined_in)) if each}
-    guess = bool(login.defined_in)
-    if not login.sure or not (sealed or tags & EVENTS):
-        return note("doctor.login-in-callback", "", guess=guess or not login.sure, **facts)
-    if tags & (EVENTS | {Tag.PHONE_CODE}):
-        return warning("doctor.login-in-callback", "", guess=True, **facts)
-    return fault("doctor.login-in-callback", "", guess=guess, **facts)
+    severity, guess = Severity.FAULT, False
+    if not sure or not (sealed or tags & EVENTS):
+        severity, guess = Severity.NOTE, not sure
+    elif tags & (EVENTS | {Tag.PHONE_CODE}):
+        severity, guess = Severity.WARNING, True
+    return Diagnosis("doctor.login-in-callback", severity, "", facts, guess)
 
 
 def _login_at_the_tap(handled: Handled, followed: Followed) -> Iterator[Diagnosis]:
@@ -225,7 +227,7 @@ def _login_at_the_tap(handled: Handled, followed: Followed) -> Iterator[Diagnosi
 def _nothing_posted(followed: Followed) -> Iterator[Diagnosis]:
     """Report a button whose data is sent nowhere, if all that its handler does was understood."""
     seen = [followed.rest, *(each.seen for each in followed.handled)]
-    if any(each.sends or each.lost or each.missed for each in seen[1:]) or followed.unheard:
+    if any(each.sends or each.lost or each.missed or each.passed_on for each in seen[1:]) or followed.unheard:
         return
     if any(send.tags & AUTHORIZATION for send in followed.rest.sends) or followed.rest.lost:
         return

@@ -41,6 +41,7 @@ _SKIPPED: Final = frozenset({
 # Server code is not part of the front end, and build output is a copy.
 _LOCKS: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json"})
 """Lists of packages. They are larger than any source, and hold nothing that people write."""
+_ROOM: Final = re.compile(r"\"(cloudfunctionRoot|miniprogramRoot)\"\s*:\s*\"([^\"\n]{1,100})\"")
 APIS: Final = frozenset({*(each.api for each in _DECLARED if each.api), "qq", "jd", "xhs", "uni", "Taro"})
 """The global objects of platforms and frameworks."""
 
@@ -94,6 +95,7 @@ def read(folder: Path) -> tuple[list[Source], int]:
     sources: list[Source] = []
     size = left_out = 0
     waiting = [folder]
+    server, program = _rooms(folder)
     while waiting:  # not `os.walk`, which is recursive in Python 3.11: folders may be nested a thousand deep
         directory = waiting.pop()
         try:
@@ -104,6 +106,9 @@ def read(folder: Path) -> tuple[list[Source], int]:
             continue
         folders = {each.name: None for each in entries if _is_folder(each)}  # keeps the order
         wanted = [name for name in folders if name not in _SKIPPED and not name.startswith(".")]
+        wanted = [name for name in wanted if directory / name != server]
+        if program and directory == folder:
+            wanted = [name for name in wanted if folder / name == program]
         waiting += [directory / name for name in reversed(wanted)]
         for name in (each.name for each in entries if each.name not in folders):
             path = directory / name
@@ -124,6 +129,20 @@ def read(folder: Path) -> tuple[list[Source], int]:
             except (OSError, ValueError):
                 left_out += 1
     return sources, left_out
+
+
+def _rooms(folder: Path) -> tuple[Path | None, Path | None]:
+    """Return the folder of the cloud functions, and the only folder that is packed, if a project's settings say so."""
+    try:
+        text = _decoded((folder / "project.config.json").read_bytes()[:FILE_BYTES])
+    except (OSError, ValueError):
+        return None, None
+    named = {found[1]: found[2].strip("./") for found in _ROOM.finditer(text)}
+    cloud, packed = named.get("cloudfunctionRoot", ""), named.get("miniprogramRoot", "")
+    inside = folder / packed
+    # Frameworks name their output there, which is no source.
+    is_source = packed and "/" not in packed and packed not in _SKIPPED and (inside / "app.json").is_file()
+    return (folder / cloud if cloud else None), (inside if is_source else None)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from haoma.doctor.mini_program.framework import OWN_BUTTON, Framework
-from haoma.doctor.mini_program.kits import Kit, component_of
+from haoma.doctor.mini_program.kits import NO_BUTTONS, Kit, component_of
 from haoma.doctor.mini_program.markup import OPEN, PHONE_TYPE, Button
 from haoma.doctor.mini_program.sources import BINDS, PAGES, REALTIME
 from haoma.platforms.base.diagnosis import Diagnosis, fault, note, warning
 
 _TYPES: Final = {each.lower(): each for each in ("getPhoneNumber", "getRealtimePhoneNumber", "getAuthorize")}
+_PROP: Final = re.compile(r"\bprops\b[^;]{0,4000}?\bopenType\b|defineProps[^;]{0,4000}?\bopenType\b")
+"""A component whose type is given to it is judged where it is used."""
 _OF_VUE: Final = {"getPhoneNumber": "getphonenumber", "getRealtimePhoneNumber": "getrealtimephonenumber"}
 _OF_REACT: Final = {
     "getPhoneNumber": "onGetPhoneNumber", "getRealtimePhoneNumber": "onGetRealTimePhoneNumber",
@@ -32,6 +34,10 @@ def findings(button: Button, framework: Framework) -> Iterator[Diagnosis]:
         yield from _of_kit(button, component.kit)
     elif not component.own:
         return  # a component of their own may have its own events
+    elif button.tag in NO_BUTTONS:
+        yield _never(button, f"<{button.tag}>", "<button>")
+    elif not button.kind and not OPEN & button.attributes.keys():
+        yield _never(button, "no open-type", _type_of(button))
     elif button.source.suffix in PAGES:
         yield from (_of_authorize if button.source.suffix not in BINDS else _of_the_others)(button)
     elif written_in == "uni":
@@ -50,6 +56,14 @@ def _never(button: Button, found: str, needed: str, *, guess: bool = False) -> D
 
 def _heard(button: Button) -> str:
     return ", ".join(button.events) or "no event"
+
+
+def _type_of(button: Button) -> str:
+    """Return the type that goes with the events that a button listens to."""
+    heard = " ".join(button.events).lower()
+    if "authorize" in heard:
+        return "getAuthorize"
+    return "getRealtimePhoneNumber" if "realtime" in heard else "getPhoneNumber"
 
 
 def _misspelt(kind: str) -> str:
@@ -129,8 +143,11 @@ def _of_uni(button: Button, framework: Framework) -> Iterator[Diagnosis]:
     kind = "" if button.is_dynamic else button.kind
     events = {_event(name) for name in button.events if name.startswith(("@", "v-on:"))}
     if framework.for_authorize and button.is_compiled(OWN_BUTTON):
-        if button.is_dynamic and "getAuthorize" not in events:
-            yield _on(button, fault("doctor.dynamic-open-type", "", found=":open-type"))
+        if button.is_dynamic and "getAuthorize" not in events and not _PROP.search(button.source.text):
+            if re.fullmatch(r"[\w$]+", button.kind) or PHONE_TYPE.search(button.kind):
+                yield _on(button, fault("doctor.dynamic-open-type", "", found=":open-type"))
+            else:  # an entry of a list, say
+                yield _on(button, note("doctor.not-understood", "", what="open-type chosen at run time"))
         if kind in ("getRealtimePhoneNumber", "getPhoneNumber|agreePrivacyAuthorization"):
             yield _on(button, fault("doctor.open-type-unmapped", "", found=kind))
     heard = ", ".join(sorted(events)) or _heard(button)
@@ -156,24 +173,24 @@ def _of_taro(button: Button, framework: Framework, written_in: str) -> Iterator[
 
 
 def _dead_spelling(button: Button, framework: Framework, written_in: str) -> Iterator[Diagnosis]:
-    """Find wrong capitals. Taro for React ignores them; Vue turns them into ``get-phone-number``, which no button has.
+    """Find wrong capitals in JSX. Taro for React ignores them; Vue 3 makes ``get-phone-number`` of them, and is deaf.
 
-    In a template Vue keeps them, since 3.2.38, and Taro ignores them. Vue treats an attribute as a listener only if a
-    capital, or no letter, follows ``on``. ``getAuthorize`` works in both spellings.
+    In a template Vue keeps them (Vue 3 since 3.2.38), as Vue 2 does everywhere, and Taro compares in small letters. Vue
+    treats an attribute as a listener only if a capital, or no letter, follows ``on``. ``getAuthorize`` works in both
+    spellings.
     """
     if written_in == "react" or (written_in == "taro" and button.tag == "Button"):
         return  # in Vue's JSX the buttons are lower case
-    if not button.is_jsx and not framework.is_vue2:
+    if not button.is_jsx or framework.is_vue2:
         return
     for name in button.events:
         event = re.sub(r"^(?:@|v-on:|on)", "", name).partition(".")[0]
-        right = {f"on{event.capitalize()}"} if button.is_jsx else {f"{sign}{event.lower()}" for sign in ("@", "v-on:")}
+        right = {f"on{event.capitalize()}"}
         written = name.partition(".")[0]
         if "authorize" in event.lower() or written in right or not written.startswith(("@", "v-on:", "on")):
             continue
         if written_in == "vue":
-            needed = f"on{event.capitalize()}" if button.is_jsx else f"@{event.lower()}"
-            yield _never(button, written, needed)
+            yield _never(button, written, f"on{event.capitalize()}")
         else:
             yield _on(button, note("doctor.taro-framework-unknown", "", found=written))
 

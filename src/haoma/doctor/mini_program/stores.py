@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program.builtins import FUNCTIONS, Act, run
 from haoma.doctor.mini_program.members import member, put, spread
-from haoma.doctor.mini_program.values import NOTHING, UNKNOWN, Call, Object, Value, join, native, of_object
+from haoma.doctor.mini_program.requests import unfollowed
+from haoma.doctor.mini_program.values import NOTHING, UNKNOWN, Call, Object, Value, join, native, of_object, of_text
 
 if TYPE_CHECKING:
     from haoma.doctor.mini_program.machine import Machine
@@ -62,21 +64,36 @@ def _mapped(kind: str) -> Act:
     def act(_machine: Machine, call: Call) -> Value:
         """Return the functions that ``mapActions`` and ``mapMutations`` put into a component."""
         new = Object()
+        room = call.argument(0).text
         for given in call.arguments:
             for name, value in _named(given).items():
                 wanted = value.text or name
-                new.put(value.text if name.isdigit() else name, native(_through(kind, wanted), wanted))
+                new.put(value.text if name.isdigit() else name, native(_through(kind, wanted, room), wanted))
         return of_object(new)
 
     return act
 
 
-def _through(kind: str, name: str) -> Act:
+def _of_file(machine: Machine, call: Call, kind: str, room: str, name: str) -> Value | None:
+    """Return a function of a module of the store whose store is not in the program, by the name of its file."""
+    places = [f"{folder}/{inner}{room}" for folder in ("store", "stores") for inner in ("", "modules/")]
+    for place in places if room else ():
+        found = machine.imports(machine, f"@/{place}", call.module)
+        for each in found.objects:
+            act = member(member(of_object(each), "default"), kind)
+            if member(act, name).functions:
+                return member(act, name)
+    return None
+
+
+def _through(kind: str, name: str, room: str) -> Act:
     def act(machine: Machine, call: Call) -> Value:
         store = machine.kept["prototype"].find("$store") or UNKNOWN
-        found = machine.kept[kind].find(name.rpartition("/")[2])
+        found = machine.kept[kind].find(name.rpartition("/")[2]) or _of_file(machine, call, kind, room, name)
         first = store if kind == "actions" else member(store, "state")
-        return run(machine, found, call, first, *call.arguments) if found else UNKNOWN
+        if found is None:
+            return unfollowed(machine, call, name, "store")
+        return run(machine, found, call, first, *call.arguments)
 
     return act
 
@@ -162,12 +179,55 @@ def _bindings(_machine: Machine, call: Call) -> Value:
 
 def _thunk(_machine: Machine, call: Call) -> Value:
     """Return the action of Redux Toolkit's ``createAsyncThunk``: what it is given, called at once."""
-    act = call.argument(1)
+    act, name = call.argument(1), call.argument(0).text
 
     def dispatch(machine: Machine, inner: Call) -> Value:
-        return run(machine, act, inner, *inner.arguments[:1], of_object(Object(rest=UNKNOWN)))
+        redux = native(lambda _m, _c: of_object(machine.kept["redux"]), "getState")
+        given = inner.argument(0) if inner.arguments else NOTHING
+        payload = run(machine, act, inner, given, of_object(Object({"getState": redux}, rest=UNKNOWN)))
+        return _reduced(machine, inner, name, payload)
 
-    return join(native(dispatch, "thunk"), of_object(Object(rest=NOTHING)))
+    return join(native(dispatch, "thunk"), of_object(Object({"fulfilled": of_text(name)}, rest=NOTHING)))
+
+
+def _reduced(machine: Machine, call: Call, name: str, payload: Value) -> Value:
+    """Run the reducers of an action."""
+    action = of_object(Object({"payload": payload, "type": of_text(name)}))
+    for state, reducer in machine.reducers.get(name, ()):
+        run(machine, reducer, call, state, action)
+    return action
+
+
+def _slice(machine: Machine, call: Call) -> Value:
+    """Return a slice of Redux Toolkit: its reducers run when their action is made."""
+    options = call.argument(0)
+    state = Object(kind="kept")
+    spread(state, member(options, "initialState"))
+    name, held = member(options, "name").text, of_object(state)
+    machine.kept["redux"].put(name, held)
+    actions = Object()
+    for key, reducer in list(_named(member(options, "reducers")).items())[:_MODULES]:
+        machine.reducers.setdefault(f"{name}/{key}", []).append((held, reducer))
+        actions.put(key, native(_action(f"{name}/{key}"), key))
+
+    def add(machine: Machine, inner: Call) -> Value:
+        machine.reducers.setdefault(inner.argument(0).text, []).append((held, inner.argument(1)))
+        return inner.this
+
+    builder = of_object(Object({"addCase": native(add, "addCase")}, rest=NOTHING))
+    run(machine, member(options, "extraReducers"), call, builder)
+    return of_object(Object({"actions": of_object(actions), "reducer": NOTHING}))
+
+
+def _action(name: str) -> Act:
+    def act(machine: Machine, call: Call) -> Value:
+        return _reduced(machine, call, name, call.argument(0))
+
+    return act
+
+
+def _selected(machine: Machine, call: Call) -> Value:
+    return run(machine, call.argument(0), call, of_object(machine.kept["redux"]))
 
 
 def _dispatcher(_machine: Machine, _call: Call) -> Value:
@@ -199,12 +259,25 @@ def _emitter(machine: Machine, _call: Call) -> Value:
 
 def emit(machine: Machine, call: Call) -> Value:
     """Keep what a component hands to its own event."""
-    machine.emitted.setdefault((call.argument(0).text, False), []).append(join(NOTHING, *call.arguments[1:2]))
+    machine.emit(call.argument(0).text, join(NOTHING, *call.arguments[1:]))
     return NOTHING
 
 
-def _props(_machine: Machine, call: Call) -> Value:
-    return of_object(Object({"options": call.argument(0)}, rest=UNKNOWN, kind="props"))
+def _props(machine: Machine, call: Call) -> Value:
+    given = given_to(machine, call.module.source.stem)
+    return of_object(Object(rest=UNKNOWN, kind="props", bases=[given]))
+
+
+def given_to(machine: Machine, stem: str) -> Object:
+    """Return what pages give to a component, by its file."""
+    folder, _, name = stem.rpartition("/")
+    tag = folder.rpartition("/")[2] if name == "index" else name
+    return machine.kept["props"].members.setdefault(kebab(tag), of_object(Object(kind="kept"))).objects[0]
+
+
+def kebab(name: str) -> str:
+    """Return a component's name in small letters, as a template may write it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
 
 
 FUNCTIONS.update({
@@ -214,7 +287,8 @@ FUNCTIONS.update({
     "useStore": lambda machine, _call: machine.kept["prototype"].find("$store") or UNKNOWN,
     "defineStore": _pinia, "storeToRefs": _store_to_refs,
     "observable": _observable, "makeAutoObservable": _observable, "action": _observable, "flow": _observable,
-    "createStoreBindings": _bindings, "createAsyncThunk": _thunk, "useDispatch": _dispatcher,
+    "createStoreBindings": _bindings, "createAsyncThunk": _thunk, "createSlice": _slice,
+    "useSelector": _selected, "useAppSelector": _selected, "useDispatch": _dispatcher,
     "useAppDispatch": _dispatcher,
     "zustand.create": _zustand, "zustand.": _zustand, "useRequest": _use_request, "defineEmits": _emitter,
     "defineProps": _props, "withDefaults": _observable,

@@ -352,3 +352,10 @@ def flat(values: Iterable[Value]) -> Value:
     """Return a text made of values: their tags, without their structure."""
     values = list(values)
     return Value(frozenset[Tag]().union(*map(all_tags, values)), open=any(map(is_open, values)))
+
+
+def concatenated(*values: Value) -> Value:
+    """Return texts put together: their tags, and what of them is constant."""
+    whole = flat(values)
+    pieces = "".join(each.text for each in values)
+    return Value(whole.tags, texts=frozenset({pieces[:300]} if pieces else ()), open=whole.open)
