@@ -2,7 +2,7 @@ import { login } from './js/net'
 
 wx.login({ success: ({ code }) => login(code) })
 
-wx.onTouchEnd(() => {
+wx.onTouchStart(() => {
   wx.getPhoneNumber({
     isRealtime: false,
     success(res) {

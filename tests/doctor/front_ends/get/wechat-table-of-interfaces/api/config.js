@@ -1,0 +1,5 @@
+module.exports = {
+  login: ['POST', '/login'],
+  phone: ['GET', '/user/phone'],
+  orders: ['GET', '/orders']
+}

@@ -1,0 +1,1 @@
+export const promisify = (fn) => (options) => new Promise((success, fail) => fn({ ...options, success, fail }))

@@ -1,0 +1,2 @@
+import { post } from '@/utils/request'
+export const login = (data: { code: string }) => post<{ token: string }>('/login', data)

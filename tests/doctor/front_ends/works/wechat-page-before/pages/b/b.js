@@ -1,0 +1,7 @@
+Page({
+  onPhone({ detail }) {
+    if (!detail.code) return
+    this.getOpenerEventChannel().emit('phone', { code: detail.code })
+    wx.navigateBack()
+  }
+})
