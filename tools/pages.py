@@ -1,7 +1,8 @@
 """Write the files that are generated from the code.
 
 They are ``docs/errors/`` (a page for every code, one for each platform's codes, and the index), the tables of
-``docs/configuration.md`` and its translation, the stub of ``haoma.configure``, and the reference of the Python API.
+``docs/configuration.md`` and of the names in ``docs/http.md`` with their translations, the stub of ``haoma.configure``,
+and the reference of the Python API.
 
 ``python tools/pages.py`` writes them. ``python tools/pages.py --check`` exits with 1 if a file is stale, missing or
 left over. The words come from ``catalogue.toml`` and ``refusals.toml``, the behaviour of an error from its class. For
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import body_names
 import configuration
 from reference import PAGES as REFERENCES
 from reference import reference
@@ -59,12 +61,12 @@ _CAUSES: Final = {
     "placeholder": {"zh": "字段里是 undefined 之类的文字时", "en": "When the field holds undefined or the like"},
     "mock-code": {"zh": "开发者工具的假 code", "en": "When it is the mock code of the developer tools"},
     "session-key": {"zh": "给出的不是 session_key 时", "en": "When what was given is no session_key"},
-    "user-info": {
-        "zh": "内容是用户信息时（只对持有 session_key 的人说）",
-        "en": "When it is user info (said only to whoever has the session_key)",
-    },
     "other-flow": {"zh": "提交内容属于平台的另一种流程时", "en": "When it belongs to the platform's other flow"},
     "number-form": {"zh": "号码的写法没有文档时", "en": "When the form of a number is not documented"},
+    "payment": {"zh": "支付", "en": "Payment"},
+    "one-key-login": {"zh": "运营商一键登录", "en": "A carrier's one-key login"},
+    "web-login": {"zh": "网页或 App 登录", "en": "Login on a web site or in an app"},
+    "user-info": {"zh": "用户信息", "en": "User info"},
     "taken-apart": {"zh": "只收到密文时", "en": "When only the ciphertext was sent"},
 }
 _ABOUT_CODES: Final = """\
@@ -271,6 +273,7 @@ def main(arguments: list[str]) -> int:
     """Write the files, or compare them with what is there."""
     wanted = {ERRORS / name: text for name, text in pages().items()}
     wanted |= {path: configuration.document(lang) for lang, path in configuration.DOCUMENTS.items()}
+    wanted |= {path: body_names.document(lang) for lang, path in body_names.DOCUMENTS.items()}
     wanted[configuration.STUB] = configuration.stub()
     wanted |= {path: reference(lang) for lang, path in REFERENCES.items()}
     places = wanted.keys() | set(ERRORS.glob("*.md"))

@@ -87,6 +87,15 @@ class Authorization(msgspec.Struct, frozen=True):
             return None
         return _visible(value, name, limit, platform)
 
+    def one_text(self, names: tuple[str, ...], limit: int, *, platform: str) -> str | None:
+        """Return the short text that stands under one or more of these names; None if under none.
+
+        Raises:
+            BadField: ``envelope.bad-field``: it is no such text, or there are two different ones.
+        """
+        given = [(name, value) for name in names if (value := self.text(name, limit, platform=platform)) is not None]
+        return str(_only(given, "codes")) if given else None
+
     def refuse(self, fields: frozenset[str], **because: object) -> None:
         """Refuse a body with any of these fields, which only another platform's front end sends.
 

@@ -1,7 +1,8 @@
 """The names that front ends use for the parts of an authorization: one table for whoever reads a body.
 
 The service, the library, ``haoma open`` and ``haoma inspect`` read the same names. What differs between platforms,
-`Platform.phone_code` and `Platform.sealed`, each platform declares. ``docs/http.md`` lists all of it.
+`Platform.phone_code` and `Platform.sealed`, each platform declares. ``tools/pages.py`` writes all of it into
+``docs/http.md``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ ANY_PHONE: Final = ("code", "authCode", "auth_code")
 """Names of the phone code on all platforms, for a body whose platform is unknown."""
 SEALED: Final = ("response", "sign", "encryptedData", "iv")
 """Names of sealed data and of what comes with it. The platforms' own further names are in ``Platform.sealed``."""
+ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
+"""Names that only an envelope has, which a platform seals and signs itself. Platforms without one refuse them."""
 EVENT: Final = ("errMsg", "errno", "errorMessage", "cloudID", "cloudId", "subCode", "sub_code")
 """Names that only the event of a button, or its failure, has."""
 AROUND: Final = ("authorization", "detail", "data", "params", "e", "res", "event", "mp")
@@ -32,7 +35,8 @@ _CAPITAL: Final = (
     *LOGIN, *PHONE, *SEALED, *AROUND, "code", "authorizationCode", "errMsg", "session", "consent",
 )  # fmt: skip
 SPELLINGS: Final[Mapping[str, str]] = {
-    "encrypted_data": "encryptedData", "err_msg": "errMsg", "IV": "iv", "ivStr": "iv",
+    "encrypted_data": "encryptedData", "err_msg": "errMsg", "authorization_code": "authorizationCode",
+    "IV": "iv", "ivStr": "iv", "IvStr": "iv",
     **{name[0].upper() + name[1:]: name for name in _CAPITAL if "_" not in name and name != "e"},
 }  # fmt: skip
 """Other spellings of these names, such as those of C# and Go. Both in one object have to have one value."""

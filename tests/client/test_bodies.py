@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from haoma import errors, field_names
+from haoma import errors
 from haoma.authorization import LOGIN_NAMES, PHONE_NAMES, read, with_login
 from haoma.client import Client
 from haoma.platforms.registry import PLATFORMS
@@ -222,22 +222,6 @@ def test_a_login_that_cannot_be_one_is_named_as_it_was_sent():
         with pytest.raises(errors.BadField) as caught:
             read({"authorization": {"code": "x", name: value}}, ("code",))
         assert caught.value.because["field"] == f"authorization.{name}"
-
-
-def test_the_documented_names_are_the_names():
-    """docs/http.md and its twin list the names of a login, and for each platform what `code` is."""
-    for file, comma, login, phone, lang in (
-        ("http.md", ", ", "the login", "the phone code", "en"), ("http.zh-CN.md", "、", "登录 code", "手机号 code", "zh"),
-    ):  # fmt: skip
-        text = (DOCS / file).read_text("utf-8")
-        lines = text.splitlines()
-        assert comma.strip().join(f"`{name}`" for name in LOGIN_NAMES) in "".join(text.split())
-        assert all(f"`{name}`" in text for name in (*PHONE_NAMES, *field_names.AROUND, "IV", "ivStr", "encrypted_data"))
-        for platform in PLATFORMS.values():
-            title = platform.title(lang)
-            listed = [comma.join(f"`{name}`" for name in names) for names in (platform.phone_code, platform.sealed)]
-            cells = "|".join(f" {names} " if names else " " for names in listed)
-            assert f"| {title} |{cells}| {phone if platform.phone_code else login} |" in lines, title
 
 
 def test_the_missing_sign_has_two_causes():

@@ -7,6 +7,8 @@ import pytest
 
 from haoma import errors
 from haoma.client import Client
+from haoma.doctor.captures.inspect import inspect
+from haoma.io.clock import now
 from haoma.platforms.registry import PLATFORMS
 from haoma.settings.reader import load
 
@@ -27,11 +29,15 @@ def client(everything):
         yield running
 
 
-@pytest.fixture
-def looks(run, everything):
+@pytest.fixture(scope="module")
+def looks(everything):
+    settings = load(everything[1])  # once: each private key in it costs time to read
+
     def look(body, *arguments):
-        done = run("inspect", "-", "--json", "--config", everything[1], *arguments, sent=json.dumps(body))
-        return json.loads(done.stdout)
+        looked = inspect(
+            json.dumps(body).encode(), settings, app=dict([arguments]).get("--app", "") if arguments else "", now=now()
+        )
+        return {"is": looked.kind, "found": [each.to_dict("en") for each in looked.found]}
 
     return look
 

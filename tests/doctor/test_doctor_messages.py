@@ -304,5 +304,10 @@ def test_a_platform_of_each_call_exists():
     from haoma.doctor.platforms import symptoms
 
     for platform in PLATFORMS:
-        places = {name.partition("@")[2] for name in catalogue.refusals(platform)} | {"phone", "check"}
+        places = {name.partition("@")[2] for name in catalogue.refusals(platform)} | {
+            "phone",
+            "check",
+            "login",
+            "token",
+        }
         assert set(symptoms(platform).interfaces.values()) <= places, platform

@@ -66,6 +66,17 @@ def test_a_server_key_gets_the_whole_number(service: Serving, simulator: Simulat
     assert got.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("name", ["login_code", "js_code", "authCode", "code", "phoneCode", "session", "Iv"])
+def test_nothing_of_an_authorization_in_the_address(service: Serving, simulator: Simulator, name: str) -> None:
+    """A login there would be dropped in silence, and addresses are logged: it is refused, and nothing is used up."""
+    tap = simulator.tap("alipay", "ok")
+    got = service.post(f"{APP}/phone-number?page=1&{name}=x", tap.body, simulator.server_key)
+    refused(got, 400, "envelope.bad-field")
+    assert got.json["because"]["field"] == f"query.{name}"
+    got = service.post(f"{APP}/phone-number?page=1", tap.body, simulator.server_key)
+    assert got.json["phone_number"] == tap.phone_number
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "image/png", "application/json"])
 def test_the_content_type_does_not_matter(service: Serving, simulator: Simulator, kind: str) -> None:
     """What a body is, is seen from its bytes."""

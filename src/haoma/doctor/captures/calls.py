@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
 from haoma.crypto.strict import decode_base64
+from haoma.doctor.captures import messages
 from haoma.doctor.platforms import all_symptoms, symptoms
 from haoma.errors import HaomaError
 from haoma.platforms.base.diagnosis import fault, of_error, warning
@@ -17,9 +19,15 @@ if TYPE_CHECKING:
     from haoma.platforms.base.symptoms import Captured
 
 _KEY_BYTES: Final = 16
+_UNBROKEN: Final = re.compile(r"\S{0,2000}")
+_MOST: Final = 64
+"""Most addresses of a kind that are looked at."""
+_BEFORE: Final = 8 * 1024
+_AFTER: Final = 1024
+"""Characters between an address and the code that it decides about."""
 _NAMES: Final = (
     "component_verify_ticket|component_access_token|component_appsecret|component_appid|authorizer_refresh_token|"
-    "access_token|js_code|appid|app_id|client_id|client_key|client_secret|secret|grant_type|auth_code|code"
+    "access_token|js_code|appid|app_id|app_key|client_id|client_key|client_secret|app_secret|secret|grant_type|auth_code|code"
 )
 _EMPTY: Final = re.compile(
     rf"(?<!\w)(?P<name>{_NAMES})(?:[\"']?\s*[:=]\s*[\"']?(?P<found>null|undefined|None|nil|NaN)\b"
@@ -33,17 +41,51 @@ _TOKEN: Final = re.compile(  # in an address, or as Python, Java, PHP and Node p
 _APP_ID: Final = r"(?<![A-Za-z])(?:app_?id|client_?id|client_key|app_?key)[\"']?\s*[:=]\s*[\"']?({shape})(?!\w)"
 
 
-def place_in(text: str, platform: str) -> str:
-    """Return the call that a text names with its address or interface; empty if none, or several with other answers."""
-    named = symptoms(platform).interfaces
-    places = {place for pattern, place in named.items() if re.search(pattern, text)}
-    return places.pop() if len(places) == 1 else ""
+class Call(NamedTuple):
+    """A call of a platform that a text names with its address or interface.
+
+    Attributes:
+        at: Where in the text.
+        platform: Name of the platform; empty for a call that is not ours.
+        place: The place of its answers in the platform's table.
+    """
+
+    at: int
+    platform: str
+    place: str
+
+
+def calls_in(text: str) -> list[Call]:
+    """Return the calls that a text names, in order. Of several in one address, that of the most telling platform."""
+    lowered = text.lower()
+    spans = [span for each in messages.table() if each.address and (span := each.found_in(text, lowered))]
+    found = [Call(start, "", "") for start, _end in spans]
+    ends = {start: _rest(text, end) for start, end in spans}
+    for platform, each in all_symptoms():
+        for pattern, place in each.interfaces.items():
+            for match in islice(re.finditer(pattern, text), _MOST):
+                if not any(start < match.end() and match.start() < end for start, end in ends.items()):
+                    ends[match.start()] = _rest(text, match.end())
+                    found.append(Call(match.start(), platform, place))
+    return sorted(found)
+
+
+def _rest(text: str, end: int) -> int:
+    """Return where an address ends that is there up to ``end``."""
+    found = _UNBROKEN.match(text, end)
+    return found.end() if found else end
+
+
+def beside(named: list[Call], at: int) -> Call | None:
+    """Return the call that a code at this place of the text answers: the last one before it, or else the next one."""
+    before = [each for each in named if 0 <= at - each.at <= _BEFORE]
+    after = [each for each in named if 0 < each.at - at <= _AFTER]
+    return before[-1] if before else after[0] if after else None
 
 
 def called(text: str) -> str:
-    """Return the platform whose call a text names; empty if none."""
-    named = ((name, pattern) for name, each in all_symptoms() for pattern in each.interfaces)
-    return next((name for name, pattern in named if re.search(pattern, text)), "")
+    """Return the platform whose call a text names first; empty if none."""
+    return next((each.platform for each in calls_in(text) if each.platform), "")
 
 
 def cause_in(captured: Captured) -> Diagnosis | None:
@@ -51,10 +93,8 @@ def cause_in(captured: Captured) -> Diagnosis | None:
     text = captured.text
     if (token := _TOKEN.search(text)) and _is_session_key(unquote(token[1])):
         return fault("doctor.session-key-as-token", "access_token")
-    if isinstance(captured.value, dict | list) or not (platform := called(text)):
-        return None
-    empty = _EMPTY.search(text)
-    if empty is None:
+    empty = None if isinstance(captured.value, dict | list) else _EMPTY.search(text)
+    if empty is None or not (platform := called(text)):
         return None
     name, found = empty["name"], empty["found"] or "nothing"
     if native := symptoms(platform).missing.get(name):

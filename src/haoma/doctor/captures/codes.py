@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from haoma.authorization import Authorization
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from haoma.verified import VerifiedPhone
 
 _BLOCK: Final = 16
-_CODES: Final = ("code", "authCode", "authorizationCode")
+_OTHER_CALL: Final = re.compile(r"(getUserInfo|getUserProfile):fail")
 _EVENTS: Final = (PlatformRefusal, UserDeclined, ButtonFailed)  # most informative first
 
 _BEHIND: Final = {
@@ -51,17 +53,36 @@ _BEHIND: Final = {
 def look(captured: Captured, sent: Authorization) -> Looked:
     """Diagnose what a mini program with codes or session_keys sent."""
     claimed = sent.claimed
+    if (other := _OTHER_CALL.match(str(claimed.get("errMsg", "")))) is not None:
+        return Looked("event", [replace(fault("doctor.other-product", "errMsg", found=other[1]), place="user-info")])
     if (failed := _failed(captured, sent)) is not None:
         return Looked("event", [failed])
-    code = next((claimed[name] for name in _CODES if isinstance(claimed.get(name), str) and claimed[name]), "")
+    code = next((claimed[name] for name in _codes() if isinstance(claimed.get(name), str) and claimed[name]), "")
+    if captured.app and captured.named and not PLATFORMS[captured.named.platform].phone_code:
+        code = ""  # it is the login's
     sealed = "encryptedData" in claimed or {"data", "iv"} <= claimed.keys()
     if sealed and (not code or captured.session_key is not None):
-        return Looked("sealed", list(_sealed(captured, sent)))
+        return Looked("sealed", [*_of_user_info(captured, sent), *_sealed(captured, sent)])
     if code:
-        return Looked("phone-code", list(_code(captured, sent, code)))
+        return Looked("phone-code", [*_of_user_info(captured, sent), *_code(captured, sent, code)])
     error = _refused(captured.named, sent)
     kind = "event" if {"errMsg", "errno"} & claimed.keys() else "login-code" if sent.login_code else "unknown"
     return Looked(kind, [of_error(error)] if error else [])
+
+
+def _of_user_info(captured: Captured, sent: Authorization) -> Iterator[Diagnosis]:
+    """Yield that data looks like that of getUserInfo, which alone has these two fields; a key shows what it is."""
+    of_its_own = str(sent.claimed.get("errMsg", "")).startswith("getUser")  # the reader says so itself
+    fields = {"rawData", "signature", "encryptedData"} <= sent.claimed.keys()
+    if fields and captured.session_key is None and not of_its_own:
+        found = fault("doctor.other-product", "encryptedData", guess=True, found="rawData, signature")
+        yield replace(found, place="user-info")
+
+
+@cache
+def _codes() -> tuple[str, ...]:
+    """Return the names of phone codes on all platforms."""
+    return tuple(dict.fromkeys(["code", *(name for each in PLATFORMS for name in PLATFORMS[each].phone_code)]))
 
 
 def _refused(app: App | None, sent: Authorization, platform: str = "") -> HaomaError | None:
@@ -168,13 +189,15 @@ def _unopened(named: App | None, sent: Authorization, apps: list[App]) -> Iterat
     # Without an app, only the field's usual name is known. With one, its own platform decides.
     if (error := _refused(named, sent)) is not None and (named or "data" not in sent.claimed):
         yield of_error(error)
+        if error.place:  # it is of another call: nothing else matters
+            return
     yield note("doctor.session-key-needed" if apps else "doctor.no-configuration", "encryptedData")
     if sent.login_code is None and sent.session is None:
         yield of_error(MissingField(because={"field": "login_code", "or": "session"}))
 
 
 def _alone(claimed: dict[str, Any]) -> Authorization:
-    return Authorization({name: each for name, each in claimed.items() if name not in _CODES})
+    return Authorization({name: each for name, each in claimed.items() if name not in _codes()})
 
 
 def _opened(captured: Captured, session_key: Secret, claimed: dict[str, Any], apps: list[App]) -> Iterator[Diagnosis]:

@@ -9,15 +9,24 @@ import re
 from binascii import b2a_base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from haoma import authorization, catalogue, field_names
+from haoma.authorization import MAX_CODE
 from haoma.authorize import verify_offline
 from haoma.doctor.captures import answers, calls, codes, har, keys, log_lines, many, others, unwrap
 from haoma.doctor.captures.capture import MAX_BYTES
 from haoma.doctor.platforms import all_symptoms, opens_offline, symptoms, usual
-from haoma.errors import BadField, ButtonFailed, HaomaError, MissingField, TooLarge
-from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, note, of_error, repeated, warning
+from haoma.errors import (
+    BadField,
+    ButtonFailed,
+    HaomaError,
+    MissingField,
+    NotJson,
+    NotUtf8,
+    TooLarge,
+)
+from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, is_fine, note, of_error, repeated, warning
 from haoma.platforms.base.symptoms import Captured, Looked, meanings, members
 from haoma.platforms.registry import PLATFORMS
 from haoma.secret import Secret
@@ -33,12 +42,14 @@ _NO_TEXT: Final = "[object Object]"
 _EMPTY: Final = ("undefined", "null", _NO_TEXT, "")
 _PARTS: Final = field_names.PARTS - {"sign"}  # a word of many signed requests
 _SURE: Final = _PARTS - {"code"}  # answers have a code as well
-_OF_A_BODY: Final = _PARTS | {*field_names.AROUND, "session"}
 _WRITTEN: Final = (*_PARTS, *field_names.SPELLINGS)
 _DER: Final = b"\x30\x82"  # the first bytes of keys and certificates
 _DENIED: Final = "access_denied"  # the error with which an authorization page redirects
 _MESSAGE: Final = re.compile(r"(?:(?:POST|PUT) \S+ HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)\r?\n")
 _DEEPEST: Final = 6
+_NO_BODY: Final = ("-reply", "-problem", "-results", "log", "key", "back-end", "decrypted", "-sealed")
+_UNCLEAR: Final = ("doctor.unrecognised", "doctor.cut-off", "doctor.part-alone", "doctor.code-not-asked")
+_FORM: Final = re.compile(r"[A-Za-z_]+(?:\[\w*\])*=")
 _OPEN: Final = ("unknown", "back-end")  # kinds that may contain something better known
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.GOOD, Severity.NOTE)
 
@@ -60,9 +71,9 @@ def inspect(
     text, encoding = _text(content)
     configured = tuple(settings.apps.values()) if settings else ()
     captured = Captured(text, verify_offline, configured, app, session_key, now)
-    pasted = keys.SESSION_KEY.search(text) if session_key is None and not captured.object else None
+    pasted = keys.SESSION_KEY.search(text) if session_key is None else None
     if pasted:  # the pieces of one paste belong together
-        captured = replace(captured, session_key=Secret(pasted[1]))
+        captured = replace(captured, session_key=Secret(unquote(pasted[1])))
     requests = har.exchanges(text)
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     several = _of_many(captured) if requests is None and (looked is None or looked.kind != "log") else None
@@ -74,7 +85,8 @@ def inspect(
         looked = _with_pieces(captured, looked)
     if looked is None:
         looked = Looked("unknown", [fault("doctor.unrecognised", characters=len(captured.text))])
-    looked = _as_served(captured, looked)
+    if requests is None and session_key is None:
+        looked = _as_served(captured, content, looked)
     found = [*looked.found, *(() if looked.kind.endswith("-reply") else _leaked(captured))]
     if encoding and looked.kind not in ("unknown", "log", "key"):
         found.append(note("doctor.inside-something", "", how=encoding))
@@ -85,29 +97,70 @@ def inspect(
     return Looked(looked.kind, sorted(safe, key=lambda each: _ORDER.index(each.severity)))
 
 
-def _as_served(captured: Captured, looked: Looked) -> Looked:
-    """Return the diagnosis of a body with the refusal that the named app's service gives, where it is another one."""
-    app = captured.named
-    if not captured.app or app is None or looked.kind.endswith("-reply") or not _is_body(captured):
+def _as_served(captured: Captured, content: bytes, looked: Looked) -> Looked:
+    """Return the diagnosis of a body with the refusal that a service gives for its exact bytes, if that is another one.
+
+    Without the app's name only bytes that no service takes are told, and as a guess: the capture may have changed them.
+    """
+    body = _body_in(captured, content, looked)
+    if body is None:
         return looked
-    refused = _refusal(app, captured.text)
-    others = [each for each in looked.found if not (each.error or each.code == "doctor.unrecognised")]
+    app = captured.named if captured.app else None
+    refused = _refusal(app, body)
     said = {each.code for each in looked.found}
-    if refused is None or isinstance(refused, ButtonFailed) or refused.code in said or len(others) == len(looked.found):
+    bad = any(each.severity in (Severity.FAULT, Severity.WARNING) for each in looked.found)
+    if refused is None:
+        kept = [each for each in looked.found if app is None or not _is_contradicted(app, each)]
+        return looked if len(kept) == len(looked.found) else Looked(looked.kind, kept)
+    if refused.code in said or isinstance(refused, ButtonFailed) or (bad and app is None):
         return looked
+    if app is None:
+        return Looked(looked.kind, [replace(of_error(refused, severity=Severity.WARNING), guess=True), *looked.found])
+    others = [
+        each for each in looked.found if not (each.error or each.code in _UNCLEAR or each.severity == Severity.GOOD)
+    ]
     return Looked(looked.kind, [of_error(refused), *others])
 
 
-def _is_body(captured: Captured) -> bool:
-    names = captured.object or dict(parse_qsl(captured.text, keep_blank_values=True, max_num_fields=64))
-    return any(field_names.usual(name) in _OF_A_BODY for name in names)
+def _is_contradicted(app: App, found: Diagnosis) -> bool:
+    """Return whether the app's reader, which takes a body, knows better than a finding about it."""
+    platform = PLATFORMS[app.platform]
+    if found.code == "doctor.login-code-as-phone-code":
+        return platform.find_under_key is not None and not platform.phone_code
+    return found.code == MissingField.code and "or" not in found.because  # something empty that is not needed
 
 
-def _refusal(app: App, text: str) -> HaomaError | None:
+def _body_in(captured: Captured, content: bytes, looked: Looked) -> bytes | None:
+    """Return the exact bytes of the body that a capture is; None if it is something else, such as a line of a log."""
+    if looked.kind.endswith(_NO_BODY) or content[:2] == _DER:
+        return None
+    text = captured.text
+    if head := _MESSAGE.match(text):
+        if head[1]:
+            return None
+        content = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[-1]
+        text = text[len(text) - len(content.decode("utf-8", "replace")) :]
+    start = text.strip()
+    alone = bool(captured.app) and not re.search(r"\s", start) and len(start) <= MAX_CODE + 2
+    if not (alone or start[:1] in ("{", "[", '"') or _FORM.match(start) or start.startswith("--")):
+        return None
+    wrapped = any(each.code == "doctor.inside-something" and each.severity == Severity.NOTE for each in looked.found)
+    if wrapped and (captured.value is not None or "\n{" in start):  # a log of JSON lines, or the like
+        return None
+    return content
+
+
+def _refusal(app: App | None, body: bytes) -> HaomaError | None:
+    """Return the error that an app's service, or any service, raises for a body before anything is asked."""
     try:
-        return _refused_by(app, authorization.read(text.strip(), PLATFORMS[app.platform].phone_code))
-    except HaomaError as error:
+        if app is not None:
+            return _refused_by(app, authorization.read(body, PLATFORMS[app.platform].phone_code))
+        authorization.read(body)
+    except (NotUtf8, NotJson, TooLarge) as error:
         return error
+    except HaomaError as error:
+        return error if app is not None else None
+    return None
 
 
 def _refused_by(app: App, found: authorization.Authorization) -> HaomaError | None:
@@ -128,7 +181,8 @@ def _with_pieces(captured: Captured, looked: Looked) -> Looked:
     if inner is None or inner.kind != "sealed":
         return looked
     found = [each for each in map(_of_a_log, inner.found) if each is not None]
-    proven = any(each.severity in (Severity.FAULT, Severity.WARNING) and not each.guess for each in found)
+    bad = (Severity.FAULT, Severity.WARNING)
+    proven = any(each.severity == Severity.GOOD or (each.severity in bad and not each.guess) for each in found)
     return Looked("sealed", [*found, *([] if proven else looked.found)])
 
 
@@ -188,6 +242,7 @@ def _recognised(captured: Captured) -> Looked | None:
 
 def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
     """Return what is inside a log, a command, HTML or the like, and what it was inside; None if nothing is known."""
+    answer: Looked | None = None
     for how, text in unwrap.unwrapped(captured.text):
         inner, path = replace(captured, text=text), (*around, how)
         looked = _recognised(inner)
@@ -197,8 +252,11 @@ def _inside(captured: Captured, around: tuple[str, ...]) -> Looked | None:
             mangled = unwrap.is_mangled(path)
             say = warning if mangled else note
             wrapping = say("doctor.inside-something", "", guess=mangled, how=", ".join(path))
-            return Looked(looked.kind, [*looked.found, *_leaked(inner), wrapping])
-    return None
+            found = Looked(looked.kind, [*looked.found, *_leaked(inner), wrapping])
+            if not looked.kind.endswith("-reply") or not is_fine(looked.found):
+                return found
+            answer = answer or found  # of a login, say; what was sent with it says more
+    return answer
 
 
 def _in_a_har(captured: Captured, requests: list[tuple[str, str]]) -> Looked | None:
@@ -315,7 +373,8 @@ def in_an_address(captured: Captured) -> Looked | None:
         return None
     # A server's request to its platform, such as jscode2session, has the secret in its address.
     of_a_server = any(keys.SECRETS.get(name.lower().replace("_", "")) == "AppSecret" for name in pairs)
-    of_a_server = of_a_server or ("grant_type" in pairs and bool(calls.called(found[2])))
+    named = calls.calls_in(found[2])
+    of_a_server = of_a_server or bool(named and ("grant_type" in pairs or not named[0].platform))
     if of_a_server or (not _PARTS & pairs.keys() and pairs.get("error") != _DENIED):
         return None
     if pairs.get("error") == _DENIED:
@@ -354,9 +413,13 @@ def _authorization(captured: Captured, sent: str | dict[str, str]) -> Looked:
         return Looked("unknown", [of_error(error)])
     looked = _by_shape(captured, found)
     undefined = [of_error(gone) for name in found.claimed if name in _PARTS and (gone := _missing(found, name))]
-    if named and undefined and _refused_by(named, found) is None:
+    if undefined and (_is_good(looked) or (named and _refused_by(named, found) is None)):
         return looked  # what is empty is not needed
     return Looked(looked.kind, undefined or looked.found)
+
+
+def _is_good(looked: Looked) -> bool:
+    return any(each.severity == Severity.GOOD for each in looked.found)
 
 
 def _is_of_a_platform_without_phone_codes(captured: Captured, found: authorization.Authorization) -> bool:

@@ -33,10 +33,11 @@ SECRETS: Final = {
 }  # fmt: skip
 NAMED: Final = re.compile(
     r"(?i)(?<![a-z])(secret|app_?secret|client_?secret|session_?key|access_?token|(?:authorizer_)?refresh_?token)"
-    r"[\\\"']{0,8}\s*(?:=>?|:)\s*[\\\"']{0,8}(?:clt\.)?[A-Za-z0-9+/_=-]{16,}"
+    r"[\\\"'\]]{0,8}\s*(?:=>?|:)\s*[\\\"']{0,8}(?:clt\.)?[A-Za-z0-9+/_=-]{16,}"
 )
 SESSION_KEY: Final = re.compile(
-    r"(?i)session_?key[\\\"']{0,4}\s*[:=]\s*[\\\"']{0,4}([A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{32})(?![\w+/=])"
+    r"(?i)session_?key[\\\"'\]]{0,4}\s*(?:=>?|[:=])\s*(?:string\(\d+\)\s*)?[\\\"']{0,4}"
+    r"([A-Za-z0-9+/]{4,64}(?:={1,2}|(?:%3d){1,2})|[A-Za-z0-9+/]{32})(?![\w+/=%])"
 )
 
 

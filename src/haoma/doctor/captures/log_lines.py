@@ -25,6 +25,8 @@ _HOPELESS: Final = frozenset({
 """Refusals that a repeated request gets again, while each try counts against a quota. (Bad codes are not among them:
 several in one log most likely come from several users.)"""
 _STORM: Final = 3
+_NEAR: Final = 1024
+"""Characters between an address and a code that its platform's table does not list."""
 
 
 def look(captured: Captured) -> Looked | None:
@@ -43,10 +45,10 @@ def look(captured: Captured) -> Looked | None:
 def _repeated(captured: Captured) -> Iterator[Diagnosis]:
     counted = _counted(captured)
     words = _said().findall(captured.text)
-    for (platform, code), count in counted.items():
-        message = next((each for each in words if len(counted) == 1), "")
+    for (platform, code, called), count in counted.items():
+        message = next((quoted or bare for quoted, bare in words if len(counted) == 1), "")
         from_token = "secret" in message.lower() and catalogue.find_refusal(platform, code, place="token")
-        place = "token" if from_token else calls.place_in(captured.text, platform)
+        place = "token" if from_token else called
         found = list(meanings(captured, platform, code, message, place=place))
         if found[0].code in _HOPELESS and count >= _STORM:
             yield fault("doctor.retry-storm", "", platform_code=code, times=count)
@@ -58,20 +60,39 @@ def _repeated(captured: Captured) -> Iterator[Diagnosis]:
             yield stranger
 
 
-def _counted(captured: Captured) -> Counter[tuple[str, str]]:
+def _counted(captured: Captured) -> Counter[tuple[str, str, str]]:
+    """Count the codes of a text by platform, code and the call that answered (empty if unknown).
+
+    The named app overrules what a code looks like; else the address beside it does, else the first table that lists it.
+    """
     text = captured.text
-    counted: Counter[tuple[str, str]] = Counter()
+    counted: Counter[tuple[str, str, str]] = Counter()
     ours = captured.named.platform if captured.app and captured.named else ""
-    for pattern, platforms in _fields():
-        for code, count in Counter(pattern.findall(text)).items():
-            if ours in platforms:  # the named app overrules what a code looks like
-                counted[ours, code] += count
-                continue
-            known = (each for each in platforms if each in _whose(code))
-            counted.update({(platform, code): count for platform in [next(known, "")] if platform})
+    named: list[calls.Call] | None = None
+    for pattern, platforms, only_beside in _fields():
+        for found in pattern.finditer(text):
+            named = calls.calls_in(text) if named is None else named
+            code, call = found[1], calls.beside(named, found.start())
+            known = _whose(code)
+            if call is not None and not call.platform:
+                continue  # the answer of a product that is not ours
+            if ours in platforms and not only_beside:
+                platform = ours
+            elif call is not None and call.platform in platforms and (call.platform in known or not only_beside):
+                near = call.platform in known or abs(call.at - found.start()) <= _NEAR
+                platform = call.platform if near and code not in symptoms(call.platform).success else ""
+            else:
+                platform = "" if only_beside else next((each for each in platforms if each in known), "")
+            if platform:
+                place = call.place if call is not None and call.platform == platform else ""
+                counted[platform, code, place] += 1
     for name, each in all_symptoms():
-        found = re.findall(each.code_words, text) if each.code_words else []
-        counted.update((name, code) for code in found if name in _whose(code))
+        for found in re.finditer(each.code_words, text) if each.code_words else ():
+            named = calls.calls_in(text) if named is None else named
+            call = calls.beside(named, found.start())
+            beside = call is not None and call.platform == name
+            if name in _whose(found[0]) and (beside or not each.words_beside):
+                counted[name, found[0], call.place if call is not None and beside else ""] += 1
     return counted
 
 
@@ -80,27 +101,33 @@ def _said() -> re.Pattern[str]:
     """Return where the words of a refusal stand."""
     own = (word for _name, each in all_symptoms() for word in each.reply_fields.words)
     names = "|".join((*_SAID, *own))
-    return re.compile(rf"[\"']?(?:{names})[\"']?\s*[:=]\s*[\"']([^\"'\n]{{0,200}})", re.IGNORECASE)
+    return re.compile(
+        rf"[\"']?(?:{names})\\*[\"']?\s*[:=]\s*(?:\\*[\"']([^\"'\n]{{0,200}})|([^\"'\n,}}]{{1,200}}))", re.IGNORECASE
+    )
 
 
 @cache
-def _fields() -> list[tuple[re.Pattern[str], list[str]]]:
-    """Return where a code may be, with the platforms to try there; the first one whose table lists it counts."""
-    found: dict[str, list[tuple[int, str]]] = {}
+def _fields() -> list[tuple[re.Pattern[str], list[str], bool]]:
+    """Return where a code may be, the platforms to try there in order, and whether only beside an address of theirs."""
+    found: dict[tuple[str, bool], list[tuple[int, str]]] = {}
     for name, each in all_symptoms():
         for fields, turn in each.code_fields.items():
-            found.setdefault(fields, []).append((turn, name))
+            found.setdefault((fields, False), []).append((turn, name))
+        if each.fields_beside:
+            found.setdefault((each.fields_beside, True), []).append((0, name))
     return [
         (
             re.compile(
-                rf"(?<![A-Za-z_])[\"']?(?:{fields})(?:[\"']?\s*[:：=]\s*[\"']?(?:ErrorCode_)?|(?<=[码_]))(-?\d{{1,12}})"
+                rf"(?<![A-Za-z_])[\"']?(?:{fields})(?:\\*[\"']?\s*[:：=]\s*\\*[\"']?(?:ErrorCode_)?|(?<=[码_]))(-?\d{{1,12}})"
             ),
             [name for _turn, name in sorted(platforms)],
+            only_beside,
         )
-        for fields, platforms in found.items()
+        for (fields, only_beside), platforms in found.items()
     ]
 
 
+@cache
 def _whose(code: str) -> list[str]:
     """Return the platforms whose replies may contain a code."""
     return [platform for platform in PLATFORMS if has_meaning(platform, code)]
@@ -114,8 +141,14 @@ def _messages(captured: Captured, refused: list[Diagnosis]) -> Iterator[Diagnosi
     text = captured.text
     said = {each.code for each in refused}
     lines = set[int]()
-    for message, start, end in messages.found_in(text):
+    heard = list(messages.found_in(text))
+    if foreign := [each for each in heard if each[0].address]:
+        heard = foreign  # what was answered there means what its own documentation says
+    elsewhere = {text.count("\n", 0, start) + 1 for message, start, _end in heard if message.of_another_product}
+    for message, start, end in heard:
         line = text.count("\n", 0, start) + 1
+        if line in elsewhere and not message.of_another_product:
+            continue
         found = list(messages.diagnoses(message, text[start:end], line))
         of_a_platform = any(each.code.startswith("platform.") for each in found)
         if (of_a_platform and (refused or line in lines)) or not said.isdisjoint(each.code for each in found):

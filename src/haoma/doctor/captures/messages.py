@@ -34,12 +34,19 @@ class Message:
         pattern: A pattern, where words alone say too little; else None.
         causes: What may be behind it, most likely first.
         source: The public page that shows it.
+        address: Whether it is the address of a call that is not ours, so that a code beside it has no meaning of ours.
     """
 
     says: tuple[str, ...]
     pattern: re.Pattern[str] | None
     causes: tuple[str, ...]
     source: str
+    address: bool = False
+
+    @property
+    def of_another_product(self) -> bool:
+        """Whether it is of a product or a platform that is not ours."""
+        return self.causes[0].startswith(("doctor.other-product", "doctor.platform-not-supported"))
 
     def found_in(self, text: str, lowered: str) -> tuple[int, int] | None:
         """Return where a text has this message; None if it has not."""
@@ -76,6 +83,7 @@ def table() -> tuple[Message, ...]:
             re.compile(entry["pattern"]) if "pattern" in entry else None,
             tuple(entry["causes"]),
             entry["source"],
+            entry.get("address", False),
         )
         for entry in tomllib.loads(path.read_text("utf-8"))["message"]
     )
@@ -117,7 +125,8 @@ def _diagnosis(cause: str, words: str) -> Diagnosis:
     cause, _, place = cause.partition("@")
     platform, colon, native = cause.partition(":")
     if not colon:
-        error = BY_CODE[cause](place=place) if place else None
-        return of_error(error, words=words) if error else Diagnosis(cause, Severity.FAULT, "", {"words": words})
+        if place and cause in BY_CODE:
+            return of_error(BY_CODE[cause](place=place), words=words)
+        return Diagnosis(cause, Severity.FAULT, "", {"words": words}, place=place)
     native, _, sub = native.partition("/")
     return of_error(refusal(platform, native, sub=sub, place=place), words=words)

@@ -50,14 +50,7 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _FETCH_BODY: Final = re.compile(r"[\"']?(?:body|data)[\"']?\s*:\s*(\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
 _FORM_PART: Final = re.compile(r"name=\"(\w+)\"[^\r\n]*\r?\n(?:[A-Za-z-]+:[^\r\n]*\r?\n)*\r?\n(.*?)\r?\n--", re.DOTALL)
 _GET_LINE: Final = re.compile(r"\b(?:GET|HEAD)\s+[^\s\"]+\?[^\s\"]+")
-_OF_GO: Final = {
-    "IV": "iv",
-    "ivStr": "iv",
-    "IvStr": "iv",
-    "Iv": "iv",
-    **{name[0].upper() + name[1:]: name for name in FIELDS},
-}  # exported struct fields
-_ALL_NAMES: Final = "|".join((*FIELDS, *_OF_GO))
+_ALL_NAMES: Final = "|".join((*FIELDS, *field_names.SPELLINGS))
 _PRINTED: Final = re.compile(
     rf"(?<![\w&?])[\"']?({_ALL_NAMES})[\"']?\]?\s*(?:=>?|:)\s*(?:string\(\d+\)\s*)?[\"']?"
     r"([A-Za-z0-9+/]{1,4000}(?: [A-Za-z0-9+/]{1,4000}){1,64}={0,2}(?=[\"']?\s*(?:[\r\n,;&)}]|$))"
@@ -290,7 +283,7 @@ def _printed(text: str) -> Iterator[tuple[str, str]]:
     """Yield fields as Java, Go and PHP print a map."""
     printed = []
     for written, value in _PRINTED.findall(text)[:_TRIES]:
-        name = _OF_GO.get(written, written)
+        name = field_names.usual(written)
         whole = value if name in _SEALED and len(value) % 4 == 0 else value.partition(" ")[0]  # each + became a blank
         if len(whole) >= _SHORTEST:
             printed.append((name, whole))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from haoma import field_names
 from haoma.crypto.signing import is_rsa2
 from haoma.crypto.strict import decode_base64
 from haoma.errors import HaomaError, MissingField, ReplySignatureMismatch, ReplyUnsigned
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from haoma.authorization import Authorization
     from haoma.platforms.alipay.app import AlipayApp
 
-_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg", "errorMessage"})
+_ENVELOPE: Final = field_names.ENVELOPE | {"errorMessage"}
 _GRANTED: Final = frozenset({"authSuccessScopes", "authErrorScopes"})  # my.getAuthCode returns these with the code
 _ERROR_DIGITS: Final = 5
 _NODES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -49,7 +50,9 @@ def event(captured: Captured, sent: Authorization) -> Looked | None:
         return Looked("login-code", [of_error(login)])
     code = claimed.get("code")
     error_body = isinstance(code, str) and code.isdigit() and len(code) == _ERROR_DIGITS
-    stock = "encryptedData" in claimed and "iv" not in claimed and "code" not in claimed
+    sealed = claimed.get("encryptedData")
+    whole = isinstance(sealed, str) and sealed.lstrip().startswith("{")  # the platform's own string
+    stock = "encryptedData" in claimed and "iv" not in claimed and ("code" not in claimed or whole)
     if isinstance(claimed.get("encryptedData"), str) and captured.apps():  # uni-app's only if such an app is configured
         stock = stock and (is_ours if named else bool(captured.apps("alipay")))
     if not (_ENVELOPE & claimed.keys() or error_body or stock or in_error_message(claimed)):

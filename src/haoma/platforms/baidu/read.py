@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma import field_names
 from haoma.errors import ButtonFailed, UserDeclined
 from haoma.platforms.base import session_keys
 from haoma.platforms.base.session_keys import SealedMessage, find_sealed
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from haoma.platforms.baidu.app import BaiduApp
     from haoma.platforms.base.contract import Sealed
 
-_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 
 SEALED: Final = ("encryptedData", "data")
@@ -57,7 +56,7 @@ def read_sealed(authorization: Authorization) -> Sealed:
 
 def _message(authorization: Authorization) -> SealedMessage:
     claimed = authorization.claimed
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     for name in SEALED:
         if claimed.get(name) not in (None, ""):
             return find_sealed(claimed, name)

@@ -41,6 +41,12 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     turn=60,
     code_fields={"error_code": 1, "errno": 0},
+    code_words=r"\b(?:invalid_client|invalid_grant|invalid_request|unauthorized_client|unsupported_grant_type)\b",
+    words_beside=True,
+    interfaces={
+        r"openapi\.baidu\.com/oauth/2\.0/token": "token",
+        r"oauth/jscode2sessionkey|smartapp/getsessionkey": "login",
+    },
     knows_app_id=True,
     api="swan",
     markup=".swan",

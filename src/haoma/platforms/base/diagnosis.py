@@ -73,6 +73,7 @@ class Diagnosis:
         guess: True if it follows from a shape or a habit, not from a proof.
         file, line: Where it is; empty and 0 if it is in no file.
         error: The refusal that it reports, whose words are the most precise.
+        place: Which of several causes the code has.
     """
 
     code: str
@@ -83,10 +84,11 @@ class Diagnosis:
     file: str = ""
     line: int = 0
     error: HaomaError | None = field(default=None, compare=False)
+    place: str = ""
 
     def words(self, lang: str) -> Words:
         """Return title, cause, remedy and page in ``zh`` or ``en``."""
-        return self.error.explain(lang) if self.error else catalogue.words(self.code, lang)
+        return self.error.explain(lang) if self.error else catalogue.words(self.code, lang, place=self.place)
 
     def to_dict(self, lang: str) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""

@@ -35,7 +35,16 @@ from haoma.authorization import placeholder
 from haoma.codecs import MOMENT, Record
 from haoma.crypto.opening import parse
 from haoma.crypto.strict import decode_base64, repair_base64
-from haoma.errors import BadBase64, BadField, CannotOpen, EnvelopeError, MemoryFull, MissingField, SessionUnknown
+from haoma.errors import (
+    BadBase64,
+    BadField,
+    CannotOpen,
+    EnvelopeError,
+    MemoryFull,
+    MissingField,
+    SessionUnknown,
+    UnknownShape,
+)
 from haoma.platforms.base.contract import Redacted, Sealed
 from haoma.secret import Secret
 from haoma.sharing import update
@@ -62,6 +71,7 @@ _TRIES: Final = 3
 _TRIES_SECONDS: Final = 3 * 86_400.0
 _SEEN_SECONDS: Final = 30 * 86_400.0
 _BLOCK: Final = 16
+_OTHER_CALL: Final = re.compile(r"(getUserInfo|getUserProfile):ok")
 _NO_PHONE: Final = ("fields", "members")
 # Where an opening failed, in order of progress. Of two keys, the one that got further says more.
 _RUNGS: Final = {rung: number for number, rung in enumerate((
@@ -86,8 +96,11 @@ def find_sealed(claimed: dict[str, Any], name: str = "encryptedData") -> SealedM
     """Return the ciphertext and IV from the fields that a client claims.
 
     Raises:
+        UnknownShape: ``envelope.unknown-shape``: the event says that it is of another call.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
+    if other := _OTHER_CALL.match(str(claimed.get("errMsg", ""))):
+        raise UnknownShape(place=USER_INFO, because={"found": other[1], "needed": "getPhoneNumber"})
     return SealedMessage(_text(claimed, name), _text(claimed, "iv"))
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from haoma.verified import VerifiedPhone
 
 TOO_OFTEN: Final = "JSON in a string, too many times"
+ERRCODE: Final = "errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码|错误码|ErrorCode"
+"""Names of log fields, a pattern, for the code of several platforms, and how SDKs print it."""
 _NUMBER: Final = re.compile(r"-?\d{1,12}", re.ASCII)
 # Names of fields that any back end may use; what is a platform's own, it declares.
 _WORDS: Final = ("error_msg", "msg", "error_description", "description", "message", "error")
@@ -171,7 +173,10 @@ class Symptoms:
         of_the_code_alone: Its codes by which it may refuse a made-up code before it has looked at the secret. The
             online check learns nothing from them.
         reply_fields: Names of fields that only its replies have.
+        fields_beside: Same as ``code_fields``, for names that anybody uses: they count beside an address of its own.
+        success: Its codes that mean success.
         code_words: A pattern for its codes that are words.
+        words_beside: True if these words count only beside an address of the platform.
         interfaces: The calls of its API: a pattern for what names one in a log, and the place of its answers.
         missing: For a parameter of its calls that is empty, the entry of its table that says why, if there is one.
         dead_token: Its codes for a dead token.
@@ -212,7 +217,10 @@ class Symptoms:
     code_header: str = ""
     of_the_code_alone: tuple[str, ...] = ()
     reply_fields: ReplyFields = _COMMON_FIELDS
+    fields_beside: str = ""
+    success: tuple[str, ...] = ("0",)
     code_words: str = ""
+    words_beside: bool = False
     interfaces: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     dead_token: tuple[str, ...] = ()

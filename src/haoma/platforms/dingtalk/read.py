@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from haoma import field_names
 from haoma.authorization import MAX_CODE
-from haoma.errors import BadField, UnknownShape, UserDeclined
+from haoma.errors import UnknownShape, UserDeclined
 from haoma.secret import Secret
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PHONE_CODE: Final = ("authCode", "auth_code", "code")
 """Names that the code may have."""
-_OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
+_OTHERS: Final = field_names.ENVELOPE | {"encryptedData", "iv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,9 @@ def read(app: DingTalkApp, authorization: Authorization) -> CodeMessage:
     claimed = authorization.claimed
     if not _OTHERS.isdisjoint(claimed):
         raise UnknownShape(because={"needed": "authCode"})
-    codes = [authorization.text(name, MAX_CODE, platform="dingtalk") for name in PHONE_CODE]
-    given = [code for code in codes if code is not None]
-    if not given and claimed.get("error"):
+    code = authorization.one_text(PHONE_CODE, MAX_CODE, platform="dingtalk")
+    if code is None and claimed.get("error"):
         raise UserDeclined
-    if not given:
+    if code is None:
         raise authorization.missing("authCode")
-    if len(set(given)) > 1:
-        raise BadField(because={"field": "authCode", "reason": "differs from code"})
-    return CodeMessage(Secret(given[0]))
+    return CodeMessage(Secret(code))

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from haoma import catalogue
 from haoma.phone import from_parts
-from haoma.platforms.base.symptoms import Captured, Looked, ReplyFields, Symptoms, look_at_reply, meanings, number_in
+from haoma.platforms.base.symptoms import (
+    ERRCODE,
+    Captured,
+    Looked,
+    ReplyFields,
+    Symptoms,
+    look_at_reply,
+    meanings,
+    number_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +61,9 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     reply_fields=_FIELDS,
     turn=30,
-    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码|错误码|ErrorCode": 1},
+    code_fields={ERRCODE: 1},
     code_words=r"\b(?:Forbidden\.AccessDenied\.\w+|invalidParameter\.\w+\.\w+|invalidClientIdOrSecret)\b",
     app_id=re.compile(r"ding[0-9a-z]{12,20}"),
-    interfaces={r"oapi\.dingtalk\.com/gettoken|userAccessToken": "token"},
+    interfaces={r"oapi\.dingtalk\.com/gettoken|userAccessToken": "token", r"contact/users/me\b": "phone"},
     api="dd",
 )

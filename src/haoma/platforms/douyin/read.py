@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma import field_names
 from haoma.authorization import MAX_CODE
 from haoma.errors import BadField, ButtonFailed, EncryptedDataOff, UnknownShape, UserDeclined
 from haoma.platforms.base import session_keys
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from haoma.platforms.douyin.app import DouyinApp
 
 # The user's "auth deny" is part of the platform's "platform auth deny", so the longer one is tried first.
-_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _FAILURES: Final = (
     "platform auth deny", "no permission", "no phone number", "not login", "invalid session", "internal error",
 )  # fmt: skip
@@ -68,7 +67,7 @@ def read(app: DouyinApp, authorization: Authorization) -> Message:
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
     claimed = authorization.claimed
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="douyin")
     if code is not None and app.private_keys:
         if app.accept_encrypted_data and claimed.get("encryptedData") and claimed.get("iv"):
@@ -91,7 +90,7 @@ def read_sealed(authorization: Authorization) -> Sealed:
         EnvelopeError, PlatformRefusal: As `read`.
         CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="douyin"):
         raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
     return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True, needed="encryptedData"))

@@ -11,7 +11,7 @@ from haoma.crypto.decrypting import open_json_rsa
 from haoma.crypto.strict import decode_base64, repair_base64
 from haoma.errors import BadBase64, CannotOpen
 from haoma.platforms.base.diagnosis import Diagnosis, fault, good, note, of_error, warning
-from haoma.platforms.base.symptoms import Captured, Looked, ReplyFields, Symptoms, code_of, look_at_reply
+from haoma.platforms.base.symptoms import ERRCODE, Captured, Looked, ReplyFields, Symptoms, code_of, look_at_reply
 from haoma.platforms.douyin.app import DouyinApp
 from haoma.platforms.douyin.payload import read_payload
 
@@ -117,7 +117,12 @@ SYMPTOMS: Final = Symptoms(
     bare=bare,
     nobody=DouyinApp(name="", platform="douyin", app_id="", accept_encrypted_data=True),
     behind_cannot_open={5: "doctor.wrong-private-key"},  # of Douyin's reply, not of what the user sent
-    code_fields={"err_no": 0, "error_code": 0},
+    code_fields={"err_no": 0, "error_code": 0, ERRCODE: 2},
+    interfaces={
+        r"oauth/(?:stable_)?client_token": "token",
+        r"(?:toutiao\.com|douyin\.com|snssdk\.com)/api/apps/(?:v\d/)?jscode2session": "login",
+        r"get_phonenumber_info": "phone",
+    },
     app_id=re.compile(r"tt[0-9a-f]{16,18}"),
     knows_app_id=True,
     examine=examine,

@@ -20,8 +20,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from haoma import catalogue
-from haoma.errors import BadField, ButtonFailed, UnknownShape, UserDeclined
+from haoma import catalogue, field_names
+from haoma.errors import ButtonFailed, UnknownShape, UserDeclined
 from haoma.platforms.base.refusal import refusal
 from haoma.platforms.huawei.app import QUICK_LOGIN, SCOPE_PHONE
 from haoma.secret import Secret
@@ -36,13 +36,13 @@ MAX_CODE: Final = 2048
 _ERRNO: Final = re.compile(r"[1-9][0-9]{0,11}")
 _CANCELLED: Final = "1001502012"
 _DEVICE_ERROR: Final = re.compile(r"100[0-9]{7}")  # ArkTS errors of Account Kit
-PHONE_CODE: Final = ("code", "authorizationCode", "authorization_code")
+PHONE_CODE: Final = ("code", "authorizationCode")
 """Names that the code may have."""
 _MASKED_NUMBER: Final = frozenset({"quickLoginAnonymousPhone", "extraInfo"})
 """Fields of the quick login alone: the masked number that is shown on its button, and what is around it."""
 _OF_ASCF: Final = "getphonenumber:"
 _DECLINED: Final = ("deny", "cancel")
-_OTHERS: Final = frozenset({"response", "sign", "subCode", "sub_code", "encryptedData", "iv"})
+_OTHERS: Final = field_names.ENVELOPE | {"encryptedData", "iv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,10 @@ def read(app: HuaweiApp, authorization: Authorization) -> CodeMessage:
     _refuse_the_other_flow(app, claimed)
     if failed := _failure(claimed):
         raise failed
-    codes = [authorization.text(name, MAX_CODE, platform="huawei") for name in PHONE_CODE]
-    given = [code for code in codes if code is not None]
-    if not given:
+    code = authorization.one_text(PHONE_CODE, MAX_CODE, platform="huawei")
+    if code is None:
         raise authorization.missing("code")
-    if len(set(given)) > 1:
-        raise BadField(because={"field": "code", "reason": "differs from authorizationCode"})
-    return CodeMessage(Secret(given[0]))
+    return CodeMessage(Secret(code))
 
 
 def _refuse_the_other_flow(app: HuaweiApp, claimed: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from haoma import field_names
 from haoma.errors import ButtonFailed, UserDeclined
 from haoma.platforms.base import session_keys
 from haoma.platforms.base.refusal import refusal
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import Sealed
     from haoma.platforms.kuaishou.app import KuaishouApp
 
-_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _NO_PERMISSION: Final = "no permission"
 
@@ -59,7 +58,7 @@ def read_sealed(authorization: Authorization) -> Sealed:
 
 def _message(authorization: Authorization) -> SealedMessage:
     claimed = authorization.claimed
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if claimed.get("encryptedData") not in (None, ""):
         return find_sealed(claimed)
     if failed := _failure(claimed):

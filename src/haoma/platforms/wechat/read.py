@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from haoma import catalogue
+from haoma import catalogue, field_names
 from haoma.authorization import MAX_CODE
 from haoma.errors import BadField, ButtonFailed, EncryptedDataOff, UnknownShape, UserDeclined
 from haoma.platforms.base import session_keys
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from haoma.platforms.base.contract import Sealed
     from haoma.platforms.wechat.app import WeChatApp
 
-_ENVELOPE: Final = frozenset({"response", "sign", "subCode", "sub_code", "subMsg", "sub_msg"})
-"""Fields of Alipay's envelopes, which are sometimes sent to other platforms' apps."""
 _DECLINED: Final = ("deny", "cancel")
 _SAID: Final = (("not declared in the privacy agreement", "112"), ("privacy permission is not authorized", "104"))
 """Messages that WeChat's privacy page pairs with an errno, for clients and front ends that omit the number."""
@@ -54,7 +52,7 @@ def read(app: WeChatApp, authorization: Authorization) -> Message:
             data.
         MissingField, BadField: ``envelope.missing-field``, ``envelope.bad-field``.
     """
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="code")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="code")
     code = authorization.text("code", MAX_CODE, platform="wechat")
     if code is not None:
         return CodeMessage(Secret(code))
@@ -71,7 +69,7 @@ def read_sealed(authorization: Authorization) -> Sealed:
         EnvelopeError, PlatformRefusal: As `read`.
         CannotOpen: ``trust.cannot-open``: it is not sealed data.
     """
-    authorization.refuse(_ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
+    authorization.refuse(field_names.ENVELOPE, looks_like="alipay", needed="encryptedData and iv")
     if "encryptedData" not in authorization.claimed and authorization.text("code", MAX_CODE, platform="wechat"):
         raise BadField(because={"field": "code", "needed": "encryptedData and iv"})
     return session_keys.read_sealed(_sealed(authorization, accept_encrypted_data=True, needed="encryptedData"))

@@ -13,7 +13,7 @@ from haoma.errors import ButtonFailed, HaomaError, OutsideError
 from haoma.phone import from_parts
 from haoma.platforms.base.diagnosis import Diagnosis, Severity, fault, good, note, of_error, warning
 from haoma.platforms.base.refusal import refusal
-from haoma.platforms.base.symptoms import Captured, Looked, PlatformKeys, Symptoms, meanings, number_in
+from haoma.platforms.base.symptoms import ERRCODE, Captured, Looked, PlatformKeys, Symptoms, meanings, number_in
 from haoma.platforms.wechat.app import WeChatApp
 from haoma.platforms.wechat.token import Access, without_harm
 from haoma.platforms.wechat.usage import usage
@@ -200,13 +200,13 @@ SYMPTOMS: Final = Symptoms(
     nobody=WeChatApp(name="", platform="wechat", app_id="", accept_encrypted_data=True),
     refine=refine,
     is_login_code=is_login_code,
-    code_fields={"errcode|err_code|ErrCode|errCode|[Ee]rror code|错误代码|错误码|ErrorCode": 0},
+    code_fields={ERRCODE: 0},
     interfaces={
-        r"/sns/jscode2session|/sns/component/jscode2session|jscode2session": "login",
+        r"(?:weixin\.qq\.com|(?<![\w.]))/sns/(?:component/)?jscode2session|(?<![\w./])jscode2session": "login",
         r"getuserphonenumber": "phone",
         r"checkencryptedmsg": "check",
         r"/component/api_(?:component_token|authorizer_token|create_preauthcode|query_auth)": "component",
-        r"/cgi-bin/token|/cgi-bin/stable_token|grant_type=client_credential": "token",
+        r"/cgi-bin/token|/cgi-bin/stable_token|grant_type=client_credential\b": "token",
     },
     missing={"component_verify_ticket": "no-ticket@component"},
     dead_token=_DEAD_TOKEN,

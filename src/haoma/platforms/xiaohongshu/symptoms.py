@@ -39,6 +39,8 @@ SYMPTOMS: Final = Symptoms(
     reply=reply,
     reply_fields=_FIELDS,
     turn=20,
+    fields_beside="code",
+    interfaces={r"/api/rmp/token": "token", r"/api/rmp/session": "login"},
     # Not as a field: every back end has a ``code``, and one of theirs is 2.
     code_words=r"(?:(?<=[:=])|(?<=[:=] ))410(?:002|004|101|103)\b",
     dead_token=("410101",),
