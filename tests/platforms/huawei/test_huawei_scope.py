@@ -19,6 +19,7 @@ from haoma.errors import (
     Next,
     NonsenseReply,
     OutcomeUnknown,
+    PermissionMissing,
     ReplyTooLarge,
     SessionUnknown,
     Spent,
@@ -26,6 +27,7 @@ from haoma.errors import (
     UnknownShape,
     UserDeclined,
 )
+from haoma.platforms.base.contract import App
 from haoma.platforms.base.mirroring import Answer, Call
 from haoma.platforms.base.refusal import refuses_a_code
 from haoma.platforms.base.table import Table
@@ -587,6 +589,10 @@ class Unreachable:
         ({"errMsg": "getPhoneNumber:fail auth DENY", "errno": 5}, UserDeclined, {}),
         ({"errMsg": "getPhoneNumber:fail", "errno": 1001502999}, ButtonFailed, {"code": "1001502999"}),
         ({"errMsg": "getPhoneNumber:fail", "errno": 7}, ButtonFailed, {"errno": "7"}),
+        ({"errMsg": "getPhoneNumber:no", "errno": "7"}, ButtonFailed, {"errno": "7"}),
+        ({"errMsg": "getPhoneNumber:fail", "errno": 10015020129999}, ButtonFailed, {}),
+        ({"errMsg": "getPhoneNumber:fail", "errno": 1001502014}, PermissionMissing, {"unverified": True}),
+        ({"code": 1001502014, "message": "x"}, PermissionMissing, {"unverified": True}),
         ({"errMsg": "getPhoneNumber:fail", "errno": True}, ButtonFailed, {}),
         ({"errMsg": "getPhoneNumber:fail", "errno": "x"}, ButtonFailed, {}),
         ({"errMsg": "getPhoneNumber:fail"}, ButtonFailed, {}),
@@ -606,6 +612,13 @@ def test_a_button_that_failed(event: dict[str, Any], kind: type[HaomaError], sai
 def test_an_event_without_a_code_that_does_not_say_why(event: dict[str, Any]) -> None:
     """What is missing is named."""
     assert Bench({}).refused(APP, {"authorization": event}).code == "envelope.missing-field"
+
+
+@pytest.mark.parametrize("app", [APP, QUICK], ids=["scope-phone", "quick-login"])
+def test_the_longest_code(app: App) -> None:
+    """2048 characters are sent; one more is refused before anything is asked."""
+    assert Bench(Unreachable()).refused(app, {"code": "x" * 2048}).code == "outside.connect-failed"
+    assert Bench(Unreachable()).refused(app, {"code": "x" * 2049}).because["max"] == 2048
 
 
 def test_a_code_counts_more_than_the_words_beside_it() -> None:

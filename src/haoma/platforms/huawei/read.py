@@ -109,7 +109,7 @@ def _failure(claimed: dict[str, Any]) -> HaomaError | None:
 
 def _digits(value: object, form: re.Pattern[str]) -> str:
     """Return a number as text if it has this form; else empty."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    text = str(value)  # an integer or its digits; no other type gives only digits
     return text if form.fullmatch(text) else ""
 
 
