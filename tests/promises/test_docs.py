@@ -286,7 +286,7 @@ def test_every_option_and_target_that_is_named_exists() -> None:
             assert command in known, page
             ours = rest.partition(" -- ")[0]  # what follows is another program's
             assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", ours)) <= known[command] | {"--help"}, page
-        for target in (found[1] for line in shown if (found := re.match(r"make ([a-z-]+)", line))):
+        for target in (found[1] for line in shown if (found := re.match(r"make ([a-z0-9-]+)", line))):
             assert re.search(rf"(?m)^{target}:", makefile), (page, target)
 
 
