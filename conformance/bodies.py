@@ -988,14 +988,20 @@ def _not_posted() -> Iterator[Row]:
     for platform in ("wechat", "kuaishou"):
         each = _front("posted-in-the-address", platform)
         query = urlencode({**each.parts, **_with_login(each)})
+        why = "POST with an empty body and all of it in the address."
+        yield Row(each, "", "strictness", why, login=_at(each), query=query, reason="envelope.not-json")
+    names = {"wechat": "code", "alipay": "auth_code", "douyin": "login_code", "baidu": "code"}
+    for platform, name in names.items():
+        each = _front("login-in-the-address", platform)
         yield Row(
             each,
-            "",
+            each.parts,
             "strictness",
-            "POST with an empty body and all of it in the address.",
-            login=_at(each),
-            query=query,
-            reason="envelope.not-json",
+            "The login is in the address, and the rest in the body. A number without it is a login that was dropped.",
+            login=f"query.{name}",
+            query=urlencode({name: each.login}),
+            reason="envelope.bad-field",
+            fields=(f"query.{name}",),
         )
 
 

@@ -38,6 +38,9 @@ from haoma.platforms.registry import PLATFORMS
 
 CASES = cases()
 NAMED = {case["name"]: case for case in CASES}
+IN_TWO_PLACES = [
+    case["name"] for case in CASES if case["way"] == "request" and case["input"]["query"] and case["input"]["body"]
+]
 REQUESTS = [case for case in CASES if case["way"] == "request"]
 EITHER = [case for case in CASES if "either" in case["expect"]]
 ACCEPT, REFUSE = NAMED["alipay/envelope-success-mainland"], NAMED["alipay/envelope-sign-missing_fail"]
@@ -80,12 +83,17 @@ def judged(name: str, **options: Any) -> dict[str, list[str]]:
 
 
 def test_haoma_gets_every_case_right() -> None:
-    """Nothing accepted or refused wrongly, no crash, nothing unsupported; where either is right it does as named."""
+    """Nothing accepted or refused wrongly, no crash; where either is right it does as named.
+
+    The library is handed bodies. What is half in an address is a case for the service alone.
+    """
     found = judged("with_haoma")
-    assert [name for word in VERDICTS[:4] for name in found[word]] == []
+    assert [name for word in VERDICTS[:3] for name in found[word]] == []
+    assert found["unsupported"] == IN_TWO_PLACES
     assert all(name.endswith("_fail") for name in found["strict"])
     assert not any(name.endswith("_fail") for name in found["lenient"])
     assert len(found["right"]) == len(CASES) - len(EITHER)
+    assert len(IN_TWO_PLACES) < 5
 
 
 def test_haoma_names_the_reason() -> None:
@@ -94,7 +102,7 @@ def test_haoma_names_the_reason() -> None:
     told = answers("with_haoma")
     of_http = {case["name"] for case in REQUESTS if case["input"]["query"]}
     # The library is handed a body, and these have an empty one.
-    assert {told[name]["refused"] for name in of_http} == {"envelope.not-json"}
+    assert {told[name]["refused"] for name in of_http.difference(IN_TWO_PLACES)} == {"envelope.not-json"}
     assert {name: told[name]["refused"] for name in reasons if name not in of_http} == {
         name: reason for name, reason in reasons.items() if name not in of_http
     }
@@ -106,16 +114,17 @@ def test_the_service_and_the_library_say_the_same_of_a_request() -> None:
     for case in REQUESTS:
         name, expect = case["name"], case["expect"]
         if case["input"]["query"]:
-            assert served[name]["refused"] in (expect["reason"], "envelope.bad-field")
+            assert served[name]["refused"] == expect["reason"]
+            assert verdict(case, served[name]) == "strict"
         else:
             assert served[name] == in_the_library[name], name
-        assert verdict(case, served[name]) == verdict(case, in_the_library[name]) != "unsupported"
+            assert verdict(case, served[name]) == verdict(case, in_the_library[name]) != "unsupported"
     assert all(served[case["name"]] == {"unsupported": True} for case in CASES if case["way"] != "request")
 
 
 def test_a_refused_request_names_the_fields() -> None:
     """Each field that is named is one of the case, and where a name decides, the right one is said."""
-    told = answers("with_haoma")
+    told = answers("with_haoma_service")
     of_fields = [case for case in REQUESTS if "fields" in case["expect"]]
     assert len(of_fields) >= 40
     for case in of_fields:
@@ -600,7 +609,8 @@ def test_the_page_is_of_these_cases() -> None:
         words = (ROOT / "docs" / page).read_text("utf-8")
         version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
         lenient = sum("reason" not in case["expect"] for case in EITHER)
-        row = f"| 0 | 0 | 0 | 0 | {len(CASES) - len(EITHER)} | {lenient} | {len(EITHER) - lenient} |"
+        strict, half = len(EITHER) - lenient - len(IN_TWO_PLACES), len(IN_TWO_PLACES)
+        row = f"| 0 | 0 | 0 | {half} | {len(CASES) - len(EITHER)} | {lenient} | {strict} |"
         assert f"| haoma | haoma {version} {row}" in words
 
 
