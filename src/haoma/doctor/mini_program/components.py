@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program.builtins import FUNCTIONS, run
@@ -10,6 +11,7 @@ from haoma.doctor.mini_program.machine import Machine
 from haoma.doctor.mini_program.members import member, put, spread
 from haoma.doctor.mini_program.sources import VUE
 from haoma.doctor.mini_program.stores import emit, given_to
+from haoma.doctor.mini_program.syntax import text
 from haoma.doctor.mini_program.values import NOTHING, UNKNOWN, Call, Function, Object, Value, native, of_object
 
 if TYPE_CHECKING:
@@ -129,19 +131,38 @@ _METHODS: Final = {
 # --- what runs -------------------------------------------------------------------------------------------------------
 
 
-def run_all(machine: Machine, module: Module, this: Object) -> None:
-    """Run every function of a component with unknown arguments, for what it keeps and sends."""
+_INTEREST: Final = re.compile(
+    r"log_?in|code|request|post|put|http|fetch|ajax|api|storage|phone|mobile|tel|encrypted|dispatch|commit|store|emit|"
+    r"trigger|\$on|props|user",
+    re.IGNORECASE,
+)
+"""What a function has to say to be worth running for what it keeps or sends."""
+
+
+def _is_of_interest(function: Function) -> bool:
+    return _INTEREST.search(text(function.node)) is not None
+
+
+def run_all(machine: Machine, module: Module, this: Object, *, every: bool = False) -> None:
+    """Run the functions of a component with unknown arguments, for what they keep and send.
+
+    Args:
+        machine: The walk.
+        module: The component's file.
+        this: What ``this`` is in it.
+        every: True to run all; else those that say something of interest.
+    """
     seen, waiting = list[Object](), [this]
     while waiting and len(seen) < 10:
         each = waiting.pop(0)
         seen.append(each)
         for value in list(each.members.values())[:200]:
-            found = tuple(one for one in value.functions if one.node is not None)
+            found = tuple(one for one in value.functions if one.node is not None and (every or _is_of_interest(one)))
             root(machine, Value(functions=found), module.root, module, of_object(this), _argument(machine, found))
         waiting += [base for base in each.bases if base not in seen and base.kind != "kept"]
     if module.source.suffix in VUE and not module.options:  # a script with setup, whose names a template sees
         for value in list(module.scope.names.values())[:200]:
-            own = tuple(one for one in value.functions if one.module is module and one.node is not None)
+            own = tuple(one for one in value.functions if one.module is module and one.node and _is_of_interest(one))
             root(machine, Value(functions=own), module.root, module, of_object(this), UNKNOWN)
 
 

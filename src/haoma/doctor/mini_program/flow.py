@@ -243,13 +243,20 @@ def _expression(machine: Machine, node: Node, frame: Frame) -> None:
         expressions.evaluate(machine, each, frame)
 
 
+_FLAGS: Final = frozenset({"true", "false", "null", "0", ""})
+
+
 def _declaration(machine: Machine, node: Node, frame: Frame) -> None:
+    outlives = frame.scope.turn < 0 and text(node.children[0]) != "const"
     for each in node.named_children:
         pattern, value = each.child_by_field_name("name"), each.child_by_field_name("value")
         if pattern is None:
             continue
         name = text(pattern) if pattern.type == "identifier" else ""
-        bind(machine, pattern, expressions.named(machine, value, name, frame) if value else NOTHING, frame)
+        held = expressions.named(machine, value, name, frame) if value else NOTHING
+        if outlives and held.texts <= _FLAGS and not held.tags:  # another function may have changed it by then
+            held = NOTHING if held.texts else held
+        bind(machine, pattern, held, frame)
 
 
 def _block(machine: Machine, node: Node, frame: Frame) -> bool:

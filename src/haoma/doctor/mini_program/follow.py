@@ -12,7 +12,7 @@ from haoma.doctor.mini_program.expressions import evaluate
 from haoma.doctor.mini_program.flow import block
 from haoma.doctor.mini_program.framework import OWN_BUTTON
 from haoma.doctor.mini_program.kits import Shape, component_of
-from haoma.doctor.mini_program.machine import STEPS, OutOfSteps, Seen
+from haoma.doctor.mini_program.machine import STEPS, OutOfSteps, Place, Seen
 from haoma.doctor.mini_program.markup import Button, elements
 from haoma.doctor.mini_program.members import member
 from haoma.doctor.mini_program.scopes import Frame, Module, Scope
@@ -31,6 +31,7 @@ from haoma.doctor.mini_program.values import (
     of_object,
     tagged,
 )
+from haoma.io import clock
 
 if TYPE_CHECKING:
     from haoma.doctor.mini_program.framework import Framework
@@ -104,9 +105,12 @@ class Follower:
         for each in self.buttons:
             by_file.setdefault(each.source.path, []).append(each)
         for buttons in by_file.values():
+            if clock.monotonic() > self.machine.until:
+                place = Place(buttons[0].source.path, buttons[0].line)
+                self.followed.rest.lost[place, "no time left", ""] = None
+                break
             self._page(buttons)
-            for _each in buttons:
-                tick()
+            tick()
         for _round in range(_ROUNDS):
             if not self._hear():
                 break
@@ -134,7 +138,7 @@ class Follower:
                     app = self.machine.kept["app"]
                     for name, value in this.members.items():
                         app.put(name, value)
-                    components.run_all(self.machine, module, app)
+                    components.run_all(self.machine, module, app, every=True)
 
     def _callers(self) -> None:
         """Run what asks the platform by a call of its own, as mini games do."""
@@ -188,22 +192,41 @@ class Follower:
         self._strange += [each for each in buttons if each not in known]
         in_jsx = [each for each in known if each.is_jsx]
         in_markup = [each for each in known if not each.is_jsx]
-        this = NOTHING
-        for _again in range(2):
-            found: list[Handled] = []
-            with _Limited(self.machine, self.followed.rest):
-                this = self._run_scripts(scripts, in_jsx)
-                self._use_the_rest(scripts, known)
-            for each in in_markup:
-                found += self._handle(each, scripts, this)
-            for each in in_jsx:
-                found += self._handle_jsx(each)
-            self._give(source, scripts, this)
+        found, this = self._round(source, scripts, in_markup, in_jsx)
+        sent = any(send.tags & AUTHORIZATION for each in found for send in each.seen.sends)
+        if not sent or self._has_kept(scripts, this):  # what a handler keeps, another function may send
+            found, this = self._round(source, scripts, in_markup, in_jsx)
         self.followed.handled += found
+
+    def _round(
+        self, source: Source, scripts: Sequence[Module], in_markup: Sequence[Button], in_jsx: Sequence[Button]
+    ) -> tuple[list[Handled], Value]:
+        """Run everything of a page, then what its buttons call."""
+        this = NOTHING
+        with _Limited(self.machine, self.followed.rest):
+            this = self._run_scripts(scripts, in_jsx)
+            self._use_the_rest(scripts, in_jsx)
+        found = [one for each in in_markup for one in self._handle(each, scripts, this)]
+        found += [one for each in in_jsx for one in self._handle_jsx(each)]
+        self._give(source, scripts, this)
+        return found, this
+
+    def _has_kept(self, scripts: Sequence[Module], this: Value) -> bool:
+        """Return whether something of interest was kept: by the page, by React, or for everybody."""
+        own = [value for each in this.objects for base in each.bases for value in base.members.values()]
+        own += [value for each in scripts if each.source.suffix in VUE for value in each.scope.names.values()]
+        states = [value for state in self.machine.states.values() for value in state.members.values()]
+        shared = [of_object(self.machine.kept[name]) for name in ("storage", "app", "redux", "bus")]
+        wanted = NUMBERS | AUTHORIZATION
+        return (
+            any(all_tags(each) & (wanted | {Tag.KEPT_REPLY}) for each in own)
+            or any(all_tags(each) & (wanted | {Tag.KEPT_REPLY, Tag.LOGIN_CODE}) for each in states)
+            or any(all_tags(each) & wanted for each in shared)
+        )
 
     def _give(self, source: Source, scripts: Sequence[Module], this: Value) -> None:
         """Keep what a template gives to the components of the program, if it is of interest."""
-        if source.suffix not in VUE | PAGES or not scripts:
+        if source.suffix not in VUE | PAGES or not scripts or not self._has_kept(scripts, this):
             return
         for _node, tag, attributes in elements(source, self.modules):
             if not self.framework.has_file(tag):

@@ -109,8 +109,12 @@ class Framework:
     def settings_of(self, source: Source) -> Iterator[Source]:
         """Yield the files that say which components a page uses: its own, and that of the app."""
         if source.suffix in PAGES:
-            names = {f"{source.stem}.json", "app.json", "src/app.json", "miniprogram/app.json"}
-            yield from (each for each in self.sources if each.path in names)
+            names = (f"{source.stem}.json", "app.json", "src/app.json", "miniprogram/app.json")
+            yield from (self._by_path[name] for name in names if name in self._by_path)
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Source]:
+        return {each.path: each for each in self.sources}
 
     def has_file(self, tag: str) -> bool:
         """Return whether a component of this name is a file of the program."""

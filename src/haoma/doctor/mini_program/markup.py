@@ -6,12 +6,12 @@ Native pages and the templates of Vue files are read with the grammar of HTML, J
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program import syntax
+from haoma.doctor.mini_program.conditions import Asked, may_be_compiled, places
 from haoma.doctor.mini_program.sources import PAGES, VUE
 from haoma.doctor.mini_program.syntax import text
 
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthorize", re.IGNORECASE)
 PHONE_EVENT: Final = re.compile(r"get-?(?:realtime-?)?phone-?number|get-?authorize", re.IGNORECASE)
 _WORTH: Final = re.compile(r"get_?-?(?:realtime)?phone-?number|getauthorize", re.IGNORECASE)
-_CONDITION: Final = re.compile(r"<!--\s*#(?:(?P<kind>ifn?def)\s(?P<asked>[^>\n]{1,200}?)|(?P<end>endif))\s*-->")
-_OF_A_PLATFORM: Final = re.compile(r"(?:MP-|APP|QUICKAPP|H5|WEB)[A-Z-]*")
-_DEEPEST: Final = 50
 _BUTTONS: Final = 500
-_CONDITIONS: Final = 2000
 OPEN: Final = frozenset({"...", "v-bind", "v-on"})
 """Spread attributes, which may pass on more than the text shows."""
 
@@ -52,7 +48,7 @@ class Button:
     line: int
     tag: str
     attributes: Mapping[str, str]
-    asked: Sequence[tuple[bool, str]] = ()
+    asked: Asked = ()
     node: Node | None = field(default=None, compare=False)
     module: Module | None = field(default=None, compare=False)
 
@@ -78,19 +74,8 @@ class Button:
         return [name for name in self.attributes if PHONE_EVENT.search(name) and kind_of(name) != "opentype"]
 
     def is_compiled(self, own: re.Pattern[str]) -> bool:
-        """Return whether it may be compiled for the platforms whose names match ``own``.
-
-        Names that are no platform, such as ``VUE3``, decide nothing.
-        """
-        for wanted, expression in self.asked:
-            choices = [[name.strip() for name in each.split("&&")] for each in expression.split("||")]
-            true = any(all(name == "MP" or own.fullmatch(name) for name in names) for names in choices)
-            false = not any(
-                all(own.fullmatch(name) or not _OF_A_PLATFORM.fullmatch(name) for name in names) for names in choices
-            )
-            if false if wanted else true:
-                return False
-        return True
+        """Return whether it may be compiled for the platforms whose names match ``own``."""
+        return may_be_compiled(self.asked, own)
 
 
 def kind_of(attribute: str) -> str:
@@ -154,13 +139,12 @@ def _of_markup(source: Source, modules: Modules) -> Iterator[Button]:
                 return
 
 
-def _conditions(source: Source) -> Iterator[tuple[int, list[tuple[bool, str]]]]:
-    """Yield where uni-app's conditional compilation changes, in bytes, and what is asked from there on."""
-    asked, position, done = list[tuple[bool, str]](), 0, 0
-    for each in islice(_CONDITION.finditer(source.text), _CONDITIONS):
-        asked = asked[:-1] if each["end"] else [*asked[:_DEEPEST], (each["kind"] == "ifdef", each["asked"])]
-        position += len(source.text[done : each.start()].encode("utf-8", "replace"))
-        done = each.start()
+def _conditions(source: Source) -> Iterator[tuple[int, Asked]]:
+    """Yield where conditional compilation changes, in bytes, and what is asked from there on."""
+    position, done = 0, 0
+    for start, _end, asked in places(source.text):
+        position += len(source.text[done:start].encode("utf-8", "replace"))
+        done = start
         yield position, asked
 
 

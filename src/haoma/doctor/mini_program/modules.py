@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program import syntax
+from haoma.doctor.mini_program.conditions import for_one_platform
 from haoma.doctor.mini_program.scopes import Module
 from haoma.doctor.mini_program.sources import VUE
 from haoma.io import clock
@@ -50,6 +51,8 @@ class Modules:
             elif max(map(len, code.split("\n"))) > _LONGEST_LINE or (tree := syntax.parse(code, language)) is None:
                 self.lost[source.path] = "file too large to follow"
             else:
+                if tree.root_node.has_error and "#if" in code:
+                    tree = syntax.parse(for_one_platform(code), language) or tree
                 yield Module(source, tree.root_node, first_line)
 
     @property

@@ -145,9 +145,10 @@ def _number(send: Send) -> Iterator[Diagnosis]:
     for leaf in parts:
         if not _is_number(leaf):
             continue
-        if send.to or leaf.value.open or (Tag.KEPT_NUMBER in leaf.value.tags and not _IDENTIFIES.search(address)):
+        elsewhere = Tag.KEPT_NUMBER in leaf.value.tags and not _IDENTIFIES.search(address)
+        if send.to or leaf.value.open or (elsewhere and not address):
             yield not_understood("number that comes from the server", leaf.name)
-        else:
+        elif not elsewhere:
             yield fault("doctor.number-from-the-phone", "", sent_as=leaf.name)
         return
 
@@ -172,6 +173,8 @@ def _session_key(send: Send) -> Iterator[Diagnosis]:
 
 def _missed(handled: Handled, followed: Followed) -> Iterator[Diagnosis]:
     """Report a field that the event does not have. A handler may serve two buttons, of which one gives it."""
+    if not handled.seen.missed:
+        return
     page, name = handled.button.source.stem, handled.name
     same = [each for each in followed.handled if (each.button.source.stem, each.name) == (page, name)]
     for missed in handled.seen.missed:

@@ -58,7 +58,7 @@ class Source:
     path: str
     text: str
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """The suffix, such as ``.vue``."""
         return os.path.splitext(self.path)[1]  # noqa: PTH122 - ".env" has no suffix for pathlib either
@@ -68,7 +68,7 @@ class Source:
         """True for files that are packed with the program but are not part of it: keys, notes and settings."""
         return self.suffix in _PLAIN
 
-    @property
+    @cached_property
     def stem(self) -> str:
         """The path without the suffix, which a page and its script share."""
         return os.path.splitext(self.path)[0]  # noqa: PTH122

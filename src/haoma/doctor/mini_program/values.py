@@ -43,6 +43,7 @@ class Tag(StrEnum):
     LOGIN_CODE = "the login code"
     REPLY = "an answer of the server"
     REPLY_TO_PHONE = "the server's answer to the authorization"
+    KEPT_REPLY = "such an answer, kept and read again"
     NUMBER = "a number out of the server's answer"
     KEPT_NUMBER = "such a number, kept and read again"
     SESSION_KEY = "session_key"
@@ -275,23 +276,25 @@ def join(*values: Value) -> Value:
     )
 
 
+_KEPT: Final = {Tag.NUMBER: Tag.KEPT_NUMBER, Tag.REPLY_TO_PHONE: Tag.KEPT_REPLY}
+
+
 def kept(value: Value) -> Value:
     """Return a value as it is read again from where it was kept."""
-    if Tag.NUMBER not in value.tags:
+    if not value.tags & _KEPT.keys():
         return value
-    return replace(value, tags=(value.tags - {Tag.NUMBER}) | {Tag.KEPT_NUMBER})
+    return replace(value, tags=frozenset(_KEPT.get(each, each) for each in value.tags))
 
 
 def member_of_tag(tag: Tag, name: str) -> Value:
     """Return what a member of something given is."""
-    if tag in (Tag.REPLY, Tag.REPLY_TO_PHONE):
+    if tag in (Tag.REPLY, Tag.REPLY_TO_PHONE, Tag.KEPT_REPLY):
         if name in ("session_key", "sessionKey", "SessionKey"):
             return tagged(Tag.SESSION_KEY)
         if _OF_OTHERS.search(name):
             return NOTHING
-        if tag is Tag.REPLY_TO_PHONE and NUMBER_NAME.fullmatch(name):
-            # It may be an object around the number.
-            return tagged(Tag.NUMBER)
+        if tag is not Tag.REPLY and NUMBER_NAME.fullmatch(name):  # it may be an object around the number
+            return tagged(Tag.NUMBER if tag is Tag.REPLY_TO_PHONE else Tag.KEPT_NUMBER)
         return tagged(tag)
     if tag in NUMBERS:
         return tagged(tag) if NUMBER_NAME.fullmatch(name) else NOTHING
