@@ -57,7 +57,7 @@ def _of_object(each: Object, name: str) -> Value:
         return join(found or NOTHING, member(each.given, name))
     if found is not None:
         return found
-    return UNDEFINED if each.kind == "" and not each.bases else NOTHING
+    return UNDEFINED if each.kind == "" and not each.bases else UNKNOWN
 
 
 def _of_function(value: Value, name: str) -> Value:

@@ -77,14 +77,12 @@ def _places(machine: Machine, call: Call) -> tuple[Place, Place]:
 
 def method_of(options: Value, default: str) -> tuple[str, bool]:
     """Return the method of a request, ``?`` if it is not known, and whether it is the one of a request without."""
-    given = join(*(each for name in ("method", "type") if (each := member(options, name)) != UNDEFINED), NOTHING)
+    named = [each for name in ("method", "type") if (each := member(options, name)) != UNDEFINED]
+    given = join(*named) if named else UNDEFINED
     if given.texts and not given.open and not given.tags:
         methods = {each.upper() for each in given.texts if _METHOD.fullmatch(each)}
         return (methods.pop() if len(methods) == 1 else "?"), False
-    spread = [each for each in options.objects if each.given is not None or each.rest is not None]
-    if given == NOTHING and options.objects and not options.open and not spread:
-        return default, True
-    if given.tags == {Tag.MISSING} and not given.open:
+    if given == UNDEFINED and options.objects and not options.open:
         return default, True
     return "?", False
 

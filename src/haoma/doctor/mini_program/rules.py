@@ -116,7 +116,11 @@ def _sign(send: Send) -> Iterator[Diagnosis]:
     """Report an envelope whose inner ``response`` is sent alone: without its sign nothing can be verified."""
     tags = send.tags
     whole = {Tag.SIGN, Tag.ENVELOPE, Tag.ENVELOPE_OBJECT, Tag.ENVELOPE_REPLY}
-    if Tag.CIPHERTEXT in tags and not tags & whole and not any(leaf.value.open for leaf in leaves(send.body)):
+    if (
+        Tag.CIPHERTEXT in tags
+        and not tags & whole
+        and not any(leaf.value.open for leaf in leaves(send.body) if not leaf.path)
+    ):
         yield fault("doctor.sign-lost", "", found="JSON.parse(res.response).response", needed="res.response")
 
 
