@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_plus, unquote_to_bytes
 
 import msgspec
 
@@ -189,6 +189,19 @@ def with_login(found: Authorization, login_code: object) -> Authorization:
     return msgspec.structs.replace(found, login_code=login, session=None, login_name="login_code=")
 
 
+def refuse_in_address(query: str) -> None:
+    """Refuse a part of an authorization in the address of a POST. It would be ignored there, and addresses are logged.
+
+    Raises:
+        BadField: ``envelope.bad-field``.
+    """
+    for pair in query.split("&"):
+        name = unquote_plus(pair.partition("=")[0])
+        if field_names.usual(name) in _NOT_IN_ADDRESSES:
+            raise BadField(because={"field": f"query.{name}", "needed": "in the body, not in the address"})
+
+
+_NOT_IN_ADDRESSES: Final = field_names.PARTS | {"session"}
 _LOGINS: Final = frozenset(LOGIN_NAMES)
 _WIRE: Final = frozenset({
     "session", "consent", *LOGIN_NAMES, *PHONE_NAMES, *field_names.AROUND, *field_names.SPELLINGS,

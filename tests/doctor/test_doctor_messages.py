@@ -246,12 +246,13 @@ def test_a_session_key_in_the_place_of_the_token_as_languages_print_it(printed):
     assert told(inspected(f"10:00:01 {ours}\nerrcode: 40001, errmsg: x\n"))[0] == "platform.token-rejected"
 
 
+@pytest.mark.parametrize("before", ["10:00:01 INFO POST /phone ", ""])
 @pytest.mark.parametrize("lines", [4, 800])
-def test_a_log_with_many_authorizations(shop, lines):
+def test_a_log_with_many_authorizations(shop, lines, before):
     """Each is read, up to a number that is said; a diagnosis stands once, with its line and how often it is there."""
     sent = [json.dumps({"code": f"{number:064x}", "errMsg": "getPhoneNumber:ok"}) for number in range(lines)]
     sent[2] = json.dumps({"code": "undefined"})
-    text = "".join(f"10:00:01 INFO POST /phone {each}\n" for each in sent)
+    text = "".join(f"{before}{each}\n" for each in sent)
     looked = inspected(text, shop)
     assert looked.kind == "phone-code"
     (bad,) = [each for each in looked.found if each.severity == "fault"]

@@ -71,10 +71,11 @@ def inspect(
     text, encoding = _text(content)
     configured = tuple(settings.apps.values()) if settings else ()
     captured = Captured(text, verify_offline, configured, app, session_key, now)
-    pasted = keys.SESSION_KEY.search(text) if session_key is None else None
-    if pasted:  # the pieces of one paste belong together
-        captured = replace(captured, session_key=Secret(unquote(pasted[1])))
     requests = har.exchanges(text)
+    # The pieces of one paste belong together. But a service uses no key that is in a body.
+    in_a_body = app and (captured.object or _MESSAGE.match(text))
+    if session_key is None and not in_a_body and (pasted := keys.SESSION_KEY.search(text)):
+        captured = replace(captured, session_key=Secret(unquote(pasted[1])))
     looked = _recognised(captured) if requests is None else _in_a_har(captured, requests)
     several = _of_many(captured) if requests is None and (looked is None or looked.kind != "log") else None
     if several is not None:
@@ -106,7 +107,8 @@ def _as_served(captured: Captured, content: bytes, looked: Looked) -> Looked:
     if body is None:
         return looked
     app = captured.named if captured.app else None
-    refused = _refusal(app, body)
+    refused = _in_the_address(captured.text) if body else None
+    refused = refused or _refusal(app, body)
     said = {each.code for each in looked.found}
     bad = any(each.severity in (Severity.FAULT, Severity.WARNING) for each in looked.found)
     if refused is None:
@@ -120,6 +122,17 @@ def _as_served(captured: Captured, content: bytes, looked: Looked) -> Looked:
         each for each in looked.found if not (each.error or each.code in _UNCLEAR or each.severity == Severity.GOOD)
     ]
     return Looked(looked.kind, [of_error(refused), *others])
+
+
+def _in_the_address(text: str) -> HaomaError | None:
+    """Return the error about a part of an authorization in the address of a whole message; None if there is none."""
+    line = text.partition("\n")[0]
+    try:
+        if _MESSAGE.match(text) and "?" in line:
+            authorization.refuse_in_address(line.partition("?")[2].partition(" ")[0])
+    except BadField as error:
+        return error
+    return None
 
 
 def _is_contradicted(app: App, found: Diagnosis) -> bool:
@@ -145,7 +158,7 @@ def _body_in(captured: Captured, content: bytes, looked: Looked) -> bytes | None
     if not (alone or start[:1] in ("{", "[", '"') or _FORM.match(start) or start.startswith("--")):
         return None
     wrapped = any(each.code == "doctor.inside-something" and each.severity == Severity.NOTE for each in looked.found)
-    if wrapped and (captured.value is not None or "\n{" in start):  # a log of JSON lines, or the like
+    if (wrapped and captured.value is not None) or (captured.value is None and "\n{" in start):  # a log in JSON
         return None
     return content
 

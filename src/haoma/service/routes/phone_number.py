@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.routing import Route
 
-from haoma import authorization, field_names, sms
+from haoma import authorization, sms
 from haoma.authorize import authorize
-from haoma.errors import BadField, HaomaError, ServerKeyNeeded, UnknownApp, UnknownRoute
+from haoma.errors import HaomaError, ServerKeyNeeded, UnknownApp, UnknownRoute
 from haoma.io.aio import World, run
 from haoma.io.clock import now
 from haoma.outcome import HABIT, Asked, answered, login
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from haoma.verified import VerifiedPhone
 
 T = TypeVar("T")
-_NOT_IN_ADDRESSES: Final = field_names.PARTS | {"session"}
 Ask: TypeAlias = "Callable[[App, Caller, bytes, str], Awaitable[object]]"
 
 
@@ -177,7 +175,7 @@ class PhoneNumber:
             await self._limits.take(known, caller, address)
         body = await read_body(exchange, receive, service.body_seconds)
         if body and scope["query_string"]:
-            _refuse_in_address(scope["query_string"])
+            authorization.refuse_in_address(scope["query_string"].decode("latin-1"))
         found = await ask(known, caller, body, address)
         return answered(found, Asked(habit=exchange.habit))
 
@@ -222,18 +220,3 @@ class PhoneNumber:
         left_out = self._sparing.left_out(f"{event} {sorted(fields.items())}")
         if left_out is not None:
             self._log.warning(event, **fields, left_out=left_out)
-
-
-def _refuse_in_address(query: bytes) -> None:
-    """Refuse a part of an authorization in the address. It would be ignored there, and addresses are logged.
-
-    Raises:
-        BadField: ``envelope.bad-field``.
-    """
-    try:
-        names = [name for name, _value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
-    except ValueError:  # more fields than anybody sends
-        return
-    for name in names:
-        if field_names.usual(name) in _NOT_IN_ADDRESSES:
-            raise BadField(because={"field": f"query.{name}", "needed": "in the body, not in the address"})
