@@ -9,8 +9,7 @@ node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "
 
 install() {
     [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]] && return
-    # `npm ci` refuses a lock file without Taro's optional packages for other systems, which not every registry has.
-    npm install --no-save --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
 }
 
 # What the examples are built with is large, so it is fetched while the others go on.
@@ -23,7 +22,7 @@ done
 install .
 
 # Copies of the core are in the repository, so that folders can be taken as they are.
-built() { cksum native/*/haoma-phone-button/core.js native/*/sms.js uni-app/js_sdk/haoma-core.js ../src/haoma/simulator/phone/static/shop-*.js; }
+built() { cksum native/*/haoma-phone-button/core.js uni-app/js_sdk/haoma-core.js ../src/haoma/simulator/phone/static/shop-*.js; }
 before=$(built)
 npm run --silent build
 [[ $(built) == "$before" ]] || { echo "what has the core in it was stale; it is new now: commit it" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Write the words of the front end, ``frontend/core/src/words.ts``, from ``words/front_end.toml``.
+"""Write the words of the front end, ``frontend/core/src/words.ts``, from ``front_end.toml`` and ``phone_entry.toml`` in ``words/``.
 
 ``python tools/front_end.py`` writes it. ``python tools/front_end.py --check`` exits with 1 if it is stale.
 """
@@ -17,13 +17,13 @@ FILE: Final = Path(__file__).resolve().parent.parent / "frontend" / "core" / "sr
 
 def written() -> str:
     """Return the content of the file. The first text of each entry is Chinese, the second English."""
-    lines = [
-        "// Written by tools/front_end.py from src/haoma/words/front_end.toml; edit that.",
-        "export const WORDS = {",
-    ]
-    for key, words in entries("front_end").items():
-        lines.append(f"  {key}: [{', '.join(_quoted(words[lang]) for lang in LANGUAGES)}],")
-    return "\n".join([*lines, "}", ""])
+    lines = ["// Written by tools/front_end.py from front_end.toml and phone_entry.toml in src/haoma/words; edit those."]
+    for name, room in (("WORDS", "front_end"), ("ENTRY", "phone_entry")):
+        lines.append(f"export const {name} = {{")
+        for key, words in entries(room).items():
+            lines.append(f"  {key}: [{', '.join(_quoted(words[lang]) for lang in LANGUAGES)}],")
+        lines.append("}")
+    return "\n".join([*lines, ""])
 
 
 def _quoted(text: str) -> str:

@@ -2,9 +2,7 @@
 // into a mini program as it is; run.sh fails if one is stale.
 import { readFile, writeFile } from 'node:fs/promises'
 
-const core = await readFile(new URL('../core/dist/index.cjs', import.meta.url))
-const sms = await readFile(new URL('../core/dist/sms.cjs', import.meta.url))
+const core = await readFile(new URL('../core/dist/kit.cjs', import.meta.url))
 for (const folder of ['miniprogram_dist', 'es']) {
   await writeFile(new URL(`${folder}/haoma-phone-button/core.js`, import.meta.url), core)
-  await writeFile(new URL(`${folder}/sms.js`, import.meta.url), sms)
 }

@@ -15,7 +15,7 @@ const AXML = [[/\bwx:/g, 'a:'], [/\bbind(\w)(\w*)=/g, (_all, first, rest) => `on
 async function shop(platform) {
   const found = await files(here)
   const made = Object.assign({}, await files(path.join(here, '../native', COMPONENTS[platform])))
-  delete made['sms.js'] // the shop has no way by text message
+  delete made['sms.js'] // the shop does not ask for it
   for (const [name, text] of Object.entries(found)) {
     if (name === 'build.mjs') continue
     if (platform === 'wechat' || !name.endsWith('.wxml')) made[name] = text

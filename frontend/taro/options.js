@@ -3,7 +3,7 @@
 /** The properties that the core takes. */
 export const NAMES = [
   'app', 'server', 'post', 'publishableKey', 'policy', 'scene', 'isvAppId', 'realtime', 'agreePrivacy',
-  'acceptEncryptedData', 'lang', 'timeout',
+  'acceptEncryptedData', 'sms', 'lang', 'timeout',
 ]
 
 // Taro replaces TARO_ENV when it builds. A platform that is not listed is left to the core to detect.

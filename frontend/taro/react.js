@@ -1,11 +1,13 @@
 import { createElement, useEffect, useRef, useState } from 'react'
-import { Button, Text, View } from '@tarojs/components'
+import { Button, Input, Text, View } from '@tarojs/components'
 import { useDidShow } from '@tarojs/taro'
 import { PhoneButton } from 'haoma-core'
+import { PhoneEntry } from 'haoma-core/sms'
 
 import { NAMES, options } from './options.js'
+import './style.css'
 
-/** The button for the phone number. `children` is its label, `fallback` another way to give the number. */
+/** The button for the phone number. `children` is its label, `fallback` another way to give the number than the kit's fields. */
 export function HaomaPhoneButton(props) {
   const latest = useRef(props)
   latest.current = props
@@ -49,7 +51,44 @@ export function HaomaPhoneButton(props) {
       )
       : null,
     text ? createElement(Text, { className: 'haoma-phone-text' }, text) : null,
-    fallback ? props.fallback : null,
+    fallback ? (props.fallback === undefined ? createElement(Fields, { ...props, tell }) : props.fallback) : null,
+  )
+}
+
+/** The fields of the fallback. */
+function Fields({ tell, ...props }) {
+  const [, setState] = useState(null)
+  const [entry] = useState(() => new PhoneEntry({
+    ...options(props), onState: setState, onSuccess: tell('onSuccess'), onFail: tell('onFail'), onTyped: tell('onTyped'),
+  }))
+  useEffect(() => () => entry.stop(), [entry])
+  useEffect(() => entry.set(options(props)), NAMES.map((name) => props[name]))
+
+  const { sms, sent, busy, canSend, canUse, failed, text, number, code, send, use } = entry.state
+  const disabled = Boolean(props.disabled)
+  const field = (name, label, maxlength, onInput) => createElement(Input, {
+    className: `haoma-phone-field haoma-phone-${name}`, type: 'number', maxlength, placeholder: label, disabled: disabled || busy, onInput,
+  })
+  return createElement(
+    View,
+    { className: 'haoma-phone-entry' },
+    createElement(
+      View,
+      { className: 'haoma-phone-row' },
+      field('number', number, 16, (event) => entry.typeNumber(event)),
+      sms
+        ? createElement(Button, { className: 'haoma-phone-send', disabled: disabled || !canSend, onClick: () => entry.send() }, send)
+        : null,
+    ),
+    sent ? field('code', code, 8, (event) => entry.typeCode(event)) : null,
+    !sms || sent
+      ? createElement(
+        Button,
+        { className: 'haoma-phone-use', loading: busy, disabled: disabled || !canUse, onClick: () => entry.use() },
+        use,
+      )
+      : null,
+    text ? createElement(Text, { className: failed ? 'haoma-phone-text' : 'haoma-phone-note' }, text) : null,
   )
 }
 

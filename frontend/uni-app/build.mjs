@@ -4,4 +4,4 @@ import { copyFile } from 'node:fs/promises'
 
 const at = (path) => new URL(path, import.meta.url)
 
-await copyFile(at('../core/dist/index.js'), at('js_sdk/haoma-core.js'))
+await copyFile(at('../core/dist/kit.js'), at('js_sdk/haoma-core.js'))

@@ -101,7 +101,7 @@ CHOSEN: dict[str, set[str]] = {
     | {f"erasures.column.{each}" for each in COLUMNS}
     | {f"page.{each}" for each in (*person.FACTS, *person.LOGINS, *person.CONSENTS)}
     | {f"page.{each}" for each in ("title", "logins", "consents", "none", "note")},
-    "front_end": {key for key in entries("front_end") if key in FRONT_END},
+    **{room: {key for key in entries(room) if key in FRONT_END} for room in ("front_end", "phone_entry")},
     "service": {"api.server", "api.publishable", "api.id-account", "api.id-dispute"}
     | {f"api.{each.name}" for each in DESCRIBED.values()}
     | {f"page.{each}" for each in pages._HEADINGS},

@@ -20,7 +20,24 @@ let offline: boolean // why there is none
 let using = 0 // how many buttons are between an event and its outcome
 const buttons = new Set<() => void>()
 
+/** Gives the code of the login away: it works once, whatever the answer. */
+export const take = (): string | undefined => {
+  const found = code
+  code = undefined
+  return found
+}
+
 const tell = () => buttons.forEach((show) => show())
+
+/** Gives it to something else than a button. The buttons wait until they have another. */
+export const giveAway = (): string | undefined => {
+  const found = take()
+  tell()
+  return found
+}
+
+/** A name of its own is shorter in a minified file. */
+const now = () => Date.now()
 
 /** The word of a key in the language of the options; a key without a word of its own has that of `platform`. */
 const word = (options: Options, key: string): string =>
@@ -54,14 +71,14 @@ export const PhoneButton = function (options: Options): Button {
 
   const look = (): State => {
     const supported = !!supports(platform, host, options)
-    const alive = !!code && Date.now() - taken < DEAD
+    const alive = !!code && now() - taken < DEAD
     const lost = offline && !alive
     const again = !busy && !!(pending || lost)
     const shown: any =
       (!supported && refusal('unsupported', STOP)) || failure || (lost && refusal('network', RETRY_LATER)) || {}
     return {
       supported,
-      ready: supported && !busy && (again ? Date.now() >= wait : alive && !using),
+      ready: supported && !busy && (again ? now() >= wait : alive && !using),
       busy,
       again,
       openType: supported && !again ? openType(platform, host, options) : '',
@@ -83,15 +100,15 @@ export const PhoneButton = function (options: Options): Button {
 
   /** Takes a login if there is none that is fresh; never between an event and its outcome. */
   const login = () => {
-    const now = Date.now()
-    if (!busy && now - from > FRESH) pending = null
-    if (timer && !asking && !using && !pending && button.state.supported && !(code && now - taken < FRESH)) {
+    const at = now()
+    if (!busy && at - from > FRESH) pending = null
+    if (timer && !asking && !using && !pending && button.state.supported && !(code && at - taken < FRESH)) {
       asking = logIn(platform, host, patience())
         .catch(() => '')
         .then((found) => {
           if (found) {
             code = found
-            taken = now
+            taken = at
           }
           offline = !found
           asking = undefined
@@ -113,9 +130,7 @@ export const PhoneButton = function (options: Options): Button {
   const bodyOf = (authorization: object): Body => {
     const { policy, scene } = options
     const consent = policy || scene ? { policy, scene } : undefined
-    const body = { login_code: code, authorization, consent }
-    code = undefined // it is used up, whatever the answer; a request that is sent again has it
-    return parse(stringify(body)) // without what is undefined
+    return parse(stringify({ login_code: take(), authorization, consent })) // without what is undefined
   }
 
   /** Sends a body until there is an answer, or the next try is up to the user. */
@@ -147,8 +162,8 @@ export const PhoneButton = function (options: Options): Button {
           if (failure) failure.text = failure.text || word(options, failure.reason)
           busy = false
           using--
-          done = found.ok && Date.now()
-          wait = Date.now() + (found.retryAfter || 0) * 1e3
+          done = found.ok && now()
+          wait = now() + (found.retryAfter || 0) * 1e3
           if (!found.retry) pending = null
           login()
           tell()
@@ -178,8 +193,7 @@ export const PhoneButton = function (options: Options): Button {
     },
 
     stop() {
-      clearInterval(timer)
-      timer = 0
+      timer = clearInterval(timer)
       buttons.delete(show)
     },
 
@@ -187,10 +201,10 @@ export const PhoneButton = function (options: Options): Button {
 
     // A double tap gives two events, at once or one after the other.
     received: (event: any) =>
-      Date.now() - done < 1e3
+      now() - done < 1e3
         ? last
         : run(() => {
-            from = Date.now()
+            from = now()
             return read(detailOf(event))
           }),
 

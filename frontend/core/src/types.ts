@@ -30,7 +30,8 @@ export interface Answer {
   headers?: Record<string, unknown>
 }
 
-export type Post = (body: Body) => Promise<Answer>
+/** `route` is absent for the button; the fields of the fallback give `sms/send` or `sms/check`. */
+export type Post = (body: any, route?: string) => Promise<Answer>
 
 /** Names as in the properties of the components, in camelCase. */
 export interface Options {

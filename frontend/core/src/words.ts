@@ -1,4 +1,4 @@
-// Written by tools/front_end.py from src/haoma/words/front_end.toml; edit that.
+// Written by tools/front_end.py from front_end.toml and phone_entry.toml in src/haoma/words; edit those.
 export const WORDS = {
   label: ["手机号码一键登录", "Continue with phone number"],
   busy: ["请稍候…", "One moment…"],
@@ -9,4 +9,13 @@ export const WORDS = {
   network: ["网络不通，请稍后重试", "No connection. Please try again"],
   server: ["暂时无法完成，请稍后再试", "This did not work. Please try later"],
   unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please use another way"],
+}
+export const ENTRY = {
+  number: ["手机号", "Phone number"],
+  code: ["短信验证码", "Code from the message"],
+  send: ["获取验证码", "Send code"],
+  resend: ["重新获取", "Send again"],
+  wait: ["{seconds} 秒后重发", "Again in {seconds} s"],
+  sent: ["验证码已发送，请查看短信", "The code is on its way. Please see your messages"],
+  use: ["用这个号码", "Use this number"],
 }

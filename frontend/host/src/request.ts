@@ -52,8 +52,12 @@ export async function request(phone: Phone, asked: Request): Promise<Reply> {
 }
 
 function parsed(text: string): URL {
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new Failed('url', `not an address: ${text}`)
-  return new URL(text)
+  try {
+    if (/^https?:\/\//.test(text)) return new URL(text)
+  } catch {
+    // URL.canParse is of 2023
+  }
+  throw new Failed('url', `not an address: ${text}`)
 }
 
 function encoded(data: unknown, type: string): string {

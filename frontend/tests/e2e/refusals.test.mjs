@@ -1,6 +1,7 @@
 /** What can go wrong between the tap and the number, as the user of the native components sees it, in jsdom. */
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { run } from '../host/jsdom.mjs'
 import { example } from './native.mjs'
@@ -11,6 +12,11 @@ before(async () => {
   here = await world()
 })
 after(() => here?.close())
+
+const words = await readFile(new URL('../../core/src/words.ts', import.meta.url), 'utf8')
+/** What the kit says to the user; a refusal of the service has the service's own words. */
+const TEXTS = Object.fromEntries([...words.matchAll(/^ {2}(\w+): \["(.+?)", /gm)].map(([, key, zh]) => [key, zh]))
+const TEXT = '[class$=haoma-phone-text]'
 
 /** Scene of the simulator: reason, the server's code if it was asked, whether the number may be typed. */
 const SEEN = {
@@ -44,11 +50,13 @@ for (const [platform, scenes] of Object.entries(SEEN)) {
       t.after(() => page.close())
       await page.until('[data-open-type^=get]:not([disabled])')
       await page.tap('[data-open-type^=get]')
-      assert.equal((await page.until('.reason')).textContent, reason)
-      assert.match(page.read('[class*=haoma-phone-text]'), /\p{Script=Han}/u)
+      const text = (await page.until(TEXT)).textContent
+      const title = phone.answers[0]?.body.title
+      assert.equal(text, title ?? TEXTS[reason === 'quota' ? 'platform' : reason])
+      assert.match(text, /^\p{Script=Han}[^a-z]+$/u)
       assert.equal(phone.answers[0]?.body.code, code)
       assert.equal(phone.sent.length, code ? 1 : 0)
-      assert.equal(page.find('.typed') !== null, typing)
+      assert.equal(page.find('[class$=haoma-phone-number]') !== null, typing)
       assert.deepEqual(page.errors, [])
     })
   }
@@ -68,8 +76,8 @@ for (const platform of ['wechat', 'alipay']) {
     t.after(() => page.close())
     await page.until('[data-open-type^=get]:not([disabled])')
     await page.tap('[data-open-type^=get]')
-    assert.equal((await page.until('.reason')).textContent, 'network')
-    const again = await page.until('button[data-open-type=""]:not([disabled]):not(.type-it)')
+    assert.equal((await page.until(TEXT)).textContent, TEXTS.network)
+    const again = await page.until('button[data-open-type=""]:not([disabled]):not([class*=haoma-phone-use])')
     up = true
     again.click()
     assert.match((await page.until('.number')).textContent, /^\d{3}\*{4}\d{4}$/)

@@ -37,6 +37,14 @@ async function open(t, platform, { status = 200, body = { masked: '138****5544' 
   return Object.assign(page, { text, button: () => page.find(BUTTON), logins: () => logins })
 }
 
+/** Types into a field. */
+async function write(page, name, text) {
+  const input = page.find(`[class$="${name}"]`)
+  input.value = text
+  input.dispatchEvent(new page.window.Event('input', { bubbles: true }))
+  await page.settled()
+}
+
 for (const platform of ['wechat', 'alipay']) {
   describe(platform, () => {
     test('the page shows goods, consent and our label in the button', async (t) => {
@@ -64,19 +72,18 @@ for (const platform of ['wechat', 'alipay']) {
       assert.deepEqual(page.errors, [])
     })
 
-    test('denied: no request, the reason, the sentence, and the fallback works', async (t) => {
+    test('denied: no request, a sentence and no word of code, and the number can be typed', async (t) => {
       const page = await open(t, platform, { allow: false })
       await page.tap(BUTTON)
       assert.deepEqual(page.sent, [])
       assert.match(page.text(), /没有获得授权，可以再点一次/)
-      assert.match(page.text(), /denied/)
+      assert.doesNotMatch(page.text(), /denied/)
       assert.match(page.text(), /用这个号码/)
       assert.equal(page.button().disabled, false)
-      const input = page.find('input')
-      input.value = '13900001111'
-      input.dispatchEvent(new page.window.Event('input', { bubbles: true }))
-      await page.settled()
-      await page.tap('[class$="type-it"]')
+      await write(page, 'haoma-phone-number', '139 0000 111')
+      assert.equal(page.find('[class$="haoma-phone-use"]').disabled, true)
+      await write(page, 'haoma-phone-number', '139 0000 1111')
+      await page.tap('[class$="haoma-phone-use"]')
       assert.match(page.text(), /13900001111/)
     })
 
@@ -118,7 +125,7 @@ test('alipay: an error reply of my.getPhoneNumber is not sent', async (t) => {
   })
   await page.tap(BUTTON)
   assert.deepEqual(page.sent, [])
-  assert.match(page.text(), /denied/)
+  assert.match(page.text(), /没有获得授权，可以再点一次/)
 })
 
 test('wechat: an old base library shows the fallback alone', async (t) => {

@@ -31,7 +31,7 @@ export function open(attributes = '', { inside = '', data = {}, wx: given = {}, 
   const id = simulate.load({
     usingComponents: { 'haoma-phone-button': button },
     template: `<haoma-phone-button id="it" app="shop" server="https://phone.example.com" ${attributes}
-      bind:success="told" bind:fail="told" bind:agree="told">${inside}</haoma-phone-button>`,
+      bind:success="told" bind:fail="told" bind:agree="told" bind:typed="told">${inside}</haoma-phone-button>`,
     data,
     methods: { told: (event) => said.events.push([event.type, event.detail]) },
     ...page,

@@ -55,7 +55,7 @@ describe('the WeChat component', () => {
 
   test('declined: `fail`, no request, a sentence, and the fallback', async () => {
     const here = await page('', { inside: '<view slot="fallback">手动填写</view>' })
-    assert.ok(!here.text().includes('手动填写'))
+    assert.ok(!here.text().includes('手动填写') && !here.one('entry'))
     await tap(here, { errMsg: 'getPhoneNumber:fail user deny' })
     const [[name, failure]] = here.said.events
     assert.deepEqual([name, failure.reason, failure.next, failure.fallback], ['fail', 'denied', 'ask-again', true])
@@ -132,6 +132,45 @@ describe('the WeChat component', () => {
     assert.deepEqual([here.said.requests.length, here.said.events[0][1].answer], [0, { mine: true }])
   })
 
+  test('the fields of the fallback are there where the page has no fallback of its own', async () => {
+    const here = await page('lang="en"')
+    await tap(here, { errMsg: 'getPhoneNumber:fail user deny' })
+    const slot = () => here.one('entry').dom.previousElementSibling
+    // `:empty` of the stylesheet decides which of the two is seen.
+    assert.deepEqual([slot().className.endsWith('haoma-phone-slot'), slot().childNodes.length], [true, 0])
+    here.one('number').dispatchEvent('input', { detail: { value: '+852 5123 4567' } })
+    here.one('use').dispatchEvent('tap')
+    await here.settle()
+    assert.deepEqual(here.said.events.at(-1), ['typed', { phoneNumber: '+85251234567' }])
+    const theirs = await page('', { inside: '<view slot="fallback">手动填写</view>' })
+    await tap(theirs, { errMsg: 'getPhoneNumber:fail user deny' })
+    assert.equal(theirs.one('entry').dom.previousElementSibling.textContent, '手动填写')
+  })
+
+  test('with `sms` a code is sent and entered, through a function of the page as well', async () => {
+    const asked = []
+    const post = async (body, route) => {
+      asked.push([route, body])
+      return { status: 200, body: route === 'sms/send' ? { ticket: 't', session: 's', expires_in: 300, resend_after: 60 } : { masked: '139****1111' } }
+    }
+    const here = await page('post="{{post}}" sms="{{true}}" policy="2026-01" scene="checkout"', { data: { post } })
+    await tap(here, { errMsg: 'getPhoneNumber:fail user deny' })
+    here.one('number').dispatchEvent('input', { detail: { value: '13900001111' } })
+    assert.equal(here.one('use'), undefined)
+    here.one('send').dispatchEvent('tap')
+    await here.settle()
+    assert.match(here.one('send').dom.textContent, /^(60|59) 秒后重发$/)
+    assert.equal(here.one('note').dom.textContent, '验证码已发送，请查看短信')
+    here.one('code').dispatchEvent('input', { detail: { value: '123456' } })
+    here.one('use').dispatchEvent('tap')
+    await here.settle()
+    assert.deepEqual(asked, [
+      ['sms/send', { phone_number: '13900001111', login_code: 'login-1' }],
+      ['sms/check', { ticket: 't', session: 's', sms_code: '123456', consent: { policy: '2026-01', scene: 'checkout' } }],
+    ])
+    assert.deepEqual(here.said.events.at(-1), ['success', { ok: true, platform: 'wechat', answer: { masked: '139****1111' } }])
+  })
+
   test('properties that change are taken', async () => {
     const here = await page('app="{{app}}" disabled="{{off}}"', { data: { app: 'one', off: false } })
     here.shown.setData({ app: 'two' })
@@ -170,8 +209,8 @@ describe('the WeChat component', () => {
   test('loading and disabled are the page\'s word too', async () => {
     const wxml = await readFile(`${PACKAGE}/haoma-phone-button/index.wxml`, 'utf8')
     const buttons = wxml.match(/<button[^>]*>/g)
-    assert.equal(buttons.length, 2)
-    for (const each of buttons) {
+    assert.equal(buttons.length, 4)
+    for (const each of buttons.slice(0, 2)) {
       assert.ok(each.includes('disabled="{{disabled || loading || !state.ready}}"'))
       assert.match(each, /loading="\{\{loading( \|\| state\.busy)?\}\}"/)
     }
@@ -188,6 +227,10 @@ describe('the names of the attributes', () => {
       ['bindgetrealtimephonenumber', 'received'],
       ['bindagreeprivacyauthorization', 'agreed'],
       ['bindtap', 'again'],
+      ['bindinput', 'typeNumber'],
+      ['bindtap', 'send'],
+      ['bindinput', 'typeCode'],
+      ['bindtap', 'use'],
     ])
   })
 
@@ -200,6 +243,10 @@ describe('the names of the attributes', () => {
       ['onGetAuthorize', 'received'],
       ['onError', 'declined'],
       ['onTap', 'again'],
+      ['onInput', 'typeNumber'],
+      ['onTap', 'send'],
+      ['onInput', 'typeCode'],
+      ['onTap', 'use'],
     ])
   })
 })

@@ -81,14 +81,18 @@ function prepare() {
   }
 }
 
-/** What the documentation shows: the button of the guide, and both samples of the component. */
+/** What the documentation shows: the button of the guide, and both samples of the component; and the way by text message. */
 const written = () => ({
   react: {
     'hand/index.jsx': `const SERVER = '${SERVER}'\n${sample('docs/guide.md', '<b>Taro (React)</b>', 'jsx')}`,
     'docs/index.jsx': sample('docs/front-end.md', '## Taro', 'jsx'),
+    'sms/index.jsx': page('sms.jsx'),
   },
-  vue: { 'docs/index.vue': sample('docs/front-end.md', '## Taro', 'vue') },
+  vue: { 'docs/index.vue': sample('docs/front-end.md', '## Taro', 'vue'), 'sms/index.vue': page('sms.vue') },
 })
+
+/** A page of the tests. */
+const page = (name) => fs.readFileSync(new URL(`pages/${name}`, import.meta.url), 'utf8')
 
 /** The first block of code in a language, after a heading. */
 export function sample(file, heading, language) {

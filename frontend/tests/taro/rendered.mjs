@@ -72,7 +72,7 @@ for (const framework of ['react', 'vue3']) {
       await page.waitForSelector('text=当前版本不能获取手机号')
       assert.equal(await page.locator(button).count(), 0)
       assert.equal(await page.locator('.haoma-phone-button').count(), 0)
-      await page.fill('.typed input', '13800000000')
+      await page.fill('.haoma-phone-number input', '13800000000')
       await page.click('text=用这个号码')
       await page.waitForSelector('.number >> text=13800000000')
       assert.deepEqual(errors, [])

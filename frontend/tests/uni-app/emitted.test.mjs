@@ -41,10 +41,11 @@ for (const [name, wanted] of Object.entries(ATTRIBUTES)) {
   test(`${name}: a button of the platform and a plain one, with exactly the attributes of the platform`, () => {
     const { ext, prefix, openType } = TARGETS[name]
     const looks = ['class', 'type', 'disabled', 'loading', `${prefix}if`, `${prefix}else`]
-    const [again, button, ...more] = buttonsIn(parse(read(BUILT, name, OF_THE_PACKAGE + ext)))
+    const [again, button, send, use, ...more] = buttonsIn(parse(read(BUILT, name, OF_THE_PACKAGE + ext)))
     const names = (node) => Object.keys(node.attributes).filter((each) => !looks.includes(each))
     assert.deepEqual(names(again), [name === 'mp-alipay' ? 'onTap' : 'bindtap'])
     assert.deepEqual(names(button), wanted)
+    assert.deepEqual([names(send), names(use)], [names(again), names(again)])
     assert.deepEqual(more, [])
     if (name !== 'mp-weixin') assert.equal(button.attributes['open-type'], openType)
     if (name === 'mp-alipay') assert.equal(button.attributes.scope, 'phoneNumber')

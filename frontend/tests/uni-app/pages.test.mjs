@@ -67,7 +67,7 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     const page = await open(name)
     await page.ready()
     page.decline()
-    await page.until(() => /用这个号码\ndenied$/.test(page.text()))
+    await page.until(() => /没有获得授权，可以再点一次\n用这个号码$/.test(page.text()))
     await page.settle()
     assert.deepEqual(page.posted, [])
     page.fire(page.find('input')[0], event('input'), { value: '13800002222' })
@@ -81,7 +81,7 @@ for (const [name, target] of Object.entries(TARGETS).filter(([, each]) => each.i
     const page = await open(name, [REFUSED, { status: 200, body: { masked: '138****2222' } }])
     await page.ready()
     page.agree()
-    await page.until(() => /server$/.test(page.text()))
+    await page.until(() => page.text().includes('暂时无法完成，请稍后再试'))
     await page.ready()
     assert.deepEqual(page.logins, ['login-1', 'login-2'])
     page.fire(page.button(), target.agree, target.agreed.code ? { ...target.agreed, code: 'another-code' } : target.agreed)
@@ -125,7 +125,7 @@ test('Alipay: a user who cancels after all has declined, wherever the platform s
   const page = await open('mp-alipay', undefined, { api: { getPhoneNumber: ({ success }) => success({ response: reply }) } })
   await page.ready()
   page.agree()
-  await page.until(() => /denied$/.test(page.text()))
+  await page.until(() => page.text().includes('没有获得授权'))
   assert.deepEqual(page.posted, [])
   page.close()
 })
@@ -144,7 +144,7 @@ test('WeChat: a used-up quota offers the other way', async () => {
   await page.ready()
   assert.equal(page.button().values['phone-number-no-quota-toast'], false)
   page.fire(page.button(), 'bindgetphonenumber', { errMsg: 'getPhoneNumber:fail', errno: 1400001 })
-  await page.until(() => /用这个号码\nquota$/.test(page.text()))
+  await page.until(() => /暂时不能获取手机号，请用其他方式填写\n用这个号码$/.test(page.text()))
   page.close()
 })
 
@@ -154,7 +154,7 @@ test('a request that may be sent again is sent by a plain button, without a seco
   const page = await open('mp-weixin', [busy, { status: 200, body: { masked: '138****2222' } }])
   await page.ready()
   page.agree()
-  await page.until(() => /server$/.test(page.text()))
+  await page.until(() => page.text().includes('暂时无法完成，请稍后再试'))
   assert.equal('open-type' in page.button().node.attributes, false)
   assert.equal(page.button().values.disabled, true) // until the wait is over
   await page.advance(7)
@@ -188,6 +188,31 @@ for (const [name, type] of [['mp-weixin', 'getRealtimePhoneNumber|agreePrivacyAu
     assert.deepEqual(page.posted, [])
     if (name === 'mp-alipay') assert.equal(page.asked[0].protocols.isvAppId, '2021000000000009')
     assert.deepEqual(page.errors, [])
+    page.close()
+  })
+
+  test(`${name}: a code is sent and entered`, async () => {
+    const page = await every(name)
+    await page.ready()
+    const field = (of) => page.find('input').find((each) => each.values.class.endsWith(of))
+    const press = (of) => page.fire(page.find('button').find((each) => each.values.class === of), tapped, {})
+    const input = name === 'mp-alipay' ? 'onInput' : 'bindinput'
+    page.fire(page.button(), name === 'mp-alipay' ? 'onError' : 'bindgetphonenumber', page.target.declined)
+    await page.until(() => field('haoma-phone-number'))
+    page.fire(field('haoma-phone-number'), input, { value: '13800138000' })
+    await page.settle()
+    press('haoma-phone-send')
+    await page.until(() => field('haoma-phone-code'))
+    page.fire(field('haoma-phone-code'), input, { value: '123456' })
+    await page.settle()
+    press('haoma-phone-use')
+    await page.until(() => said(page).length === 4)
+    const [, send, check, [event, { answer }]] = said(page)
+    assert.deepEqual([send, check, event, answer], [
+      ['sms/send', { phone_number: '13800138000', login_code: 'login-1' }],
+      ['sms/check', { ticket: 't', session: 's', sms_code: '123456', consent: { policy: '2026-02', scene: 'pick-up' } }],
+      'success', { id: 'of my own back end', ticket: 't', session: 's', resend_after: 60 },
+    ])
     page.close()
   })
 

@@ -1,4 +1,25 @@
 /* haoma-core; SPDX-License-Identifier: Apache-2.0 */
+// @ts-nocheck: what it is made of is checked
+var __async = (__this, __arguments, generator) => {
+  return new Promise((resolve, reject) => {
+    var fulfilled = (value) => {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    };
+    var rejected = (value) => {
+      try {
+        step(generator.throw(value));
+      } catch (e) {
+        reject(e);
+      }
+    };
+    var step = (x) => x.done ? resolve(x.value) : Promise.resolve(x.value).then(fulfilled, rejected);
+    step((generator = generator.apply(__this, __arguments)).next());
+  });
+};
 
 // src/hosts.ts
 var { assign } = Object;
@@ -157,6 +178,15 @@ var WORDS = {
   server: ["暂时无法完成，请稍后再试", "This did not work. Please try later"],
   unsupported: ["当前版本不能获取手机号，请用其他方式填写", "Not available in this version. Please use another way"]
 };
+var ENTRY = {
+  number: ["手机号", "Phone number"],
+  code: ["短信验证码", "Code from the message"],
+  send: ["获取验证码", "Send code"],
+  resend: ["重新获取", "Send again"],
+  wait: ["{seconds} 秒后重发", "Again in {seconds} s"],
+  sent: ["验证码已发送，请查看短信", "The code is on its way. Please see your messages"],
+  use: ["用这个号码", "Use this number"]
+};
 
 // src/button.ts
 var FRESH = 24e4;
@@ -168,7 +198,18 @@ var asking;
 var offline;
 var using = 0;
 var buttons = /* @__PURE__ */ new Set();
+var take = () => {
+  const found = code;
+  code = void 0;
+  return found;
+};
 var tell = () => buttons.forEach((show) => show());
+var giveAway = () => {
+  const found = take();
+  tell();
+  return found;
+};
+var now = () => Date.now();
 var word = (options, key) => (WORDS[key] || WORDS[PLATFORM])[options.lang === "en" ? 1 : 0];
 var PhoneButton = function(options) {
   const [platform, host] = find(options.platform);
@@ -190,13 +231,13 @@ var PhoneButton = function(options) {
   let failure;
   const look = () => {
     const supported = !!supports(platform, host, options);
-    const alive = !!code && Date.now() - taken < DEAD;
+    const alive = !!code && now() - taken < DEAD;
     const lost = offline && !alive;
     const again = !busy && !!(pending || lost);
     const shown = !supported && refusal("unsupported", STOP) || failure || lost && refusal("network", RETRY_LATER) || {};
     return {
       supported,
-      ready: supported && !busy && (again ? Date.now() >= wait : alive && !using),
+      ready: supported && !busy && (again ? now() >= wait : alive && !using),
       busy,
       again,
       openType: supported && !again ? openType(platform, host, options) : "",
@@ -215,13 +256,13 @@ var PhoneButton = function(options) {
     }
   };
   const login = () => {
-    const now = Date.now();
-    if (!busy && now - from > FRESH) pending = null;
-    if (timer && !asking && !using && !pending && button.state.supported && !(code && now - taken < FRESH)) {
+    const at = now();
+    if (!busy && at - from > FRESH) pending = null;
+    if (timer && !asking && !using && !pending && button.state.supported && !(code && at - taken < FRESH)) {
       asking = logIn(platform, host, patience()).catch(() => "").then((found) => {
         if (found) {
           code = found;
-          taken = now;
+          taken = at;
         }
         offline = !found;
         asking = void 0;
@@ -240,9 +281,7 @@ var PhoneButton = function(options) {
   const bodyOf = (authorization2) => {
     const { policy, scene } = options;
     const consent = policy || scene ? { policy, scene } : void 0;
-    const body = { login_code: code, authorization: authorization2, consent };
-    code = void 0;
-    return parse(stringify(body));
+    return parse(stringify({ login_code: take(), authorization: authorization2, consent }));
   };
   const post = (body, tries) => {
     pending = body;
@@ -261,8 +300,8 @@ var PhoneButton = function(options) {
         if (failure) failure.text = failure.text || word(options, failure.reason);
         busy = false;
         using--;
-        done = found.ok && Date.now();
-        wait = Date.now() + (found.retryAfter || 0) * 1e3;
+        done = found.ok && now();
+        wait = now() + (found.retryAfter || 0) * 1e3;
         if (!found.retry) pending = null;
         login();
         tell();
@@ -287,14 +326,13 @@ var PhoneButton = function(options) {
       return login();
     },
     stop() {
-      clearInterval(timer);
-      timer = 0;
+      timer = clearInterval(timer);
       buttons.delete(show);
     },
     shown: login,
     // A double tap gives two events, at once or one after the other.
-    received: (event) => Date.now() - done < 1e3 ? last : run(() => {
-      from = Date.now();
+    received: (event) => now() - done < 1e3 ? last : run(() => {
+      from = now();
       return read(detailOf(event));
     }),
     declined: (event) => run(() => declined(event)),
@@ -304,7 +342,188 @@ var PhoneButton = function(options) {
   button.state = look();
   return button;
 };
+
+// src/sms-code.ts
+var SmsCode = class {
+  constructor(options) {
+    this.options = options;
+    this.ticket = "";
+    this.session = "";
+    this.patience = () => this.options.timeout || 1e4;
+  }
+  /** Takes changed options; the others stay. */
+  set(changed) {
+    this.options = Object.assign({}, this.options, changed);
+  }
+  /** Sends a code. It uses the login of the page's button, or takes one: nothing is sealed under it. */
+  send(phoneNumber) {
+    return __async(this, null, function* () {
+      const [platform, host] = find(this.options.platform);
+      const login = this.session ? { session: this.session } : { login_code: giveAway() || (yield logIn(platform, host, this.patience()).catch(() => "")) };
+      if (!this.session && !login.login_code) return this.worded(refusal("network", RETRY_LATER));
+      const found = yield this.ask("send", Object.assign({ phone_number: phoneNumber }, login));
+      if (!found.ok) this.session = "";
+      if (!found.ok) return found;
+      const { ticket, session, expires_in, resend_after } = found.answer;
+      this.ticket = ticket;
+      this.session = session || this.session;
+      return { ok: true, expiresIn: expires_in, resendAfter: resend_after };
+    });
+  }
+  /** Turns the code into the number. The outcome is that of the button. */
+  check(code2) {
+    const { policy, scene } = this.options;
+    const consent = policy || scene ? { policy, scene } : void 0;
+    return this.ask("check", { ticket: this.ticket, session: this.session, sms_code: code2, consent });
+  }
+  worded(found) {
+    const words = WORDS;
+    if (!found.ok) found.text = found.text || words[found.reason][this.options.lang === "en" ? 1 : 0];
+    return found;
+  }
+  ask(route, body) {
+    return __async(this, null, function* () {
+      const [platform, host] = find(this.options.platform);
+      const post = this.options.post || ((name, sent) => send(platform === ALIPAY, host, this.options, "sms/" + name, sent, this.patience()));
+      try {
+        return this.worded(outcome(platform, yield post(route, JSON.parse(JSON.stringify(body)))));
+      } catch (error) {
+        return this.worded(refusal("network", RETRY_LATER, { message: declined(error).message }));
+      }
+    });
+  }
+};
+
+// src/entry.ts
+var NUMBER = /^(1\d{10}|\+\d{7,15}|[02-9]\d{5,14})$/;
+var PhoneEntry = class {
+  constructor(options) {
+    this.options = options;
+    this.number = "";
+    this.code = "";
+    this.sent = false;
+    this.busy = false;
+    this.failed = false;
+    this.text = "";
+    /** When another code may be asked for. */
+    this.until = 0;
+    this.way = new SmsCode(this.ofSms());
+    this.state = this.look();
+  }
+  /** Takes changed options; the others stay. */
+  set(changed) {
+    this.options = Object.assign({}, this.options, changed);
+    this.way.set(this.ofSms());
+    this.show();
+  }
+  /** Call it when the fields disappear. */
+  stop() {
+    clearInterval(this.timer);
+    this.options = Object.assign({}, this.options, { onState: void 0 });
+  }
+  /** Call it with the event of the field for the number. */
+  typeNumber(event) {
+    this.number = typed(event);
+    this.sent = this.failed = false;
+    this.until = 0;
+    this.code = this.text = "";
+    this.show();
+  }
+  /** Call it with the event of the field for the code. */
+  typeCode(event) {
+    this.code = typed(event);
+    this.show();
+  }
+  /** Sends a code. Call it from a tap. */
+  send() {
+    return __async(this, null, function* () {
+      if (!this.state.canSend) return;
+      const found = yield this.during(this.way.send(this.number));
+      if (found.ok) {
+        this.sent = true;
+        this.tell(this.word("sent"), found.resendAfter);
+      } else {
+        this.refused(found);
+      }
+    });
+  }
+  /** Uses the number. Call it from a tap. */
+  use() {
+    return __async(this, null, function* () {
+      const { onSuccess, onTyped } = this.options;
+      if (!this.state.canUse) return;
+      if (!this.state.sms) {
+        if (onTyped) onTyped({ phoneNumber: this.number });
+        return;
+      }
+      const found = yield this.during(this.way.check(this.code));
+      if (!found.ok) return this.refused(found);
+      this.tell("", 0);
+      if (onSuccess) onSuccess(found);
+    });
+  }
+  ofSms() {
+    const { post } = this.options;
+    return Object.assign({}, this.options, {
+      post: post && ((route, body) => post(body, "sms/" + route))
+    });
+  }
+  word(key) {
+    return ENTRY[key][this.options.lang === "en" ? 1 : 0];
+  }
+  look() {
+    const { sent, busy, failed, text } = this;
+    const sms = !!this.options.sms && !!find(this.options.platform)[1];
+    const left = Math.ceil((this.until - Date.now()) / 1e3);
+    const good = NUMBER.test(this.number);
+    return {
+      sms,
+      sent: sms && sent,
+      busy,
+      canSend: sms && good && !busy && left <= 0,
+      canUse: good && !busy && (!sms || sent && /^\d{4,8}$/.test(this.code)),
+      failed,
+      text,
+      number: this.word("number"),
+      code: this.word("code"),
+      send: left > 0 ? this.word("wait").replace("{seconds}", String(left)) : this.word(sent ? "resend" : "send"),
+      use: this.word("use")
+    };
+  }
+  show() {
+    const state = this.look();
+    clearInterval(this.timer);
+    if (this.until > Date.now() && this.options.onState) this.timer = setInterval(() => this.show(), 1e3);
+    if (JSON.stringify(state) === JSON.stringify(this.state)) return;
+    this.state = state;
+    if (this.options.onState) this.options.onState(state);
+  }
+  during(asked) {
+    return __async(this, null, function* () {
+      this.busy = true;
+      this.failed = false;
+      this.text = "";
+      this.show();
+      const found = yield asked;
+      this.busy = false;
+      return found;
+    });
+  }
+  tell(text, seconds) {
+    this.text = text;
+    this.until = Date.now() + seconds * 1e3;
+    this.show();
+  }
+  refused(failure) {
+    this.failed = true;
+    this.tell(failure.text, Math.max(failure.retryAfter || 0, (this.until - Date.now()) / 1e3));
+    if (this.options.onFail) this.options.onFail(failure);
+  }
+};
+var typed = (event) => String((event && event.trim ? event : detailOf(event).value) || "").replace(/[\s-]/g, "");
 export {
   PhoneButton,
+  PhoneEntry,
+  SmsCode,
   detect
 };

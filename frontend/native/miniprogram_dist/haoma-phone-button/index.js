@@ -1,12 +1,14 @@
-const { PhoneButton } = require('./core')
+/** @type {typeof import('haoma-core') & typeof import('haoma-core/sms')} */
+const { PhoneButton, PhoneEntry } = require('./core')
 
 const OPTIONS = [
-  'app', 'server', 'post', 'publishableKey', 'policy', 'scene', 'realtime', 'agreePrivacy', 'acceptEncryptedData', 'lang', 'timeout',
+  'app', 'server', 'post', 'publishableKey', 'policy', 'scene', 'realtime', 'agreePrivacy', 'acceptEncryptedData', 'sms', 'lang',
+  'timeout',
 ]
 
 Component({
   options: { multipleSlots: true },
-  externalClasses: ['button-class', 'consent-class', 'text-class'],
+  externalClasses: ['button-class', 'consent-class', 'text-class', 'entry-class'],
 
   properties: {
     app: String,
@@ -20,17 +22,20 @@ Component({
     realtime: Boolean,
     agreePrivacy: Boolean,
     acceptEncryptedData: Boolean,
+    sms: Boolean, // the app has the way by text message
     disabled: Boolean,
     loading: Boolean,
     lang: { type: String, value: 'zh' },
     timeout: { type: Number, value: 10000 },
   },
 
-  data: { state: {} },
+  data: { state: {}, entry: {} },
 
   observers: {
     [OPTIONS.join()]() {
-      if (this.button) this.button.set(this.options())
+      if (!this.button) return
+      this.button.set(this.options())
+      this.entry.set(this.options())
     },
   },
 
@@ -44,12 +49,22 @@ Component({
           onFail: (failure) => this.triggerEvent('fail', failure),
         }),
       )
-      this.setData({ state: this.button.state })
+      this.entry = new PhoneEntry(
+        Object.assign(this.options(), {
+          platform: 'wechat',
+          onState: (entry) => this.setData({ entry }),
+          onSuccess: (success) => this.triggerEvent('success', success),
+          onFail: (failure) => this.triggerEvent('fail', failure),
+          onTyped: (typed) => this.triggerEvent('typed', typed),
+        }),
+      )
+      this.setData({ state: this.button.state, entry: this.entry.state })
       this.button.start()
     },
     detached() {
       this.button.stop()
-      this.button = null // an answer may still come
+      this.entry.stop()
+      this.button = /** @type {any} */ (null) // an answer may still come
     },
   },
 
@@ -60,6 +75,7 @@ Component({
   },
 
   methods: {
+    /** @returns {Omit<import('haoma-core').Options, 'onState'>} */
     options() {
       const options = {}
       for (const name of OPTIONS) options[name] = this.data[name]
@@ -73,6 +89,18 @@ Component({
     },
     agreed(event) {
       this.triggerEvent('agree', event.detail)
+    },
+    typeNumber(event) {
+      this.entry.typeNumber(event)
+    },
+    typeCode(event) {
+      this.entry.typeCode(event)
+    },
+    send() {
+      this.entry.send()
+    },
+    use() {
+      this.entry.use()
     },
   },
 })

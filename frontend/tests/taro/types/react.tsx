@@ -4,9 +4,9 @@ export const page = (
   <HaomaPhoneButton
     app='shop-wechat' server='https://phone.example.com' publishableKey='' policy='2026-01' scene='checkout' consent='…'
     post={async (body) => ({ status: 200, body: body.login_code })} lang='zh' timeout={5000} isvAppId='' realtime agreePrivacy
-    acceptEncryptedData disabled loading className='mine' style={{ color: 'red' }} fallback={<b />}
+    acceptEncryptedData sms disabled loading className='mine' style={{ color: 'red' }} fallback={<b />}
     onSuccess={({ answer }) => answer.masked} onFail={({ reason, next }) => reason === 'denied' && next === 'ask-again'}
-    onAgree={() => undefined}
+    onTyped={({ phoneNumber }) => phoneNumber.length} onAgree={() => undefined}
   >
     label
   </HaomaPhoneButton>

@@ -7,6 +7,7 @@ export const page = h(
     app: 'shop-wechat', server: 'https://phone.example.com', consent: '…', policy: '2026-01', lang: 'en', disabled: true,
     onSuccess: ({ answer }) => answer.masked,
     onFail: ({ reason }) => reason === 'denied',
+    sms: true, onTyped: ({ phoneNumber }) => phoneNumber.length,
     onAgree: () => undefined,
   },
   { default: () => 'label', fallback: () => 'another way' },

@@ -1,22 +1,15 @@
 const shop = require('../../shop')
 
 Page({
-  data: Object.assign({ number: '', typed: '', reason: '' }, shop),
+  data: Object.assign({ number: '' }, shop),
 
   // `answer` is what the service said: with a publishable key the masked number, and a token for your back end.
   onNumber(success) {
-    this.setData({ number: success.answer.masked, reason: '' })
+    this.setData({ number: success.answer.masked })
   },
 
-  onFail(failure) {
-    this.setData({ reason: failure.reason })
-  },
-
-  onType(event) {
-    this.setData({ typed: event.detail.value })
-  },
-
-  onTyped() {
-    this.setData({ number: this.data.typed, reason: '' })
+  // What the user has typed where the button could not help. Nobody has verified it.
+  onTyped(typed) {
+    this.setData({ number: typed.phoneNumber })
   },
 })

@@ -51,7 +51,7 @@ export function ask(screen, { platform, title, number: masked, shop, signal }) {
         h('button', { type: 'button', class: 'act deny', onclick: () => end(false) }, say(look.deny)),
         h('button', { type: 'button', class: 'act allow', onclick: () => end(true) }, say(look.allow))),
       look.terms && platform !== 'huawei' ? terms() : null);
-    const veil = h('div', { class: 'veil' }, sheet);
+    const veil = h('div', { class: `veil ${platform}` }, sheet);
     for (const each of screen.children) each.inert = true;
     screen.append(veil);
     sheet.focus({ preventScroll: true });

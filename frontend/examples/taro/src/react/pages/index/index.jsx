@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { Button, Input, Text, View } from '@tarojs/components'
+import { Text, View } from '@tarojs/components'
 import { HaomaPhoneButton } from 'haoma-taro/react'
 
 import { app, goods, publishableKey, server, yuan } from '../../../shop/catalogue'
@@ -34,22 +34,11 @@ export default function Checkout() {
           scene='checkout'
           consent='我们用手机号通知你取货，详见《隐私政策》。'
           onSuccess={({ answer }) => setNumber(answer.masked)}
-          onFail={({ reason, code }) => console.info('no number:', reason, code)}
-          fallback={<TypeIt onTyped={setNumber} />}
+          onTyped={({ phoneNumber }) => setNumber(phoneNumber)}
         >
           手机号一键下单
         </HaomaPhoneButton>
       )}
-    </View>
-  )
-}
-
-function TypeIt({ onTyped }) {
-  const [typed, setTyped] = useState('')
-  return (
-    <View>
-      <Input className='typed' type='number' maxlength={11} placeholder='输入手机号' onInput={(event) => setTyped(event.detail.value)} />
-      <Button className='type-it' disabled={typed.length !== 11} onClick={() => onTyped(typed)}>用这个号码</Button>
     </View>
   )
 }
