@@ -1,6 +1,6 @@
 /** Writes the bundles of the simulator's page: `node build.mjs [FOLDER]`. The same sources give the same bytes. */
 
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +24,8 @@ export async function build(out) {
   await copyFile(path.join(here, 'src/frame.html'), path.join(out, 'frame.html'))
   const compiler = require.resolve('glass-easel-template-compiler/pkg/glass_easel_template_compiler_bg.wasm')
   await copyFile(compiler, path.join(out, 'compiler.wasm'))
-  await writeFile(path.join(out, 'licences.txt'), await licences([...packages, 'glass-easel-template-compiler']))
+  const rust = await readFile(path.join(here, 'compiler-rust.txt'), 'utf8')
+  await writeFile(path.join(out, 'licences.txt'), await licences([...packages, 'glass-easel-template-compiler'], rust))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build(path.resolve(process.argv[2] ?? OUT))

@@ -34,8 +34,8 @@ export function inside({ inputs }) {
   return Object.keys(inputs).flatMap((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? [])
 }
 
-/** The licences of packages, as one text. */
-export async function licences(packages) {
+/** The licences of packages, as one text, with what else is to be said. */
+export async function licences(packages, ...more) {
   const texts = []
   for (const name of [...new Set(packages)].sort()) {
     const folder = require.resolve
@@ -47,7 +47,7 @@ export async function licences(packages) {
     const text = file ? await readFile(path.join(folder, file), 'utf8') : ''
     texts.push(`${name} ${version}, ${license}\n\n${text.replace(/\r/g, '').trim()}\n`)
   }
-  return [ABOUT + '\n', ...texts].join(`\n${RULE}`)
+  return [ABOUT + '\n', ...texts, ...more].join(`\n${RULE}`)
 }
 
 const ABOUT = 'host.js and frame.js contain parts of these packages; compiler.wasm is copied from one of them as it is.'

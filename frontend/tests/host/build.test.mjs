@@ -30,6 +30,14 @@ test('the licences of all that is inside are beside it', async () => {
   }
 })
 
+test('so are the libraries of Rust in the compiler, each with its version', async () => {
+  const text = await readFile(path.join(OUT, 'licences.txt'), 'utf8')
+  const wasm = await readFile(path.join(OUT, 'compiler.wasm'), 'latin1')
+  const names = new Set([...wasm.matchAll(/registry\/src\/[^/]+\/([\w-]+)-(\d+\.\d+\.\d+)\//g)].map(([, name, version]) => `${name} ${version}`))
+  assert.ok(names.size > 9)
+  for (const name of names) assert.ok(text.includes(name), name)
+})
+
 test("what the simulator's page loads needs no eval", async () => {
   assert.doesNotMatch(await readFile(path.join(OUT, 'host.js'), 'utf8'), /\beval\(|new Function|\bFunction\(/)
 })
