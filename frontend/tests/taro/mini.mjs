@@ -161,7 +161,8 @@ function readTemplates(text) {
   const found = new Map()
   for (const [, kind, tag, attributes] of text.matchAll(/<template name="tmpl_0_([\w-]+)">\s*<([\w-]+)\s([^>]*)>/g)) {
     const pairs = [...attributes.matchAll(/([\w:-]+)="([^"]*)"/g)].map((each) => each.slice(1))
-    found.set(kind, { tag, of: (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])) })
+    // A field has a template for each of its states.
+    found.set(kind.replace(/_blur$/, ''), { tag, of: (node) => Object.fromEntries(pairs.map(([key, value]) => [key, valueOf(value, node)])) })
   }
   return found
 }
