@@ -1,4 +1,4 @@
-"""Write the words of the front end, ``frontend/core/src/words.ts``, from ``front_end.toml`` and ``phone_entry.toml`` in ``words/``.
+"""Write the words of the front end, ``frontend/core/src/words.ts``, from two files of ``words/``.
 
 ``python tools/front_end.py`` writes it. ``python tools/front_end.py --check`` exits with 1 if it is stale.
 """
@@ -17,7 +17,7 @@ FILE: Final = Path(__file__).resolve().parent.parent / "frontend" / "core" / "sr
 
 def written() -> str:
     """Return the content of the file. The first text of each entry is Chinese, the second English."""
-    lines = ["// Written by tools/front_end.py from front_end.toml and phone_entry.toml in src/haoma/words; edit those."]
+    lines = ["// Written by tools/front_end.py from src/haoma/words/front_end.toml and phone_entry.toml; edit those."]
     for name, room in (("WORDS", "front_end"), ("ENTRY", "phone_entry")):
         lines.append(f"export const {name} = {{")
         for key, words in entries(room).items():

@@ -1,4 +1,4 @@
-// Written by tools/front_end.py from front_end.toml and phone_entry.toml in src/haoma/words; edit those.
+// Written by tools/front_end.py from src/haoma/words/front_end.toml and phone_entry.toml; edit those.
 export const WORDS = {
   label: ["手机号码一键登录", "Continue with phone number"],
   busy: ["请稍候…", "One moment…"],
