@@ -116,6 +116,11 @@ _ODD: tuple[tuple[str, bytes], ...] = (
 )
 
 REQUESTS: tuple[Request, ...] = (
+    *(
+        Request(f"{name} in the address", b'{"code":"a"}', path=f"{path}?from=share&{name}=0a1b2c")
+        for name in ("login_code", "js_code", "code", "session", "iv")
+        for path in (PHONE, LOGIN)
+    ),
     *(Request(f"the body is {name}", body) for name, body in _ODD),
     *(Request(f"authorization is {name}", json.dumps({"authorization": value}).encode()) for name, value in _WRONG),
     *(Request(f"code is {name}", json.dumps({"authorization": {"code": value}}).encode()) for name, value in _WRONG),

@@ -28,7 +28,7 @@ from flask import Blueprint, Response, current_app, request, session
 from flask.cli import with_appcontext
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from haoma.authorization import MAX_BYTES
+from haoma.authorization import MAX_BYTES, refuse_in_address
 from haoma.client import Client
 from haoma.errors import HaomaError, TooLarge, TooSlow, wrong_argument
 from haoma.integrations.common import Answering, From, caller_of, find_app, join, linked, log_in
@@ -150,7 +150,7 @@ class Haoma:
     def _phone_number(self, app: str) -> Any:
         find_app(self.client.apps, app)
         who = self._sent_by(self._caller)
-        phone = self.client.get_phone_number(app, _body(), caller=who.caller, address=who.address)
+        phone = self.client.get_phone_number(app, _sent(), caller=who.caller, address=who.address)
         if self._on_verified is None:
             return _response(self._answering.phone(phone, self._asked()))
         found = self._on_verified(phone, linked(phone))
@@ -162,10 +162,10 @@ class Haoma:
 
     def _log_in(self, app: str) -> Response:
         address, trusted = self._sent_by(None).address, self._answering.trusted
-        return self._run(log_in(self.client, app, _body(), address, trusted=trusted))
+        return self._run(log_in(self.client, app, _sent(), address, trusted=trusted))
 
     def _join(self, dispute: str) -> Response:
-        return self._run(join(self.client.apps, dispute, _body()))
+        return self._run(join(self.client.apps, dispute, _sent()))
 
     def _sent_by(self, caller: Callable[[], object] | None) -> From:
         forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
@@ -186,6 +186,18 @@ class Haoma:
 def user() -> object:
     """Return the id of the user of Flask-Login, or None."""
     return session.get("_user_id") if hasattr(current_app, "login_manager") else None
+
+
+def _sent() -> bytes:
+    """Return the body of a request to a route of ours, which takes nothing from its address.
+
+    Raises:
+        BadField: ``envelope.bad-field``.
+    """
+    body = _body()
+    if body:
+        refuse_in_address(request.query_string.decode("latin-1"))
+    return body
 
 
 def _body() -> bytes:

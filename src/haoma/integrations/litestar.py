@@ -25,6 +25,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.plugins import InitPlugin
 
+from haoma.authorization import refuse_in_address
 from haoma.errors import HaomaError, TooSlow
 from haoma.integrations.common import (
     Answering,
@@ -151,7 +152,7 @@ class HaomaPlugin(InitPlugin):
     async def _phone_number(self, request: Request[Any, Any, Any]) -> Response[Any]:
         app = request.path_params["app"]
         find_app(self._client.apps, app)
-        body, who = await _body(request), self._sent_by(request)
+        body, who = await _sent(request), self._sent_by(request)
         phone = await self._client.get_phone_number(app, body, caller=who.caller, address=who.address)
         if self._on_verified is None:
             return _response(self._answering.phone(phone, self._asked(request)))
@@ -162,13 +163,13 @@ class HaomaPlugin(InitPlugin):
 
     async def _log_in(self, request: Request[Any, Any, Any]) -> Response[Any]:
         app, address, trusted = request.path_params["app"], self._sent_by(request).address, self._answering.trusted
-        return await self._run(request, log_in(self._client, app, await _body(request), address, trusted=trusted))
+        return await self._run(request, log_in(self._client, app, await _sent(request), address, trusted=trusted))
 
     def _sent_by(self, request: Request[Any, Any, Any]) -> From:
         return sent_by(self._client, request, self._caller, trusted=self._answering.trusted)
 
     async def _join(self, request: Request[Any, Any, Any]) -> Response[Any]:
-        return await self._run(request, join(self._client.apps, request.path_params["dispute"], await _body(request)))
+        return await self._run(request, join(self._client.apps, request.path_params["dispute"], await _sent(request)))
 
     async def _run(self, request: Request[Any, Any, Any], asking: Asking) -> Response[Any]:
         found = await self._client.run(asking.flow, tenant=asking.tenant)
@@ -232,6 +233,18 @@ def problems(*, trusted: bool = False) -> dict[int, ResponseSpec]:
         )
         for status, bodies in examples(trusted=trusted).items()
     }
+
+
+async def _sent(request: Request[Any, Any, Any]) -> bytes:
+    """Return the body of a request to a route of ours, which takes nothing from its address.
+
+    Raises:
+        BadField: ``envelope.bad-field``.
+    """
+    body = await _body(request)
+    if body:
+        refuse_in_address(request.scope["query_string"].decode("latin-1"))
+    return body
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from haoma.authorization import refuse_in_address
 from haoma.errors import HaomaError, TooSlow
 from haoma.integrations.common import Answering, From, aread, caller_of, checked, find_app, join, linked, log_in
 
@@ -193,6 +194,18 @@ async def _body(request: Request) -> bytes:
         raise TooSlow(diagnosis="the caller hung up") from None
 
 
+async def _sent(request: Request) -> bytes:
+    """Return the body of a request to a route of ours, which takes nothing from its address.
+
+    Raises:
+        BadField: ``envelope.bad-field``.
+    """
+    body = await _body(request)
+    if body:
+        refuse_in_address(request.scope["query_string"].decode("latin-1"))
+    return body
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """The routes of one client."""
@@ -208,7 +221,7 @@ class Door:
         asked = asked_by(self.answering, request.headers)
         try:
             app = find_app(self.client.apps, request.path_params["app"])
-            body, who = await _body(request), self.sent_by(request)
+            body, who = await _sent(request), self.sent_by(request)
             phone = await self.client.get_phone_number(app, body, caller=who.caller, address=who.address)
             if self.on_verified is None:
                 return response(self.answering.phone(phone, asked))
@@ -235,7 +248,7 @@ class Door:
     async def _run(self, request: Request, ask: Callable[[bytes], Asking]) -> Response:
         asked = asked_by(self.answering, request.headers)
         try:
-            asking = ask(await _body(request))
+            asking = ask(await _sent(request))
             found = await self.client.run(asking.flow, tenant=asking.tenant)
         except HaomaError as error:
             return response(self.answering.refuse(error, asked))

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from haoma.authorization import MAX_BYTES
+from haoma.authorization import MAX_BYTES, refuse_in_address
 from haoma.authorize import take_push
 from haoma.errors import CannotOpen, HaomaError, WrongMethod
 from haoma.integrations import common
@@ -115,6 +115,8 @@ def _bytes_of(request: HttpRequest) -> bytes:
 def _posted(request: HttpRequest) -> HttpRequest:
     if request.method != "POST":
         raise WrongMethod
+    if request.META.get("CONTENT_LENGTH") not in {None, "", "0"}:
+        refuse_in_address(request.META.get("QUERY_STRING", ""))
     return request
 
 
