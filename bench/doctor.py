@@ -42,8 +42,13 @@ def measure(rounds: int) -> Section:
     with tempfile.TemporaryDirectory() as folder:
         found, seconds = _scanned(Path(folder))
     section.rows.append(Row(f"doctor --front-end, {_FILES} files  文件", (f"{seconds:.2f}", f"{seconds:.2f}")))
+    with tempfile.TemporaryDirectory() as folder:
+        followed = _followed(Path(folder))
+    name = f"the same with {_FILES // 3} phone buttons  其中 {_FILES // 3} 个手机号按钮"
+    section.rows.append(Row(name, (f"{followed:.2f}", f"{followed:.2f}")))
     section.goals.append(Goal("inspect, 1 MiB of anything  任意 1 MiB", slowest, "<=", _INSPECT_SECONDS, "s"))
     section.goals.append(Goal(f"front end, {_FILES} files  前端", seconds, "<=", _FRONT_END_SECONDS, "s"))
+    section.goals.append(Goal("front end with buttons  前端，有按钮", followed, "<=", _FRONT_END_SECONDS, "s"))
     section.notes.append(f"front end: {found} findings  前端：{found} 条")
     return section
 
@@ -102,3 +107,37 @@ def _scanned(folder: Path) -> tuple[int, float]:
     began = time.perf_counter()
     found = sum(1 for _ in scan(folder / "shop"))
     return found, time.perf_counter() - began
+
+
+def _followed(folder: Path) -> float:
+    """Return the seconds that a tree takes in which every page has a phone button and a request through a helper."""
+    (folder / "request.js").write_text(_HELPER, "utf-8")
+    for number in range(_FILES // 3):
+        page = folder / f"p{number}"
+        page.mkdir()
+        (page / "p.wxml").write_text(
+            '<button open-type="getPhoneNumber" bindgetphonenumber="onPhone">x</button>', "utf-8"
+        )
+        (page / "p.json").write_text("{}", "utf-8")
+        (page / "p.js").write_text(_PAGE, "utf-8")
+    began = time.perf_counter()
+    for _ in scan(folder):
+        pass
+    return time.perf_counter() - began
+
+
+_BUTTON: Final = '<button open-type="getPhoneNumber" bindgetphonenumber="onPhone">x</button>'
+_HELPER: Final = """module.exports = ({ url, data, method = 'POST' }) =>
+  new Promise((ok, no) =>
+    wx.request({ url: 'https://shop.example.com' + url, data, method, success: (r) => ok(r.data), fail: no }))
+"""
+_PAGE: Final = """const request = require('../request')
+Page({
+  onLoad() { wx.login({ success: (r) => this.setData({ code: r.code }) }) },
+  onPhone(e) {
+    if (!e.detail.code) return
+    request({ url: '/phone', data: { login_code: this.data.code, phone_code: e.detail.code } })
+      .then((r) => wx.setStorageSync('token', r.token))
+  },
+})
+"""

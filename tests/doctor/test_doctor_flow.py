@@ -1,5 +1,7 @@
 """What the phone button gives is followed to the request that sends it; working code gets no advice."""
 
+from contextlib import contextmanager
+
 import pytest
 from test_doctor_frontend import GOOD_BUTTON, write
 
@@ -176,6 +178,29 @@ def test_what_is_not_understood_is_listed_and_is_no_fault(body, tmp_path):
     assert [(each.code, each.severity, each.file, each.line) for each in found] == [
         ("doctor.not-understood", "note", "p.js", 5)
     ]
+
+
+def test_the_configuration_says_which_platforms_are_meant(tmp_path):
+    """What only Alipay needs is not asked of a program that is built for WeChat."""
+    page = '<template><button open-type="getRealtimePhoneNumber" @getrealtimephonenumber="a"/></template><script setup>const a = (e) => uni.request({ url, method: "POST", data: { code: e.detail.code } })</script>'
+    files = {"manifest.json": '{"mp-alipay": {}, "mp-weixin": {}}', "p.vue": page}
+    codes = {name: {each.code for each in found_in(tmp_path, files, platforms=[name])} for name in ("wechat", "alipay")}
+    assert codes["wechat"] == {"doctor.front-end-clean"}
+    assert "doctor.open-type-unmapped" in codes["alipay"]
+
+
+def test_progress_is_told_to_its_end(tmp_path):
+    """As much as was announced, whatever the files hold."""
+    told = []
+
+    @contextmanager
+    def bar(total):
+        told.append(total)
+        yield lambda more: told.append(-more)
+
+    found_in(tmp_path, BOTH | {"p.js": page("send(e.detail)"), "notes.txt": "", "q.js": "getPhoneNumber"}, progress=bar)
+    assert told[0] == 5 + 3
+    assert sum(told) == 0
 
 
 def test_nothing_is_sent(tmp_path):

@@ -27,6 +27,7 @@ from haoma.doctor.mini_program.values import (
     all_tags,
     join,
     of_object,
+    unsettled,
     without,
 )
 
@@ -243,9 +244,6 @@ def _expression(machine: Machine, node: Node, frame: Frame) -> None:
         expressions.evaluate(machine, each, frame)
 
 
-_FLAGS: Final = frozenset({"true", "false", "null", "0", ""})
-
-
 def _declaration(machine: Machine, node: Node, frame: Frame) -> None:
     outlives = frame.scope.turn < 0 and text(node.children[0]) != "const"
     for each in node.named_children:
@@ -254,9 +252,7 @@ def _declaration(machine: Machine, node: Node, frame: Frame) -> None:
             continue
         name = text(pattern) if pattern.type == "identifier" else ""
         held = expressions.named(machine, value, name, frame) if value else NOTHING
-        if outlives and held.texts <= _FLAGS and not held.tags:  # another function may have changed it by then
-            held = NOTHING if held.texts else held
-        bind(machine, pattern, held, frame)
+        bind(machine, pattern, unsettled(held) if outlives else held, frame)
 
 
 def _block(machine: Machine, node: Node, frame: Frame) -> bool:

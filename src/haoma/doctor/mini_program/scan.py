@@ -55,13 +55,21 @@ def scan(
     parsed = syntax.is_installed()
     worth = sum(map(markup.is_worth, program))
     told = set[tuple[str, str, int, str]]()
-    with progress(len(sources) + worth) as tell:
+    left = len(sources) + worth
+    with progress(left) as show:
+
+        def tell(more: int) -> None:
+            nonlocal left
+            left -= more
+            show(more)
+
         found = _findings(sources, hidden, digests, frozenset(platforms), tell, parsed=parsed)
         for each in found:
             place = each.code, each.file, each.line, str(each.because)
             if place not in told:  # two pages may lead to the same place
                 told.add(place)
                 yield each
+        tell(left)
     if left_out:
         yield note("doctor.not-all-read", "", left_out=left_out)
     if program and not told and parsed and not left_out:

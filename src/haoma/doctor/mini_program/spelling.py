@@ -94,6 +94,8 @@ def _of_kit(button: Button, kit: Kit) -> Iterator[Diagnosis]:
     elif kind in kit.loses:
         lost = f"open-type={kind}"[:60]
         yield _on(button, warning("doctor.button-of-a-kit", "", found=button.tag, kit=kit.name, lost=lost))
+    elif kind in kit.forwards and not button.events and not OPEN & button.attributes.keys():
+        yield _never(button, "no event", "getAuthorize" if kind == "getAuthorize" else kind.partition("|")[0].lower())
     elif kind not in kit.forwards:
         yield _on(button, note("doctor.kit-unknown", "", found=button.tag, kit=kit.name, lost=f"open-type={kind}"[:60]))
 

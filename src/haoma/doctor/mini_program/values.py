@@ -276,11 +276,20 @@ def join(*values: Value) -> Value:
     )
 
 
+FLAGS: Final = frozenset({"true", "false", "null", "0", ""})
+
+
+def unsettled(value: Value) -> Value:
+    """Return a value that another function may have changed by then: a flag or an empty text says nothing."""
+    return replace(value, texts=frozenset()) if value.texts and value.texts <= FLAGS else value
+
+
 _KEPT: Final = {Tag.NUMBER: Tag.KEPT_NUMBER, Tag.REPLY_TO_PHONE: Tag.KEPT_REPLY}
 
 
 def kept(value: Value) -> Value:
     """Return a value as it is read again from where it was kept."""
+    value = unsettled(value)
     if not value.tags & _KEPT.keys():
         return value
     return replace(value, tags=frozenset(_KEPT.get(each, each) for each in value.tags))
