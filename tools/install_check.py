@@ -24,6 +24,7 @@ import tempfile
 import time
 import tomllib
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -133,8 +134,13 @@ def environment(folder: Path, python: Path | None = None) -> Path:
 
 def install(python: Path, *what: str | Path) -> None:
     """Install with pip, as users do."""
+    pip: list[str | Path] = ["-m", "pip"]
+    if find_spec("pip") is None:  # uv made this environment
+        import ensurepip
+
+        pip = [next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")) / "pip"]
     options = "--quiet", "--disable-pip-version-check", "--no-compile"
-    run(sys.executable, "-m", "pip", "--python", python, "install", *options, *what)
+    run(sys.executable, *pip, "--python", python, "install", *options, *what)
 
 
 def build(folder: Path) -> tuple[Path, Path]:
