@@ -1,0 +1,6 @@
+App({
+  globalData: { ready: false },
+  onLaunch() {
+    setTimeout(() => { this.globalData.ready = true }, 300)
+  }
+})
