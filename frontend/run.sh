@@ -14,7 +14,7 @@ install() {
 
 # What the examples are built with is large, so it is fetched while the others go on.
 running=()
-for each in examples/uni-app examples/taro; do
+for each in examples/uni-app examples/taro tests/pack; do
     [[ -d $each ]] || continue
     install "$each" &
     running+=($!)
