@@ -203,6 +203,18 @@ def test_progress_is_told_to_its_end(tmp_path):
     assert sum(told) == 0
 
 
+def test_files_that_import_one_another_are_followed(tmp_path):
+    """What a file exports may come only after somebody imported it."""
+    files = {
+        "p.wxml": GOOD_BUTTON, "p.js": "import api from './api'\n" + page("api.send(e.detail)"),
+        "api.js": "import request from './request'\nexport default { send: (data) => request(data), me: () => request({}) }",
+        "request.js": "import api from './api'\nexport default (data) => wx.request({ url, data, fail: () => api.me() })",
+    }  # fmt: skip
+    for first in ("", "import './request'\n"):
+        found = found_in(tmp_path, files | {"p.js": first + files["p.js"]})
+        assert [(each.code, each.file, each.line) for each in found] == [("doctor.sent-with-get", "request.js", 2)]
+
+
 def test_nothing_is_sent(tmp_path):
     """A callback that was understood and sends nothing."""
     found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page("console.log(e.detail)")})

@@ -428,13 +428,20 @@ def _import(machine: Machine, node: Node, frame: Frame) -> None:
             # Conditional compilation may import one name from several files.
             before = frame.scope.names.get(text(each))
             default = members.default_of(found)
-            frame.scope.declare(text(each), join(before, default) if before is not None else default)
+            _imported(frame, text(each), join(before, default) if before is not None else default, found, "default")
         elif each.type == "namespace_import":
             frame.scope.declare(text(each.named_children[0]), found)
         elif each.type == "named_imports":
             for one in each.named_children:
                 name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
-                frame.scope.declare(text(alias or name), members.member(found, text(name)))
+                _imported(frame, text(alias or name), members.member(found, text(name)), found, text(name))
+
+
+def _imported(frame: Frame, name: str, value: Value, found: Value, key: str) -> None:
+    frame.scope.declare(name, value)
+    files = [each for each in found.objects if each.kind == ""]
+    if files:
+        frame.scope.imported[name] = files[0], key
 
 
 def import_from(machine: Machine, source: Node, frame: Frame) -> Value:

@@ -128,7 +128,7 @@ def external(machine: Machine, name: str, call: Call) -> Value:
     if last in FUNCTIONS:
         return FUNCTIONS[last](machine, call)
     if _LIBRARIES.fullmatch(package) or package.startswith("@/"):
-        if not parts or last == "request":
+        if not parts or last in ("request", "middleware"):  # luch-request has both
             return described(machine, call, last or package)
         if _MAKERS.fullmatch(last):
             return of_object(Object(kind="external", name=package))

@@ -22,6 +22,7 @@ class Scope:
         names: What its names hold.
         this: What ``this`` is in it.
         turn: The turn of the machine in which it was made; -1 for what outlives a turn.
+        imported: What its names import, for files that import one another in a circle.
         depths: How many branches were around the declaration of its names.
     """
 
@@ -30,15 +31,25 @@ class Scope:
     this: Value = NOTHING
     turn: int = -1
     depths: dict[str, int] = field(default_factory=dict)
+    imported: dict[str, tuple[Object, str]] = field(default_factory=dict)
 
     def find(self, name: str) -> Value | None:
         """Return what a name holds; None if no scope has it."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names:
-                return scope.names[name]
+                return scope.own(name)
             scope = scope.outer
         return None
+
+    def own(self, name: str) -> Value:
+        """Return what a name of this scope holds; what is imported may have come only after the import."""
+        value = self.names[name]
+        exports, key = self.imported.get(name, (None, ""))
+        held = value.objects or value.functions or value.tags or value.texts
+        if exports is not None and (not held or exports in value.objects):
+            return exports.find(key) or value
+        return value
 
     def declare(self, name: str, value: Value, depth: int = 0) -> None:
         """Give a name of this scope its value."""
