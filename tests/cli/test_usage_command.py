@@ -47,7 +47,7 @@ def test_what_is_left(haoma: Callable[..., Any]) -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
     lines = [line.split() for line in ran.stdout.splitlines()]
     assert lines == [
-        ["app", "quota", "bought", "used", "left"],
+        ["app", "quota", "total", "used", "left"],
         ["wechat", QUICK, "5000", "0", "5000"], ["wechat", REALTIME, "5000", "0", "5000"],
         ["wechat-free", QUICK, "0", "0", "0"], ["wechat-free", REALTIME, "0", "0", "0"],
     ]  # fmt: skip

@@ -35,9 +35,9 @@ def usage(
 ) -> None:
     """Show what is left of the quotas that the platforms sell, by their own figures.
 
-    When a quota is used up, the button fails on the users' phones, and no server hears of it. Asking is free. The
-    tokens of a running service are used where it has a store, so that a third-party platform can be asked too. Those
-    who pay nothing have no quota: zero of zero, which is not low.
+    When a quota is used up, the button fails on the users' phones, and the server does not notice. Asking is free. If the
+    service has a store, the command uses its tokens, so that it can also ask for a third-party platform. For mini
+    programs that are not charged, all numbers are zero, and the quota does not count as low.
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def usage(
 
     \b
     Exit codes:
-        0    everything was told, and no quota is low
+        0    all quotas are known, and none is low
         1    a quota is low, or a platform could not be asked
         2    usage error or invalid haoma.toml
     """  # noqa: D301 - \b tells the help text to keep these lines
