@@ -23,7 +23,7 @@ _HEAD: Final = {
 _KINDS: Final = (
     (field_names.LOGIN, "登录 code", "the login code"),
     (field_names.PHONE, "手机号 code，平台有手机号 code 时", "the phone code, if the platform has one"),
-    (field_names.ENVELOPE, "只有带签名的报文才有，没有这种报文的平台会拒绝", "parts of a signed envelope; platforms without one refuse them"),
+    (field_names.ENVELOPE, "签名报文才有，别的平台会拒绝", "only in a signed envelope; other platforms refuse them"),
     (field_names.EVENT, "只有按钮的事件才有", "only the event of a button has them"),
     (field_names.AROUND, "外面的对象", "an object around the authorization"),
 )

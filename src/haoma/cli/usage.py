@@ -35,8 +35,8 @@ def usage(
 ) -> None:
     """Show what is left of the quotas that the platforms sell, by their own figures.
 
-    When a quota is used up, the button fails on the users' phones, and the server does not notice. Asking is free. If the
-    service has a store, the command uses its tokens, so that it can also ask for a third-party platform. For mini
+    When a quota is used up, the button fails on the users' phones, and the server does not notice. Asking is free. If
+    the service has a store, the command uses its tokens, so that it can also ask for a third-party platform. For mini
     programs that are not charged, all numbers are zero, and the quota does not count as low.
 
     \b
