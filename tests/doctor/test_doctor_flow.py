@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 from test_doctor_frontend import GOOD_BUTTON, write
 
+from haoma.doctor.mini_program import builtins
 from haoma.doctor.mini_program.scan import scan
 
 ALIPAY = '<button open-type="getAuthorize" scope="phoneNumber" onGetAuthorize="onPhone" onError="onDeny">x</button>'
@@ -242,3 +243,45 @@ def test_without_the_parser_secrets_are_searched_and_that_is_said(tmp_path, monk
     assert [each.code for each in found] == ["doctor.secret-in-front-end", "doctor.parser-missing"]
     assert "haoma[front-end]" in found[1].words("en").remedy
     assert "doctor.front-end-clean" not in {each.code for each in found_in(tmp_path / "b", {"p.js": ""})}
+
+
+def test_a_failure_of_the_analysis_hides_nothing_else(tmp_path, monkeypatch):
+    """It is said of the page in which it happened; the faults of the others are found."""
+
+    def fail(_machine, _call):
+        raise KeyError("exports")
+
+    monkeypatch.setitem(builtins.FUNCTIONS, "nobodyThoughtOfThis", fail)
+    files = {
+        "a.wxml": GOOD_BUTTON, "a.js": page("nobodyThoughtOfThis(e.detail)"),
+        "b.wxml": GOOD_BUTTON, "b.js": page("", before="nobodyThoughtOfThis()"),
+        "c.wxml": GOOD_BUTTON, "c.js": page("wx.request({ url, data: e.detail })"),
+    }  # fmt: skip
+    said = {(each.code, each.file, each.because.get("what", "")) for each in found_in(tmp_path, files)}
+    assert said == {
+        ("doctor.not-understood", "a.wxml", "analysis failed"),
+        ("doctor.not-understood", "b.wxml", "analysis failed"),
+        ("doctor.sent-with-get", "c.js", ""),
+    }
+
+
+LARGE = "const all = [" + "1,\n" * 40_000 + "]\n"
+
+
+def test_imports_that_use_up_the_steps_leave_enough_for_the_page(tmp_path):
+    """What is too large is said; the handler is found, and what it does."""
+    files = {"p.wxml": GOOD_BUTTON, "p.js": page("wx.request({ url, data: e.detail })", before="import './large'")}
+    found = found_in(tmp_path, files | {"large.js": LARGE})
+    assert {(each.code, each.file) for each in found} == {
+        ("doctor.not-understood", "large.js"),
+        ("doctor.sent-with-get", "p.js"),
+    }
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_page_that_is_too_large_is_called_that(tmp_path, times):
+    """Its handler is there; it was not reached, or not even read."""
+    files = {"p.wxml": GOOD_BUTTON, "p.js": page("wx.request({ url, data: e.detail })", before=LARGE * times)}
+    assert {(each.code, each.because["what"].partition(" ")[2]) for each in found_in(tmp_path, files)} == {
+        ("doctor.not-understood", "too large to follow")
+    }

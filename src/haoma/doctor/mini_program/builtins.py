@@ -126,10 +126,15 @@ def _map_set(_machine: Machine, call: Call) -> Value:
     return call.this
 
 
+def _taken(_machine: Machine, call: Call) -> Value:
+    return items(call.this)
+
+
 METHODS: Final[dict[str, Act]] = {
     "then": _then, "catch": _catch, "finally": _finally,
     "map": _each, "flatMap": _each, "forEach": _each, "filter": _some, "find": _found, "some": _some, "every": _some,
-    "reduce": _reduced, "push": _push, "unshift": _push, "concat": _concat, "join": _join,
+    "reduce": _reduced, "push": _push, "unshift": _push, "add": _push,
+    "shift": _taken, "pop": _taken, "concat": _concat, "join": _join,
     **dict.fromkeys(("replace", "replaceAll", "trim", "toString", "slice", "substring", "substr", "padEnd", "padStart",
                      "split", "valueOf", "toFixed", "normalize", "trimEnd", "trimStart"), _text),
     "toUpperCase": lambda _machine, call: texts_of(call.this, "upper"),
@@ -138,6 +143,10 @@ METHODS: Final[dict[str, Act]] = {
     **dict.fromkeys(("includes", "indexOf", "startsWith", "endsWith", "test", "match", "hasOwnProperty", "charAt",
                      "search", "exec", "lastIndexOf", "charCodeAt", "at"), lambda _machine, _call: NOTHING),
 }  # fmt: skip
+LISTS: Final = frozenset({
+    "map", "flatMap", "forEach", "filter", "find", "some", "every", "reduce", "push", "unshift", "add", "shift", "pop",
+})  # fmt: skip
+"""What a list does itself, whatever its items are."""
 
 
 # --- globals ---------------------------------------------------------------------------------------------------------
@@ -291,7 +300,7 @@ _WRAPPERS: Final = (
 
 FUNCTIONS: Final[dict[str, Act]] = {
     "JSON.parse": _parsed, "JSON.stringify": _same,
-    "Object.assign": _assigned, "Object.entries": _entries, "Object.keys": _keys,
+    "Object.assign": _assigned, "assign": _assigned, "Object.entries": _entries, "Object.keys": _keys,
     "Object.getOwnPropertyNames": _keys, "Reflect.ownKeys": _keys, "Object.values": _values,
     "Object.freeze": _same, "Object.defineProperty": _defined, "Object.create": _same, "Object.fromEntries": _all,
     "Promise.resolve": _same, "Promise.all": _all, "Promise.allSettled": _all, "Promise.race": _race,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haoma.doctor.mini_program import members, requests
-from haoma.doctor.mini_program.builtins import FUNCTIONS, METHODS, promise
+from haoma.doctor.mini_program.builtins import FUNCTIONS, LISTS, METHODS, promise
 from haoma.doctor.mini_program.values import UNKNOWN, Call, Object, Value, join, of_object
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def is_callable(value: Value) -> bool:
 def called_by_name(machine: Machine, call: Call, callee: Value, name: str, receiver: str) -> Value:
     """Call a method whose receiver says what it is, or whose name has to."""
     promised = name in ("then", "catch", "finally") and not callee.functions
+    if name in LISTS and any(each.rest and name not in each.members for each in call.this.objects):
+        return METHODS[name](machine, call)  # a list of functions, of which none is the method
     if is_callable(callee) and not promised:
         return machine.apply(machine, callee, call)
     # `get` of what is not known is more likely a request than that of a map.

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program import expressions, hosts, members, reads, requests
-from haoma.doctor.mini_program.machine import CALLS, DEPTH, Machine
+from haoma.doctor.mini_program.machine import CALLS, DEPTH, Machine, OutOfSteps, Place
 from haoma.doctor.mini_program.scopes import Frame, Module, Scope
 from haoma.doctor.mini_program.syntax import text
 from haoma.doctor.mini_program.values import (
@@ -55,7 +55,7 @@ def run_module(machine: Machine, module: Module) -> Object:
     finally:
         machine.owner = owner
     for each in scope.names["module"].objects:
-        assigned = each.members["exports"]
+        assigned = each.members.get("exports", NOTHING)  # a script may give the name to a variable of its own
         others = [one for one in assigned.objects if one is not exports]
         exports.bases += reversed(others)
         exports.put("default", assigned if others or assigned.functions else NOTHING)
@@ -69,8 +69,24 @@ def import_path(machine: Machine, path: str, module: Module) -> Value:
     if library or file is None:
         taro = Object(kind="api", name="Taro")
         return of_object(taro if path == "@tarojs/taro" else Object(kind="external", name=library or path))
-    found = [run_module(machine, each) for each in machine.modules.of(file)]
+    found = [_import_module(machine, each) for each in machine.modules.of(file)]
     return of_object(*found) if found else UNKNOWN
+
+
+def _import_module(machine: Machine, module: Module) -> Object:
+    """Run a file that another one imports, and leave enough steps for that one."""
+    kept_back = machine.steps // 5
+    machine.steps -= kept_back
+    try:
+        return run_module(machine, module)
+    except OutOfSteps:
+        if machine.is_late:
+            raise
+        machine.seen.lost[Place(module.source.path, 1), "code too large to follow", ""] = None
+        machine.steps = 0
+        return module.exports
+    finally:
+        machine.steps += kept_back
 
 
 # --- functions -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from haoma.doctor.mini_program import components, syntax
 from haoma.doctor.mini_program.expressions import evaluate
@@ -97,6 +97,7 @@ class Follower:
         self._done = set[str]()
         self._instances: dict[tuple[str, int], Object] = {}
         self._strange: list[Button] = []
+        self._too_large = set[str]()
 
     def run(self, tick: Callable[[], object]) -> Followed:
         """Follow everything. ``tick`` is called for each button."""
@@ -109,7 +110,8 @@ class Follower:
                 place = Place(buttons[0].source.path, buttons[0].line)
                 self.followed.rest.lost[place, "no time left", ""] = None
                 break
-            self._page(buttons)
+            with _Limited(self.machine, self.followed.rest, buttons[0].source):
+                self._page(buttons)
             tick()
         for _round in range(_ROUNDS):
             if not self._hear():
@@ -133,7 +135,7 @@ class Follower:
             return
         for source in entries:
             for module in self.modules.of(source):
-                with _Limited(self.machine, self.followed.rest):
+                with _Limited(self.machine, self.followed.rest, source):
                     this = components.instance(self.machine, module)
                     app = self.machine.kept["app"]
                     for name, value in this.members.items():
@@ -149,7 +151,7 @@ class Follower:
         for source in callers[:_OTHERS]:
             self._done.add(source.path)
             for module in self.modules.of(source):
-                with _Limited(self.machine, self.followed.rest):
+                with _Limited(self.machine, self.followed.rest, source):
                     components.run_all(self.machine, module, components.instance(self.machine, module))
 
     def _others(self) -> None:
@@ -164,7 +166,7 @@ class Follower:
         ]
         for source in others[:_OTHERS]:
             for module in self.modules.of(source):
-                with _Limited(self.machine, self.followed.rest):
+                with _Limited(self.machine, self.followed.rest, source):
                     components.run_all(self.machine, module, components.instance(self.machine, module))
 
     # --- pages ---
@@ -172,8 +174,15 @@ class Follower:
     def _scripts(self, source: Source) -> list[Module]:
         if source.suffix in PAGES:
             beside = [each for each in self.framework.beside(source) if each.suffix in (".ts", ".js", ".mjs", ".mpx")]
-            return [module for each in beside or self._importers(source) for module in self.modules.of(each)]
-        return list(self.modules.of(source))
+            files = beside or self._importers(source)
+        else:
+            files = [source]
+        scripts = [module for each in files for module in self.modules.of(each)]
+        for each in files:
+            if each.path in self.modules.lost:
+                self._too_large.add(source.path)
+                self.followed.rest.lost[Place(each.path, 1), self.modules.lost[each.path], ""] = None
+        return scripts
 
     def _importers(self, source: Source) -> list[Source]:
         """Return the scripts of the pages that include a template."""
@@ -202,9 +211,8 @@ class Follower:
         self, source: Source, scripts: Sequence[Module], in_markup: Sequence[Button], in_jsx: Sequence[Button]
     ) -> tuple[list[Handled], Value]:
         """Run everything of a page, then what its buttons call."""
-        this = NOTHING
-        with _Limited(self.machine, self.followed.rest):
-            this = self._run_scripts(scripts, in_jsx)
+        this = self._run_scripts(source, scripts, in_jsx)
+        with _Limited(self.machine, self.followed.rest, source):
             self._use_the_rest(scripts, in_jsx)
         found = [one for each in in_markup for one in self._handle(each, scripts, this)]
         found += [one for each in in_jsx for one in self._handle_jsx(each)]
@@ -263,18 +271,25 @@ class Follower:
             for value in attributes.values():
                 components.root(self.machine, value, node, module, NOTHING, UNKNOWN)
 
-    def _run_scripts(self, scripts: Sequence[Module], in_jsx: Sequence[Button]) -> Value:
+    def _run_scripts(self, source: Source, scripts: Sequence[Module], in_jsx: Sequence[Button]) -> Value:
+        """Run the scripts of a page, each part within limits of its own. Return what ``this`` is in them."""
         together = Object(kind="kept")
         for module in scripts:
             key = module.source.path, module.first_line
+            if key not in self._instances:
+                with _Limited(self.machine, self.followed.rest, source) as limited:
+                    self._instances[key] = components.instance(self.machine, module)
+                self._too_large |= {source.path} if limited.ended else set()
             this = self._instances.get(key)
             if this is None:
-                this = self._instances[key] = components.instance(self.machine, module)
+                continue
             together.bases.append(this)
-            components.run_all(self.machine, module, this)
+            with _Limited(self.machine, self.followed.rest, source):
+                components.run_all(self.machine, module, this)
             for each in in_jsx:
-                if each.module is module:
-                    components.show(self.machine, each, this)
+                with _Limited(self.machine, self.followed.rest, source):
+                    if each.module is module:
+                        components.show(self.machine, each, this)
         return of_object(together)
 
     # --- handlers ---
@@ -287,11 +302,12 @@ class Follower:
             event = NOTHING if tap else self._event(button, name)
             seen = Seen()
             found = False
-            with _Limited(self.machine, seen):
+            with _Limited(self.machine, seen, button.source):
                 found = self._run_handler(button.source, written, scripts, this, event)
+            found = found or bool(seen.lost) or button.source.path in self._too_large
             shim = Seen()
             if found and not tap and self._is_mapped(button):
-                with _Limited(self.machine, shim):
+                with _Limited(self.machine, shim, button.source):
                     self._run_handler(button.source, written, scripts, this, tagged(Tag.SHIM_EVENT))
             if found or not tap:
                 yield Handled(button, written, seen, found, tap, shim)
@@ -350,10 +366,11 @@ class Follower:
             seen = Seen()
             if shown and value.functions:
                 event = NOTHING if tap else self._event(button, name)
-                with _Limited(self.machine, seen):
+                with _Limited(self.machine, seen, button.source):
                     components.root(self.machine, value, shown[0], shown[1], NOTHING, event)
             if value.functions or not tap:
-                yield Handled(button, button.attributes[name], seen, bool(value.functions), tap)
+                found = bool(value.functions) or button.source.path in self._too_large
+                yield Handled(button, button.attributes[name], seen, found, tap)
 
     def _event(self, button: Button, name: str) -> Value:
         """Return what the platform or the kit gives to a handler."""
@@ -392,15 +409,13 @@ class Follower:
         scripts = self._scripts(source)
         self._done |= {source.path, *(each.source.path for each in scripts)}
         heard = False
-        this = NOTHING
-        with _Limited(self.machine, self.followed.rest):
-            this = self._run_scripts(scripts, ())
+        this = self._run_scripts(source, scripts, ())
         for node, tag, attributes in elements(source, self.modules):
             for name, written in attributes.items():
                 if listens.fullmatch(f"{name.partition('.')[0]}="):
                     seen = Seen()
                     found = False
-                    with _Limited(self.machine, seen):
+                    with _Limited(self.machine, seen, source):
                         found = self._run_handler(source, written, scripts, this, event)
                     button = Button(source, syntax.line(node), tag, attributes)
                     self.followed.handled.append(Handled(button, written, seen, found))
@@ -414,24 +429,31 @@ def _camel(attribute: str) -> str:
 
 
 class _Limited:
-    """A part of the walk with its own record, which ends when it is too long."""
+    """A part of the walk with its own record, which ends when it is too long, or when the analysis itself fails.
 
-    def __init__(self, machine: Machine, seen: Seen) -> None:
+    People write what nobody thought of; one file of it must not hide what is wrong in the others.
+    """
+
+    def __init__(self, machine: Machine, seen: Seen, source: Source) -> None:
         self._machine = machine
         self._seen = seen
+        self._source = source
+        self.ended = False
         self._before = machine.seen
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._before, self._machine.seen = self._machine.seen, self._seen
         self._machine.steps, self._machine.depth, self._machine.unsure = STEPS, 0, 0
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> bool:
         machine = self._machine
-        out = kind is not None and issubclass(kind, OutOfSteps | RecursionError)
-        if out and machine.stack:
-            node, module, _name = machine.stack[0]
-            machine.lose(node, module, "code too large to follow")
+        self.ended = kind is not None and issubclass(kind, Exception)
+        if kind is not None and self.ended:
+            what = "code too large to follow" if issubclass(kind, OutOfSteps | RecursionError) else "analysis failed"
+            at = machine.place(*machine.stack[0][:2]) if machine.stack else Place(self._source.path, 1)
+            self._seen.lost[at, what, ""] = None
         machine.stack.clear()
         machine.running.clear()
         machine.seen = self._before
-        return out
+        return self.ended

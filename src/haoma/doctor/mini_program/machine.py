@@ -199,8 +199,13 @@ class Machine:
             OutOfSteps: There have been too many.
         """
         self.steps -= 1
-        if self.steps < 0 or (self.steps % 500 == 0 and clock.monotonic() > self.until):
+        if self.steps < 0 or (self.steps % 500 == 0 and self.is_late):
             raise OutOfSteps
+
+    @property
+    def is_late(self) -> bool:
+        """True if the time for the whole program is over."""
+        return clock.monotonic() > self.until
 
     @contextmanager
     def branch(self) -> Iterator[None]:

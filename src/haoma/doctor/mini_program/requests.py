@@ -48,10 +48,9 @@ _QUIET: Final = re.compile(
     r"(?:console|log|logger|wx\.showToast|Toast|message|\$?toast|dialog|track|report\w*|monitor|sensors|JSON|Math|Object|"
     r"Array|Promise|\$tip|\$msg|\$modal)(?:\..*)?"
 )
-_COPIES: Final = frozenset({"cloneDeep", "deepClone", "clone", "merge"})
+_COPIES: Final = frozenset({"cloneDeep", "deepClone", "clone", "merge", "stringify", "parse"})
 _LOOKS: Final = frozenset({
-    "log", "info", "warn", "error", "debug", "dir", "table", "includes", "indexOf", "test", "match", "stringify",
-    "parse",
+    "log", "info", "warn", "error", "debug", "dir", "table", "includes", "indexOf", "test", "match",
     "isEmpty", "isNil", "isObject", "showToast", "showModal", "toast", "alert", "hideLoading", "showLoading",
     "$message",
     "preventDefault", "stopPropagation", "has", "keys", "values", "entries", *_COPIES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from haoma.doctor.mini_program import syntax
 from haoma.doctor.mini_program.syntax import text
@@ -44,12 +44,25 @@ _SEVERITIES: Final = {Severity.FAULT: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 def findings(followed: Followed) -> Iterator[Diagnosis]:
     """Judge what was followed."""
     for handled in followed.handled:
-        yield from _of_handler(handled, followed)
+        yield from surely(handled.button.source, _of_handler, handled, followed)
     yield from of_sends(followed.rest)
     yield from _lost(followed.rest)
     for button in followed.unheard:
         yield button.source.on(button.line, note("doctor.kit-unknown", "", found=button.tag[:60]))
     yield from _nothing_posted(followed)
+
+
+_Given = ParamSpec("_Given")
+
+
+def surely(
+    source: Source, find: Callable[_Given, Iterator[Diagnosis]], *given: _Given.args, **named: _Given.kwargs
+) -> Iterator[Diagnosis]:
+    """Yield what is found in a file; if the analysis itself fails, say that the file was not understood."""
+    try:
+        yield from find(*given, **named)
+    except Exception:  # noqa: BLE001 - one file that nobody thought of must not hide what is wrong in the others
+        yield source.on(1, not_understood("analysis failed"))
 
 
 def _of_handler(handled: Handled, followed: Followed) -> Iterator[Diagnosis]:

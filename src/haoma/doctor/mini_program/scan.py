@@ -94,9 +94,9 @@ def _findings(
     for source in sources:
         yield from secrets(source, known, keys)
         if parsed and not source.is_plain:
-            yield from dart.findings(source)
-            yield from rules.session_keys(source, modules)
-            buttons += markup.buttons(source, modules) if len(buttons) < _MOST_BUTTONS else ()
+            yield from rules.surely(source, dart.findings, source)
+            yield from rules.surely(source, rules.session_keys, source, modules)
+            yield from rules.surely(source, _buttons, source, modules, buttons)
         tell(1)
     if not parsed:
         yield note("doctor.parser-missing", "")
@@ -106,9 +106,16 @@ def _findings(
     if framework.not_understood:
         return
     for button in buttons:
-        yield from spelling.findings(button, framework)
+        yield from rules.surely(button.source, spelling.findings, button, framework)
     followed = Follower(modules, framework, buttons).run(lambda: tell(1))
     yield from rules.findings(followed)
     for path, what in modules.lost.items():
         if markup.is_worth(modules.sources[path]):
             yield modules.sources[path].on(0, rules.not_understood(what))
+
+
+def _buttons(source: Source, modules: Modules, buttons: list[markup.Button]) -> Iterator[Diagnosis]:
+    """Add the buttons of a file, of which there is nothing to say yet."""
+    if len(buttons) < _MOST_BUTTONS:
+        buttons += markup.buttons(source, modules)
+    yield from ()

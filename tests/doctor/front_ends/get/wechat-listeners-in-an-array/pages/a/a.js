@@ -1,0 +1,2 @@
+const bus = require('../../utils/bus')
+Page({ onPhone({ detail }) { if (detail.iv) bus.emit(detail) } })

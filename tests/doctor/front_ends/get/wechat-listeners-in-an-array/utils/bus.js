@@ -1,0 +1,5 @@
+const listeners = []
+module.exports = {
+  on: (fn) => listeners.push(fn),
+  emit: (data) => listeners.forEach((fn) => fn(data))
+}

@@ -1,0 +1,2 @@
+export const module = { POST: 'POST' }
+export let exports = {}
