@@ -236,6 +236,21 @@ def test_what_is_too_large_is_left_out_and_said(tmp_path):
     assert found.because == {"left_out": 3}
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "large"])
+def test_settings_of_a_project_that_are_no_file_of_it_are_not_read(kind, tmp_path):
+    """Neither a pipe, which would block, nor a link out of the folder, nor what is too large says where sources are."""
+    write(tmp_path, {"a/app.json": "{}", "b/app.js": "-----BEGIN PRIVATE KEY-----"})
+    settings, said = tmp_path / "project.config.json", '{"miniprogramRoot": "a"}'
+    if kind == "pipe":
+        os.mkfifo(settings)
+    elif kind == "link":
+        (tmp_path / "elsewhere").write_text(said)
+        settings.symlink_to(tmp_path / "elsewhere")
+    else:
+        settings.write_text(said + " " * (512 * 1024))
+    assert "doctor.secret-in-front-end" in {each.code for each in scan(tmp_path)}
+
+
 def test_a_list_of_packages_is_not_missed(tmp_path):
     """A lock file of npm is no source, however large."""
     write(tmp_path, {"package-lock.json": " " * (513 * 1024), "ok.js": ""})

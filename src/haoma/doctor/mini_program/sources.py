@@ -133,8 +133,11 @@ def read(folder: Path) -> tuple[list[Source], int]:
 
 def _rooms(folder: Path) -> tuple[Path | None, Path | None]:
     """Return the folder of the cloud functions, and the only folder that is packed, if a project's settings say so."""
+    path = folder / "project.config.json"
+    if path.is_symlink() or not 0 <= _length(path) <= FILE_BYTES:
+        return None, None
     try:
-        text = _decoded((folder / "project.config.json").read_bytes()[:FILE_BYTES])
+        text = _decoded(path.read_bytes())
     except (OSError, ValueError):
         return None, None
     named = {found[1]: found[2].strip("./") for found in _ROOM.finditer(text)}

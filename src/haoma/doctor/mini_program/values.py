@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -335,7 +336,8 @@ _LEAVES: Final = 200
 
 def leaves(value: Value, name: str = "") -> list[Leaf]:
     """Return the parts of a value, down to what is no object."""
-    return list(_leaves(value, (name,) if name else (), []))[:_LEAVES]
+    # No more are made than are returned: lists of lists that share their items have more parts than memory.
+    return list(islice(_leaves(value, (name,) if name else (), []), _LEAVES))
 
 
 def _leaves(value: Value, path: tuple[str, ...], around: list[Object]) -> Iterator[Leaf]:
