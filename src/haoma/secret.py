@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Final, NoReturn
 
 MASK: Final = "***"
@@ -53,11 +54,23 @@ class Secret:
 def scrub(text: str, *secrets: Secret | str | None, limit: int = 300) -> str:
     """Return ``text`` on one line, with the given secrets replaced by ``***``, cut to ``limit`` characters.
 
-    Platforms sometimes echo the request in their error messages. The operator needs the message, but not our secrets.
+    Platforms sometimes echo the request in their error messages, also as it was written in an address or a form. The
+    operator needs the message, but not our secrets.
     """
     values = [secret.reveal() if isinstance(secret, Secret) else secret or "" for secret in secrets]
     for value in sorted(values, key=len, reverse=True):  # longest first: one may be part of another
         if len(value) >= 4:
             text = text.replace(value, MASK)
+            if "%" in text:
+                text = _encoded(value).sub(MASK, text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _encoded(value: str) -> re.Pattern[str]:
+    """Return what matches a text that is URL-encoded, whichever characters are, and whichever digits they have."""
+    ways = []
+    for character in value:
+        plain, escaped = re.escape(character), "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
+        ways.append(plain if character.isascii() and character.isalnum() else f"(?:{plain}|(?i:{escaped}))")
+    return re.compile("".join(ways))

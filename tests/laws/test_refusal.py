@@ -31,7 +31,7 @@ from haoma.secret import Secret
 from haoma.steps import Flow
 
 SECRET = Secret("the-secret")
-NUMBERS = ("13800138000", "8613800138000")
+NUMBERS = ("13800138000", "8613800138000", "008613800138000")
 
 
 @pytest.mark.parametrize("part", ["native", "sub", "message", "request_id"])
@@ -40,7 +40,8 @@ def test_what_no_word_of_a_platform_shows(part: str) -> None:
 
     def shown(words: str) -> str:
         given = {"native": "x", part: words}
-        error = refusal("wechat", given.pop("native"), secrets=(SECRET, None, "another-secret"), **given)  # type: ignore[arg-type]
+        secrets = SECRET, None, "another-secret", Secret("CF+3/x=="), "a 码.b-1"
+        error = refusal("wechat", given.pop("native"), secrets=secrets, **given)  # type: ignore[arg-type]
         return {
             "native": error.platform_code,
             "sub": error.platform_sub_code,
@@ -48,7 +49,8 @@ def test_what_no_word_of_a_platform_shows(part: str) -> None:
             "request_id": error.request_id,
         }[part]
 
-    for hidden in (*NUMBERS, "the-secret", "another-secret"):
+    encoded = "CF%2B3%2Fx%3D%3D", "CF%2b3/x%3d%3d", "a%20%E7%A0%81.b-1"
+    for hidden in (*NUMBERS, "the-secret", "another-secret", "CF+3/x==", *encoded):
         assert shown(f"no {hidden}, no") == "no ***, no"
     for plain in ("138001380001", "23800138000", "12800138000", "x"):
         assert shown(plain) == plain

@@ -25,7 +25,7 @@ CODE_REFUSED: Final = "code_refused"
 """Fact of another error: the platform code with which an earlier code was refused."""
 _CALLS: Final = ("phone", "login", "code")
 """Calls that carry a code. Other calls that carry one mark each of their refusals as ``ask_again``."""
-_PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
+_PHONE_LIKE: Final = re.compile(r"(?<!\d)(?:(?:00)?86)?1[3-9]\d{9}(?!\d)")
 
 
 def refusal(
