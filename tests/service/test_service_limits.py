@@ -137,6 +137,12 @@ def test_an_app() -> None:
     assert statuses(app, {}, {"key": PUBLIC}, {}, {"key": PUBLIC}, {"name": "club"}) == [400, 400, 429, 429, 400]
 
 
+def test_what_is_left_of_a_quota() -> None:
+    """To ask it counts as well: the platform is asked each time."""
+    for limits in ({"key": "1/h"}, {"app": "1/h"}):
+        assert statuses(application(**limits), {}, {"path": "/v1/apps/shop/usage"}) == [400, 429]
+
+
 def test_an_address() -> None:
     """Of a publishable key; a back end serves many users from one address."""
     app = application(address="2/h")

@@ -125,7 +125,7 @@ class Application(Gate):
             *Callbacks(settings, self._worlds, signals).routes(),
             *Accounts(settings, callers, self._worlds, self._limits).routes(),
             *Sessions(settings, callers, tokens, self._worlds).routes(),
-            *Usage(settings, callers, quotas).routes(),
+            *Usage(settings, callers, quotas, self._limits).routes(),
             *self._probes.routes(),
             *IdTokens(settings, callers, tokens, self._worlds).routes(),
             *documents.routes(tokens.published if published else [], settings.issuer),

@@ -325,7 +325,10 @@ def _operation(
 
 
 def _usage(lang: str) -> dict[str, Any]:
-    codes = ["caller.key-missing", "caller.key-rejected", "caller.server-key-needed", "caller.unknown-app"]
+    codes = [
+        "caller.key-missing", "caller.key-rejected", "caller.server-key-needed", "caller.too-many-requests",
+        "caller.unknown-app",
+    ]  # fmt: skip
     counts = {name: {"type": "integer"} for name in ("total", "used", "left")}
     quota = _object(
         {

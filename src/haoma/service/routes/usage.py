@@ -10,6 +10,7 @@ from starlette.routing import Route
 from haoma.errors import ServerKeyNeeded, UnknownApp
 from haoma.outcome import JSON
 from haoma.service.gate.endpoint import READ, Endpoint
+from haoma.service.gate.refused import client
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from haoma.quotas import Told
     from haoma.service.callers import Callers
     from haoma.service.exchange import Exchange
+    from haoma.service.gate.limits import Limits
     from haoma.service.quotas import Quotas
     from haoma.settings.model import Settings
 
@@ -28,8 +30,9 @@ _ANSWER: Final = ((b"content-type", JSON.encode()), (b"cache-control", b"no-stor
 class Usage:
     """This route."""
 
-    def __init__(self, settings: Settings, callers: Callers, quotas: Quotas) -> None:
+    def __init__(self, settings: Settings, callers: Callers, quotas: Quotas, limits: Limits) -> None:
         self._settings = settings
+        self._limits = limits
         self._callers = callers
         self._quotas = quotas
 
@@ -45,6 +48,9 @@ class Usage:
         if app is None or app.tenant != caller.tenant:
             raise UnknownApp
         exchange.app = app
+        if self._limits.of_requests:
+            address = client(scope, self._settings.service.trusted_proxies, trusted=True)
+            await self._limits.take(app, caller, address)
         told = await self._quotas.ask(app)
         return 200, msgspec.json.encode({"quotas": [shown(each) for each in told]}), _ANSWER
 
