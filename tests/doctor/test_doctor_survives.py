@@ -55,7 +55,9 @@ def test_a_number_without_end_in_a_file(tmp_path):
 
 def test_lists_that_share_their_items(tmp_path):
     """A list of nine that holds a list of nine, nine deep, has a billion parts; what is sent is looked at all the same."""
-    program = "let s = [e, e, e, e, e, e, e, e, e];" + "s = s.map(x => s);" * 9 + "wx.request({url: 'https://a', data: s})"
+    program = (
+        "let s = [e, e, e, e, e, e, e, e, e];" + "s = s.map(x => s);" * 9 + "wx.request({url: 'https://a', data: s})"
+    )
     (tmp_path / "i.wxml").write_text('<button open-type="getPhoneNumber" bindgetphonenumber="h">x</button>')
     (tmp_path / "i.js").write_text(f"Page({{h(e) {{ {program} }}}})")
     assert {each.file for each in scan(tmp_path)} <= {"i.wxml", "i.js", ""}
