@@ -139,8 +139,8 @@ def test_an_app() -> None:
 
 def test_what_is_left_of_a_quota() -> None:
     """To ask it counts as well: the platform is asked each time."""
-    for limits in ({"key": "1/h"}, {"app": "1/h"}):
-        assert statuses(application(**limits), {}, {"path": "/v1/apps/shop/usage"}) == [400, 429]
+    for app in (application(key="1/h"), application(app="1/h")):
+        assert statuses(app, {}, {"path": "/v1/apps/shop/usage"}) == [400, 429]
 
 
 def test_an_address() -> None:
