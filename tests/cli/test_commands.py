@@ -321,6 +321,7 @@ COMMANDS = [
     "key",
     "alipay-aes-key",
     "ledger",
+    "usage",
     "rewrap",
     "import",
     "export",
