@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -18,6 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from haoma.errors import ConfigFaults
+from haoma.service.app import Application
+from haoma.service.run.life import Life
+from haoma.service.run.reloading import Replaceable
+from haoma.service.run.telling import Alone
+from haoma.settings.model import Settings
+from haoma.settings.reader import load
 from support.serving import START, Serving
 
 APP = (Path(__file__).parents[1] / "vectors" / "alipay" / "success-mainland" / "app.toml").read_text("utf-8")
@@ -247,3 +255,37 @@ def health(*options: str) -> tuple[int, str]:
         [sys.executable, "-m", "haoma", "health", *options], capture_output=True, text=True, check=False
     )
     return done.returncode, done.stderr
+
+
+def test_a_hangup_during_a_reload_is_not_lost(tmp_path: Path) -> None:
+    """The files may have changed after that reload has read them, so they are read once more; of several, once."""
+    path = tmp_path / "haoma.toml"
+    path.write_text(toml(FIRST))
+    settings = load(path)
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def build(_current: Application, _digest: str) -> tuple[Settings, Application]:
+        begun.release()
+        assert go_on.acquire(timeout=10)
+        raise ConfigFaults([])
+
+    async def play() -> None:
+        Alone(Life(settings, lambda _: settings, lambda _: None, "", 1)).listens(
+            Replaceable(Application(settings), build)
+        )
+        for hangups in (1, 2):
+            for _ in range(hangups):
+                os.kill(os.getpid(), signal.SIGHUP)
+            if hangups == 1:
+                assert await asyncio.to_thread(begun.acquire, timeout=10)
+        await asyncio.sleep(0.01)  # both have arrived
+        go_on.release(2)
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+        await asyncio.sleep(0.05)
+        assert not begun.acquire(blocking=False)
+
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        asyncio.run(play())
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -36,13 +36,15 @@ class Alone:
     def __init__(self, life: Life) -> None:
         self._life = life
         self._reloading: asyncio.Task[None] | None = None
+        self._again = False
 
     def listens(self, app: Replaceable) -> None:
         """Accept SIGHUP from now on."""
         loop = asyncio.get_running_loop()
 
         def again() -> None:
-            if self._reloading is None or self._reloading.done():  # a reload that runs reads what is new as well
+            self._again = True  # a reload that runs may have read the files before they were changed
+            if self._reloading is None or self._reloading.done():
                 self._reloading = loop.create_task(self._reload(app))
 
         on_hangup(lambda: loop.call_soon_threadsafe(again))
@@ -54,12 +56,14 @@ class Alone:
         self._life.stopping()
 
     async def _reload(self, app: Replaceable) -> None:
-        self._life.reads()
-        settings = await reload(app)
-        if isinstance(settings, Exception):
-            self._life.stays(settings)
-        else:
-            self._life.has_read(settings)
+        while self._again:
+            self._again = False
+            self._life.reads()
+            settings = await reload(app)
+            if isinstance(settings, Exception):
+                self._life.stays(settings)
+            else:
+                self._life.has_read(settings)
 
 
 class Member:
