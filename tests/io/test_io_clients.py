@@ -9,6 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from haoma.errors import Busy, CodeRejected, HaomaError, TooManyRefusedCodes
+from haoma.integrations.common import caller_of
 from haoma.io.clients import Clients
 from haoma.steps import Flow, Pause
 
@@ -39,6 +40,13 @@ def clients(*proxies: str, limit: int = 3, seconds: float = 60) -> Clients:
 )
 def test_whose_request_it_is(peer: str | None, forwarded: str, proxies: tuple[str, ...], address: str) -> None:
     assert clients(*proxies).address(peer, forwarded) == address
+
+
+def test_no_two_users_are_one_caller() -> None:
+    """An answer that is repeated is the same user's, and an id may be chosen by whoever wants another one's answer."""
+    assert len({caller_of("x", user) for user in range(200_000)}) == 200_000
+    assert caller_of("x", 0) != caller_of("x", "") == caller_of("x", None) == "x"
+    assert caller_of("x", "\ud800") != caller_of("x", "?")
 
 
 def test_a_back_end_serves_many_users() -> None:

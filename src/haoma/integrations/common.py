@@ -126,7 +126,9 @@ def caller_of(framework: str, user: object) -> str:
     """
     if user is None or user == "":
         return framework
-    return f"{framework}:{hashlib.blake2b(str(user).encode(), digest_size=4, person=b'haoma caller').hexdigest()}"
+    # As long as no two users share one, not even somebody who may choose ids and try many.
+    digest = hashlib.blake2b(str(user).encode("utf-8", "surrogatepass"), digest_size=16, person=b"haoma caller")
+    return f"{framework}:{digest.hexdigest()}"
 
 
 def log_in(client: Client | AsyncClient, name: str, body: bytes, address: str, *, trusted: bool) -> Asking:
