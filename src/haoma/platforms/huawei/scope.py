@@ -11,8 +11,9 @@ The steps, continued from ``flow.py``:
    from here.
 5. The answer is no refusal: Huawei refuses with status 200 and the header ``NSP_STATUS``, whatever the body says. It is
    strict JSON, and names the user. If ``mobileNumber`` is missing, the user has not consented to the scope.
-6. ``mobileNumber`` is a mobile number of the mainland: eleven digits, with ``+86``, ``0086`` or nothing before them.
-   How numbers abroad are written is not documented, and no country code is ever guessed.
+6. ``mobileNumber`` is a mobile number of the mainland: eleven digits that start with 13 to 19, with ``+86``, ``0086``
+   or nothing before them. A 1 and a number of North America are eleven digits as well. How numbers abroad are written
+   is not documented, and no country code is ever guessed.
 
 The code is exchanged with our own Client ID and secret, and the token is used by nobody else. So there is no need to
 ask whose token it is. ``refresh_token`` and ``id_token`` are dropped.
@@ -55,7 +56,7 @@ _FORM: Final = (("content-type", "application/x-www-form-urlencoded"),)
 _CODE: Final = re.compile(r"[0-9]{1,12}")
 _VISIBLE: Final = re.compile(r"[!-~]{1,4096}")
 _ID: Final = re.compile(r"[!-~]{1,256}")
-_MOBILE: Final = re.compile(r"(?:\+86|0086)?(1[0-9]{10})")
+_MOBILE: Final = re.compile(r"(?:\+86|0086)?(1[3-9][0-9]{9})")
 _USED: Final = "20156"
 _NO_MOBILE: Final = "mobile-missing"
 

@@ -33,7 +33,7 @@ _FIELDS: Final = ReplyFields(
 )
 _SAID: Final = {"session timeout": "6", "invalid session": "102", "access forbidden": "403"}
 """What the body says with the NSP_STATUS, which is often not pasted along."""
-_MOBILE: Final = re.compile(r"(?:\+86|0086)?(1[0-9]{10})")
+_MOBILE: Final = re.compile(r"(?:\+86|0086)?(1[3-9][0-9]{9})")
 
 
 def reply(captured: Captured) -> Looked | None:
