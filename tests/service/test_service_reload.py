@@ -264,7 +264,8 @@ def test_a_hangup_during_a_reload_is_not_lost(tmp_path: Path) -> None:
     settings = load(path)
     begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
-    def build(_current: Application, _digest: str) -> tuple[Settings, Application]:
+    def build(current: Application, digest: str) -> tuple[Settings, Application]:
+        del current, digest
         begun.release()
         assert go_on.acquire(timeout=10)
         raise ConfigFaults([])
