@@ -285,3 +285,91 @@ def test_a_page_that_is_too_large_is_called_that(tmp_path, times):
     assert {(each.code, each.because["what"].partition(" ")[2]) for each in found_in(tmp_path, files)} == {
         ("doctor.not-understood", "too large to follow")
     }
+
+
+SENDS = "wx.request({ url, method: 'POST', data: { code: e.detail.code } })"
+FLAGS = {
+    "an object of the file": ("const st = { ok: false }; exports.set = () => { st.ok = true }", "if (!st.ok) return"),
+    "its list": ("const st = { l: [] }; exports.set = (x) => { st.l = x }", "if (!st.l.length) return"),
+    "a variable": ("let ok = false; exports.set = () => { ok = true }", "if (!ok) return"),
+    "what a condition makes": ("const is = (x) => x && true", "if (!is(e.type)) return"),
+    "what a function may return": ("const is = (x) => { if (x) return x.y; return false }", "if (!is(e.type)) return"),
+}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_flag_that_may_change_hides_nothing(tmp_path, flag):
+    """What is sent behind it is seen."""
+    before, guard = FLAGS[flag]
+    assert [(each.code, each.file, each.line) for each in found_in(tmp_path, {
+        "p.wxml": GOOD_BUTTON, "p.js": page(f"{guard}\n{SENDS}", before),
+    })] == CLEAN  # fmt: skip
+
+
+UNSEEN = {
+    "kept": ("this.code = e.detail.code", "kept, and not seen to be sent"),
+    "a branch that is never taken": (f"const sends = false; if (sends) {{ {SENDS} }}", "branch that was not taken"),
+    "a promise": (
+        "this.promise || (this.promise = new Promise((ok) => { this.ok = ok })); this.ok(e.detail.code)",
+        "promise that others wait for",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", UNSEEN)
+def test_where_something_was_lost_nothing_is_advised(tmp_path, way):
+    """That nothing is posted is said only where all was followed."""
+    body, what = UNSEEN[way]
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page(body)})
+    assert [(each.code, each.because) for each in found] == [("doctor.not-understood", {"what": what})]
+
+
+SENT_BACK = {
+    "alone": ("{ phone }", ["doctor.number-from-the-phone"]),
+    "with its country": ("{ phone, countryCode: this.country }", ["doctor.number-from-the-phone"]),
+    "with a login code": ("{ phone, code: (await wx.login()).code }", ["doctor.number-from-the-phone"]),
+    "with a typed code": ("{ phone, code: this.data.typed }", ["doctor.front-end-clean"]),
+    "with the button's code": ("{ phone, code: e.detail.code }", ["doctor.front-end-clean"]),
+    "signed": ("{ phone, sign }", ["doctor.not-understood"]),
+}
+
+
+@pytest.mark.parametrize("way", SENT_BACK)
+def test_a_number_that_is_sent_back(tmp_path, way):
+    """It is a fault only where nothing proves it anew."""
+    body, codes = SENT_BACK[way]
+    send = "const post = (url, data) => new Promise((ok) => wx.request({ url, data, method: 'POST', success: ok }))"
+    script = f"const {{ phone, sign }} = await post('/phone', {{ code: e.detail.code }})\nawait post('/login', {body})"
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page(script, send)})
+    assert [each.code for each in found] == codes
+
+
+LEFT_OVER = {
+    "calls what the tap calls": ('<view bindgetphonenumber="go" bindtap="go" />', CLEAN),
+    "with a type": ('<button open-type="getphonenumber" bindgetphonenumber="go" bindtap="go" />', None),
+    "another handler": ('<view bindgetphonenumber="onPhone" bindtap="go" />', None),
+}
+
+
+@pytest.mark.parametrize("way", LEFT_OVER)
+def test_an_event_that_was_left_over(tmp_path, way):
+    """Beside a tap that does the same it harms nobody."""
+    element, said = LEFT_OVER[way]
+    script = page("wx.request({ url, method: 'POST', data: { code: e.detail.code } })").replace("onDeny", "go")
+    found = [
+        (each.code, each.file, each.line)
+        for each in found_in(tmp_path, {"p.wxml": GOOD_BUTTON + element, "p.js": script})
+    ]
+    assert found == (said or [("doctor.event-never-fires", "p.wxml", 2)])
+
+
+def test_a_method_that_is_not_there_beside_a_tap(tmp_path):
+    """React calls nothing; the tap works."""
+    script = (
+        "import Taro from '@tarojs/taro'\nexport default class extends Component {\n  go = () => {}\n"
+        "  render() { return <Button onGetPhoneNumber={this.%s} onClick={this.go}>x</Button> }\n}\n"
+    )
+    files = {"package.json": '{"dependencies":{"@tarojs/taro":"3","react":"18"}}'}
+    for name, clean in (("gone", True), ("go", False)):
+        found = found_in(tmp_path, files | {"p.jsx": script % name})
+        assert ([each.code for each in found] == ["doctor.front-end-clean"]) is clean

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program.members import each_item, items, keys, member, put, reference, spread, texts_of
 from haoma.doctor.mini_program.values import (
+    AUTHORIZATION,
     NOTHING,
     UNDEFINED,
     UNKNOWN,
@@ -14,12 +15,15 @@ from haoma.doctor.mini_program.values import (
     Object,
     Tag,
     Value,
+    all_tags,
     flat,
     join,
     native,
     of_object,
     of_text,
+    outlive,
     tagged,
+    unsettled,
 )
 
 if TYPE_CHECKING:
@@ -218,12 +222,16 @@ def _race(_machine: Machine, call: Call) -> Value:
 def promise(machine: Machine, call: Call) -> Value:
     """Run what is given to ``new Promise``. Return what it resolves to."""
     inside = Object()
+    given_out = False
 
-    def resolve(_machine: Machine, inner: Call) -> Value:
+    def resolve(machine: Machine, inner: Call) -> Value:
         inside.put("value", inner.argument(0) if inner.arguments else NOTHING)
+        if given_out and all_tags(inside.members["value"]) & AUTHORIZATION:
+            machine.lose(inner.node, inner.module, "promise that others wait for")
         return NOTHING
 
     run(machine, call.argument(0), call, native(resolve, "resolve"), native(_nothing, "reject"))
+    given_out = True
     return inside.members.get("value", NOTHING)
 
 
@@ -233,7 +241,15 @@ def _timer(machine: Machine, call: Call) -> Value:
 
 
 def _ref(_machine: Machine, call: Call) -> Value:
-    return reference(call.argument(0))
+    outlive(call.argument(0))
+    held = reference(unsettled(call.argument(0)))
+    outlive(held)
+    return held
+
+
+def _reactive(_machine: Machine, call: Call) -> Value:
+    outlive(call.argument(0))
+    return call.argument(0)
 
 
 def _state(machine: Machine, call: Call) -> Value:
@@ -291,8 +307,7 @@ def _import(machine: Machine, call: Call) -> Value:
 
 _WRAPPERS: Final = (
     "useCallback", "useMemoizedFn", "useEvent", "useLockFn", "usePersistFn", "debounce", "throttle", "once", "memo",
-    "forwardRef", "observer", "connect", "withRouter", "defineComponent", "markRaw", "toRaw", "reactive",
-    "shallowReactive",
+    "forwardRef", "observer", "connect", "withRouter", "defineComponent", "markRaw", "toRaw",
     "readonly", "unref", "Behavior", "defineAsyncComponent", "wrapper", "useDebounceFn", "inject", "promisify", "pify",
     "definePageConfig", "definePage", "_debounce", "_throttle", "withSafe", "throttled", "debounced",
 )  # fmt: skip
@@ -312,7 +327,8 @@ FUNCTIONS: Final[dict[str, Act]] = {
                      "parseInt", "parseFloat", "clearTimeout", "clearInterval", "Date.now", "alert", "Math.random"),
                     _nothing),
     **dict.fromkeys(("setTimeout", "setInterval", "nextTick", "requestAnimationFrame", "queueMicrotask"), _timer),
-    "ref": _ref, "shallowRef": _ref, "computed": _computed, "useMemo": _memo, "toRefs": _to_refs, "useRef": _use_ref,
+    "ref": _ref, "shallowRef": _ref, "reactive": _reactive, "shallowReactive": _reactive,
+    "computed": _computed, "useMemo": _memo, "toRefs": _to_refs, "useRef": _use_ref,
     "useState": _state, "require": _import, "requirePlugin": _nothing,
     **dict.fromkeys(_WRAPPERS, _same),
 }  # fmt: skip

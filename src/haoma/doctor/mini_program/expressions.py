@@ -29,6 +29,7 @@ from haoma.doctor.mini_program.values import (
     native,
     of_object,
     of_text,
+    unsettled,
     without,
 )
 
@@ -335,19 +336,21 @@ def _sum(machine: Machine, node: Node, frame: Frame) -> Value:
 def _logical(machine: Machine, node: Node, frame: Frame, left: Value, operator: str) -> Value:
     truth = left.truth
     if (operator == "&&" and truth is False) or (operator == "||" and truth is True):
+        machine.seen.skipped |= operator == "&&"
         return left
     before = dict(machine.pending)
     with machine.branch() if truth is None else nullcontext():
         right = evaluate(machine, node.child_by_field_name("right"), frame)
     machine.pending = before | machine.pending
     if operator == "&&" or truth is False:
-        return right
+        return unsettled(right) if truth is None else right
     return join(without(left, Tag.MISSING), right)
 
 
 def _ternary(machine: Machine, node: Node, frame: Frame) -> Value:
     truth = evaluate(machine, node.child_by_field_name("condition"), frame).truth
     branches = {True: ("consequence",), False: ("alternative",), None: ("consequence", "alternative")}[truth]
+    machine.seen.skipped |= truth is not None
     with machine.branch() if truth is None else nullcontext():
         return join(*(evaluate(machine, node.child_by_field_name(each), frame) for each in branches))
 

@@ -6,8 +6,10 @@ called, so that what is sent is known together with what was given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from haoma.doctor.mini_program import expressions, hosts, members, reads, requests
@@ -27,6 +29,7 @@ from haoma.doctor.mini_program.values import (
     all_tags,
     join,
     of_object,
+    outlive,
     unsettled,
     without,
 )
@@ -268,7 +271,15 @@ def _declaration(machine: Machine, node: Node, frame: Frame) -> None:
             continue
         name = text(pattern) if pattern.type == "identifier" else ""
         held = expressions.named(machine, value, name, frame) if value else NOTHING
+        if frame.scope.turn < 0 and name and _changed(name).search(frame.module.source.text):
+            outlive(held)
         bind(machine, pattern, unsettled(held) if outlives else held, frame)
+
+
+@cache
+def _changed(name: str) -> re.Pattern[str]:
+    """Return a pattern of an assignment to a member of what has a name."""
+    return re.compile(rf"(?<![\w$.]){re.escape(name)}(?:\.[\w$]{{1,60}}|\[[^\]\n]{{1,60}}\]){{1,6}}\s*=(?!=)")
 
 
 def _block(machine: Machine, node: Node, frame: Frame) -> bool:
@@ -286,12 +297,14 @@ def _if(machine: Machine, node: Node, frame: Frame) -> bool:
     condition = node.child_by_field_name("condition")
     truth = expressions.evaluate(machine, condition, frame).truth if condition is not None else None
     before, sent = dict(machine.pending), machine.sent
-    ends, sents = [], []
+    ends: list[bool] = []
+    sents: list[bool] = []
     after = dict(before)
     for name, skipped in (("consequence", False), ("alternative", True)):
         branch = node.child_by_field_name(name)
         machine.pending, machine.sent = dict(before), sent
         if truth is skipped and truth is not None:
+            machine.seen.skipped |= branch is not None or len(ends) == 1
             ends.append(True)
             continue
         with machine.branch() if truth is None else nullcontext():

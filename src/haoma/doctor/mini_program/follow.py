@@ -78,11 +78,13 @@ class Followed:
         handled: The handlers of the buttons.
         rest: What was seen elsewhere.
         unheard: Components that are in no table, and pass on nothing that was followed.
+        keeps: True if what a button gives is kept, where something that was not followed may find it.
     """
 
     handled: list[Handled] = field(default_factory=list)
     rest: Seen = field(default_factory=Seen)
     unheard: list[Button] = field(default_factory=list)
+    keeps: bool = False
 
 
 class Follower:
@@ -206,6 +208,7 @@ class Follower:
         if not sent or self._has_kept(scripts, this):  # what a handler keeps, another function may send
             found, this = self._round(source, scripts, in_markup, in_jsx)
         self.followed.handled += found
+        self.followed.keeps |= self._has_kept(scripts, this, AUTHORIZATION)
 
     def _round(
         self, source: Source, scripts: Sequence[Module], in_markup: Sequence[Button], in_jsx: Sequence[Button]
@@ -219,16 +222,19 @@ class Follower:
         self._give(source, scripts, this)
         return found, this
 
-    def _has_kept(self, scripts: Sequence[Module], this: Value) -> bool:
+    def _has_kept(
+        self, scripts: Sequence[Module], this: Value, wanted: frozenset[Tag] = NUMBERS | AUTHORIZATION
+    ) -> bool:
         """Return whether something of interest was kept: by the page, by React, or for everybody."""
-        own = [value for each in this.objects for base in each.bases for value in base.members.values()]
+        own = [value for each in this.objects for base in (each, *each.bases) for value in base.members.values()]
         own += [value for each in scripts if each.source.suffix in VUE for value in each.scope.names.values()]
         states = [value for state in self.machine.states.values() for value in state.members.values()]
         shared = [of_object(self.machine.kept[name]) for name in ("storage", "app", "redux", "bus")]
-        wanted = NUMBERS | AUTHORIZATION
+        replies = frozenset({Tag.KEPT_REPLY}) if Tag.NUMBER in wanted else frozenset()
+        logins = frozenset({Tag.LOGIN_CODE}) if replies else frozenset()
         return (
-            any(all_tags(each) & (wanted | {Tag.KEPT_REPLY}) for each in own)
-            or any(all_tags(each) & (wanted | {Tag.KEPT_REPLY, Tag.LOGIN_CODE}) for each in states)
+            any(all_tags(each) & (wanted | replies) for each in own)
+            or any(all_tags(each) & (wanted | replies | logins) for each in states)
             or any(all_tags(each) & wanted for each in shared)
         )
 

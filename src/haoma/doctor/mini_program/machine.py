@@ -121,6 +121,7 @@ class Seen:
         keys: Reads of a session_key.
         logins: Logins.
         passed_on: True if the authorization was handed to an event of a component.
+        skipped: True if a branch was not taken.
     """
 
     sends: dict[Send, None] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class Seen:
     keys: dict[Place, None] = field(default_factory=dict)
     logins: dict[LoggedIn, None] = field(default_factory=dict)
     passed_on: bool = False
+    skipped: bool = False
 
 
 class OutOfSteps(Exception):

@@ -26,6 +26,7 @@ PHONE_TYPE: Final = re.compile(r"getPhoneNumber|getRealtimePhoneNumber|getAuthor
 PHONE_EVENT: Final = re.compile(r"get-?(?:realtime-?)?phone-?number|get-?authorize", re.IGNORECASE)
 _WORTH: Final = re.compile(r"get_?-?(?:realtime)?phone-?number|getauthorize", re.IGNORECASE)
 _BUTTONS: Final = 500
+_LISTENS: Final = re.compile(r"(?:mut-|capture-)?(?:bind|catch)|@|v-on:|on[A-Z]")
 OPEN: Final = frozenset({"...", "v-bind", "v-on"})
 """Spread attributes, which may pass on more than the text shows."""
 
@@ -94,6 +95,29 @@ def _asks(attributes: Mapping[str, str]) -> bool:
     )
 
 
+def _is_left_over(tag: str, attributes: Mapping[str, str]) -> bool:
+    """Return whether an element of the platform asks for nothing, and its tap calls what the phone's event would."""
+    if (
+        not re.fullmatch(r"[a-z]+", tag)
+        or OPEN & attributes.keys()
+        or any(kind_of(each) == "opentype" for each in attributes)
+    ):
+        return False
+    heard = {value for name, value in attributes.items() if PHONE_EVENT.search(name)}
+    others = {value for name, value in attributes.items() if not PHONE_EVENT.search(name) and _LISTENS.match(name)}
+    return heard <= others
+
+
+def _names_nothing(source: Source, attributes: Mapping[str, str]) -> bool:
+    """Return whether an element asks for nothing, has a tap, and names methods that its file does not have."""
+    if OPEN & attributes.keys() or any(kind_of(each) == "opentype" for each in attributes):
+        return False
+    heard = [value for name, value in attributes.items() if PHONE_EVENT.search(name)]
+    methods = [found[1] for each in heard if (found := re.fullmatch(r"this\.(\w+)", each))]
+    absent = all(len(re.findall(rf"\b{each}\b", source.text)) == 1 for each in methods)
+    return absent and len(methods) == len(heard) and bool({"onClick", "onTap"} & attributes.keys())
+
+
 def is_worth(source: Source) -> bool:
     """Return whether a file may hold a button. Most do not, and need not be parsed."""
     return _WORTH.search(source.text) is not None
@@ -131,7 +155,7 @@ def _of_markup(source: Source, modules: Modules) -> Iterator[Button]:
     conditions = list(_conditions(source)) if source.suffix in VUE else []
     found = 0
     for node, tag, attributes in elements(source, modules):
-        if _asks(attributes):
+        if _asks(attributes) and not _is_left_over(tag, attributes):
             asked = next((asked for at, asked in reversed(conditions) if at <= node.start_byte), [])
             yield Button(source, syntax.line(node), tag, attributes, asked)
             found += 1
@@ -155,7 +179,7 @@ def _of_jsx(source: Source, modules: Modules) -> Iterator[Button]:
         for node in syntax.walk(module.root):
             if node.type in ("jsx_opening_element", "jsx_self_closing_element"):
                 attributes = dict(_jsx_attributes(node))
-                if _asks(attributes):
+                if _asks(attributes) and not _names_nothing(source, attributes):
                     yield Button(
                         source, module.line(node), text(node.child_by_field_name("name")), attributes, (), node, module
                     )

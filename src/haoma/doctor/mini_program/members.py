@@ -57,6 +57,8 @@ def _of_object(each: Object, name: str) -> Value:
         return join(found or NOTHING, member(each.given, name))
     if found is not None:
         return found
+    if name in ("length", "size") or each.is_shared:
+        return NOTHING
     return UNDEFINED if each.kind == "" and not each.bases else UNKNOWN
 
 

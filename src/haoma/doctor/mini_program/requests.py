@@ -54,7 +54,7 @@ _LOOKS: Final = frozenset({
     "isEmpty", "isNil", "isObject", "showToast", "showModal", "toast", "alert", "hideLoading", "showLoading",
     "$message",
     "preventDefault", "stopPropagation", "has", "keys", "values", "entries", *_COPIES,
-    "$toast", "success", "fail", "reject", "resolve", "next", "assert", "isString", "trace", "print",
+    "$toast", "fail", "reject", "assert", "isString", "trace", "print",
 })  # fmt: skip
 """Functions that only look at what they are given, or keep it."""
 

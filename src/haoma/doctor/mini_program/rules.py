@@ -36,7 +36,15 @@ if TYPE_CHECKING:
 _PHONE_CODE: Final = frozenset({"phone_code", "phoneCode"})
 _LOGIN_CODE: Final = frozenset({"login_code", "loginCode", "js_code", "jsCode"})
 _PROVEN_AGAIN: Final = re.compile(r"sms|captcha|verif\w{0,9}code|v_?code|check_?code|password", re.IGNORECASE)
-_DELIVERED: Final = re.compile(r"order|address|cart|deliver|express|invoice|contact|consignee", re.IGNORECASE)
+_TYPED: Final = re.compile(
+    r"(?!\w*(?:country|area|nation|region|zip|post|invit|promo|channel|shop|role|type|qr))\w{0,20}code|otp|pin|pass_?word|pwd",
+    re.IGNORECASE,
+)
+_SIGNED: Final = re.compile(r"\w{0,20}(?:sign|signature|ticket|proof|hmac|nonce|sealed)|sig", re.IGNORECASE)
+_DELIVERED: Final = re.compile(
+    r"order|address|cart|deliver|express|invoice|contact|consignee|sms|captcha|verif|send_?code|(?:^|[/_])(?:pre_?)?pay",
+    re.IGNORECASE,
+)
 _IDENTIFIES: Final = re.compile(r"log_?in|sign|auth|bind|regist|phone|mobile|user|member|account|token", re.IGNORECASE)
 _SEVERITIES: Final = {Severity.FAULT: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
@@ -153,21 +161,32 @@ def _codes(send: Send) -> Iterator[Diagnosis]:
 def _number(send: Send) -> Iterator[Diagnosis]:
     """Report a number that the server opens and returns to the phone, which then sends it as its user's number.
 
-    A number that is typed, proven by a new message, or where something is delivered to, is not reported.
+    A number that is typed, proven by a new message or by the button itself, that a message is sent to, that pays or
+    where something is delivered to, is not reported. One that the server signed is not understood.
     """
     parts = leaves(send.body)
     address = " ".join(send.url.texts)
-    if any(_PROVEN_AGAIN.search(leaf.name) for leaf in parts) or _DELIVERED.search(address):
+    if any(map(_proves, parts)) or _DELIVERED.search(address) or send.tags & AUTHORIZATION:
         return
+    answers = NUMBERS | {Tag.REPLY_TO_PHONE, Tag.KEPT_REPLY}
+    signed = any(_SIGNED.fullmatch(leaf.name) and leaf.value.tags & answers for leaf in parts)
     for leaf in parts:
         if not _is_number(leaf):
             continue
         elsewhere = Tag.KEPT_NUMBER in leaf.value.tags and not _IDENTIFIES.search(address)
-        if send.to or leaf.value.open or (elsewhere and not address):
+        if elsewhere and address:
+            return
+        if send.to or leaf.value.open or signed or elsewhere:
             yield not_understood("number that comes from the server", leaf.name)
-        elif not elsewhere:
+        else:
             yield fault("doctor.number-from-the-phone", "", sent_as=leaf.name)
         return
+
+
+def _proves(leaf: Leaf) -> bool:
+    """Return whether a part of a request proves the number beside it anew: what the user typed, of a message say."""
+    known = leaf.value.tags - {Tag.MISSING} or leaf.value.texts
+    return bool(_PROVEN_AGAIN.search(leaf.name) or (_TYPED.fullmatch(leaf.name) and not known))
 
 
 def _is_number(leaf: Leaf) -> bool:
@@ -252,8 +271,14 @@ def _nothing_posted(followed: Followed) -> Iterator[Diagnosis]:
     if any(send.tags & AUTHORIZATION for send in followed.rest.sends) or followed.rest.lost:
         return
     found = [each for each in followed.handled if each.found and not each.tap]
-    if found and len(found) == sum(not each.tap for each in followed.handled):
-        yield found[0].button.source.on(found[0].button.line, warning("doctor.nothing-posted", "", guess=True))
+    if not found or len(found) != sum(not each.tap for each in followed.handled):
+        return
+    said = warning("doctor.nothing-posted", "", guess=True)
+    if followed.keeps:
+        said = not_understood("kept, and not seen to be sent")
+    elif any(each.seen.skipped for each in found):
+        said = not_understood("branch that was not taken")
+    yield found[0].button.source.on(found[0].button.line, said)
 
 
 # --- session_key -----------------------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ class Object:
         name: Which platform or package.
         bases: Objects that it inherits from.
         given: Something given that was spread into it.
+        is_shared: True if it outlives a call, and functions that are not followed may change it.
     """
 
     members: dict[str, Value] = field(default_factory=dict)
@@ -114,11 +115,16 @@ class Object:
     name: str = ""
     bases: list[Object] = field(default_factory=list)
     given: Value | None = None
+    is_shared: bool = False
 
     def put(self, name: str, value: Value) -> None:
         """Add what a name may hold."""
         if self.kind == "kept":
             value = kept(value)
+            outlive(value)
+        elif self.is_shared:
+            value = unsettled(value)
+            outlive(value)
         known = self.members.get(name)
         if known is None and len(self.members) >= 400:
             self.rest = join(self.rest or NOTHING, value)
@@ -260,6 +266,9 @@ def native(act: Native, name: str = "") -> Value:
     return Value(functions=(Function(native=act, name=name),))
 
 
+FLAGS: Final = frozenset({"true", "false", "null", "0", ""})
+
+
 def join(*values: Value) -> Value:
     """Return what any of them may hold."""
     if len(values) == 1:
@@ -267,6 +276,8 @@ def join(*values: Value) -> Value:
     objects = {id(each): each for value in values for each in value.objects}
     functions = {each.key: each for value in values for each in value.functions}
     texts = frozenset().union(*(value.texts for value in values))
+    if texts and texts <= FLAGS and any(value == NOTHING for value in values):
+        texts = frozenset()  # one of them may be anything
     wide = max(len(objects), len(functions), len(texts)) > _WIDEST
     return Value(
         frozenset().union(*(value.tags for value in values)),
@@ -277,12 +288,19 @@ def join(*values: Value) -> Value:
     )
 
 
-FLAGS: Final = frozenset({"true", "false", "null", "0", ""})
-
-
 def unsettled(value: Value) -> Value:
     """Return a value that another function may have changed by then: a flag or an empty text says nothing."""
     return replace(value, texts=frozenset()) if value.texts and value.texts <= FLAGS else value
+
+
+def outlive(value: Value, depth: int = 0) -> None:
+    """Mark the objects of a value as such that other functions may change by the time they are read."""
+    for each in value.objects:
+        if each.kind == "" and depth < _DEEPEST:
+            each.is_shared = True
+            for name, held in each.members.items():
+                each.members[name] = unsettled(held)
+                outlive(held, depth + 1)
 
 
 _KEPT: Final = {Tag.NUMBER: Tag.KEPT_NUMBER, Tag.REPLY_TO_PHONE: Tag.KEPT_REPLY}
