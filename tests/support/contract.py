@@ -245,7 +245,7 @@ def every_encoding(web: Web) -> None:
 
 
 def chunked(web: Web) -> None:
-    """A body without a length, in pieces; and one that is too large."""
+    """A body without a length, in pieces; one that is too large; and one with a login in the address."""
     tap = web.tap()
     body = json.dumps(tap.body).encode()
     head = f"POST {PHONE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
@@ -256,6 +256,8 @@ def chunked(web: Web) -> None:
     piece = b"%x\r\n%s\r\n" % (8192, b"a" * 8192)
     got = web.raw(head, piece * 6, b"0\r\n\r\n")
     assert got.startswith(b"HTTP/1.1 413"), got
+    got = web.raw(head.replace(PHONE.encode(), f"{PHONE}?login_code=0a1b2c".encode()), *pieces, b"0\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 400"), got
 
 
 def methods(web: Web) -> None:

@@ -115,7 +115,7 @@ def _bytes_of(request: HttpRequest) -> bytes:
 def _posted(request: HttpRequest) -> HttpRequest:
     if request.method != "POST":
         raise WrongMethod
-    if request.META.get("CONTENT_LENGTH") not in {None, "", "0"}:
+    if request.META.get("CONTENT_LENGTH") not in {None, "", "0"} or "HTTP_TRANSFER_ENCODING" in request.META:
         refuse_in_address(request.META.get("QUERY_STRING", ""))
     return request
 
