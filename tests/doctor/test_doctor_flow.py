@@ -308,6 +308,11 @@ def test_a_flag_that_may_change_hides_nothing(tmp_path, flag):
 
 UNSEEN = {
     "kept": ("this.code = e.detail.code", "kept, and not seen to be sent"),
+    "kept by the file": ("held.push(e.detail); held = [e.detail.code]", "kept, and not seen to be sent"),
+    "kept for the next page": (
+        "wx.navigateTo({ url: `/pages/b/b?code=${e.detail.code}` })",
+        "kept, and not seen to be sent",
+    ),
     "a branch that is never taken": (f"const sends = false; if (sends) {{ {SENDS} }}", "branch that was not taken"),
     "a promise": (
         "this.promise || (this.promise = new Promise((ok) => { this.ok = ok })); this.ok(e.detail.code)",
@@ -320,7 +325,7 @@ UNSEEN = {
 def test_where_something_was_lost_nothing_is_advised(tmp_path, way):
     """That nothing is posted is said only where all was followed."""
     body, what = UNSEEN[way]
-    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page(body)})
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page(body, "let held = []")})
     assert [(each.code, each.because) for each in found] == [("doctor.not-understood", {"what": what})]
 
 

@@ -104,6 +104,7 @@ CASES = [
     ("wxml-realtime", {"p.wxml": '<button open-type="getRealtimePhoneNumber" bindgetphonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
     ("wxml-not-realtime", {"p.wxml": '<button open-type="getPhoneNumber" bindgetrealtimephonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
     ("wxml-coupled", {"p.wxml": '<button open-type="getPhoneNumber|agreePrivacyAuthorization" bindgetrealtimephonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
+    ("axml-scope-capitals", {"p.axml": '<button open-type="getAuthorize" scope="phonenumber" onGetAuthorize="a">'}, "doctor.event-never-fires", "p.axml", 1),
     ("wxml-type", {"p.wxml": '<button open-type="getphonenumber" bindgetphonenumber="a">'}, "doctor.event-never-fires", "p.wxml", 1),
     ("uni-type", {"manifest.json": UNI, "p.vue": '<button open-type="getphonenumber" @getphonenumber="a">'}, "doctor.event-never-fires", "p.vue", 1),
     ("uni-scope", {"manifest.json": UNI, "p.vue": '<button open-type="getAuthorize" @getAuthorize="a">'}, "doctor.event-never-fires", "p.vue", 1),

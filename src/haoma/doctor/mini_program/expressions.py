@@ -51,6 +51,7 @@ def evaluate(machine: Machine, node: Node | None, frame: Frame) -> Value:
         return NOTHING
     machine.step()
     if machine.depth > DEPTH:
+        machine.seen.skipped = True
         return UNKNOWN
     machine.depth += 1
     try:

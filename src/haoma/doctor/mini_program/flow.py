@@ -121,6 +121,7 @@ def call_function(machine: Machine, function: Function, call: Call) -> Value:
     if len(machine.running) >= CALLS or machine.depth > DEPTH:
         if any(all_tags(each) & AUTHORIZATION for each in call.arguments):
             machine.lose(call.node, call.module, "call too deep to follow")
+        machine.seen.skipped = True
         return UNKNOWN
     this = function.this if function.this is not None else call.this
     scope = Scope(function.scope, this=this, turn=machine.turn)
@@ -250,6 +251,7 @@ def statement(machine: Machine, node: Node, frame: Frame) -> bool:
         return False
     machine.step()
     if machine.depth > DEPTH:
+        machine.seen.skipped = True
         return False
     machine.depth += 1
     try:

@@ -124,6 +124,8 @@ class Follower:
             wrong = syntax.error(module.root)
             if wrong is not None:
                 self.followed.rest.lost[self.machine.place(wrong, module), "syntax", ""] = None
+        if not any(send.tags & AUTHORIZATION for each in self.followed.handled for send in each.seen.sends):
+            self.followed.keeps |= self._is_kept_elsewhere()
         heard = {(each.button.source.path, each.button.line) for each in self.followed.handled}
         self.followed.unheard = [each for each in self._strange if (each.source.path, each.line) not in heard]
         return self.followed
@@ -237,6 +239,12 @@ class Follower:
             or any(all_tags(each) & (wanted | replies | logins) for each in states)
             or any(all_tags(each) & wanted for each in shared)
         )
+
+    def _is_kept_elsewhere(self) -> bool:
+        """Return whether a file, or what all files share, holds what a button gave."""
+        held = [value for each in self.modules.run for value in each.scope.names.values()]
+        held += map(of_object, self.machine.kept.values())
+        return any(all_tags(each) & AUTHORIZATION for each in held)
 
     def _give(self, source: Source, scripts: Sequence[Module], this: Value) -> None:
         """Keep what a template gives to the components of the program, if it is of interest."""

@@ -121,7 +121,7 @@ class Seen:
         keys: Reads of a session_key.
         logins: Logins.
         passed_on: True if the authorization was handed to an event of a component.
-        skipped: True if a branch was not taken.
+        skipped: True if a branch was not taken, or something stood too deep.
     """
 
     sends: dict[Send, None] = field(default_factory=dict)

@@ -87,7 +87,11 @@ def kind_of(attribute: str) -> str:
 def _asks(attributes: Mapping[str, str]) -> bool:
     """Return whether attributes are those of a button for the phone number."""
     scope = attributes.get("scope", "").strip("\"'`")
-    if scope.isalpha() and scope != "phoneNumber" and not any("phonenumber" in name.lower() for name in attributes):
+    if (
+        scope.isalpha()
+        and scope.lower() != "phonenumber"
+        and not any("phonenumber" in name.lower() for name in attributes)
+    ):
         return False  # it asks for something else
     return any(
         PHONE_TYPE.search(value) if kind_of(name) == "opentype" else PHONE_EVENT.search(name)

@@ -108,8 +108,8 @@ def _of_authorize(button: Button) -> Iterator[Diagnosis]:
     kind = button.kind
     if kind != "getAuthorize" and not button.is_dynamic:
         yield _never(button, f"open-type={kind}", "getAuthorize")
-    elif button.attributes.get("scope") != "phoneNumber" and "{{" not in button.attributes.get("scope", ""):
-        yield _never(button, "no scope", 'scope="phoneNumber"')
+    elif (scope := button.attributes.get("scope", "")) != "phoneNumber" and "{{" not in scope:
+        yield _never(button, f"scope={scope}" if scope else "no scope", 'scope="phoneNumber"')
     elif not {"onGetAuthorize", "catchGetAuthorize", "onGetPhoneNumber"} & button.attributes.keys():
         yield _never(button, _heard(button), "onGetAuthorize")
 
