@@ -72,11 +72,11 @@ def import_path(machine: Machine, path: str, module: Module) -> Value:
     if library or file is None:
         taro = Object(kind="api", name="Taro")
         return of_object(taro if path == "@tarojs/taro" else Object(kind="external", name=library or path))
-    found = [_import_module(machine, each) for each in machine.modules.of(file)]
+    found = [_import_one(machine, each) for each in machine.modules.of(file)]
     return of_object(*found) if found else UNKNOWN
 
 
-def _import_module(machine: Machine, module: Module) -> Object:
+def _import_one(machine: Machine, module: Module) -> Object:
     """Run a file that another one imports, and leave enough steps for that one."""
     kept_back = machine.steps // 5
     machine.steps -= kept_back
