@@ -70,7 +70,8 @@ def run(capsys, monkeypatch):
     """Run ``haoma open`` at the time of a case; return exit code, stdout and stderr."""
 
     def invoke(case, *arguments, config=None, file=None):
-        monkeypatch.setattr("haoma.io.clock.now", lambda: case.now)
+        # Not ``haoma.io.clock.now``: a module that is first imported now would keep it for all tests that follow.
+        monkeypatch.setattr("time.time", lambda: case.now)
         config = config or case.path / "app.toml"
         whole = ["open", "--config", config, *arguments, file or case.path / "authorization.txt"]
         code = COMMAND.main(list(map(str, whole)), standalone_mode=False)

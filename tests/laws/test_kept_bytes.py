@@ -56,6 +56,7 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "component-ticket": st.builds(_Ticket, WHOLE, st.none() | SECRETS),
     "component-token": SECRETS,
     "dingtalk-user-token": SECRETS,
+    "huawei-user-token": SECRETS,
     "login-of-request": LOGINS,
     "plain-push": TEXT,
     "revoked-token": SECONDS,

@@ -130,7 +130,7 @@ def test_no_other_member_may_be_there(platform: str) -> None:
     app, whole = configured(platform, **SETTINGS[platform]), _message(platform)
     for name, value in (("carrier", None), ("nickName", "x"), ("mobile " if platform == "baidu" else "mobile", {})):
         error = _refused(app, {**whole, name: value})
-        assert error.diagnosis == "members"
+        assert error.diagnosis == ("user-info" if name == "nickName" else "members")
         assert error.unlisted == ("***" if " " in name else name,)
     error = _refused(app, {**whole, **{f"member_{number}": 1 for number in range(100)}})
     assert error.unlisted == tuple(f"member_{number}" for number in range(8))
