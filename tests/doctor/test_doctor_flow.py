@@ -349,6 +349,22 @@ def test_a_number_that_is_sent_back(tmp_path, way):
     assert [each.code for each in found] == codes
 
 
+ADDRESSES = {
+    "https://orders.example.com/login": False, "/bind": False, "/sms/send": True, "/user/sendCode": True,
+    "/user/store_apply": True, "/pay": True, "/order/prepay": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_what_a_number_is_sent_to(tmp_path, url):
+    """A message to it, an application or a payment makes nobody its user."""
+    send = "const post = (url, data) => new Promise((ok) => wx.request({ url, data, method: 'POST', success: ok }))"
+    script = f"const {{ phone }} = await post('/phone', {{ code: e.detail.code }})\nawait post('{url}', {{ phone }})"
+    found = found_in(tmp_path, {"p.wxml": GOOD_BUTTON, "p.js": page(script, send)})
+    code = "doctor.front-end-clean" if ADDRESSES[url] else "doctor.number-from-the-phone"
+    assert [each.code for each in found] == [code]
+
+
 LEFT_OVER = {
     "calls what the tap calls": ('<view bindgetphonenumber="go" bindtap="go" />', CLEAN),
     "with a type": ('<button open-type="getphonenumber" bindgetphonenumber="go" bindtap="go" />', None),

@@ -41,8 +41,10 @@ _TYPED: Final = re.compile(
     re.IGNORECASE,
 )
 _SIGNED: Final = re.compile(r"\w{0,20}(?:sign|signature|ticket|proof|hmac|nonce|sealed)|sig", re.IGNORECASE)
+_HOST: Final = re.compile(r"^https?://[^/?]*/?", re.IGNORECASE)
 _DELIVERED: Final = re.compile(
-    r"order|address|cart|deliver|express|invoice|contact|consignee|sms|captcha|verif|send_?code|(?:^|[/_])(?:pre_?)?pay",
+    r"order|address|cart|deliver|express|invoice|contact|consignee|apply|appoint|reserv|feedback|"
+    r"sms|captcha|verif|send_?code|(?:^|[/_])(?:pre_?)?pay",
     re.IGNORECASE,
 )
 _IDENTIFIES: Final = re.compile(r"log_?in|sign|auth|bind|regist|phone|mobile|user|member|account|token", re.IGNORECASE)
@@ -165,7 +167,7 @@ def _number(send: Send) -> Iterator[Diagnosis]:
     where something is delivered to, is not reported. One that the server signed is not understood.
     """
     parts = leaves(send.body)
-    address = " ".join(send.url.texts)
+    address = " ".join(_HOST.sub("", each) for each in send.url.texts)
     if any(map(_proves, parts)) or _DELIVERED.search(address) or send.tags & AUTHORIZATION:
         return
     answers = NUMBERS | {Tag.REPLY_TO_PHONE, Tag.KEPT_REPLY}
