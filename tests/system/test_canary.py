@@ -53,7 +53,7 @@ class Canaries:
         text = written.decode("utf-8", "replace") if isinstance(written, bytes) else written
         return {
             name
-            for name, value in self.values.items()
+            for name, value in tuple(self.values.items())  # a service's thread may add to them
             if any(form in text for form in (value, quote(value, safe=""), value.replace("/", "\\/")))
         }
 

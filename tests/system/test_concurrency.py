@@ -186,7 +186,16 @@ def test_threads_and_tasks_agree(simulator: Simulator, tmp_path: Path) -> None:
     settings = load(simulator.write_config(tmp_path / "haoma.toml"))
     patient = Limits(connect=60, read=60, total=120)  # the simulator and both clients are one process
     # Scenes that take seconds or spoil a token for the others have their own tests.
-    apart = {"slow", "busy", "stale-token", "token-war", "v2-stale-token", "v2-expired-token", "v2-dead-token"}
+    apart = {
+        "slow",
+        "scope-slow",
+        "busy",
+        "stale-token",
+        "token-war",
+        "v2-stale-token",
+        "v2-expired-token",
+        "v2-dead-token",
+    }
     names = [(platform, scene.name) for platform, scene in simulator.stage.scenes() if scene.name not in apart]
 
     def taps() -> list[Tap]:
