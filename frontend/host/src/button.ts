@@ -24,6 +24,8 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
 
   async function press(self: Button): Promise<void> {
     const { openType, scope, formType } = self.data
+    const element = self.getBackendElement()
+    if (element?.matches(':focus')) held.add(element)
     if (formType) submit(self, formType)
     if (phone.platform === 'alipay') {
       if (openType !== 'getAuthorize' || scope !== 'phoneNumber') return
@@ -52,7 +54,12 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
   function show(self: Button): void {
     const element = self.getBackendElement()
     if (!element) return
+    if (element.matches(':focus')) held.add(element)
     element.disabled = self.data.disabled
+    if (!element.disabled && held.has(element) && nothingFocused()) {
+      held.delete(element)
+      element.focus({ preventScroll: true })
+    }
     element.setAttribute('aria-busy', String(self.data.loading))
     element.setAttribute('data-open-type', self.data.openType ?? '')
   }
@@ -92,6 +99,15 @@ export function button(phone: Phone, failed: (error: unknown) => void): object {
       },
     },
   }
+}
+
+/** Buttons that had focus when they were pressed or disabled. A browser takes focus from a disabled button for good. */
+const held = new WeakSet<HTMLButtonElement>()
+
+function nothingFocused(): boolean {
+  let at = document.activeElement
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
+  return !at || at === document.body || Boolean(at.shadowRoot)
 }
 
 /** A scene that was played for one button says `getPhoneNumber:ok`; the realtime one has its own name. */
